@@ -1,0 +1,168 @@
+//! Who may do what: pure, and the same answer for API, CLI and UI.
+//!
+//! In this version an actor is an administrator or a reader of everything;
+//! roles per project come with their own issue and change only this file's
+//! callers' data, not their calls.
+
+use std::fmt;
+
+use crate::error::{Code, Error, Result};
+
+/// Somebody, or a part of Hostler, that acts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Actor {
+    /// How it is named in audit and idempotency records, for example
+    /// `token:ci`, `local:root`, `session:admin`, `system`.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+}
+
+impl Actor {
+    /// Hostler itself, for example when it recovers an operation.
+    pub fn system() -> Self {
+        Self { name: "system".into(), role: Role::Admin }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// What an actor may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// Look at everything but secrets; change nothing.
+    Reader,
+}
+
+impl Role {
+    /// The word used on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Reader => "reader",
+        }
+    }
+
+    /// The role written as `text`.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Admin, Self::Reader].into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $name:ident = $word:literal $(reader $reader:ident)?,)*) => {
+        /// One thing that can be allowed; every endpoint needs exactly one.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Permission { $($(#[$doc])* $name,)* }
+
+        impl Permission {
+            /// Every permission.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The word used in documents.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+
+            /// Whether somebody who may only look has it.
+            const fn is_readers(self) -> bool {
+                match self { $(Self::$name => permissions!(@reader $($reader)?),)* }
+            }
+        }
+    };
+    (@reader yes) => { true };
+    (@reader) => { false };
+}
+
+permissions! {
+    /// Needs no credentials.
+    Public = "public" reader yes,
+    /// Needs valid credentials, nothing more.
+    Authenticated = "authenticated" reader yes,
+    /// See VMs.
+    VmRead = "vm.read" reader yes,
+    /// Make VMs.
+    VmCreate = "vm.create",
+    /// Change VMs' configuration.
+    VmUpdate = "vm.update",
+    /// Start, stop, pause … VMs.
+    VmPower = "vm.power",
+    /// Delete VMs.
+    VmDelete = "vm.delete",
+    /// Open VMs' consoles.
+    VmConsole = "vm.console",
+    /// See the provider's raw definition of a VM.
+    VmRaw = "vm.raw",
+    /// See hosts, providers, pools, volumes and networks.
+    InfraRead = "infra.read" reader yes,
+    /// Add, change and remove providers.
+    ProviderManage = "provider.manage",
+    /// Make and delete volumes.
+    VolumeManage = "volume.manage",
+    /// See images.
+    ImageRead = "image.read" reader yes,
+    /// Import and delete images.
+    ImageManage = "image.manage",
+    /// See operations and events.
+    OperationRead = "operation.read" reader yes,
+    /// Cancel, retry and resolve operations.
+    OperationManage = "operation.manage",
+    /// Make and revoke API tokens.
+    TokenManage = "token.manage",
+    /// See Hostler's own metrics.
+    MetricsRead = "metrics.read" reader yes,
+}
+
+/// Whether `actor` has `permission`.
+pub fn may(actor: &Actor, permission: Permission) -> Result<()> {
+    if actor.role == Role::Admin || permission.is_readers() {
+        return Ok(());
+    }
+    let message = format!("{actor} lacks the permission {}", permission.as_str());
+    Err(Error::new(Code::PermissionDenied, message).with_detail("permission", permission.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_changes_nothing() {
+        let reader = Actor { name: "token:grafana".into(), role: Role::Reader };
+        let allowed: Vec<_> = Permission::ALL
+            .iter()
+            .filter(|p| may(&reader, **p).is_ok())
+            .map(|p| p.as_str())
+            .collect();
+        assert_eq!(
+            allowed,
+            [
+                "public",
+                "authenticated",
+                "vm.read",
+                "infra.read",
+                "image.read",
+                "operation.read",
+                "metrics.read"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_refusal_names_the_permission() {
+        let reader = Actor { name: "token:grafana".into(), role: Role::Reader };
+        let error = may(&reader, Permission::VmDelete).unwrap_err();
+        assert_eq!(error.to_string(), "token:grafana lacks the permission vm.delete");
+    }
+
+    #[test]
+    fn an_administrator_may_do_everything() {
+        assert!(Permission::ALL.iter().all(|p| may(&Actor::system(), *p).is_ok()));
+    }
+}

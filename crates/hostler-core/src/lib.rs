@@ -1,0 +1,35 @@
+//! The rules of Hostler, pure: what a virtual machine is asked to be, what was
+//! seen of it, what may happen next, where it may run, and how an operation's
+//! journal decides the next step.
+//!
+//! Nothing here does I/O, spawns, sleeps or reads a clock: functions take
+//! `now`. Types that derive serde are promised: they are stored or journaled,
+//! and golden files prove that old documents still decode. Everything else may
+//! change freely.
+//!
+//! | to learn about | read |
+//! |---|---|
+//! | what is asked of a VM | [`vm::spec`] |
+//! | what is seen of a VM | [`vm::observed`] |
+//! | what is told about a VM | [`vm::status`] |
+//! | which action is admitted when | [`vm::lifecycle`] |
+//! | on which host a VM may run | [`placement`] |
+//! | how operations survive a crash | [`operation`] |
+
+pub mod access;
+pub mod clock;
+pub mod error;
+pub mod fact;
+pub mod host;
+pub mod id;
+pub mod image;
+pub mod name;
+pub mod network;
+pub mod operation;
+pub mod placement;
+pub mod storage;
+pub mod vm;
+
+pub use clock::{Clock, Timestamp};
+pub use error::{Code, Error, Kind, Result};
+pub use fact::{Fact, Quality};

@@ -1,0 +1,15 @@
+//! Virtual machines: asked ([`spec`]), seen ([`observed`]), told ([`status`]),
+//! and what may happen next ([`lifecycle`]). Three types that never mix.
+
+pub mod check;
+pub mod cloud_init;
+pub mod devices;
+pub mod lifecycle;
+pub mod observed;
+pub mod spec;
+pub mod status;
+
+pub use lifecycle::{Action, Admission, Denial, admit};
+pub use observed::{ObservedVm, PowerState, Tag};
+pub use spec::VmSpec;
+pub use status::{VmState, VmStatus};
