@@ -370,6 +370,7 @@ impl Code {
     }
 
     /// What to do next.
+    #[expect(clippy::too_many_lines, reason = "generated, one line a code")]
     pub const fn help(self) -> &'static str {
         match self {
             Self::BodyMalformed => {

@@ -1,0 +1,7 @@
+//! The groups of abilities, one file each. A group is implemented whole.
+
+pub(crate) mod console;
+pub(crate) mod create;
+pub(crate) mod power;
+pub(crate) mod storage;
+pub(crate) mod watch;
