@@ -1,0 +1,244 @@
+//! System packages: which of them a command needs, which are missing, and installing those.
+//!
+//! A fresh machine has Rust and nothing else of ours. Every command names its needs as data; what
+//! is missing is named to the user, with the command that installs it, before it is run. When
+//! nothing is missing nothing is said and nothing is run, so a second start costs a few `stat`s.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::error::{Context, Error, Result};
+use crate::process::{command_line, find_program, is_root, run, run_quietly};
+
+/// One thing a command needs from the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// How to see that it is there.
+    pub probe: Probe,
+    /// The package that brings it on Debian and its children.
+    pub apt: &'static str,
+    /// The package that brings it on Fedora and its children.
+    pub dnf: &'static str,
+}
+
+/// How to see that something is installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// A program of this name is in `PATH` or in a system directory.
+    Program(&'static str),
+    /// Any one of these files exists.
+    AnyFile(&'static [&'static str]),
+}
+
+const fn program(name: &'static str, apt: &'static str, dnf: &'static str) -> Need {
+    Need { probe: Probe::Program(name), apt, dnf }
+}
+
+/// Where libvirt's QEMU driver is: without it libvirtd starts and can run nothing.
+const QEMU_DRIVER: Probe = Probe::AnyFile(&[
+    "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
+    "/usr/lib/aarch64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
+    "/usr/lib64/libvirt/connection-driver/libvirt_driver_qemu.so",
+]);
+
+/// What [`crate::Lab`] and [`crate::TestDaemon`] need.
+pub const LAB: &[Need] = &[
+    program("libvirtd", "libvirt-daemon-system", "libvirt-daemon"),
+    program("virtlogd", "libvirt-daemon-system", "libvirt-daemon-log"),
+    Need { probe: QEMU_DRIVER, apt: "libvirt-daemon", dnf: "libvirt-daemon-driver-qemu" },
+    program("virsh", "libvirt-clients", "libvirt-client"),
+    program("qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86-core"),
+    program("qemu-img", "qemu-utils", "qemu-img"),
+    program("dnsmasq", "dnsmasq-base", "dnsmasq"),
+    program("iptables", "iptables", "iptables-nft"),
+    program("ip", "iproute2", "iproute"),
+    program("unshare", "util-linux", "util-linux"),
+    program("mount", "mount", "util-linux-core"),
+];
+
+/// What [`crate::guest::build`] needs beside apt's own tools: it unpacks everything else itself.
+pub const GUEST: &[Need] = &[program("dpkg-deb", "dpkg", "dpkg"), program("gzip", "gzip", "gzip")];
+
+/// The program that installs packages here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Installer {
+    /// Debian, Ubuntu and their children.
+    Apt,
+    /// Fedora, RHEL and their children.
+    Dnf,
+}
+
+impl Installer {
+    /// The installer of this machine, if it is one we know.
+    pub fn detect() -> Option<Installer> {
+        let known = [("apt-get", Installer::Apt), ("dnf", Installer::Dnf)];
+        known.into_iter().find(|(name, _)| find_program(name).is_some()).map(|(_, it)| it)
+    }
+
+    fn package(self, need: &Need) -> &'static str {
+        match self {
+            Installer::Apt => need.apt,
+            Installer::Dnf => need.dnf,
+        }
+    }
+
+    /// The command that installs `packages`, with `sudo` before it unless `as_root`.
+    fn install(self, packages: &[&str], as_root: bool) -> Command {
+        let words: &[&str] = match self {
+            Installer::Apt => &["apt-get", "install", "-y", "--no-install-recommends"],
+            Installer::Dnf => &["dnf", "install", "-y", "--setopt=install_weak_deps=False"],
+        };
+        let mut command = with_privilege(words, as_root);
+        command.args(packages);
+        if self == Installer::Apt {
+            // Questions would wait for ever where nobody answers. The setting passes through sudo
+            // only where its policy lets it; -y covers nearly everything by itself.
+            command.env("DEBIAN_FRONTEND", "noninteractive");
+        }
+        command
+    }
+}
+
+fn with_privilege(words: &[&str], as_root: bool) -> Command {
+    let mut words =
+        if as_root { vec![] } else { vec!["sudo"] }.into_iter().chain(words.iter().copied());
+    let mut command = Command::new(words.next().unwrap_or("true"));
+    command.args(words);
+    command
+}
+
+/// The needs that are not met, in order.
+pub fn missing(needs: &[Need]) -> Vec<Need> {
+    needs.iter().filter(|need| !is_met(&need.probe)).copied().collect()
+}
+
+fn is_met(probe: &Probe) -> bool {
+    match probe {
+        Probe::Program(name) => find_program(name).is_some(),
+        Probe::AnyFile(paths) => paths.iter().any(|path| Path::new(path).exists()),
+    }
+}
+
+/// Installs what is missing of `needs`, telling `say` exactly what and by which command, before.
+///
+/// # Errors
+/// When the machine has no installer we know, when we are neither root nor have `sudo`, when
+/// installing fails, or when something is still missing afterwards.
+pub fn ensure(needs: &[Need], say: &mut dyn FnMut(&str)) -> Result<()> {
+    let lacking = missing(needs);
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let installer = Installer::detect().ok_or_else(|| no_installer(&lacking))?;
+    let mut packages: Vec<&str> = lacking.iter().map(|need| installer.package(need)).collect();
+    packages.sort_unstable();
+    packages.dedup();
+    let as_root = is_root();
+    if !as_root && find_program("sudo").is_none() {
+        return Err(Error::new(format!(
+            "missing {}, and installing needs root: there is no sudo here, so run as root: {}",
+            packages.join(" "),
+            command_line(&installer.install(&packages, true)),
+        )));
+    }
+    refresh_lists(installer, &packages, as_root, say)?;
+    let mut command = installer.install(&packages, as_root);
+    say(&format!("installing system packages: {}", command_line(&command)));
+    run(&mut command)?;
+    let still: Vec<Need> = missing(needs);
+    if still.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "installed {} but still cannot find {}",
+        packages.join(" "),
+        still.iter().map(|need| name_of(&need.probe)).collect::<Vec<_>>().join(", "),
+    )))
+}
+
+/// Fetches apt's package lists, where they are missing or older than the packages they name.
+///
+/// A fresh container has none, and an old list names files the mirror no longer keeps; a dry run of
+/// the install shows the first, and `--print-uris` cannot show the second, so lists that were never
+/// fetched are fetched and everything else is left to apt's own message.
+fn refresh_lists(
+    installer: Installer,
+    packages: &[&str],
+    as_root: bool,
+    say: &mut dyn FnMut(&str),
+) -> Result<()> {
+    if installer != Installer::Apt {
+        return Ok(()); // dnf refreshes its lists by itself
+    }
+    let mut dry_run = Command::new("apt-get");
+    dry_run.args(["install", "-y", "--no-install-recommends", "--simulate"]).args(packages);
+    if run_quietly(&mut dry_run).is_ok() {
+        return Ok(());
+    }
+    update_lists(as_root, say)
+}
+
+/// Runs `apt-get update`, saying so.
+pub(crate) fn update_lists(as_root: bool, say: &mut dyn FnMut(&str)) -> Result<()> {
+    let mut update = with_privilege(&["apt-get", "update", "-q"], as_root);
+    say(&format!("fetching package lists: {}", command_line(&update)));
+    run(&mut update).context(|| "cannot fetch the package lists")
+}
+
+fn name_of(probe: &Probe) -> &'static str {
+    match probe {
+        Probe::Program(name) => name,
+        Probe::AnyFile(paths) => paths.first().copied().unwrap_or("nothing"),
+    }
+}
+
+fn no_installer(lacking: &[Need]) -> Error {
+    let names: Vec<&str> = lacking.iter().map(|need| name_of(&need.probe)).collect();
+    let packages: Vec<&str> = lacking.iter().map(|need| need.apt).collect();
+    Error::new(format!(
+        "missing {}, and there is neither apt-get nor dnf here: install what brings them \
+         (on Debian the packages are {})",
+        names.join(", "),
+        packages.join(" "),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHELL: Need = program("sh", "dash", "bash");
+    const ABSENT: Need = program("no-such-program-here", "no-such-package", "no-such-package");
+
+    #[test]
+    fn nothing_missing_says_and_does_nothing() {
+        let mut said = Vec::new();
+        ensure(&[SHELL], &mut |line| said.push(line.to_owned())).unwrap();
+        assert_eq!(said, Vec::<String>::new());
+    }
+
+    #[test]
+    fn only_what_is_missing_is_listed() {
+        assert_eq!(missing(&[SHELL, ABSENT]), vec![ABSENT]);
+    }
+
+    #[test]
+    fn sudo_stands_before_the_command_unless_root() {
+        let line = |as_root| command_line(&Installer::Apt.install(&["x"], as_root));
+        assert_eq!(line(false), "sudo apt-get install -y --no-install-recommends x");
+        assert_eq!(line(true), "apt-get install -y --no-install-recommends x");
+    }
+
+    #[test]
+    fn each_family_has_its_own_names_and_command() {
+        assert_eq!(Installer::Dnf.package(&SHELL), "bash");
+        let line = command_line(&Installer::Dnf.install(&["x"], true));
+        assert_eq!(line, "dnf install -y --setopt=install_weak_deps=False x");
+    }
+
+    #[test]
+    fn without_an_installer_the_error_names_programs_and_packages() {
+        let error = no_installer(&[ABSENT]).to_string();
+        assert!(error.contains("no-such-program-here") && error.contains("no-such-package"));
+    }
+}
