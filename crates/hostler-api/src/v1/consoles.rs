@@ -1,0 +1,74 @@
+//! Consoles: a ticket first, then a WebSocket.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::endpoint;
+use crate::Nothing;
+use crate::value::Time;
+
+endpoint! {
+    /// Get a ticket for a VM's console.
+    ///
+    /// The ticket opens this console once within 30 seconds, for you only.
+    ConsoleOpen {
+        id: "console_open", tag: "consoles", POST "/api/v1/vms/{vm}/consoles",
+        needs: VmConsole,
+        path: super::VmPath,
+        body: Json ConsoleRequest,
+        reply: Json ConsoleTicket, status: CREATED,
+        errors: [IdInvalid, VmNotFound, VmWrongState, VmStateUnknown, CapabilityMissing],
+    }
+}
+
+endpoint! {
+    /// Connect to a console (WebSocket).
+    ///
+    /// Ask for the subprotocols `hostler.console.v1` and `hostler.ticket.TICKET`;
+    /// the ticket is never part of the URL. Binary messages are the console's
+    /// bytes, both ways: a serial line's, or RFB.
+    ConsoleConnect {
+        id: "console_connect", tag: "consoles", GET "/api/v1/consoles",
+        needs: Public,
+        reply: WebSocket Nothing,
+        errors: [TicketInvalid, OriginDenied, ProviderConflict, ProviderUnavailable],
+    }
+}
+
+/// Which console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsoleRequest {
+    /// `serial` or `vnc`.
+    pub kind: ConsoleKind,
+    /// Whether to disconnect whoever is connected.
+    #[serde(default)]
+    pub take_over: bool,
+}
+
+/// A kind of console.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsoleKind {
+    /// Bytes of a serial line.
+    Serial,
+    /// The screen, as RFB.
+    Vnc,
+    /// The screen, as SPICE.
+    Spice,
+}
+
+/// Opens one console once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConsoleTicket {
+    /// The secret.
+    pub ticket: String,
+    /// When it ends, used or not.
+    pub expires_at: Time,
+    /// Where to connect: the path of the WebSocket.
+    pub path: String,
+    /// The subprotocols to ask for, in this order.
+    pub protocols: Vec<String>,
+}

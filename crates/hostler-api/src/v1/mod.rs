@@ -1,0 +1,168 @@
+//! Version 1 of the API: `/api/v1`. Additive only.
+
+mod consoles;
+mod convert;
+mod devices;
+mod events;
+mod hosts;
+mod images;
+mod networks;
+mod operations;
+mod pools;
+mod providers;
+mod server;
+mod session;
+mod tokens;
+mod vm_spec;
+mod vms;
+mod volumes;
+
+pub use consoles::*;
+pub use devices::*;
+pub use events::*;
+pub use hosts::*;
+pub use images::*;
+pub use networks::*;
+pub use operations::*;
+pub use pools::*;
+pub use providers::*;
+pub use server::*;
+pub use session::*;
+pub use tokens::*;
+pub use vm_spec::*;
+pub use vms::*;
+pub use volumes::*;
+
+use crate::endpoint::Described;
+
+macro_rules! endpoints {
+    ($($name:ident),* $(,)?) => {
+        /// Every endpoint of this version, in the order of the document.
+        pub fn endpoints() -> Vec<Described> {
+            vec![$(Described::of::<$name>(),)*]
+        }
+    };
+}
+
+endpoints![
+    ServerShow,
+    SessionOpen,
+    SessionShow,
+    SessionClose,
+    TokenList,
+    TokenCreate,
+    TokenDelete,
+    VmList,
+    VmCreate,
+    VmPlan,
+    VmShow,
+    VmUpdate,
+    VmDelete,
+    VmDefinition,
+    VmStart,
+    VmStop,
+    VmReboot,
+    VmReset,
+    VmPause,
+    VmResume,
+    VmSave,
+    ConsoleOpen,
+    ConsoleConnect,
+    HostList,
+    HostShow,
+    ProviderList,
+    ProviderShow,
+    ProviderCreate,
+    ProviderDelete,
+    PoolList,
+    PoolShow,
+    VolumeList,
+    VolumeCreate,
+    VolumeDelete,
+    NetworkList,
+    NetworkShow,
+    ImageList,
+    ImageImport,
+    ImageShow,
+    ImageDelete,
+    OperationList,
+    OperationShow,
+    OperationCancel,
+    OperationRetry,
+    OperationResolve,
+    EventStream,
+    EventSocket,
+    EventList,
+];
+
+/// Declares an endpoint: its documentation, constants and types in one place.
+macro_rules! endpoint {
+    (
+        $(#[doc = $summary:literal])+
+        $name:ident {
+            id: $id:literal, tag: $tag:literal, $method:ident $path:literal,
+            needs: $needs:ident,
+            $(path: $p:ty,)? $(query: $q:ty,)? $(body: $bk:ident $b:ty,)?
+            reply: $rk:ident $r:ty $(, status: $status:ident)?
+            $(, errors: [$($code:ident),* $(,)?])? $(,)?
+        }
+    ) => {
+        $(#[doc = $summary])+
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+
+        impl $crate::Endpoint for $name {
+            const ID: &'static str = $id;
+            const TAG: &'static str = $tag;
+            const SUMMARY: &'static str = $crate::v1::first_line(concat!($($summary, "\n"),+));
+            const DESCRIPTION: &'static str = $crate::v1::other_lines(concat!($($summary, "\n"),+));
+            const METHOD: http::Method = http::Method::$method;
+            const PATH: &'static str = $path;
+            const STATUS: http::StatusCode =
+                endpoint!(@or http::StatusCode::OK $(, http::StatusCode::$status)?);
+            const NEEDS: hostler_core::access::Permission =
+                hostler_core::access::Permission::$needs;
+            const ERRORS: &'static [hostler_core::Code] = &[$($(hostler_core::Code::$code),*)?];
+            const BODY: $crate::BodyKind =
+                endpoint!(@or $crate::BodyKind::None $(, $crate::BodyKind::$bk)?);
+            const REPLY: $crate::ReplyKind = $crate::ReplyKind::$rk;
+            type Path = endpoint!(@type $crate::Nothing $(, $p)?);
+            type Query = endpoint!(@type $crate::Nothing $(, $q)?);
+            type Body = endpoint!(@type $crate::Nothing $(, $b)?);
+            type Reply = $r;
+        }
+    };
+    (@or $default:expr) => { $default };
+    (@or $default:expr, $given:expr) => { $given };
+    (@type $default:ty) => { $default };
+    (@type $default:ty, $given:ty) => { $given };
+}
+use endpoint;
+
+/// The first line of a doc comment, without its leading space.
+const fn first_line(doc: &'static str) -> &'static str {
+    let (line, _) = doc.as_bytes().split_at(line_end(doc));
+    trim(line)
+}
+
+/// What follows the first line of a doc comment.
+const fn other_lines(doc: &'static str) -> &'static str {
+    let (_, rest) = doc.as_bytes().split_at(line_end(doc));
+    trim(rest)
+}
+
+const fn line_end(doc: &str) -> usize {
+    let bytes = doc.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() && bytes[at] != b'\n' {
+        at += 1;
+    }
+    at
+}
+
+const fn trim(text: &'static [u8]) -> &'static str {
+    match std::str::from_utf8(text.trim_ascii()) {
+        Ok(text) => text,
+        Err(_) => "",
+    }
+}
