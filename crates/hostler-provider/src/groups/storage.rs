@@ -46,7 +46,8 @@ pub trait VolumeReader: Send + Sync {
 pub enum VolumeContent<'a> {
     /// Zeros.
     Empty,
-    /// These bytes, which are already in the volume's format.
+    /// These bytes, which are already in the volume's format; the volume is then
+    /// grown to the capacity.
     Upload(&'a dyn VolumeReader),
     /// A full copy of a volume of the same pool, grown to the capacity.
     CopyOf(&'a VolumeRef),
@@ -59,8 +60,8 @@ pub enum VolumeContent<'a> {
 pub struct EnsureVolume<'a> {
     /// Its name and place.
     pub volume: &'a VolumeRef,
-    /// The size a guest sees, in bytes; with `CopyOf` at least the original's,
-    /// with `Upload` the virtual size of the bytes.
+    /// The size a guest sees, in bytes; with `CopyOf` and `Upload` at least the
+    /// original's.
     pub capacity_bytes: u64,
     /// How it is stored.
     pub format: VolumeFormat,
