@@ -27,6 +27,7 @@ pub mod name;
 pub mod network;
 pub mod operation;
 pub mod placement;
+pub mod query;
 pub mod storage;
 pub mod vm;
 

@@ -1,5 +1,7 @@
 //! Disk images in Hostler's own catalogue, from which VMs are made.
 
+pub mod inspect;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
