@@ -1,0 +1,44 @@
+//! Ways to the daemon: its unix socket, TLS, or an ssh process. All give one byte stream.
+
+mod ssh;
+mod tls;
+mod unix;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub(crate) use ssh::Note;
+pub use ssh::SshCommand;
+
+use crate::connection::Options;
+use crate::error::Result;
+use crate::uri::{ConnectUri, Transport};
+
+/// A byte stream to a daemon: what [`Connection::over`](crate::Connection::over) accepts.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
+
+/// A stream that has been dialled.
+pub(crate) struct Dialled {
+    pub(crate) io: Box<dyn Io>,
+    /// Where the reason of an early end is found, if the stream is a process.
+    pub(crate) note: Option<Note>,
+}
+
+/// Reaches the daemon that a URI names.
+pub(crate) async fn dial(uri: &ConnectUri, options: &Options) -> Result<Dialled> {
+    match uri.transport() {
+        Transport::Unix { socket } => {
+            let io = Box::new(unix::dial(uri, socket.as_deref(), options).await?);
+            Ok(Dialled { io, note: None })
+        }
+        Transport::Tls { host, port, pki_path } => {
+            let io = Box::new(tls::dial(host, *port, pki_path.as_deref()).await?);
+            Ok(Dialled { io, note: None })
+        }
+        Transport::Ssh(command) => {
+            let (io, note) = ssh::dial(command, uri.name())?;
+            Ok(Dialled { io: Box::new(io), note: Some(note) })
+        }
+    }
+}
