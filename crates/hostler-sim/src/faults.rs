@@ -1,0 +1,413 @@
+//! Faults on demand: which call to a world fails, when, and how.
+//!
+//! A call has three points at which it can be struck:
+//!
+//! ```text
+//!   caller ──► [Before] ──► effect begins ──► [Midway] ──► effect done ──► [After] ──► caller
+//!              surely nothing happened       half of it happened          all happened, answer lost
+//! ```
+//!
+//! Calls are numbered from 0 as they come, so a test runs an operation once,
+//! reads [`FaultPlan::count_calls`], and then runs it again for every number and
+//! every [`When`].
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hostler_provider::{Change, Error, Kind, Result, VmRef};
+use tokio::sync::watch;
+
+/// How many of the latest calls [`FaultPlan::calls`] remembers.
+const LOG_MAX: usize = 4096;
+
+/// A call that a provider can be asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is the method of that name")]
+pub enum Verb {
+    Probe,
+    Inventory,
+    Validate,
+    EnsureVm,
+    FindVm,
+    RemoveVm,
+    Definition,
+    Start,
+    Stop,
+    Reboot,
+    Reset,
+    Pause,
+    Resume,
+    Save,
+    DefaultPool,
+    EnsureVolume,
+    RemoveVolume,
+    Volumes,
+    OpenConsole,
+    Subscribe,
+    Observe,
+}
+
+impl Verb {
+    /// What it does, for messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Inventory => "take the inventory",
+            Self::Validate => "validate a VM",
+            Self::EnsureVm => "make a VM",
+            Self::FindVm => "find a VM",
+            Self::RemoveVm => "remove",
+            Self::Definition => "read the definition of",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Reboot => "reboot",
+            Self::Reset => "reset",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Save => "save",
+            Self::DefaultPool => "find the default pool",
+            Self::EnsureVolume => "make a volume",
+            Self::RemoveVolume => "remove a volume",
+            Self::Volumes => "list volumes",
+            Self::OpenConsole => "open a console of",
+            Self::Subscribe => "subscribe to changes",
+            Self::Observe => "look at",
+        }
+    }
+}
+
+/// At which point of a call a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum When {
+    /// Before anything happened; the error says so.
+    Before,
+    /// Halfway: a volume is half filled. Calls that are done at one stroke are
+    /// done. The error says that the effect is unknown.
+    Midway,
+    /// After everything happened; the answer is lost, and the error says that
+    /// the effect is unknown.
+    After,
+}
+
+impl When {
+    /// Every point.
+    pub const ALL: &'static [Self] = &[Self::Before, Self::Midway, Self::After];
+
+    /// The kind of error when a test names none: one that no retry cures, so
+    /// that the operation has to unwind.
+    const fn lasting_kind(self) -> Kind {
+        match self {
+            Self::Before => Kind::Denied,
+            Self::Midway | Self::After => Kind::Bug,
+        }
+    }
+}
+
+/// What befalls the events of a world.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EventFault {
+    /// Nothing: each is told once and in order.
+    #[default]
+    None,
+    /// Each is lost, without a word.
+    Drop,
+    /// Each is told twice.
+    Duplicate,
+    /// Each second one overtakes the one before it.
+    Reorder,
+}
+
+/// What a call is about; hung VMs and hosts are looked up by it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Place {
+    pub(crate) host: Option<String>,
+    pub(crate) vm: Option<VmRef>,
+}
+
+/// Which calls a rule strikes.
+#[derive(Debug, Clone, Copy)]
+enum Aim {
+    Number(u64),
+    Verb(Verb),
+    Any,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Rule {
+    aim: Aim,
+    left: u32,
+    when: When,
+    kind: Kind,
+}
+
+#[derive(Default)]
+struct Plan {
+    counted: u64,
+    log: VecDeque<Verb>,
+    rules: Vec<Rule>,
+    latency: Duration,
+    verb_latency: BTreeMap<Verb, Duration>,
+    hung: bool,
+    hung_hosts: BTreeSet<String>,
+    hung_vms: BTreeSet<String>,
+    disconnected: bool,
+    events: EventFault,
+    held_back: Option<Change>,
+}
+
+/// The faults of one world; a cheap handle, clones share the plan.
+#[derive(Clone)]
+pub struct FaultPlan {
+    plan: Arc<Mutex<Plan>>,
+    /// Bumped when something hung may have come loose.
+    loosened: Arc<watch::Sender<u64>>,
+}
+
+impl FaultPlan {
+    pub(crate) fn new() -> Self {
+        Self { plan: Arc::default(), loosened: Arc::new(watch::Sender::new(0)) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, change: impl FnOnce(&mut Plan)) {
+        change(&mut self.lock());
+        self.loosened.send_modify(|n| *n += 1);
+    }
+
+    /// How many calls came since the beginning or since [`FaultPlan::reset`].
+    pub fn count_calls(&self) -> u64 {
+        self.lock().counted
+    }
+
+    /// The latest of those calls (at most 4096), oldest first.
+    pub fn calls(&self) -> Vec<Verb> {
+        self.lock().log.iter().copied().collect()
+    }
+
+    /// Ends all faults and counts from 0 again.
+    pub fn reset(&self) {
+        self.set(|plan| *plan = Plan::default());
+    }
+
+    /// Fails call number `number` (the next is `count_calls()`), once, with a
+    /// kind of error that no retry cures.
+    pub fn fail_call(&self, number: u64, when: When) {
+        self.fail_call_as(number, when, when.lasting_kind());
+    }
+
+    /// Fails call number `number`, once, with this kind of error.
+    pub fn fail_call_as(&self, number: u64, when: When, kind: Kind) {
+        self.add(Aim::Number(number), 1, when, kind);
+    }
+
+    /// Fails the next `times` calls of this verb. A transient kind makes it the
+    /// fault that retrying cures.
+    pub fn fail_verb(&self, verb: Verb, times: u32, when: When, kind: Kind) {
+        self.add(Aim::Verb(verb), times, when, kind);
+    }
+
+    /// Fails the next `times` calls, whatever they are.
+    pub fn fail_next(&self, times: u32, when: When, kind: Kind) {
+        self.add(Aim::Any, times, when, kind);
+    }
+
+    fn add(&self, aim: Aim, left: u32, when: When, kind: Kind) {
+        self.set(|plan| plan.rules.push(Rule { aim, left, when, kind }));
+    }
+
+    /// Lets every call take that long before it takes effect.
+    pub fn set_latency(&self, latency: Duration) {
+        self.set(|plan| plan.latency = latency);
+    }
+
+    /// Lets calls of this verb take that long instead.
+    pub fn set_verb_latency(&self, verb: Verb, latency: Duration) {
+        self.set(|plan| {
+            plan.verb_latency.insert(verb, latency);
+        });
+    }
+
+    /// Hangs the provider: no call is answered until [`FaultPlan::unhang`].
+    pub fn hang(&self) {
+        self.set(|plan| plan.hung = true);
+    }
+
+    /// Hangs one host: no call that is about it is answered, and the inventory
+    /// lists it as unreachable.
+    pub fn hang_host(&self, host_ref: &str) {
+        self.set(|plan| {
+            plan.hung_hosts.insert(host_ref.to_owned());
+        });
+    }
+
+    /// Hangs one VM, given by external reference or name: no call on it is
+    /// answered. The inventory still lists it, without what only it could tell.
+    pub fn hang_vm(&self, vm: &str) {
+        self.set(|plan| {
+            plan.hung_vms.insert(vm.to_owned());
+        });
+    }
+
+    /// Lets everything that hung go on; calls that still wait are answered.
+    pub fn unhang(&self) {
+        self.set(|plan| {
+            plan.hung = false;
+            plan.hung_hosts.clear();
+            plan.hung_vms.clear();
+        });
+    }
+
+    /// What befalls the events from now on.
+    pub fn set_events(&self, fault: EventFault) {
+        self.set(|plan| {
+            plan.events = fault;
+            plan.held_back = None;
+        });
+    }
+
+    pub(crate) fn set_disconnected(&self, disconnected: bool) {
+        self.set(|plan| plan.disconnected = disconnected);
+    }
+
+    pub(crate) fn is_host_hung(&self, host_ref: &str) -> bool {
+        self.lock().hung_hosts.contains(host_ref)
+    }
+
+    pub(crate) fn is_vm_hung(&self, external_ref: &str, name: &str) -> bool {
+        let plan = self.lock();
+        plan.hung_vms.contains(external_ref) || plan.hung_vms.contains(name)
+    }
+
+    /// What becomes of an event on its way to those who watch.
+    pub(crate) fn shape(&self, change: Change) -> Vec<Change> {
+        let mut plan = self.lock();
+        if plan.disconnected {
+            return Vec::new();
+        }
+        match plan.events {
+            EventFault::None => vec![change],
+            EventFault::Drop => Vec::new(),
+            EventFault::Duplicate => vec![change.clone(), change],
+            EventFault::Reorder => match plan.held_back.take() {
+                Some(earlier) => vec![change, earlier],
+                None => {
+                    plan.held_back = Some(change);
+                    Vec::new()
+                }
+            },
+        }
+    }
+
+    /// Counts a call and decides its fate.
+    pub(crate) fn enter(&self, verb: Verb, place: Place) -> Call<'_> {
+        let mut plan = self.lock();
+        let number = plan.counted;
+        plan.counted += 1;
+        if plan.log.len() == LOG_MAX {
+            plan.log.pop_front();
+        }
+        plan.log.push_back(verb);
+        let hit = plan.rules.iter_mut().find(|rule| {
+            rule.left > 0
+                && match rule.aim {
+                    Aim::Number(wanted) => wanted == number,
+                    Aim::Verb(wanted) => wanted == verb,
+                    Aim::Any => true,
+                }
+        });
+        let strike = hit.map(|rule| {
+            rule.left -= 1;
+            (rule.when, rule.kind)
+        });
+        plan.rules.retain(|rule| rule.left > 0);
+        let latency = plan.verb_latency.get(&verb).copied().unwrap_or(plan.latency);
+        drop(plan);
+        Call { faults: self, verb, place, latency, strike }
+    }
+}
+
+/// One call on its way.
+pub(crate) struct Call<'a> {
+    faults: &'a FaultPlan,
+    verb: Verb,
+    place: Place,
+    latency: Duration,
+    strike: Option<(When, Kind)>,
+}
+
+impl Call<'_> {
+    /// What is being done, for messages: `start "web"`.
+    pub(crate) fn doing(&self) -> String {
+        match &self.place.vm {
+            Some(vm) => format!("{} {vm}", self.verb.as_str()),
+            None => self.verb.as_str().to_owned(),
+        }
+    }
+
+    /// The host it is about, where there is one.
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.place.host.as_deref()
+    }
+
+    fn is_hung(&self) -> bool {
+        let plan = self.faults.lock();
+        plan.hung
+            || self.host().is_some_and(|host| plan.hung_hosts.contains(host))
+            || self.place.vm.as_ref().is_some_and(|vm| {
+                plan.hung_vms.contains(&vm.external_ref) || plan.hung_vms.contains(&vm.name)
+            })
+    }
+
+    /// The way to the provider: takes its time, hangs, or fails.
+    pub(crate) async fn arrive(&self) -> Result<()> {
+        if !self.latency.is_zero() {
+            tokio::time::sleep(self.latency).await;
+        }
+        let mut loosened = self.faults.loosened.subscribe();
+        while self.is_hung() {
+            // The plan owns the sender and outlives the call.
+            if loosened.changed().await.is_err() {
+                break;
+            }
+        }
+        if self.faults.lock().disconnected {
+            let message = format!("{}: the simulated provider is disconnected", self.doing());
+            return Err(Error::new(Kind::Unavailable, message));
+        }
+        self.strike_at(When::Before)
+    }
+
+    /// The middle of a call that has one.
+    pub(crate) fn midway(&self) -> Result<()> {
+        self.strike_at(When::Midway)
+    }
+
+    /// The way back: the answer arrives or is lost.
+    pub(crate) fn answer<T>(&self, value: T) -> Result<T> {
+        self.strike_at(When::Midway)?;
+        self.strike_at(When::After)?;
+        Ok(value)
+    }
+
+    fn strike_at(&self, point: When) -> Result<()> {
+        match self.strike {
+            Some((when, kind)) if when == point => Err(self.fault(when, kind)),
+            _ => Ok(()),
+        }
+    }
+
+    fn fault(&self, when: When, kind: Kind) -> Error {
+        let doing = self.doing();
+        match when {
+            When::Before => Error::new(kind, format!("{doing}: simulated fault")),
+            When::Midway | When::After => {
+                Error::new(kind, format!("{doing}: simulated fault, the answer is lost"))
+                    .with_unknown_effect()
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The reference provider: a place where virtual machines run, held in memory.
+//! It is what tests, the demo and the user interface's development run on, and
+//! what the author of a driver reads first.
+//!
+//! ```text
+//!   Sim ── implements ──► hostler_provider::{Provider, Create, Power, …}
+//!    │  every call passes `Sim::call`, where the FaultPlan may strike
+//!    ▼
+//!   World ── hosts, pools, volumes, networks, VMs; lives on by itself
+//! ```
+//!
+//! * [`World`] is a cheap handle; clones share one world, and one process may
+//!   hold many. It has its own life: a guest that was asked to shut down does so
+//!   whether or not the caller still waits.
+//! * [`Sim`] is one connection to a world. Several may share it, as two servers
+//!   share a real host.
+//! * [`FaultPlan`] decides which call fails, when, and how.
+//! * Nothing reads the wall clock or real randomness: times come from
+//!   [`Cx::now`], durations from tokio's timers (which tests pause), and
+//!   identities from the world's seed.
+//!
+//! Everything it tells is made up and says so ([`Provider::is_simulated`]).
+
+mod create;
+mod faults;
+mod power;
+mod storage;
+mod watch;
+mod world;
+
+use std::future::Future;
+
+use async_trait::async_trait;
+use hostler_provider::{
+    Console, Create, Cx, Group, Inventory, Power, Probe, Provider, Result, Storage, VmRef, Watch,
+};
+
+pub use faults::{EventFault, FaultPlan, Verb, When};
+pub use world::World;
+pub use world::census::{Census, VmRecord, VolumeRecord};
+pub use world::setup::{HostSetup, NetworkSetup, PoolSetup};
+pub use world::vm::Guest;
+
+/// A connection to a [`World`].
+#[derive(Clone)]
+pub struct Sim {
+    world: World,
+    groups: Vec<Group>,
+}
+
+impl Sim {
+    /// A connection that can do everything a simulated world can.
+    pub fn new(world: &World) -> Self {
+        Self { world: world.clone(), groups: Group::ALL.to_vec() }
+    }
+
+    /// The same, but only with these groups: `&[]` is a read-only provider.
+    #[must_use]
+    pub fn with_groups(mut self, groups: &[Group]) -> Self {
+        self.groups = groups.to_vec();
+        self
+    }
+
+    /// The world behind it.
+    pub const fn world(&self) -> &World {
+        &self.world
+    }
+
+    fn has(&self, group: Group) -> Option<&Self> {
+        self.groups.contains(&group).then_some(self)
+    }
+
+    /// The one gate of every call: within the context's deadline, the call
+    /// arrives (late, never, or to a refusal, as the fault plan says), takes
+    /// effect, and is answered (or the answer is lost).
+    async fn call<T>(
+        &self,
+        cx: &Cx,
+        verb: Verb,
+        target: Target<'_>,
+        effect: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let call = self.world.faults().enter(verb, self.place(target));
+        cx.run(&call.doing(), async {
+            call.arrive().await?;
+            self.world.answers(call.host())?;
+            let value = effect.await?;
+            call.answer(value)
+        })
+        .await
+    }
+
+    /// Which VM and which host a call is about.
+    fn place(&self, target: Target<'_>) -> faults::Place {
+        match target {
+            Target::Everything => faults::Place::default(),
+            Target::Host(host) => faults::Place { host: Some(host.to_owned()), vm: None },
+            Target::Vm(vm) => faults::Place { host: self.world.host_of(vm), vm: Some(vm.clone()) },
+        }
+    }
+}
+
+/// What a call is about.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    Everything,
+    Host(&'a str),
+    Vm(&'a VmRef),
+}
+
+#[async_trait]
+impl Provider for Sim {
+    fn kind(&self) -> &'static str {
+        "sim"
+    }
+
+    fn is_simulated(&self) -> bool {
+        true
+    }
+
+    async fn probe(&self, cx: &Cx) -> Result<Probe> {
+        self.call(cx, Verb::Probe, Target::Everything, async {
+            Ok(Probe {
+                product: "Hostler simulator (nothing here is real)".to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            })
+        })
+        .await
+    }
+
+    async fn inventory(&self, cx: &Cx) -> Result<Inventory> {
+        self.call(cx, Verb::Inventory, Target::Everything, async {
+            Ok(self.world.inventory(cx.now()))
+        })
+        .await
+    }
+
+    fn create(&self) -> Option<&dyn Create> {
+        self.has(Group::Create).map(|sim| sim as &dyn Create)
+    }
+
+    fn power(&self) -> Option<&dyn Power> {
+        self.has(Group::Power).map(|sim| sim as &dyn Power)
+    }
+
+    fn storage(&self) -> Option<&dyn Storage> {
+        self.has(Group::Storage).map(|sim| sim as &dyn Storage)
+    }
+
+    fn console(&self) -> Option<&dyn Console> {
+        None
+    }
+
+    fn watch(&self) -> Option<&dyn Watch> {
+        self.has(Group::Watch).map(|sim| sim as &dyn Watch)
+    }
+}

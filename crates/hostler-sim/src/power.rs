@@ -1,0 +1,108 @@
+//! Starting, stopping and pausing simulated VMs. The rules are in
+//! [`crate::world::guest`]; here is only the waiting for their effect.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hostler_core::vm::PowerState;
+use hostler_provider::{Cx, Error, Kind, Power, Result, StopMode, VmRef};
+
+use crate::faults::Verb;
+use crate::world::guest::{gone, wrong_state};
+use crate::world::state::State;
+use crate::{Sim, Target};
+
+#[async_trait]
+impl Power for Sim {
+    async fn start(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
+        self.call(cx, Verb::Start, Target::Vm(vm), async {
+            self.world.change(|state| state.begin_start(vm))?;
+            self.reaches(vm, PowerState::Starting, PowerState::Running).await
+        })
+        .await
+    }
+
+    async fn stop(&self, cx: &Cx, vm: &VmRef, mode: StopMode) -> Result<()> {
+        self.call(cx, Verb::Stop, Target::Vm(vm), async {
+            match mode {
+                StopMode::Force => self.world.change(|state| state.cut_power(vm)),
+                StopMode::Graceful { within } => {
+                    if self.shuts_down(vm, within).await? {
+                        return Ok(());
+                    }
+                    let message = format!("the guest of {vm} did not shut down within {within:?}");
+                    // It was asked, and may still obey.
+                    Err(Error::new(Kind::Timeout, message).with_unknown_effect())
+                }
+                StopMode::GracefulThenForce { within } => {
+                    if self.shuts_down(vm, within).await? {
+                        return Ok(());
+                    }
+                    self.world.change(|state| state.cut_power(vm))
+                }
+            }
+        })
+        .await
+    }
+
+    async fn reboot(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
+        self.at_once(cx, Verb::Reboot, vm, State::ask_reboot).await
+    }
+
+    async fn reset(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
+        self.at_once(cx, Verb::Reset, vm, State::press_reset).await
+    }
+
+    async fn pause(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
+        self.at_once(cx, Verb::Pause, vm, State::pause).await
+    }
+
+    async fn resume(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
+        self.at_once(cx, Verb::Resume, vm, State::resume).await
+    }
+
+    async fn save(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
+        self.call(cx, Verb::Save, Target::Vm(vm), async {
+            self.world.change(|state| state.begin_save(vm))?;
+            self.reaches(vm, PowerState::Saving, PowerState::Saved).await
+        })
+        .await
+    }
+}
+
+impl Sim {
+    async fn at_once(
+        &self,
+        cx: &Cx,
+        verb: Verb,
+        vm: &VmRef,
+        effect: fn(&mut State, &VmRef) -> Result<()>,
+    ) -> Result<()> {
+        let effect = async { self.world.change(|state| effect(state, vm)) };
+        self.call(cx, verb, Target::Vm(vm), effect).await
+    }
+
+    /// Waits while the VM is on its way, and says whether it arrived.
+    async fn reaches(&self, vm: &VmRef, by: PowerState, wanted: PowerState) -> Result<()> {
+        let arrived = self.world.wait_for(|state| match state.vm(vm) {
+            Err(_) => Some(None),
+            Ok(found) => (found.power != by).then_some(Some(found.power)),
+        });
+        match arrived.await {
+            Some(power) if power == wanted => Ok(()),
+            Some(other) => Err(wrong_state(vm, other).with_unknown_effect()),
+            None => Err(gone(vm)),
+        }
+    }
+
+    /// Presses the power button and waits until the VM is off.
+    async fn shuts_down(&self, vm: &VmRef, within: Duration) -> Result<bool> {
+        let times_off = self.world.change(|state| state.ask_shutdown(vm))?;
+        let off = self.world.wait_for(|state| match state.vm(vm) {
+            // Somebody may have started it again before this could look.
+            Ok(found) => (!found.power.is_live() || found.times_off > times_off).then_some(()),
+            Err(_) => Some(()), // gone is off
+        });
+        Ok(tokio::time::timeout(within, off).await.is_ok())
+    }
+}

@@ -1,0 +1,135 @@
+//! Playing fate: what befalls a world without anybody asking for it.
+
+use hostler_core::vm::PowerState;
+use hostler_provider::{Change, VmRef};
+
+use super::World;
+use super::state::on;
+use super::vm::Guest;
+
+impl World {
+    /// Sets what kind of guest runs in a VM.
+    pub fn set_guest(&self, vm: &VmRef, guest: Guest) {
+        self.change(|state| {
+            if let Ok(vm) = state.vm_mut(vm) {
+                vm.guest = guest;
+            }
+        });
+    }
+
+    /// Sets what kind of guest runs in every VM made from now on.
+    pub fn set_default_guest(&self, guest: Guest) {
+        self.change(|state| state.default_guest = guest);
+    }
+
+    /// The guest's kernel panics; the VM is held for inspection.
+    pub fn crash_guest(&self, vm: &VmRef) {
+        self.set_power(vm, PowerState::Crashed, "panicked");
+    }
+
+    /// The process behind the VM dies.
+    pub fn kill_vm(&self, vm: &VmRef) {
+        self.set_power(vm, PowerState::Failed, "crashed");
+    }
+
+    /// Writing fails for lack of room, so the hypervisor holds the VM.
+    pub fn io_error(&self, vm: &VmRef) {
+        self.set_power(vm, PowerState::Paused, "io_error");
+    }
+
+    /// Somebody else removes the VM behind our back, whatever its state.
+    pub fn vanish_vm(&self, vm: &VmRef) {
+        self.change(|state| {
+            if let Some(mut gone) = state.vms.remove(&vm.external_ref) {
+                gone.hang_up();
+                state.told.push(Change::Vm(vm.clone()));
+            }
+        });
+    }
+
+    /// Somebody else renames the VM.
+    pub fn rename_vm(&self, vm: &VmRef, name: &str) {
+        self.change(|state| {
+            if let Some(found) = state.vms.get_mut(&vm.external_ref) {
+                name.clone_into(&mut found.name);
+                let told = Change::Vm(found.vm_ref());
+                state.told.push(told);
+            }
+        });
+    }
+
+    /// A host loses power: it no longer answers, and what ran on it has ended,
+    /// which nobody can see until it is back.
+    pub fn crash_host(&self, host: &str) {
+        self.change(|state| {
+            if let Some(host) = state.hosts.get_mut(host) {
+                host.down = Some("no route to host (simulated)".to_owned());
+            }
+            for vm in state.vms.values_mut().filter(|vm| vm.host == host) {
+                if vm.power.is_live() {
+                    vm.turn += 1;
+                    vm.power = PowerState::Stopped;
+                    // What a hypervisor says that lost its notes with the power.
+                    "unknown".clone_into(&mut vm.reason);
+                    vm.running_since = None;
+                }
+                vm.hang_up();
+            }
+            state.told.push(Change::Inventory);
+        });
+    }
+
+    /// Cuts a host off; what runs there runs on.
+    pub fn isolate_host(&self, host: &str) {
+        self.change(|state| {
+            if let Some(host) = state.hosts.get_mut(host) {
+                host.down = Some("no route to host (simulated)".to_owned());
+            }
+            state.told.push(Change::Inventory);
+        });
+    }
+
+    /// The host answers again.
+    pub fn restore_host(&self, host: &str) {
+        self.change(|state| {
+            if let Some(host) = state.hosts.get_mut(host) {
+                host.down = None;
+            }
+            state.told.push(Change::Inventory);
+        });
+    }
+
+    /// The connection to the provider is lost: every call fails as unavailable
+    /// without effect, and nothing is told.
+    pub fn disconnect(&self) {
+        self.faults().set_disconnected(true);
+    }
+
+    /// The connection is back; watchers are told that they missed something.
+    pub fn reconnect(&self) {
+        self.faults().set_disconnected(false);
+        self.emit(Change::Lost { reason: "the connection was lost".to_owned() });
+    }
+
+    /// Tells watchers something, true or not: events from the past, of unknown
+    /// VMs, or without cause.
+    pub fn emit(&self, change: Change) {
+        self.change(|state| state.told.push(change));
+    }
+
+    /// Something else takes all the room that a pool has left.
+    pub fn fill_pool(&self, host: &str, pool: &str) {
+        self.leave_room(host, pool, 0);
+    }
+
+    /// Something else takes the room of a pool until so many bytes are left.
+    pub fn leave_room(&self, host: &str, pool: &str, bytes: u64) {
+        self.change(|state| {
+            if let Some(pool) = state.pools.get_mut(&on(host, pool)) {
+                pool.foreign_bytes = 0;
+                pool.foreign_bytes = pool.available().saturating_sub(bytes);
+            }
+            state.told.push(Change::Inventory);
+        });
+    }
+}
