@@ -3,9 +3,20 @@
 //! Needs Rust and nothing else; what a command needs beyond that it installs, saying so first.
 
 mod arguments;
+mod bench;
+mod check;
+mod codegen;
+mod files;
 mod lab;
+mod needs;
+mod node;
+mod openapi;
 mod paths;
+mod product;
+mod run;
 mod say;
+mod test;
+mod ui;
 
 use std::process::ExitCode;
 
@@ -22,13 +33,78 @@ struct Entry {
 }
 
 /// The commands, in the order in which a newcomer meets them.
-const COMMANDS: &[Entry] = &[Entry {
-    name: "lab",
-    usage: "[start|stop|status|restart|sh [COMMAND…]|virsh ARGUMENTS…] [--name NAME] [--dir DIR]",
-    summary: "a private libvirtd with real QEMU, beside the machine's own",
-    grammar: lab::GRAMMAR,
-    main: lab::main,
-}];
+const COMMANDS: &[Entry] = &[
+    Entry {
+        name: "run",
+        usage: "[--once] [--keep] [--lab] [--provider URI]",
+        summary: "install what is missing, build, start the server, boot a guest, open its console",
+        grammar: run::GRAMMAR,
+        main: run::main,
+    },
+    Entry {
+        name: "demo",
+        usage: "[--seed N] [--listen ADDRESS] [--chaos]",
+        summary: "the same server on a simulated fleet: no libvirt, no root",
+        grammar: run::DEMO_GRAMMAR,
+        main: run::demo,
+    },
+    Entry {
+        name: "test",
+        usage: "[unit|real|ui|e2e]",
+        summary: "all tests, or one level of them, with what they need installed first",
+        grammar: test::GRAMMAR,
+        main: test::main,
+    },
+    Entry {
+        name: "check",
+        usage: "[tidy|deps|deny|docs|codegen|fmt|clippy|openapi] [--fast]",
+        summary: "what must hold before a change goes in; --fast leaves out what compiles",
+        grammar: check::GRAMMAR,
+        main: check::main,
+    },
+    Entry {
+        name: "lab",
+        usage: "[start|stop|status|restart|sh [COMMAND…]|virsh ARGUMENTS…] [--name NAME] [--dir DIR]",
+        summary: "a private libvirtd with real QEMU, beside the machine's own",
+        grammar: lab::GRAMMAR,
+        main: lab::main,
+    },
+    Entry {
+        name: "ui",
+        usage: "[build|test|lint|NPM ARGUMENTS…]",
+        summary: "the web user interface, with a Node.js recent enough",
+        grammar: ui::GRAMMAR,
+        main: ui::main,
+    },
+    Entry {
+        name: "codegen",
+        usage: "[--check]",
+        summary: "code and documents from the facts in catalog/",
+        grammar: codegen::GRAMMAR,
+        main: codegen::main,
+    },
+    Entry {
+        name: "openapi",
+        usage: "[--check] [--freeze VERSION]",
+        summary: "the API's description from the compiled server; frozen at a release",
+        grammar: openapi::GRAMMAR,
+        main: openapi::main,
+    },
+    Entry {
+        name: "e2e",
+        usage: "",
+        summary: "stories told by the real programs; the same as `test e2e`",
+        grammar: Grammar { switches: &[], options: &[], words: arguments::Words::None },
+        main: |_| test::e2e(),
+    },
+    Entry {
+        name: "bench",
+        usage: "[NAME…] [--runs N] [--write]",
+        summary: "how long things take, beside what others need for the same",
+        grammar: bench::GRAMMAR,
+        main: bench::main,
+    },
+];
 
 fn main() -> ExitCode {
     let typed: Vec<String> = std::env::args().skip(1).collect();
@@ -67,4 +143,36 @@ fn help() -> String {
         text.push_str(&format!("\n  {} {}\n      {}\n", entry.name, entry.usage, entry.summary));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_names_every_command() {
+        let help = help();
+        for entry in COMMANDS {
+            assert!(help.contains(&format!("\n  {} ", entry.name)), "{} is missing", entry.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_command_is_answered_with_those_there_are() {
+        let error = dispatch(&["biuld".to_owned()]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("there is no command \"biuld\"; there are run, demo,"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn usage_names_every_flag_of_the_grammar() {
+        for entry in COMMANDS {
+            for flag in entry.grammar.switches.iter().chain(entry.grammar.options) {
+                let flag = format!("--{flag}");
+                assert!(entry.usage.contains(&flag), "{} does not tell of {flag}", entry.name);
+            }
+        }
+    }
 }

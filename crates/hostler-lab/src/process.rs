@@ -33,6 +33,18 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// Asks a process that we started to end (SIGTERM), by its [`std::process::Child::id`].
+///
+/// # Errors
+/// When there is no such process.
+pub fn terminate(pid: u32) -> Result<()> {
+    let target = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    let target = target.ok_or_else(|| Error::new(format!("{pid} is no process id")))?;
+    rustix::process::kill_process(target, rustix::process::Signal::TERM)
+        .map_err(std::io::Error::from)
+        .context(|| format!("cannot end process {pid}"))
+}
+
 /// The command as a person would type it, for messages.
 pub fn command_line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());

@@ -9,7 +9,7 @@ use hostler_lab::guest::{self, BANNER, GuestImages, KERNEL_COMMAND_LINE};
 
 /// The guest of the checkout, as every other test uses it.
 pub(crate) fn images() -> GuestImages {
-    guest::build(&guest::checkout_dir(), &mut |line| println!("{line}")).unwrap()
+    guest::build(&guest::checkout_dir(), &mut |line| eprintln!("{line}")).unwrap()
 }
 
 /// A QEMU that runs the guest with its serial line on our pipes; killed when dropped.

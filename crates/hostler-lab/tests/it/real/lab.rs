@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hostler_lab::{Lab, LabOptions, NetworkState, guest, poll_until};
 
-use crate::guest::images;
+use super::guest::images;
 
 const BOOT_LIMIT: Duration = Duration::from_secs(120);
 

@@ -1,0 +1,5 @@
+//! These need root and the lab's packages: `cargo xtask test real` sees to both.
+
+mod guest;
+mod lab;
+mod test_daemon;

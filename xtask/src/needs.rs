@@ -1,0 +1,60 @@
+//! What each command needs from the system, beyond Rust.
+
+use hostler_lab::packages::{self, Need, Probe};
+use hostler_lab::{Result, find_program};
+
+use crate::say;
+
+/// For compiling: Rust links with it, and SQLite is compiled by it.
+const BUILD: &[Need] = &[
+    Need { probe: Probe::Program("cc"), apt: "gcc", dnf: "gcc" },
+    Need {
+        probe: Probe::AnyFile(&["/usr/include/stdlib.h"]),
+        apt: "libc6-dev",
+        dnf: "glibc-devel",
+    },
+];
+
+/// For browser tests.
+const BROWSER: &[Need] =
+    &[Need { probe: Probe::Program("chromium"), apt: "chromium", dnf: "chromium" }];
+
+/// Brings an npm that can fetch a current Node.js; itself often too old for the user interface.
+const NODE: &[Need] = &[
+    Need { probe: Probe::Program("node"), apt: "nodejs", dnf: "nodejs" },
+    Need { probe: Probe::Program("npm"), apt: "npm", dnf: "npm" },
+];
+
+/// Makes sure that Rust crates can be compiled.
+pub(crate) fn build() -> Result<()> {
+    ensure(BUILD)
+}
+
+/// Makes sure that a private libvirtd can run and the sample guest can be built.
+pub(crate) fn lab() -> Result<()> {
+    ensure(packages::LAB)?;
+    guest()
+}
+
+/// Makes sure that the sample guest can be built.
+pub(crate) fn guest() -> Result<()> {
+    ensure(packages::GUEST)
+}
+
+/// Makes sure that there is a browser for tests.
+pub(crate) fn browser() -> Result<()> {
+    // Fedora's Chromium, Google's and Debian's go by different names; any of them will do.
+    if ["chromium-browser", "google-chrome"].iter().any(|name| find_program(name).is_some()) {
+        return Ok(());
+    }
+    ensure(BROWSER)
+}
+
+/// Makes sure that there are some node and npm.
+pub(crate) fn any_node() -> Result<()> {
+    ensure(NODE)
+}
+
+fn ensure(needs: &[Need]) -> Result<()> {
+    packages::ensure(needs, &mut |line| say::step(line))
+}

@@ -1,0 +1,267 @@
+//! How the product's programs are called: the only place that knows their command lines.
+//!
+//! `run`, `demo`, `openapi` and the benches go through here, so that a changed flag is changed once.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use hostler_lab::{Error, Result, poll_until, run, run_quietly, terminate};
+use serde_json::Value;
+
+use crate::paths;
+
+/// Where the server listens unless that port is taken.
+const PORT: u16 = 7443;
+/// How many ports after it are tried.
+const PORTS_TRIED: u16 = 20;
+/// From start to `/readyz`: migrations and a first inventory, on a busy machine.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+/// The server's own limit for ending is 30 s; then it is killed.
+const STOP_LIMIT: Duration = Duration::from_secs(35);
+
+/// The built programs.
+pub(crate) struct Programs {
+    hostlerd: PathBuf,
+    hostler: PathBuf,
+}
+
+impl Programs {
+    /// Compiles the server and the command line, in the development profile: it is ready soonest.
+    pub(crate) fn build() -> Result<Programs> {
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(paths::root()).args(["build", "-p", "hostlerd", "-p", "hostler"]);
+        run(&mut command)?;
+        let directory = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| paths::root().join("target"), PathBuf::from)
+            .join("debug");
+        Ok(Programs { hostlerd: directory.join("hostlerd"), hostler: directory.join("hostler") })
+    }
+
+    /// The command line's program, for showing to the user.
+    pub(crate) fn hostler(&self) -> &Path {
+        &self.hostler
+    }
+
+    /// `hostlerd demo` with `arguments`, for the caller to run.
+    pub(crate) fn demo(&self, arguments: &[String]) -> Command {
+        let mut command = Command::new(&self.hostlerd);
+        command.arg("demo").args(arguments);
+        command
+    }
+
+    /// The OpenAPI document of the server as compiled.
+    pub(crate) fn openapi(&self) -> Result<String> {
+        let output = run_quietly(Command::new(&self.hostlerd).arg("openapi"))?;
+        String::from_utf8(output.stdout).map_err(|_| Error::new("the document is not UTF-8"))
+    }
+}
+
+/// A running server with its state directory; stopped when dropped.
+pub(crate) struct Server {
+    programs: Programs,
+    data: PathBuf,
+    process: Child,
+    port: u16,
+}
+
+impl Server {
+    /// Starts a server on SQLite in `data`, connected to the provider `local` at `uri`, and waits
+    /// until it is ready. Its own messages go to `data/hostlerd.log`.
+    pub(crate) fn start(programs: Programs, data: &Path, uri: &str) -> Result<Server> {
+        fs::create_dir_all(data)?;
+        let socket = data.join("hostlerd.sock");
+        if UnixStream::connect(&socket).is_ok() {
+            return Err(Error::new(format!(
+                "a server runs in {} already: use it, or stop it with Ctrl-C where it was started",
+                data.display()
+            )));
+        }
+        let port = free_port()?;
+        let log_path = data.join("hostlerd.log");
+        let log = fs::File::create(&log_path)?;
+        let mut command = Command::new(&programs.hostlerd);
+        command
+            .arg("--data-dir")
+            .arg(data)
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .arg("--socket")
+            .arg(&socket)
+            .args(["--provider", &format!("local={uri}")])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // Ctrl-C is for us: we end it in order, and say what becomes of the guests.
+            .process_group(0);
+        let process = command.spawn()?;
+        let mut server = Server { programs, data: data.to_owned(), process, port };
+        let ready = poll_until(READY_LIMIT, || match server.process.try_wait() {
+            Ok(Some(status)) => Ok(Err(Error::new(format!("hostlerd ended at once ({status})")))),
+            _ => server.get("/readyz").map(Ok),
+        });
+        ready.and_then(|inner| inner).map_err(|error| {
+            let said = fs::read_to_string(&log_path).unwrap_or_default();
+            let last: Vec<&str> = said.lines().rev().take(15).collect();
+            let last: Vec<&str> = last.into_iter().rev().collect();
+            error.context(format!("hostlerd is not ready; it said\n{}\n", last.join("\n")))
+        })?;
+        Ok(server)
+    }
+
+    /// Its address for a browser.
+    pub(crate) fn url(&self) -> String {
+        format!("https://127.0.0.1:{}/", self.port)
+    }
+
+    /// The port it listens on, and whether that is the usual one.
+    pub(crate) fn port(&self) -> (u16, bool) {
+        (self.port, self.port == PORT)
+    }
+
+    /// A fresh link that logs an administrator in once.
+    pub(crate) fn admin_link(&self) -> Result<String> {
+        let mut command = Command::new(&self.programs.hostlerd);
+        command.arg("admin-link").arg("--data-dir").arg(&self.data);
+        let output = run_quietly(&mut command)?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// How a user calls the command line for this server.
+    pub(crate) fn command_line(&self) -> String {
+        let socket = self.data.join("hostlerd.sock");
+        format!("{} --socket {}", self.programs.hostler().display(), socket.display())
+    }
+
+    /// A command line that is connected to this server.
+    pub(crate) fn hostler(&self) -> Command {
+        let mut command = Command::new(&self.programs.hostler);
+        command.arg("--socket").arg(self.data.join("hostlerd.sock"));
+        command
+    }
+
+    /// Whether the server still runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
+    /// Makes sure that there is an image `sample`, made from `file`.
+    pub(crate) fn ensure_sample_image(&self, file: &Path) -> Result<()> {
+        if self.shows(&["image", "show", "sample"])?.is_none() {
+            run_quietly(self.hostler().args(["image", "import", "--name", "sample"]).arg(file))?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that there is a running VM `name` from the image `sample`.
+    ///
+    /// Emulated, and small: it has to start on every machine, with KVM or without.
+    pub(crate) fn ensure_sample_vm(&self, name: &str) -> Result<()> {
+        let Some(vm) = self.shows(&["vm", "show", name])? else {
+            let words = ["vm", "create", name, "--image", "sample", "--memory", "192MiB"];
+            return run_quietly(self.hostler().args(words).arg("--start")).map(drop);
+        };
+        if vm.pointer("/status/state").and_then(Value::as_str) == Some("running") {
+            return Ok(());
+        }
+        run_quietly(self.hostler().args(["vm", "start", name])).map(drop)
+    }
+
+    /// Opens the serial console of `name` until it shows `text`; gives what it showed.
+    pub(crate) fn console_until(&self, name: &str, text: &str, limit: Duration) -> Result<String> {
+        let mut command = self.hostler();
+        command.args(["console", name]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut console = command.stderr(Stdio::null()).spawn()?;
+        let shown = read_console(&mut console, text, limit);
+        let _ = console.kill();
+        let _ = console.wait();
+        shown
+    }
+
+    /// What `hostler … -o json` prints, or none where it says that there is no such thing (4).
+    fn shows(&self, words: &[&str]) -> Result<Option<Value>> {
+        let output = self.hostler().args(words).args(["-o", "json"]).output()?;
+        match output.status.code() {
+            Some(0) => serde_json::from_slice(&output.stdout)
+                .map(Some)
+                .map_err(|error| Error::new(format!("`hostler {}`: {error}", words.join(" ")))),
+            Some(4) => Ok(None),
+            _ => Err(Error::new(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+                .context(format!("`hostler {}`", words.join(" ")))),
+        }
+    }
+
+    /// Asks the server over its own socket; anything but 200 is an error.
+    fn get(&self, path: &str) -> Result<()> {
+        let mut stream = UnixStream::connect(self.data.join("hostlerd.sock"))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
+        let mut answer = Vec::new();
+        stream.take(64 << 10).read_to_end(&mut answer)?;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        match answer.starts_with("HTTP/1.1 200 ") {
+            true => Ok(()),
+            false => Err(Error::new(format!("{path}: {}", answer.lines().next().unwrap_or("?")))),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.is_running() {
+            let _ = terminate(self.process.id());
+        }
+        let ended = poll_until(STOP_LIMIT, || match self.process.try_wait() {
+            Ok(None) => Err(()),
+            _ => Ok(()),
+        });
+        if ended.is_err() {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
+    }
+}
+
+/// Reads the console on a thread of its own, so that one which says nothing does not hold us.
+fn read_console(console: &mut Child, text: &str, limit: Duration) -> Result<String> {
+    let mut output =
+        console.stdout.take().ok_or_else(|| Error::new("the console has no output"))?;
+    let mut input = console.stdin.take().ok_or_else(|| Error::new("the console has no input"))?;
+    let (sender, receiver) = std::sync::mpsc::sync_channel::<Vec<u8>>(64);
+    let reader = std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(count) = output.read(&mut buffer) {
+            let part = buffer.get(..count).unwrap_or_default().to_vec();
+            if count == 0 || sender.send(part).is_err() {
+                break;
+            }
+        }
+    });
+    // The greeting of a guest that booted earlier has gone by: end its session, the next one greets.
+    input.write_all(b"\x04")?;
+    let mut shown = Vec::new();
+    let found = poll_until(limit, || {
+        shown.extend(receiver.try_iter().flatten());
+        let so_far = String::from_utf8_lossy(&shown).into_owned();
+        let ended = reader.is_finished();
+        match so_far.split_once(text) {
+            // The whole line, and what stands below it.
+            Some((_, after)) if after.contains('\n') => Ok(Ok(so_far)),
+            _ if ended => Ok(Err(Error::new("the console closed"))),
+            _ => Err(Error::new(format!("the console did not show {text:?} but {so_far:?}"))),
+        }
+    });
+    found?
+}
+
+fn free_port() -> Result<u16> {
+    (PORT..PORT + PORTS_TRIED)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .ok_or_else(|| Error::new(format!("no port from {PORT} on is free")))
+}

@@ -1,0 +1,188 @@
+//! `cargo xtask test`: every kind of test, each with what it needs installed first.
+//!
+//! | level | what | marked by |
+//! |---|---|---|
+//! | unit | rules, components, contracts: no root, no network | all tests but the others |
+//! | real | real libvirtd and QEMU guests: root | a module named `real` |
+//! | ui | vitest; Playwright in Chromium against the real server | `ui/` |
+//! | e2e | the real programs from outside | the crate `e2e` |
+
+use std::process::Command;
+
+use hostler_lab::{Error, Result, command_line, find_program, guest, is_root, run};
+
+use crate::arguments::{Arguments, Grammar, Words};
+use crate::product::Programs;
+use crate::{needs, paths, say, ui};
+
+/// `test [unit|real|ui|e2e]`.
+pub(crate) const GRAMMAR: Grammar = Grammar { switches: &[], options: &[], words: Words::UpTo(1) };
+
+/// Runs one level, or all in turn; the first that fails ends it.
+///
+/// # Errors
+/// When a test fails or something needed cannot be installed.
+pub(crate) fn main(arguments: &Arguments) -> Result<()> {
+    match arguments.first() {
+        None => {
+            unit()?;
+            real()?;
+            ui_tests()?;
+            e2e()
+        }
+        Some("unit") => unit(),
+        Some("real") => real(),
+        Some("ui") => ui_tests(),
+        Some("e2e") => e2e(),
+        Some(other) => {
+            Err(Error::new(format!("there is no level {other:?}; there are unit, real, ui, e2e")))
+        }
+    }
+}
+
+/// The stories told by the real programs.
+///
+/// # Errors
+/// When one fails.
+pub(crate) fn e2e() -> Result<()> {
+    prepare_real()?;
+    if !paths::root().join("e2e/Cargo.toml").is_file() {
+        return Err(Error::new("e2e/Cargo.toml is missing: this checkout has no stories"));
+    }
+    // The stories start the programs as they are in target/debug.
+    Programs::build()?;
+    rust(&Selection::EndToEnd)
+}
+
+fn unit() -> Result<()> {
+    needs::build()?;
+    built_ui()?;
+    rust(&Selection::Unit)
+}
+
+fn real() -> Result<()> {
+    prepare_real()?;
+    rust(&Selection::Real)
+}
+
+fn ui_tests() -> Result<()> {
+    needs::build()?;
+    ui::build()?;
+    Programs::build()?;
+    ui::test()
+}
+
+fn prepare_real() -> Result<()> {
+    needs::build()?;
+    needs::lab()?;
+    built_ui()?;
+    // Once, before the tests that need it wait for each other.
+    guest::build(&guest::checkout_dir(), &mut |line| say::step(line)).map(drop)
+}
+
+/// The server embeds the user interface, so that must be built before anything that links it.
+fn built_ui() -> Result<()> {
+    ui::build().map(drop)
+}
+
+/// Which Rust tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Selection {
+    Unit,
+    Real,
+    EndToEnd,
+}
+
+fn rust(selection: &Selection) -> Result<()> {
+    let with_nextest = find_cargo_nextest();
+    if !with_nextest {
+        say::step(
+            "cargo-nextest is not installed: using cargo test, which shows less and is slower",
+        );
+    }
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(paths::root());
+    command.args(if with_nextest { nextest_words(selection) } else { test_words(selection) });
+    if *selection != Selection::Unit && !is_root() {
+        // Compiled as ourselves, run as root: the lab makes namespaces.
+        command.env(runner_variable(), "sudo -E");
+        say::step("these tests make namespaces and run under sudo");
+    }
+    say::step(&command_line(&command));
+    run(&mut command)
+}
+
+fn find_cargo_nextest() -> bool {
+    let home = std::env::var_os("CARGO_HOME").map(std::path::PathBuf::from);
+    let in_home = home.is_some_and(|home| home.join("bin/cargo-nextest").is_file());
+    in_home || find_program("cargo-nextest").is_some()
+}
+
+fn nextest_words(selection: &Selection) -> Vec<&'static str> {
+    let filter = match selection {
+        Selection::Unit => "not test(/(^|::)real::/) and not package(e2e)",
+        Selection::Real => "test(/(^|::)real::/) and not package(e2e)",
+        Selection::EndToEnd => "package(e2e)",
+    };
+    vec!["nextest", "run", "--workspace", "--no-fail-fast", "-E", filter]
+}
+
+fn test_words(selection: &Selection) -> Vec<&'static str> {
+    match selection {
+        Selection::Unit => {
+            vec![
+                "test",
+                "--workspace",
+                "--exclude",
+                "e2e",
+                "--no-fail-fast",
+                "--",
+                "--skip",
+                "real::",
+            ]
+        }
+        // Each test has a daemon of its own; several at once would only wait for the processors.
+        Selection::Real => vec![
+            "test",
+            "--workspace",
+            "--exclude",
+            "e2e",
+            "--no-fail-fast",
+            "--test",
+            "it",
+            "--",
+            "real::",
+            "--test-threads",
+            "2",
+        ],
+        Selection::EndToEnd => {
+            vec!["test", "-p", "e2e", "--no-fail-fast", "--", "--test-threads", "1"]
+        }
+    }
+}
+
+/// The variable by which cargo is told what to run test programs with, on this platform.
+fn runner_variable() -> String {
+    let target = format!("{}_unknown_linux_gnu", std::env::consts::ARCH).to_ascii_uppercase();
+    format!("CARGO_TARGET_{target}_RUNNER")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_selects_the_same_tests_with_and_without_nextest() {
+        assert!(nextest_words(&Selection::Unit).last().unwrap().starts_with("not test("));
+        assert!(test_words(&Selection::Unit).ends_with(&["--skip", "real::"]));
+        assert!(test_words(&Selection::Real).contains(&"real::"));
+        assert!(test_words(&Selection::EndToEnd).contains(&"e2e"));
+    }
+
+    #[test]
+    fn an_unknown_level_is_named_with_those_there_are() {
+        let typed = ["fast".to_owned()];
+        let error = main(&Arguments::parse(&typed, &GRAMMAR).unwrap()).unwrap_err().to_string();
+        assert_eq!(error, "there is no level \"fast\"; there are unit, real, ui, e2e");
+    }
+}

@@ -1,0 +1,151 @@
+//! Building and testing the web user interface in `ui/`, skipping what is up to date.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hostler_lab::{Error, Fingerprint, Result, find_program, run};
+
+use crate::arguments::{Arguments, Grammar, Words};
+use crate::node::Node;
+use crate::{needs, paths, say};
+
+/// `ui [build|test|lint|npm …]`.
+pub(crate) const GRAMMAR: Grammar =
+    Grammar { switches: &[], options: &[], words: Words::ThenAnything };
+
+/// Not inputs of a build: made by npm, by the build or by its tests.
+const NOT_INPUTS: &[&str] = &["node_modules", "dist", "test-results", "playwright-report"];
+
+/// Does what the first word says; any other is an npm command.
+///
+/// # Errors
+/// When npm fails.
+pub(crate) fn main(arguments: &Arguments) -> Result<()> {
+    match arguments.words() {
+        [] => build().map(drop),
+        [word] if word == "build" => build().map(drop),
+        [word] if word == "test" => test(),
+        [word] if word == "lint" => script(&installed()?, "lint"),
+        words => run(installed()?.npm(&directory())?.args(words)),
+    }
+}
+
+/// The folder of the user interface.
+pub(crate) fn directory() -> PathBuf {
+    paths::root().join("ui")
+}
+
+/// Builds `ui/dist`, unless nothing it is made of changed. Gives whether it was built.
+///
+/// # Errors
+/// When npm or the build fails.
+pub(crate) fn build() -> Result<bool> {
+    let ui = directory();
+    if !ui.join("package.json").is_file() {
+        return Err(Error::new("ui/package.json is missing: this checkout has no user interface"));
+    }
+    let mut inputs = Fingerprint::new();
+    inputs.add_tree(&ui, NOT_INPUTS)?;
+    let stamp = Stamp::new("ui-dist", &inputs);
+    if stamp.is_current() && ui.join("dist/index.html").is_file() {
+        return Ok(false);
+    }
+    let node = installed()?;
+    say::step(&format!("building the user interface with Node.js {}", node.version()));
+    script(&node, "build")?;
+    stamp.write()?;
+    Ok(true)
+}
+
+/// Runs the unit tests and, in a browser against the real server, the stories.
+///
+/// # Errors
+/// When a test fails.
+pub(crate) fn test() -> Result<()> {
+    let node = installed()?;
+    script(&node, "test")?;
+    if has_script("e2e")? {
+        needs::browser()?;
+        script(&node, "e2e")?;
+    }
+    Ok(())
+}
+
+fn has_script(name: &str) -> Result<bool> {
+    let text = fs::read_to_string(directory().join("package.json"))?;
+    let package: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| Error::new(format!("ui/package.json: {error}")))?;
+    Ok(package.pointer(&format!("/scripts/{name}")).is_some())
+}
+
+fn script(node: &Node, name: &str) -> Result<()> {
+    let mut command = node.npm(&directory())?;
+    command.args(["run", "--silent", name]);
+    if let Some(browser) =
+        ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| find_program(name))
+    {
+        command.env("HOSTLER_CHROMIUM", browser);
+    }
+    run(&mut command)
+}
+
+/// Node.js, with the packages of `package-lock.json` installed.
+fn installed() -> Result<Node> {
+    let node = Node::ensure()?;
+    let ui = directory();
+    let mut inputs = Fingerprint::new();
+    inputs.add(node.version()).add_tree(&ui.join("package-lock.json"), &[])?;
+    let stamp = Stamp::new("ui-packages", &inputs);
+    if stamp.is_current() && ui.join("node_modules").is_dir() {
+        return Ok(node);
+    }
+    say::step("installing the user interface's packages: npm ci");
+    run(node.npm(&ui)?.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))?;
+    stamp.write()?;
+    Ok(node)
+}
+
+/// Remembers in `build/` what something was last made of.
+struct Stamp {
+    path: PathBuf,
+    inputs: String,
+}
+
+impl Stamp {
+    fn new(name: &str, inputs: &Fingerprint) -> Stamp {
+        Stamp::in_directory(&paths::build(), name, inputs)
+    }
+
+    fn in_directory(directory: &Path, name: &str, inputs: &Fingerprint) -> Stamp {
+        Stamp { path: directory.join(format!("{name}.stamp")), inputs: inputs.to_string() }
+    }
+
+    fn is_current(&self) -> bool {
+        fs::read_to_string(&self.path).is_ok_and(|text| text == self.inputs)
+    }
+
+    fn write(&self) -> Result<()> {
+        if let Some(directory) = self.path.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        Ok(fs::write(&self.path, &self.inputs)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_is_current_until_the_inputs_change() {
+        let directory = std::env::temp_dir().join(format!("xtask-stamp-{}", std::process::id()));
+        let mut inputs = Fingerprint::new();
+        let stamp = |inputs: &Fingerprint| Stamp::in_directory(&directory, "ui", inputs);
+        assert!(!stamp(&inputs).is_current(), "nothing was built yet");
+        stamp(&inputs).write().unwrap();
+        assert!(stamp(&inputs).is_current());
+        inputs.add("a change");
+        assert!(!stamp(&inputs).is_current());
+        fs::remove_dir_all(directory).unwrap();
+    }
+}
