@@ -302,8 +302,8 @@ pub struct VmSummary {
     pub name: String,
     /// The project it belongs to; null for VMs that Hostler only observes.
     pub project: Option<String>,
-    /// The provider it is at.
-    pub provider: Ref,
+    /// The provider it is at; null until it has been placed.
+    pub provider: Option<Ref>,
     /// The host it is on; null when it is on none.
     pub host: Option<Ref>,
     /// Whether Hostler manages it, or only observes it.
