@@ -231,7 +231,7 @@ mod tests {
         let mut wire = Frame::encode(&header(), b"abcd").unwrap();
         wire.extend(Frame::encode(&header(), &[7; 200_000]).unwrap());
         let mut source = wire.as_slice();
-        assert_eq!(read_frame(&mut source).await.unwrap().payload, *b"abcd");
+        assert_eq!(read_frame(&mut source).await.unwrap().payload, b"abcd"[..]);
         assert_eq!(read_frame(&mut source).await.unwrap().payload.len(), 200_000);
         assert!(matches!(read_frame(&mut source).await, Err(ReadError::EndOfStream)));
     }

@@ -1,0 +1,76 @@
+//! The pool: roles apart, saturated connections replaced, never more than allowed (F7).
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hostler_libvirt_rpc::{Connection, Error, Pool, PoolOptions, Role};
+
+use crate::daemon::{Daemon, eventually, quiet};
+
+const SHORT: Duration = Duration::from_millis(100);
+
+fn pool(daemon: &Daemon, options: PoolOptions) -> Pool {
+    let uri = daemon.uri("test", "/default").parse().unwrap();
+    Pool::new(uri, PoolOptions { connection: quiet(), ..options })
+}
+
+/// Fills a connection's slots with calls that nobody waits for.
+async fn saturate(connection: &Connection) {
+    let hasty = connection.with_timeout(SHORT);
+    join_all((0..4).map(|_| hasty.hostname())).await;
+    assert!(connection.saturated());
+}
+
+#[tokio::test]
+async fn each_role_has_connections_of_its_own_opened_on_demand() {
+    let daemon = Daemon::start().await;
+    let pool = pool(&daemon, PoolOptions::default());
+    assert_eq!(pool.counts().open, 0);
+    pool.get(Role::Mutate).await.unwrap().hostname().await.unwrap();
+    pool.get(Role::Mutate).await.unwrap().hostname().await.unwrap();
+    assert_eq!(pool.counts().open, 1);
+    // Callers at the same time share what one of them opens.
+    let several = join_all((0..10).map(|_| pool.get(Role::Events))).await;
+    assert!(several.iter().all(Result::is_ok));
+    assert_eq!((pool.counts().open, pool.counts().opened_total), (2, 2));
+}
+
+#[tokio::test]
+async fn a_saturated_connection_is_replaced_and_still_counts() {
+    let daemon = Daemon::start().await;
+    let pool = pool(&daemon, PoolOptions { max_total: 2, ..PoolOptions::default() });
+    let first = pool.get(Role::Collect).await.unwrap();
+    // Another, opened while the daemon still answers.
+    let second = pool.get(Role::Mutate).await.unwrap();
+    daemon.freeze();
+    saturate(&first).await;
+    saturate(&second).await;
+    let counts = pool.counts();
+    assert_eq!((counts.open, counts.retired, counts.replaced_total), (0, 2, 2));
+    let error = pool.get(Role::Collect).await.unwrap_err();
+    assert!(matches!(error, Error::PoolExhausted { limit: 2 }), "{error}");
+
+    daemon.thaw();
+    eventually("the retired ones are answered", || pool.counts().retired == 0).await;
+    pool.get(Role::Collect).await.unwrap().hostname().await.unwrap();
+    assert_eq!(pool.counts().opened_total, 3);
+}
+
+#[tokio::test]
+async fn a_closed_connection_is_replaced() {
+    let daemon = Daemon::start().await;
+    let pool = pool(&daemon, PoolOptions::default());
+    pool.get(Role::Mutate).await.unwrap().close().await.unwrap();
+    pool.get(Role::Mutate).await.unwrap().hostname().await.unwrap();
+    assert_eq!(pool.counts().replaced_total, 1);
+    pool.close().await;
+    assert!(matches!(pool.get(Role::Mutate).await, Err(Error::PoolExhausted { .. })));
+}
+
+#[tokio::test]
+async fn a_failed_opening_is_told_and_counted() {
+    let uri = "qemu+unix:///system?socket=/nonexistent/socket".parse().unwrap();
+    let pool = Pool::new(uri, PoolOptions::default());
+    assert!(matches!(pool.get(Role::Events).await, Err(Error::Io { .. })));
+    assert_eq!(pool.counts().failed_total, 1);
+}
