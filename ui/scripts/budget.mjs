@@ -1,0 +1,28 @@
+// Fails the build when the first page needs more than 300 KB of compressed
+// JavaScript: consoles are opened over slow links too.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+
+const LIMIT = 300 * 1024;
+const dist = new URL("../dist/", import.meta.url).pathname;
+const manifest = JSON.parse(readFileSync(join(dist, ".vite/manifest.json"), "utf8"));
+
+const wanted = new Set();
+function need(key) {
+  if (wanted.has(key)) return;
+  wanted.add(key);
+  for (const next of manifest[key].imports ?? []) need(next);
+}
+need("index.html");
+
+let total = 0;
+for (const key of wanted) {
+  const { file } = manifest[key];
+  if (file.endsWith(".js")) total += gzipSync(readFileSync(join(dist, file))).length;
+}
+console.log(`initial JavaScript: ${(total / 1024).toFixed(1)} KiB gzip of ${LIMIT / 1024}`);
+if (total > LIMIT) {
+  console.error("over budget: load what the first page does not need by import()");
+  process.exit(1);
+}

@@ -1,0 +1,121 @@
+// Error codes, generated from catalog/errors.toml by `cargo xtask codegen`;
+// change the catalogue, not this file.
+
+/** What went wrong; a contract with the server. */
+export type ErrorCode =
+  | 'body_malformed'
+  | 'spec_invalid'
+  | 'query_invalid'
+  | 'cursor_invalid'
+  | 'id_invalid'
+  | 'image_unsafe'
+  | 'provider_refused'
+  | 'credentials_missing'
+  | 'credentials_invalid'
+  | 'ticket_invalid'
+  | 'permission_denied'
+  | 'origin_denied'
+  | 'endpoint_not_found'
+  | 'vm_not_found'
+  | 'host_not_found'
+  | 'provider_not_found'
+  | 'pool_not_found'
+  | 'volume_not_found'
+  | 'network_not_found'
+  | 'image_not_found'
+  | 'operation_not_found'
+  | 'token_not_found'
+  | 'vm_busy'
+  | 'vm_exists'
+  | 'vm_wrong_state'
+  | 'vm_state_unknown'
+  | 'vm_not_managed'
+  | 'image_exists'
+  | 'image_in_use'
+  | 'volume_exists'
+  | 'volume_in_use'
+  | 'idempotency_mismatch'
+  | 'precondition_failed'
+  | 'precondition_required'
+  | 'operation_finished'
+  | 'operation_not_cancellable'
+  | 'operation_not_stuck'
+  | 'provider_conflict'
+  | 'events_expired'
+  | 'capability_missing'
+  | 'limit_exceeded'
+  | 'body_too_large'
+  | 'media_type_unsupported'
+  | 'method_not_allowed'
+  | 'no_host_fits'
+  | 'provider_exhausted'
+  | 'store_full'
+  | 'rate_limited'
+  | 'provider_unavailable'
+  | 'provider_denied'
+  | 'server_draining'
+  | 'store_unavailable'
+  | 'provider_timeout'
+  | 'operation_cancelled'
+  | 'internal_error'
+  | 'provider_bug';
+
+/** What to do next, by code. */
+export const errorHelp: Record<ErrorCode, string> = {
+  body_malformed: "Compare the body with the endpoint's schema in /api/docs; `errors` names the place.",
+  spec_invalid: "`errors` lists every fault with a pointer to its field.",
+  query_invalid: "`errors` names the parameter; /api/docs lists the allowed ones.",
+  cursor_invalid: "Start again without `cursor`, and keep filter and sort the same while paging.",
+  id_invalid: "Ids look like 0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e; look the resource up by name in its list.",
+  image_unsafe: "Flatten it on the machine that made it, for example with `qemu-img convert`, and import the result.",
+  provider_refused: "The message is the provider's; correct the field it names.",
+  credentials_missing: "Open the login link that `hostlerd admin-link` prints, or send `Authorization: Bearer hst_…`.",
+  credentials_invalid: "Make a new token, or a new login link with `hostlerd admin-link`.",
+  ticket_invalid: "Ask for a new one; a ticket opens one console once, within 30 seconds.",
+  permission_denied: "Ask an administrator for the permission that the message names.",
+  origin_denied: "Use Hostler's own pages, or an API token without cookies.",
+  endpoint_not_found: "/api/docs lists every endpoint.",
+  vm_not_found: "`hostler vm list` shows those there are.",
+  host_not_found: "`hostler host list` shows those there are.",
+  provider_not_found: "`hostler provider list` shows those there are.",
+  pool_not_found: "`hostler pool list` shows those there are.",
+  volume_not_found: "`hostler volume list POOL` shows those there are.",
+  network_not_found: "`hostler network list` shows those there are.",
+  image_not_found: "`hostler image list` shows those there are.",
+  operation_not_found: "`hostler op list` shows those there are; ended ones are kept for 30 days.",
+  token_not_found: "`hostler token list` shows those there are.",
+  vm_busy: "Wait for the operation that `details.operation` names, or cancel it.",
+  vm_exists: "Choose another name.",
+  vm_wrong_state: "The message says the state and what is possible from it.",
+  vm_state_unknown: "Wait until its host answers again; nothing is decided on a guess.",
+  vm_not_managed: "It was made elsewhere; adopt it before changing it.",
+  image_exists: "Choose another name, or delete the other image first.",
+  image_in_use: "Delete them first, or keep the image.",
+  volume_exists: "Choose another name.",
+  volume_in_use: "Detach it or delete the VM first.",
+  idempotency_mismatch: "Use a new key for a new request.",
+  precondition_failed: "Read it again, look at what changed, and send the new ETag in If-Match.",
+  precondition_required: "Read the resource and send its ETag in If-Match, so that nobody's change is lost.",
+  operation_finished: "There is nothing left to cancel or retry.",
+  operation_not_cancellable: "Let it end; what it has removed cannot be put back.",
+  operation_not_stuck: "Only operations in state needs_attention can be retried or resolved by hand.",
+  provider_conflict: "Look at the resource again; somebody else may have changed it.",
+  events_expired: "Read the lists again and subscribe from the present.",
+  capability_missing: "`hostler provider show` lists what it can do.",
+  limit_exceeded: "The message names the limit.",
+  body_too_large: "The message names the limit.",
+  media_type_unsupported: "Send `Content-Type: application/json`, or what the endpoint's documentation names.",
+  method_not_allowed: "/api/docs lists the methods of each address.",
+  no_host_fits: "The message says for each host why not.",
+  provider_exhausted: "Free memory, disk or addresses there; the message says which.",
+  store_full: "Free space below the data directory; reading and consoles go on meanwhile.",
+  rate_limited: "Wait for Retry-After, then go on more slowly.",
+  provider_unavailable: "`hostler provider show` says since when and why; what is shown of it is stale until it answers.",
+  provider_denied: "Give the user that runs hostlerd access to the provider.",
+  server_draining: "Try again in a few seconds.",
+  store_unavailable: "Look at the server's log and at the disk below its data directory.",
+  provider_timeout: "It may still be working; look at the resource before you try again.",
+  operation_cancelled: "What it had done has been undone.",
+  internal_error: "Please report it with the request id and the server's log lines for it.",
+  provider_bug: "Please report it with the request id and the server's log lines for it.",
+};

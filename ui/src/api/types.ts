@@ -1,0 +1,57 @@
+// Short names for the generated types, so that a page says `Vm` and not a path
+// through the OpenAPI document. Nothing is added to them here.
+import type { components } from "./generated/schema";
+
+type Schemas = components["schemas"];
+
+export type ActionVerdict = Schemas["ActionVerdict"];
+export type CloudInit = Schemas["CloudInit"];
+export type ConsoleKind = Schemas["ConsoleKind"];
+export type ConsoleTicket = Schemas["ConsoleTicket"];
+export type DiskObserved = Schemas["DiskObserved"];
+export type DiskSpec = Schemas["DiskSpec"];
+export type Host = Schemas["Host"];
+export type HostlerEvent = Schemas["Event"];
+export type Image = Schemas["Image"];
+export type Network = Schemas["Network"];
+export type NicObserved = Schemas["NicObserved"];
+export type NicSource = Schemas["NicSource"];
+export type Operation = Schemas["Operation"];
+export type OperationStep = Schemas["OperationStep"];
+export type Pool = Schemas["Pool"];
+export type Problem = Schemas["Problem"];
+export type ProblemFault = Schemas["ProblemFault"];
+export type Provider = Schemas["Provider"];
+export type Ref = Schemas["Ref"];
+export type ResourceRef = Schemas["ResourceRef"];
+export type Server = Schemas["Server"];
+export type Session = Schemas["Session"];
+export type Vm = Schemas["Vm"];
+export type VmObserved = Schemas["VmObserved"];
+export type VmPatch = Schemas["VmPatch"];
+export type VmPlanned = Schemas["VmPlanned"];
+export type VmRequest = Schemas["VmRequest"];
+export type VmSpec = Schemas["VmSpec"];
+export type VmStatus = Schemas["VmStatus"];
+export type VmStopMode = Schemas["VmStopMode"];
+export type VmSummary = Schemas["VmSummary"];
+export type Volume = Schemas["Volume"];
+export type VolumeFormat = Schemas["VolumeFormat"];
+
+/** A value with its pedigree, or the reason why there is none. */
+export interface Fact<T> {
+  value?: T | null;
+  quality: string;
+  source: string;
+  observed_at?: string | null;
+  reason?: string | null;
+}
+
+/** A page of any list. */
+export interface Page<T> {
+  items: T[];
+  next_cursor?: string | null;
+  observed_at?: string | null;
+  stale: boolean;
+  approx_total?: number | null;
+}

@@ -1,0 +1,56 @@
+// Every event reaches every view that shows what changed.
+import { expect, test } from "vitest";
+import type { HostlerEvent } from "../api/types";
+import { addEffects, noEffects, parseEvent } from "./effects";
+
+function effectsOf(event: Partial<HostlerEvent>) {
+  const effects = noEffects();
+  addEffects(effects, {
+    seq: 1,
+    at: "2026-01-01T00:00:00Z",
+    type: "x",
+    message: "",
+    data: null,
+    ...event,
+  } as HostlerEvent);
+  return { lists: [...effects.lists].sort(), items: [...effects.items] };
+}
+
+test("c5c: a VM's event touches its list, its page and its host's counts", () => {
+  expect(effectsOf({ type: "vm.state", resource: { kind: "vm", id: "1" } })).toEqual({
+    lists: ["events", "hosts", "vms"],
+    items: ["vms/1"],
+  });
+});
+
+test("an operation's event touches what it works on", () => {
+  const event = {
+    type: "operation.changed",
+    resource: { kind: "operation", id: "9" },
+    data: { resources: [{ kind: "vm", id: "1" }, { kind: 3 }, null] },
+  };
+  expect(effectsOf(event)).toEqual({
+    lists: ["events", "hosts", "operations", "vms"],
+    items: ["operations/9", "vms/1"],
+  });
+});
+
+test("x17: a provider that falls silent makes everything behind it old", () => {
+  expect(
+    effectsOf({ type: "provider.state", resource: { kind: "provider", id: "p" } }).lists,
+  ).toEqual(["events", "hosts", "networks", "pools", "providers", "vms"]);
+});
+
+test("an event of a kind this UI does not know only reaches the list of events", () => {
+  expect(effectsOf({ resource: { kind: "quota", id: "q" } })).toEqual({
+    lists: ["events"],
+    items: [],
+  });
+});
+
+test("what is not an event is not read as one", () => {
+  for (const text of ["", "null", "7", "{}", '{"seq":"1","type":"a"}', "{"]) {
+    expect(parseEvent(text)).toBeUndefined();
+  }
+  expect(parseEvent('{"seq":1,"type":"vm.state"}')?.seq).toBe(1);
+});

@@ -1,0 +1,72 @@
+// Which parts of the cache an event makes old: a pure table, so that a test can
+// show that every kind of event reaches every view that shows the thing.
+import type { ListName } from "../api/query";
+import type { HostlerEvent } from "../api/types";
+
+/** Lists and single things to read again. */
+export interface Effects {
+  lists: Set<ListName>;
+  /** `vms/ID` … */
+  items: Set<string>;
+}
+
+/** The list that holds things of a kind. */
+const LIST_OF: Record<string, ListName> = {
+  vm: "vms",
+  host: "hosts",
+  provider: "providers",
+  pool: "pools",
+  network: "networks",
+  image: "images",
+  operation: "operations",
+};
+
+/** Lists that show something about things of another kind: counts, states, ages. */
+const ALSO: Record<string, ListName[]> = {
+  vm: ["hosts"],
+  provider: ["hosts", "pools", "networks", "vms"],
+  host: ["vms"],
+};
+
+export function noEffects(): Effects {
+  return { lists: new Set(), items: new Set() };
+}
+
+/** Adds to `effects` what `event` makes old. */
+export function addEffects(effects: Effects, event: HostlerEvent): void {
+  effects.lists.add("events");
+  for (const resource of [event.resource, ...resourcesIn(event.data)]) {
+    if (!resource) continue;
+    const list = LIST_OF[resource.kind];
+    if (!list) continue;
+    effects.lists.add(list);
+    effects.items.add(`${list}/${resource.id}`);
+    for (const also of ALSO[resource.kind] ?? []) effects.lists.add(also);
+  }
+}
+
+/** An operation's event tells what it works on; those things changed too. */
+function resourcesIn(data: unknown): { kind: string; id: string }[] {
+  if (typeof data !== "object" || data === null) return [];
+  const resources = (data as { resources?: unknown }).resources;
+  if (!Array.isArray(resources)) return [];
+  return resources.filter(
+    (item): item is { kind: string; id: string } =>
+      typeof item === "object" &&
+      item !== null &&
+      typeof (item as { kind?: unknown }).kind === "string" &&
+      typeof (item as { id?: unknown }).id === "string",
+  );
+}
+
+/** Reads an event from the text of a frame; undefined when it is none. */
+export function parseEvent(text: string): HostlerEvent | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null) return undefined;
+    const event = value as HostlerEvent;
+    return typeof event.seq === "number" && typeof event.type === "string" ? event : undefined;
+  } catch {
+    return undefined;
+  }
+}

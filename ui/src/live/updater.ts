@@ -1,0 +1,106 @@
+// Turns events into reads, with a bound on both: events are gathered for a
+// moment, a few changed VMs are read one by one and put into the rows at once,
+// and a whole list is read again at most as often as reading it is cheap.
+import type { InfiniteData, QueryClient } from "@tanstack/react-query";
+import { keys, type ListName, vmQuery } from "../api/query";
+import type { HostlerEvent, Page, Vm, VmSummary } from "../api/types";
+import { addEffects, noEffects } from "./effects";
+
+const GATHER_MS = 300;
+/** More changed VMs than this at once, and the list is read instead. */
+const ROWS_MAX = 12;
+const LIST_PAUSE_MIN_MS = 1_500;
+/** A list's reads take at most a fifth of the time. */
+const LIST_PAUSE_FACTOR = 4;
+
+export class CacheUpdater {
+  private effects = noEffects();
+  private gathering: ReturnType<typeof setTimeout> | undefined;
+  private readonly waiting = new Map<ListName, ReturnType<typeof setTimeout>>();
+  private readonly notBefore = new Map<ListName, number>();
+
+  constructor(private readonly queries: QueryClient) {}
+
+  event(event: HostlerEvent): void {
+    addEffects(this.effects, event);
+    this.gathering ??= setTimeout(() => this.flush(), GATHER_MS);
+  }
+
+  /** Everything may be old. */
+  resync(): void {
+    this.effects = noEffects();
+    void this.queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "session" });
+  }
+
+  stop(): void {
+    clearTimeout(this.gathering);
+    for (const timer of this.waiting.values()) clearTimeout(timer);
+    this.waiting.clear();
+  }
+
+  private flush(): void {
+    this.gathering = undefined;
+    const { lists, items } = this.effects;
+    this.effects = noEffects();
+    const vms: string[] = [];
+    for (const item of items) {
+      const [name, id] = item.split("/") as [ListName, string];
+      if (name === "vms") vms.push(id);
+      else void this.queries.invalidateQueries({ queryKey: keys.item(name, id) });
+    }
+    if (vms.length <= ROWS_MAX) for (const id of vms) void this.row(id);
+    else for (const id of vms) void this.queries.invalidateQueries({ queryKey: keys.item("vms", id) });
+    for (const list of lists) this.list(list);
+  }
+
+  /** Reads one VM and puts it into its rows, if anything shows it. */
+  private async row(id: string): Promise<void> {
+    const shown = this.queries.getQueryCache().find({ queryKey: keys.item("vms", id) });
+    const listed = this.queries.getQueriesData({ queryKey: keys.lists("vms") });
+    if (!shown?.isActive() && listed.length === 0) return;
+    try {
+      const { data } = await this.queries.fetchQuery({ ...vmQuery(id), staleTime: 0, retry: false });
+      this.queries.setQueriesData<InfiniteData<Page<VmSummary>>>(
+        { queryKey: keys.lists("vms") },
+        (list) => list && patchRow(list, data),
+      );
+    } catch {
+      // Gone or unreadable: the list's own read, which follows, tells the truth.
+    }
+  }
+
+  private list(name: ListName): void {
+    if (this.waiting.has(name)) return;
+    const pause = Math.max(0, (this.notBefore.get(name) ?? 0) - Date.now());
+    const timer = setTimeout(() => {
+      void this.readList(name);
+    }, pause);
+    this.waiting.set(name, timer);
+  }
+
+  private async readList(name: ListName): Promise<void> {
+    const begun = Date.now();
+    // What changes meanwhile asks for another read, which waits its turn.
+    this.waiting.delete(name);
+    this.notBefore.set(name, begun + LIST_PAUSE_MIN_MS);
+    await this.queries.invalidateQueries({ queryKey: keys.lists(name) }, { cancelRefetch: false });
+    if (name === "pools") await this.queries.invalidateQueries({ queryKey: ["volumes"] });
+    const took = Date.now() - begun;
+    const pause = Math.max(LIST_PAUSE_MIN_MS, LIST_PAUSE_FACTOR * took);
+    this.notBefore.set(name, Date.now() + pause);
+  }
+}
+
+/** The list with `vm` in its place; the same object where it is not in it. */
+export function patchRow(
+  list: InfiniteData<Page<VmSummary>>,
+  vm: Vm,
+): InfiniteData<Page<VmSummary>> {
+  const page = list.pages.findIndex((p) => p.items.some((row) => row.id === vm.id));
+  if (page < 0) return list;
+  const { spec: _spec, observed: _observed, ...row } = vm;
+  const pages = list.pages.map((p, index) =>
+    index === page ? { ...p, items: p.items.map((r) => (r.id === vm.id ? row : r)) } : p,
+  );
+  return { ...list, pages };
+}

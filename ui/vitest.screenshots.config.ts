@@ -1,0 +1,12 @@
+// Makes the pictures in docs/images from a running server; see e2e/screenshot.ts.
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    environment: "node",
+    include: ["e2e/screenshot.ts"],
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+  },
+});
