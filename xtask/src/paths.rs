@@ -12,3 +12,8 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn build() -> PathBuf {
     root().join("build")
 }
+
+/// The cargo that started us, so that one toolchain does everything.
+pub(crate) fn cargo() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}

@@ -34,7 +34,7 @@ pub(crate) struct Programs {
 impl Programs {
     /// Compiles the server and the command line, in the development profile: it is ready soonest.
     pub(crate) fn build() -> Result<Programs> {
-        let mut command = Command::new(env!("CARGO"));
+        let mut command = Command::new(paths::cargo());
         command.current_dir(paths::root()).args(["build", "-p", "hostlerd", "-p", "hostler"]);
         run(&mut command)?;
         let directory = std::env::var_os("CARGO_TARGET_DIR")

@@ -100,7 +100,7 @@ fn rust(selection: &Selection) -> Result<()> {
             "cargo-nextest is not installed: using cargo test, which shows less and is slower",
         );
     }
-    let mut command = Command::new(env!("CARGO"));
+    let mut command = Command::new(paths::cargo());
     command.current_dir(paths::root());
     command.args(if with_nextest { nextest_words(selection) } else { test_words(selection) });
     if *selection != Selection::Unit && !is_root() {

@@ -37,7 +37,7 @@ pub(super) fn check() -> Result<()> {
         );
         return Ok(());
     }
-    let mut command = Command::new(env!("CARGO"));
+    let mut command = Command::new(paths::cargo());
     // Advisories come over the network, which a check must not depend on.
     run(command.current_dir(root).args([
         "deny",

@@ -95,7 +95,7 @@ fn outcome(findings: Vec<Finding>) -> Result<()> {
 }
 
 fn cargo() -> Command {
-    let mut command = Command::new(env!("CARGO"));
+    let mut command = Command::new(paths::cargo());
     command.current_dir(paths::root());
     command
 }

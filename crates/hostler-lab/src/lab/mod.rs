@@ -147,7 +147,12 @@ impl Lab {
             return Err(Error::new("a lab of that name runs already").context(starting()));
         }
         config::write(&state, &run).context(starting)?;
-        let namespace = Namespace::launch(&state, &run, detached).context(starting)?;
+        let namespace = Namespace::launch(&state, &run, detached)
+            .map_err(|error| {
+                let said = tail_of_file(&state.join("init.log"), LOG_LINES);
+                Error::new(format!("{error}\n{said}"))
+            })
+            .context(starting)?;
         let mut lab =
             Lab::assemble(state.clone(), run, namespace, options.remove_on_drop && !detached);
         if let Err(error) = lab.wait_until_ready() {
