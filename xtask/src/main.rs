@@ -57,7 +57,7 @@ const COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "check",
-        usage: "[tidy|deps|deny|docs|codegen|fmt|clippy|openapi] [--fast]",
+        usage: "[tidy|deps|deny|docs|codegen|fmt|clippy|openapi|ui] [--fast]",
         summary: "what must hold before a change goes in; --fast leaves out what compiles",
         grammar: check::GRAMMAR,
         main: check::main,

@@ -265,3 +265,50 @@ fn free_port() -> Result<u16> {
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .ok_or_else(|| Error::new(format!("no port from {PORT} on is free")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    /// A program that stands where the console's client would.
+    fn console(script: &str) -> Child {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    #[test]
+    fn the_console_is_read_until_the_line_after_the_greeting_has_begun() {
+        let mut child = console("printf 'boot\\nhello\\nsample, up\\n'; exec sleep 600");
+        let shown = read_console(&mut child, "hello", LIMIT).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(shown.starts_with("boot\nhello\n"), "{shown}");
+    }
+
+    #[test]
+    fn a_console_that_closes_is_an_error_and_not_waited_for() {
+        let mut child = console("head -c 1 > /dev/null; echo bye");
+        let error = read_console(&mut child, "hello", LIMIT).unwrap_err().to_string();
+        child.wait().unwrap();
+        assert_eq!(error, "the console closed");
+    }
+
+    #[test]
+    fn a_late_reader_ends_the_session_to_be_greeted() {
+        let mut child = console("head -c 1 | od -An -tx1; echo hello; echo more; exec sleep 600");
+        let shown = read_console(&mut child, "hello", LIMIT).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(shown.contains("04"), "Ctrl-D was not sent: {shown}");
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_passed_over() {
+        let free = free_port().unwrap();
+        let _taken = TcpListener::bind(("127.0.0.1", free)).unwrap();
+        assert_ne!(free_port().unwrap(), free);
+    }
+}

@@ -170,23 +170,33 @@ fn serve(
 
 fn announcement(server: &Server, console: &str) -> Result<String> {
     let own = server.command_line();
-    let greeting = console
-        .split_once(guest::BANNER)
-        .map(|(_, after)| format!("{}{after}", guest::BANNER))
-        .unwrap_or_default();
-    let greeting: Vec<String> = greeting
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .take(2)
-        .map(|line| format!("  │ {}", line.trim_end()))
-        .collect();
+    let greeting = greeting(console);
     Ok(format!(
         "\nThe serial console of {VM}:\n{}\n\n\
          Open   {}\n\
          Log in {}   (once)\n\n\
          Try    {own} vm list\n       {own} console {VM}\n       {own} vm stop {VM}\n",
-        greeting.join("\n"),
+        greeting,
         server.url(),
         server.admin_link()?,
     ))
+}
+
+/// The guest's greeting and the line after it, as they stood on the console.
+fn greeting(console: &str) -> String {
+    let from = console.find(guest::BANNER).unwrap_or_default();
+    let lines = console.get(from..).unwrap_or_default().lines();
+    let lines = lines.map(str::trim_end).filter(|line| !line.is_empty()).take(2);
+    lines.map(|line| format!("  │ {line}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_greeting_is_shown_without_what_came_before_it() {
+        let console = "SeaBIOS\r\n\r\nhello from hostler\r\nhello, up 4.2s\r\n\r\nhello:~# ";
+        assert_eq!(greeting(console), "  │ hello from hostler\n  │ hello, up 4.2s");
+    }
 }

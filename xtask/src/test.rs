@@ -46,23 +46,23 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
 /// When one fails.
 pub(crate) fn e2e() -> Result<()> {
     prepare_real()?;
-    if !paths::root().join("e2e/Cargo.toml").is_file() {
+    if !has_stories() {
         return Err(Error::new("e2e/Cargo.toml is missing: this checkout has no stories"));
     }
     // The stories start the programs as they are in target/debug.
     Programs::build()?;
-    rust(&Selection::EndToEnd)
+    rust(Selection::EndToEnd)
 }
 
 fn unit() -> Result<()> {
     needs::build()?;
     built_ui()?;
-    rust(&Selection::Unit)
+    rust(Selection::Unit)
 }
 
 fn real() -> Result<()> {
     prepare_real()?;
-    rust(&Selection::Real)
+    rust(Selection::Real)
 }
 
 fn ui_tests() -> Result<()> {
@@ -93,7 +93,7 @@ enum Selection {
     EndToEnd,
 }
 
-fn rust(selection: &Selection) -> Result<()> {
+fn rust(selection: Selection) -> Result<()> {
     let with_nextest = find_cargo_nextest();
     if !with_nextest {
         say::step(
@@ -102,8 +102,12 @@ fn rust(selection: &Selection) -> Result<()> {
     }
     let mut command = Command::new(paths::cargo());
     command.current_dir(paths::root());
-    command.args(if with_nextest { nextest_words(selection) } else { test_words(selection) });
-    if *selection != Selection::Unit && !is_root() {
+    command.args(if with_nextest {
+        nextest_words(selection, has_stories())
+    } else {
+        test_words(selection, has_stories())
+    });
+    if selection != Selection::Unit && !is_root() {
         // Compiled as ourselves, run as root: the lab makes namespaces.
         command.env(runner_variable(), "sudo -E");
         say::step("these tests make namespaces and run under sudo");
@@ -118,47 +122,45 @@ fn find_cargo_nextest() -> bool {
     in_home || find_program("cargo-nextest").is_some()
 }
 
-fn nextest_words(selection: &Selection) -> Vec<&'static str> {
-    let filter = match selection {
-        Selection::Unit => "not test(/(^|::)real::/) and not package(e2e)",
-        Selection::Real => "test(/(^|::)real::/) and not package(e2e)",
-        Selection::EndToEnd => "package(e2e)",
-    };
-    vec!["nextest", "run", "--workspace", "--no-fail-fast", "-E", filter]
+/// Cargo refuses to leave out a crate that is not there.
+fn has_stories() -> bool {
+    paths::root().join("e2e/Cargo.toml").is_file()
 }
 
-fn test_words(selection: &Selection) -> Vec<&'static str> {
-    match selection {
-        Selection::Unit => {
-            vec![
-                "test",
-                "--workspace",
-                "--exclude",
-                "e2e",
-                "--no-fail-fast",
-                "--",
-                "--skip",
-                "real::",
-            ]
-        }
-        // Each test has a daemon of its own; several at once would only wait for the processors.
-        Selection::Real => vec![
-            "test",
-            "--workspace",
-            "--exclude",
-            "e2e",
-            "--no-fail-fast",
-            "--test",
-            "it",
-            "--",
-            "real::",
-            "--test-threads",
-            "2",
-        ],
-        Selection::EndToEnd => {
-            vec!["test", "-p", "e2e", "--no-fail-fast", "--", "--test-threads", "1"]
-        }
+fn nextest_words(selection: Selection, has_stories: bool) -> Vec<&'static str> {
+    let mut words = match selection {
+        Selection::Unit | Selection::Real => vec!["nextest", "run", "--workspace"],
+        Selection::EndToEnd => vec!["nextest", "run", "-p", "e2e"],
+    };
+    if selection != Selection::EndToEnd && has_stories {
+        words.extend(["--exclude", "e2e"]);
     }
+    words.push("--no-fail-fast");
+    match selection {
+        Selection::Unit => words.extend(["-E", "not test(/(^|::)real::/)"]),
+        Selection::Real => words.extend(["-E", "test(/(^|::)real::/)"]),
+        Selection::EndToEnd => {}
+    }
+    words
+}
+
+fn test_words(selection: Selection, has_stories: bool) -> Vec<&'static str> {
+    let mut words = match selection {
+        Selection::Unit | Selection::Real => vec!["test", "--workspace", "--no-fail-fast"],
+        Selection::EndToEnd => vec!["test", "-p", "e2e", "--no-fail-fast"],
+    };
+    if selection != Selection::EndToEnd && has_stories {
+        words.extend(["--exclude", "e2e"]);
+    }
+    match selection {
+        Selection::Unit => words.extend(["--", "--skip", "real::"]),
+        // Each test has a daemon of its own; many at once would only wait for the processors.
+        Selection::Real => {
+            words.extend(["--lib", "--bins", "--tests", "--", "real::", "--test-threads", "2"]);
+        }
+        Selection::EndToEnd => words.extend(["--", "--test-threads", "1"]),
+    }
+    words
 }
 
 /// The variable by which cargo is told what to run test programs with, on this platform.
@@ -173,10 +175,23 @@ mod tests {
 
     #[test]
     fn every_level_selects_the_same_tests_with_and_without_nextest() {
-        assert!(nextest_words(&Selection::Unit).last().unwrap().starts_with("not test("));
-        assert!(test_words(&Selection::Unit).ends_with(&["--skip", "real::"]));
-        assert!(test_words(&Selection::Real).contains(&"real::"));
-        assert!(test_words(&Selection::EndToEnd).contains(&"e2e"));
+        let unit = nextest_words(Selection::Unit, true);
+        assert!(unit.ends_with(&["-E", "not test(/(^|::)real::/)"]), "{unit:?}");
+        let unit = test_words(Selection::Unit, true);
+        assert!(unit.ends_with(&["--", "--skip", "real::"]), "{unit:?}");
+        assert!(nextest_words(Selection::Real, true).ends_with(&["-E", "test(/(^|::)real::/)"]));
+        assert!(test_words(Selection::Real, true).contains(&"real::"));
+        for words in [nextest_words, test_words] {
+            assert!(words(Selection::EndToEnd, true).windows(2).any(|two| two == ["-p", "e2e"]));
+        }
+    }
+
+    #[test]
+    fn the_stories_are_left_out_only_where_they_are() {
+        for words in [nextest_words, test_words] {
+            assert!(words(Selection::Unit, true).contains(&"--exclude"));
+            assert!(!words(Selection::Unit, false).contains(&"--exclude"));
+        }
     }
 
     #[test]

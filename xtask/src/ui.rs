@@ -71,6 +71,20 @@ pub(crate) fn test() -> Result<()> {
     Ok(())
 }
 
+/// The user interface's own checks: its linter and its types.
+///
+/// # Errors
+/// When one of them finds something.
+pub(crate) fn check() -> Result<()> {
+    let node = installed()?;
+    for name in ["lint", "types"] {
+        if has_script(name)? {
+            script(&node, name)?;
+        }
+    }
+    Ok(())
+}
+
 fn has_script(name: &str) -> Result<bool> {
     let text = fs::read_to_string(directory().join("package.json"))?;
     let package: serde_json::Value = serde_json::from_str(&text)

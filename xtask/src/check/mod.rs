@@ -47,6 +47,7 @@ const CHECKS: &[Check] = &[
     Check { name: "fmt", compiles: false, run: fmt },
     Check { name: "clippy", compiles: true, run: clippy },
     Check { name: "openapi", compiles: true, run: openapi::check },
+    Check { name: "ui", compiles: true, run: ui::check },
 ];
 
 /// Runs one check by name, or all.
