@@ -1,0 +1,49 @@
+//! Consoles: the serial line as a stream of the daemon's, the screen as a
+//! connected descriptor from the daemon. Neither goes through an address or a
+//! path on the host, so it is always the console of this very VM (A16).
+
+mod screen;
+mod serial;
+
+use async_trait::async_trait;
+use hostler_core::vm::VmState;
+use hostler_core::vm::observed::ConsoleKind;
+use hostler_provider::{Console, ConsoleStream, Cx, Error, Kind, Result, VmRef};
+
+use crate::Libvirt;
+use crate::connection::domain_of;
+
+#[async_trait]
+impl Console for Libvirt {
+    async fn open(
+        &self,
+        cx: &Cx,
+        vm: &VmRef,
+        kind: ConsoleKind,
+        take_over: bool,
+    ) -> Result<Box<dyn ConsoleStream>> {
+        let domain = domain_of(vm)?;
+        let state = self.link.state_of(cx, &domain).await?;
+        if !state.power.is_live() {
+            let state = VmState::from(state.power).as_str();
+            let message = format!("cannot open a console of {vm}: it is {state}; start it first");
+            return Err(Error::new(Kind::Conflict, message));
+        }
+        let known = self.link.read(cx, &domain).await?;
+        if !known.domain.consoles.contains(&kind) {
+            let message = format!("{vm} has no {} console", kind.as_str());
+            return Err(Error::new(Kind::Unsupported, message));
+        }
+        match kind {
+            ConsoleKind::Serial => serial::open(&self.link, cx, &domain, take_over).await,
+            ConsoleKind::Vnc => {
+                let index = known.domain.vnc_index.unwrap_or(0);
+                screen::open(&self.link, cx, &domain, index).await
+            }
+            ConsoleKind::Spice => Err(Error::new(
+                Kind::Unsupported,
+                format!("the screen of {vm} speaks SPICE, which cannot be shown here; use VNC"),
+            )),
+        }
+    }
+}

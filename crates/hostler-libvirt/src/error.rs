@@ -1,0 +1,263 @@
+//! libvirt's errors sorted into the boundary's kinds (C31).
+//!
+//! Two questions are answered for every failure: what can be done about it, and
+//! whether it may have happened all the same. libvirt's own words go only into
+//! `raw`, since they hold paths, addresses and versions of the host.
+
+use hostler_libvirt_rpc::{Error as RpcError, ErrorCode, RemoteError};
+use hostler_provider::{Error, Kind};
+
+/// Whether a call changes anything, which decides what a lost reply means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Intent {
+    /// Only looks: a failure has no effect.
+    Look,
+    /// Changes something: after a lost reply nobody knows.
+    Change,
+}
+
+/// Sorts a failure. `doing` says what failed and on what, for people.
+pub(crate) fn translate(error: &RpcError, intent: Intent, doing: &str) -> Error {
+    let (kind, message) = match error.remote() {
+        Some(remote) => remote_kind(remote),
+        None => local_kind(error),
+    };
+    let lost = error.outcome_unknown() || error.remote().is_some_and(half_done);
+    let sorted = Error::new(kind, format!("{doing}: {message}")).with_raw(chain(error));
+    if lost && intent == Intent::Change { sorted.with_unknown_effect() } else { sorted }
+}
+
+/// The failure with its causes, in one line.
+fn chain(error: &RpcError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Failures of the connection, before the daemon could say anything.
+fn local_kind(error: &RpcError) -> (Kind, &'static str) {
+    match error {
+        RpcError::Timeout { .. } => (Kind::Timeout, "libvirt did not answer in time"),
+        RpcError::Closed { .. } => (Kind::Unavailable, "the connection to libvirt was lost"),
+        RpcError::QueueFull { .. } | RpcError::PoolExhausted { .. } => {
+            (Kind::Unavailable, "too many calls to this host are waiting for an answer")
+        }
+        RpcError::TooManyStreams { .. } => {
+            (Kind::Exhausted, "too many consoles and transfers are open on this host")
+        }
+        RpcError::Io { .. } => (Kind::Unavailable, "libvirt cannot be reached"),
+        RpcError::Tls { .. } => (Kind::Unavailable, "the TLS connection to libvirt failed"),
+        RpcError::Ssh { .. } => (Kind::Unavailable, "the SSH connection to libvirt failed"),
+        RpcError::Auth { .. } => (Kind::Denied, "libvirt did not accept our credentials"),
+        RpcError::Uri { .. } | RpcError::Argument { .. } => {
+            (Kind::Invalid, "libvirt cannot be asked this")
+        }
+        RpcError::Unsupported { .. } => (Kind::Unsupported, "this connection cannot do that"),
+        RpcError::StreamOverflow { .. } | RpcError::StreamEnded { .. } => {
+            (Kind::Unavailable, "the transfer was interrupted")
+        }
+        _ => (Kind::Bug, "libvirt gave an answer that makes no sense"),
+    }
+}
+
+/// What the daemon says.
+fn remote_kind(remote: &RemoteError) -> (Kind, &'static str) {
+    type C = ErrorCode;
+    match remote.code {
+        C::NO_DOMAIN | C::INVALID_DOMAIN => (Kind::NotFound, "the VM is not there"),
+        C::NO_STORAGE_POOL | C::INVALID_STORAGE_POOL => {
+            (Kind::NotFound, "there is no such storage pool")
+        }
+        C::NO_STORAGE_VOL | C::INVALID_STORAGE_VOL => (Kind::NotFound, "there is no such volume"),
+        C::NO_NETWORK | C::INVALID_NETWORK => (Kind::NotFound, "there is no such network"),
+        C::NO_DOMAIN_SNAPSHOT
+        | C::NO_DOMAIN_CHECKPOINT
+        | C::NO_NODE_DEVICE
+        | C::NO_INTERFACE
+        | C::NO_NWFILTER
+        | C::NO_SECRET
+        | C::NO_DOMAIN_METADATA
+        | C::NO_SOURCE => (Kind::NotFound, "what it refers to is not there"),
+        C::DOM_EXIST => (Kind::Conflict, "a VM of that name or identity exists already"),
+        C::STORAGE_VOL_EXIST => (Kind::Conflict, "a volume of that name exists already"),
+        C::NETWORK_EXIST => (Kind::Conflict, "a network of that name exists already"),
+        C::OPERATION_INVALID => (Kind::Conflict, "it is not in a state that allows this"),
+        C::RESOURCE_BUSY | C::BLOCK_COPY_ACTIVE => (Kind::Conflict, "it is in use"),
+        C::MIGRATE_UNSAFE => (Kind::Conflict, "libvirt holds this migration to be unsafe"),
+        // The job lock of the domain: the call never began.
+        C::OPERATION_TIMEOUT => (Kind::Timeout, "another job of the VM did not end in time"),
+        C::AGENT_UNRESPONSIVE | C::AGENT_UNSYNCED => {
+            (Kind::Unavailable, "the guest agent does not answer")
+        }
+        C::AGENT_COMMAND_TIMEOUT => (Kind::Timeout, "the guest agent did not answer in time"),
+        C::AGENT_COMMAND_FAILED => (Kind::Conflict, "the guest agent refused"),
+        C::XML_ERROR
+        | C::XML_DETAIL
+        | C::XML_INVALID_SCHEMA
+        | C::INVALID_ARG
+        | C::OS_TYPE
+        | C::PARSE_FAILED
+        | C::OVERFLOW
+        | C::NO_NAME => (Kind::Invalid, "libvirt refuses this configuration"),
+        C::NO_SUPPORT
+        | C::CONFIG_UNSUPPORTED
+        | C::OPERATION_UNSUPPORTED
+        | C::ARGUMENT_UNSUPPORTED
+        | C::CPU_INCOMPATIBLE => (Kind::Unsupported, "this host or its libvirt cannot do that"),
+        C::OPERATION_DENIED | C::ACCESS_DENIED => {
+            (Kind::Denied, "libvirt does not allow this to us")
+        }
+        C::AUTH_FAILED | C::AUTH_CANCELLED | C::AUTH_UNAVAILABLE => {
+            (Kind::Denied, "libvirt did not accept our credentials")
+        }
+        C::NO_MEMORY => (Kind::Exhausted, "the host has not enough memory"),
+        C::SYSTEM_ERROR => system_kind(remote),
+        C::NO_CONNECT | C::INVALID_CONN | C::RPC | C::CALL_FAILED | C::NO_SERVER => {
+            (Kind::Unavailable, "libvirt cannot do this at present")
+        }
+        C::OPERATION_ABORTED => (Kind::Cancelled, "it was aborted"),
+        _ => by_text(remote),
+    }
+}
+
+/// Errors of the operating system; `int1` is the `errno`.
+fn system_kind(remote: &RemoteError) -> (Kind, &'static str) {
+    match remote.int1 {
+        1 | 13 => (Kind::Denied, "libvirt has no permission for this on its host"),
+        2 => (Kind::NotFound, "a file it needs is not there"),
+        12 => (Kind::Exhausted, "the host has not enough memory"),
+        16 | 17 | 26 => (Kind::Conflict, "it is in use or exists already"),
+        27 | 28 | 122 => (Kind::Exhausted, "there is not enough room in the storage"),
+        23 | 24 => (Kind::Exhausted, "the host has too many open files"),
+        110 => (Kind::Timeout, "the host did not answer in time"),
+        32 | 104 | 111 => (Kind::Unavailable, "libvirt lost one of its own connections"),
+        _ => by_text(remote),
+    }
+}
+
+/// Codes that libvirt uses for everything: the words are all there is. What
+/// they do not tell is a refusal, since the daemon did answer.
+fn by_text(remote: &RemoteError) -> (Kind, &'static str) {
+    let has = |words: &str| remote.message.contains(words);
+    if has("No space left") || has("Disk quota exceeded") {
+        (Kind::Exhausted, "there is not enough room in the storage")
+    } else if has("Cannot allocate memory") || has("cannot set up guest memory") {
+        (Kind::Exhausted, "the host has not enough memory")
+    } else if has("client socket is closed") || has("End of file while reading") {
+        (Kind::Unavailable, "libvirt lost one of its own connections")
+    } else if has("\"write\" lock") || has("\"consistent read\" lock") {
+        (Kind::Conflict, "a disk is in use by another VM")
+    } else if has("already exists with uuid") || has("already defined with uuid") {
+        (Kind::Conflict, "a VM of that name or identity exists already")
+    } else if has("Active console session") {
+        (Kind::Conflict, "somebody else is connected to this console")
+    } else if has("has asynchronous jobs running") {
+        (Kind::Unavailable, "the pool is busy with other volumes")
+    } else {
+        (Kind::Invalid, "libvirt refuses this")
+    }
+}
+
+/// Codes after which a change may be there all the same.
+fn half_done(remote: &RemoteError) -> bool {
+    type C = ErrorCode;
+    matches!(remote.code, C::AGENT_COMMAND_TIMEOUT | C::RPC | C::CALL_FAILED | C::OPERATION_ABORTED)
+        || (remote.code == C::INTERNAL_ERROR && remote.message.contains("client socket is closed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use hostler_libvirt_rpc::{CloseReason, procedure};
+
+    use super::*;
+
+    fn remote(code: i32, message: &str, errno: i32) -> RpcError {
+        let error = RemoteError {
+            code: ErrorCode(code),
+            domain: 10,
+            level: 2,
+            message: message.into(),
+            str1: None,
+            str2: None,
+            str3: None,
+            int1: errno,
+            int2: -1,
+        };
+        RpcError::Remote { procedure: procedure::DOMAIN_CREATE_WITH_FLAGS, error: Box::new(error) }
+    }
+
+    #[test]
+    fn c31_every_code_of_the_table_has_its_kind() {
+        let table = [
+            (42, Kind::NotFound),
+            (28, Kind::Conflict),
+            (55, Kind::Conflict),
+            (68, Kind::Timeout),
+            (39, Kind::Unavailable),
+            (86, Kind::Unavailable),
+            (87, Kind::Conflict),
+            (88, Kind::Denied),
+            (45, Kind::Denied),
+            (81, Kind::Conflict),
+            (84, Kind::Unsupported),
+            (3, Kind::Unsupported),
+            (67, Kind::Unsupported),
+            (72, Kind::NotFound),
+            (49, Kind::NotFound),
+            (50, Kind::NotFound),
+            (43, Kind::NotFound),
+            (83, Kind::Conflict),
+            (27, Kind::Invalid),
+            (2, Kind::Exhausted),
+            (9999, Kind::Invalid),
+        ];
+        for (code, kind) in table {
+            let sorted = translate(&remote(code, "words", 0), Intent::Change, "x");
+            assert_eq!(sorted.kind(), kind, "code {code}");
+        }
+    }
+
+    #[test]
+    fn c31_the_words_decide_where_the_code_says_nothing() {
+        let sorted =
+            |code, words, errno| translate(&remote(code, words, errno), Intent::Change, "x").kind();
+        assert_eq!(sorted(38, "cannot write", 28), Kind::Exhausted);
+        assert_eq!(sorted(38, "cannot write", 13), Kind::Denied);
+        assert_eq!(sorted(1, "qemu: cannot set up guest memory 'pc.ram'", 0), Kind::Exhausted);
+        assert_eq!(sorted(1, "internal error: client socket is closed", 0), Kind::Unavailable);
+        assert_eq!(sorted(1, "Failed to get \"write\" lock", 0), Kind::Conflict);
+    }
+
+    #[test]
+    fn c31_libvirts_own_words_stay_in_the_internal_half() {
+        let words = "Cannot open /var/lib/secret/disk";
+        let sorted = translate(&remote(1, words, 0), Intent::Change, "cannot start \"web\"");
+        assert_eq!(sorted.message(), "cannot start \"web\": libvirt refuses this");
+        assert!(sorted.raw().unwrap().contains(words));
+    }
+
+    #[test]
+    fn f6_a_lost_reply_is_unknown_for_changes_only() {
+        let procedure = procedure::DOMAIN_CREATE_WITH_FLAGS;
+        let late = RpcError::Timeout { procedure, after: Duration::from_secs(1), sent: true };
+        assert!(translate(&late, Intent::Change, "x").is_unknown());
+        assert!(!translate(&late, Intent::Look, "x").is_unknown());
+        let unsent = RpcError::Timeout { procedure, after: Duration::from_secs(1), sent: false };
+        assert!(!translate(&unsent, Intent::Change, "x").is_unknown());
+        let closed = RpcError::Closed {
+            procedure: Some(procedure),
+            reason: CloseReason::KeepAlive { unanswered: 3 },
+            sent: true,
+        };
+        let sorted = translate(&closed, Intent::Change, "x");
+        assert!(sorted.is_unknown() && sorted.kind() == Kind::Unavailable);
+        // The daemon's job lock timed out: the change certainly did not begin.
+        assert!(!translate(&remote(68, "job", 0), Intent::Change, "x").is_unknown());
+    }
+}

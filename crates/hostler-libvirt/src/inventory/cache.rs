@@ -1,0 +1,194 @@
+//! What the VMs' configurations said when they were last read, so that an
+//! inventory of a thousand VMs reads only those that changed.
+//!
+//! An entry is believed until an event touches it, the domain starts or stops
+//! (its number changes), or it gets old. No event is trusted to come, so age
+//! alone is enough to be read again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hostler_core::Timestamp;
+use hostler_libvirt_rpc::{Domain as Reference, Uuid};
+use tokio::time::Instant;
+
+use crate::xml::domain::read::Domain;
+
+/// A configuration and when it was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    /// What it said.
+    pub(crate) domain: Arc<Domain>,
+    /// When it was read.
+    pub(crate) at: Timestamp,
+}
+
+struct Entry {
+    known: Known,
+    /// The domain's number when it was read; -1 while it is off.
+    id: i32,
+    name: String,
+    read: Instant,
+    /// The count of touches when reading began.
+    ticket: u64,
+}
+
+#[derive(Default)]
+struct State {
+    entries: HashMap<Uuid, Entry>,
+    /// The count of touches at each domain's last one.
+    touched: HashMap<Uuid, u64>,
+    touches: u64,
+    /// The count when all was forgotten.
+    cleared: u64,
+}
+
+/// The configurations of a host's VMs.
+pub(crate) struct Cache {
+    recheck: Duration,
+    state: Mutex<State>,
+}
+
+/// Taken before reading, given back with the result: what is touched in
+/// between does not count as read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ticket(u64);
+
+impl Cache {
+    pub(crate) fn new(recheck: Duration) -> Self {
+        Self { recheck, state: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known and still believed.
+    pub(crate) fn fresh(&self, domain: &Reference) -> Option<Known> {
+        let state = self.lock();
+        let entry = state.entries.get(&domain.uuid)?;
+        let touched = state.touched.get(&domain.uuid).is_some_and(|at| *at > entry.ticket);
+        let same = entry.id == domain.id && entry.name == domain.name;
+        let young = entry.read.elapsed() < self.patience(domain.uuid);
+        (same && young && !touched).then(|| entry.known.clone())
+    }
+
+    /// What was last known, believed or not.
+    pub(crate) fn last(&self, uuid: Uuid) -> Option<Known> {
+        self.lock().entries.get(&uuid).map(|entry| entry.known.clone())
+    }
+
+    /// Spread by identity, or all VMs would be read again at the same time.
+    fn patience(&self, uuid: Uuid) -> Duration {
+        let last = uuid.0.last().copied().unwrap_or_default();
+        self.recheck.mul_f64(0.5 + f64::from(last) / 512.0)
+    }
+
+    /// To be taken before reading.
+    pub(crate) fn ticket(&self) -> Ticket {
+        Ticket(self.lock().touches)
+    }
+
+    /// Keeps what was read.
+    pub(crate) fn put(&self, ticket: Ticket, domain: &Reference, known: Known) {
+        let mut state = self.lock();
+        if state.cleared > ticket.0 {
+            return; // read over a connection that is gone
+        }
+        let entry = Entry {
+            known,
+            id: domain.id,
+            name: domain.name.clone(),
+            read: Instant::now(),
+            ticket: ticket.0,
+        };
+        state.entries.insert(domain.uuid, entry);
+    }
+
+    /// Something happened to that domain.
+    pub(crate) fn touch(&self, uuid: Uuid) {
+        let mut state = self.lock();
+        state.touches += 1;
+        let now = state.touches;
+        state.touched.insert(uuid, now);
+    }
+
+    /// Nothing is believed any more.
+    pub(crate) fn clear(&self) {
+        let mut state = self.lock();
+        state.touches += 1;
+        state.cleared = state.touches;
+        state.entries.clear();
+        state.touched.clear();
+    }
+
+    /// Forgets domains that are no longer there.
+    pub(crate) fn retain(&self, present: &HashSet<Uuid>) {
+        let mut state = self.lock();
+        state.entries.retain(|uuid, _| present.contains(uuid));
+        state.touched.retain(|uuid, _| present.contains(uuid));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn domain(id: i32) -> Reference {
+        Reference { name: "a".into(), id, ..Reference::by_uuid(Uuid([0; 16])) }
+    }
+
+    fn known() -> Known {
+        let domain = Domain::read("<domain><name>a</name></domain>").unwrap();
+        Known { domain: Arc::new(domain), at: Timestamp::from_millis(1) }
+    }
+
+    fn filled() -> Cache {
+        let cache = Cache::new(Duration::from_secs(60));
+        cache.put(cache.ticket(), &domain(1), known());
+        cache
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_entry_is_believed_until_touched_restarted_renamed_or_old() {
+        assert!(filled().fresh(&domain(1)).is_some());
+        assert!(filled().fresh(&domain(-1)).is_none(), "it was stopped");
+        let renamed = Reference { name: "b".into(), ..domain(1) };
+        assert!(filled().fresh(&renamed).is_none());
+        let cache = filled();
+        cache.touch(domain(1).uuid);
+        assert!(cache.fresh(&domain(1)).is_none());
+        assert!(cache.last(domain(1).uuid).is_some(), "still good enough to be told as stale");
+        let cache = filled();
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert!(cache.fresh(&domain(1)).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_touched_while_it_is_read_is_read_again() {
+        let cache = filled();
+        let ticket = cache.ticket();
+        cache.touch(domain(1).uuid);
+        cache.put(ticket, &domain(1), known());
+        assert!(cache.fresh(&domain(1)).is_none());
+        cache.put(cache.ticket(), &domain(1), known());
+        assert!(cache.fresh(&domain(1)).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_read_over_a_lost_connection_is_not_kept() {
+        let cache = filled();
+        let ticket = cache.ticket();
+        cache.clear();
+        cache.put(ticket, &domain(1), known());
+        assert!(cache.last(domain(1).uuid).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn domains_that_are_gone_are_forgotten() {
+        let cache = filled();
+        cache.retain(&HashSet::new());
+        assert!(cache.last(domain(1).uuid).is_none());
+    }
+}

@@ -1,0 +1,261 @@
+//! A host's VMs: how they are listed together, and how one is looked at.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use hostler_core::vm::ObservedVm;
+use hostler_core::{Fact, Timestamp};
+use hostler_libvirt_rpc::{Domain as Reference, DomainStats, Uuid, flags};
+use hostler_provider::{Cx, Error, Kind, Result, VmRef};
+
+use super::addresses::Addresses;
+use super::cache::Known;
+use super::host::SOURCE;
+use super::{PARALLEL, present};
+use crate::connection::{Link, domain_of};
+use crate::state::State;
+use crate::xml::domain::read::Domain;
+
+/// The states of all VMs come in one call, which is quick as no guest is asked.
+const STATES_PATIENCE: Duration = Duration::from_secs(5);
+/// One VM whose configuration cannot be read must not delay the others much.
+const XML_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What lists tell about all VMs at once. `None`: this driver does not tell.
+struct Lists {
+    persistent: Option<HashSet<Uuid>>,
+    autostart: Option<HashSet<Uuid>>,
+    saved: Option<HashSet<Uuid>>,
+    states: HashMap<Uuid, State>,
+}
+
+/// What is known of one VM besides its configuration.
+struct Seen {
+    state: State,
+    persistent: Option<bool>,
+    autostart: Option<bool>,
+    at: Timestamp,
+}
+
+impl Link {
+    /// All VMs of the host.
+    pub(super) async fn vms(
+        &self,
+        cx: &Cx,
+        host: &str,
+        leases: &Addresses,
+    ) -> Result<Vec<ObservedVm>> {
+        let all = self.list(cx, 0).await?;
+        self.cache.retain(&all.iter().map(|d| d.uuid).collect());
+        let lists = Lists {
+            persistent: self.listed(cx, flags::list_domains::PERSISTENT).await?,
+            autostart: self.listed(cx, flags::list_domains::AUTOSTART).await?,
+            saved: self.listed(cx, flags::list_domains::MANAGED_SAVE).await?,
+            states: self.states(cx).await?,
+        };
+        let lists = &lists;
+        let read = stream::iter(all).map(|domain| async move {
+            present(self.listed_vm(cx, host, &domain, lists, leases).await)
+        });
+        let found: Vec<Option<ObservedVm>> = read.buffered(PARALLEL).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn list(&self, cx: &Cx, flags: u32) -> Result<Vec<Reference>> {
+        let doing = "cannot list VMs";
+        self.look(cx, doing, |c| async move { c.list_all_domains(flags).await }).await
+    }
+
+    /// Those that a filter lets through; `None` where the driver has no such filter.
+    async fn listed(&self, cx: &Cx, flags: u32) -> Result<Option<HashSet<Uuid>>> {
+        match self.list(cx, flags).await {
+            Ok(list) => Ok(Some(list.into_iter().map(|domain| domain.uuid).collect())),
+            Err(error) if matches!(error.kind(), Kind::Unsupported | Kind::Invalid) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The states of all in one call; whoever is missing is asked for singly.
+    async fn states(&self, cx: &Cx) -> Result<HashMap<Uuid, State>> {
+        let cx = cx.at_most(STATES_PATIENCE);
+        let stats = self.look(&cx, "cannot read states", |c| async move {
+            c.all_domain_stats(&[], flags::stats::STATE, 0).await
+        });
+        match stats.await {
+            Ok(stats) => Ok(stats
+                .iter()
+                .filter_map(|stats| Some((stats.domain.uuid, state_of(stats)?)))
+                .collect()),
+            // A driver without it, or a guest that holds it up: ask one by one.
+            Err(error) if matches!(error.kind(), Kind::Unsupported | Kind::Timeout) => {
+                Ok(HashMap::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn listed_vm(
+        &self,
+        cx: &Cx,
+        host: &str,
+        domain: &Reference,
+        lists: &Lists,
+        leases: &Addresses,
+    ) -> Result<ObservedVm> {
+        let state = match lists.states.get(&domain.uuid) {
+            Some(state) => *state,
+            None => self.state_of(cx, domain).await?,
+        };
+        let has = |set: &Option<HashSet<Uuid>>| set.as_ref().map(|s| s.contains(&domain.uuid));
+        let seen = Seen {
+            state: state.with_saved_memory(has(&lists.saved).unwrap_or(false)),
+            persistent: has(&lists.persistent),
+            autostart: has(&lists.autostart),
+            at: cx.now(),
+        };
+        let known = match self.cache.fresh(domain) {
+            Some(known) => Ok(known),
+            None => self.read(&cx.at_most(XML_PATIENCE), domain).await,
+        };
+        if let Err(error) = &known
+            && matches!(error.kind(), Kind::NotFound | Kind::Unavailable | Kind::Cancelled)
+        {
+            return Err(Error::new(error.kind(), error.message()));
+        }
+        let agent = self.guest_addresses(domain, known.as_ref().ok());
+        let mut vm = self.assemble(host, domain, &known, &seen);
+        leases.apply(&mut vm);
+        agent.apply(&mut vm);
+        Ok(vm)
+    }
+
+    /// State and reason of one VM.
+    pub(crate) async fn state_of(&self, cx: &Cx, domain: &Reference) -> Result<State> {
+        let doing = format!("cannot read the state of \"{}\"", domain.name);
+        let state = self.look(cx, &doing, |c| async move { c.domain_state(domain).await }).await?;
+        Ok(State::of(state.state, state.reason))
+    }
+
+    /// Reads and keeps the configuration of one VM.
+    pub(crate) async fn read(&self, cx: &Cx, domain: &Reference) -> Result<Known> {
+        let ticket = self.cache.ticket();
+        let doing = format!("cannot read the configuration of \"{}\"", domain.name);
+        let xml = self.look(cx, &doing, |c| async move { c.domain_xml(domain, 0).await }).await?;
+        let read = Domain::read(&xml).map_err(|bad| {
+            Error::new(Kind::Bug, format!("{doing}: it makes no sense")).with_raw(bad)
+        })?;
+        let known = Known { domain: Arc::new(read), at: cx.now() };
+        self.cache.put(ticket, domain, known.clone());
+        Ok(known)
+    }
+
+    /// Looks at one VM now; `None` when it is not there.
+    pub(crate) async fn observe_vm(&self, cx: &Cx, vm: &VmRef) -> Result<Option<ObservedVm>> {
+        let Some(wanted) = present(domain_of(vm))? else { return Ok(None) };
+        let doing = format!("cannot look at {vm}");
+        let found = self.look(cx, &doing, |c| async move {
+            let domain = c.domain_lookup_by_uuid(wanted.uuid).await?;
+            let state = c.domain_state(&domain).await?;
+            Ok((domain, state))
+        });
+        let Some((domain, state)) = present(found.await)? else { return Ok(None) };
+        let host = self.host(cx).await?;
+        let of = &domain;
+        let details = self.look(cx, &doing, |c| async move {
+            let saved = c.domain_has_managed_save(of, 0).await.ok();
+            let persistent = c.domain_is_persistent(of).await.ok();
+            Ok((saved, persistent, c.domain_autostart(of).await.ok()))
+        });
+        let Some((saved, persistent, autostart)) = present(details.await)? else {
+            return Ok(None);
+        };
+        let state = State::of(state.state, state.reason).with_saved_memory(saved == Some(true));
+        let seen = Seen { state, persistent, autostart, at: cx.now() };
+        let known = self.read(cx, &domain).await;
+        if matches!(&known, Err(error) if error.kind() == Kind::NotFound) {
+            return Ok(None);
+        }
+        let mut vm = self.assemble(&host.reference, &domain, &known, &seen);
+        if domain.is_active() {
+            self.domain_leases(cx, &domain).await.apply(&mut vm);
+            self.guest_addresses(&domain, known.as_ref().ok()).apply(&mut vm);
+        }
+        Ok(Some(vm))
+    }
+
+    fn assemble(
+        &self,
+        host: &str,
+        domain: &Reference,
+        known: &Result<Known>,
+        seen: &Seen,
+    ) -> ObservedVm {
+        // What was read earlier is better than nothing, as long as it says so.
+        let (known, why) = match known {
+            Ok(known) => (Some(known.clone()), None),
+            Err(error) => (self.cache.last(domain.uuid), Some(error.message().to_owned())),
+        };
+        let config = Config { known: known.as_ref(), why: why.as_deref() };
+        let flag = |value: Option<bool>| match value {
+            Some(value) => Fact::seen(value, SOURCE, seen.at),
+            None => Fact::unsupported(SOURCE, "this libvirt driver does not tell it"),
+        };
+        ObservedVm {
+            external_ref: domain.uuid.to_string(),
+            host_ref: Some(host.to_owned()),
+            name: domain.name.clone(),
+            tag: known.as_ref().and_then(|k| k.domain.tag.clone()),
+            power: seen.state.power,
+            power_reason: seen.state.reason.to_owned(),
+            observed_at: seen.at,
+            persistent: flag(seen.persistent),
+            autostart: flag(seen.autostart),
+            cpu_count: config.fact(|d| d.cpu_count),
+            cpu_max: config.fact(|d| d.cpu_max),
+            memory_bytes: config.fact(|d| d.memory_bytes),
+            memory_max_bytes: config.fact(|d| d.memory_max_bytes),
+            arch: config.fact(|d| d.arch.clone()),
+            machine: config.fact(|d| d.machine.clone()),
+            hypervisor: config.fact(|d| d.kind.clone()),
+            firmware: config.fact(|d| d.firmware.map(str::to_owned)),
+            disks: config.fact(|d| Some(d.disks.clone())),
+            nics: config.fact(|d| Some(d.nics.clone())),
+            consoles: config.fact(|d| Some(d.consoles.clone())),
+            description: known.as_ref().and_then(|k| k.domain.description.clone()),
+            blocked: known.as_ref().map(|k| k.domain.blocked.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+/// A configuration, or why there is none.
+struct Config<'a> {
+    known: Option<&'a Known>,
+    /// Why it could not be read now.
+    why: Option<&'a str>,
+}
+
+impl Config<'_> {
+    fn fact<T>(&self, value: impl FnOnce(&Domain) -> Option<T>) -> Fact<T> {
+        let Some(known) = self.known else {
+            return Fact::unavailable(SOURCE, self.why.unwrap_or("it was not read"));
+        };
+        let fact = match value(&known.domain) {
+            Some(value) => Fact::seen(value, SOURCE, known.at),
+            None => Fact::unsupported(SOURCE, "the VM's configuration does not tell it"),
+        };
+        match self.why {
+            Some(why) => fact.into_stale(why),
+            None => fact,
+        }
+    }
+}
+
+fn state_of(stats: &DomainStats) -> Option<State> {
+    let number = |name| {
+        let param = stats.params.iter().find(|p| p.field == name)?;
+        i32::try_from(param.value.as_i64()?).ok()
+    };
+    Some(State::of(number("state.state")?, number("state.reason").unwrap_or(0)))
+}

@@ -1,0 +1,110 @@
+//! Virtual machines on libvirt hosts: the driver for KVM and QEMU. It also
+//! reads what other libvirt drivers hold (LXC, the test driver).
+//!
+//! One [`Libvirt`] is one daemon, and so one host. It speaks libvirt's protocol
+//! through `hostler-libvirt-rpc`: no C library, no blocked threads, a deadline
+//! on every call.
+//!
+//! | to learn about | read |
+//! |---|---|
+//! | being connected, or not | `connection` |
+//! | what a VM's document looks like | `xml::domain` |
+//! | what libvirt's states and errors mean | `state`, `error` |
+//! | how a thousand VMs are listed quickly | `inventory` |
+//! | how a half-filled volume is told from a whole one | `storage` |
+
+mod agents;
+mod config;
+mod connection;
+mod console;
+mod create;
+mod error;
+mod inventory;
+mod power;
+mod seed;
+mod state;
+mod storage;
+mod watch;
+mod xml;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hostler_provider::{
+    Console, Create, Cx, Inventory, Power, Probe, Provider, Result, Storage, Watch,
+};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+pub use config::LibvirtConfig;
+pub use connection::ConnectionState;
+use connection::{Link, SharedLink};
+
+/// A libvirt host.
+///
+/// Making one never fails and never waits: it connects in the background and
+/// connects anew whenever the connection is lost, for as long as it lives.
+/// Dropping it closes everything; guests run on.
+pub struct Libvirt {
+    link: SharedLink,
+    /// Dropping the set stops the tasks.
+    _tasks: JoinSet<()>,
+}
+
+impl Libvirt {
+    /// Starts connecting. Must be called within a tokio runtime.
+    pub fn new(config: LibvirtConfig) -> Self {
+        let (sender, queue) = mpsc::channel(agents::QUEUE);
+        let link = Arc::new(Link::new(config, sender));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(connection::keep(link.clone()));
+        tasks.spawn(agents::ask(link.clone(), queue));
+        Self { link, _tasks: tasks }
+    }
+
+    /// Where the connection stands.
+    pub fn connection(&self) -> ConnectionState {
+        self.link.state()
+    }
+}
+
+impl std::fmt::Debug for Libvirt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Libvirt").field("link", &self.link).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Provider for Libvirt {
+    fn kind(&self) -> &'static str {
+        "libvirt"
+    }
+
+    async fn probe(&self, cx: &Cx) -> Result<Probe> {
+        self.link.probe(cx).await
+    }
+
+    async fn inventory(&self, cx: &Cx) -> Result<Inventory> {
+        self.link.inventory(cx).await
+    }
+
+    fn create(&self) -> Option<&dyn Create> {
+        Some(self)
+    }
+
+    fn power(&self) -> Option<&dyn Power> {
+        Some(self)
+    }
+
+    fn storage(&self) -> Option<&dyn Storage> {
+        Some(self)
+    }
+
+    fn console(&self) -> Option<&dyn Console> {
+        Some(self)
+    }
+
+    fn watch(&self) -> Option<&dyn Watch> {
+        Some(self)
+    }
+}

@@ -1,0 +1,243 @@
+//! Making volumes and filling them.
+
+use std::time::Duration;
+
+use hostler_core::vm::devices::VolumeFormat;
+use hostler_libvirt_rpc::{Role, StoragePool, StorageVol, StreamOptions};
+use hostler_provider::{
+    Cx, EnsureVolume, Error, Kind, Result, VolumeContent, VolumeInfo, VolumeReader,
+};
+
+use super::MARKER;
+use crate::connection::Link;
+use crate::error::{Intent, translate};
+use crate::seed;
+use crate::xml::volume;
+
+/// Bytes read and sent at a time.
+const CHUNK: usize = 1 << 20;
+/// How long tidying up after a failure may take. What it leaves is found at the
+/// next attempt.
+const TIDY: Duration = Duration::from_secs(10);
+
+/// Makes the volume unless it is there, complete.
+pub(super) async fn ensure(link: &Link, cx: &Cx, request: &EnsureVolume<'_>) -> Result<VolumeInfo> {
+    let pool = link.pool_named(cx, &request.volume.pool).await?;
+    let work = Work { link, cx, request, pool: &pool };
+    let marker_name = format!("{}{MARKER}", request.volume.name);
+    let there = link.find_volume(cx, &pool, &request.volume.name).await?;
+    let marker = link.find_volume(cx, &pool, &marker_name).await?;
+    let marker = match (there, marker) {
+        (Some(whole), None) => return work.info(&whole, false).await,
+        (Some(half), Some(marker)) => {
+            link.delete_volume(cx, &half).await?;
+            marker
+        }
+        (None, Some(marker)) => marker,
+        (None, None) => work.make(&marker_name, 512, VolumeFormat::Raw).await?,
+    };
+    match work.make_and_fill().await {
+        Ok(volume) => {
+            link.delete_volume(cx, &marker).await?;
+            work.info(&volume, true).await
+        }
+        Err(error) => {
+            work.tidy(&marker).await;
+            Err(error)
+        }
+    }
+}
+
+/// One volume in the making.
+struct Work<'a> {
+    link: &'a Link,
+    cx: &'a Cx,
+    request: &'a EnsureVolume<'a>,
+    pool: &'a StoragePool,
+}
+
+impl Work<'_> {
+    fn doing(&self) -> String {
+        format!("cannot make the volume {}", self.request.volume)
+    }
+
+    async fn info(&self, volume: &StorageVol, created: bool) -> Result<VolumeInfo> {
+        let doing = self.doing();
+        let info =
+            self.link.look(self.cx, &doing, |c| async move { c.storage_vol_info(volume).await });
+        let capacity_bytes = info.await?.capacity_bytes;
+        Ok(VolumeInfo { volume: self.request.volume.clone(), capacity_bytes, created })
+    }
+
+    async fn make_and_fill(&self) -> Result<StorageVol> {
+        let (name, capacity) = (&self.request.volume.name, self.request.capacity_bytes);
+        match &self.request.content {
+            VolumeContent::Empty => self.make(name, capacity, self.request.format).await,
+            VolumeContent::Upload(reader) => {
+                self.check_upload(reader.len())?;
+                let volume = self.make(name, capacity, self.request.format).await?;
+                self.upload(&volume, *reader).await?;
+                Ok(volume)
+            }
+            VolumeContent::CopyOf(source) => {
+                if source.pool != self.request.volume.pool {
+                    let message = format!("{}: {source} is in another pool", self.doing());
+                    return Err(Error::new(Kind::Invalid, message));
+                }
+                self.copy(&source.name).await
+            }
+            VolumeContent::Seed(seed) => {
+                let image = Image(seed::image(seed).into());
+                let volume = self.make(name, image.len(), VolumeFormat::Raw).await?;
+                self.upload(&volume, &image).await?;
+                Ok(volume)
+            }
+        }
+    }
+
+    /// Plain bytes cannot be more than the volume holds.
+    fn check_upload(&self, bytes: u64) -> Result<()> {
+        if self.request.format == VolumeFormat::Raw && bytes > self.request.capacity_bytes {
+            let message = format!(
+                "{}: {bytes} bytes do not fit into {}",
+                self.doing(),
+                self.request.capacity_bytes
+            );
+            return Err(Error::new(Kind::Invalid, message));
+        }
+        Ok(())
+    }
+
+    /// Makes an empty volume. A file of that name that libvirt has not seen yet
+    /// (after a crash of the daemon) is found by refreshing the pool.
+    async fn make(&self, name: &str, capacity: u64, format: VolumeFormat) -> Result<StorageVol> {
+        let xml = volume::build(name, capacity, format)
+            .to_xml()
+            .map_err(|bad| Error::new(Kind::Invalid, bad.to_string()))?;
+        match self.create(&xml).await {
+            Err(error) if error.kind() == Kind::Conflict => {
+                let pool = self.pool;
+                self.link
+                    .change(self.cx, &self.doing(), |c| async move {
+                        c.storage_pool_refresh(pool, 0).await
+                    })
+                    .await?;
+                if let Some(left) = self.link.find_volume(self.cx, pool, name).await? {
+                    self.link.delete_volume(self.cx, &left).await?;
+                }
+                self.create(&xml).await
+            }
+            other => other,
+        }
+    }
+
+    async fn create(&self, xml: &str) -> Result<StorageVol> {
+        let pool = self.pool;
+        self.link
+            .change(self.cx, &self.doing(), |c| async move {
+                c.storage_vol_create_xml(pool, xml, 0).await
+            })
+            .await
+    }
+
+    async fn upload(&self, volume: &StorageVol, reader: &dyn VolumeReader) -> Result<()> {
+        let doing = self.doing();
+        let total = reader.len();
+        let connection = self.link.connection(self.cx, Role::Stream, &doing).await?;
+        let failed = |error: &hostler_libvirt_rpc::Error| translate(error, Intent::Change, &doing);
+        let opened = async {
+            let options = StreamOptions::default();
+            let stream = connection.storage_vol_upload(volume, 0, total, 0, options).await;
+            stream.map_err(|error| failed(&error))
+        };
+        let stream = self.cx.run(&doing, opened).await?;
+        let mut sent = 0;
+        while sent < total {
+            let chunk = reader.read_at(sent, CHUNK).await.map_err(|error| {
+                let message = format!("{doing}: the bytes to upload cannot be read");
+                Error::new(Kind::Unavailable, message).with_raw(error)
+            })?;
+            if chunk.is_empty() || chunk.len() as u64 > total - sent {
+                let message = format!("{doing}: there are other than {total} bytes to upload");
+                return Err(Error::new(Kind::Invalid, message));
+            }
+            let send = async { stream.send(&chunk).await.map_err(|error| failed(&error)) };
+            self.cx.run(&doing, send).await?;
+            sent += chunk.len() as u64;
+            self.cx.transferred(sent, Some(total), "uploading");
+        }
+        // Only the daemon's confirmation says that the bytes are written.
+        let finish = async { stream.finish().await.map_err(|error| failed(&error)) };
+        self.cx.run(&doing, finish).await
+    }
+
+    /// A full copy, then grown: the copy never depends on its original.
+    async fn copy(&self, source: &str) -> Result<StorageVol> {
+        let (pool, doing) = (self.pool, self.doing());
+        let missing = || {
+            let message = format!("{doing}: there is no volume {}/{source}", pool.name);
+            Error::new(Kind::NotFound, message)
+        };
+        let source = &self.link.find_volume(self.cx, pool, source).await?.ok_or_else(missing)?;
+        let original = self.link.volume(self.cx, source).await?;
+        let wanted = self.request.capacity_bytes;
+        if wanted < original.capacity_bytes {
+            let message = format!(
+                "{doing}: {wanted} bytes are less than the {} of its original",
+                original.capacity_bytes
+            );
+            return Err(Error::new(Kind::Invalid, message));
+        }
+        let name = &self.request.volume.name;
+        let xml = volume::build(name, original.capacity_bytes, self.request.format)
+            .to_xml()
+            .map_err(|bad| Error::new(Kind::Invalid, bad.to_string()))?;
+        self.cx.progress(None, "copying");
+        let xml = &xml;
+        let copied = self.link.change(self.cx, &doing, |c| async move {
+            c.storage_vol_create_xml_from(pool, xml, source, 0).await
+        });
+        let volume = copied.await?;
+        let grown = &volume;
+        let info =
+            self.link.look(self.cx, &doing, |c| async move { c.storage_vol_info(grown).await });
+        if info.await?.capacity_bytes < wanted {
+            let grow = self.link.change(self.cx, &doing, |c| async move {
+                c.storage_vol_resize(grown, wanted, 0).await
+            });
+            grow.await?;
+        }
+        Ok(volume)
+    }
+
+    /// Removes what a failed attempt left, volume first: as long as anything is
+    /// left of it, the marker stays.
+    async fn tidy(&self, marker: &StorageVol) {
+        let cx = Cx::within(TIDY).with_clock(self.link.config.clock.clone());
+        let tidied = async {
+            let name = &self.request.volume.name;
+            if let Some(half) = self.link.find_volume(&cx, self.pool, name).await? {
+                self.link.delete_volume(&cx, &half).await?;
+            }
+            self.link.delete_volume(&cx, marker).await
+        };
+        if let Err(error) = tidied.await {
+            tracing::debug!(volume = %self.request.volume, %error, "left for the next attempt");
+        }
+    }
+}
+
+/// A whole image in memory.
+struct Image(bytes::Bytes);
+
+#[async_trait::async_trait]
+impl VolumeReader for Image {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    async fn read_at(&self, offset: u64, max: usize) -> std::io::Result<bytes::Bytes> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.0.len());
+        Ok(self.0.slice(start..self.0.len().min(start.saturating_add(max))))
+    }
+}

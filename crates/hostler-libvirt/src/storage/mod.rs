@@ -1,0 +1,187 @@
+//! Volumes in pools.
+//!
+//! libvirt can neither rename a volume nor say whether one was filled to the
+//! end, so a second, tiny volume says that the first is not: it is made before
+//! and removed after.
+//!
+//! ```text
+//!   nothing ──► marker ──► marker + volume ──► marker + filled volume ──► volume
+//!      ▲          │              │                      │
+//!      └──────────┴─ found at the next attempt: volume removed, filled anew ─┘
+//! ```
+//!
+//! A volume without a marker is whole, because whoever made it came to the end.
+//! This works for every kind of pool that can make volumes at all, survives a
+//! crash of ours and of the daemon at every point, and shows in `virsh` what it
+//! is: `NAME.hostler-partial`.
+
+mod fill;
+mod users;
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use hostler_core::storage::ObservedVolume;
+use hostler_libvirt_rpc::{StoragePool, StorageVol};
+use hostler_provider::{Cx, EnsureVolume, Error, Kind, Result, Storage, VolumeInfo, VolumeRef};
+
+use crate::Libvirt;
+use crate::connection::Link;
+use crate::inventory::{PARALLEL, present};
+use crate::xml::domain::{Place, Placed};
+use crate::xml::volume::Volume;
+
+/// The end of a marker's name.
+pub(crate) const MARKER: &str = ".hostler-partial";
+
+#[async_trait]
+impl Storage for Libvirt {
+    async fn default_pool(&self, cx: &Cx, host_ref: &str) -> Result<String> {
+        self.link.expect_host(cx, host_ref).await?;
+        let pools = self.link.pools(cx, host_ref).await?;
+        let usable = pools.into_iter().filter(|pool| pool.active);
+        let room = |pool: &hostler_core::storage::ObservedPool| {
+            (pool.name == "default", pool.available_bytes.value().copied().unwrap_or(0))
+        };
+        usable.max_by_key(room).map(|pool| pool.name).ok_or_else(|| {
+            Error::new(Kind::NotFound, "the host has no active storage pool; make one first")
+        })
+    }
+
+    async fn ensure_volume(&self, cx: &Cx, request: &EnsureVolume<'_>) -> Result<VolumeInfo> {
+        self.link.expect_host(cx, &request.volume.host_ref).await?;
+        fill::ensure(&self.link, cx, request).await
+    }
+
+    async fn remove_volume(&self, cx: &Cx, volume: &VolumeRef) -> Result<()> {
+        self.link.expect_host(cx, &volume.host_ref).await?;
+        let Some(pool) = present(self.link.pool_named(cx, &volume.pool).await)? else {
+            return Ok(());
+        };
+        if let Some(found) = self.link.find_volume(cx, &pool, &volume.name).await? {
+            self.link.refuse_in_use(cx, &pool, &found).await?;
+            self.link.delete_volume(cx, &found).await?;
+        }
+        let marker = format!("{}{MARKER}", volume.name);
+        match self.link.find_volume(cx, &pool, &marker).await? {
+            Some(marker) => self.link.delete_volume(cx, &marker).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn volumes(&self, cx: &Cx, host_ref: &str, pool: &str) -> Result<Vec<ObservedVolume>> {
+        self.link.expect_host(cx, host_ref).await?;
+        let pool = &self.link.pool_named(cx, pool).await?;
+        let doing = format!("cannot list the volumes of \"{}\"", pool.name);
+        let all =
+            self.link.look(cx, &doing, |c| async move { c.storage_pool_volumes(pool, 0).await });
+        let read = stream::iter(all.await?)
+            .filter(|volume| std::future::ready(!volume.name.ends_with(MARKER)))
+            .map(|volume| async move { present(self.link.volume(cx, &volume).await) });
+        let found: Vec<_> = read.buffered(PARALLEL).try_collect().await?;
+        let mut volumes: Vec<_> = found.into_iter().flatten().map(observed).collect();
+        volumes.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(volumes)
+    }
+}
+
+fn observed(volume: Volume) -> ObservedVolume {
+    ObservedVolume {
+        name: volume.name,
+        format: volume.format,
+        capacity_bytes: volume.capacity_bytes,
+        allocated_bytes: volume.allocated_bytes,
+        path: volume.path,
+        backing: volume.backing,
+    }
+}
+
+impl Link {
+    /// An active pool.
+    pub(crate) async fn pool_named(&self, cx: &Cx, name: &str) -> Result<StoragePool> {
+        let doing = format!("cannot use the pool \"{name}\"");
+        let found = self.look(cx, &doing, |c| async move {
+            let pool = c.storage_pool_lookup_by_name(name).await?;
+            let active = c.storage_pool_is_active(&pool).await?;
+            Ok((pool, active))
+        });
+        match found.await? {
+            (pool, true) => Ok(pool),
+            (_, false) => Err(Error::new(Kind::Conflict, format!("{doing}: it is not active"))),
+        }
+    }
+
+    /// A volume of a pool, if it is there.
+    async fn find_volume(
+        &self,
+        cx: &Cx,
+        pool: &StoragePool,
+        name: &str,
+    ) -> Result<Option<StorageVol>> {
+        let doing = format!("cannot look for the volume {}/{name}", pool.name);
+        let found = self
+            .look(cx, &doing, |c| async move { c.storage_vol_lookup_by_name(pool, name).await });
+        present(found.await)
+    }
+
+    async fn volume(&self, cx: &Cx, volume: &StorageVol) -> Result<Volume> {
+        let doing = format!("cannot read the volume {}/{}", volume.pool, volume.name);
+        let xml =
+            self.look(cx, &doing, |c| async move { c.storage_vol_xml(volume, 0).await }).await?;
+        Volume::read(&xml).map_err(|bad| {
+            Error::new(Kind::Bug, format!("{doing}: it makes no sense")).with_raw(bad)
+        })
+    }
+
+    /// Deletes a volume. One that is just being let go (an upload that was
+    /// broken off) is tried for a while; absent is success.
+    async fn delete_volume(&self, cx: &Cx, volume: &StorageVol) -> Result<()> {
+        let doing = format!("cannot delete the volume {}/{}", volume.pool, volume.name);
+        let patience = cx.at_most(std::time::Duration::from_secs(10));
+        loop {
+            let deleted =
+                self.change(cx, &doing, |c| async move { c.storage_vol_delete(volume, 0).await });
+            match deleted.await {
+                Err(error) if error.kind() == Kind::NotFound => return Ok(()),
+                Err(error) if error.kind() == Kind::Conflict && !patience.remaining().is_zero() => {
+                    let pause = std::time::Duration::from_millis(200);
+                    cx.run(&doing, async {
+                        tokio::time::sleep(pause).await;
+                        Ok(())
+                    })
+                    .await?;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// How a domain refers to a volume.
+    pub(crate) async fn place(&self, cx: &Cx, volume: &VolumeRef) -> Result<Placed> {
+        let pool = self.pool_named(cx, &volume.pool).await?;
+        let missing =
+            || Error::new(Kind::Invalid, format!("there is no volume {volume} on the host"));
+        let found = self.find_volume(cx, &pool, &volume.name).await?.ok_or_else(missing)?;
+        if self.find_volume(cx, &pool, &format!("{}{MARKER}", volume.name)).await?.is_some() {
+            let message = format!("the volume {volume} was never filled to its end");
+            return Err(Error::new(Kind::Conflict, message));
+        }
+        let read = self.volume(cx, &found).await?;
+        let place = match (read.kind.as_deref(), read.path) {
+            (Some("file"), Some(path)) => Place::File(path),
+            (Some("block"), Some(path)) => Place::Block(path),
+            _ => Place::Volume { pool: volume.pool.clone(), volume: volume.name.clone() },
+        };
+        // Disks are qcow2 or plain bytes to us; an ISO image is plain bytes.
+        let format = match read.format.as_deref() {
+            Some("qcow2") => "qcow2",
+            Some("raw" | "iso") | None => "raw",
+            Some(other) => {
+                let message = format!(
+                    "the volume {volume} is stored as {other}, which VMs made by us cannot use"
+                );
+                return Err(Error::new(Kind::Unsupported, message));
+            }
+        };
+        Ok(Placed { place, format: format.to_owned(), backed: read.backing.is_some() })
+    }
+}

@@ -1,0 +1,8 @@
+//! The driver against real daemons: libvirtd with real QEMU guests in a private
+//! lab, and libvirt's test driver with a thousand domains. Everything is below
+//! directories of its own and gone afterwards; the machine's own libvirt is not
+//! touched.
+
+mod support;
+
+mod guest;
