@@ -16,6 +16,9 @@ pub(crate) const GRAMMAR: Grammar =
 /// Not inputs of a build: made by npm, by the build or by its tests.
 const NOT_INPUTS: &[&str] = &["node_modules", "dist", "test-results", "playwright-report"];
 
+/// The API's types in TypeScript, made from the checked-in description.
+const API_TYPES: &str = "src/api/generated/schema.ts";
+
 /// Does what the first word says; any other is an npm command.
 ///
 /// # Errors
@@ -71,12 +74,24 @@ pub(crate) fn test() -> Result<()> {
     Ok(())
 }
 
-/// The user interface's own checks: its linter and its types.
+/// The user interface's own checks: its linter, its types, and that the API's types it was compiled
+/// with are those of the checked-in description.
 ///
 /// # Errors
 /// When one of them finds something.
 pub(crate) fn check() -> Result<()> {
     let node = installed()?;
+    if has_script("codegen")? {
+        let path = directory().join(API_TYPES);
+        let before = fs::read(&path).unwrap_or_default();
+        script(&node, "codegen")?;
+        if fs::read(&path)? != before {
+            return Err(Error::new(format!(
+                "ui/{API_TYPES} was not what openapi/hostler-latest.json says; it is now: look at \
+                 the difference and commit it"
+            )));
+        }
+    }
     for name in ["lint", "types"] {
         if has_script(name)? {
             script(&node, name)?;

@@ -38,6 +38,9 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// The last lines of the daemon's log that are repeated when it does not answer.
 const LOG_LINES: usize = 15;
 
+/// Begins the name of a directory of throwaway labs; the owner's process id ends it.
+const THROWAWAY: &str = "hostler-lab-";
+
 /// Which lab, and where its state is kept.
 #[derive(Debug, Clone)]
 pub struct LabOptions {
@@ -60,7 +63,7 @@ impl LabOptions {
     /// is deleted when the handle is dropped.
     pub fn throwaway(name: &str) -> LabOptions {
         let owner = std::process::id();
-        let dir = std::env::temp_dir().join(format!("hostler-lab-{owner}"));
+        let dir = std::env::temp_dir().join(format!("{THROWAWAY}{owner}"));
         LabOptions { name: name.into(), dir, remove_on_drop: true }
     }
 }
@@ -136,6 +139,9 @@ impl Lab {
                 "the lab needs root: it makes mount, network and process namespaces and a bridge \
                  in them; run the same command with sudo",
             ));
+        }
+        if options.remove_on_drop {
+            sweep(&std::env::temp_dir());
         }
         let (state, run) = places(options)?;
         let starting = || format!("cannot start the lab in {}", state.display());
@@ -409,6 +415,22 @@ fn split(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
     (state, PathBuf::from(format!("/tmp/hostler-lab-{fingerprint}")))
 }
 
+/// Removes what owners that were killed could not: their labs died with them, their files did not.
+fn sweep(temporary: &Path) {
+    for entry in fs::read_dir(temporary).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(THROWAWAY));
+        let Some(owner) = owner.and_then(|text| text.parse::<u32>().ok()) else { continue };
+        if Path::new(&format!("/proc/{owner}")).exists() {
+            continue;
+        }
+        for state in fs::read_dir(entry.path()).into_iter().flatten().flatten() {
+            namespace::remove_groups_of(&state.path());
+        }
+        let _ = fs::remove_dir_all(entry.path());
+    }
+}
+
 fn lines(output: &Output) -> Vec<String> {
     String::from_utf8_lossy(&output.stdout).lines().map(|line| line.trim().to_owned()).collect()
 }
@@ -431,6 +453,20 @@ mod tests {
     fn long_directories_do_not_share_a_run_directory() {
         let of = |letter: &str| split(Path::new(&format!("/{}", letter.repeat(200))), "x").1;
         assert_ne!(of("a"), of("b"));
+    }
+
+    #[test]
+    fn only_what_dead_owners_left_is_swept_away() {
+        let temporary = std::env::temp_dir().join(format!("sweep-{}", std::process::id()));
+        let alive = temporary.join(format!("{THROWAWAY}{}", std::process::id()));
+        let dead = temporary.join(format!("{THROWAWAY}{}", u32::MAX));
+        let other = temporary.join(format!("{THROWAWAY}notes"));
+        for directory in [&alive, &dead, &other] {
+            fs::create_dir_all(directory.join("state")).unwrap();
+        }
+        sweep(&temporary);
+        assert_eq!((alive.exists(), dead.exists(), other.exists()), (true, false, true));
+        fs::remove_dir_all(temporary).unwrap();
     }
 
     #[test]

@@ -200,6 +200,11 @@ fn group_name(state: &Path) -> String {
     format!("hostler-lab-{fingerprint}")
 }
 
+/// Removes the control groups of the lab whose state is in `state`.
+pub(super) fn remove_groups_of(state: &Path) {
+    remove_groups(&group_name(state));
+}
+
 /// Removes the lab's control groups: the kernel keeps empty ones for ever.
 fn remove_groups(name: &str) {
     let Ok(mounts) = fs::read_to_string("/proc/self/mountinfo") else { return };
