@@ -43,7 +43,7 @@ const COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "demo",
-        usage: "[--seed N] [--listen ADDRESS] [--chaos]",
+        usage: "[--seed N] [--listen ADDRESS:PORT] [--data-dir DIRECTORY] [--socket PATH]",
         summary: "the same server on a simulated fleet: no libvirt, no root",
         grammar: run::DEMO_GRAMMAR,
         main: run::demo,

@@ -22,9 +22,12 @@ use crate::{lab, needs, paths, say, ui};
 pub(crate) const GRAMMAR: Grammar =
     Grammar { switches: &["once", "keep", "lab"], options: &["provider"], words: Words::None };
 
-/// `demo [ARGUMENTS of hostlerd demo]`.
-pub(crate) const DEMO_GRAMMAR: Grammar =
-    Grammar { switches: &["chaos"], options: &["seed", "listen"], words: Words::UpTo(0) };
+/// `demo [FLAGS of hostlerd demo]`.
+pub(crate) const DEMO_GRAMMAR: Grammar = Grammar {
+    switches: &[],
+    options: &["seed", "listen", "data-dir", "socket"],
+    words: Words::None,
+};
 
 /// The sample guest's name.
 const VM: &str = "hello";
@@ -77,13 +80,6 @@ pub(crate) fn demo(arguments: &Arguments) -> Result<()> {
             words.extend([format!("--{name}"), value.to_owned()]);
         }
     }
-    words.extend(
-        DEMO_GRAMMAR
-            .switches
-            .iter()
-            .filter(|name| arguments.has(name))
-            .map(|name| format!("--{name}")),
-    );
     run(&mut programs.demo(&words))
 }
 
