@@ -116,6 +116,20 @@ pub trait Row {
     fn contains(&self, needle: &str) -> bool;
 }
 
+impl<T: Row + ?Sized> Row for std::sync::Arc<T> {
+    fn id(&self) -> String {
+        self.as_ref().id()
+    }
+
+    fn value(&self, field: &str) -> Value {
+        self.as_ref().value(field)
+    }
+
+    fn contains(&self, needle: &str) -> bool {
+        self.as_ref().contains(needle)
+    }
+}
+
 /// A field to sort by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SortKey {

@@ -291,6 +291,11 @@ impl Journal {
         self.unwinding.is_some()
     }
 
+    /// While unwinding: steps from this one on are undone already.
+    pub const fn undone(&self) -> Option<u32> {
+        self.undone
+    }
+
     /// The operation's state after its last step that took effect.
     pub const fn state(&self) -> Option<&Value> {
         self.state.as_ref()
