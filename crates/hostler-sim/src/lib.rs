@@ -21,6 +21,7 @@
 //!
 //! Everything it tells is made up and says so ([`Provider::is_simulated`]).
 
+mod console;
 mod create;
 mod faults;
 mod power;
@@ -148,7 +149,7 @@ impl Provider for Sim {
     }
 
     fn console(&self) -> Option<&dyn Console> {
-        None
+        self.has(Group::Console).map(|sim| sim as &dyn Console)
     }
 
     fn watch(&self) -> Option<&dyn Watch> {

@@ -1,2 +1,190 @@
 //! The promises of this crate as tests: each one a named function, run against
-//! every driver. Groups that a driver lacks are reported as skipped.
+//! every driver.
+//!
+//! A driver's tests implement [`Harness`], which gives a connection and says
+//! what may be used, and call [`run`]. The [`Report`] names every promise with
+//! its outcome: a group that the driver lacks, a thing the harness cannot bring
+//! about and a declared limit are *skipped with the reason*, never silently.
+//!
+//! ```text
+//!   for each promise:  connect ─► check ─► remove what it made ─► verdict
+//!                                  └ Skipped(why) · Failed(what) ┘
+//! ```
+//!
+//! A promise makes only things whose names carry the harness's prefix and whose
+//! ids are fresh, and removes them again even when it fails, so that the suite
+//! may run on a host that others use.
+
+mod calls;
+mod console;
+mod create;
+mod harness;
+mod power;
+mod read;
+mod report;
+mod storage;
+mod trial;
+mod watch;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use harness::{BootImage, Harness, Limit, Setting};
+pub use report::{Outcome, Report, Verdict};
+
+use crate::{Group, groups};
+use trial::{Check, Stop, Trial};
+
+/// One promise: its name, the group it belongs to, and the function that
+/// checks it.
+struct Promise {
+    name: &'static str,
+    group: Option<Group>,
+    check: for<'a> fn(&'a Trial<'a>) -> Pin<Box<dyn Future<Output = Check> + Send + 'a>>,
+}
+
+macro_rules! promises {
+    ($($group:expr => $module:ident: $($name:ident)*;)*) => {
+        &[$($(Promise {
+            name: stringify!($name),
+            group: $group,
+            check: |trial| Box::pin($module::$name(trial)),
+        },)*)*]
+    };
+}
+
+const PROMISES: &[Promise] = promises! {
+    None => read:
+        groups_match_accessors
+        probe_names_what_answers
+        inventory_lists_the_host
+        references_in_the_inventory_are_unique
+        observations_bear_the_time_of_the_context;
+    None => calls:
+        cancel_is_obeyed
+        an_abandoned_call_harms_no_later_one
+        deadline_is_kept
+        after_a_hang_it_answers_again;
+    Some(Group::Create) => create:
+        validate_makes_nothing
+        ensure_vm_makes_it_stopped
+        ensure_vm_twice_makes_one_vm
+        ensure_vm_at_the_same_time_makes_one_vm
+        find_vm_finds_by_tag
+        find_vm_of_an_unknown_id_is_none
+        inventory_shows_what_was_made_with_its_tag
+        description_comes_back_unchanged
+        a_nic_is_shown_with_its_network_and_address
+        another_vm_of_the_same_name_is_a_conflict
+        a_foreign_vm_of_the_same_name_is_a_conflict
+        a_foreign_vm_bears_no_tag
+        an_unknown_host_is_refused
+        remove_vm_takes_it_out_of_inventory_and_search
+        remove_of_absent_vm_succeeds
+        remove_of_a_running_vm_is_a_conflict
+        remove_vm_leaves_its_volumes
+        definition_names_the_vm
+        definition_of_absent_vm_is_not_found;
+    Some(Group::Power) => power:
+        start_makes_it_run
+        start_of_a_running_vm_succeeds
+        ensure_vm_of_a_running_vm_succeeds_and_leaves_it_running
+        force_stop_turns_it_off
+        stop_of_a_stopped_vm_succeeds
+        graceful_stop_turns_an_obedient_guest_off
+        graceful_stop_of_a_deaf_guest_times_out_and_leaves_it_running
+        graceful_then_force_turns_a_deaf_guest_off
+        pause_holds_it_and_resume_lets_it_run
+        pause_of_a_paused_vm_succeeds
+        resume_of_a_running_vm_succeeds
+        pause_of_a_stopped_vm_is_a_conflict
+        a_paused_vm_can_be_forced_off
+        reset_leaves_it_running
+        reset_and_reboot_of_a_stopped_vm_are_conflicts
+        save_turns_it_off_and_start_resumes_it
+        a_saved_vm_can_be_removed
+        verbs_on_an_absent_vm_are_not_found;
+    Some(Group::Storage) => storage:
+        default_pool_can_be_used
+        ensure_volume_makes_it_and_it_is_listed
+        ensure_volume_twice_makes_one_volume
+        volumes_are_sorted_by_name
+        volumes_of_an_unknown_pool_are_not_found
+        an_upload_reads_every_byte_and_tells_progress
+        a_failed_upload_is_an_error_and_can_be_repeated
+        half_filled_volume_is_made_anew
+        a_copy_has_its_own_size_and_outlives_its_original
+        a_copy_smaller_than_its_original_is_refused
+        a_seed_becomes_a_volume
+        remove_volume_takes_it_out_of_the_list
+        remove_absent_volume_succeeds
+        a_volume_of_a_running_vm_is_a_conflict;
+    Some(Group::Console) => console:
+        serial_console_of_a_running_vm_speaks
+        vnc_console_begins_with_its_version_and_needs_no_password
+        console_of_a_stopped_vm_is_a_conflict
+        console_in_use_is_a_conflict_without_take_over
+        take_over_disconnects_the_other
+        console_closes_when_the_vm_is_turned_off;
+    Some(Group::Watch) => watch:
+        observe_agrees_with_the_inventory
+        observe_of_absent_vm_is_none
+        a_change_is_told_after_it_was_made
+        a_change_is_told_after_start
+        a_change_is_told_after_it_was_removed
+        every_watcher_is_told;
+};
+
+/// The names of all promises, in the order in which they are run.
+pub fn promises() -> impl Iterator<Item = &'static str> {
+    PROMISES.iter().map(|promise| promise.name)
+}
+
+/// Checks every promise.
+pub async fn run<H: Harness>(harness: &H) -> Report {
+    run_some(harness, |_| true).await
+}
+
+/// Checks the promises whose names `wanted` picks; the others are not in the
+/// report.
+pub async fn run_some<H: Harness>(harness: &H, wanted: impl Fn(&str) -> bool) -> Report {
+    let setting = harness.setting();
+    let mut report = Report::default();
+    for limit in &setting.limits {
+        if !promises().any(|name| name == limit.promise) {
+            let why = "a limit is declared for a promise that does not exist".to_owned();
+            report.add(limit.promise, None, Outcome::Failed(why));
+        }
+    }
+    for promise in PROMISES.iter().filter(|promise| wanted(promise.name)) {
+        let outcome = match setting.limit(promise.name) {
+            Some(reason) => Outcome::Skipped(format!("declared limit: {reason}")),
+            None => keep(harness, &setting, promise).await,
+        };
+        report.add(promise.name, promise.group, outcome);
+    }
+    report
+}
+
+/// Checks one promise, and leaves nothing behind.
+async fn keep(harness: &dyn Harness, setting: &Setting, promise: &Promise) -> Outcome {
+    let provider = match harness.connect().await {
+        Ok(provider) => provider,
+        Err(error) => return Outcome::Failed(format!("cannot connect: {error}")),
+    };
+    if let Some(group) = promise.group
+        && !groups(&*provider).contains(&group)
+    {
+        return Outcome::Skipped(format!("the provider has no group {}", group.as_str()));
+    }
+    let trial = Trial::new(harness, setting, provider);
+    let checked = tokio::time::timeout(setting.promise_within, (promise.check)(&trial)).await;
+    let left = trial.clean_up().await;
+    match (checked, left) {
+        (Err(_), _) => Outcome::Failed(format!("did not end within {:?}", setting.promise_within)),
+        (Ok(Err(Stop::Failed(what))), _) => Outcome::Failed(what),
+        (_, Err(left)) => Outcome::Failed(format!("left behind: {left}")),
+        (Ok(Err(Stop::Skipped(why))), Ok(())) => Outcome::Skipped(why),
+        (Ok(Ok(())), Ok(())) => Outcome::Kept,
+    }
+}

@@ -1,5 +1,9 @@
 //! The simulator as its users see it: through the driver boundary.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails has to fail its test")]
+
+mod conformance;
+mod console;
 mod faults;
 mod support;
 mod world;

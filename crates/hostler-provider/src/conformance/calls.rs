@@ -1,0 +1,60 @@
+//! What every call promises: to end when its context says so, and to harm no
+//! later one.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::trial::{Check, Trial, check, fail, refused};
+use crate::{Cx, Kind};
+
+/// How long a call on a hung provider may take, and then how much longer the
+/// suite waits before it says that the deadline was not kept.
+const SHORT: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(5);
+
+pub(super) async fn cancel_is_obeyed(t: &Trial<'_>) -> Check {
+    let token = CancellationToken::new();
+    token.cancel();
+    let cx = t.cx().with_cancel(token);
+    refused(t.provider.inventory(&cx).await, &[Kind::Cancelled])?;
+    t.provider.inventory(&t.cx()).await?;
+    Ok(())
+}
+
+/// Whoever starts a call may drop it at any await, as a crash would.
+pub(super) async fn an_abandoned_call_harms_no_later_one(t: &Trial<'_>) -> Check {
+    let cx = t.cx();
+    for _ in 0..20 {
+        tokio::select! {
+            biased;
+            ended = t.provider.inventory(&cx) => drop(ended?),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    t.provider.inventory(&t.cx()).await?;
+    Ok(())
+}
+
+pub(super) async fn deadline_is_kept(t: &Trial<'_>) -> Check {
+    t.hang().await?;
+    let cx = Cx::within(SHORT);
+    let calls = async { (t.provider.probe(&cx).await, t.provider.inventory(&cx).await) };
+    let Ok((probed, listed)) = tokio::time::timeout(SHORT + GRACE, calls).await else {
+        return fail(format!("a call outlived its deadline of {SHORT:?} by {GRACE:?}"));
+    };
+    // A driver may notice the broken connection before the deadline passes.
+    refused(probed, &[Kind::Timeout, Kind::Unavailable])?;
+    refused(listed, &[Kind::Timeout, Kind::Unavailable])?;
+    t.unhang().await;
+    Ok(())
+}
+
+pub(super) async fn after_a_hang_it_answers_again(t: &Trial<'_>) -> Check {
+    t.hang().await?;
+    let late = t.provider.probe(&Cx::within(SHORT)).await;
+    check(late.is_err(), || "a hung provider answered".to_owned())?;
+    t.unhang().await;
+    t.persist(|| async { t.provider.inventory(&t.cx()).await.map(drop) }).await?;
+    Ok(())
+}

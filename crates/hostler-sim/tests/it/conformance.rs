@@ -1,0 +1,337 @@
+//! The simulator keeps every promise of the boundary; and a driver that breaks
+//! one is caught, which shows that the suite can fail.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hostler_core::clock::ManualClock;
+use hostler_core::id::{IdSource, SeededEntropy, VmId};
+use hostler_core::vm::VmSpec;
+use hostler_provider::conformance::{BootImage, Harness, Limit, Outcome, Setting, run, run_some};
+use hostler_provider::{
+    Change, Console, Create, Cx, EnsureVm, Error, Inventory, Kind, Power, Probe, Provider, Result,
+    StopMode, Storage, VmHandle, VmRef, Watch,
+};
+use hostler_sim::{EventFault, Guest, Sim, World};
+use tokio::sync::mpsc;
+
+use crate::support::{MIB, NOW, Pattern};
+
+/// A fresh world for each promise, and a lie to tell about it.
+struct Simulated {
+    world: Mutex<World>,
+    setting: Setting,
+    lie: Option<Lie>,
+    worlds: Mutex<Vec<World>>,
+}
+
+impl Simulated {
+    fn new(lie: Option<Lie>) -> Self {
+        let clock = Arc::new(ManualClock::at(NOW));
+        let setting = Setting {
+            prefix: "conformance-".into(),
+            ids: IdSource::new(clock, Arc::new(SeededEntropy::new(5))),
+            host_ref: "h1".into(),
+            pool: None,
+            network: Some("default".into()),
+            memory_bytes: 64 * MIB,
+            boot: Some(BootImage {
+                bytes: Arc::new(Pattern { bytes: 2 * MIB, fails_at: None }),
+                format: hostler_core::vm::devices::VolumeFormat::Raw,
+                capacity_bytes: 2 * MIB,
+                says: "hello from hostler (simulated)".into(),
+            }),
+            call_within: Duration::from_secs(10),
+            boot_within: Duration::from_secs(30),
+            stop_within: Duration::from_secs(20),
+            promise_within: Duration::from_secs(120),
+            limits: Vec::new(),
+        };
+        Self { world: Mutex::new(World::new(0)), setting, lie, worlds: Mutex::default() }
+    }
+
+    fn world(&self) -> World {
+        self.world.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Harness for Simulated {
+    async fn connect(&self) -> Result<Arc<dyn Provider>> {
+        let world = World::small(3);
+        world.set_default_guest(Guest {
+            start: Duration::from_secs(1),
+            boot: Duration::from_secs(8),
+            shutdown: Duration::from_secs(3),
+            save: Duration::from_secs(2),
+            obeys_acpi: true,
+        });
+        world.faults().set_latency(Duration::from_millis(20));
+        *self.world.lock().unwrap() = world.clone();
+        self.worlds.lock().unwrap().push(world.clone());
+        let sim = Sim::new(&world);
+        Ok(match self.lie {
+            None => Arc::new(sim),
+            Some(lie) => Arc::new(Liar { sim, lie }),
+        })
+    }
+
+    fn setting(&self) -> Setting {
+        self.setting.clone()
+    }
+
+    async fn make_foreign_vm(&self, name: &str) -> Option<VmRef> {
+        Some(self.world().add_vm("h1", VmSpec::new(name, MIB), None, vec![]))
+    }
+
+    async fn remove_foreign_vm(&self, vm: &VmRef) {
+        self.world().vanish_vm(vm);
+    }
+
+    async fn deafen(&self, vm: &VmRef) -> bool {
+        self.world().set_guest(vm, Guest { obeys_acpi: false, ..Guest::default() });
+        true
+    }
+
+    async fn hang(&self, hung: bool) -> bool {
+        match hung {
+            true => self.world().faults().hang(),
+            false => self.world().faults().unhang(),
+        }
+        true
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_simulator_keeps_every_promise_and_skips_none() {
+    let harness = Simulated::new(None);
+    let report = run(&harness).await;
+    report.assert_passed();
+    assert_eq!(report.skipped(), Vec::<&str>::new());
+    assert!(report.kept().len() >= 60, "{report}");
+    for world in harness.worlds.lock().unwrap().iter() {
+        let census = world.census();
+        assert!(census.vms.is_empty() && census.volumes.is_empty(), "left behind: {census:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_that_are_not_there_are_skipped_with_the_reason() {
+    let harness = Simulated::new(Some(Lie::HasNothing));
+    let report = run(&harness).await;
+    report.assert_passed();
+    assert_eq!(report.kept().len(), 9, "{report}");
+    let text = report.to_string();
+    assert!(text.contains("start_makes_it_run: the provider has no group power"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_declared_limit_is_skipped_with_its_reason_and_a_misspelt_one_fails() {
+    let mut harness = Simulated::new(None);
+    let limit = |promise, reason| Limit { promise, reason };
+    harness.setting.limits = vec![
+        limit("start_makes_it_run", "nothing runs here"),
+        limit("start_makes_it_fly", "nothing flies here"),
+    ];
+    let report = run_some(&harness, |name| name.starts_with("start_makes")).await;
+    let outcomes: Vec<_> = report.verdicts().iter().map(|v| (v.promise, &v.outcome)).collect();
+    let declared = Outcome::Skipped("declared limit: nothing runs here".into());
+    assert_eq!(report.failed(), ["start_makes_it_fly"]);
+    assert!(outcomes.contains(&("start_makes_it_run", &declared)), "{report}");
+}
+
+/// A way for a driver to break its promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lie {
+    HasNothing,
+    /// Makes a VM although there is one.
+    MakesTwice,
+    /// Calls a missing VM an error when removing it.
+    FailsOnAbsent,
+    /// Removes VMs that run.
+    RemovesRunning,
+    /// Returns before it runs.
+    StartsLater,
+    /// Obeys no deadline.
+    NeverEnds,
+    /// Takes its own time for observations.
+    OwnClock,
+    /// Tells of no change.
+    SaysNothing,
+    /// Forces where it was asked to be graceful.
+    AlwaysForces,
+    /// Leaves what it should remove.
+    RemovesNothing,
+}
+
+/// The simulator, but for one lie.
+struct Liar {
+    sim: Sim,
+    lie: Lie,
+}
+
+impl Liar {
+    fn tells(&self, lie: Lie) -> bool {
+        self.lie == lie
+    }
+}
+
+#[async_trait]
+impl Provider for Liar {
+    fn kind(&self) -> &'static str {
+        "liar"
+    }
+
+    async fn probe(&self, cx: &Cx) -> Result<Probe> {
+        self.sim.probe(cx).await
+    }
+
+    async fn inventory(&self, cx: &Cx) -> Result<Inventory> {
+        if self.tells(Lie::NeverEnds) {
+            // Without the context, so without a deadline and deaf to cancelling.
+            return self.sim.inventory(&Cx::within(Duration::from_secs(3600))).await;
+        }
+        if self.tells(Lie::OwnClock) {
+            let clock = Arc::new(ManualClock::at(NOW));
+            return self.sim.inventory(&cx.clone().with_clock(clock)).await;
+        }
+        self.sim.inventory(cx).await
+    }
+
+    fn create(&self) -> Option<&dyn Create> {
+        (!self.tells(Lie::HasNothing)).then_some(self)
+    }
+
+    fn power(&self) -> Option<&dyn Power> {
+        (!self.tells(Lie::HasNothing)).then_some(self)
+    }
+
+    fn storage(&self) -> Option<&dyn Storage> {
+        if self.tells(Lie::HasNothing) { None } else { self.sim.storage() }
+    }
+
+    fn console(&self) -> Option<&dyn Console> {
+        if self.tells(Lie::HasNothing) { None } else { self.sim.console() }
+    }
+
+    fn watch(&self) -> Option<&dyn Watch> {
+        (!self.tells(Lie::HasNothing)).then_some(self)
+    }
+}
+
+#[async_trait]
+impl Create for Liar {
+    async fn validate(&self, cx: &Cx, request: &EnsureVm<'_>) -> Result<()> {
+        Create::validate(&self.sim, cx, request).await
+    }
+
+    async fn ensure_vm(&self, cx: &Cx, request: &EnsureVm<'_>) -> Result<VmHandle> {
+        if self.tells(Lie::MakesTwice) {
+            let world = self.sim.world();
+            let spec = request.spec.clone();
+            let vm = world.add_vm(request.host_ref, spec, Some(request.vm), vec![]);
+            return Ok(VmHandle { vm, created: true });
+        }
+        self.sim.ensure_vm(cx, request).await
+    }
+
+    async fn find_vm(&self, cx: &Cx, vm: VmId) -> Result<Option<VmHandle>> {
+        self.sim.find_vm(cx, vm).await
+    }
+
+    async fn remove_vm(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
+        let world = self.sim.world();
+        match self.lie {
+            Lie::FailsOnAbsent if world.vm_named(&vm.name).is_none() => {
+                Err(Error::new(Kind::NotFound, "no such VM"))
+            }
+            Lie::RemovesRunning => {
+                world.vanish_vm(vm);
+                Ok(())
+            }
+            Lie::RemovesNothing => Ok(()),
+            _ => self.sim.remove_vm(cx, vm).await,
+        }
+    }
+
+    async fn definition(&self, cx: &Cx, vm: &VmRef) -> Result<String> {
+        self.sim.definition(cx, vm).await
+    }
+}
+
+#[async_trait]
+impl Power for Liar {
+    async fn start(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
+        if self.tells(Lie::StartsLater) {
+            // The world goes on by itself; only nobody waits for it.
+            let _ = tokio::time::timeout(Duration::from_millis(100), self.sim.start(cx, vm)).await;
+            return Ok(());
+        }
+        self.sim.start(cx, vm).await
+    }
+
+    async fn stop(&self, cx: &Cx, vm: &VmRef, mode: StopMode) -> Result<()> {
+        let mode = if self.tells(Lie::AlwaysForces) { StopMode::Force } else { mode };
+        self.sim.stop(cx, vm, mode).await
+    }
+
+    async fn reboot(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
+        self.sim.reboot(cx, vm).await
+    }
+
+    async fn reset(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
+        self.sim.reset(cx, vm).await
+    }
+
+    async fn pause(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
+        self.sim.pause(cx, vm).await
+    }
+
+    async fn resume(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
+        self.sim.resume(cx, vm).await
+    }
+
+    async fn save(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
+        self.sim.save(cx, vm).await
+    }
+}
+
+#[async_trait]
+impl Watch for Liar {
+    async fn subscribe(&self) -> Result<mpsc::Receiver<Change>> {
+        if self.tells(Lie::SaysNothing) {
+            self.sim.world().faults().set_events(EventFault::Drop);
+        }
+        self.sim.subscribe().await
+    }
+
+    async fn observe(&self, cx: &Cx, vm: &VmRef) -> Result<Option<hostler_core::vm::ObservedVm>> {
+        self.sim.observe(cx, vm).await
+    }
+}
+
+/// Which promises a liar breaks.
+async fn broken_by(lie: Lie) -> Vec<&'static str> {
+    run(&Simulated::new(Some(lie))).await.failed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_lie_is_caught_by_the_promise_it_breaks() {
+    for (lie, promise) in [
+        (Lie::MakesTwice, "ensure_vm_twice_makes_one_vm"),
+        (Lie::MakesTwice, "another_vm_of_the_same_name_is_a_conflict"),
+        (Lie::FailsOnAbsent, "remove_of_absent_vm_succeeds"),
+        (Lie::RemovesRunning, "remove_of_a_running_vm_is_a_conflict"),
+        (Lie::StartsLater, "start_makes_it_run"),
+        (Lie::NeverEnds, "deadline_is_kept"),
+        (Lie::NeverEnds, "cancel_is_obeyed"),
+        (Lie::OwnClock, "observations_bear_the_time_of_the_context"),
+        (Lie::SaysNothing, "a_change_is_told_after_start"),
+        (Lie::AlwaysForces, "graceful_stop_of_a_deaf_guest_times_out_and_leaves_it_running"),
+        (Lie::RemovesNothing, "remove_vm_takes_it_out_of_inventory_and_search"),
+    ] {
+        let broken = broken_by(lie).await;
+        assert!(broken.contains(&promise), "{lie:?} breaks {broken:?}");
+    }
+}
