@@ -42,8 +42,8 @@
 //!
 //! # What is not here
 //!
-//! SASL, plain TCP, passing of file descriptors, sparse streams, and migration that the client
-//! drives itself (peer to peer works).
+//! SASL, plain TCP, passing of file descriptors other than screens' ([`open_graphics_fd`]), sparse
+//! streams, and migration that the client drives itself (peer to peer works).
 
 mod calls;
 mod connection;
@@ -51,6 +51,7 @@ mod error;
 mod event;
 pub mod flags;
 pub mod frame;
+mod graphics;
 mod pool;
 pub mod procedure;
 mod stream;
@@ -62,6 +63,7 @@ pub mod xdr;
 pub use connection::{Connection, KeepAlive, Options};
 pub use error::{CloseReason, Error, ErrorCode, RemoteError, Result};
 pub use event::{CallbackId, DomainEventKind, Event, Events, StoragePoolEventKind};
+pub use graphics::open_graphics_fd;
 pub use pool::{Pool, PoolCounts, PoolOptions, Role};
 pub use procedure::Procedure;
 pub use stream::{Overflow, Stream, StreamOptions};

@@ -5,6 +5,7 @@ mod tls;
 mod unix;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::UnixStream;
 
 pub(crate) use ssh::Note;
 pub use ssh::SshCommand;
@@ -23,6 +24,14 @@ pub(crate) struct Dialled {
     pub(crate) io: Box<dyn Io>,
     /// Where the reason of an early end is found, if the stream is a process.
     pub(crate) note: Option<Note>,
+}
+
+/// The daemon's unix socket itself, for what only such a socket can do.
+pub(crate) async fn dial_unix(uri: &ConnectUri, options: &Options) -> Result<UnixStream> {
+    match uri.transport() {
+        Transport::Unix { socket } => unix::dial(uri, socket.as_deref(), options).await,
+        Transport::Tls { .. } | Transport::Ssh(_) => Err(uri.refuse("is not a unix socket")),
+    }
 }
 
 /// Reaches the daemon that a URI names.

@@ -125,6 +125,12 @@ impl Link {
         self.state.borrow().clone()
     }
 
+    /// Where the daemon is, once it can be reached.
+    pub(crate) async fn uri(&self, cx: &Cx, doing: &str) -> Result<&ConnectUri> {
+        self.usable(cx, doing).await?;
+        self.uri.as_ref().ok_or_else(|| Error::new(Kind::Invalid, "the libvirt URI is not one"))
+    }
+
     /// Asks the keeper not to wait longer.
     pub(crate) fn hurry(&self) {
         self.hurry.notify_one();
