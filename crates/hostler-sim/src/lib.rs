@@ -23,6 +23,7 @@
 
 mod console;
 mod create;
+pub mod demo;
 mod faults;
 mod power;
 mod storage;

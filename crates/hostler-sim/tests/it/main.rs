@@ -4,6 +4,7 @@
 
 mod conformance;
 mod console;
+mod demo;
 mod faults;
 mod support;
 mod world;

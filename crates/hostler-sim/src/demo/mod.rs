@@ -1,0 +1,193 @@
+//! A fleet to look at: three simulated hosts behind two providers, 120 VMs in
+//! every state a user may meet, the same for the same seed. [`live`] lets it
+//! move.
+//!
+//! | provider | hosts | VMs |
+//! |---|---|---|
+//! | `lab` | `alpha`, `beta` (64 processors, 512 GiB each) | 90 |
+//! | `edge` | `gamma` (32 processors, 256 GiB) | 30 |
+//!
+//! Five of six VMs bear a tag, as if Hostler had made them; the sixth is
+//! somebody else's, so that there is something to adopt.
+
+mod life;
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use hostler_core::Timestamp;
+use hostler_core::id::{Entropy, SeededEntropy, VmId};
+use hostler_core::vm::devices::{
+    DiskDevice, DiskSource, DiskSpec, GraphicsSpec, NicModel, NicSource, NicSpec, VolumeFormat,
+};
+use hostler_core::vm::{PowerState, VmSpec};
+use hostler_provider::{DiskBinding, VmRef, VolumeRef};
+
+pub use life::{Life, live};
+
+use crate::Sim;
+use crate::faults::Verb;
+use crate::world::World;
+use crate::world::setup::{HostSetup, NetworkSetup, PoolSetup};
+use crate::world::vm::Guest;
+
+const GIB: u64 = 1 << 30;
+
+/// How many VMs there are.
+pub const FLEET: usize = 120;
+
+/// Guests slow enough to be watched and quick enough not to bore.
+const GUEST: Guest = Guest {
+    start: Duration::from_millis(800),
+    boot: Duration::from_secs(5),
+    shutdown: Duration::from_secs(3),
+    save: Duration::from_secs(2),
+    obeys_acpi: true,
+};
+
+/// What VMs are for: name, processors, memory in GiB, disk in GiB, team.
+const ROLES: [(&str, u32, u64, u64, &str); 12] = [
+    ("web", 2, 2, 20, "shop"),
+    ("api", 2, 4, 20, "shop"),
+    ("db", 8, 16, 200, "data"),
+    ("cache", 2, 8, 10, "data"),
+    ("queue", 2, 4, 40, "data"),
+    ("build", 8, 8, 80, "platform"),
+    ("runner", 4, 4, 40, "platform"),
+    ("mail", 2, 4, 60, "office"),
+    ("desktop", 4, 8, 60, "office"),
+    ("monitor", 2, 4, 100, "platform"),
+    ("gateway", 1, 1, 8, "network"),
+    ("sandbox", 1, 1, 10, "research"),
+];
+
+/// Every state of the fleet with its reason and how many VMs are in it; the
+/// numbers add up to [`FLEET`].
+const STATES: [(PowerState, &str, usize); 8] = [
+    (PowerState::Running, "booted", 82),
+    (PowerState::Stopped, "shutdown", 18),
+    (PowerState::Paused, "user", 6),
+    (PowerState::Saved, "saved", 4),
+    (PowerState::Crashed, "panicked", 3),
+    (PowerState::Failed, "crashed", 3),
+    (PowerState::Paused, "io_error", 2),
+    (PowerState::Suspended, "disk", 2),
+];
+
+/// Seeded chance.
+pub(crate) struct Dice(SeededEntropy);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(SeededEntropy::new(seed))
+    }
+
+    /// A number from 0 to `sides - 1`; 0 when there are no sides.
+    pub(crate) fn below(&self, sides: usize) -> usize {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        let rolled = u64::from_le_bytes(bytes).checked_rem(sides as u64).unwrap_or(0);
+        usize::try_from(rolled).unwrap_or(0)
+    }
+
+    fn id(&self, at: Timestamp) -> VmId {
+        let mut bytes = [0; 10];
+        self.0.fill(&mut bytes);
+        VmId::new(at, bytes)
+    }
+}
+
+/// The fleet of `seed`: the providers' names with a connection to each. Ids of
+/// tagged VMs were made within the year before `now`.
+pub fn fleet(seed: u64, now: Timestamp) -> Vec<(String, Sim)> {
+    let dice = Dice::new(seed);
+    let lab = World::new(seed);
+    for (host, subnet) in [("alpha", 10), ("beta", 11)] {
+        add_host(&lab, host, 64, 512, subnet);
+    }
+    let edge = World::new(seed.wrapping_add(1));
+    add_host(&edge, "gamma", 32, 256, 20);
+
+    let mut deck: Vec<_> = STATES
+        .iter()
+        .flat_map(|(power, reason, count)| std::iter::repeat_n((*power, *reason), *count))
+        .collect();
+    for index in 0..FLEET {
+        let host = ["alpha", "beta", "alpha", "gamma"][index % 4];
+        let host = if host == "alpha" && index % 3 == 0 { "beta" } else { host };
+        let world = if host == "gamma" { &edge } else { &lab };
+        let (power, reason) = deck.swap_remove(dice.below(deck.len()));
+        let tag = (index % 6 != 5).then(|| {
+            let minutes = dice.below(365 * 24 * 60) as u64;
+            dice.id(now.minus(Duration::from_secs(60 * minutes)))
+        });
+        let vm = add_vm(world, host, index, tag, &dice);
+        world.set_guest(&vm, GUEST);
+        world.set_power(&vm, power, reason);
+    }
+    [("lab", lab), ("edge", edge)]
+        .map(|(name, world)| {
+            world.set_default_guest(GUEST);
+            // New VMs take a while, so that their operations can be watched.
+            world.faults().set_verb_latency(Verb::EnsureVolume, Duration::from_secs(2));
+            world.faults().set_verb_latency(Verb::EnsureVm, Duration::from_millis(600));
+            (name.to_owned(), Sim::new(&world))
+        })
+        .into()
+}
+
+fn add_host(world: &World, name: &str, cpu_count: u32, memory_gib: u64, subnet: u8) {
+    let memory_bytes = memory_gib * GIB;
+    world.add_host(HostSetup { cpu_count, memory_bytes, ..HostSetup::new(name) });
+    for (pool, capacity_gib) in [("default", 4096), ("fast", 1024)] {
+        let capacity_bytes = capacity_gib * GIB;
+        world.add_pool(PoolSetup { capacity_bytes, ..PoolSetup::new(name, pool) });
+    }
+    for (network, bridge, third) in [("default", "virbr0", subnet), ("lan", "br0", subnet + 100)] {
+        let subnet = Ipv4Addr::new(10, 77, third, 1);
+        let bridge = bridge.to_owned();
+        world.add_network(NetworkSetup { bridge, subnet, ..NetworkSetup::new(name, network) });
+    }
+}
+
+fn add_vm(world: &World, host: &str, index: usize, tag: Option<VmId>, dice: &Dice) -> VmRef {
+    let (role, cpus, memory_gib, disk_gib, team) = ROLES[index % ROLES.len()];
+    let name = format!("{role}-{:02}", index / ROLES.len() + 1);
+    let environment = ["prod", "prod", "staging", "test"][dice.below(4)];
+    let pool = if matches!(role, "db" | "cache") { "fast" } else { "default" };
+    let volume = VolumeRef {
+        host_ref: host.to_owned(),
+        pool: pool.to_owned(),
+        name: format!("{name}-root"),
+    };
+    world.add_volume(&volume, disk_gib * GIB, VolumeFormat::Qcow2);
+
+    let mut spec = VmSpec::new(name, memory_gib * GIB);
+    spec.cpu.count = cpus;
+    spec.description = format!("simulated; tier={role} env={environment} team={team}");
+    for (key, value) in [("tier", role), ("env", environment), ("team", team)] {
+        spec.labels.insert(key.to_owned(), value.to_owned());
+    }
+    spec.graphics = Some(GraphicsSpec::Vnc);
+    spec.autostart = environment == "prod";
+    let network = if environment == "prod" { "lan" } else { "default" };
+    spec.nics.push(NicSpec {
+        source: NicSource::Network(network.to_owned()),
+        model: NicModel::Virtio,
+        mac: None,
+        link_up: true,
+    });
+    let source = DiskSource::Volume { pool: volume.pool.clone(), volume: volume.name.clone() };
+    spec.disks.push(DiskSpec {
+        name: "root".to_owned(),
+        device: DiskDevice::Disk,
+        bus: None,
+        source,
+        read_only: false,
+        cache: None,
+        discard: true,
+        serial: None,
+    });
+    let disk = DiskBinding { disk: "root".to_owned(), volume, owned: true };
+    world.add_vm(host, spec, tag, vec![disk])
+}
