@@ -10,7 +10,7 @@
 //!    17  Joliet descriptor         23  root directory, primary
 //!    18  end of descriptors        24  root directory, Joliet
 //!    19  path table, little-endian 25… the files, each from a new sector
-//!    20  path table, big-endian
+//!    20  path table, big-endian       and then padding
 //! ```
 //!
 //! ISO and not FAT, because a CD-ROM drive has sectors of 2048 bytes, which
@@ -25,6 +25,9 @@ const LABEL: &str = "cidata";
 /// Descriptors, path tables and directories come before the first file.
 const FIRST_FILE: u32 = 25;
 const PATH_TABLE_BYTES: u32 = 10;
+/// Empty sectors at the end: readers that look ahead, and probes for other file
+/// systems (busybox), give up on a disk that ends too early.
+const PADDING: u32 = 150;
 
 /// One file of the image.
 struct File<'a> {
@@ -50,9 +53,10 @@ pub(crate) fn image(seed: &Seed) -> Vec<u8> {
         files.push(File { name, short, data, sector });
         sector += sectors(data.len());
     }
+    let total = sector + PADDING;
     let mut image = vec![0; 16 * SECTOR];
-    push_sector(&mut image, &descriptor(Charset::Primary, sector));
-    push_sector(&mut image, &descriptor(Charset::Joliet, sector));
+    push_sector(&mut image, &descriptor(Charset::Primary, total));
+    push_sector(&mut image, &descriptor(Charset::Joliet, total));
     push_sector(&mut image, &[b"\xffCD001\x01".as_slice()].concat());
     for root in [23, 24] {
         push_sector(&mut image, &path_table(u32::to_le_bytes(root), u16::to_le_bytes(1)));
@@ -65,6 +69,7 @@ pub(crate) fn image(seed: &Seed) -> Vec<u8> {
         image.resize(image.len().next_multiple_of(SECTOR), 0);
     }
     debug_assert_eq!(image.len(), sector as usize * SECTOR, "layout and bytes agree");
+    image.resize(total as usize * SECTOR, 0);
     image
 }
 
@@ -295,7 +300,7 @@ mod tests {
         assert!(long("meta-data") && long("user-data") && long("network-config"));
         let at = FIRST_FILE as usize * SECTOR;
         assert_eq!(&image[at..at + seed.meta_data.len()], seed.meta_data.as_bytes());
-        let last = image.len() - 3 * SECTOR;
+        let last = image.len() - (3 + PADDING as usize) * SECTOR;
         assert_eq!(&image[last..last + seed.user_data.len()], seed.user_data.as_bytes());
         assert_eq!(image.len() % SECTOR, 0);
     }

@@ -184,7 +184,8 @@ mod tests {
             crashed      0  Crashed (unknown)
             crashed      1  Crashed (panicked)
             pmsuspended  0  Suspended (guest)
-        "#]].assert_eq(&table);
+        "#]]
+        .assert_eq(&table);
     }
 
     #[test]

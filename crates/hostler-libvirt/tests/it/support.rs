@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use hostler_core::Timestamp;
-use hostler_core::clock::{Clock, SystemClock};
+use hostler_core::clock::SystemClock;
 use hostler_core::id::{Entropy, IdSource, VmId};
 use hostler_core::vm::devices::*;
 use hostler_core::vm::spec::*;
-use hostler_core::vm::{ObservedVm, VmSpec};
+use hostler_core::vm::{ObservedVm, PowerState, VmSpec};
 use hostler_lab::{Lab, LabOptions, guest};
 use hostler_libvirt::{Libvirt, LibvirtConfig};
 use hostler_provider::*;
@@ -41,10 +40,6 @@ pub(crate) fn images() -> guest::GuestImages {
 /// A context for one call.
 pub(crate) fn cx() -> Cx {
     Cx::within(Duration::from_secs(60))
-}
-
-pub(crate) fn now() -> Timestamp {
-    SystemClock.now()
 }
 
 /// A private libvirtd with a driver connected to it.
@@ -101,6 +96,11 @@ impl World {
         self.libvirt.watch().unwrap().observe(&cx(), vm).await.unwrap()
     }
 
+    pub(crate) async fn state(&self, vm: &VmRef) -> (PowerState, String) {
+        let seen = self.observe(vm).await.unwrap();
+        (seen.power, seen.power_reason)
+    }
+
     pub(crate) fn power(&self) -> &dyn Power {
         self.libvirt.power().unwrap()
     }
@@ -144,8 +144,12 @@ pub(crate) fn guest_spec(name: &str) -> VmSpec {
 }
 
 pub(crate) fn root_disk() -> DiskSpec {
-    let source =
-        DiskSource::Image { image: "sample".into(), size_bytes: None, pool: None, format: VolumeFormat::Qcow2 };
+    let source = DiskSource::Image {
+        image: "sample".into(),
+        size_bytes: None,
+        pool: None,
+        format: VolumeFormat::Qcow2,
+    };
     DiskSpec {
         name: "root".into(),
         device: DiskDevice::Disk,
@@ -183,7 +187,11 @@ impl VolumeReader for FileReader {
 }
 
 /// Tries until it gives something, or panics with `what`.
-pub(crate) async fn eventually<T, F>(what: &str, within: Duration, mut attempt: impl FnMut() -> F) -> T
+pub(crate) async fn eventually<T, F>(
+    what: &str,
+    within: Duration,
+    mut attempt: impl FnMut() -> F,
+) -> T
 where
     F: Future<Output = Option<T>>,
 {
