@@ -127,7 +127,10 @@ impl Fault {
 /// assert_eq!(error.to_string(), "there is no VM named \"web\"");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Parts>); // boxed: results of small values stay small
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Parts {
     code: Code,
     message: String,
     faults: Vec<Fault>,
@@ -139,13 +142,13 @@ impl Error {
     /// An error with a public message: lower case, no full stop, what failed
     /// and on what, then what to do if known.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             code,
             message: message.into(),
             faults: Vec::new(),
             details: BTreeMap::new(),
             internal: None,
-        }
+        }))
     }
 
     /// All the faults of a document at once.
@@ -157,7 +160,9 @@ impl Error {
                 format!("{} {} (and {} more)", first.pointer, first.detail, rest.len())
             }
         };
-        Self { faults, ..Self::new(code, message) }
+        let mut error = Self::new(code, message);
+        error.0.faults = faults;
+        error
     }
 
     /// A mistake of ours; the message goes to the log, never to the caller.
@@ -168,51 +173,51 @@ impl Error {
     /// Adds a detail that programs may read, for example the operation in the way.
     #[must_use]
     pub fn with_detail(mut self, key: &str, value: impl fmt::Display) -> Self {
-        self.details.insert(key.to_owned(), value.to_string());
+        self.0.details.insert(key.to_owned(), value.to_string());
         self
     }
 
     /// Adds what only the server's log may show.
     #[must_use]
     pub fn with_internal(mut self, internal: impl Into<String>) -> Self {
-        self.internal = Some(internal.into());
+        self.0.internal = Some(internal.into());
         self
     }
 
     /// What went wrong, as a contract.
-    pub const fn code(&self) -> Code {
-        self.code
+    pub fn code(&self) -> Code {
+        self.0.code
     }
 
     /// What the caller can do.
-    pub const fn kind(&self) -> Kind {
-        self.code.kind()
+    pub fn kind(&self) -> Kind {
+        self.0.code.kind()
     }
 
     /// The public message.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// Faults of the document sent, empty for other errors.
     pub fn fault_list(&self) -> &[Fault] {
-        &self.faults
+        &self.0.faults
     }
 
     /// Details that programs may read.
-    pub const fn details(&self) -> &BTreeMap<String, String> {
-        &self.details
+    pub fn details(&self) -> &BTreeMap<String, String> {
+        &self.0.details
     }
 
     /// What only the server's log may show.
     pub fn internal(&self) -> Option<&str> {
-        self.internal.as_deref()
+        self.0.internal.as_deref()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 

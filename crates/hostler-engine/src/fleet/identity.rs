@@ -1,0 +1,101 @@
+//! Which VM is which: from what a provider shows to our ids.
+//!
+//! A VM's identity is its provider and the provider's lasting name for it, never
+//! its own name (X22). For VMs we make, our tag bridges the moment between
+//! making them and noting the provider's name.
+
+use hostler_core::Timestamp;
+use hostler_core::id::{HostId, NetworkId, PoolId, ProviderId, VmId};
+use hostler_core::vm::ObservedVm;
+use hostler_store::{ResourceKey, ResourceRow};
+use uuid::Uuid;
+
+use super::{Seen, State};
+
+/// The kinds of things that providers show.
+pub(crate) use hostler_store::ResourceKind as Kind;
+
+/// What a thing is, for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    pub(crate) kind: Kind,
+    pub(crate) provider: ProviderId,
+    pub(crate) external_ref: String,
+}
+
+impl Identity {
+    pub(crate) fn new(kind: Kind, provider: ProviderId, external_ref: &str) -> Self {
+        Self { kind, provider, external_ref: external_ref.to_owned() }
+    }
+
+    /// As it is stored.
+    pub(crate) fn row(&self, id: Uuid, first_seen_at: Timestamp) -> ResourceRow {
+        let (kind, provider, external_ref) = (self.kind, self.provider, self.external_ref.clone());
+        ResourceRow { key: ResourceKey { kind, provider, external_ref }, id, first_seen_at }
+    }
+}
+
+impl State {
+    fn known(&self, kind: Kind, provider: ProviderId, external_ref: &str) -> Option<Uuid> {
+        self.identities.get(&Identity::new(kind, provider, external_ref)).map(|(id, _)| *id)
+    }
+
+    /// The id of a host.
+    pub(crate) fn host_id(&self, provider: ProviderId, external_ref: &str) -> Option<HostId> {
+        self.known(Kind::Host, provider, external_ref).map(HostId::from_uuid)
+    }
+
+    /// The id of a pool.
+    pub(crate) fn pool_id(&self, provider: ProviderId, external_ref: &str) -> Option<PoolId> {
+        self.known(Kind::Pool, provider, external_ref).map(PoolId::from_uuid)
+    }
+
+    /// The id of a network.
+    pub(crate) fn network_id(&self, provider: ProviderId, external_ref: &str) -> Option<NetworkId> {
+        self.known(Kind::Network, provider, external_ref).map(NetworkId::from_uuid)
+    }
+
+    /// The id of a VM that was seen, and when it was first seen or made.
+    pub(crate) fn vm_id(&self, provider: ProviderId, vm: &ObservedVm) -> Option<VmId> {
+        if let Some(id) = self.tagged(provider, vm) {
+            return Some(id);
+        }
+        self.known(Kind::Vm, provider, &vm.external_ref).map(VmId::from_uuid)
+    }
+
+    /// When the VM was first seen.
+    pub(crate) fn first_seen_at(&self, provider: ProviderId, vm: &ObservedVm) -> Option<Timestamp> {
+        self.identities
+            .get(&Identity::new(Kind::Vm, provider, &vm.external_ref))
+            .map(|(_, first_seen_at)| *first_seen_at)
+    }
+
+    /// The VM of ours that this is, by its tag. A copy of one of ours, tag and
+    /// all, has another lasting name and is not it.
+    fn tagged(&self, provider: ProviderId, vm: &ObservedVm) -> Option<VmId> {
+        let tag = vm.tag.as_ref()?;
+        let row = self.rows.get(&tag.vm)?;
+        let here = row.provider.is_none_or(|p| p == provider);
+        let same = row.external_ref.as_ref().is_none_or(|r| *r == vm.external_ref);
+        (here && same).then_some(tag.vm)
+    }
+}
+
+/// Things of `seen` that have no id yet.
+pub(super) fn unidentified(state: &State, provider: ProviderId, seen: &Seen) -> Vec<Identity> {
+    let vms = seen.vms.values().filter(|vm| state.vm_id(provider, vm).is_none());
+    let mut missing: Vec<_> =
+        vms.map(|vm| Identity::new(Kind::Vm, provider, &vm.external_ref)).collect();
+    let others = seen
+        .hosts
+        .keys()
+        .map(|r| (Kind::Host, r))
+        .chain(seen.pools.keys().map(|r| (Kind::Pool, r)))
+        .chain(seen.networks.keys().map(|r| (Kind::Network, r)));
+    missing.extend(
+        others
+            .filter(|(kind, external_ref)| state.known(*kind, provider, external_ref).is_none())
+            .map(|(kind, external_ref)| Identity::new(kind, provider, external_ref)),
+    );
+    missing
+}

@@ -1,0 +1,431 @@
+//! What is told of each kind of thing: seen, asked and stored put together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_core::Timestamp;
+use hostler_core::error::Code;
+use hostler_core::id::{HostId, NetworkId, OperationId, PoolId, ProviderId, VmId};
+use hostler_core::network::ObservedNetwork;
+use hostler_core::query::{Field, Row, Value};
+use hostler_core::storage::ObservedPool;
+use hostler_core::vm::observed::ConsoleKind;
+use hostler_core::vm::status::{Phase, VmStatus};
+use hostler_core::vm::{Action, Admission, Denial, ObservedVm, admit};
+use hostler_provider::{Group, HostInventory};
+use hostler_store::{ProviderRow, VmRow};
+
+/// A VM as it is told.
+#[derive(Debug, Clone)]
+pub struct VmView {
+    /// Its id.
+    pub id: VmId,
+    /// Its name: asked for where we manage it, else seen.
+    pub name: String,
+    /// Its project; `None` for VMs that are only observed.
+    pub project: Option<String>,
+    /// Its provider and the provider's name; `None` until it has been placed.
+    pub provider: Option<(ProviderId, String)>,
+    /// Its host and the host's name.
+    pub host: Option<(HostId, String)>,
+    /// Whether Hostler manages it.
+    pub managed: bool,
+    /// Whether it is made up.
+    pub simulated: bool,
+    /// What it is doing.
+    pub status: VmStatus,
+    /// What is asked of it.
+    pub row: Option<Arc<VmRow>>,
+    /// What was seen of it.
+    pub observed: Option<Arc<ObservedVm>>,
+    /// The operation at work on it.
+    pub operation: Option<OperationId>,
+    /// When it was made or first seen.
+    pub created_at: Timestamp,
+    /// What its provider can do; empty while that is not known.
+    pub groups: Arc<[Group]>,
+}
+
+impl VmView {
+    /// The fields that lists of VMs can be filtered and sorted by.
+    pub const FIELDS: &'static [Field] = &[
+        Field::text("name"),
+        Field::text("id"),
+        Field::text("state"),
+        Field::text("host"),
+        Field::text("provider"),
+        Field::text("project"),
+        Field::text("managed"),
+        Field::number("cpu_count"),
+        Field::number("memory_bytes"),
+        Field::number("created_at"),
+        Field::family("label."),
+    ];
+
+    /// Each action and whether it is possible now, whoever asks.
+    pub fn actions(&self) -> Vec<(Action, Admission)> {
+        Action::ALL.iter().map(|action| (*action, self.admit(*action))).collect()
+    }
+
+    /// Whether `action` is possible now, whoever asks.
+    pub fn admit(&self, action: Action) -> Admission {
+        if let Some(denial) = self.refuse(action) {
+            return Admission::Denied(denial);
+        }
+        admit(self.status.state, action)
+    }
+
+    fn refuse(&self, action: Action) -> Option<Denial> {
+        let managed_only = !matches!(action, Action::Console);
+        if managed_only && !self.managed {
+            let message = "Hostler only observes this VM; adopt it before changing it";
+            return Some(Denial::new(Code::VmNotManaged, message));
+        }
+        let group = match action {
+            Action::Start
+            | Action::Stop
+            | Action::ForceStop
+            | Action::Reboot
+            | Action::Reset
+            | Action::Pause
+            | Action::Resume
+            | Action::Save => Some(Group::Power),
+            Action::Delete => Some(Group::Create),
+            Action::Console => Some(Group::Console),
+            Action::Update => None,
+        };
+        if let (Some(group), false) = (group, self.groups.is_empty())
+            && !self.groups.contains(&group)
+        {
+            let message = format!("its provider cannot {}", group.as_str());
+            return Some(Denial::new(Code::CapabilityMissing, message));
+        }
+        let blocked = self.observed.as_ref()?.blocked.iter().find(|b| b.action == action)?;
+        Some(Denial::new(Code::CapabilityMissing, blocked.reason.clone()))
+    }
+
+    /// The consoles that can be opened now.
+    pub fn consoles(&self) -> Vec<ConsoleKind> {
+        if !matches!(self.admit(Action::Console), Admission::Start) {
+            return Vec::new();
+        }
+        let observed = self.observed.as_ref();
+        observed.and_then(|vm| vm.consoles.value()).cloned().unwrap_or_default()
+    }
+
+    /// Its addresses, as far as known.
+    pub fn addresses(&self) -> Vec<String> {
+        let nics = self.observed.as_ref().and_then(|vm| vm.nics.value());
+        let addresses = nics.into_iter().flatten().flat_map(|nic| &nic.addresses);
+        addresses.map(|a| a.address.to_string()).collect()
+    }
+
+    /// Processors: seen, else asked for.
+    pub fn cpu_count(&self) -> Option<u32> {
+        let seen = self.observed.as_ref().and_then(|vm| vm.cpu_count.value().copied());
+        seen.or_else(|| self.row.as_ref().map(|row| row.spec.cpu.count))
+    }
+
+    /// Memory in bytes: seen, else asked for.
+    pub fn memory_bytes(&self) -> Option<u64> {
+        let seen = self.observed.as_ref().and_then(|vm| vm.memory_bytes.value().copied());
+        seen.or_else(|| self.row.as_ref().map(|row| row.spec.memory.bytes))
+    }
+
+    /// Its labels; VMs that are only observed have none.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        self.row.as_ref().map(|row| row.spec.labels.clone()).unwrap_or_default()
+    }
+
+    /// Free text about it.
+    pub fn description(&self) -> String {
+        match (&self.row, &self.observed) {
+            (Some(row), _) => row.spec.description.clone(),
+            (None, Some(seen)) => seen.description.clone().unwrap_or_default(),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// The provider's lasting name for it.
+    pub fn external_ref(&self) -> Option<&str> {
+        let row = self.row.as_ref().and_then(|row| row.external_ref.as_deref());
+        row.or_else(|| self.observed.as_ref().map(|vm| vm.external_ref.as_str()))
+    }
+
+    /// Grows with every change of what is asked; 0 for VMs that are only observed.
+    pub fn generation(&self) -> u64 {
+        self.row.as_ref().map_or(0, |row| row.generation)
+    }
+
+    /// Where its life stands, for VMs that Hostler manages.
+    pub fn phase(&self) -> Option<Phase> {
+        self.row.as_ref().map(|row| row.phase)
+    }
+}
+
+impl Row for VmView {
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn value(&self, field: &str) -> Value {
+        match field {
+            "name" => self.name.as_str().into(),
+            "id" => self.id.to_string().into(),
+            "state" => self.status.state.as_str().into(),
+            "host" => self.host.as_ref().map(|(_, name)| name.as_str()).into(),
+            "provider" => self.provider.as_ref().map(|(_, name)| name.as_str()).into(),
+            "project" => self.project.as_deref().into(),
+            "managed" => self.managed.into(),
+            "cpu_count" => self.cpu_count().map(u64::from).into(),
+            "memory_bytes" => self.memory_bytes().into(),
+            "created_at" => self.created_at.as_micros().into(),
+            other => match other.strip_prefix("label.") {
+                Some(key) => {
+                    let labels = self.row.as_ref().map(|row| &row.spec.labels);
+                    labels.and_then(|labels| labels.get(key)).map(String::as_str).into()
+                }
+                None => Value::Absent,
+            },
+        }
+    }
+
+    fn contains(&self, needle: &str) -> bool {
+        let has = |text: &str| text.to_lowercase().contains(needle);
+        has(&self.name)
+            || has(self.status.state.as_str())
+            || self.host.as_ref().is_some_and(|(_, name)| has(name))
+            || self.provider.as_ref().is_some_and(|(_, name)| has(name))
+            || self.external_ref().is_some_and(has)
+            || self.id.to_string().contains(needle)
+            || has(&self.description())
+            || self.row.as_ref().is_some_and(|row| {
+                row.spec.labels.iter().any(|(key, value)| has(key) || has(value))
+            })
+            || self.addresses().iter().any(|address| has(address))
+    }
+}
+
+/// Whether a host can take VMs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostState {
+    /// It answers.
+    Ready,
+    /// It does not answer; what is shown is old.
+    Degraded,
+    /// It answers and takes no new VMs.
+    Closed,
+}
+
+impl HostState {
+    /// The word used on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Degraded => "degraded",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// A host as it is told.
+#[derive(Debug, Clone)]
+pub struct HostView {
+    /// Its id.
+    pub id: HostId,
+    /// Its name.
+    pub name: String,
+    /// Its provider and the provider's name.
+    pub provider: (ProviderId, String),
+    /// Whether it is made up.
+    pub simulated: bool,
+    /// Whether it can take VMs.
+    pub state: HostState,
+    /// Why it is not ready.
+    pub reason: Option<String>,
+    /// What was seen of it.
+    pub observed: Arc<HostInventory>,
+    /// How many VMs are on it.
+    pub vm_count: u32,
+    /// How many of them run.
+    pub vm_running_count: u32,
+}
+
+impl HostView {
+    /// The fields that lists of hosts can be filtered and sorted by.
+    pub const FIELDS: &'static [Field] = &[
+        Field::text("name"),
+        Field::text("id"),
+        Field::text("state"),
+        Field::text("provider"),
+        Field::number("vm_count"),
+    ];
+}
+
+impl Row for HostView {
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn value(&self, field: &str) -> Value {
+        match field {
+            "name" => self.name.as_str().into(),
+            "id" => self.id.to_string().into(),
+            "state" => self.state.as_str().into(),
+            "provider" => self.provider.1.as_str().into(),
+            "vm_count" => u64::from(self.vm_count).into(),
+            _ => Value::Absent,
+        }
+    }
+
+    fn contains(&self, needle: &str) -> bool {
+        self.name.to_lowercase().contains(needle)
+            || self.provider.1.to_lowercase().contains(needle)
+            || self.id.to_string().contains(needle)
+    }
+}
+
+macro_rules! held_view {
+    ($(#[$doc:meta])* $name:ident, $id:ty, $seen:ty, $kind_field:literal, |$view:ident| $kind:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name {
+            /// Its id.
+            pub id: $id,
+            /// Its provider and the provider's name.
+            pub provider: (ProviderId, String),
+            /// The host it belongs to and the host's name; `None` when it spans hosts.
+            pub host: Option<(HostId, String)>,
+            /// Whether it is made up.
+            pub simulated: bool,
+            /// Whether its provider does not answer, so that this is old.
+            pub stale: bool,
+            /// What was seen of it.
+            pub observed: Arc<$seen>,
+        }
+
+        impl $name {
+            /// The fields that lists of it can be filtered and sorted by.
+            pub const FIELDS: &'static [Field] = &[
+                Field::text("name"),
+                Field::text("id"),
+                Field::text("host"),
+                Field::text("provider"),
+                Field::text("active"),
+                Field::text($kind_field),
+            ];
+        }
+
+        impl Row for $name {
+            fn id(&self) -> String {
+                self.id.to_string()
+            }
+
+            fn value(&self, field: &str) -> Value {
+                let $view = self;
+                match field {
+                    "name" => self.observed.name.as_str().into(),
+                    "id" => self.id.to_string().into(),
+                    "host" => self.host.as_ref().map(|(_, name)| name.as_str()).into(),
+                    "provider" => self.provider.1.as_str().into(),
+                    "active" => self.observed.active.into(),
+                    $kind_field => $kind.as_str().into(),
+                    _ => Value::Absent,
+                }
+            }
+
+            fn contains(&self, needle: &str) -> bool {
+                let has = |text: &str| text.to_lowercase().contains(needle);
+                has(&self.observed.name)
+                    || has(&self.provider.1)
+                    || self.host.as_ref().is_some_and(|(_, name)| has(name))
+            }
+        }
+    };
+}
+
+held_view! {
+    /// A storage pool as it is told.
+    PoolView, PoolId, ObservedPool, "kind", |view| view.observed.kind
+}
+
+held_view! {
+    /// A network as it is told.
+    NetworkView, NetworkId, ObservedNetwork, "forward", |view| view.observed.forward
+}
+
+/// Whether a provider answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderState {
+    /// It has not answered yet since the server started.
+    Connecting,
+    /// It answers.
+    Healthy,
+    /// It does not answer.
+    Unreachable,
+}
+
+impl ProviderState {
+    /// The word used on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Healthy => "healthy",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// A provider as it is told.
+#[derive(Debug, Clone)]
+pub struct ProviderView {
+    /// What is configured.
+    pub row: ProviderRow,
+    /// The word for its kind.
+    pub kind: &'static str,
+    /// Whether everything it tells is made up.
+    pub simulated: bool,
+    /// Whether it answers.
+    pub state: ProviderState,
+    /// Why it does not.
+    pub reason: Option<String>,
+    /// Since when it does not.
+    pub silent_since: Option<Timestamp>,
+    /// What answered.
+    pub product: Option<String>,
+    /// When its latest inventory was taken.
+    pub observed_at: Option<Timestamp>,
+    /// How long that took.
+    pub inventory_took: Option<Duration>,
+    /// What it can do.
+    pub groups: Arc<[Group]>,
+    /// How many VMs it holds.
+    pub vm_count: Option<usize>,
+}
+
+impl ProviderView {
+    /// The fields that lists of providers can be filtered and sorted by.
+    pub const FIELDS: &'static [Field] =
+        &[Field::text("name"), Field::text("id"), Field::text("kind"), Field::text("state")];
+}
+
+impl Row for ProviderView {
+    fn id(&self) -> String {
+        self.row.id.to_string()
+    }
+
+    fn value(&self, field: &str) -> Value {
+        match field {
+            "name" => self.row.name.as_str().into(),
+            "id" => self.row.id.to_string().into(),
+            "kind" => self.kind.into(),
+            "state" => self.state.as_str().into(),
+            _ => Value::Absent,
+        }
+    }
+
+    fn contains(&self, needle: &str) -> bool {
+        self.row.name.to_lowercase().contains(needle) || self.row.uri.contains(needle)
+    }
+}

@@ -1,0 +1,297 @@
+//! Images: Hostler's own catalogue of disk images.
+//!
+//! ```text
+//!  upload ─► .part file (hash while writing) ─► inspect ─► rename ─► row
+//! ```
+//!
+//! A file without a row is left over from a crash and is swept at the next
+//! start; a row is written only after its file is complete and synced.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use hostler_core::access::{self, Actor, Permission};
+use hostler_core::error::Fault;
+use hostler_core::id::ImageId;
+use hostler_core::image::Image;
+use hostler_core::image::inspect::{HEADER_BYTES, inspect};
+use hostler_core::vm::devices::{DiskSource, VolumeFormat};
+use hostler_core::vm::status::Phase;
+use hostler_core::{Code, Error, Result, name};
+use hostler_provider::VolumeReader;
+use sha2::{Digest, Sha256};
+use tokio::fs::File;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use tokio::sync::Mutex;
+
+use crate::Inner;
+
+/// Images.
+pub struct Images<'a> {
+    engine: &'a Arc<Inner>,
+}
+
+/// What is said about an image that is imported.
+#[derive(Debug, Clone)]
+pub struct ImageImport {
+    /// Its name, unique in the catalogue.
+    pub name: String,
+    /// Free text for people.
+    pub description: String,
+    /// Its format.
+    pub format: VolumeFormat,
+    /// The SHA-256 it has to have, in hex.
+    pub sha256: Option<String>,
+}
+
+impl<'a> Images<'a> {
+    pub(crate) fn new(engine: &'a Arc<Inner>) -> Self {
+        Self { engine }
+    }
+
+    /// All of them, by name.
+    pub async fn list(&self) -> Result<Vec<Image>> {
+        Ok(self.engine.store.images().await?)
+    }
+
+    /// One of them.
+    pub async fn get(&self, id: ImageId) -> Result<Image> {
+        self.engine.store.image(id).await?.ok_or_else(|| {
+            Error::new(Code::ImageNotFound, format!("there is no image with the id {id}"))
+        })
+    }
+
+    /// The image of this name.
+    pub async fn by_name(&self, name: &str) -> Result<Image> {
+        self.engine.image_by_name(name).await
+    }
+
+    /// Imports an image from its bytes.
+    pub async fn import(
+        &self,
+        actor: &Actor,
+        import: ImageImport,
+        bytes: impl AsyncRead + Send + Unpin,
+    ) -> Result<Image> {
+        access::may(actor, Permission::ImageManage)?;
+        check(&import)?;
+        if self.engine.store.image_by_name(&import.name).await?.is_some() {
+            return Err(exists(&import.name));
+        }
+        let id = self.engine.ids.next(ImageId::new);
+        let part = self.engine.images_dir.join(format!("{id}.part"));
+        let imported = self.receive(actor, id, &part, &import, bytes).await;
+        if imported.is_err() {
+            // Best effort; what stays is swept at the next start.
+            let _ = tokio::fs::remove_file(&part).await;
+        }
+        let image = imported?;
+        self.engine.bus.poke();
+        Ok(image)
+    }
+
+    async fn receive(
+        &self,
+        actor: &Actor,
+        id: ImageId,
+        part: &std::path::Path,
+        import: &ImageImport,
+        bytes: impl AsyncRead + Send + Unpin,
+    ) -> Result<Image> {
+        let received = write(part, bytes, self.engine.image_max_bytes).await?;
+        if let Some(wanted) = &import.sha256
+            && !wanted.eq_ignore_ascii_case(&received.sha256)
+        {
+            let message = format!("the file has the SHA-256 {}, not {wanted}", received.sha256);
+            return Err(Error::new(Code::ImageUnsafe, message));
+        }
+        let found = inspect(import.format, &received.header, received.bytes)?;
+        let image = Image {
+            id,
+            name: import.name.clone(),
+            description: import.description.clone(),
+            format: found.format,
+            file_bytes: received.bytes,
+            virtual_bytes: found.virtual_bytes,
+            sha256: received.sha256,
+            created_at: self.engine.clock.now(),
+        };
+        let path = self.engine.image_path(id);
+        tokio::fs::rename(part, &path).await.map_err(|e| disk("keep the image", &e))?;
+        let message = format!("image {} was imported by {actor}", image.name);
+        let told = ("image", id.to_string(), image.name.as_str());
+        let event = self.engine.event("image.created", told, message);
+        if let Err(error) = self.engine.store.insert_image(&image, &[event]).await {
+            let _ = tokio::fs::remove_file(&path).await;
+            return Err(error.into());
+        }
+        Ok(image)
+    }
+
+    /// Deletes an image. VMs made from it have copies of their own; only those
+    /// still in the making need it.
+    pub async fn delete(&self, actor: &Actor, id: ImageId) -> Result<()> {
+        access::may(actor, Permission::ImageManage)?;
+        let image = self.get(id).await?;
+        let user = {
+            let state = self.engine.fleet.read();
+            let mut making = state.rows.values().filter(|row| row.phase == Phase::Creating);
+            making.find_map(|row| {
+                let mut disks = row.spec.disks.iter();
+                let uses = disks.any(|disk| {
+                    matches!(&disk.source, DiskSource::Image { image: n, .. } if *n == image.name)
+                });
+                uses.then(|| row.spec.name.clone())
+            })
+        };
+        if let Some(vm) = user {
+            let message = format!("VM \"{vm}\" is being made from image \"{}\"", image.name);
+            return Err(Error::new(Code::ImageInUse, message));
+        }
+        let message = format!("image {} was deleted by {actor}", image.name);
+        let told = ("image", id.to_string(), image.name.as_str());
+        let event = self.engine.event("image.deleted", told, message);
+        self.engine.store.delete_image(id, &[event]).await?;
+        self.engine.bus.poke();
+        match tokio::fs::remove_file(self.engine.image_path(id)).await {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(disk("delete the image's file", &error));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    pub(crate) async fn image_by_name(&self, name: &str) -> Result<Image> {
+        self.store
+            .image_by_name(name)
+            .await?
+            .ok_or_else(|| Error::new(Code::ImageNotFound, format!("there is no image \"{name}\"")))
+    }
+
+    fn image_path(&self, id: ImageId) -> PathBuf {
+        self.images_dir.join(format!("{id}.image"))
+    }
+
+    /// The bytes of an image, to fill a volume with.
+    pub(crate) async fn open_image(&self, image: &Image) -> Result<ImageFile> {
+        let path = self.image_path(image.id);
+        let file = File::open(&path).await.map_err(|error| {
+            let message = format!("the file of image \"{}\" cannot be read", image.name);
+            Error::new(Code::StoreUnavailable, message)
+                .with_internal(format!("{}: {error}", path.display()))
+        })?;
+        Ok(ImageFile { file: Mutex::new(file), bytes: image.file_bytes })
+    }
+
+    /// Removes files that no row names: left over from a crash.
+    pub(crate) async fn sweep_images(&self) -> Result<()> {
+        let known: std::collections::HashSet<_> =
+            self.store.images().await?.into_iter().map(|image| self.image_path(image.id)).collect();
+        let mut files = tokio::fs::read_dir(&self.images_dir)
+            .await
+            .map_err(|e| disk("read the folder of images", &e))?;
+        while let Ok(Some(file)) = files.next_entry().await {
+            let path = file.path();
+            let ours = path.extension().is_some_and(|e| e == "part" || e == "image");
+            if ours && !known.contains(&path) {
+                tracing::info!(path = %path.display(), "removing a file that no image has");
+                let _ = tokio::fs::remove_file(&path).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The file of an image.
+pub(crate) struct ImageFile {
+    file: Mutex<File>,
+    bytes: u64,
+}
+
+#[async_trait]
+impl VolumeReader for ImageFile {
+    fn len(&self) -> u64 {
+        self.bytes
+    }
+
+    async fn read_at(&self, offset: u64, max: usize) -> std::io::Result<Bytes> {
+        let mut file = self.file.lock().await;
+        file.seek(std::io::SeekFrom::Start(offset)).await?;
+        let mut buffer = vec![0; max.min(1 << 20)];
+        let read = file.read(&mut buffer).await?;
+        buffer.truncate(read);
+        Ok(Bytes::from(buffer))
+    }
+}
+
+struct Received {
+    bytes: u64,
+    sha256: String,
+    header: Vec<u8>,
+}
+
+async fn write(
+    path: &std::path::Path,
+    mut from: impl AsyncRead + Send + Unpin,
+    limit: u64,
+) -> Result<Received> {
+    let mut file = File::create(path).await.map_err(|e| disk("write the image", &e))?;
+    let mut hash = Sha256::new();
+    let mut header = Vec::new();
+    let mut bytes = 0_u64;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let read = from.read(&mut buffer).await.map_err(|error| {
+            Error::new(Code::BodyMalformed, format!("the upload broke off: {error}"))
+        })?;
+        let Some(piece) = buffer.get(..read).filter(|piece| !piece.is_empty()) else { break };
+        bytes += piece.len() as u64;
+        if bytes > limit {
+            let message = format!("the image is larger than the limit of {limit} bytes");
+            return Err(Error::new(Code::BodyTooLarge, message));
+        }
+        hash.update(piece);
+        if header.len() < HEADER_BYTES {
+            header.extend(piece.iter().take(HEADER_BYTES - header.len()));
+        }
+        file.write_all(piece).await.map_err(|e| disk("write the image", &e))?;
+    }
+    file.sync_all().await.map_err(|e| disk("write the image", &e))?;
+    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Received { bytes, sha256, header })
+}
+
+fn check(import: &ImageImport) -> Result<()> {
+    let mut faults = Vec::new();
+    if let Err(bad) = name::check(&import.name) {
+        faults.push(Fault::new("name", "bad_name", bad.to_string()));
+    }
+    if import.description.len() > 4096 || !name::is_plain_text(&import.description) {
+        let detail = "is longer than 4096 bytes or has control characters";
+        faults.push(Fault::new("description", "bad_text", detail));
+    }
+    if let Some(hash) = &import.sha256
+        && (hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit()))
+    {
+        faults.push(Fault::new("sha256", "not_a_hash", "is not 64 hexadecimal digits"));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Error::faults(Code::QueryInvalid, faults)) }
+}
+
+fn exists(name: &str) -> Error {
+    Error::new(Code::ImageExists, format!("there is an image \"{name}\" already"))
+}
+
+fn disk(doing: &str, error: &std::io::Error) -> Error {
+    let code = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Code::StoreFull,
+        _ => Code::StoreUnavailable,
+    };
+    Error::new(code, format!("cannot {doing}: {error}"))
+}

@@ -1,0 +1,316 @@
+//! What all parts of the engine share, and the few things they all do with it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_core::clock::Clock;
+use hostler_core::id::{IdSource, OperationId, ProviderId, VmId};
+use hostler_core::operation::{Event, Journal, OperationState, Resource};
+use hostler_core::query::{ListRequest, Row};
+use hostler_core::{Code, Error, Result};
+use hostler_provider::{Cx, Provider, VmRef};
+use hostler_store::{
+    Append, Conflict, Effect, Epoch, NewEvent, OperationRow, Store, StoreErrorKind,
+};
+use serde_json::json;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+use crate::events::Bus;
+use crate::fleet::snapshot::Snapshot;
+use crate::fleet::{Fleet, Identity, Kind};
+use crate::operations::view;
+use crate::operations::{Driving, Registry, registry};
+use crate::placing::Promises;
+use crate::progress::ProgressBoard;
+use crate::{EngineConfig, Listed, Pace, Sabotage, Side};
+
+/// What all parts of the engine share.
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: IdSource,
+    pub(crate) holder: String,
+    pub(crate) images_dir: PathBuf,
+    pub(crate) image_max_bytes: u64,
+    pub(crate) pace: Pace,
+    pub(crate) sabotage: Option<Arc<Sabotage>>,
+    pub(crate) fleet: Fleet,
+    pub(crate) bus: Bus,
+    pub(crate) progress: ProgressBoard,
+    pub(crate) promises: Promises,
+    pub(crate) driving: Driving,
+    pub(crate) registry: Registry,
+    /// Wakes the recovery reconciler.
+    pub(crate) recover: Notify,
+    /// Grows when an operation moved here.
+    pub(crate) moved: watch::Sender<u64>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stopping: CancellationToken,
+}
+
+impl Inner {
+    /// Loads what the store holds.
+    pub(crate) async fn load(config: EngineConfig) -> Result<Arc<Self>> {
+        let store = config.store;
+        let fleet = Fleet::default();
+        {
+            let (rows, claims) = (store.vms().await?, store.claims().await?);
+            let mut state = fleet.write();
+            state.rows = rows.into_iter().map(|row| (row.id, Arc::new(row))).collect();
+            state.claims = claims;
+        }
+        let (_, last_seq) = store.first_and_last_seq().await?;
+        tokio::fs::create_dir_all(&config.images_dir).await.map_err(|error| {
+            let message = format!("cannot make the folder for images: {error}");
+            Error::new(Code::StoreUnavailable, message)
+        })?;
+        Ok(Arc::new(Self {
+            store,
+            ids: IdSource::new(config.clock.clone(), config.entropy),
+            clock: config.clock,
+            holder: config.holder,
+            images_dir: config.images_dir,
+            image_max_bytes: config.image_max_bytes,
+            pace: config.pace,
+            sabotage: config.sabotage,
+            fleet,
+            bus: Bus::starting_after(last_seq),
+            progress: ProgressBoard::default(),
+            promises: Promises::default(),
+            driving: Driving::default(),
+            registry: registry(),
+            recover: Notify::new(),
+            moved: watch::Sender::new(0),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        }))
+    }
+
+    /// Runs `task` until it ends or the engine stops.
+    pub(crate) fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        let stopping = self.stopping.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+
+    /// The provider, while it is configured.
+    pub(crate) fn provider(&self, id: ProviderId) -> Result<Arc<dyn Provider>> {
+        self.fleet.provider(id).ok_or_else(|| {
+            let message = format!("provider {id} is not configured (any more)");
+            Error::new(Code::ProviderUnavailable, message)
+        })
+    }
+
+    /// A page of some views of the present picture.
+    pub(crate) fn list<'a, T: Row + 'a>(
+        snapshot: &'a Snapshot,
+        views: impl Iterator<Item = &'a Arc<T>>,
+        request: &ListRequest,
+    ) -> Listed<Arc<T>> {
+        let page = request.page(views);
+        Listed {
+            items: page.rows.into_iter().cloned().collect(),
+            next: page.next,
+            total: page.total,
+            observed_at: snapshot.observed_at,
+            stale: snapshot.stale,
+        }
+    }
+
+    /// Where a VM is, in its provider's terms.
+    pub(crate) fn locate(&self, vm: VmId) -> Option<(ProviderId, String, String)> {
+        let snapshot = self.fleet.snapshot();
+        let from_view = snapshot.vm_index.get(&vm).and_then(|view| {
+            let (provider, _) = view.provider.as_ref()?;
+            Some((*provider, view.external_ref()?.to_owned(), view.name.clone()))
+        });
+        from_view.or_else(|| {
+            let state = self.fleet.read();
+            let row = state.rows.get(&vm)?;
+            Some((row.provider?, row.external_ref.clone()?, row.spec.name.clone()))
+        })
+    }
+
+    /// Looks at one VM and takes what was seen into account. Best effort.
+    pub(crate) async fn look(&self, provider: ProviderId, vm: &VmRef, cx: &Cx) {
+        let Some(live) = self.fleet.provider(provider) else { return };
+        let Some(watch) = live.watch() else { return };
+        match cx.run("look at VM", watch.observe(cx, vm)).await {
+            Ok(seen) => {
+                if let Some(seen) = &seen {
+                    self.remember_vm(provider, seen).await;
+                }
+                let events = self.fleet.apply_vm(provider, &vm.external_ref, seen);
+                self.publish(events).await;
+            }
+            Err(error) => {
+                tracing::debug!(vm = %vm, %error, "cannot look at the VM now");
+            }
+        }
+    }
+
+    /// Gives a VM that was seen for the first time its id.
+    async fn remember_vm(&self, provider: ProviderId, vm: &hostler_core::vm::ObservedVm) {
+        let known = self.fleet.read().vm_id(provider, vm).is_some();
+        if !known {
+            let identity = Identity::new(Kind::Vm, provider, &vm.external_ref);
+            self.remember(vec![identity]).await;
+        }
+    }
+
+    /// Stores ids for things seen for the first time.
+    pub(crate) async fn remember(&self, things: Vec<Identity>) {
+        if things.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        let ids: Vec<_> = things
+            .into_iter()
+            .map(|identity| (identity, self.ids.next(VmId::new).as_uuid(), now))
+            .collect();
+        let rows: Vec<_> = ids.iter().map(|(i, id, at)| i.row(*id, *at)).collect();
+        match self.store.remember(&rows).await {
+            Ok(kept) => {
+                // Another look may have stored an id first; that one counts.
+                let kept = ids.into_iter().zip(kept).map(|((i, _, at), id)| (i, id, at));
+                self.fleet.identify(&kept.collect::<Vec<_>>());
+            }
+            // Without a stored id the thing is not shown: an id that changes with
+            // the next start would be a lie. The next inventory tries again.
+            Err(error) => warn!(%error, "cannot store the ids of new things"),
+        }
+    }
+
+    /// Stores events and has them delivered. Losing one of these loses a line
+    /// of history, never a state.
+    pub(crate) async fn publish(&self, events: Vec<NewEvent>) {
+        if events.is_empty() {
+            return;
+        }
+        match self.store.append_events(&events).await {
+            Ok(_) => self.bus.poke(),
+            Err(error) => warn!(%error, "cannot store events"),
+        }
+    }
+
+    /// The pause before a step is tried again.
+    pub(crate) fn pause(&self, retries: u32, wanted: Option<Duration>) -> Duration {
+        crate::operations::pause(self.pace.retry, retries, wanted, &self.ids)
+    }
+
+    /// What an operation's events amount to.
+    pub(crate) async fn journal(&self, id: OperationId) -> Result<Journal, hostler_store::Error> {
+        let events = self.store.journal(id).await?;
+        Ok(Journal::read(events.iter().map(|entry| &entry.event)))
+    }
+
+    /// Takes the lease on an operation; `None` while another server has it.
+    pub(crate) async fn acquire(
+        &self,
+        id: OperationId,
+    ) -> Result<Option<Epoch>, hostler_store::Error> {
+        self.store.acquire_lease(id, &self.holder, self.pace.lease, self.clock.now()).await
+    }
+
+    /// Renews the lease; `false` when it was lost.
+    pub(crate) async fn renew(
+        &self,
+        id: OperationId,
+        epoch: Epoch,
+    ) -> Result<bool, hostler_store::Error> {
+        let now = self.clock.now();
+        self.store.renew_lease(id, &self.holder, epoch, self.pace.lease, now).await
+    }
+
+    /// Appends one event to an operation's journal, with what changes in the
+    /// store and what the world is told, in one transaction. With
+    /// `expected_len` only if nobody appended meanwhile.
+    pub(crate) async fn append(
+        &self,
+        row: &OperationRow,
+        epoch: Epoch,
+        expected_len: Option<u64>,
+        event: Event,
+        effects: &[Effect],
+    ) -> Result<(), hostler_store::Error> {
+        let now = self.clock.now();
+        let mut public = Vec::new();
+        if view::is_worth_telling(&event) {
+            let mut journal = self.journal(row.id).await?;
+            journal.apply(&event);
+            public.push(view::changed(row, &journal, now));
+        }
+        let events = &[event];
+        let append = Append { expected_len, events, effects, public: &public, now };
+        Sabotage::at_write(self.sabotage.as_deref(), Side::Before).await;
+        let appended = self.store.append(row.id, epoch, &append).await?;
+        Sabotage::at_write(self.sabotage.as_deref(), Side::After).await;
+        self.took_effect(effects, &row.resources, appended.state).await;
+        Ok(())
+    }
+
+    /// Brings the fleet up to date with what was just stored.
+    pub(crate) async fn took_effect(
+        &self,
+        effects: &[Effect],
+        resources: &[Resource],
+        told: OperationState,
+    ) {
+        for effect in effects {
+            let Some(vm) = vm_of(effect) else { continue };
+            match self.store.vm(vm).await {
+                Ok(row) => self.fleet.set_row(vm, row),
+                Err(error) => warn!(%error, "cannot read a VM's row again"),
+            }
+        }
+        if told.is_final() {
+            self.fleet.release(resources);
+        }
+        self.bus.poke();
+        self.moved.send_modify(|count| *count += 1);
+    }
+
+    /// Tells the world about something that no operation did.
+    pub(crate) fn event(
+        &self,
+        kind: &str,
+        resource: (&str, String, &str),
+        message: String,
+    ) -> NewEvent {
+        let (resource_kind, id, name) = resource;
+        NewEvent {
+            at: self.clock.now(),
+            kind: kind.to_owned(),
+            resource_kind: Some(resource_kind.to_owned()),
+            resource_id: Some(id),
+            resource_name: Some(name.to_owned()),
+            message,
+            data: json!({}),
+        }
+    }
+}
+
+/// The VM whose row an effect changes.
+fn vm_of(effect: &Effect) -> Option<VmId> {
+    match effect {
+        Effect::SetVmPlacement { vm, .. }
+        | Effect::SetVmBindings { vm, .. }
+        | Effect::SetVmSpec { vm, .. }
+        | Effect::SetVmPhase { vm, .. }
+        | Effect::DeleteVm { vm } => Some(*vm),
+        Effect::Forget(_) => None,
+    }
+}
+
+/// Whether somebody appended to the journal since it was read.
+pub(crate) fn journal_grew(error: &hostler_store::Error) -> bool {
+    matches!(error.kind(), StoreErrorKind::Conflict(Conflict::JournalGrew { .. }))
+}

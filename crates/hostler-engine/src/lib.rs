@@ -1,0 +1,246 @@
+//! The application: what users want and what has to stay true, without HTTP,
+//! SQL or any vendor. [`Engine`] is the only public door.
+//!
+//! ```text
+//!   users ──► vms, images, providers … ──► operations ──► providers
+//!                       │                      │
+//!                       ▼                      ▼
+//!                     fleet ◄── reconcile    store (journal, claims, events)
+//!              (what is known now)
+//! ```
+//!
+//! A user's change is an **operation**: it ends, and says how. What has to stay
+//! true is a **reconciler**: inventory, recovery of operations, retention.
+
+mod events;
+mod fleet;
+mod hosts;
+mod images;
+mod inner;
+mod networks;
+mod operations;
+mod placing;
+mod pools;
+mod progress;
+mod providers;
+mod reconcile;
+mod sabotage;
+mod vms;
+mod volumes;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_core::clock::Clock;
+use hostler_core::id::Entropy;
+use hostler_core::query::Position;
+use hostler_core::{Result, Timestamp};
+use hostler_store::Store;
+
+pub use events::{Events, Item, Subscription};
+pub use fleet::views::{
+    HostState, HostView, NetworkView, PoolView, ProviderState, ProviderView, VmView,
+};
+pub use hostler_store::IdempotencyKey;
+pub use hosts::Hosts;
+pub use images::{ImageImport, Images};
+pub use networks::Networks;
+pub use operations::Operations;
+pub use operations::view::{OperationView, StepState};
+pub use operations::vm_power::PowerVerb;
+pub use pools::Pools;
+pub use providers::Providers;
+pub use sabotage::{Sabotage, Side};
+pub use vms::{Accepted, DeleteOptions, VmChange, VmCreateRequest, VmPlan, Vms};
+pub use volumes::{VolumeView, Volumes};
+
+pub(crate) use inner::{Inner, journal_grew};
+
+/// What an engine is made of.
+pub struct EngineConfig {
+    /// Where it keeps what must survive.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids and secrets come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// This server's name in leases; another one at each start.
+    pub holder: String,
+    /// Where image files are kept.
+    pub images_dir: PathBuf,
+    /// The largest image file accepted, in bytes.
+    pub image_max_bytes: u64,
+    /// How often and how long.
+    pub pace: Pace,
+    /// Faults for proofs; `None` in production.
+    pub sabotage: Option<Arc<Sabotage>>,
+}
+
+/// How often reconcilers work and how long they wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Between two inventories of a provider.
+    pub inventory: Duration,
+    /// Between two tries while a provider does not answer.
+    pub silent: Duration,
+    /// How long an inventory may take.
+    pub inventory_deadline: Duration,
+    /// How long a look at one VM may take.
+    pub look: Duration,
+    /// How soon after a change the next look at the same thing may follow.
+    pub debounce: Duration,
+    /// Between two searches for operations that nobody drives.
+    pub recovery: Duration,
+    /// How long a lease on an operation lasts without being renewed.
+    pub lease: Duration,
+    /// The first pause before a step that failed in passing is tried again.
+    pub retry: Duration,
+    /// How many operations run at once.
+    pub operations_max: usize,
+    /// Between two clean-ups.
+    pub retention: Duration,
+    /// How many events are kept.
+    pub events_keep: u64,
+    /// How long ended operations are kept.
+    pub operations_keep: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        let secs = Duration::from_secs;
+        Self {
+            inventory: secs(10),
+            silent: secs(2),
+            inventory_deadline: secs(30),
+            look: secs(5),
+            debounce: Duration::from_millis(20),
+            recovery: secs(2),
+            lease: secs(15),
+            retry: Duration::from_millis(500),
+            operations_max: 64,
+            retention: secs(600),
+            events_keep: 100_000,
+            operations_keep: secs(30 * 24 * 3600),
+        }
+    }
+}
+
+/// A page of a list, with its age.
+#[derive(Debug, Clone)]
+pub struct Listed<T> {
+    /// The items, in order.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` on the last.
+    pub next: Option<Position>,
+    /// How many items there are on all pages.
+    pub total: usize,
+    /// When the oldest part was seen; `None` when nothing was.
+    pub observed_at: Option<Timestamp>,
+    /// Whether some provider does not answer, so that part of it is old.
+    pub stale: bool,
+}
+
+/// Whether the engine can do its work.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// Whether the store answers; the reason where it does not.
+    pub store: Result<(), String>,
+    /// How many providers are configured.
+    pub providers_total: usize,
+    /// How many of them answer.
+    pub providers_answering: usize,
+    /// Whether it is stopping.
+    pub draining: bool,
+    /// How many operations are at work here.
+    pub operations_running: usize,
+}
+
+/// The application. Cheap to clone; all clones are the same engine.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+impl Engine {
+    /// Loads what the store holds and starts the reconcilers. Providers are
+    /// attached afterwards, by [`Providers::attach`].
+    pub async fn start(config: EngineConfig) -> Result<Self> {
+        let inner = Inner::load(config).await?;
+        reconcile::start(&inner);
+        Ok(Self { inner })
+    }
+
+    /// Virtual machines.
+    pub fn vms(&self) -> Vms<'_> {
+        Vms::new(&self.inner)
+    }
+
+    /// Hosts.
+    pub fn hosts(&self) -> Hosts<'_> {
+        Hosts::new(&self.inner)
+    }
+
+    /// Storage pools.
+    pub fn pools(&self) -> Pools<'_> {
+        Pools::new(&self.inner)
+    }
+
+    /// Volumes of pools.
+    pub fn volumes(&self) -> Volumes<'_> {
+        Volumes::new(&self.inner)
+    }
+
+    /// Networks.
+    pub fn networks(&self) -> Networks<'_> {
+        Networks::new(&self.inner)
+    }
+
+    /// Images.
+    pub fn images(&self) -> Images<'_> {
+        Images::new(&self.inner)
+    }
+
+    /// Providers.
+    pub fn providers(&self) -> Providers<'_> {
+        Providers::new(&self.inner)
+    }
+
+    /// Operations.
+    pub fn operations(&self) -> Operations<'_> {
+        Operations::new(&self.inner)
+    }
+
+    /// Events.
+    pub fn events(&self) -> Events<'_> {
+        Events::new(&self.inner)
+    }
+
+    /// Whether anything shown is made up (X17).
+    pub fn simulated(&self) -> bool {
+        self.inner.fleet.snapshot().providers.values().any(|provider| provider.simulated)
+    }
+
+    /// Whether it can do its work.
+    pub async fn health(&self) -> Health {
+        let snapshot = self.inner.fleet.snapshot();
+        let providers = snapshot.providers.values();
+        let answering = providers.filter(|p| p.state == ProviderState::Healthy).count();
+        Health {
+            store: self.inner.store.check().await.map_err(|error| error.to_string()),
+            providers_total: snapshot.providers.len(),
+            providers_answering: answering,
+            draining: self.inner.stopping.is_cancelled(),
+            operations_running: self.inner.driving.count(),
+        }
+    }
+
+    /// Stops: parks operations where they are and ends all tasks. What was
+    /// parked goes on at the next start.
+    pub async fn shutdown(&self) {
+        self.inner.stopping.cancel();
+        self.inner.tasks.close();
+        // Tasks end at their next await; one that does not is left to the runtime.
+        let _ = tokio::time::timeout(Duration::from_secs(10), self.inner.tasks.wait()).await;
+    }
+}

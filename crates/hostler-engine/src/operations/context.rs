@@ -1,0 +1,92 @@
+//! What a step has at hand: the provider's call context, the engine, and where
+//! to note what has to change in the store together with "done".
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hostler_core::Error;
+use hostler_core::id::{OperationId, ProviderId};
+use hostler_core::operation::Event;
+use hostler_provider::{Cx, Progress, ProgressSink, Provider};
+use hostler_store::{Effect, Epoch, OperationRow};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::Inner;
+
+/// The context of one run of one step.
+pub(crate) struct StepCx {
+    pub(crate) operation: OperationId,
+    pub(crate) engine: Arc<Inner>,
+    cx: Cx,
+    effects: Mutex<Vec<Effect>>,
+}
+
+impl StepCx {
+    /// A context for `step`, which resumes with the note that an earlier run left.
+    pub(crate) fn new(
+        engine: &Arc<Inner>,
+        row: &Arc<OperationRow>,
+        step: u32,
+        epoch: Epoch,
+        budget: Duration,
+        cancelled: CancellationToken,
+        resumed: Option<Value>,
+    ) -> Self {
+        let sink = Sink { engine: engine.clone(), row: row.clone(), step, epoch };
+        let cx = Cx::within(budget)
+            .with_cancel(cancelled)
+            .with_clock(engine.clock.clone())
+            .with_sink(Arc::new(sink))
+            .with_resumed(resumed);
+        Self { operation: row.id, engine: engine.clone(), cx, effects: Mutex::default() }
+    }
+
+    /// The context for calls to providers.
+    pub(crate) fn cx(&self) -> &Cx {
+        &self.cx
+    }
+
+    /// The provider, while it is configured.
+    pub(crate) fn provider(&self, id: ProviderId) -> Result<Arc<dyn Provider>, Error> {
+        self.engine.provider(id)
+    }
+
+    /// Changes the store in the same transaction that says "done".
+    pub(crate) fn record(&self, effect: Effect) {
+        self.effects.lock().unwrap_or_else(PoisonError::into_inner).push(effect);
+    }
+
+    /// What was recorded so far.
+    pub(crate) fn take_effects(&self) -> Vec<Effect> {
+        std::mem::take(&mut *self.effects.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Keeps progress in memory and checkpoints in the journal.
+struct Sink {
+    engine: Arc<Inner>,
+    row: Arc<OperationRow>,
+    step: u32,
+    epoch: Epoch,
+}
+
+impl ProgressSink for Sink {
+    fn progress(&self, progress: Progress) {
+        self.engine.progress.set(self.row.id, progress);
+    }
+
+    fn checkpoint(
+        &self,
+        value: Value,
+    ) -> Pin<Box<dyn Future<Output = hostler_provider::Result<()>> + Send + '_>> {
+        Box::pin(async move {
+            let event = Event::Checkpoint { step: self.step, value };
+            self.engine.append(&self.row, self.epoch, None, event, &[]).await.map_err(|e| {
+                let message = format!("cannot note where the step is: {}", Error::from(e));
+                hostler_provider::Error::new(hostler_provider::Kind::Unavailable, message)
+            })
+        })
+    }
+}

@@ -1,0 +1,329 @@
+//! Drives one operation: does what its journal says, and appends what happened.
+//!
+//! ```text
+//!  lease ─► read journal ─► next? ─ Run(i) ──► run, append Done | Failed ─┐
+//!             ▲                   ├ Undo(i) ─► undo, append Undone | UndoFailed
+//!             │                   ├ Finish ──► append Finished, release claims ─► end
+//!             └───────────────────┴─ Nothing ─► end
+//! ```
+//!
+//! The lease's epoch goes into every append; one of an older epoch is refused
+//! by the store and ends the drive at once, so two servers never both write.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hostler_core::id::OperationId;
+use hostler_core::operation::{Event, Failure, Journal, Next, Outcome, Plan};
+use hostler_core::{Code, Error};
+use hostler_provider::{Cx, VmRef};
+use hostler_store::{Effect, Epoch, OperationRow, StoreErrorKind};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info, warn};
+
+use super::runner::{Runner, StepRequest};
+use super::{StepCx, StepError, retry};
+use crate::Inner;
+
+/// How long a step that was cancelled has to notice it.
+const CANCEL_GRACE: Duration = Duration::from_secs(10);
+
+/// Which operations this server drives now, and how to cancel their steps.
+#[derive(Default)]
+pub(crate) struct Driving(Mutex<HashMap<OperationId, CancellationToken>>);
+
+impl Driving {
+    /// Notes that `id` is being driven; `None` when it already is.
+    pub(crate) fn begin(&self, id: OperationId) -> Option<CancellationToken> {
+        let mut driving = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if driving.contains_key(&id) {
+            return None;
+        }
+        let token = CancellationToken::new();
+        driving.insert(id, token.clone());
+        Some(token)
+    }
+
+    /// Notes that `id` is not driven any more.
+    pub(crate) fn end(&self, id: OperationId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// Interrupts the running step of `id`, if it runs here.
+    pub(crate) fn interrupt(&self, id: OperationId) {
+        if let Some(token) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            token.cancel();
+        }
+    }
+
+    /// How many operations are driven here.
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+/// Why a drive ended before its operation did.
+enum Stop {
+    /// Another server drives it now.
+    Lost,
+    /// The store does not answer; the recovery reconciler tries again.
+    Store(hostler_store::Error),
+}
+
+impl From<hostler_store::Error> for Stop {
+    fn from(error: hostler_store::Error) -> Self {
+        match error.kind() {
+            StoreErrorKind::Lost => Self::Lost,
+            _ => Self::Store(error),
+        }
+    }
+}
+
+/// Drives `row` until it ends, needs a person, or is taken over.
+pub(crate) async fn drive(engine: &Arc<Inner>, row: OperationRow, cancelled: CancellationToken) {
+    let span = tracing::info_span!("operation", op_id = %row.id, kind = %row.kind);
+    let row = Arc::new(row);
+    let id = row.id;
+    let driven = async {
+        let leased = engine.acquire(id).await?;
+        let Some(epoch) = leased else { return Ok(()) };
+        let drive = Drive { engine, row: &row, epoch, cancelled };
+        let ended = tokio::select! {
+            ended = drive.until_the_end() => ended,
+            lost = drive.keep_lease() => lost,
+        };
+        if !matches!(ended, Err(Stop::Lost)) {
+            // Best effort: an unreleased lease runs out by itself.
+            let _ = engine.store.release_lease(id, epoch).await;
+        }
+        ended
+    };
+    match driven.instrument(span).await {
+        Ok(()) => {}
+        Err(Stop::Lost) => info!(op_id = %id, "another server drives this operation now"),
+        Err(Stop::Store(error)) => {
+            warn!(op_id = %id, %error, "the store does not answer; the operation is parked");
+        }
+    }
+}
+
+struct Drive<'a> {
+    engine: &'a Arc<Inner>,
+    row: &'a Arc<OperationRow>,
+    epoch: Epoch,
+    cancelled: CancellationToken,
+}
+
+impl Drive<'_> {
+    async fn keep_lease(&self) -> Result<(), Stop> {
+        loop {
+            tokio::time::sleep(self.engine.pace.lease / 3).await;
+            if !self.engine.renew(self.row.id, self.epoch).await? {
+                return Err(Stop::Lost);
+            }
+        }
+    }
+
+    async fn until_the_end(&self) -> Result<(), Stop> {
+        let runner = match self.engine.registry.runner(&self.row.kind) {
+            Ok(runner) => runner,
+            Err(error) => {
+                warn!(op_id = %self.row.id, internal = error.internal(), "cannot run this");
+                return Ok(());
+            }
+        };
+        loop {
+            let entries = self.engine.store.journal(self.row.id).await?;
+            let journal = Journal::read(entries.iter().map(|entry| &entry.event));
+            let Some(plan) = journal.plan().cloned() else { return Ok(()) };
+            match journal.next() {
+                // After a crash the step has begun already, and its checkpoint counts.
+                Next::Run(step)
+                    if step >= journal.started()
+                        && !self.begin(step, entries.len() as u64).await? => {}
+                Next::Run(step) => self.run(&runner, &plan, &journal, step).await?,
+                Next::Undo(step) => self.undo(&runner, &plan, &journal, step).await?,
+                Next::Finish(outcome) => return self.finish(&runner, &journal, outcome).await,
+                Next::Nothing => return Ok(()),
+            }
+        }
+    }
+
+    async fn append(&self, event: Event, effects: Vec<Effect>) -> Result<(), Stop> {
+        Ok(self.engine.append(self.row, self.epoch, None, event, &effects).await?)
+    }
+
+    /// Writes that a step begins, unless somebody appended since the journal was
+    /// read: a step past the point of no return must not begin after a cancel.
+    async fn begin(&self, step: u32, seen: u64) -> Result<bool, Stop> {
+        let event = Event::Started { step };
+        match self.engine.append(self.row, self.epoch, Some(seen), event, &[]).await {
+            Ok(()) => Ok(true),
+            Err(error) if crate::journal_grew(&error) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn run(
+        &self,
+        runner: &Arc<dyn Runner>,
+        plan: &Plan,
+        journal: &Journal,
+        step: u32,
+    ) -> Result<(), Stop> {
+        let mut retries = journal.retries();
+        let mut resumed = journal.checkpoint().cloned();
+        loop {
+            let attempt = self.attempt(runner, plan, journal, step, false, resumed.take()).await;
+            let attempt = match (attempt, &self.engine.sabotage) {
+                (Ok(_), Some(sabotage)) if sabotage.repeats_steps() => {
+                    self.attempt(runner, plan, journal, step, false, None).await
+                }
+                (attempt, _) => attempt,
+            };
+            let error = match attempt {
+                Ok((state, effects)) => {
+                    let done = Event::Done { step, state };
+                    return self.append(done, effects).await;
+                }
+                Err(error) => error,
+            };
+            let failure = Failure::from(&error.error);
+            if !error.is_transient || retries >= retry::RETRIES_MAX || self.was_cancelled() {
+                warn!(step = %step_name(plan, step), error = %error.error, raw = failure.internal,
+                    "step failed");
+                return self.append(Event::Failed { step, failure }, Vec::new()).await;
+            }
+            info!(step = %step_name(plan, step), error = %error.error, "step is tried again");
+            self.append(Event::Retried { step, failure }, Vec::new()).await?;
+            let pause = self.engine.pause(retries, error.retry_after);
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.cancelled.cancelled() => {}
+            }
+            retries += 1;
+        }
+    }
+
+    async fn undo(
+        &self,
+        runner: &Arc<dyn Runner>,
+        plan: &Plan,
+        journal: &Journal,
+        step: u32,
+    ) -> Result<(), Stop> {
+        self.append(Event::UndoStarted { step }, Vec::new()).await?;
+        let mut retries = 0;
+        loop {
+            let error = match self.attempt(runner, plan, journal, step, true, None).await {
+                Ok((_, effects)) => return self.append(Event::Undone { step }, effects).await,
+                Err(error) => error,
+            };
+            if !error.is_transient || retries >= retry::RETRIES_MAX {
+                let failure = Failure::from(&error.error);
+                warn!(step = %step_name(plan, step), error = %error.error,
+                    "step cannot be undone; the operation needs attention");
+                return self.append(Event::UndoFailed { step, failure }, Vec::new()).await;
+            }
+            let pause = self.engine.pause(retries, error.retry_after);
+            tokio::time::sleep(pause).await;
+            retries += 1;
+        }
+    }
+
+    /// One run or undo of one step, in a task of its own, so that a panic in it
+    /// is a failure of the step and of nothing else (F40).
+    async fn attempt(
+        &self,
+        runner: &Arc<dyn Runner>,
+        plan: &Plan,
+        journal: &Journal,
+        step: u32,
+        undo: bool,
+        resumed: Option<serde_json::Value>,
+    ) -> Result<(serde_json::Value, Vec<Effect>), StepError> {
+        let params = self.row.params.clone();
+        let budget = runner.budget(&params, plan, step)?;
+        // Undoing is not interrupted by the cancel that caused it.
+        let token = if undo { CancellationToken::new() } else { self.cancelled.clone() };
+        let id = self.row.id;
+        let (engine, row) = (self.engine, self.row);
+        let cx = StepCx::new(engine, row, step, self.epoch, budget, token.clone(), resumed);
+        let state = journal.state().cloned();
+        let request = StepRequest { params, plan: plan.clone(), state, step };
+        let runner = runner.clone();
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(
+            async move {
+                let state = if undo {
+                    runner.undo(&request, &cx).await.map(|()| serde_json::Value::Null)
+                } else {
+                    runner.run(&request, &cx).await
+                };
+                state.map(|state| (state, cx.take_effects()))
+            }
+            .in_current_span(),
+        );
+        let patience = async {
+            token.cancelled().await;
+            tokio::time::sleep(CANCEL_GRACE).await;
+        };
+        let ended = tokio::select! {
+            ended = tasks.join_next() => ended,
+            () = patience => None,
+        };
+        self.engine.progress.clear(id);
+        match ended {
+            Some(Ok(result)) => result,
+            Some(Err(panic)) => {
+                let message = format!("step {} panicked: {panic}", step_name(plan, step));
+                Err(StepError::lasting(Error::bug(message)))
+            }
+            None => {
+                let message = format!("step {} was cancelled", step_name(plan, step));
+                Err(StepError::lasting(Error::new(Code::OperationCancelled, message)))
+            }
+        }
+    }
+
+    fn was_cancelled(&self) -> bool {
+        self.cancelled.is_cancelled()
+    }
+
+    async fn finish(
+        &self,
+        runner: &Arc<dyn Runner>,
+        journal: &Journal,
+        outcome: Outcome,
+    ) -> Result<(), Stop> {
+        let effects = match runner.finished(&self.row.params, journal.state(), outcome) {
+            Ok(effects) => effects,
+            Err(error) => {
+                warn!(internal = error.internal(), "the end has no effects in the store");
+                Vec::new()
+            }
+        };
+        self.look_at_vms().await;
+        self.append(Event::Finished { outcome }, effects).await?;
+        self.engine.promises.keep(self.row.id);
+        info!(outcome = outcome.as_str(), "operation ended");
+        Ok(())
+    }
+
+    /// Looks at the VMs worked on, so that whoever waited for the end sees its
+    /// effect and not the picture from before. Best effort: inventories follow.
+    async fn look_at_vms(&self) {
+        for resource in &self.row.resources {
+            let hostler_core::operation::Resource::Vm(vm) = resource else { continue };
+            let found = self.engine.locate(*vm);
+            let Some((provider, external_ref, name)) = found else { continue };
+            let cx = Cx::within(self.engine.pace.look).with_clock(self.engine.clock.clone());
+            self.engine.look(provider, &VmRef { external_ref, name }, &cx).await;
+        }
+    }
+}
+
+fn step_name(plan: &Plan, step: u32) -> &str {
+    plan.steps.get(step as usize).map_or("?", String::as_str)
+}

@@ -1,0 +1,142 @@
+//! Operations: changes to the world that survive crashes, can be undone, and
+//! say what they did.
+//!
+//! *An operation is a struct (parameters), an enum (steps) and two matches.*
+//! What the journal says decides what happens next
+//! ([`hostler_core::operation::journal`]); the driver does it; the files beside
+//! this one say how.
+//!
+//! To add one: a file here with the struct, a line in [`registry`], and the
+//! four generic proofs in `tests/it/proofs.rs`.
+
+pub(crate) mod context;
+mod driver;
+mod requests;
+mod retry;
+mod runner;
+pub(crate) mod view;
+pub(crate) mod vm_create;
+pub(crate) mod vm_delete;
+pub(crate) mod vm_power;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hostler_core::error::Kind;
+use hostler_core::operation::Outcome;
+use hostler_core::{Code, Error};
+use hostler_store::Effect;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub(crate) use context::StepCx;
+pub(crate) use driver::{Driving, drive};
+pub use requests::Operations;
+pub(crate) use retry::pause;
+pub(crate) use runner::{Registry, registry};
+
+/// A durable change to the world.
+#[async_trait]
+pub(crate) trait Operation:
+    Serialize + DeserializeOwned + Clone + Send + Sync + 'static
+{
+    /// Its name in the journal, for ever.
+    const KIND: &'static str;
+    /// Its steps.
+    type Step: Copy + PartialEq + Send + Sync;
+    /// What later steps need of earlier ones; stored with each step that is done.
+    type State: Serialize + DeserializeOwned + Default + Send + Sync;
+
+    /// Its steps, in order. Decided by the parameters alone.
+    fn plan(&self) -> Vec<Self::Step>;
+
+    /// A step's name in the journal and for people.
+    fn step_name(step: Self::Step) -> &'static str;
+
+    /// From this step on there is no way back.
+    fn no_return_from(&self) -> Option<u32> {
+        None
+    }
+
+    /// How long a step may take.
+    fn budget(&self, _step: Self::Step) -> Duration {
+        Duration::from_secs(600)
+    }
+
+    /// Does a step. It may have been done before, whole or in part.
+    async fn run(
+        &self,
+        step: Self::Step,
+        cx: &StepCx,
+        state: &mut Self::State,
+    ) -> Result<(), StepError>;
+
+    /// Undoes a step, which may have taken effect whole, in part or not at all.
+    async fn undo(
+        &self,
+        step: Self::Step,
+        cx: &StepCx,
+        state: &Self::State,
+    ) -> Result<(), StepError>;
+
+    /// What changes in the store together with the end.
+    fn finished(&self, state: &Self::State, outcome: Outcome) -> Vec<Effect>;
+}
+
+/// A step that was not seen to succeed.
+#[derive(Debug)]
+pub(crate) struct StepError {
+    pub(crate) error: Error,
+    /// Whether trying again may help: the failure passes, or it is not known
+    /// whether there was one and steps can be repeated.
+    pub(crate) is_transient: bool,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl StepError {
+    /// A failure that lasts.
+    pub(crate) fn lasting(error: Error) -> Self {
+        Self { error, is_transient: false, retry_after: None }
+    }
+
+    /// Puts what was being done before the message.
+    pub(crate) fn context(mut self, doing: &str) -> Self {
+        let error = &self.error;
+        let mut told = Error::new(error.code(), format!("{doing}: {}", error.message()));
+        for (key, value) in error.details() {
+            told = told.with_detail(key, value);
+        }
+        if let Some(internal) = error.internal() {
+            told = told.with_internal(internal);
+        }
+        self.error = told;
+        self
+    }
+}
+
+impl From<hostler_provider::Error> for StepError {
+    fn from(error: hostler_provider::Error) -> Self {
+        let is_cancelled = error.kind() == hostler_provider::Kind::Cancelled;
+        let is_transient = !is_cancelled && (error.kind().is_transient() || error.is_unknown());
+        Self { is_transient, retry_after: error.retry_after(), error: error.into() }
+    }
+}
+
+impl From<Error> for StepError {
+    fn from(error: Error) -> Self {
+        let is_transient = matches!(error.kind(), Kind::Unavailable | Kind::Timeout);
+        Self { error, is_transient, retry_after: None }
+    }
+}
+
+impl From<hostler_store::Error> for StepError {
+    fn from(error: hostler_store::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+/// The provider lacks the group of abilities that was asked for.
+pub(crate) fn lacks(group: hostler_provider::Group) -> Error {
+    let message = format!("the provider cannot {}", group.as_str());
+    Error::new(Code::CapabilityMissing, message)
+}

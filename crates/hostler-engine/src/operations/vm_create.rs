@@ -1,0 +1,384 @@
+//! `vm.create`: place, make the disks, make the seed, define, start.
+//!
+//! Everything it makes has a name that only this VM uses or bears its tag, so
+//! each step can be repeated, and undone without knowing how far it came.
+
+use async_trait::async_trait;
+use hostler_core::id::{HostId, ProviderId, VmId};
+use hostler_core::operation::Outcome;
+use hostler_core::placement::Wish;
+use hostler_core::vm::VmSpec;
+use hostler_core::vm::devices::{DiskSource, DiskSpec, VolumeFormat};
+use hostler_core::vm::status::Phase;
+use hostler_core::{Code, Error};
+use hostler_provider::{
+    DiskBinding, EnsureVm, EnsureVolume, Group, Provider, StopMode, VmRef, VolumeContent, VolumeRef,
+};
+use hostler_store::Effect;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use super::{Operation, StepCx, StepError, lacks};
+use crate::vms::SEED_DISK;
+
+/// Makes a VM.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct VmCreate {
+    pub(crate) vm: VmId,
+    pub(crate) spec: VmSpec,
+    pub(crate) wish: Wish,
+    pub(crate) start: bool,
+}
+
+/// The steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Place,
+    MakeDisks,
+    MakeSeed,
+    Define,
+    Start,
+}
+
+/// Where things are, as far as they have been made.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct State {
+    #[serde(default)]
+    place: Option<Place>,
+    #[serde(default)]
+    bindings: Vec<DiskBinding>,
+    #[serde(default)]
+    seed: Option<VolumeRef>,
+    #[serde(default)]
+    external_ref: Option<String>,
+}
+
+/// The chosen host.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) provider: ProviderId,
+    pub(crate) host: HostId,
+    pub(crate) host_ref: String,
+    /// The pool for disks that name none.
+    pub(crate) pool: Option<String>,
+}
+
+impl VmCreate {
+    fn place<'a>(&self, state: &'a State) -> Result<&'a Place, Error> {
+        state.place.as_ref().ok_or_else(|| Error::bug("vm.create runs a step before it was placed"))
+    }
+
+    fn needs_pool(&self) -> bool {
+        self.spec.cloud_init.is_some() || self.spec.disks.iter().any(|d| d.source.makes_volume())
+    }
+
+    /// A name that no other VM's volume has, and that people can read.
+    fn volume_name(&self, part: &str, suffix: &str) -> String {
+        let id = self.vm.as_uuid().simple().to_string();
+        let tail = id.get(20..).unwrap_or(&id);
+        format!("{}-{part}-{tail}.{suffix}", self.spec.name)
+    }
+
+    fn seed_volume(&self, place: &Place) -> Option<VolumeRef> {
+        self.spec.cloud_init.as_ref()?;
+        let pool = place.pool.clone()?;
+        let name = self.volume_name("seed", "iso");
+        Some(VolumeRef { host_ref: place.host_ref.clone(), pool, name })
+    }
+
+    /// The volumes of its disks: made ones by their names, given ones as given.
+    fn bindings(&self, place: &Place) -> Vec<DiskBinding> {
+        let host_ref = &place.host_ref;
+        let made = |disk: &DiskSpec, pool: &Option<String>, format: VolumeFormat| {
+            let pool = pool.clone().or_else(|| place.pool.clone())?;
+            let name = self.volume_name(&disk.name, format.as_str());
+            let volume = VolumeRef { host_ref: host_ref.clone(), pool, name };
+            Some(DiskBinding { disk: disk.name.clone(), volume, owned: true })
+        };
+        let binding = |disk: &DiskSpec| match &disk.source {
+            DiskSource::Empty { pool, format, .. } | DiskSource::Image { pool, format, .. } => {
+                made(disk, pool, *format)
+            }
+            DiskSource::Volume { pool, volume } => Some(DiskBinding {
+                disk: disk.name.clone(),
+                volume: VolumeRef {
+                    host_ref: host_ref.clone(),
+                    pool: pool.clone(),
+                    name: volume.clone(),
+                },
+                owned: false,
+            }),
+            DiskSource::NoMedia {} => None,
+        };
+        self.spec.disks.iter().filter_map(binding).collect()
+    }
+
+    async fn choose(&self, cx: &StepCx, state: &mut State) -> Result<(), StepError> {
+        if state.place.is_some() {
+            return Ok(());
+        }
+        let chosen = cx.engine.place(cx.operation, &self.spec, &self.wish).await?;
+        let provider = cx.provider(chosen.provider)?;
+        let pool = match (self.needs_pool(), provider.storage()) {
+            (false, _) => None,
+            (true, None) => return Err(lacks(Group::Storage).into()),
+            (true, Some(storage)) => {
+                let call = storage.default_pool(cx.cx(), &chosen.host_ref);
+                Some(cx.cx().run("choose a pool", call).await?)
+            }
+        };
+        cx.record(Effect::SetVmPlacement {
+            vm: self.vm,
+            provider: chosen.provider,
+            host: Some(chosen.host),
+            external_ref: None,
+        });
+        state.place = Some(Place { pool, ..chosen });
+        Ok(())
+    }
+
+    async fn make_disks(&self, cx: &StepCx, state: &mut State) -> Result<(), StepError> {
+        let place = self.place(state)?.clone();
+        let bindings = self.bindings(&place);
+        let provider = cx.provider(place.provider)?;
+        for disk in &self.spec.disks {
+            let Some(binding) = bindings.iter().find(|b| b.disk == disk.name && b.owned) else {
+                continue;
+            };
+            self.make_disk(cx, &provider, disk, binding)
+                .await
+                .map_err(|e| e.context(&format!("cannot make disk \"{}\"", disk.name)))?;
+        }
+        state.bindings = bindings;
+        self.record_bindings(cx, state)
+    }
+
+    /// Remembers which volumes belong to the VM, the seed among them, so that
+    /// deleting it finds them all.
+    fn record_bindings(&self, cx: &StepCx, state: &State) -> Result<(), StepError> {
+        let mut bindings = state.bindings.clone();
+        if let Some(volume) = state.seed.clone() {
+            bindings.push(DiskBinding { disk: SEED_DISK.to_owned(), volume, owned: true });
+        }
+        let bindings = serde_json::to_value(&bindings)
+            .map_err(|e| Error::bug(format!("bindings do not encode: {e}")))?;
+        cx.record(Effect::SetVmBindings { vm: self.vm, bindings });
+        Ok(())
+    }
+
+    async fn make_disk(
+        &self,
+        cx: &StepCx,
+        provider: &Arc<dyn Provider>,
+        disk: &DiskSpec,
+        binding: &DiskBinding,
+    ) -> Result<(), StepError> {
+        let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
+        let file;
+        let (capacity_bytes, format, content) = match &disk.source {
+            DiskSource::Empty { size_bytes, format, .. } => {
+                (*size_bytes, *format, VolumeContent::Empty)
+            }
+            DiskSource::Image { image, size_bytes, format, .. } => {
+                let image = cx.engine.image_by_name(image).await?;
+                if image.format != *format {
+                    return Err(other_format(&image, *format).into());
+                }
+                let capacity = size_bytes.unwrap_or(image.virtual_bytes);
+                if capacity < image.virtual_bytes {
+                    return Err(too_small(&image, capacity).into());
+                }
+                file = cx.engine.open_image(&image).await?;
+                (capacity, *format, VolumeContent::Upload(&file))
+            }
+            DiskSource::Volume { .. } | DiskSource::NoMedia {} => return Ok(()),
+        };
+        let request = EnsureVolume { volume: &binding.volume, capacity_bytes, format, content };
+        cx.cx().run("make volume", storage.ensure_volume(cx.cx(), &request)).await?;
+        Ok(())
+    }
+
+    async fn make_seed(&self, cx: &StepCx, state: &mut State) -> Result<(), StepError> {
+        let place = self.place(state)?;
+        let (Some(init), Some(volume)) = (&self.spec.cloud_init, self.seed_volume(place)) else {
+            return Ok(());
+        };
+        let provider = cx.provider(place.provider)?;
+        let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
+        let seed = init.seed(&self.vm.to_string(), &self.spec.name);
+        let request = EnsureVolume {
+            volume: &volume,
+            capacity_bytes: 0,
+            format: VolumeFormat::Raw,
+            content: VolumeContent::Seed(&seed),
+        };
+        cx.cx().run("make seed", storage.ensure_volume(cx.cx(), &request)).await?;
+        state.seed = Some(volume);
+        self.record_bindings(cx, state)
+    }
+
+    async fn define(&self, cx: &StepCx, state: &mut State) -> Result<(), StepError> {
+        let place = self.place(state)?.clone();
+        let provider = cx.provider(place.provider)?;
+        let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
+        let request = EnsureVm {
+            vm: self.vm,
+            spec: &self.spec,
+            host_ref: &place.host_ref,
+            disks: &state.bindings,
+            seed: state.seed.as_ref(),
+        };
+        let made = cx.cx().run("define VM", create.ensure_vm(cx.cx(), &request)).await?;
+        cx.record(Effect::SetVmPlacement {
+            vm: self.vm,
+            provider: place.provider,
+            host: Some(place.host),
+            external_ref: Some(made.vm.external_ref.clone()),
+        });
+        state.external_ref = Some(made.vm.external_ref);
+        Ok(())
+    }
+
+    async fn start(&self, cx: &StepCx, state: &State) -> Result<(), StepError> {
+        let place = self.place(state)?;
+        let provider = cx.provider(place.provider)?;
+        let power = provider.power().ok_or_else(|| lacks(Group::Power))?;
+        let external_ref = state
+            .external_ref
+            .clone()
+            .ok_or_else(|| Error::bug("vm.create starts what it has not defined"))?;
+        let vm = VmRef { external_ref, name: self.spec.name.clone() };
+        Ok(cx.cx().run("start VM", power.start(cx.cx(), &vm)).await?)
+    }
+
+    /// The VM of ours at the provider, if it is there, known or not.
+    async fn find(&self, cx: &StepCx, state: &State) -> Result<Option<VmRef>, StepError> {
+        let Some(place) = &state.place else { return Ok(None) };
+        let provider = cx.provider(place.provider)?;
+        let Some(create) = provider.create() else { return Ok(None) };
+        let found = cx.cx().run("find VM", create.find_vm(cx.cx(), self.vm)).await?;
+        Ok(found.map(|handle| handle.vm))
+    }
+
+    async fn undefine(&self, cx: &StepCx, state: &State) -> Result<(), StepError> {
+        let (Some(place), Some(vm)) = (&state.place, self.find(cx, state).await?) else {
+            return Ok(());
+        };
+        let provider = cx.provider(place.provider)?;
+        let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
+        Ok(cx.cx().run("remove VM", create.remove_vm(cx.cx(), &vm)).await?)
+    }
+
+    async fn stop(&self, cx: &StepCx, state: &State) -> Result<(), StepError> {
+        let (Some(place), Some(vm)) = (&state.place, self.find(cx, state).await?) else {
+            return Ok(());
+        };
+        let provider = cx.provider(place.provider)?;
+        let power = provider.power().ok_or_else(|| lacks(Group::Power))?;
+        Ok(cx.cx().run("stop VM", power.stop(cx.cx(), &vm, StopMode::Force)).await?)
+    }
+
+    async fn remove(
+        &self,
+        cx: &StepCx,
+        place: &Place,
+        volumes: impl Iterator<Item = VolumeRef>,
+    ) -> Result<(), StepError> {
+        let provider = cx.provider(place.provider)?;
+        let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
+        for volume in volumes {
+            cx.cx().run("remove volume", storage.remove_volume(cx.cx(), &volume)).await?;
+        }
+        Ok(())
+    }
+}
+
+fn other_format(image: &hostler_core::image::Image, wanted: VolumeFormat) -> Error {
+    let message = format!(
+        "image \"{}\" is {}, the disk was asked for as {}; ask for the same format",
+        image.name,
+        image.format.as_str(),
+        wanted.as_str()
+    );
+    Error::new(Code::LimitExceeded, message)
+}
+
+fn too_small(image: &hostler_core::image::Image, wanted: u64) -> Error {
+    let message = format!(
+        "image \"{}\" has {} bytes, a disk of {wanted} bytes cannot hold it",
+        image.name, image.virtual_bytes
+    );
+    Error::new(Code::LimitExceeded, message)
+}
+
+#[async_trait]
+impl Operation for VmCreate {
+    const KIND: &'static str = "vm.create";
+    type Step = Step;
+    type State = State;
+
+    fn plan(&self) -> Vec<Step> {
+        let mut steps = vec![Step::Place];
+        if self.spec.disks.iter().any(|disk| disk.source.makes_volume()) {
+            steps.push(Step::MakeDisks);
+        }
+        if self.spec.cloud_init.is_some() {
+            steps.push(Step::MakeSeed);
+        }
+        steps.push(Step::Define);
+        if self.start {
+            steps.push(Step::Start);
+        }
+        steps
+    }
+
+    fn step_name(step: Step) -> &'static str {
+        match step {
+            Step::Place => "place",
+            Step::MakeDisks => "make disks",
+            Step::MakeSeed => "make seed",
+            Step::Define => "define",
+            Step::Start => "start",
+        }
+    }
+
+    async fn run(&self, step: Step, cx: &StepCx, state: &mut State) -> Result<(), StepError> {
+        match step {
+            Step::Place => self.choose(cx, state).await,
+            Step::MakeDisks => self.make_disks(cx, state).await,
+            Step::MakeSeed => self.make_seed(cx, state).await,
+            Step::Define => {
+                if state.bindings.is_empty() {
+                    // No disk had to be made; those that exist are bound all the same.
+                    state.bindings = self.bindings(self.place(state)?);
+                    self.record_bindings(cx, state)?;
+                }
+                self.define(cx, state).await
+            }
+            Step::Start => self.start(cx, state).await,
+        }
+    }
+
+    async fn undo(&self, step: Step, cx: &StepCx, state: &State) -> Result<(), StepError> {
+        let Some(place) = &state.place else { return Ok(()) };
+        match step {
+            Step::Place => Ok(()),
+            Step::MakeDisks => {
+                let owned = self.bindings(place).into_iter().filter(|b| b.owned);
+                self.remove(cx, place, owned.map(|b| b.volume)).await
+            }
+            Step::MakeSeed => self.remove(cx, place, self.seed_volume(place).into_iter()).await,
+            Step::Define => self.undefine(cx, state).await,
+            Step::Start => self.stop(cx, state).await,
+        }
+    }
+
+    fn finished(&self, _: &State, outcome: Outcome) -> Vec<Effect> {
+        match outcome {
+            Outcome::Succeeded => {
+                vec![Effect::SetVmPhase { vm: self.vm, phase: Phase::Ready }]
+            }
+            Outcome::Failed | Outcome::Cancelled => vec![Effect::DeleteVm { vm: self.vm }],
+        }
+    }
+}

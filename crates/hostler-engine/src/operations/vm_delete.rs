@@ -1,0 +1,118 @@
+//! `vm.delete`: cut its power if asked to, remove it, remove its volumes,
+//! forget it. From removing on there is no way back.
+
+use async_trait::async_trait;
+use hostler_core::id::{ProviderId, VmId};
+use hostler_core::operation::Outcome;
+use hostler_core::vm::status::Phase;
+use hostler_provider::{Group, StopMode, VmRef, VolumeRef};
+use hostler_store::Effect;
+use serde::{Deserialize, Serialize};
+
+use super::{Operation, StepCx, StepError, lacks};
+
+/// Deletes a VM.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct VmDelete {
+    pub(crate) vm: VmId,
+    pub(crate) name: String,
+    /// Where it is; `None` for one that no provider has (any more).
+    pub(crate) at: Option<At>,
+    /// Whether its power is cut first.
+    pub(crate) force: bool,
+    /// The volumes that go with it.
+    pub(crate) volumes: Vec<VolumeRef>,
+}
+
+/// Where a VM is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct At {
+    pub(crate) provider: ProviderId,
+    pub(crate) external_ref: String,
+}
+
+/// The steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    CutPower,
+    Remove,
+    RemoveVolumes,
+}
+
+#[async_trait]
+impl Operation for VmDelete {
+    const KIND: &'static str = "vm.delete";
+    type Step = Step;
+    type State = ();
+
+    fn plan(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if self.at.is_some() {
+            if self.force {
+                steps.push(Step::CutPower);
+            }
+            steps.push(Step::Remove);
+            if !self.volumes.is_empty() {
+                steps.push(Step::RemoveVolumes);
+            }
+        }
+        steps
+    }
+
+    fn step_name(step: Step) -> &'static str {
+        match step {
+            Step::CutPower => "cut power",
+            Step::Remove => "remove",
+            Step::RemoveVolumes => "remove volumes",
+        }
+    }
+
+    fn no_return_from(&self) -> Option<u32> {
+        let remove = self.plan().iter().position(|step| *step == Step::Remove)?;
+        u32::try_from(remove).ok()
+    }
+
+    async fn run(&self, step: Step, cx: &StepCx, (): &mut ()) -> Result<(), StepError> {
+        let Some(at) = &self.at else { return Ok(()) };
+        let provider = cx.provider(at.provider)?;
+        let vm = VmRef { external_ref: at.external_ref.clone(), name: self.name.clone() };
+        let call = cx.cx();
+        match step {
+            Step::CutPower => {
+                let power = provider.power().ok_or_else(|| lacks(Group::Power))?;
+                let stopped = call.run("stop VM", power.stop(call, &vm, StopMode::Force)).await;
+                match stopped {
+                    // It is gone already, which is where we want to be.
+                    Err(e) if e.kind() == hostler_provider::Kind::NotFound => Ok(()),
+                    other => Ok(other?),
+                }
+            }
+            Step::Remove => {
+                let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
+                Ok(call.run("remove VM", create.remove_vm(call, &vm)).await?)
+            }
+            Step::RemoveVolumes => {
+                let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
+                for volume in &self.volumes {
+                    let doing = format!("remove volume {volume}");
+                    call.run(&doing, storage.remove_volume(call, volume)).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn undo(&self, _: Step, _: &StepCx, (): &()) -> Result<(), StepError> {
+        // Power that was cut is not turned on again: the guest was not asked either way.
+        Ok(())
+    }
+
+    fn finished(&self, (): &(), outcome: Outcome) -> Vec<Effect> {
+        match outcome {
+            Outcome::Succeeded => vec![Effect::DeleteVm { vm: self.vm }],
+            Outcome::Failed | Outcome::Cancelled => {
+                vec![Effect::SetVmPhase { vm: self.vm, phase: Phase::Ready }]
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! `vm.start`, `vm.stop` and the other power verbs: one step, no undo. What was
+//! asked either happened or did not; the VM's state says which.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hostler_core::id::{ProviderId, VmId};
+use hostler_core::operation::Outcome;
+use hostler_core::vm::Action;
+use hostler_core::{Code, Error};
+use hostler_provider::{Group, StopMode, VmRef};
+use hostler_store::Effect;
+use serde::{Deserialize, Serialize};
+
+use super::{Operation, StepCx, StepError, lacks};
+
+/// A power verb, as users ask for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PowerVerb {
+    /// Make it run.
+    Start,
+    /// Turn it off.
+    Stop(StopMode),
+    /// Ask the guest to reboot.
+    Reboot,
+    /// Press its reset button.
+    Reset,
+    /// Stop its processors.
+    Pause,
+    /// Let its processors run again.
+    Resume,
+    /// Write its memory to disk and turn it off.
+    Save,
+}
+
+impl PowerVerb {
+    /// The action to be admitted.
+    pub const fn action(self) -> Action {
+        match self {
+            Self::Start => Action::Start,
+            Self::Stop(StopMode::Force) => Action::ForceStop,
+            Self::Stop(StopMode::Graceful { .. } | StopMode::GracefulThenForce { .. }) => {
+                Action::Stop
+            }
+            Self::Reboot => Action::Reboot,
+            Self::Reset => Action::Reset,
+            Self::Pause => Action::Pause,
+            Self::Resume => Action::Resume,
+            Self::Save => Action::Save,
+        }
+    }
+}
+
+/// Turns a VM on or off, or something between.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct VmPower {
+    pub(crate) vm: VmId,
+    pub(crate) name: String,
+    pub(crate) provider: ProviderId,
+    pub(crate) external_ref: String,
+    pub(crate) verb: Verb,
+    /// Whether there is nothing to do, because it was so already.
+    #[serde(default)]
+    pub(crate) already: bool,
+}
+
+/// A power verb, as it is journaled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verb {
+    Start,
+    Stop { within_seconds: u64 },
+    StopThenForce { within_seconds: u64 },
+    ForceStop,
+    Reboot,
+    Reset,
+    Pause,
+    Resume,
+    Save,
+}
+
+impl From<PowerVerb> for Verb {
+    fn from(verb: PowerVerb) -> Self {
+        match verb {
+            PowerVerb::Start => Self::Start,
+            PowerVerb::Stop(StopMode::Graceful { within }) => {
+                Self::Stop { within_seconds: within.as_secs() }
+            }
+            PowerVerb::Stop(StopMode::GracefulThenForce { within }) => {
+                Self::StopThenForce { within_seconds: within.as_secs() }
+            }
+            PowerVerb::Stop(StopMode::Force) => Self::ForceStop,
+            PowerVerb::Reboot => Self::Reboot,
+            PowerVerb::Reset => Self::Reset,
+            PowerVerb::Pause => Self::Pause,
+            PowerVerb::Resume => Self::Resume,
+            PowerVerb::Save => Self::Save,
+        }
+    }
+}
+
+impl VmPower {
+    /// Asks for what must not happen twice. After a crash in between nobody can
+    /// tell whether it happened, and saying so beats doing it again.
+    async fn once(
+        &self,
+        cx: &StepCx,
+        call: impl Future<Output = hostler_provider::Result<()>>,
+    ) -> Result<(), StepError> {
+        if cx.cx().resumed().is_some() {
+            let message = "the server stopped while it asked; it may or may not have happened";
+            return Err(StepError::lasting(Error::new(Code::ProviderTimeout, message)));
+        }
+        cx.cx().checkpoint(serde_json::json!("asked")).await?;
+        cx.cx()
+            .run("reset VM", call)
+            .await
+            .map_err(|e| StepError { is_transient: false, ..StepError::from(e) })
+    }
+}
+
+#[async_trait]
+impl Operation for VmPower {
+    const KIND: &'static str = "vm.power";
+    type Step = ();
+    type State = ();
+
+    fn plan(&self) -> Vec<()> {
+        if self.already { Vec::new() } else { vec![()] }
+    }
+
+    fn step_name((): ()) -> &'static str {
+        "power"
+    }
+
+    fn budget(&self, (): ()) -> Duration {
+        match self.verb {
+            Verb::Stop { within_seconds } | Verb::StopThenForce { within_seconds } => {
+                Duration::from_secs(within_seconds + 60)
+            }
+            // Writing and reading memory takes as long as the disk needs.
+            Verb::Save | Verb::Start => Duration::from_secs(1800),
+            Verb::ForceStop | Verb::Reboot | Verb::Reset | Verb::Pause | Verb::Resume => {
+                Duration::from_secs(120)
+            }
+        }
+    }
+
+    async fn run(&self, (): (), cx: &StepCx, (): &mut ()) -> Result<(), StepError> {
+        let provider = cx.provider(self.provider)?;
+        let power = provider.power().ok_or_else(|| lacks(Group::Power))?;
+        let (external_ref, name) = (self.external_ref.clone(), self.name.clone());
+        let vm = &VmRef { external_ref, name };
+        let call = cx.cx();
+        let within = |seconds: u64| Duration::from_secs(seconds);
+        match self.verb {
+            Verb::Start => call.run("start VM", power.start(call, vm)).await?,
+            Verb::Stop { within_seconds } => {
+                let mode = StopMode::Graceful { within: within(within_seconds) };
+                // A guest that does not obey is an answer, not a fault that passes.
+                let stopped = call.run("stop VM", power.stop(call, vm, mode)).await;
+                stopped.map_err(|e| StepError { is_transient: false, ..StepError::from(e) })?;
+            }
+            Verb::StopThenForce { within_seconds } => {
+                let mode = StopMode::GracefulThenForce { within: within(within_seconds) };
+                call.run("stop VM", power.stop(call, vm, mode)).await?;
+            }
+            Verb::ForceStop => {
+                call.run("stop VM", power.stop(call, vm, StopMode::Force)).await?;
+            }
+            Verb::Reboot => self.once(cx, power.reboot(call, vm)).await?,
+            Verb::Reset => self.once(cx, power.reset(call, vm)).await?,
+            Verb::Pause => call.run("pause VM", power.pause(call, vm)).await?,
+            Verb::Resume => call.run("resume VM", power.resume(call, vm)).await?,
+            Verb::Save => call.run("save VM", power.save(call, vm)).await?,
+        }
+        Ok(())
+    }
+
+    async fn undo(&self, (): (), _: &StepCx, (): &()) -> Result<(), StepError> {
+        Ok(())
+    }
+
+    fn finished(&self, (): &(), _: Outcome) -> Vec<Effect> {
+        Vec::new()
+    }
+}

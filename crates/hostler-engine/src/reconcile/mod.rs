@@ -1,0 +1,24 @@
+//! What has to stay true, kept true: each reconciler is woken by a timer or a
+//! signal, is given no input, looks for itself, and can run at any time.
+
+mod inventory;
+mod recovery;
+mod retention;
+
+use std::sync::Arc;
+
+use hostler_core::id::ProviderId;
+
+use crate::{Inner, events};
+
+/// Starts those that work for all providers together.
+pub(crate) fn start(engine: &Arc<Inner>) {
+    engine.spawn(events::deliver(engine.clone()));
+    engine.spawn(recovery::run(engine.clone()));
+    engine.spawn(retention::run(engine.clone()));
+}
+
+/// Starts the one that keeps the picture of a provider fresh.
+pub(crate) fn watch_provider(engine: &Arc<Inner>, provider: ProviderId) {
+    engine.spawn(inventory::run(engine.clone(), provider));
+}

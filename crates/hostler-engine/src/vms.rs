@@ -1,0 +1,444 @@
+//! Virtual machines: what users do with them. Each change is checked here and
+//! done by an operation.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hostler_core::access::{self, Actor, Permission};
+use hostler_core::id::{HostId, ProviderId, VmId};
+use hostler_core::placement::{Placement, Wish};
+use hostler_core::query::ListRequest;
+use hostler_core::vm::devices::DiskSource;
+use hostler_core::vm::observed::ConsoleKind;
+use hostler_core::vm::status::Phase;
+use hostler_core::vm::{Action, Admission, VmSpec};
+use hostler_core::{Code, Error, Result};
+use hostler_provider::{ConsoleStream, Cx, DiskBinding, EnsureVm, Group, VmRef, VolumeRef};
+use hostler_store::{IdempotencyKey, NewVm};
+
+use crate::operations::vm_create::VmCreate;
+use crate::operations::vm_delete::{At, VmDelete};
+use crate::operations::vm_power::{PowerVerb, VmPower};
+use crate::operations::{Operation, lacks};
+use crate::{Inner, Listed, OperationView, VmView};
+
+/// Virtual machines.
+pub struct Vms<'a> {
+    engine: &'a Arc<Inner>,
+}
+
+/// A VM to be made.
+#[derive(Debug, Clone)]
+pub struct VmCreateRequest {
+    /// What it should be; checked here.
+    pub spec: VmSpec,
+    /// Where it should be.
+    pub wish: Wish,
+    /// Whether it is started.
+    pub start: bool,
+}
+
+/// What making a VM would do.
+#[derive(Debug, Clone)]
+pub struct VmPlan {
+    /// Where it would go, and why not elsewhere.
+    pub placement: Placement,
+    /// The name of that host's provider.
+    pub provider_name: String,
+    /// Names of the alternatives, in their order.
+    pub alternatives: Vec<(HostId, String)>,
+    /// The steps it would take.
+    pub steps: Vec<String>,
+    /// What would be there afterwards, a line each.
+    pub changes: Vec<String>,
+}
+
+/// How to delete a VM.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DeleteOptions {
+    /// Whether the volumes made for it go too, with the data on them.
+    pub disks: bool,
+    /// Whether its power is cut first if it runs.
+    pub force: bool,
+}
+
+/// Changes to what is asked of a VM.
+#[derive(Debug, Clone, Default)]
+pub struct VmChange {
+    /// Free text for people.
+    pub description: Option<String>,
+    /// Labels to set, or to remove by `None`.
+    pub labels: BTreeMap<String, Option<String>>,
+}
+
+/// An operation that was taken on.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// The operation.
+    pub operation: OperationView,
+    /// Whether it was taken on before, under the same idempotency key.
+    pub replayed: bool,
+}
+
+impl<'a> Vms<'a> {
+    pub(crate) fn new(engine: &'a Arc<Inner>) -> Self {
+        Self { engine }
+    }
+
+    /// A page of them; fields are [`VmView::FIELDS`].
+    pub fn list(&self, request: &ListRequest) -> Listed<Arc<VmView>> {
+        let snapshot = self.engine.fleet.snapshot();
+        Inner::list(&snapshot, snapshot.vms.iter(), request)
+    }
+
+    /// One of them.
+    pub fn get(&self, id: VmId) -> Result<Arc<VmView>> {
+        self.engine
+            .fleet
+            .snapshot()
+            .vm_index
+            .get(&id)
+            .cloned()
+            .ok_or_else(|| Error::new(Code::VmNotFound, format!("there is no VM with the id {id}")))
+    }
+
+    /// Makes a VM.
+    pub async fn create(
+        &self,
+        actor: &Actor,
+        key: Option<IdempotencyKey>,
+        request: VmCreateRequest,
+    ) -> Result<Accepted> {
+        access::may(actor, Permission::VmCreate)?;
+        request.spec.check()?;
+        self.check_images(&request.spec).await?;
+        // A creation that cannot be placed now is refused now, while the user is there.
+        // A replayed key is answered before that: the first one may have filled the host.
+        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
+            return Ok(replay);
+        }
+        self.engine.would_place(&request.spec, &request.wish)?;
+        let vm = self.engine.ids.next(VmId::new);
+        let VmCreateRequest { spec, wish, start } = request;
+        let new_vm = NewVm {
+            id: vm,
+            provider: None,
+            host: None,
+            external_ref: None,
+            phase: Phase::Creating,
+            spec: spec.clone(),
+            bindings: serde_json::json!([]),
+        };
+        let operation = VmCreate { vm, spec, wish, start };
+        let name = operation.spec.name.clone();
+        let submission = self
+            .engine
+            .submission(VmCreate::KIND, &operation, actor, key)?
+            .on_vm(vm, &name)
+            .making(new_vm);
+        self.engine.submit(submission).await
+    }
+
+    /// What making a VM would do, without doing it.
+    pub async fn plan(&self, actor: &Actor, request: &VmCreateRequest) -> Result<VmPlan> {
+        access::may(actor, Permission::VmCreate)?;
+        request.spec.check()?;
+        self.check_images(&request.spec).await?;
+        self.check_name_is_free(&request.spec)?;
+        let (placement, host_ref) = self.engine.would_place(&request.spec, &request.wish)?;
+        let vm = self.engine.ids.next(VmId::new);
+        let provider = self.engine.provider(placement.provider)?;
+        let cx = Cx::within(self.engine.pace.inventory_deadline);
+        if let Some(create) = provider.create() {
+            let asked =
+                EnsureVm { vm, spec: &request.spec, host_ref: &host_ref, disks: &[], seed: None };
+            cx.run("validate VM", create.validate(&cx, &asked)).await?;
+        }
+        let snapshot = self.engine.fleet.snapshot();
+        let host_name = |id: &HostId| snapshot.hosts.get(id).map_or("?", |h| h.name.as_str());
+        let alternatives = placement.alternatives.iter();
+        let steps = VmCreate {
+            vm,
+            spec: request.spec.clone(),
+            wish: request.wish.clone(),
+            start: request.start,
+        }
+        .plan();
+        Ok(VmPlan {
+            provider_name: snapshot
+                .providers
+                .get(&placement.provider)
+                .map_or_else(String::new, |p| p.row.name.clone()),
+            alternatives: alternatives.map(|id| (*id, host_name(id).to_owned())).collect(),
+            steps: steps.into_iter().map(|s| VmCreate::step_name(s).to_owned()).collect(),
+            changes: changes(&request.spec, &placement.name, request.start),
+            placement,
+        })
+    }
+
+    /// Turns a VM on or off, or something between.
+    pub async fn power(
+        &self,
+        actor: &Actor,
+        key: Option<IdempotencyKey>,
+        id: VmId,
+        verb: PowerVerb,
+    ) -> Result<Accepted> {
+        access::may(actor, Permission::VmPower)?;
+        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
+            return Ok(replay);
+        }
+        let vm = self.get(id)?;
+        self.refuse_busy(&vm)?;
+        let already = match vm.admit(verb.action()) {
+            Admission::Start => false,
+            Admission::AlreadyThere => true,
+            Admission::Denied(denial) => {
+                return Err(told(&vm, verb.action(), Error::from(denial)));
+            }
+        };
+        let (provider, external_ref) = self.place_of(&vm)?;
+        let operation = VmPower {
+            vm: id,
+            name: vm.name.clone(),
+            provider,
+            external_ref,
+            verb: verb.into(),
+            already,
+        };
+        let kind = format!("vm.{}", verb.action().as_str());
+        let mut submission =
+            self.engine.submission(&kind, &operation, actor, key)?.on_vm(id, &vm.name);
+        if already {
+            submission = submission.noting(format!("already {}", vm.status.state.as_str()));
+        }
+        self.engine.submit(submission).await
+    }
+
+    /// Deletes a VM.
+    pub async fn delete(
+        &self,
+        actor: &Actor,
+        key: Option<IdempotencyKey>,
+        id: VmId,
+        options: DeleteOptions,
+    ) -> Result<Accepted> {
+        access::may(actor, Permission::VmDelete)?;
+        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
+            return Ok(replay);
+        }
+        let vm = self.get(id)?;
+        self.refuse_busy(&vm)?;
+        let row = vm.row.clone();
+        let cuts_power = match vm.admit(Action::Delete) {
+            Admission::Start | Admission::AlreadyThere => false,
+            Admission::Denied(_)
+                if options.force && matches!(vm.admit(Action::ForceStop), Admission::Start) =>
+            {
+                true
+            }
+            Admission::Denied(denial) => return Err(told(&vm, Action::Delete, denial.into())),
+        };
+        let bindings = row.as_ref().map(|row| bindings(&row.bindings)).unwrap_or_default();
+        let (volumes, kept): (Vec<_>, Vec<_>) = bindings
+            .into_iter()
+            .filter(|b| b.owned)
+            .partition(|b| options.disks || b.disk == SEED_DISK);
+        let at = match self.place_of(&vm) {
+            Ok((provider, external_ref)) => Some(At { provider, external_ref }),
+            // It was never made, or its provider is gone from the configuration.
+            Err(_) => None,
+        };
+        let operation = VmDelete {
+            vm: id,
+            name: vm.name.clone(),
+            at,
+            force: cuts_power,
+            volumes: volumes.into_iter().map(|b| b.volume).collect(),
+        };
+        let mut submission = self
+            .engine
+            .submission(VmDelete::KIND, &operation, actor, key)?
+            .on_vm(id, &vm.name)
+            .in_phase(id, Phase::Deleting);
+        if !kept.is_empty() {
+            let names: Vec<_> = kept.iter().map(|b| b.volume.to_string()).collect();
+            submission = submission.noting(format!("keeps {}", names.join(", ")));
+        }
+        self.engine.submit(submission).await
+    }
+
+    /// Changes description or labels; needs the generation that was read.
+    pub async fn update(
+        &self,
+        actor: &Actor,
+        id: VmId,
+        expected_generation: u64,
+        change: VmChange,
+    ) -> Result<Arc<VmView>> {
+        access::may(actor, Permission::VmUpdate)?;
+        let vm = self.get(id)?;
+        if let Admission::Denied(denial) = vm.admit(Action::Update) {
+            return Err(told(&vm, Action::Update, denial.into()));
+        }
+        let row = vm.row.as_ref().ok_or_else(|| Error::bug("a managed VM has no row"))?;
+        let mut spec = row.spec.clone();
+        if let Some(description) = change.description {
+            spec.description = description;
+        }
+        for (key, value) in change.labels {
+            match value {
+                Some(value) => spec.labels.insert(key, value),
+                None => spec.labels.remove(&key),
+            };
+        }
+        spec.check()?;
+        let now = self.engine.clock.now();
+        let message = format!("VM {} was described anew by {actor}", vm.name);
+        let event = self.engine.event("vm.updated", ("vm", id.to_string(), &vm.name), message);
+        let store = &self.engine.store;
+        let (row, _) = store.update_vm_spec(id, expected_generation, &spec, &[event], now).await?;
+        self.engine.fleet.set_row(id, Some(row));
+        self.engine.bus.poke();
+        self.get(id)
+    }
+
+    /// The provider's own definition, unchanged.
+    pub async fn definition(&self, actor: &Actor, id: VmId) -> Result<String> {
+        access::may(actor, Permission::VmRaw)?;
+        let vm = self.get(id)?;
+        let (provider, external_ref) = self.place_of(&vm)?;
+        let provider = self.engine.provider(provider)?;
+        let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
+        let cx = Cx::within(self.engine.pace.look);
+        let vm = VmRef { external_ref, name: vm.name.clone() };
+        Ok(cx.run("read definition", create.definition(&cx, &vm)).await?)
+    }
+
+    /// Whether a console could be opened now.
+    pub fn admit_console(&self, actor: &Actor, id: VmId, kind: ConsoleKind) -> Result<Arc<VmView>> {
+        access::may(actor, Permission::VmConsole)?;
+        let vm = self.get(id)?;
+        match vm.admit(Action::Console) {
+            Admission::Denied(denial) => Err(told(&vm, Action::Console, denial.into())),
+            Admission::Start | Admission::AlreadyThere if !vm.consoles().contains(&kind) => {
+                let message = format!("VM \"{}\" has no {} console", vm.name, kind.as_str());
+                Err(Error::new(Code::CapabilityMissing, message))
+            }
+            Admission::Start | Admission::AlreadyThere => Ok(vm),
+        }
+    }
+
+    /// Opens a console.
+    pub async fn open_console(
+        &self,
+        actor: &Actor,
+        id: VmId,
+        kind: ConsoleKind,
+        take_over: bool,
+    ) -> Result<Box<dyn ConsoleStream>> {
+        let vm = self.admit_console(actor, id, kind)?;
+        let (provider, external_ref) = self.place_of(&vm)?;
+        let provider = self.engine.provider(provider)?;
+        let console = provider.console().ok_or_else(|| lacks(Group::Console))?;
+        let cx = Cx::within(self.engine.pace.look);
+        let vm = VmRef { external_ref, name: vm.name.clone() };
+        Ok(cx.run("open console", console.open(&cx, &vm, kind, take_over)).await?)
+    }
+
+    fn place_of(&self, vm: &VmView) -> Result<(ProviderId, String)> {
+        let provider = vm.provider.as_ref().map(|(id, _)| *id);
+        match (provider, vm.external_ref()) {
+            (Some(provider), Some(external_ref)) => Ok((provider, external_ref.to_owned())),
+            _ => {
+                let message = format!("VM \"{}\" is at no provider", vm.name);
+                Err(Error::new(Code::VmStateUnknown, message))
+            }
+        }
+    }
+
+    fn refuse_busy(&self, vm: &VmView) -> Result<()> {
+        match vm.operation {
+            None => Ok(()),
+            Some(operation) => {
+                let message = format!("operation {operation} is working on VM \"{}\"", vm.name);
+                Err(Error::new(Code::VmBusy, message).with_detail("operation", operation))
+            }
+        }
+    }
+
+    fn check_name_is_free(&self, spec: &VmSpec) -> Result<()> {
+        let state = self.engine.fleet.read();
+        let taken = state
+            .rows
+            .values()
+            .any(|row| row.spec.project == spec.project && row.spec.name == spec.name);
+        if taken {
+            let message = format!("a VM \"{}\" exists in project \"{}\"", spec.name, spec.project);
+            return Err(Error::new(Code::VmExists, message));
+        }
+        Ok(())
+    }
+
+    async fn check_images(&self, spec: &VmSpec) -> Result<()> {
+        for disk in &spec.disks {
+            if let DiskSource::Image { image, .. } = &disk.source {
+                self.engine.image_by_name(image).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The name under which a VM's cloud-init seed is among its bindings.
+pub(crate) const SEED_DISK: &str = "cloud-init";
+
+fn told(vm: &VmView, action: Action, error: Error) -> Error {
+    let message = format!("cannot {} VM \"{}\": {}", action.as_str(), vm.name, error.message());
+    Error::new(error.code(), message).with_detail("state", vm.status.state.as_str())
+}
+
+/// The volumes of a VM, as its row remembers them.
+pub(crate) fn bindings(stored: &serde_json::Value) -> Vec<DiskBinding> {
+    serde_json::from_value(stored.clone()).unwrap_or_default()
+}
+
+fn changes(spec: &VmSpec, host: &str, start: bool) -> Vec<String> {
+    let mut lines = vec![format!(
+        "+ VM \"{}\" on host {host}: {} CPUs, {} MiB of memory",
+        spec.name,
+        spec.cpu.count,
+        spec.memory.bytes >> 20
+    )];
+    for disk in &spec.disks {
+        lines.push(match &disk.source {
+            DiskSource::Empty { size_bytes, format, .. } => format!(
+                "+ volume for disk \"{}\": {} MiB, empty, {}",
+                disk.name,
+                size_bytes >> 20,
+                format.as_str()
+            ),
+            DiskSource::Image { image, format, .. } => format!(
+                "+ volume for disk \"{}\": a copy of image \"{image}\", {}",
+                disk.name,
+                format.as_str()
+            ),
+            DiskSource::Volume { pool, volume } => {
+                format!("~ disk \"{}\" uses the volume {pool}/{volume}", disk.name)
+            }
+            DiskSource::NoMedia {} => format!("+ drive \"{}\", empty", disk.name),
+        });
+    }
+    if spec.cloud_init.is_some() {
+        lines.push("+ volume with the cloud-init seed".to_owned());
+    }
+    if start {
+        lines.push("~ the VM is started".to_owned());
+    }
+    lines
+}
+
+/// The volume behind a binding, for those who only compare.
+pub(crate) fn same_volume(a: &VolumeRef, pool: &str, name: &str) -> bool {
+    a.pool == pool && a.name == name
+}

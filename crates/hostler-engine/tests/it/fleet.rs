@@ -1,0 +1,139 @@
+//! What is known and told: providers that fall silent, changes from outside,
+//! identity that survives renames and restarts.
+
+use std::time::Duration;
+
+use hostler_core::Quality;
+use hostler_core::id::HostId;
+use hostler_core::query::ListRequest;
+use hostler_core::vm::PowerState;
+use hostler_core::vm::status::VmState;
+use hostler_engine::{HostState, ProviderState};
+use hostler_sim::EventFault;
+
+use crate::world::{Lab, foreign};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i6_a_silent_provider_makes_states_unknown_with_what_was_seen_last() {
+    let lab = Lab::new().await;
+    let vm = lab.create("web").await;
+    lab.sees(vm, VmState::Running).await;
+    lab.world.disconnect();
+    lab.sees(vm, VmState::Unknown).await;
+    let view = lab.engine.vms().get(vm).unwrap();
+    assert_eq!(view.status.last_seen, Some(VmState::Running));
+    assert_eq!(view.status.quality, Quality::Stale);
+    let provider = lab.engine.providers().get(lab.provider).unwrap();
+    assert_eq!(provider.state, ProviderState::Unreachable);
+    assert!(provider.reason.is_some());
+    let hosts = lab.engine.hosts().list(&ListRequest::first(10));
+    assert!(hosts.stale && hosts.items.iter().all(|h| h.state == HostState::Degraded));
+    lab.world.reconnect();
+    lab.sees(vm, VmState::Running).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f6_a_provider_that_hangs_does_not_hang_the_lists() {
+    let lab = Lab::new().await;
+    let vm = lab.create("web").await;
+    lab.sees(vm, VmState::Running).await;
+    lab.world.faults().hang();
+    // Lists are answered from memory, whatever the provider does.
+    let listed = lab.engine.vms().list(&ListRequest::first(10));
+    assert_eq!(listed.items.len(), 1);
+    lab.world.faults().unhang();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f7_a_hung_vm_delays_nobody_else() {
+    let lab = Lab::new().await;
+    let (stuck, well) = (lab.create("stuck").await, lab.create("well").await);
+    lab.sees(well, VmState::Running).await;
+    lab.world.faults().hang_vm("stuck");
+    let record = lab.world.vm_of(well).unwrap();
+    lab.world.set_power(&record.vm, PowerState::Paused, "user");
+    lab.sees(well, VmState::Paused).await;
+    lab.world.faults().unhang();
+    lab.sees(stuck, VmState::Running).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f20_lost_events_are_caught_up_with() {
+    let lab = Lab::new().await;
+    let vm = lab.create("web").await;
+    lab.sees(vm, VmState::Running).await;
+    let record = lab.world.vm_of(vm).unwrap();
+    for fault in [EventFault::Drop, EventFault::Duplicate, EventFault::Reorder] {
+        lab.world.faults().set_events(fault);
+        lab.world.set_power(&record.vm, PowerState::Paused, "user");
+        lab.sees(vm, VmState::Paused).await;
+        lab.world.set_power(&record.vm, PowerState::Running, "unpaused");
+        lab.sees(vm, VmState::Running).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x22_identity_survives_a_rename_and_a_restart() {
+    let mut lab = Lab::new().await;
+    let theirs = foreign(&lab.world, "theirs");
+    let find = |lab: &Lab, name: &str| {
+        let listed = lab.engine.vms().list(&ListRequest::first(100));
+        listed.items.into_iter().find(|vm| vm.name == name).map(|vm| vm.id)
+    };
+    lab.until("it is shown", || find(&lab, "theirs").is_some()).await;
+    let before = find(&lab, "theirs").unwrap();
+    lab.world.rename_vm(&theirs, "renamed");
+    lab.until("it is shown under its new name", || find(&lab, "renamed").is_some()).await;
+    assert_eq!(find(&lab, "renamed"), Some(before));
+    lab.restart().await;
+    lab.until("it is shown after the restart", || find(&lab, "renamed").is_some()).await;
+    assert_eq!(find(&lab, "renamed"), Some(before));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_restart_states_are_unknown_until_seen_again() {
+    let mut lab = Lab::new().await;
+    let vm = lab.create("web").await;
+    lab.world.disconnect();
+    lab.restart().await;
+    let view = lab.engine.vms().get(vm).unwrap();
+    assert_eq!(view.status.state, VmState::Unknown);
+    assert_eq!(view.status.observed_at, None, "nothing was seen since the start");
+    lab.world.reconnect();
+    lab.sees(vm, VmState::Running).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_does_not_answer_keeps_its_vms_as_unknown() {
+    let lab = Lab::new().await;
+    lab.world.add_host(hostler_sim::HostSetup::new("h2"));
+    let listed = || lab.engine.hosts().list(&ListRequest::first(10)).items;
+    lab.until("the new host is shown", || listed().len() == 2).await;
+    lab.world.add_vm("h2", hostler_core::vm::VmSpec::new("there", 64 << 20), None, vec![]);
+    let there = || {
+        let all = lab.engine.vms().list(&ListRequest::first(10)).items;
+        all.into_iter().find(|vm| vm.name == "there")
+    };
+    lab.until("its VM is shown", || there().is_some()).await;
+    lab.world.isolate_host("h2");
+    lab.until("it is unknown", || there().is_some_and(|v| v.status.state == VmState::Unknown))
+        .await;
+    let h2: HostId = listed().iter().find(|h| h.name == "h2").unwrap().id;
+    assert_eq!(lab.engine.hosts().get(h2).unwrap().state, HostState::Degraded);
+    lab.world.restore_host("h2");
+    lab.until("it is known again", || there().is_some_and(|v| v.status.state != VmState::Unknown))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x13_a_change_is_seen_without_waiting_for_the_next_inventory() {
+    let lab = Lab::new().await;
+    let vm = lab.create("web").await;
+    lab.sees(vm, VmState::Running).await;
+    let record = lab.world.vm_of(vm).unwrap();
+    // Inventories hang from here on; single looks do not.
+    lab.world.faults().set_verb_latency(hostler_sim::Verb::Inventory, Duration::from_secs(600));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    lab.world.set_power(&record.vm, PowerState::Paused, "user");
+    lab.sees(vm, VmState::Paused).await;
+}

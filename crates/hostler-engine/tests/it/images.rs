@@ -1,0 +1,56 @@
+//! Images: what comes in is inspected, what fails leaves nothing.
+
+use hostler_core::Code;
+use hostler_core::vm::devices::VolumeFormat;
+use hostler_engine::ImageImport;
+
+use crate::world::{Lab, admin};
+
+fn import(name: &str, format: VolumeFormat) -> ImageImport {
+    ImageImport { name: name.into(), description: String::new(), format, sha256: None }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_has_the_hash_and_size_of_its_file() {
+    let lab = Lab::new().await;
+    let image = lab.engine.images().by_name("tiny").await.unwrap();
+    assert_eq!(image.file_bytes, 64 << 10);
+    assert_eq!(image.virtual_bytes, 64 << 10);
+    assert_eq!(image.sha256.len(), 64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a4_an_unsafe_image_is_refused_and_leaves_no_file() {
+    let lab = Lab::new().await;
+    let images = lab.engine.images();
+    let mut evil = vec![0_u8; 4096];
+    evil[..4].copy_from_slice(b"QFI\xfb");
+    evil[7] = 2;
+    evil[15] = 200; // a backing file
+    let error = images
+        .import(&admin(), import("evil", VolumeFormat::Qcow2), evil.as_slice())
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), Code::ImageUnsafe);
+    let wrong = ImageImport { sha256: Some("0".repeat(64)), ..import("wrong", VolumeFormat::Raw) };
+    let error = images.import(&admin(), wrong, [0_u8; 512].as_slice()).await.unwrap_err();
+    assert!(error.to_string().contains("has the SHA-256"), "{error}");
+    assert_eq!(images.list().await.unwrap().len(), 1, "only the lab's own");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_is_taken_once_and_an_image_in_use_stays() {
+    let lab = Lab::new().await;
+    let images = lab.engine.images();
+    let again = import("tiny", VolumeFormat::Raw);
+    let error = images.import(&admin(), again, [0_u8; 512].as_slice()).await.unwrap_err();
+    assert_eq!(error.code(), Code::ImageExists);
+    lab.world.faults().set_latency(std::time::Duration::from_millis(50));
+    let asked = lab.engine.vms().create(&admin(), None, lab.request("web")).await.unwrap();
+    let image = images.by_name("tiny").await.unwrap();
+    let error = images.delete(&admin(), image.id).await.unwrap_err();
+    assert_eq!(error.code(), Code::ImageInUse);
+    lab.end(&asked).await;
+    images.delete(&admin(), image.id).await.unwrap();
+    assert_eq!(images.get(image.id).await.unwrap_err().code(), Code::ImageNotFound);
+}

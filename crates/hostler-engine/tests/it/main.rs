@@ -1,0 +1,12 @@
+//! The engine over a simulated provider and a real store in memory: proofs for
+//! every operation, random histories, and what users see.
+
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the answer")]
+
+mod events;
+mod fleet;
+mod images;
+mod placing;
+mod proofs;
+mod requests;
+mod world;

@@ -1,0 +1,230 @@
+//! The four generic proofs, for every operation: each step repeated · a failure
+//! at each provider call, before, midway and after its effect · a crash at each
+//! journal write, before and after it · a cancel at each point.
+//!
+//! What must hold after each: the operation ends (I2), nothing exists twice
+//! (I3), nothing is left over (I4), nothing stays claimed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_core::id::VmId;
+use hostler_core::operation::OperationState;
+use hostler_core::vm::status::VmState;
+use hostler_engine::{Accepted, DeleteOptions, OperationView, PowerVerb, Sabotage, Side};
+use hostler_provider::{Kind, StopMode};
+use hostler_sim::{When, World};
+
+use crate::world::{Lab, admin, vm_of};
+
+/// An operation to be proved.
+#[derive(Debug, Clone, Copy)]
+enum Subject {
+    Create,
+    Delete,
+    Power(PowerVerb),
+}
+
+const SUBJECTS: &[Subject] = &[
+    Subject::Create,
+    Subject::Delete,
+    Subject::Power(PowerVerb::Start),
+    Subject::Power(PowerVerb::Stop(StopMode::Force)),
+    Subject::Power(PowerVerb::Stop(StopMode::Graceful { within: Duration::from_secs(5) })),
+    Subject::Power(PowerVerb::Reboot),
+    Subject::Power(PowerVerb::Reset),
+    Subject::Power(PowerVerb::Pause),
+    Subject::Power(PowerVerb::Resume),
+    Subject::Power(PowerVerb::Save),
+];
+
+impl Subject {
+    /// Prepares what the operation needs to be admitted.
+    async fn prepare(self, lab: &Lab) -> Option<VmId> {
+        match self {
+            Self::Create => None,
+            Self::Delete => Some(lab.create("web").await),
+            Self::Power(verb) => {
+                let vm = lab.create("web").await;
+                let before = match verb {
+                    PowerVerb::Start => Some(PowerVerb::Stop(StopMode::Force)),
+                    PowerVerb::Resume => Some(PowerVerb::Pause),
+                    _ => None,
+                };
+                if let Some(before) = before {
+                    let asked = lab.engine.vms().power(&admin(), None, vm, before).await.unwrap();
+                    lab.end(&asked).await;
+                }
+                Some(vm)
+            }
+        }
+    }
+
+    async fn submit(self, lab: &Lab, vm: Option<VmId>) -> Accepted {
+        let vms = lab.engine.vms();
+        let accepted = match (self, vm) {
+            (Self::Create, _) => vms.create(&admin(), None, lab.request("web")).await,
+            (Self::Delete, Some(vm)) => {
+                let options = DeleteOptions { disks: true, force: true };
+                vms.delete(&admin(), None, vm, options).await
+            }
+            (Self::Power(verb), Some(vm)) => vms.power(&admin(), None, vm, verb).await,
+            (subject, None) => panic!("{subject:?} needs a VM"),
+        };
+        accepted.unwrap()
+    }
+
+    /// Checks that the world is as the operation's end says.
+    async fn check(self, lab: &Lab, ended: &OperationView, how: &str) {
+        let vm = vm_of(ended);
+        let exists = match (self, ended.state()) {
+            (_, OperationState::NeedsAttention) => panic!("{how}: stuck: {:?}", ended.error()),
+            (Self::Create, OperationState::Succeeded) => true,
+            (Self::Create, _) => false,
+            (Self::Delete, OperationState::Succeeded) => false,
+            (Self::Delete, _) | (Self::Power(_), _) => true,
+        };
+        let wanted = if exists { vec![vm] } else { Vec::new() };
+        lab.assert_clean(&wanted, &[], how);
+        assert_eq!(lab.store.vm(vm).await.unwrap().is_some(), exists, "{how}: row");
+        assert_eq!(lab.claims().await, 0, "{how}: claims");
+        if matches!(self, Self::Create) && exists {
+            assert_eq!(lab.world.live_count(vm), 1, "{how}: runs once");
+            lab.sees(vm, VmState::Running).await;
+        }
+    }
+}
+
+/// Runs a subject without faults; how many provider calls and journal writes
+/// it takes.
+async fn count(subject: Subject) -> (u64, u64) {
+    let sabotage = Arc::new(Sabotage::default());
+    let lab = Lab::with(World::small(1), Some(sabotage.clone())).await;
+    let vm = subject.prepare(&lab).await;
+    let writes = sabotage.writes();
+    lab.world.faults().reset();
+    let accepted = subject.submit(&lab, vm).await;
+    let ended = lab.end(&accepted).await;
+    assert_eq!(ended.state(), OperationState::Succeeded, "{subject:?}: {:?}", ended.error());
+    subject.check(&lab, &ended, "without faults").await;
+    let counted = (lab.world.faults().count_calls(), sabotage.writes() - writes);
+    lab.engine.shutdown().await;
+    counted
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_step_can_be_repeated() {
+    for subject in SUBJECTS {
+        let sabotage = Arc::new(Sabotage::repeating_steps());
+        let lab = Lab::with(World::small(1), Some(sabotage)).await;
+        let vm = subject.prepare(&lab).await;
+        let accepted = subject.submit(&lab, vm).await;
+        let ended = lab.end(&accepted).await;
+        let how = format!("{subject:?} with every step repeated");
+        assert_eq!(ended.state(), OperationState::Succeeded, "{how}: {:?}", ended.error());
+        subject.check(&lab, &ended, &how).await;
+        lab.engine.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_at_each_provider_call_leaves_all_or_nothing() {
+    for subject in SUBJECTS {
+        let (calls, _) = count(*subject).await;
+        for call in 0..calls + 2 {
+            for when in When::ALL {
+                for kind in [Kind::Denied, Kind::Unavailable] {
+                    fail(*subject, call, *when, kind).await;
+                }
+            }
+        }
+    }
+}
+
+async fn fail(subject: Subject, call: u64, when: When, kind: Kind) {
+    let lab = Lab::new().await;
+    let vm = subject.prepare(&lab).await;
+    let how = format!("{subject:?}, call {call} fails {when:?} as {kind:?}");
+    lab.world.faults().reset();
+    lab.world.faults().fail_call_as(call, when, kind);
+    let accepted = subject.submit(&lab, vm).await;
+    let mut ended = lab.end(&accepted).await;
+    if ended.state() == OperationState::NeedsAttention {
+        // Only a lasting failure past the point of no return may need a person,
+        // and then trying again has to do.
+        assert!(matches!(subject, Subject::Delete), "{how}: stuck: {:?}", ended.error());
+        assert_eq!(kind, Kind::Denied, "{how}");
+        lab.engine.operations().retry(&admin(), ended.row.id).await.unwrap();
+        ended = lab.ended(ended.row.id).await.unwrap();
+        assert_eq!(ended.state(), OperationState::Succeeded, "{how}, retried");
+    }
+    subject.check(&lab, &ended, &how).await;
+    lab.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f1_a_crash_at_each_journal_write_is_recovered_from() {
+    for subject in SUBJECTS {
+        let (_, writes) = count(*subject).await;
+        for write in 0..writes {
+            for side in [Side::Before, Side::After] {
+                crash(*subject, write, side).await;
+            }
+        }
+    }
+}
+
+async fn crash(subject: Subject, write: u64, side: Side) {
+    // Prepared without sabotage, so that the count begins with the subject.
+    let mut lab = Lab::new().await;
+    let vm = subject.prepare(&lab).await;
+    let how = format!("{subject:?}, crashed {side:?} journal write {write}");
+    let sabotage = Arc::new(Sabotage::freezing_at(write, side));
+    lab.restart_with(Some(sabotage.clone())).await;
+    let accepted = subject.submit(&lab, vm).await;
+    lab.until(&how, || sabotage.is_frozen()).await;
+    lab.restart().await;
+    let ended = lab.ended(accepted.operation.row.id).await.unwrap();
+    let is_once = matches!(subject, Subject::Power(PowerVerb::Reboot | PowerVerb::Reset));
+    if is_once {
+        // What must not happen twice may end in "it may or may not have happened".
+        let expected = [OperationState::Succeeded, OperationState::Failed];
+        assert!(expected.contains(&ended.state()), "{how}: {:?}", ended.state());
+    } else {
+        assert_eq!(ended.state(), OperationState::Succeeded, "{how}: {:?}", ended.error());
+    }
+    subject.check(&lab, &ended, &how).await;
+    lab.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_at_each_point_leaves_nothing_behind() {
+    for subject in SUBJECTS {
+        let (calls, _) = count(*subject).await;
+        for call in 0..=calls {
+            cancel(*subject, call).await;
+        }
+    }
+}
+
+async fn cancel(subject: Subject, call: u64) {
+    let lab = Lab::new().await;
+    let vm = subject.prepare(&lab).await;
+    let how = format!("{subject:?} cancelled at call {call}");
+    lab.world.faults().reset();
+    lab.world.faults().set_latency(Duration::from_millis(5));
+    let accepted = subject.submit(&lab, vm).await;
+    let id = accepted.operation.row.id;
+    lab.until(&how, || lab.world.faults().count_calls() > call || lab.is_final_now(id)).await;
+    // Too late, or past the point of no return, is an answer too.
+    let obeyed = lab.engine.operations().cancel(&admin(), id).await.is_ok();
+    lab.world.faults().set_latency(Duration::ZERO);
+    let ended = lab.ended(id).await.unwrap();
+    if obeyed {
+        assert_eq!(ended.state(), OperationState::Cancelled, "{how}: {:?}", ended.error());
+    } else {
+        assert_eq!(ended.state(), OperationState::Succeeded, "{how}: {:?}", ended.error());
+    }
+    subject.check(&lab, &ended, &how).await;
+    lab.engine.shutdown().await;
+}

@@ -1,0 +1,222 @@
+//! A small world to test in: one simulated provider, one store, and an engine
+//! that can be stopped and started again over both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_core::access::Actor;
+use hostler_core::clock::SystemClock;
+use hostler_core::id::{Entropy, ProviderId, SeededEntropy, VmId};
+use hostler_core::operation::OperationState;
+use hostler_core::vm::VmSpec;
+use hostler_core::vm::cloud_init::CloudInit;
+use hostler_core::vm::devices::{DiskDevice, DiskSource, DiskSpec, VolumeFormat};
+use hostler_core::vm::status::VmState;
+use hostler_core::{Clock, Result};
+use hostler_engine::{
+    Accepted, Engine, EngineConfig, ImageImport, OperationView, Pace, Sabotage, VmCreateRequest,
+};
+use hostler_provider::{VmRef, VolumeRef};
+use hostler_sim::{Sim, World};
+use hostler_store::{ProviderRow, Store};
+
+/// How long a test waits for what has to happen; only a broken test waits so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A world, a store and the engine over them.
+pub(crate) struct Lab {
+    pub(crate) world: World,
+    pub(crate) store: Store,
+    pub(crate) engine: Engine,
+    pub(crate) provider: ProviderId,
+    dir: tempfile::TempDir,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// Paces for tests: everything soon.
+pub(crate) fn pace() -> Pace {
+    let ms = Duration::from_millis;
+    Pace {
+        inventory: ms(200),
+        silent: ms(50),
+        look: Duration::from_secs(2),
+        debounce: ms(1),
+        recovery: ms(50),
+        lease: Duration::from_secs(2),
+        retry: ms(1),
+        ..Pace::default()
+    }
+}
+
+pub(crate) fn admin() -> Actor {
+    Actor::system()
+}
+
+impl Lab {
+    pub(crate) async fn new() -> Self {
+        Self::with(World::small(1), None).await
+    }
+
+    pub(crate) async fn with(world: World, sabotage: Option<Arc<Sabotage>>) -> Self {
+        let store = Store::in_memory().await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
+        let row = ProviderRow {
+            id: ProviderId::new(SystemClock.now(), [1; 10]),
+            name: "sim".into(),
+            uri: "sim:".into(),
+            from_config: true,
+            created_at: SystemClock.now(),
+        };
+        let row = store.upsert_provider(&row).await.unwrap();
+        let engine = start(&world, &store, &dir, &entropy, &row, "first", sabotage).await;
+        let lab = Self { world, store, engine, provider: row.id, dir, entropy };
+        lab.import("tiny").await;
+        lab
+    }
+
+    /// Stops the engine as a crash would, and starts another over the same world
+    /// and store.
+    pub(crate) async fn restart(&mut self) {
+        self.restart_with(None).await;
+    }
+
+    pub(crate) async fn restart_with(&mut self, sabotage: Option<Arc<Sabotage>>) {
+        self.engine.shutdown().await;
+        let row = self.store.provider(self.provider).await.unwrap().unwrap();
+        let (world, store) = (&self.world, &self.store);
+        self.engine = start(world, store, &self.dir, &self.entropy, &row, "next", sabotage).await;
+    }
+
+    /// Whether the VM that an operation works on is claimed no more.
+    pub(crate) fn is_final_now(&self, id: hostler_core::id::OperationId) -> bool {
+        let everything = hostler_core::query::ListRequest::first(1000);
+        !self.engine.vms().list(&everything).items.iter().any(|vm| vm.operation == Some(id))
+    }
+
+    async fn import(&self, name: &str) {
+        let import = ImageImport {
+            name: name.into(),
+            description: String::new(),
+            format: VolumeFormat::Raw,
+            sha256: None,
+        };
+        let bytes = vec![7_u8; 64 << 10];
+        self.engine.images().import(&admin(), import, bytes.as_slice()).await.unwrap();
+    }
+
+    /// A request for a VM with every kind of disk that has to be made.
+    pub(crate) fn request(&self, name: &str) -> VmCreateRequest {
+        let mut spec = VmSpec::new(name, 256 << 20);
+        let image = DiskSource::Image {
+            image: "tiny".into(),
+            size_bytes: Some(128 << 10),
+            pool: None,
+            format: VolumeFormat::Raw,
+        };
+        let empty =
+            DiskSource::Empty { size_bytes: 1 << 20, pool: None, format: VolumeFormat::Qcow2 };
+        spec.disks = vec![disk("root", image), disk("data", empty)];
+        spec.cloud_init = Some(CloudInit::default());
+        VmCreateRequest { spec, wish: Default::default(), start: true }
+    }
+
+    pub(crate) async fn create(&self, name: &str) -> VmId {
+        let accepted = self.engine.vms().create(&admin(), None, self.request(name)).await.unwrap();
+        let ended = self.end(&accepted).await;
+        assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());
+        vm_of(&ended)
+    }
+
+    /// The operation when it has ended or is stuck.
+    pub(crate) async fn end(&self, accepted: &Accepted) -> OperationView {
+        self.ended(accepted.operation.row.id).await.unwrap()
+    }
+
+    pub(crate) async fn ended(&self, id: hostler_core::id::OperationId) -> Result<OperationView> {
+        let view = self.engine.operations().wait(id, PATIENCE).await?;
+        let state = view.state();
+        assert!(state.is_final() || state == OperationState::NeedsAttention, "still {state:?}");
+        Ok(view)
+    }
+
+    /// Waits until the VM is told to be in this state.
+    pub(crate) async fn sees(&self, vm: VmId, state: VmState) {
+        self.until(&format!("VM is {state:?}"), || {
+            self.engine.vms().get(vm).is_ok_and(|view| view.status.state == state)
+        })
+        .await;
+    }
+
+    /// Waits until something is so.
+    pub(crate) async fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !is_so() {
+            assert!(tokio::time::Instant::now() < deadline, "never came true: {what}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Nothing exists that no VM in `wanted` owns, nothing twice (I1, I3, I4).
+    pub(crate) fn assert_clean(&self, wanted: &[VmId], kept: &[VolumeRef], after: &str) {
+        let leaks = self.world.leaks(wanted, kept);
+        assert!(leaks.is_empty(), "{after}: {leaks:#?}");
+    }
+
+    /// Whether anything claims anything.
+    pub(crate) async fn claims(&self) -> usize {
+        self.store.claims().await.unwrap().len()
+    }
+}
+
+async fn start(
+    world: &World,
+    store: &Store,
+    dir: &tempfile::TempDir,
+    entropy: &Arc<dyn Entropy>,
+    row: &ProviderRow,
+    holder: &str,
+    sabotage: Option<Arc<Sabotage>>,
+) -> Engine {
+    let engine = Engine::start(EngineConfig {
+        store: store.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: entropy.clone(),
+        holder: holder.into(),
+        images_dir: dir.path().join("images"),
+        image_max_bytes: 1 << 30,
+        pace: pace(),
+        sabotage,
+    })
+    .await
+    .unwrap();
+    engine.providers().attach(row.clone(), Arc::new(Sim::new(world))).await.unwrap();
+    engine.providers().first_look(PATIENCE).await;
+    engine
+}
+
+fn disk(name: &str, source: DiskSource) -> DiskSpec {
+    DiskSpec {
+        name: name.into(),
+        device: DiskDevice::Disk,
+        bus: None,
+        source,
+        read_only: false,
+        cache: None,
+        discard: false,
+        serial: None,
+    }
+}
+
+/// The VM that an operation works on.
+pub(crate) fn vm_of(view: &OperationView) -> VmId {
+    match view.row.resources.as_slice() {
+        [hostler_core::operation::Resource::Vm(vm)] => *vm,
+        other => panic!("not one VM: {other:?}"),
+    }
+}
+
+/// A VM that somebody else made.
+pub(crate) fn foreign(world: &World, name: &str) -> VmRef {
+    world.add_vm("h1", VmSpec::new(name, 64 << 20), None, Vec::new())
+}
