@@ -1,0 +1,113 @@
+//! The schema and how it comes to be: migrations, each applied once, in order,
+//! in a transaction of its own together with the note that it was applied.
+//!
+//! Killed in the middle, the next start goes on where it stopped. A file that a
+//! newer Hostler has migrated is refused, since an older one can't know what
+//! its rows mean.
+
+use sha2::{Digest, Sha256};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection as _, SqlSafeStr};
+
+use crate::connection::query;
+use crate::error::{Error, Result};
+use crate::{row, statements};
+
+struct Migration {
+    version: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+/// Every migration, in order. One that has been released is never edited.
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "foundation",
+    sql: include_str!("../migrations/0001_foundation.sql"),
+}];
+
+/// The schema of this version.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.version)
+}
+
+impl Migration {
+    fn sha256(&self) -> String {
+        use std::fmt::Write as _;
+        Sha256::digest(self.sql).iter().fold(String::new(), |mut text, byte| {
+            // Writing to a String can't fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+}
+
+/// Brings the schema up to date.
+pub(crate) async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
+    let applied = check(connection).await?;
+    for migration in MIGRATIONS.iter().filter(|migration| migration.version > applied) {
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::raw_sql(migration.sql.into_sql_str()).execute(&mut *transaction).await?;
+        query(statements::MIGRATION_INSERT)
+            .bind(migration.version)
+            .bind(migration.name)
+            .bind(migration.sha256())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+/// Tells the version of the schema, 0 for an empty file, and refuses what this
+/// version of Hostler can't understand.
+pub(crate) async fn check(connection: &mut SqliteConnection) -> Result<i64> {
+    let tables = sqlx::query("SELECT name FROM sqlite_schema WHERE name = 'schema_migrations'");
+    if tables.fetch_optional(&mut *connection).await?.is_none() {
+        let any = sqlx::query("SELECT name FROM sqlite_schema LIMIT 1");
+        if any.fetch_optional(&mut *connection).await?.is_some() {
+            return Err(Error::refused("it is a database, but not one of Hostler's"));
+        }
+        return Ok(0);
+    }
+    let rows = query(statements::MIGRATIONS).fetch_all(&mut *connection).await?;
+    let mut version = 0;
+    for row in &rows {
+        version = row::int(row, "version")?;
+        let (name, sha256) = (row::text(row, "name")?, row::text(row, "sha256")?);
+        let Some(known) = MIGRATIONS.iter().find(|known| known.version == version) else {
+            return Err(Error::refused(format!(
+                "it was written by a newer version of Hostler: its schema is {version} ({name}), \
+                 this version knows up to {}; start the newer version, or restore a backup made \
+                 before the upgrade",
+                newest()
+            )));
+        };
+        if known.sha256() != sha256 {
+            return Err(Error::refused(format!(
+                "its migration {version} ({name}) is not the one this version of Hostler knows; \
+                 start the version that wrote it"
+            )));
+        }
+    }
+    Ok(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_without_gaps() {
+        for (index, migration) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(migration.version, i64::try_from(index).unwrap() + 1);
+        }
+    }
+
+    #[test]
+    fn a_released_migration_is_never_edited() {
+        // A change here breaks every database that exists: add a migration instead.
+        let hashes: Vec<_> = MIGRATIONS.iter().map(Migration::sha256).collect();
+        expect_test::expect![[""]].assert_eq(&hashes.join("\n"));
+    }
+}

@@ -1,0 +1,157 @@
+//! The VMs that Hostler manages: what was asked of each, and where it was put.
+//!
+//! Rows come with the operation that makes the VM and go with the one that
+//! deletes it; see `operations`. Only the specification can be changed outside
+//! an operation, and only by somebody who has read its latest generation.
+
+use hostler_core::Timestamp;
+use hostler_core::id::{HostId, ProviderId, VmId};
+use hostler_core::vm::spec::VmSpec;
+use hostler_core::vm::status::Phase;
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+
+use crate::connection::{Connection, query};
+use crate::error::{Conflict, Error, Missing, Result};
+use crate::{NewEvent, Store, StoredEvent, events, row, statements};
+
+/// A managed VM.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VmRow {
+    /// Its identity.
+    pub id: VmId,
+    /// Where it is; `None` before it was placed.
+    pub provider: Option<ProviderId>,
+    /// On which host; `None` before it was placed, or where the provider does
+    /// not tell.
+    pub host: Option<HostId>,
+    /// How the provider names it; `None` before it was made.
+    pub external_ref: Option<String>,
+    /// Its name, unique in the project; as in the specification.
+    pub name: String,
+    /// Its project; as in the specification.
+    pub project: String,
+    /// Where its life stands.
+    pub phase: Phase,
+    /// What was asked.
+    pub spec: VmSpec,
+    /// What belongs to it at the provider, in the engine's words.
+    pub bindings: Value,
+    /// Grows by every change of the specification; the first is 1.
+    pub generation: u64,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When this row changed last.
+    pub updated_at: Timestamp,
+}
+
+impl Store {
+    /// Every managed VM, oldest first.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn vms(&self) -> Result<Vec<VmRow>> {
+        let rows = self.read().await?.all(query(statements::VMS)).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// One managed VM.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn vm(&self, id: VmId) -> Result<Option<VmRow>> {
+        find(&mut self.read().await?, id).await
+    }
+
+    /// Changes the specification of a VM that somebody has read at
+    /// `expected_generation`, and tells what happened in `public`.
+    ///
+    /// # Errors
+    /// `Conflict::Changed` when it was changed since; `Conflict::VmExists` when
+    /// the new name is taken; `NotFound`; `Full`.
+    pub async fn update_vm_spec(
+        &self,
+        id: VmId,
+        expected_generation: u64,
+        spec: &VmSpec,
+        public: &[NewEvent],
+        now: Timestamp,
+    ) -> Result<(VmRow, Vec<StoredEvent>)> {
+        let mut tx = self.write().await?;
+        let Some(before) = find(&mut tx, id).await? else {
+            return Err(Error::missing(Missing::Vm, id));
+        };
+        if before.generation != expected_generation {
+            let (expected, found) = (expected_generation, before.generation);
+            return Err(Error::conflict(
+                Conflict::Changed { expected, found },
+                format!(
+                    "VM {:?} was changed since it was read: it is at generation {found}, not \
+                     {expected}; read it again",
+                    before.name
+                ),
+            ));
+        }
+        set_spec(&mut tx, id, spec, now).await?;
+        let stored = events::insert(&mut tx, public).await?;
+        let after = find(&mut tx, id).await?;
+        tx.commit().await?;
+        let after = after.ok_or_else(|| Error::bug("a VM vanished in the middle of a change"))?;
+        Ok((after, stored))
+    }
+}
+
+/// Writes a specification; the name may be new.
+pub(crate) async fn set_spec(
+    tx: &mut Connection,
+    id: VmId,
+    spec: &VmSpec,
+    now: Timestamp,
+) -> Result<()> {
+    let owner = query(statements::VM_NAME_OWNER).bind(spec.project.clone()).bind(spec.name.clone());
+    if let Some(row) = tx.optional(owner).await?
+        && row::parsed::<VmId>(&row, "id")? != id
+    {
+        return Err(name_taken(spec));
+    }
+    let change = query(statements::VM_SET_SPEC)
+        .bind(id.to_string())
+        .bind(row::to_json(spec)?)
+        .bind(spec.project.clone())
+        .bind(spec.name.clone())
+        .bind(now.as_micros());
+    touched(tx.execute(change).await?, id)
+}
+
+/// The error for a name that another VM has.
+pub(crate) fn name_taken(spec: &VmSpec) -> Error {
+    let message = format!("a VM named {:?} exists in project {:?}", spec.name, spec.project);
+    Error::conflict(Conflict::VmExists, message)
+}
+
+/// An error unless a VM's row was touched.
+pub(crate) fn touched(rows: u64, id: VmId) -> Result<()> {
+    if rows == 0 { Err(Error::missing(Missing::Vm, id)) } else { Ok(()) }
+}
+
+async fn find(connection: &mut Connection, id: VmId) -> Result<Option<VmRow>> {
+    let row = connection.optional(query(statements::VM).bind(id.to_string())).await?;
+    row.as_ref().map(read).transpose()
+}
+
+fn read(row: &SqliteRow) -> Result<VmRow> {
+    Ok(VmRow {
+        id: row::parsed(row, "id")?,
+        provider: row::optional_parsed(row, "provider_id")?,
+        host: row::optional_parsed(row, "host_id")?,
+        external_ref: row::optional_text(row, "external_ref")?,
+        name: row::text(row, "name")?,
+        project: row::text(row, "project")?,
+        phase: row::word(row, "phase", Phase::parse)?,
+        spec: row::document(row, "spec")?,
+        bindings: row::json(row, "bindings")?,
+        generation: row::unsigned(row, "generation")?,
+        created_at: row::time(row, "created_at")?,
+        updated_at: row::time(row, "updated_at")?,
+    })
+}
