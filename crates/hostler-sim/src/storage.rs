@@ -175,7 +175,13 @@ fn blank(state: &State, request: &EnsureVolume<'_>) -> Result<Blank> {
             allocated_bytes: empty(format, capacity_bytes),
             checksum: FNV_START,
         },
-        VolumeContent::Upload(_) => {
+        VolumeContent::Upload(reader) => {
+            // Of raw bytes the virtual size is known; others are grown or fail
+            // when they are read, which the simulator does not do.
+            if format == VolumeFormat::Raw && reader.len() > capacity_bytes {
+                let message = format!("the bytes do not fit into volume {}", request.volume);
+                return Err(Error::new(Kind::Invalid, message));
+            }
             Blank { format, capacity_bytes, allocated_bytes: 0, checksum: FNV_START }
         }
         VolumeContent::CopyOf(original) => {

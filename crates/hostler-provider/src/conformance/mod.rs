@@ -111,6 +111,8 @@ const PROMISES: &[Promise] = promises! {
         volumes_are_sorted_by_name
         volumes_of_an_unknown_pool_are_not_found
         an_upload_reads_every_byte_and_tells_progress
+        an_upload_is_grown_to_the_capacity
+        an_upload_larger_than_its_volume_is_refused
         a_failed_upload_is_an_error_and_can_be_repeated
         half_filled_volume_is_made_anew
         a_copy_has_its_own_size_and_outlives_its_original

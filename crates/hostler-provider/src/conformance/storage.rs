@@ -148,9 +148,19 @@ async fn upload(
     volume: &VolumeRef,
     pattern: &Pattern,
 ) -> Check<crate::Result<crate::VolumeInfo>> {
+    upload_into(t, cx, volume, UPLOAD, pattern).await
+}
+
+async fn upload_into(
+    t: &Trial<'_>,
+    cx: &Cx,
+    volume: &VolumeRef,
+    capacity_bytes: u64,
+    pattern: &Pattern,
+) -> Check<crate::Result<crate::VolumeInfo>> {
     let content = VolumeContent::Upload(pattern);
     let format = VolumeFormat::Raw;
-    let request = EnsureVolume { volume, capacity_bytes: UPLOAD, format, content };
+    let request = EnsureVolume { volume, capacity_bytes, format, content };
     Ok(t.storage()?.ensure_volume(cx, &request).await)
 }
 
@@ -163,6 +173,25 @@ pub(super) async fn an_upload_reads_every_byte_and_tells_progress(t: &Trial<'_>)
     check(read == UPLOAD, || format!("it read {read} bytes of {UPLOAD}"))?;
     let told = told.0.lock().map(|told| told.clone()).unwrap_or_default();
     check(told.is_sorted() && told.last() == Some(&UPLOAD), || format!("it told {told:?}"))
+}
+
+pub(super) async fn an_upload_is_grown_to_the_capacity(t: &Trial<'_>) -> Check {
+    let (volume, pattern) = (t.volume().await?, Pattern::new(Half::GoesOn));
+    let info = upload_into(t, &t.cx(), &volume, 2 * UPLOAD, &pattern).await??;
+    check(info.capacity_bytes == 2 * UPLOAD, || format!("it says {info:?}"))?;
+    match listed(t, &volume).await? {
+        None => fail("it is not listed"),
+        Some(seen) => {
+            check(seen.capacity_bytes == 2 * UPLOAD, || format!("it is listed as {seen:?}"))
+        }
+    }
+}
+
+/// The bytes are raw, so their virtual size is their number.
+pub(super) async fn an_upload_larger_than_its_volume_is_refused(t: &Trial<'_>) -> Check {
+    let (volume, pattern) = (t.volume().await?, Pattern::new(Half::GoesOn));
+    refused(upload_into(t, &t.cx(), &volume, UPLOAD / 2, &pattern).await?, &[Kind::Invalid])?;
+    check(listed(t, &volume).await?.is_none(), || "something was made".to_owned())
 }
 
 pub(super) async fn a_failed_upload_is_an_error_and_can_be_repeated(t: &Trial<'_>) -> Check {

@@ -295,7 +295,11 @@ impl<'h> Trial<'h> {
         if let Some(power) = self.provider.power() {
             power.stop(&self.cx(), &found.vm, StopMode::Force).await?;
         }
-        create.remove_vm(&self.cx(), &found.vm).await
+        create.remove_vm(&self.cx(), &found.vm).await?;
+        match create.find_vm(&self.cx(), id).await? {
+            None => Ok(()),
+            Some(_) => Err(Error::new(Kind::Bug, "it is still found after it was removed")),
+        }
     }
 
     /// Repeats a call while it fails with what passes by itself, as after a

@@ -109,6 +109,16 @@ struct Sight {
     boots: std::time::Duration,
 }
 
+impl Sight {
+    /// Its processors, for people.
+    fn processors(&self) -> String {
+        match self.cpu_count {
+            1 => "1 processor".to_owned(),
+            count => format!("{count} processors"),
+        }
+    }
+}
+
 impl Line {
     /// The VM as it is now; `None` when it is gone.
     fn look(&self) -> Option<Sight> {

@@ -164,7 +164,7 @@ fn boot_log(sight: &Sight) -> Vec<(Duration, String)> {
     let memory = sight.memory_bytes >> 20;
     let texts = [
         "simulated firmware: no real machine is behind this line\n".to_owned(),
-        format!("simulated kernel: {} processors, {memory} MiB of memory\n", sight.cpu_count),
+        format!("simulated kernel: {}, {memory} MiB of memory\n", sight.processors()),
         "simulated kernel: found a simulated disk and its file system\n".to_owned(),
         "simulated init: services started\n".to_owned(),
         format!(

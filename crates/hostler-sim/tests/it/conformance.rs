@@ -7,11 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hostler_core::clock::ManualClock;
 use hostler_core::id::{IdSource, SeededEntropy, VmId};
+use hostler_core::storage::ObservedVolume;
 use hostler_core::vm::VmSpec;
+use hostler_core::vm::observed::ConsoleKind;
 use hostler_provider::conformance::{BootImage, Harness, Limit, Outcome, Setting, run, run_some};
 use hostler_provider::{
-    Change, Console, Create, Cx, EnsureVm, Error, Inventory, Kind, Power, Probe, Provider, Result,
-    StopMode, Storage, VmHandle, VmRef, Watch,
+    Change, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume, Error, Inventory, Kind,
+    Power, Probe, Provider, Result, StopMode, Storage, VmHandle, VmRef, VolumeInfo, VolumeRef,
+    Watch,
 };
 use hostler_sim::{EventFault, Guest, Sim, World};
 use tokio::sync::mpsc;
@@ -73,7 +76,7 @@ impl Harness for Simulated {
         let sim = Sim::new(&world);
         Ok(match self.lie {
             None => Arc::new(sim),
-            Some(lie) => Arc::new(Liar { sim, lie }),
+            Some(lie) => Arc::new(Liar { sim, lie, begun: Mutex::default() }),
         })
     }
 
@@ -163,12 +166,20 @@ enum Lie {
     AlwaysForces,
     /// Leaves what it should remove.
     RemovesNothing,
+    /// Takes what is half filled for whole.
+    KeepsHalves,
+    /// Tells of no progress.
+    KeepsQuiet,
+    /// Disconnects others without being asked to.
+    TakesOver,
 }
 
 /// The simulator, but for one lie.
 struct Liar {
     sim: Sim,
     lie: Lie,
+    /// Volumes that were begun.
+    begun: Mutex<Vec<VolumeRef>>,
 }
 
 impl Liar {
@@ -208,11 +219,11 @@ impl Provider for Liar {
     }
 
     fn storage(&self) -> Option<&dyn Storage> {
-        if self.tells(Lie::HasNothing) { None } else { self.sim.storage() }
+        (!self.tells(Lie::HasNothing)).then_some(self)
     }
 
     fn console(&self) -> Option<&dyn Console> {
-        if self.tells(Lie::HasNothing) { None } else { self.sim.console() }
+        (!self.tells(Lie::HasNothing)).then_some(self)
     }
 
     fn watch(&self) -> Option<&dyn Watch> {
@@ -311,9 +322,49 @@ impl Watch for Liar {
     }
 }
 
-/// Which promises a liar breaks.
-async fn broken_by(lie: Lie) -> Vec<&'static str> {
-    run(&Simulated::new(Some(lie))).await.failed()
+#[async_trait]
+impl Storage for Liar {
+    async fn default_pool(&self, cx: &Cx, host_ref: &str) -> Result<String> {
+        self.sim.default_pool(cx, host_ref).await
+    }
+
+    async fn ensure_volume(&self, cx: &Cx, request: &EnsureVolume<'_>) -> Result<VolumeInfo> {
+        let (volume, capacity_bytes) = (request.volume.clone(), request.capacity_bytes);
+        let is_begun = {
+            let mut begun = self.begun.lock().unwrap();
+            begun.push(volume.clone());
+            begun.iter().filter(|other| **other == volume).count() > 1
+        };
+        if self.tells(Lie::KeepsHalves) && is_begun {
+            return Ok(VolumeInfo { volume, capacity_bytes, created: false });
+        }
+        if self.tells(Lie::KeepsQuiet) {
+            let quiet = Cx::within(cx.remaining()).with_cancel(cx.cancellation().clone());
+            return self.sim.ensure_volume(&quiet, request).await;
+        }
+        self.sim.ensure_volume(cx, request).await
+    }
+
+    async fn remove_volume(&self, cx: &Cx, volume: &VolumeRef) -> Result<()> {
+        self.sim.remove_volume(cx, volume).await
+    }
+
+    async fn volumes(&self, cx: &Cx, host_ref: &str, pool: &str) -> Result<Vec<ObservedVolume>> {
+        self.sim.volumes(cx, host_ref, pool).await
+    }
+}
+
+#[async_trait]
+impl Console for Liar {
+    async fn open(
+        &self,
+        cx: &Cx,
+        vm: &VmRef,
+        kind: ConsoleKind,
+        take_over: bool,
+    ) -> Result<Box<dyn ConsoleStream>> {
+        self.sim.open(cx, vm, kind, take_over || self.tells(Lie::TakesOver)).await
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -330,8 +381,21 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::SaysNothing, "a_change_is_told_after_start"),
         (Lie::AlwaysForces, "graceful_stop_of_a_deaf_guest_times_out_and_leaves_it_running"),
         (Lie::RemovesNothing, "remove_vm_takes_it_out_of_inventory_and_search"),
+        (Lie::KeepsHalves, "half_filled_volume_is_made_anew"),
+        (Lie::KeepsHalves, "a_failed_upload_is_an_error_and_can_be_repeated"),
+        (Lie::KeepsQuiet, "an_upload_reads_every_byte_and_tells_progress"),
+        (Lie::TakesOver, "console_in_use_is_a_conflict_without_take_over"),
     ] {
-        let broken = broken_by(lie).await;
-        assert!(broken.contains(&promise), "{lie:?} breaks {broken:?}");
+        let harness = Simulated::new(Some(lie));
+        let report = run_some(&harness, |name| name == promise).await;
+        assert_eq!(report.failed(), [promise], "{lie:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_promise_leaves_behind_is_told() {
+    let harness = Simulated::new(Some(Lie::RemovesNothing));
+    let report = run_some(&harness, |name| name == "ensure_vm_makes_it_stopped").await;
+    let text = report.to_string();
+    assert!(text.contains("left behind: the VM of "), "{text}");
 }

@@ -6,5 +6,6 @@ mod conformance;
 mod console;
 mod demo;
 mod faults;
+mod histories;
 mod support;
 mod world;

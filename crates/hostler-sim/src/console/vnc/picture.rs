@@ -63,7 +63,7 @@ impl Picture {
         let state = VmState::from(sight.power).as_str();
         picture.write(16, 220, 2, Ink::Text, &format!("state: {state}"));
         let memory = sight.memory_bytes >> 20;
-        let sizes = format!("{} processors, {memory} MiB", sight.cpu_count);
+        let sizes = format!("{}, {memory} MiB", sight.processors());
         picture.write(16, 248, 2, Ink::Text, &sizes);
         if sight.power == PowerState::Running {
             let skipped = typed.chars().count().saturating_sub(TYPED_SHOWN);
