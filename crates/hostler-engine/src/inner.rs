@@ -44,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) promises: Promises,
     pub(crate) driving: Driving,
     pub(crate) registry: Registry,
+    /// Whether operations may be driven.
+    pub(crate) begun: watch::Sender<bool>,
     /// Wakes the recovery reconciler.
     pub(crate) recover: Notify,
     /// Grows when an operation moved here.
@@ -83,6 +85,7 @@ impl Inner {
             promises: Promises::default(),
             driving: Driving::default(),
             registry: registry(),
+            begun: watch::Sender::new(false),
             recover: Notify::new(),
             moved: watch::Sender::new(0),
             tasks: TaskTracker::new(),

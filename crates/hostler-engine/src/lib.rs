@@ -164,11 +164,19 @@ pub struct Engine {
 
 impl Engine {
     /// Loads what the store holds and starts the reconcilers. Providers are
-    /// attached afterwards, by [`Providers::attach`].
+    /// attached afterwards, by [`Providers::attach`]; then [`Engine::begin`]
+    /// lets operations go on.
     pub async fn start(config: EngineConfig) -> Result<Self> {
         let inner = Inner::load(config).await?;
         reconcile::start(&inner);
         Ok(Self { inner })
+    }
+
+    /// Lets operations be driven, new ones and those that an earlier server
+    /// left, as soon as each attached provider has answered or failed to: one
+    /// that is driven before would see an empty world.
+    pub fn begin(&self) {
+        self.inner.begun.send_replace(true);
     }
 
     /// Virtual machines.

@@ -109,11 +109,7 @@ impl<'a> Providers<'a> {
     pub async fn first_look(&self, patience: std::time::Duration) {
         let deadline = tokio::time::Instant::now() + patience;
         loop {
-            let waiting = {
-                let state = self.engine.fleet.read();
-                state.providers.values().any(|entry| entry.reach == Reach::Connecting)
-            };
-            if !waiting || tokio::time::Instant::now() >= deadline {
+            if !self.engine.fleet.is_connecting() || tokio::time::Instant::now() >= deadline {
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;

@@ -16,7 +16,7 @@ use hostler_core::{Code, Error, Result};
 use hostler_provider::{ConsoleStream, Cx, DiskBinding, EnsureVm, Group, VmRef, VolumeRef};
 use hostler_store::{IdempotencyKey, NewVm};
 
-use crate::operations::vm_create::VmCreate;
+use crate::operations::vm_create::{Place, VmCreate};
 use crate::operations::vm_delete::{At, VmDelete};
 use crate::operations::vm_power::{PowerVerb, VmPower};
 use crate::operations::{Operation, lacks};
@@ -146,24 +146,17 @@ impl<'a> Vms<'a> {
         self.check_images(&request.spec).await?;
         self.check_name_is_free(&request.spec)?;
         let (placement, host_ref) = self.engine.would_place(&request.spec, &request.wish)?;
-        let vm = self.engine.ids.next(VmId::new);
-        let provider = self.engine.provider(placement.provider)?;
-        let cx = Cx::within(self.engine.pace.inventory_deadline);
-        if let Some(create) = provider.create() {
-            let asked =
-                EnsureVm { vm, spec: &request.spec, host_ref: &host_ref, disks: &[], seed: None };
-            cx.run("validate VM", create.validate(&cx, &asked)).await?;
-        }
-        let snapshot = self.engine.fleet.snapshot();
-        let host_name = |id: &HostId| snapshot.hosts.get(id).map_or("?", |h| h.name.as_str());
-        let alternatives = placement.alternatives.iter();
-        let steps = VmCreate {
-            vm,
+        let operation = VmCreate {
+            vm: self.engine.ids.next(VmId::new),
             spec: request.spec.clone(),
             wish: request.wish.clone(),
             start: request.start,
-        }
-        .plan();
+        };
+        self.validate(&operation, &placement, host_ref).await?;
+        let snapshot = self.engine.fleet.snapshot();
+        let host_name = |id: &HostId| snapshot.hosts.get(id).map_or("?", |h| h.name.as_str());
+        let alternatives = placement.alternatives.iter();
+        let steps = operation.plan();
         Ok(VmPlan {
             provider_name: snapshot
                 .providers
@@ -174,6 +167,35 @@ impl<'a> Vms<'a> {
             changes: changes(&request.spec, &placement.name, request.start),
             placement,
         })
+    }
+
+    /// Asks the provider whether it would take the VM, as far as it can tell.
+    async fn validate(
+        &self,
+        operation: &VmCreate,
+        placement: &Placement,
+        host_ref: String,
+    ) -> Result<()> {
+        let provider = self.engine.provider(placement.provider)?;
+        let cx = Cx::within(self.engine.pace.inventory_deadline);
+        let pool = match provider.storage() {
+            Some(storage) if operation.needs_pool() => {
+                let call = storage.default_pool(&cx, &host_ref);
+                Some(cx.run("choose a pool", call).await?)
+            }
+            _ => None,
+        };
+        let place = Place { provider: placement.provider, host: placement.host, host_ref, pool };
+        let (disks, seed) = (operation.bindings(&place), operation.seed_volume(&place));
+        let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
+        let asked = EnsureVm {
+            vm: operation.vm,
+            spec: &operation.spec,
+            host_ref: &place.host_ref,
+            disks: &disks,
+            seed: seed.as_ref(),
+        };
+        Ok(cx.run("validate VM", create.validate(&cx, &asked)).await?)
     }
 
     /// Turns a VM on or off, or something between.
@@ -189,7 +211,6 @@ impl<'a> Vms<'a> {
             return Ok(replay);
         }
         let vm = self.get(id)?;
-        self.refuse_busy(&vm)?;
         let already = match vm.admit(verb.action()) {
             Admission::Start => false,
             Admission::AlreadyThere => true,
@@ -228,7 +249,6 @@ impl<'a> Vms<'a> {
             return Ok(replay);
         }
         let vm = self.get(id)?;
-        self.refuse_busy(&vm)?;
         let row = vm.row.clone();
         let cuts_power = match vm.admit(Action::Delete) {
             Admission::Start | Admission::AlreadyThere => false,
@@ -353,16 +373,6 @@ impl<'a> Vms<'a> {
             _ => {
                 let message = format!("VM \"{}\" is at no provider", vm.name);
                 Err(Error::new(Code::VmStateUnknown, message))
-            }
-        }
-    }
-
-    fn refuse_busy(&self, vm: &VmView) -> Result<()> {
-        match vm.operation {
-            None => Ok(()),
-            Some(operation) => {
-                let message = format!("operation {operation} is working on VM \"{}\"", vm.name);
-                Err(Error::new(Code::VmBusy, message).with_detail("operation", operation))
             }
         }
     }

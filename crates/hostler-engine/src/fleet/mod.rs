@@ -172,6 +172,16 @@ impl Fleet {
         state.claims.extend(resources.iter().map(|resource| (*resource, operation)));
     }
 
+    /// Whether the operation still holds a claim.
+    pub(crate) fn is_at_work(&self, operation: OperationId) -> bool {
+        self.read().claims.values().any(|holder| *holder == operation)
+    }
+
+    /// Whether some provider has neither answered nor failed to since it was attached.
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.read().providers.values().any(|entry| entry.reach == Reach::Connecting)
+    }
+
     /// Notes that no operation works on these any more.
     pub(crate) fn release(&self, resources: &[Resource]) {
         let mut state = self.write();

@@ -144,7 +144,12 @@ impl Drive<'_> {
                         && !self.begin(step, entries.len() as u64).await? => {}
                 Next::Run(step) => self.run(&runner, &plan, &journal, step).await?,
                 Next::Undo(step) => self.undo(&runner, &plan, &journal, step).await?,
-                Next::Finish(outcome) => return self.finish(&runner, &journal, outcome).await,
+                Next::Finish(outcome) => {
+                    let seen = entries.len() as u64;
+                    if self.finish(&runner, &journal, seen, outcome).await? {
+                        return Ok(());
+                    }
+                }
                 Next::Nothing => return Ok(()),
             }
         }
@@ -157,8 +162,11 @@ impl Drive<'_> {
     /// Writes that a step begins, unless somebody appended since the journal was
     /// read: a step past the point of no return must not begin after a cancel.
     async fn begin(&self, step: u32, seen: u64) -> Result<bool, Stop> {
-        let event = Event::Started { step };
-        match self.engine.append(self.row, self.epoch, Some(seen), event, &[]).await {
+        self.append_if(seen, Event::Started { step }, &[]).await
+    }
+
+    async fn append_if(&self, seen: u64, event: Event, effects: &[Effect]) -> Result<bool, Stop> {
+        match self.engine.append(self.row, self.epoch, Some(seen), event, effects).await {
             Ok(()) => Ok(true),
             Err(error) if crate::journal_grew(&error) => Ok(false),
             Err(error) => Err(error.into()),
@@ -172,6 +180,10 @@ impl Drive<'_> {
         journal: &Journal,
         step: u32,
     ) -> Result<(), Stop> {
+        let most = match plan.no_return_from {
+            Some(from) if step >= from => retry::RETRIES_MAX_NO_WAY_BACK,
+            _ => retry::RETRIES_MAX,
+        };
         let mut retries = journal.retries();
         let mut resumed = journal.checkpoint().cloned();
         loop {
@@ -190,7 +202,7 @@ impl Drive<'_> {
                 Err(error) => error,
             };
             let failure = Failure::from(&error.error);
-            if !error.is_transient || retries >= retry::RETRIES_MAX || self.was_cancelled() {
+            if !error.is_transient || retries >= most || self.was_cancelled() {
                 warn!(step = %step_name(plan, step), error = %error.error, raw = failure.internal,
                     "step failed");
                 return self.append(Event::Failed { step, failure }, Vec::new()).await;
@@ -220,7 +232,7 @@ impl Drive<'_> {
                 Ok((_, effects)) => return self.append(Event::Undone { step }, effects).await,
                 Err(error) => error,
             };
-            if !error.is_transient || retries >= retry::RETRIES_MAX {
+            if !error.is_transient || retries >= retry::RETRIES_MAX_NO_WAY_BACK {
                 let failure = Failure::from(&error.error);
                 warn!(step = %step_name(plan, step), error = %error.error,
                     "step cannot be undone; the operation needs attention");
@@ -291,12 +303,15 @@ impl Drive<'_> {
         self.cancelled.is_cancelled()
     }
 
+    /// Writes the end, unless somebody appended meanwhile: a cancel that was
+    /// accepted is obeyed, even after the last step.
     async fn finish(
         &self,
         runner: &Arc<dyn Runner>,
         journal: &Journal,
+        seen: u64,
         outcome: Outcome,
-    ) -> Result<(), Stop> {
+    ) -> Result<bool, Stop> {
         let effects = match runner.finished(&self.row.params, journal.state(), outcome) {
             Ok(effects) => effects,
             Err(error) => {
@@ -305,10 +320,12 @@ impl Drive<'_> {
             }
         };
         self.look_at_vms().await;
-        self.append(Event::Finished { outcome }, effects).await?;
-        self.engine.promises.keep(self.row.id);
-        info!(outcome = outcome.as_str(), "operation ended");
-        Ok(())
+        let ended = self.append_if(seen, Event::Finished { outcome }, &effects).await?;
+        if ended {
+            self.engine.promises.keep(self.row.id);
+            info!(outcome = outcome.as_str(), "operation ended");
+        }
+        Ok(ended)
     }
 
     /// Looks at the VMs worked on, so that whoever waited for the end sees its

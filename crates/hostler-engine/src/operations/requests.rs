@@ -209,7 +209,13 @@ impl<'a> Operations<'a> {
             let view = self.get(id).await?;
             let state = view.state();
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-            if state.is_final() || state == OperationState::NeedsAttention || left.is_zero() {
+            let at_rest = match state {
+                OperationState::NeedsAttention => true,
+                // Whoever waited for the end may act at once: the picture has to be
+                // that of after the end, too.
+                state => state.is_final() && !self.engine.fleet.is_at_work(id),
+            };
+            if at_rest || left.is_zero() {
                 return Ok(view);
             }
             // Operations driven by another server move without telling us.

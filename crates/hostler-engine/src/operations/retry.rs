@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use hostler_core::id::IdSource;
 
-/// How often a step is tried again before it has failed for good.
+/// How often a step is tried again before it has failed for good: some eight
+/// seconds. There is a way back, and the user waits.
 pub(crate) const RETRIES_MAX: u32 = 4;
+/// How often is tried what has no way back: undoing, and steps past the point of
+/// no return. Some half an hour; then a person has to look.
+pub(crate) const RETRIES_MAX_NO_WAY_BACK: u32 = 64;
 /// The longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 

@@ -68,7 +68,8 @@ impl VmCreate {
         state.place.as_ref().ok_or_else(|| Error::bug("vm.create runs a step before it was placed"))
     }
 
-    fn needs_pool(&self) -> bool {
+    /// Whether volumes have to be made for it.
+    pub(crate) fn needs_pool(&self) -> bool {
         self.spec.cloud_init.is_some() || self.spec.disks.iter().any(|d| d.source.makes_volume())
     }
 
@@ -79,7 +80,8 @@ impl VmCreate {
         format!("{}-{part}-{tail}.{suffix}", self.spec.name)
     }
 
-    fn seed_volume(&self, place: &Place) -> Option<VolumeRef> {
+    /// The volume of its cloud-init seed, if it has one.
+    pub(crate) fn seed_volume(&self, place: &Place) -> Option<VolumeRef> {
         self.spec.cloud_init.as_ref()?;
         let pool = place.pool.clone()?;
         let name = self.volume_name("seed", "iso");
@@ -87,7 +89,7 @@ impl VmCreate {
     }
 
     /// The volumes of its disks: made ones by their names, given ones as given.
-    fn bindings(&self, place: &Place) -> Vec<DiskBinding> {
+    pub(crate) fn bindings(&self, place: &Place) -> Vec<DiskBinding> {
         let host_ref = &place.host_ref;
         let made = |disk: &DiskSpec, pool: &Option<String>, format: VolumeFormat| {
             let pool = pool.clone().or_else(|| place.pool.clone())?;

@@ -14,6 +14,11 @@ const UNFINISHED_MAX: u32 = 1024;
 
 /// Works until the engine stops.
 pub(crate) async fn run(engine: Arc<Inner>) {
+    // The sender lives as long as the engine, so this cannot fail before it stops.
+    let _ = engine.begun.subscribe().wait_for(|begun| *begun).await;
+    while engine.fleet.is_connecting() {
+        tokio::time::sleep(engine.pace.debounce).await;
+    }
     loop {
         if let Err(error) = look(&engine).await {
             warn!(%error, "cannot look for operations to drive");

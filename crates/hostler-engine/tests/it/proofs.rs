@@ -25,18 +25,52 @@ enum Subject {
     Power(PowerVerb),
 }
 
-const SUBJECTS: &[Subject] = &[
-    Subject::Create,
-    Subject::Delete,
-    Subject::Power(PowerVerb::Start),
-    Subject::Power(PowerVerb::Stop(StopMode::Force)),
-    Subject::Power(PowerVerb::Stop(StopMode::Graceful { within: Duration::from_secs(5) })),
-    Subject::Power(PowerVerb::Reboot),
-    Subject::Power(PowerVerb::Reset),
-    Subject::Power(PowerVerb::Pause),
-    Subject::Power(PowerVerb::Resume),
-    Subject::Power(PowerVerb::Save),
-];
+/// The four proofs of one operation, for each way to ask for it.
+macro_rules! four_proofs {
+    ($operation:ident { $($way:ident: $subject:expr,)* }) => {$(
+        mod $way {
+            use super::*;
+
+            #[doc = concat!("`", stringify!($operation), "` with every step run twice.")]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn every_step_can_be_repeated() {
+                repeat($subject).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_failure_at_each_provider_call_leaves_all_or_nothing() {
+                fail_everywhere($subject).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn f1_a_crash_at_each_journal_write_is_recovered_from() {
+                crash_everywhere($subject).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_cancel_at_each_point_leaves_nothing_behind() {
+                cancel_everywhere($subject).await;
+            }
+        }
+    )*};
+}
+
+const GRACEFUL: StopMode = StopMode::Graceful { within: Duration::from_secs(5) };
+const THEN_FORCE: StopMode = StopMode::GracefulThenForce { within: Duration::from_secs(5) };
+
+four_proofs!(VmCreate { create: Subject::Create });
+four_proofs!(VmDelete { delete: Subject::Delete });
+four_proofs!(VmPower {
+    start: Subject::Power(PowerVerb::Start),
+    stop: Subject::Power(PowerVerb::Stop(GRACEFUL)),
+    stop_then_force: Subject::Power(PowerVerb::Stop(THEN_FORCE)),
+    force_stop: Subject::Power(PowerVerb::Stop(StopMode::Force)),
+    reboot: Subject::Power(PowerVerb::Reboot),
+    reset: Subject::Power(PowerVerb::Reset),
+    pause: Subject::Power(PowerVerb::Pause),
+    resume: Subject::Power(PowerVerb::Resume),
+    save: Subject::Power(PowerVerb::Save),
+});
 
 impl Subject {
     /// Prepares what the operation needs to be admitted.
@@ -112,30 +146,24 @@ async fn count(subject: Subject) -> (u64, u64) {
     counted
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_step_can_be_repeated() {
-    for subject in SUBJECTS {
-        let sabotage = Arc::new(Sabotage::repeating_steps());
-        let lab = Lab::with(World::small(1), Some(sabotage)).await;
-        let vm = subject.prepare(&lab).await;
-        let accepted = subject.submit(&lab, vm).await;
-        let ended = lab.end(&accepted).await;
-        let how = format!("{subject:?} with every step repeated");
-        assert_eq!(ended.state(), OperationState::Succeeded, "{how}: {:?}", ended.error());
-        subject.check(&lab, &ended, &how).await;
-        lab.engine.shutdown().await;
-    }
+async fn repeat(subject: Subject) {
+    let sabotage = Arc::new(Sabotage::repeating_steps());
+    let lab = Lab::with(World::small(1), Some(sabotage)).await;
+    let vm = subject.prepare(&lab).await;
+    let accepted = subject.submit(&lab, vm).await;
+    let ended = lab.end(&accepted).await;
+    let how = format!("{subject:?} with every step repeated");
+    assert_eq!(ended.state(), OperationState::Succeeded, "{how}: {:?}", ended.error());
+    subject.check(&lab, &ended, &how).await;
+    lab.engine.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failure_at_each_provider_call_leaves_all_or_nothing() {
-    for subject in SUBJECTS {
-        let (calls, _) = count(*subject).await;
-        for call in 0..calls + 2 {
-            for when in When::ALL {
-                for kind in [Kind::Denied, Kind::Unavailable] {
-                    fail(*subject, call, *when, kind).await;
-                }
+async fn fail_everywhere(subject: Subject) {
+    let (calls, _) = count(subject).await;
+    for call in 0..calls + 2 {
+        for when in When::ALL {
+            for kind in [Kind::Denied, Kind::Unavailable] {
+                fail(subject, call, *when, kind).await;
             }
         }
     }
@@ -162,14 +190,11 @@ async fn fail(subject: Subject, call: u64, when: When, kind: Kind) {
     lab.engine.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f1_a_crash_at_each_journal_write_is_recovered_from() {
-    for subject in SUBJECTS {
-        let (_, writes) = count(*subject).await;
-        for write in 0..writes {
-            for side in [Side::Before, Side::After] {
-                crash(*subject, write, side).await;
-            }
+async fn crash_everywhere(subject: Subject) {
+    let (_, writes) = count(subject).await;
+    for write in 0..writes {
+        for side in [Side::Before, Side::After] {
+            crash(subject, write, side).await;
         }
     }
 }
@@ -197,13 +222,10 @@ async fn crash(subject: Subject, write: u64, side: Side) {
     lab.engine.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cancel_at_each_point_leaves_nothing_behind() {
-    for subject in SUBJECTS {
-        let (calls, _) = count(*subject).await;
-        for call in 0..=calls {
-            cancel(*subject, call).await;
-        }
+async fn cancel_everywhere(subject: Subject) {
+    let (calls, _) = count(subject).await;
+    for call in 0..=calls {
+        cancel(subject, call).await;
     }
 }
 

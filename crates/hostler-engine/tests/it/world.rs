@@ -191,6 +191,7 @@ async fn start(
     .await
     .unwrap();
     engine.providers().attach(row.clone(), Arc::new(Sim::new(world))).await.unwrap();
+    engine.begin();
     engine.providers().first_look(PATIENCE).await;
     engine
 }
