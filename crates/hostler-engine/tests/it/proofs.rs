@@ -27,7 +27,7 @@ enum Subject {
 
 /// The four proofs of one operation, for each way to ask for it.
 macro_rules! four_proofs {
-    ($operation:ident { $($way:ident: $subject:expr,)* }) => {$(
+    ($operation:ident { $($way:ident: $subject:expr),* $(,)? }) => {$(
         mod $way {
             use super::*;
 
