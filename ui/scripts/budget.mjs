@@ -15,6 +15,8 @@ function need(key) {
   for (const next of manifest[key].imports ?? []) need(next);
 }
 need("index.html");
+// The first page that somebody sees is the table of VMs.
+need("src/pages/vms/VmsPage.tsx");
 
 let total = 0;
 for (const key of wanted) {

@@ -46,7 +46,8 @@ export function problemFrom(status: number, body: unknown, requestId?: string | 
     title: `the server answered ${status} without saying why`,
     status,
     code: UNREADABLE,
-    detail: "The answer is not a problem document; something between you and Hostler may have sent it.",
+    detail:
+      "The answer is not a problem document; something between you and Hostler may have sent it.",
     help: "Look at proxies on the way, and at the server's log.",
     retryable: status >= 500,
     errors: [],

@@ -4,8 +4,8 @@ import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react
 import { body, bodyAndTag, client } from "./client";
 import { ApiError } from "./errors";
 import type {
-  HostlerEvent,
   Host,
+  HostlerEvent,
   Image,
   Network,
   Operation,

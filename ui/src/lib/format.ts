@@ -33,7 +33,12 @@ export function parseBytes(text: string, defaultUnit: "" | "M" | "G" = ""): numb
 
 /** Bytes as command line tools take them: the largest unit that is exact. */
 export function bytesArgument(value: number): string {
-  for (const [suffix, power] of [["T", 4], ["G", 3], ["M", 2], ["K", 1]] as const) {
+  for (const [suffix, power] of [
+    ["T", 4],
+    ["G", 3],
+    ["M", 2],
+    ["K", 1],
+  ] as const) {
     const size = 1024 ** power;
     if (value >= size && value % size === 0) return `${value / size}${suffix}`;
   }

@@ -49,7 +49,8 @@ export class CacheUpdater {
       else void this.queries.invalidateQueries({ queryKey: keys.item(name, id) });
     }
     if (vms.length <= ROWS_MAX) for (const id of vms) void this.row(id);
-    else for (const id of vms) void this.queries.invalidateQueries({ queryKey: keys.item("vms", id) });
+    else
+      for (const id of vms) void this.queries.invalidateQueries({ queryKey: keys.item("vms", id) });
     for (const list of lists) this.list(list);
   }
 
@@ -59,7 +60,11 @@ export class CacheUpdater {
     const listed = this.queries.getQueriesData({ queryKey: keys.lists("vms") });
     if (!shown?.isActive() && listed.length === 0) return;
     try {
-      const { data } = await this.queries.fetchQuery({ ...vmQuery(id), staleTime: 0, retry: false });
+      const { data } = await this.queries.fetchQuery({
+        ...vmQuery(id),
+        staleTime: 0,
+        retry: false,
+      });
       this.queries.setQueriesData<InfiniteData<Page<VmSummary>>>(
         { queryKey: keys.lists("vms") },
         (list) => list && patchRow(list, data),

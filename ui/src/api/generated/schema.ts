@@ -884,8 +884,8 @@ export interface components {
             name: string;
             /** @description The project it belongs to; null for VMs that Hostler only observes. */
             project?: string | null;
-            /** @description The provider it is at. */
-            provider: components["schemas"]["Ref"];
+            /** @description The provider it is at; null until it has been placed. */
+            provider?: components["schemas"]["Ref"] | null;
             /** @description The host it is on; null when it is on none. */
             host?: components["schemas"]["Ref"] | null;
             /** @description Whether Hostler manages it, or only observes it. */
@@ -1520,8 +1520,8 @@ export interface components {
             name: string;
             /** @description The project it belongs to; null for VMs that Hostler only observes. */
             project?: string | null;
-            /** @description The provider it is at. */
-            provider: components["schemas"]["Ref"];
+            /** @description The provider it is at; null until it has been placed. */
+            provider?: components["schemas"]["Ref"] | null;
             /** @description The host it is on; null when it is on none. */
             host?: components["schemas"]["Ref"] | null;
             /** @description Whether Hostler manages it, or only observes it. */

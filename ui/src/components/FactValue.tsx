@@ -1,0 +1,44 @@
+// A fact with its pedigree: the value, or why there is none. Who said so and
+// when is on hover; what is old or partial is marked in text.
+import { Label } from "@patternfly/react-core";
+import type { ReactNode } from "react";
+import type { Fact } from "../api/types";
+import { bothTimes } from "../lib/format";
+
+interface Props<T> {
+  fact: Fact<T> | null | undefined;
+  children: (value: T) => ReactNode;
+}
+
+export function FactValue<T>({ fact, children }: Props<T>) {
+  if (!fact) return <span className="absent">no data: never seen</span>;
+  const pedigree = pedigreeOf(fact);
+  if (fact.value === null || fact.value === undefined) {
+    const why =
+      fact.reason || (fact.quality === "unsupported" ? "not supported here" : fact.quality);
+    return (
+      <span className="absent" title={pedigree}>
+        no data: {why}
+      </span>
+    );
+  }
+  return (
+    <span title={pedigree}>
+      {children(fact.value)}
+      {fact.quality !== "ok" && (
+        <>
+          {" "}
+          <Label isCompact variant="outline" color="orange">
+            {fact.quality}
+            {fact.reason ? `: ${fact.reason}` : ""}
+          </Label>
+        </>
+      )}
+    </span>
+  );
+}
+
+export function pedigreeOf(fact: Fact<unknown>): string {
+  const seen = fact.observed_at ? `seen ${bothTimes(fact.observed_at)}` : "never seen";
+  return `${fact.quality} · source: ${fact.source || "none"} · ${seen}`;
+}

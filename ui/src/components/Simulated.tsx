@@ -1,0 +1,25 @@
+// Marks what is made up, wherever it is shown, so that a demo is never taken
+// for the real thing.
+import { Label } from "@patternfly/react-core";
+import { FlaskIcon } from "@patternfly/react-icons";
+
+export function Simulated({ when, compact = false }: { when: boolean; compact?: boolean }) {
+  if (!when) return null;
+  if (compact) {
+    return (
+      <span
+        className="simulated"
+        role="img"
+        aria-label="simulated"
+        title="simulated: not a real machine"
+      >
+        <FlaskIcon />
+      </span>
+    );
+  }
+  return (
+    <Label isCompact color="purple" icon={<FlaskIcon />}>
+      simulated
+    </Label>
+  );
+}

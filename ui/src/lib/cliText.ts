@@ -1,0 +1,60 @@
+// The command that asks for the same VM. Where the command line has no flag for
+// something, the whole document is given to it instead, so that what is copied
+// always means what the form shows.
+import type { VmRequest } from "../api/types";
+import { bytesArgument } from "./format";
+
+export function cliText(request: VmRequest): string {
+  return flagsOf(request)?.join(" \\\n  ") ?? documentCommand(request);
+}
+
+/** The request as JSON, as the API takes it. */
+export function jsonText(request: VmRequest): string {
+  return JSON.stringify(request, null, 2);
+}
+
+function documentCommand(request: VmRequest): string {
+  return `hostler vm create -f - <<'EOF'\n${jsonText(request)}\nEOF`;
+}
+
+/** The command by flags; undefined where flags cannot say it. */
+function flagsOf({ spec, provider, host, start }: VmRequest): string[] | undefined {
+  if (spec.cloud_init?.user_data) return undefined;
+  const words = [`hostler vm create ${shell(spec.name)}`];
+  const add = (flag: string, value?: string | null) => {
+    words.push(value == null ? flag : `${flag} ${shell(value)}`);
+  };
+  for (const disk of spec.disks ?? []) {
+    if ("image" in disk.source) {
+      add("--image", disk.source.image.image);
+      if (disk.source.image.size_bytes) add("--disk", bytesArgument(disk.source.image.size_bytes));
+      if (disk.source.image.pool) add("--pool", disk.source.image.pool);
+    } else if ("empty" in disk.source) {
+      add("--disk", bytesArgument(disk.source.empty.size_bytes));
+      if (disk.source.empty.pool) add("--pool", disk.source.empty.pool);
+    } else return undefined;
+  }
+  add("--cpus", String(spec.cpu?.count ?? 1));
+  add("--memory", bytesArgument(spec.memory.bytes));
+  for (const nic of spec.nics ?? []) {
+    if ("network" in nic.source) add("--network", nic.source.network);
+    else if ("user" in nic.source) add("--network", "user");
+    else return undefined;
+  }
+  if (spec.firmware?.kind === "uefi") add("--firmware", "uefi");
+  if (spec.firmware?.secure_boot) add("--secure-boot");
+  if (spec.graphics) add("--graphics", spec.graphics);
+  for (const [key, value] of Object.entries(spec.labels ?? {})) add("--label", `${key}=${value}`);
+  if (spec.description) add("--description", spec.description);
+  for (const key of spec.cloud_init?.ssh_keys ?? []) add("--ssh-key", key);
+  if (spec.cloud_init?.hostname) add("--hostname", spec.cloud_init.hostname);
+  if (provider) add("--provider", provider);
+  if (host) add("--host", host);
+  if (start === false) add("--no-start");
+  return words;
+}
+
+/** A word as a POSIX shell reads it back. */
+export function shell(word: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

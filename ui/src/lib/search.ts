@@ -1,0 +1,102 @@
+// Reads the search part of URLs. Whatever somebody typed there, a page gets
+// values of the kind it expects or none.
+
+export type RawSearch = Record<string, unknown>;
+
+/** Text; the router reads `search=123` as a number, here it is text again. */
+export function text(value: unknown): string | undefined {
+  if (typeof value === "string") return value === "" ? undefined : value;
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  return undefined;
+}
+
+/** One of `words`, or none. */
+export function oneOf<T extends string>(words: readonly T[], value: unknown): T | undefined {
+  return words.find((word) => word === value);
+}
+
+export interface RootSearch {
+  /** Whether the drawer of operations is open. */
+  ops?: true;
+}
+
+export function rootSearch(raw: RawSearch): RootSearch {
+  return raw.ops === true ? { ops: true } : {};
+}
+
+export interface ListSearch {
+  search?: string;
+  sort?: string;
+}
+
+export function listSearch(raw: RawSearch): ListSearch {
+  return { search: text(raw.search), sort: text(raw.sort) };
+}
+
+export interface VmsSearch extends ListSearch {
+  state?: string;
+  provider?: string;
+  host?: string;
+  /** `key=value`. */
+  label?: string;
+  /** The reader's own filter, in the server's language. */
+  filter?: string;
+}
+
+export function vmsSearch(raw: RawSearch): VmsSearch {
+  return {
+    ...listSearch(raw),
+    state: text(raw.state),
+    provider: text(raw.provider),
+    host: text(raw.host),
+    label: text(raw.label),
+    filter: text(raw.filter),
+  };
+}
+
+export const VM_TABS = [
+  "overview",
+  "console",
+  "disks",
+  "network",
+  "config",
+  "events",
+  "operations",
+] as const;
+export type VmTab = (typeof VM_TABS)[number];
+export const CONSOLES = ["serial", "vnc"] as const;
+export type ConsoleWord = (typeof CONSOLES)[number];
+
+export interface VmSearch {
+  tab?: VmTab;
+  console?: ConsoleWord;
+}
+
+export function vmSearch(raw: RawSearch): VmSearch {
+  return { tab: oneOf(VM_TABS, raw.tab), console: oneOf(CONSOLES, raw.console) };
+}
+
+export interface CreateSearch {
+  step?: "review";
+}
+
+export function createSearch(raw: RawSearch): CreateSearch {
+  return { step: oneOf(["review"] as const, raw.step) };
+}
+
+export interface OperationsSearch extends ListSearch {
+  state?: string;
+  vm?: string;
+}
+
+export function operationsSearch(raw: RawSearch): OperationsSearch {
+  return { ...listSearch(raw), state: text(raw.state), vm: text(raw.vm) };
+}
+
+export interface EventsSearch extends ListSearch {
+  resource?: string;
+}
+
+export function eventsSearch(raw: RawSearch): EventsSearch {
+  return { ...listSearch(raw), resource: text(raw.resource) };
+}

@@ -1,0 +1,68 @@
+// What kind of news a state is. Colour follows from it, and an icon and the
+// state's own word always go with the colour.
+
+export type Tone = "good" | "off" | "held" | "moving" | "bad" | "unknown";
+
+const VM: Record<string, Tone> = {
+  running: "good",
+  stopped: "off",
+  saved: "off",
+  paused: "held",
+  suspended: "held",
+  creating: "moving",
+  deleting: "moving",
+  starting: "moving",
+  stopping: "moving",
+  saving: "moving",
+  dumping: "moving",
+  snapshotting: "moving",
+  migrating: "moving",
+  crashed: "bad",
+  failed: "bad",
+  missing: "bad",
+};
+
+const OPERATION: Record<string, Tone> = {
+  pending: "moving",
+  running: "moving",
+  cancelling: "moving",
+  succeeded: "good",
+  failed: "bad",
+  cancelled: "off",
+  needs_attention: "held",
+};
+
+const STEP: Record<string, Tone> = {
+  pending: "off",
+  running: "moving",
+  done: "good",
+  failed: "bad",
+  undoing: "moving",
+  undone: "off",
+};
+
+const PLACE: Record<string, Tone> = {
+  ready: "good",
+  healthy: "good",
+  active: "good",
+  connecting: "moving",
+  closed: "off",
+  inactive: "off",
+  degraded: "held",
+  unreachable: "bad",
+};
+
+/** States of VMs that a filter offers, in the order of daily use. */
+export const VM_STATES = [...Object.keys(VM), "unknown"] as const;
+export const OPERATION_STATES = Object.keys(OPERATION);
+
+/** A word this UI does not know is unknown, never good. */
+export function toneOf(family: "vm" | "operation" | "step" | "place", state: string): Tone {
+  const table = { vm: VM, operation: OPERATION, step: STEP, place: PLACE }[family];
+  return Object.hasOwn(table, state) ? (table[state] ?? "unknown") : "unknown";
+}
+
+/** Whether an operation is over. */
+export function isFinished(state: string): boolean {
+  return state === "succeeded" || state === "failed" || state === "cancelled";
+}

@@ -1,0 +1,126 @@
+// One operation: its steps, how far it has come, and why it failed or stuck.
+import {
+  Content,
+  Gallery,
+  ProgressStep,
+  type ProgressStepProps,
+  ProgressStepper,
+} from "@patternfly/react-core";
+import { useQuery } from "@tanstack/react-query";
+import { useParams } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { operationQuery } from "../../api/query";
+import type { Operation, OperationStep } from "../../api/types";
+import { DetailPage } from "../../components/DetailPage";
+import { Facts, Item } from "../../components/Facts";
+import { OperationProgress } from "../../components/OperationProgress";
+import { OperationVerbs } from "../../components/OperationVerbs";
+import { ProblemAlert } from "../../components/ProblemAlert";
+import { ResourceLinks } from "../../components/ResourceLink";
+import { StateBadge } from "../../components/StateBadge";
+import { words } from "../../lib/format";
+import { isFinished } from "../../lib/tone";
+import { useLive } from "../../live/LiveProvider";
+import { paths } from "../../paths";
+import { Age } from "../../primitives/Age";
+
+const POLL_MS = 2_000;
+
+export default function OperationPage(): ReactNode {
+  const { operationId } = useParams({ from: "/operations/$operationId" });
+  const live = useLive();
+  const { data: operation, error } = useQuery({
+    ...operationQuery(operationId),
+    refetchInterval: ({ state }) =>
+      live.phase !== "live" && state.data && !isFinished(state.data.state) ? POLL_MS : false,
+  });
+  return (
+    <DetailPage
+      parent={{ text: "Operations", link: paths.operations() }}
+      title={operation && words(operation.kind)}
+      error={error}
+      marks={
+        operation && (
+          <>
+            <StateBadge family="operation" state={operation.state} />
+            <span className="spring" />
+            <OperationVerbs operation={operation} />
+          </>
+        )
+      }
+    >
+      {operation && <Details operation={operation} />}
+    </DetailPage>
+  );
+}
+
+function Details({ operation }: { operation: Operation }) {
+  return (
+    <>
+      {operation.error && (
+        <ProblemAlert
+          problem={operation.error}
+          variant={operation.state === "needs_attention" ? "warning" : "danger"}
+        />
+      )}
+      {operation.error_raw && (
+        <Content>
+          <p>The provider's own words:</p>
+          <pre className="raw">{operation.error_raw}</pre>
+        </Content>
+      )}
+      <Gallery hasGutter minWidths={{ default: "22rem" }} className="cards">
+        <Facts title="Operation">
+          <Item name="On">
+            <ResourceLinks resources={operation.resources} />
+          </Item>
+          <Item name="Progress">
+            <OperationProgress operation={operation} />
+          </Item>
+          <Item name="Asked for by">{operation.created_by}</Item>
+          <Item name="Begun">
+            <Age at={operation.created_at} ago />
+          </Item>
+          <Item name="Last moved">
+            <Age at={operation.updated_at} ago />
+          </Item>
+          <Item name="Ended">
+            {operation.finished_at ? <Age at={operation.finished_at} ago /> : "not yet"}
+          </Item>
+          <Item name="Id">
+            <code>{operation.id}</code>
+          </Item>
+        </Facts>
+        <Facts
+          title={`Steps (${operation.progress.steps_done} of ${operation.progress.steps_total})`}
+        >
+          <ProgressStepper isVertical isCompact aria-label="Steps">
+            {operation.steps.map((step, index) => (
+              <ProgressStep
+                // Steps never change place, and their names may repeat.
+                // biome-ignore lint/suspicious/noArrayIndexKey: the position is the identity
+                key={index}
+                id={`step-${index}`}
+                titleId={`step-${index}-title`}
+                variant={variantOf(step)}
+                isCurrent={step.state === "running" || step.state === "undoing"}
+                aria-label={`${words(step.name)}: ${words(step.state)}`}
+                description={step.state === "done" ? undefined : words(step.state)}
+              >
+                {words(step.name)}
+              </ProgressStep>
+            ))}
+          </ProgressStepper>
+        </Facts>
+      </Gallery>
+    </>
+  );
+}
+
+function variantOf({ state }: OperationStep): ProgressStepProps["variant"] {
+  if (state === "done") return "success";
+  if (state === "failed") return "danger";
+  if (state === "running" || state === "undoing") return "info";
+  if (state === "undone") return "warning";
+  return "pending";
+}

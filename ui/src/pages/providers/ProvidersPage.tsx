@@ -1,0 +1,158 @@
+// Places where VMs run: whether they answer, what they can do; add and remove.
+import { Button, Label } from "@patternfly/react-core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { type ReactNode, useState } from "react";
+import { body, client } from "../../api/client";
+import { keys } from "../../api/query";
+import type { Provider } from "../../api/types";
+import { ProblemAlert } from "../../components/ProblemAlert";
+import { SimpleListPage } from "../../components/SimpleListPage";
+import { Simulated } from "../../components/Simulated";
+import { StateBadge } from "../../components/StateBadge";
+import { useMissing } from "../../components/useMay";
+import { UNKNOWN, words } from "../../lib/format";
+import { paths } from "../../paths";
+import { Age } from "../../primitives/Age";
+import { ConfirmDialog } from "../../primitives/ConfirmDialog";
+import type { Column } from "../../primitives/DataTable";
+import { AddProvider } from "./AddProvider";
+
+const columns: readonly Column<Provider>[] = [
+  {
+    id: "name",
+    header: "Name",
+    sortField: "name",
+    width: 160,
+    cell: (provider) => (
+      <span className="name-cell">
+        <Link {...paths.vms({ provider: provider.name })}>{provider.name}</Link>
+        <Simulated when={provider.simulated} compact />
+      </span>
+    ),
+  },
+  {
+    id: "state",
+    header: "State",
+    width: 220,
+    cell: (provider) => (
+      <span className="state-cell">
+        <StateBadge family="place" state={provider.state} title={provider.reason} />{" "}
+        <small title={provider.reason ?? undefined}>{provider.reason}</small>
+      </span>
+    ),
+  },
+  { id: "kind", header: "Kind", width: 100, cell: (provider) => provider.kind },
+  {
+    id: "uri",
+    header: "Where",
+    width: 200,
+    cell: (provider) => <code title={provider.uri}>{provider.uri}</code>,
+  },
+  {
+    id: "product",
+    header: "Answers as",
+    width: 170,
+    cell: (provider) => provider.product ?? UNKNOWN,
+  },
+  { id: "vms", header: "VMs", width: 80, cell: (provider) => provider.vm_count ?? UNKNOWN },
+  {
+    id: "groups",
+    header: "Can do",
+    width: 260,
+    cell: (provider) => (
+      <span className="labels" title={provider.groups.map(words).join(", ")}>
+        {provider.groups.map((group) => (
+          <Label key={group} isCompact variant="outline">
+            {words(group)}
+          </Label>
+        ))}
+      </span>
+    ),
+  },
+  {
+    id: "observed_at",
+    header: "Seen",
+    width: 110,
+    cell: (provider) => <Age at={provider.observed_at} ago={provider.observed_at != null} />,
+  },
+];
+
+export default function ProvidersPage(): ReactNode {
+  const missing = useMissing("provider.manage");
+  const [adding, setAdding] = useState(false);
+  const [removing, setRemoving] = useState<Provider>();
+  return (
+    <SimpleListPage
+      name="providers"
+      route="/providers"
+      title="Providers"
+      nouns={["provider", "providers"]}
+      columns={columns}
+      first={
+        <>
+          Add this machine's own libvirt with <code>qemu:///system</code>; nothing there is changed
+          by that.
+        </>
+      }
+      actions={
+        <Button
+          variant="primary"
+          isDisabled={missing !== undefined}
+          title={missing}
+          onClick={() => setAdding(true)}
+        >
+          Add provider
+        </Button>
+      }
+      rowMenu={(provider: Provider) => (
+        <Button
+          variant="link"
+          isDanger
+          size="sm"
+          isDisabled={missing !== undefined || provider.from_config}
+          title={
+            missing ??
+            (provider.from_config ? "it stands in the server's configuration" : undefined)
+          }
+          aria-label={`Remove ${provider.name}`}
+          onClick={() => setRemoving(provider)}
+        >
+          Remove
+        </Button>
+      )}
+    >
+      {adding && <AddProvider onClose={() => setAdding(false)} />}
+      {removing && <Remove provider={removing} onClose={() => setRemoving(undefined)} />}
+    </SimpleListPage>
+  );
+}
+
+function Remove({ provider, onClose }: { provider: Provider; onClose: () => void }) {
+  const queries = useQueryClient();
+  const { mutate, isPending, error } = useMutation({
+    mutationFn: () =>
+      body(
+        client.DELETE("/api/v1/providers/{provider}", {
+          params: { path: { provider: provider.id } },
+        }),
+      ),
+    onSuccess: () => {
+      void queries.invalidateQueries({ queryKey: keys.lists("providers") });
+      onClose();
+    },
+  });
+  return (
+    <ConfirmDialog
+      title={`Remove ${provider.name}?`}
+      confirm="Remove"
+      danger
+      busy={isPending}
+      onClose={onClose}
+      onConfirm={() => mutate()}
+    >
+      <p>Nothing at the provider is touched. Hostler only stops looking at it.</p>
+      {error && <ProblemAlert error={error} doing="Not removed" />}
+    </ConfirmDialog>
+  );
+}

@@ -1,0 +1,61 @@
+// A VM's actions as a menu: all of them, always in the same place; what is not
+// possible now is greyed and says why.
+import { Dropdown, DropdownItem, DropdownList, MenuToggle } from "@patternfly/react-core";
+import { EllipsisVIcon } from "@patternfly/react-icons";
+import { useState } from "react";
+import type { VmSummary } from "../../api/types";
+import { ACTION_TEXT, POWER_ACTIONS, refusal, type VmAction } from "./actions";
+
+interface Props {
+  vm: VmSummary;
+  only?: readonly VmAction[];
+  onAction: (action: VmAction, vms: VmSummary[]) => void;
+  text?: string;
+}
+
+const ALL: readonly VmAction[] = [...POWER_ACTIONS, "delete"];
+
+export function VmMenu({ vm, only = ALL, onAction, text }: Props) {
+  const [open, setOpen] = useState(false);
+  return (
+    <Dropdown
+      isOpen={open}
+      onOpenChange={setOpen}
+      popperProps={{ position: "right" }}
+      isScrollable
+      toggle={(ref) => (
+        <MenuToggle
+          ref={ref}
+          variant={text ? "secondary" : "plain"}
+          icon={text ? undefined : <EllipsisVIcon />}
+          aria-label={text ? undefined : `Actions of ${vm.name}`}
+          isExpanded={open}
+          onClick={() => setOpen(!open)}
+        >
+          {text}
+        </MenuToggle>
+      )}
+    >
+      <DropdownList>
+        {open &&
+          only.map((action) => {
+            const reason = refusal(vm, action);
+            return (
+              <DropdownItem
+                key={action}
+                isDanger={action === "delete" && reason === undefined}
+                isAriaDisabled={reason !== undefined}
+                description={reason}
+                onClick={() => {
+                  setOpen(false);
+                  onAction(action, [vm]);
+                }}
+              >
+                {ACTION_TEXT[action]}
+              </DropdownItem>
+            );
+          })}
+      </DropdownList>
+    </Dropdown>
+  );
+}

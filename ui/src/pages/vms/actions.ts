@@ -1,0 +1,70 @@
+// What can be done to a VM, as requests. Which of it is possible now the server
+// says with each VM (`actions`); no rule about states stands here.
+import { body, client } from "../../api/client";
+import type { Operation, VmSummary } from "../../api/types";
+
+export const POWER_ACTIONS = [
+  "start",
+  "stop",
+  "force_stop",
+  "reboot",
+  "reset",
+  "pause",
+  "resume",
+  "save",
+] as const;
+export type PowerAction = (typeof POWER_ACTIONS)[number];
+export type VmAction = PowerAction | "delete";
+
+export const ACTION_TEXT: Record<VmAction, string> = {
+  start: "Start",
+  stop: "Stop",
+  force_stop: "Force stop",
+  reboot: "Reboot",
+  reset: "Reset",
+  pause: "Pause",
+  resume: "Resume",
+  save: "Save and stop",
+  delete: "Delete",
+};
+
+/** What an action that may cost work does, said before it is done. */
+export const ACTION_DANGER: Partial<Record<PowerAction, string>> = {
+  force_stop: "Its power is cut. What the guest has not written to disk is lost.",
+  reset: "Its reset button is pressed. What the guest has not written to disk is lost.",
+};
+
+export function act(vm: string, action: PowerAction): Promise<Operation> {
+  const params = { path: { vm } };
+  switch (action) {
+    case "start":
+      return body(client.POST("/api/v1/vms/{vm}/start", { params }));
+    case "stop":
+      return body(client.POST("/api/v1/vms/{vm}/stop", { params, body: { mode: "graceful" } }));
+    case "force_stop":
+      return body(client.POST("/api/v1/vms/{vm}/stop", { params, body: { mode: "force" } }));
+    case "reboot":
+      return body(client.POST("/api/v1/vms/{vm}/reboot", { params }));
+    case "reset":
+      return body(client.POST("/api/v1/vms/{vm}/reset", { params }));
+    case "pause":
+      return body(client.POST("/api/v1/vms/{vm}/pause", { params }));
+    case "resume":
+      return body(client.POST("/api/v1/vms/{vm}/resume", { params }));
+    case "save":
+      return body(client.POST("/api/v1/vms/{vm}/save", { params }));
+  }
+}
+
+export function deleteVm(vm: string, disks: boolean): Promise<Operation> {
+  const params = { path: { vm }, query: { disks } };
+  return body(client.DELETE("/api/v1/vms/{vm}", { params }));
+}
+
+/** Why `action` is not possible now; undefined when it is. */
+export function refusal(vm: Pick<VmSummary, "actions">, action: string): string | undefined {
+  const verdict = vm.actions[action];
+  if (!verdict) return "this server does not offer it";
+  if (verdict.allowed) return undefined;
+  return verdict.reason ?? verdict.code ?? "not possible now";
+}

@@ -1,0 +1,108 @@
+// The columns of the table of VMs.
+import { Label } from "@patternfly/react-core";
+import { LockIcon } from "@patternfly/react-icons";
+import { Link } from "@tanstack/react-router";
+import type { VmSummary } from "../../api/types";
+import { Simulated } from "../../components/Simulated";
+import { VmStateBadge } from "../../components/StateBadge";
+import { bytes, UNKNOWN } from "../../lib/format";
+import { paths } from "../../paths";
+import { Age } from "../../primitives/Age";
+import type { Column } from "../../primitives/DataTable";
+
+export const vmColumns: readonly Column<VmSummary>[] = [
+  {
+    id: "name",
+    header: "Name",
+    sortField: "name",
+    width: 210,
+    cell: (vm) => (
+      <span className="name-cell">
+        <Link {...paths.vm(vm.id)}>{vm.name}</Link>
+        {!vm.managed && (
+          <span
+            role="img"
+            aria-label="only observed"
+            title="only observed: Hostler does not manage it"
+          >
+            <LockIcon />
+          </span>
+        )}
+        <Simulated when={vm.simulated} compact />
+      </span>
+    ),
+  },
+  {
+    id: "state",
+    header: "State",
+    sortField: "state",
+    width: 230,
+    cell: (vm) => (
+      <span className="state-cell">
+        <VmStateBadge status={vm.status} /> <small>{vm.status.reason}</small>
+      </span>
+    ),
+  },
+  {
+    id: "host",
+    header: "Host",
+    sortField: "host",
+    width: 110,
+    cell: (vm) =>
+      vm.host ? <Link {...paths.host(vm.host.id)}>{vm.host.name}</Link> : <span>{UNKNOWN}</span>,
+  },
+  {
+    id: "provider",
+    header: "Provider",
+    sortField: "provider",
+    width: 120,
+    cell: (vm) => vm.provider?.name ?? UNKNOWN,
+  },
+  {
+    id: "cpu_count",
+    header: "CPUs",
+    sortField: "cpu_count",
+    width: 85,
+    cell: (vm) => <span className="number">{vm.cpu_count ?? UNKNOWN}</span>,
+  },
+  {
+    id: "memory_bytes",
+    header: "Memory",
+    sortField: "memory_bytes",
+    width: 105,
+    cell: (vm) => <span className="number">{bytes(vm.memory_bytes)}</span>,
+  },
+  {
+    id: "addresses",
+    header: "Addresses",
+    width: 150,
+    cell: (vm) => <span title={vm.addresses.join("\n")}>{vm.addresses.join(", ") || UNKNOWN}</span>,
+  },
+  {
+    id: "labels",
+    header: "Labels",
+    width: 200,
+    cell: (vm) => <Labels labels={vm.labels} />,
+  },
+  {
+    id: "created_at",
+    header: "Age",
+    sortField: "created_at",
+    width: 95,
+    cell: (vm) => <Age at={vm.created_at} />,
+  },
+];
+
+function Labels({ labels }: { labels: Record<string, string> }) {
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  if (pairs.length === 0) return null;
+  return (
+    <span className="labels" title={pairs.join("\n")}>
+      {pairs.map((pair) => (
+        <Link key={pair} {...paths.vms({ label: pair })}>
+          <Label isCompact>{pair}</Label>
+        </Link>
+      ))}
+    </span>
+  );
+}

@@ -1,0 +1,101 @@
+// The head of a VM's page: name, state and its age, and the power buttons. A
+// button that does nothing now says why when it is hovered or focused.
+import { Breadcrumb, BreadcrumbItem, Button, Title, Tooltip } from "@patternfly/react-core";
+import { PencilAltIcon } from "@patternfly/react-icons";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import type { Vm, VmSummary } from "../../../api/types";
+import { Simulated } from "../../../components/Simulated";
+import { VmStateBadge } from "../../../components/StateBadge";
+import { paths } from "../../../paths";
+import { Age } from "../../../primitives/Age";
+import { ACTION_TEXT, refusal, type VmAction } from "../actions";
+import { VmMenu } from "../VmMenu";
+import { EditDialog } from "./EditDialog";
+
+interface Props {
+  vm: Vm;
+  etag: string | null;
+  onAction: (action: VmAction, vms: VmSummary[]) => void;
+}
+
+const BUTTONS: readonly VmAction[] = ["start", "stop", "reboot", "pause", "resume"];
+const IN_MENU: readonly VmAction[] = ["force_stop", "reset", "save", "delete"];
+
+export function VmHeader({ vm, etag, onAction }: Props) {
+  const [editing, setEditing] = useState(false);
+  const noEdit = refusal(vm, "update");
+  return (
+    <>
+      <Breadcrumb aria-label="Where this is">
+        <BreadcrumbItem
+          render={({ className }) => (
+            <Link {...paths.vms()} className={className}>
+              Virtual machines
+            </Link>
+          )}
+        />
+        <BreadcrumbItem isActive>{vm.name}</BreadcrumbItem>
+      </Breadcrumb>
+      <div className="vm-head">
+        <Title headingLevel="h1" size="xl">
+          {vm.name}
+        </Title>
+        <VmStateBadge status={vm.status} />
+        <Simulated when={vm.simulated} />
+        <span className="seen">
+          {vm.status.reason && `${vm.status.reason} · `}
+          {vm.status.observed_at ? (
+            <>
+              seen <Age at={vm.status.observed_at} ago />
+            </>
+          ) : (
+            "never seen"
+          )}
+        </span>
+        <span className="spring" />
+        {BUTTONS.map((action) => (
+          <ActionButton key={action} vm={vm} action={action} onAction={onAction} />
+        ))}
+        <VmMenu vm={vm} only={IN_MENU} onAction={onAction} text="More" />
+      </div>
+      <p className="description">
+        {vm.description || <span className="absent">no description</span>}{" "}
+        <Button
+          variant="plain"
+          size="sm"
+          icon={<PencilAltIcon />}
+          aria-label="Edit description and labels"
+          isAriaDisabled={noEdit !== undefined}
+          title={noEdit ?? "Edit description and labels"}
+          onClick={() => setEditing(true)}
+        />
+      </p>
+      {editing && <EditDialog vm={vm} etag={etag} onClose={() => setEditing(false)} />}
+    </>
+  );
+}
+
+function ActionButton({
+  vm,
+  action,
+  onAction,
+}: {
+  vm: Vm;
+  action: VmAction;
+  onAction: Props["onAction"];
+}) {
+  const reason = refusal(vm, action);
+  const button = (
+    <Button
+      variant="secondary"
+      size="sm"
+      // Focusable although it does nothing, so that the reason can be read.
+      isAriaDisabled={reason !== undefined}
+      onClick={() => onAction(action, [vm])}
+    >
+      {ACTION_TEXT[action]}
+    </Button>
+  );
+  return reason === undefined ? button : <Tooltip content={reason}>{button}</Tooltip>;
+}

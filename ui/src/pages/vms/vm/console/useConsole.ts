@@ -1,0 +1,109 @@
+// A console's connection: a ticket by POST, then one WebSocket with it.
+//
+//   opening ──► open ──► lost ──► opening …   by itself, a few times
+//      │                  │
+//      │                  └── taken: somebody else took it; waits for the reader
+//      └──► refused: the server said no; waits for the reader
+//
+// What carries the bytes is attached in the same tick in which the socket is
+// made, so that no byte comes before somebody listens.
+import { useCallback, useEffect, useRef, useState } from "react";
+import { body, client } from "../../../../api/client";
+import type { ConsoleKind } from "../../../../api/types";
+
+export type ConsoleState =
+  | { phase: "opening" }
+  | { phase: "open" }
+  | { phase: "lost"; again: boolean; reason: string }
+  | { phase: "taken"; reason: string }
+  | { phase: "refused"; error: unknown };
+
+/** Connects a socket to a terminal or screen; gives what takes it off again. */
+export type Attach = (socket: WebSocket) => () => void;
+
+/** The server closes with 4000 + status and the problem's code as the reason. */
+const CONFLICT = 4409;
+const RETRIES = 5;
+const PAUSE_MS = 1_000;
+
+export function useConsole(vm: string, kind: ConsoleKind, attach: Attach | undefined) {
+  const [state, setState] = useState<ConsoleState>({ phase: "opening" });
+  const [attempt, setAttempt] = useState({ number: 0, takeOver: false });
+  const failures = useRef(0);
+
+  useEffect(() => {
+    if (!attach) return;
+    const ended = new AbortController();
+    let close = () => {};
+    setState({ phase: "opening" });
+    void openSocket(vm, kind, attempt.takeOver, ended.signal)
+      .then((socket) => {
+        if (ended.signal.aborted) {
+          socket.close();
+          return;
+        }
+        const detach = attach(socket);
+        close = () => {
+          detach();
+          socket.close();
+        };
+        let opened = false;
+        socket.addEventListener("open", () => {
+          opened = true;
+          failures.current = 0;
+          if (!ended.signal.aborted) setState({ phase: "open" });
+        });
+        socket.addEventListener("close", (event) => {
+          if (ended.signal.aborted) return;
+          failures.current += 1;
+          setState(lossOf(event, opened, failures.current));
+        });
+      })
+      .catch((error: unknown) => {
+        if (!ended.signal.aborted) setState({ phase: "refused", error });
+      });
+    return () => {
+      ended.abort();
+      close();
+    };
+  }, [vm, kind, attempt, attach]);
+
+  const connect = useCallback(
+    (takeOver = false) => setAttempt((old) => ({ number: old.number + 1, takeOver })),
+    [],
+  );
+  useEffect(() => {
+    if (state.phase !== "lost" || !state.again) return;
+    const timer = setTimeout(() => connect(), PAUSE_MS * failures.current);
+    return () => clearTimeout(timer);
+  }, [state, connect]);
+  return { state, connect };
+}
+
+function lossOf(event: CloseEvent, opened: boolean, failures: number): ConsoleState {
+  if (event.code === CONFLICT) {
+    return { phase: "taken", reason: "Somebody else uses this console." };
+  }
+  const reason = event.reason || (opened ? "The connection ended." : "It could not be connected.");
+  return { phase: "lost", again: failures <= RETRIES, reason };
+}
+
+async function openSocket(
+  vm: string,
+  kind: ConsoleKind,
+  takeOver: boolean,
+  signal: AbortSignal,
+): Promise<WebSocket> {
+  const ticket = await body(
+    client.POST("/api/v1/vms/{vm}/consoles", {
+      params: { path: { vm } },
+      body: { kind, take_over: takeOver },
+      signal,
+    }),
+  );
+  const url = new URL(ticket.path, window.location.href);
+  url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
+  const socket = new WebSocket(url, ticket.protocols);
+  socket.binaryType = "arraybuffer";
+  return socket;
+}

@@ -1,0 +1,58 @@
+// What the site's links look like. A change here breaks bookmarks.
+import { expect, test } from "vitest";
+import { paths } from "./paths";
+import { router } from "./routes";
+
+const ID = "0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e";
+
+test("every link of the site", () => {
+  const links = {
+    vms: paths.vms(),
+    vmsNarrowed: paths.vms({ state: "running", host: "rack 1", search: "42", sort: "-name" }),
+    vmsByLabel: paths.vms({ label: "tier=web" }),
+    vmCreate: paths.vmCreate(),
+    vmReview: paths.vmReview(),
+    vm: paths.vm(ID),
+    vmConsole: paths.vm(ID, { tab: "console", console: "serial" }),
+    console: paths.console(ID, "vnc"),
+    hosts: paths.hosts(),
+    host: paths.host(ID),
+    storage: paths.storage(),
+    pool: paths.pool(ID),
+    networks: paths.networks(),
+    network: paths.network(ID),
+    images: paths.images(),
+    operations: paths.operations(),
+    operationsStuck: paths.operations({ state: "needs_attention" }),
+    operation: paths.operation(ID),
+    events: paths.events({ resource: ID }),
+    providers: paths.providers(),
+  };
+  const hrefs = Object.fromEntries(
+    Object.entries(links).map(([name, link]) => [name, router.buildLocation(link as never).href]),
+  );
+  expect(hrefs).toMatchInlineSnapshot(`
+    {
+      "console": "/vms/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e/console/vnc",
+      "events": "/events?resource=0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
+      "host": "/hosts/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
+      "hosts": "/hosts",
+      "images": "/images",
+      "network": "/networks/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
+      "networks": "/networks",
+      "operation": "/operations/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
+      "operations": "/operations",
+      "operationsStuck": "/operations?state=needs_attention",
+      "pool": "/storage/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
+      "providers": "/providers",
+      "storage": "/storage",
+      "vm": "/vms/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
+      "vmConsole": "/vms/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e?tab=console&console=serial",
+      "vmCreate": "/vms/new",
+      "vmReview": "/vms/new?step=review",
+      "vms": "/vms",
+      "vmsByLabel": "/vms?label=tier%3Dweb",
+      "vmsNarrowed": "/vms?state=running&host=rack+1&search=%2242%22&sort=-name",
+    }
+  `);
+});

@@ -1,0 +1,28 @@
+// Every link of the site is made here, so that renaming a page is one change.
+// The snapshot in paths.test.ts shows what they look like; old bookmarks break
+// when it changes.
+import { linkOptions } from "@tanstack/react-router";
+import type { EventsSearch, OperationsSearch, VmSearch, VmsSearch } from "./lib/search";
+
+export const paths = {
+  vms: (search: VmsSearch = {}) => linkOptions({ to: "/vms", search }),
+  vmCreate: () => linkOptions({ to: "/vms/new" }),
+  vmReview: () => linkOptions({ to: "/vms/new", search: { step: "review" } }),
+  vm: (vmId: string, search: VmSearch = {}) =>
+    linkOptions({ to: "/vms/$vmId", params: { vmId }, search }),
+  console: (vmId: string, kind: "serial" | "vnc") =>
+    linkOptions({ to: "/vms/$vmId/console/$kind", params: { vmId, kind } }),
+  hosts: () => linkOptions({ to: "/hosts" }),
+  host: (hostId: string) => linkOptions({ to: "/hosts/$hostId", params: { hostId } }),
+  storage: () => linkOptions({ to: "/storage" }),
+  pool: (poolId: string) => linkOptions({ to: "/storage/$poolId", params: { poolId } }),
+  networks: () => linkOptions({ to: "/networks" }),
+  network: (networkId: string) =>
+    linkOptions({ to: "/networks/$networkId", params: { networkId } }),
+  images: () => linkOptions({ to: "/images" }),
+  operations: (search: OperationsSearch = {}) => linkOptions({ to: "/operations", search }),
+  operation: (operationId: string) =>
+    linkOptions({ to: "/operations/$operationId", params: { operationId } }),
+  events: (search: EventsSearch = {}) => linkOptions({ to: "/events", search }),
+  providers: () => linkOptions({ to: "/providers" }),
+};
