@@ -119,13 +119,13 @@ CREATE INDEX claims_by_operation ON claims (operation_id);
 
 -- What an Idempotency-Key stands for: an operation, or the reply that was given.
 CREATE TABLE idempotency (
-    actor        TEXT    NOT NULL,
-    idempotency_key TEXT NOT NULL,
-    body_hash    BLOB    NOT NULL CHECK (length(body_hash) = 32),
-    operation_id TEXT    REFERENCES operations (id) ON DELETE CASCADE,
-    status       INTEGER,
-    body         TEXT,
-    created_at   INTEGER NOT NULL,
+    actor           TEXT    NOT NULL,
+    idempotency_key TEXT    NOT NULL,
+    body_hash       BLOB    NOT NULL CHECK (length(body_hash) = 32),
+    operation_id    TEXT    REFERENCES operations (id) ON DELETE CASCADE,
+    status          INTEGER,
+    body            TEXT,
+    created_at      INTEGER NOT NULL,
     PRIMARY KEY (actor, idempotency_key),
     CHECK ((operation_id IS NULL) = (status IS NOT NULL)),
     CHECK ((status IS NULL) = (body IS NULL))

@@ -244,9 +244,8 @@ impl From<Error> for hostler_core::Error {
         if let StoreErrorKind::Conflict(conflict) = &error.kind {
             match conflict {
                 Conflict::Busy { operation, resource } => {
-                    told = told
-                        .with_detail("operation", operation)
-                        .with_detail("resource", resource);
+                    told =
+                        told.with_detail("operation", operation).with_detail("resource", resource);
                 }
                 Conflict::Changed { expected, found } => {
                     told = told.with_detail("expected", expected).with_detail("found", found);

@@ -106,7 +106,9 @@ impl Store {
         if read >= written {
             Ok(())
         } else {
-            Err(Error::corrupt(format!("what was written ({written}) is not what is read ({read})")))
+            Err(Error::corrupt(format!(
+                "what was written ({written}) is not what is read ({read})"
+            )))
         }
     }
 

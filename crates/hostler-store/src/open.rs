@@ -90,7 +90,8 @@ impl Store {
             .map_err(|error| named(error.into()))?;
         connection.close().await.map_err(|error| named(error.into()))?;
 
-        let writer = pool(1).connect_with(connect.clone()).await;
+        let writer = pool(1).after_release(|connection, _| Box::pin(is_clean(connection)));
+        let writer = writer.connect_with(connect.clone()).await;
         let writer = writer.map_err(|error| named(error.into()))?;
         let reader = pool(READERS).connect_with(connect.pragma("query_only", "ON")).await;
         let reader = reader.map_err(|error| named(error.into()))?;
@@ -134,6 +135,16 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .test_before_acquire(false)
 }
 
+/// Whether the writer can be used again. When a disk is full, SQLite rolls back
+/// by itself; the rollback that follows then fails, and sqlx goes on to count a
+/// transaction that is not there, in which no other could ever begin. Such a
+/// connection is replaced.
+async fn is_clean(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // After this, a rollback that was only asked for is done.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
 /// How every connection to a file is opened.
 pub(crate) fn connect_options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
@@ -145,6 +156,8 @@ pub(crate) fn connect_options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("trusted_schema", "OFF")
+        // A log that a long reader made grow does not keep its size for ever.
+        .pragma("journal_size_limit", "67108864")
         .pragma("cell_size_check", "ON")
         .disable_statement_logging()
 }

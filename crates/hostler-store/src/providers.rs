@@ -111,10 +111,7 @@ impl Store {
     }
 }
 
-fn values(
-    statement: statements::Statement,
-    provider: &ProviderRow,
-) -> crate::connection::Bound {
+fn values(statement: statements::Statement, provider: &ProviderRow) -> crate::connection::Bound {
     query(statement)
         .bind(provider.id.to_string())
         .bind(provider.name.clone())

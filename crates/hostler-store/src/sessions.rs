@@ -72,10 +72,8 @@ impl Store {
     /// When the database can't be written.
     pub async fn delete_expired_sessions(&self, now: Timestamp) -> Result<u64> {
         let mut tx = self.write().await?;
-        let sessions =
-            tx.execute(query(statements::SESSIONS_EXPIRE).bind(now.as_micros())).await?;
-        let codes =
-            tx.execute(query(statements::LOGIN_CODES_EXPIRE).bind(now.as_micros())).await?;
+        let sessions = tx.execute(query(statements::SESSIONS_EXPIRE).bind(now.as_micros())).await?;
+        let codes = tx.execute(query(statements::LOGIN_CODES_EXPIRE).bind(now.as_micros())).await?;
         tx.commit().await?;
         Ok(sessions + codes)
     }
@@ -102,11 +100,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database can't be written.
-    pub async fn consume_login_code(
-        &self,
-        code_sha256: &[u8; 32],
-        now: Timestamp,
-    ) -> Result<bool> {
+    pub async fn consume_login_code(&self, code_sha256: &[u8; 32], now: Timestamp) -> Result<bool> {
         let mut tx = self.write().await?;
         let consume =
             query(statements::LOGIN_CODE_CONSUME).bind(code_sha256.to_vec()).bind(now.as_micros());

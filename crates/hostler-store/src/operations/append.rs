@@ -76,9 +76,7 @@ async fn why_not(tx: &mut Connection, id: OperationId, epoch: Option<Epoch>) -> 
             StoreErrorKind::Lost,
             format!("the lease of operation {id} with epoch {} is over", epoch.0),
         ),
-        (None, Some(_)) => {
-            Error::conflict(Conflict::Finished, format!("operation {id} has ended"))
-        }
+        (None, Some(_)) => Error::conflict(Conflict::Finished, format!("operation {id} has ended")),
         (None, None) => Error::bug("a journal could not be made longer for no known reason"),
     })
 }
@@ -131,8 +129,7 @@ async fn settle(tx: &mut Connection, id: OperationId, now: Timestamp) -> Result<
     let state = Journal::read(entries(&rows)?.iter().map(|entry| &entry.event)).told();
     let statement =
         if state.is_final() { statements::OPERATION_FINISH } else { statements::OPERATION_MOVE };
-    let change =
-        query(statement).bind(id.to_string()).bind(state.as_str()).bind(now.as_micros());
+    let change = query(statement).bind(id.to_string()).bind(state.as_str()).bind(now.as_micros());
     tx.execute(change).await?;
     if state.is_final() {
         tx.execute(query(statements::CLAIMS_RELEASE).bind(id.to_string())).await?;
@@ -194,10 +191,8 @@ pub(crate) async fn park_unfinished(tx: &mut Connection, now: Timestamp) -> Resu
             let journal = tx.all(query(statements::JOURNAL).bind(id.to_string())).await?;
             let journal = entries(&journal)?;
             let started = Journal::read(journal.iter().map(|entry| &entry.event)).started();
-            let event = Event::UndoFailed {
-                step: started.saturating_sub(1),
-                failure: failure.clone(),
-            };
+            let event =
+                Event::UndoFailed { step: started.saturating_sub(1), failure: failure.clone() };
             let grow = query(statements::JOURNAL_GROW_UNLEASED).bind(id.to_string()).bind(1_i64);
             tx.execute(grow).await?;
             insert(tx, id, journal.len() as u64, now, &event).await?;

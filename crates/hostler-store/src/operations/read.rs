@@ -77,7 +77,7 @@ impl Store {
         let mut journals: HashMap<_, Vec<_>> = HashMap::with_capacity(ids.len());
         let mut connection = self.read().await?;
         for chunk in ids.chunks(JOURNALS_AT_ONCE) {
-            let padded = chunk.iter().chain(std::iter::repeat(&chunk[chunk.len() - 1]));
+            let padded = chunk.iter().chain(chunk.last().into_iter().cycle());
             let query = padded
                 .take(JOURNALS_AT_ONCE)
                 .fold(query(statements::JOURNALS), |query, id| query.bind(id.to_string()));
@@ -111,9 +111,8 @@ impl Store {
         let mut gone = 0;
         loop {
             let mut tx = self.write().await?;
-            let forget = query(statements::OPERATIONS_FORGET)
-                .bind(before.as_micros())
-                .bind(FORGET_AT_ONCE);
+            let forget =
+                query(statements::OPERATIONS_FORGET).bind(before.as_micros()).bind(FORGET_AT_ONCE);
             let forgotten = tx.execute(forget).await?;
             tx.commit().await?;
             gone += forgotten;

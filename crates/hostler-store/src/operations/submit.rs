@@ -4,7 +4,10 @@
 use hostler_core::id::OperationId;
 use hostler_core::operation::{Event, OperationState};
 
-use super::{IdempotencyKey, KeyHolder, NewOperation, Submitted, busy, claim_holder, key_holder, key_mismatch};
+use super::{
+    IdempotencyKey, KeyHolder, NewOperation, Submitted, busy, claim_holder, key_holder,
+    key_mismatch,
+};
 use crate::connection::{Connection, query};
 use crate::error::{Error, Result};
 use crate::{NewVm, Store, events, row, statements, vms};

@@ -1,0 +1,166 @@
+-- What the migrations add up to; written by a test.
+
+CREATE TABLE claims (
+    resource     TEXT NOT NULL PRIMARY KEY,
+    operation_id TEXT NOT NULL REFERENCES operations (id)
+) STRICT;
+
+CREATE TABLE counters (
+    name  TEXT    NOT NULL PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE events (
+    seq           INTEGER NOT NULL PRIMARY KEY,
+    at            INTEGER NOT NULL,
+    kind          TEXT    NOT NULL,
+    resource_kind TEXT,
+    resource_id   TEXT,
+    resource_name TEXT,
+    message       TEXT    NOT NULL,
+    data          TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE idempotency (
+    actor           TEXT    NOT NULL,
+    idempotency_key TEXT    NOT NULL,
+    body_hash       BLOB    NOT NULL CHECK (length(body_hash) = 32),
+    operation_id    TEXT    REFERENCES operations (id) ON DELETE CASCADE,
+    status          INTEGER,
+    body            TEXT,
+    created_at      INTEGER NOT NULL,
+    PRIMARY KEY (actor, idempotency_key),
+    CHECK ((operation_id IS NULL) = (status IS NOT NULL)),
+    CHECK ((status IS NULL) = (body IS NULL))
+) STRICT;
+
+CREATE TABLE images (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    name          TEXT    NOT NULL UNIQUE,
+    description   TEXT    NOT NULL,
+    format        TEXT    NOT NULL,
+    file_bytes    INTEGER NOT NULL,
+    virtual_bytes INTEGER NOT NULL,
+    sha256        TEXT    NOT NULL,
+    created_at    INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE journal (
+    operation_id TEXT    NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
+    seq          INTEGER NOT NULL,
+    at           INTEGER NOT NULL,
+    event        TEXT    NOT NULL,
+    PRIMARY KEY (operation_id, seq)
+) STRICT;
+
+CREATE TABLE login_codes (
+    sha256     BLOB    NOT NULL PRIMARY KEY CHECK (length(sha256) = 32),
+    expires_at INTEGER NOT NULL,
+    used_at    INTEGER
+) STRICT;
+
+CREATE TABLE operation_resources (
+    resource     TEXT NOT NULL,
+    operation_id TEXT NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
+    PRIMARY KEY (resource, operation_id)
+) STRICT;
+
+CREATE TABLE operations (
+    id               TEXT    NOT NULL PRIMARY KEY,
+    kind             TEXT    NOT NULL,
+    params           TEXT    NOT NULL,
+    actor            TEXT    NOT NULL,
+    resources        TEXT    NOT NULL,
+    state            TEXT    NOT NULL CHECK (state IN ('pending', 'running', 'cancelling',
+                     'succeeded', 'failed', 'cancelled', 'needs_attention')),
+    note             TEXT,
+    journal_len      INTEGER NOT NULL,
+    created_at       INTEGER NOT NULL,
+    updated_at       INTEGER NOT NULL,
+    finished_at      INTEGER,
+    lease_holder     TEXT,
+    lease_epoch      INTEGER NOT NULL,
+    lease_expires_at INTEGER,
+    CHECK ((finished_at IS NOT NULL) = (state IN ('succeeded', 'failed', 'cancelled'))),
+    CHECK ((lease_holder IS NULL) = (lease_expires_at IS NULL))
+) STRICT;
+
+CREATE TABLE providers (
+    id          TEXT    NOT NULL PRIMARY KEY,
+    name        TEXT    NOT NULL UNIQUE,
+    uri         TEXT    NOT NULL,
+    from_config INTEGER NOT NULL CHECK (from_config IN (0, 1)),
+    created_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE resources (
+    kind          TEXT    NOT NULL CHECK (kind IN ('vm', 'host', 'pool', 'network')),
+    provider_id   TEXT    NOT NULL,
+    external_ref  TEXT    NOT NULL,
+    id            TEXT    NOT NULL,
+    first_seen_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, provider_id, external_ref)
+) STRICT;
+
+CREATE TABLE schema_migrations (
+    version INTEGER NOT NULL PRIMARY KEY,
+    name    TEXT    NOT NULL,
+    sha256  TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE sessions (
+    id_sha256  BLOB    NOT NULL PRIMARY KEY CHECK (length(id_sha256) = 32),
+    actor      TEXT    NOT NULL,
+    role       TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE settings (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE tokens (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    name          TEXT    NOT NULL,
+    role          TEXT    NOT NULL,
+    secret_sha256 BLOB    NOT NULL UNIQUE CHECK (length(secret_sha256) = 32),
+    created_at    INTEGER NOT NULL,
+    created_by    TEXT    NOT NULL,
+    expires_at    INTEGER,
+    last_used_at  INTEGER,
+    revoked       INTEGER NOT NULL CHECK (revoked IN (0, 1))
+) STRICT;
+
+CREATE TABLE vms (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    provider_id  TEXT    REFERENCES providers (id),
+    host_id      TEXT,
+    external_ref TEXT,
+    project      TEXT    NOT NULL,
+    name         TEXT    NOT NULL,
+    phase        TEXT    NOT NULL CHECK (phase IN ('creating', 'ready', 'deleting')),
+    spec         TEXT    NOT NULL,
+    bindings     TEXT    NOT NULL,
+    generation   INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL,
+    updated_at   INTEGER NOT NULL,
+    UNIQUE (project, name)
+) STRICT;
+
+CREATE INDEX claims_by_operation ON claims (operation_id);
+
+CREATE INDEX events_by_resource ON events (resource_id, seq);
+
+CREATE INDEX idempotency_by_operation ON idempotency (operation_id);
+
+CREATE INDEX operation_resources_by_operation ON operation_resources (operation_id);
+
+CREATE INDEX operations_by_end ON operations (finished_at);
+
+CREATE INDEX operations_by_state ON operations (state, id);
+
+CREATE INDEX resources_by_provider ON resources (provider_id);
+
+CREATE INDEX vms_by_provider ON vms (provider_id);

@@ -1,0 +1,17 @@
+//! The store from outside: what it promises, on files and in memory, through
+//! crashes, full disks and damage.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails has to fail its test")]
+
+mod access;
+mod backup;
+mod common;
+mod crash;
+mod events;
+mod files;
+mod inventory;
+mod leases;
+mod model;
+mod operations;
+mod real;
+mod vms;
