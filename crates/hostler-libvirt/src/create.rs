@@ -44,6 +44,9 @@ impl Create for Libvirt {
         let host = self.link.expect_host(cx, request.host_ref).await?;
         let name = &request.spec.name;
         let doing = format!("cannot make \"{name}\"");
+        // Defining replaces a domain of that UUID without a word, so nobody may
+        // define between the look and the call.
+        let _one_at_a_time = cx.run(&doing, async { Ok(self.link.defining.lock().await) }).await?;
         if let Some(found) = self.link.find_tagged(cx, request.vm).await? {
             self.link.ensure_autostart(cx, &found, request.spec.autostart).await?;
             return Ok(VmHandle { vm: reference(&found), created: false });

@@ -26,7 +26,7 @@ use hostler_libvirt_rpc::{
     ConnectUri, Connection, Domain, KeepAlive, Options, Pool, PoolOptions, Role, Uuid,
 };
 use hostler_provider::{Cx, Error, Kind, Result, VmRef};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Mutex, Notify, mpsc, watch};
 
 pub(crate) use hub::Hub;
 pub(crate) use keeper::keep;
@@ -73,6 +73,8 @@ pub(crate) struct Link {
     pub(crate) cache: Cache,
     pub(crate) host: HostCell,
     pub(crate) agents: Agents,
+    /// Held while a domain is looked for and then defined.
+    pub(crate) defining: Mutex<()>,
     uri: Option<ConnectUri>,
     pool: Pool,
     state: watch::Sender<ConnectionState>,
@@ -112,6 +114,7 @@ impl Link {
             hub: Hub::default(),
             host: HostCell::default(),
             agents: Agents::new(agents),
+            defining: Mutex::default(),
             uri,
             pool,
             state: watch::Sender::new(state),

@@ -29,6 +29,8 @@ const LEASES_PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) const AGENT_PATIENCE: Duration = Duration::from_secs(8);
 /// How often an agent is asked.
 const AGENT_PERIOD: Duration = Duration::from_secs(30);
+/// How soon an agent is asked again that knew no address: its guest may be booting.
+const AGENT_AGAIN: Duration = Duration::from_secs(3);
 /// The most addresses kept for one interface; a guest can claim any number.
 const MAX_ADDRESSES: usize = 32;
 
@@ -106,6 +108,13 @@ impl Agents {
     }
 }
 
+impl Asked {
+    fn is_recent(&self) -> bool {
+        let period = if self.addresses.0.is_empty() { AGENT_AGAIN } else { AGENT_PERIOD };
+        self.at.elapsed() < period
+    }
+}
+
 impl Link {
     /// The leases of all networks together.
     pub(super) async fn leases(&self, cx: &Cx, networks: &[ListedNetwork]) -> Addresses {
@@ -154,7 +163,7 @@ impl Link {
         let entry = asked.get_mut(&domain.uuid).filter(|entry| entry.id == domain.id);
         let told = entry.as_ref().map(|entry| entry.addresses.clone()).unwrap_or_default();
         match entry {
-            Some(entry) if entry.at.elapsed() < AGENT_PERIOD => {}
+            Some(entry) if entry.is_recent() => {}
             // One that is in the queue counts as asked, so that it is there once.
             entry => {
                 if self.agents.queue.try_send(domain.clone()).is_ok() {

@@ -19,6 +19,8 @@ const CHUNK: usize = 1 << 20;
 /// How long tidying up after a failure may take. What it leaves is found at the
 /// next attempt.
 const TIDY: Duration = Duration::from_secs(10);
+/// How long the daemon may be busy with a volume after it was filled.
+const SETTLE: Duration = Duration::from_secs(10);
 
 /// Makes the volume unless it is there, complete.
 pub(super) async fn ensure(link: &Link, cx: &Cx, request: &EnsureVolume<'_>) -> Result<VolumeInfo> {
@@ -74,9 +76,17 @@ impl Work<'_> {
         match &self.request.content {
             VolumeContent::Empty => self.make(name, capacity, self.request.format).await,
             VolumeContent::Upload(reader) => {
-                self.check_upload(reader.len())?;
-                let volume = self.make(name, capacity, self.request.format).await?;
+                let size = self.virtual_bytes(*reader).await?;
+                if size > capacity {
+                    let message =
+                        format!("{}: {size} bytes do not fit into {capacity}", self.doing());
+                    return Err(Error::new(Kind::Invalid, message));
+                }
+                // libvirt believes what it was told at making, so that is the truth
+                // about the bytes to come; growing then starts from there.
+                let volume = self.make(name, size, self.request.format).await?;
                 self.upload(&volume, *reader).await?;
+                self.grow(&volume, size).await?;
                 Ok(volume)
             }
             VolumeContent::CopyOf(source) => {
@@ -95,17 +105,62 @@ impl Work<'_> {
         }
     }
 
-    /// Plain bytes cannot be more than the volume holds.
-    fn check_upload(&self, bytes: u64) -> Result<()> {
-        if self.request.format == VolumeFormat::Raw && bytes > self.request.capacity_bytes {
-            let message = format!(
-                "{}: {bytes} bytes do not fit into {}",
-                self.doing(),
-                self.request.capacity_bytes
-            );
-            return Err(Error::new(Kind::Invalid, message));
+    /// The size that a guest will see of the bytes to upload. They have to be
+    /// in the format that was said: it is never guessed, and bytes of another
+    /// one are refused (A6).
+    async fn virtual_bytes(&self, reader: &dyn VolumeReader) -> Result<u64> {
+        match self.request.format {
+            VolumeFormat::Raw => Ok(reader.len()),
+            VolumeFormat::Qcow2 => {
+                let header = self.read(reader, 0, 32).await?;
+                qcow2_bytes(&header).ok_or_else(|| {
+                    let message = format!("{}: the bytes to upload are no qcow2", self.doing());
+                    Error::new(Kind::Invalid, message)
+                })
+            }
         }
-        Ok(())
+    }
+
+    async fn read(&self, reader: &dyn VolumeReader, at: u64, max: usize) -> Result<bytes::Bytes> {
+        let doing = self.doing();
+        let read = async {
+            reader.read_at(at, max).await.map_err(|error| {
+                let message = format!("{doing}: the bytes to upload cannot be read");
+                Error::new(Kind::Unavailable, message).with_raw(error)
+            })
+        };
+        self.cx.run(&doing, read).await
+    }
+
+    /// Grows a volume from `size` to what was asked.
+    async fn grow(&self, volume: &StorageVol, size: u64) -> Result<()> {
+        let wanted = self.request.capacity_bytes;
+        if size >= wanted {
+            return Ok(());
+        }
+        let (doing, patience) = (self.doing(), self.cx.at_most(SETTLE));
+        loop {
+            let grown = self.link.change(self.cx, &doing, |c| async move {
+                c.storage_vol_resize(volume, wanted, 0).await
+            });
+            match grown.await {
+                // The daemon reads the pool anew after an upload, and until then
+                // takes the volume for busy or for absent.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        Kind::Conflict | Kind::NotFound | Kind::Unavailable
+                    ) && !patience.remaining().is_zero() =>
+                {
+                    let pause = async {
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        Ok(())
+                    };
+                    self.cx.run(&doing, pause).await?;
+                }
+                other => return other,
+            }
+        }
     }
 
     /// Makes an empty volume. A file of that name that libvirt has not seen yet
@@ -153,10 +208,7 @@ impl Work<'_> {
         let stream = self.cx.run(&doing, opened).await?;
         let mut sent = 0;
         while sent < total {
-            let chunk = reader.read_at(sent, CHUNK).await.map_err(|error| {
-                let message = format!("{doing}: the bytes to upload cannot be read");
-                Error::new(Kind::Unavailable, message).with_raw(error)
-            })?;
+            let chunk = self.read(reader, sent, CHUNK).await?;
             if chunk.is_empty() || chunk.len() as u64 > total - sent {
                 let message = format!("{doing}: there are other than {total} bytes to upload");
                 return Err(Error::new(Kind::Invalid, message));
@@ -198,15 +250,8 @@ impl Work<'_> {
             c.storage_vol_create_xml_from(pool, xml, source, 0).await
         });
         let volume = copied.await?;
-        let grown = &volume;
-        let info =
-            self.link.look(self.cx, &doing, |c| async move { c.storage_vol_info(grown).await });
-        if info.await?.capacity_bytes < wanted {
-            let grow = self.link.change(self.cx, &doing, |c| async move {
-                c.storage_vol_resize(grown, wanted, 0).await
-            });
-            grow.await?;
-        }
+        let info = self.info(&volume, true).await?;
+        self.grow(&volume, info.capacity_bytes).await?;
         Ok(volume)
     }
 
@@ -227,6 +272,12 @@ impl Work<'_> {
     }
 }
 
+/// The size a guest sees of an image with this header; `None` when it is none.
+fn qcow2_bytes(header: &[u8]) -> Option<u64> {
+    let size = header.get(24..32)?.try_into().ok()?;
+    header.starts_with(b"QFI\xfb").then(|| u64::from_be_bytes(size))
+}
+
 /// A whole image in memory.
 struct Image(bytes::Bytes);
 
@@ -239,5 +290,21 @@ impl VolumeReader for Image {
     async fn read_at(&self, offset: u64, max: usize) -> std::io::Result<bytes::Bytes> {
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.0.len());
         Ok(self.0.slice(start..self.0.len().min(start.saturating_add(max))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a6_the_size_of_an_image_is_read_from_its_own_header_or_not_at_all() {
+        let mut header = b"QFI\xfb\0\0\0\x03".to_vec();
+        header.resize(24, 0);
+        header.extend_from_slice(&(20_u64 << 20).to_be_bytes());
+        assert_eq!(qcow2_bytes(&header), Some(20 << 20));
+        assert_eq!(qcow2_bytes(&header[..31]), None);
+        header[0] = b'X';
+        assert_eq!(qcow2_bytes(&header), None);
     }
 }

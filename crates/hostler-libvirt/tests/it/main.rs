@@ -1,8 +1,5 @@
-//! The driver against real daemons: libvirtd with real QEMU guests in a private
-//! lab, and libvirt's test driver with a thousand domains. Everything is below
-//! directories of its own and gone afterwards; the machine's own libvirt is not
-//! touched.
+//! The driver against real daemons (module `real`, needs root), and against
+//! none at all.
 
-mod support;
-
-mod guest;
+mod offline;
+mod real;

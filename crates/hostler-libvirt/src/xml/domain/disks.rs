@@ -53,14 +53,14 @@ pub(super) fn build(plan: &Plan<'_>, boot: &BootOrder) -> Result<Vec<Element>> {
         return Err(Error::new(Kind::Bug, "disks and their places do not match"));
     }
     for (disk, placed) in plan.spec.disks.iter().zip(&plan.disks) {
-        let bus = bus_of(disk, &plan.platform);
+        let bus = bus_of(disk);
         let (device, read_only) = match disk.device {
             DiskDevice::Disk => ("disk", disk.read_only),
             DiskDevice::Cdrom => ("cdrom", true),
         };
         if disk.device == DiskDevice::Cdrom && bus == DiskBus::Virtio {
             let message = format!(
-                "disk \"{}\": a CD-ROM drive cannot be on the bus virtio; use sata or scsi",
+                "disk \"{}\": a CD-ROM drive cannot be on the bus virtio; use scsi or sata",
                 disk.name
             );
             return Err(Error::new(Kind::Invalid, message));
@@ -83,16 +83,16 @@ pub(super) fn build(plan: &Plan<'_>, boot: &BootOrder) -> Result<Vec<Element>> {
 }
 
 /// The bus of a disk of the spec.
-pub(super) fn bus_of(disk: &DiskSpec, platform: &Platform) -> DiskBus {
+pub(super) fn bus_of(disk: &DiskSpec) -> DiskBus {
     disk.bus.unwrap_or(match disk.device {
         DiskDevice::Disk => DiskBus::Virtio,
-        DiskDevice::Cdrom => platform.cdrom_bus(),
+        DiskDevice::Cdrom => Platform::cdrom_bus(),
     })
 }
 
 /// The buses in use, the seed's included.
 pub(super) fn buses(plan: &Plan<'_>) -> Vec<DiskBus> {
-    let disks = plan.spec.disks.iter().map(|disk| bus_of(disk, &plan.platform));
+    let disks = plan.spec.disks.iter().map(bus_of);
     disks.chain(plan.seed.iter().map(|_| seed_as(plan).bus)).collect()
 }
 
@@ -101,10 +101,10 @@ pub(super) fn buses(plan: &Plan<'_>) -> Vec<DiskBus> {
 /// Cloud-init looks at every block device, drive or disk.
 fn seed_as(plan: &Plan<'_>) -> Shown {
     let first = plan.spec.disks.iter().find(|d| d.device == DiskDevice::Disk);
-    match first.map(|disk| bus_of(disk, &plan.platform)) {
+    match first.map(bus_of) {
         Some(DiskBus::Virtio) => Shown { device: "disk", bus: DiskBus::Virtio, read_only: true },
         Some(bus) => Shown { device: "cdrom", bus, read_only: true },
-        None => Shown { device: "cdrom", bus: plan.platform.cdrom_bus(), read_only: true },
+        None => Shown { device: "cdrom", bus: Platform::cdrom_bus(), read_only: true },
     }
 }
 

@@ -11,7 +11,7 @@ use hostler_lab::guest::BANNER;
 use hostler_provider::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::*;
+use super::support::*;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 

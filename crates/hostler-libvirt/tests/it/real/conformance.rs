@@ -1,0 +1,96 @@
+//! Every promise of the driver boundary, kept by libvirt with real QEMU guests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hostler_core::vm::VmSpec;
+use hostler_core::vm::devices::VolumeFormat;
+use hostler_core::vm::spec::Accelerator;
+use hostler_lab::guest::BANNER;
+use hostler_libvirt::{Libvirt, LibvirtConfig};
+use hostler_provider::conformance::{BootImage, Harness, Setting, run};
+use hostler_provider::*;
+
+use super::support::*;
+
+/// The lab as the suite sees it.
+struct InLab {
+    world: World,
+    setting: Setting,
+}
+
+#[async_trait]
+impl Harness for InLab {
+    async fn connect(&self) -> Result<Arc<dyn Provider>> {
+        Ok(Arc::new(Libvirt::new(LibvirtConfig::new(self.world.lab.uri()))))
+    }
+
+    fn setting(&self) -> Setting {
+        self.setting.clone()
+    }
+
+    fn spec(&self, name: &str) -> VmSpec {
+        let mut spec = VmSpec::new(name, self.setting.memory_bytes);
+        spec.machine.accelerator = Accelerator::Tcg;
+        spec
+    }
+
+    async fn make_foreign_vm(&self, name: &str) -> Option<VmRef> {
+        let xml = format!(
+            "<domain type='qemu'><name>{name}</name><memory unit='MiB'>32</memory>\
+             <os><type arch='x86_64'>hvm</type></os></domain>"
+        );
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), xml).unwrap();
+        self.world.lab.virsh(["define", file.path().to_str().unwrap()]).unwrap();
+        let uuid = self.world.lab.virsh(["domuuid", name]).unwrap();
+        let external_ref = String::from_utf8_lossy(&uuid.stdout).trim().to_owned();
+        Some(VmRef { external_ref, name: name.to_owned() })
+    }
+
+    async fn remove_foreign_vm(&self, vm: &VmRef) {
+        self.world.lab.virsh(["undefine", &vm.name]).unwrap();
+    }
+
+    async fn deafen(&self, _vm: &VmRef) -> bool {
+        true // without a disk the firmware waits for ever and hears no power button
+    }
+
+    async fn hang(&self, hung: bool) -> bool {
+        if hung {
+            self.world.lab.pause_libvirtd().unwrap();
+        } else {
+            self.world.lab.resume_libvirtd().unwrap();
+        }
+        true
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn libvirt_keeps_every_promise_of_the_boundary() {
+    let world = World::new("conformance").await;
+    let setting = Setting {
+        prefix: "conformance-".into(),
+        ids: ids(),
+        host_ref: world.host.clone(),
+        pool: None,
+        network: Some("default".into()),
+        memory_bytes: 160 << 20,
+        boot: Some(BootImage {
+            bytes: Arc::new(FileReader::open(&images().disk_qcow2)),
+            format: VolumeFormat::Qcow2,
+            capacity_bytes: guest_disk_bytes(),
+            says: BANNER.into(),
+        }),
+        call_within: Duration::from_secs(20),
+        boot_within: Duration::from_secs(90),
+        stop_within: Duration::from_secs(60),
+        promise_within: Duration::from_secs(240),
+        limits: Vec::new(),
+    };
+    let report = run(&InLab { world, setting }).await;
+    eprintln!("{report}");
+    report.assert_passed();
+    assert_eq!(report.skipped(), Vec::<&str>::new());
+}

@@ -1,0 +1,10 @@
+//! libvirtd with real QEMU guests in a private lab, and libvirt's test driver
+//! with a thousand domains. Everything is below directories of its own and gone
+//! afterwards; the machine's own libvirt is not touched.
+
+mod conformance;
+mod faults;
+mod foreign;
+mod guest;
+mod storage;
+mod support;
