@@ -5,6 +5,7 @@
 
 mod events;
 mod fleet;
+mod histories;
 mod images;
 mod placing;
 mod proofs;
