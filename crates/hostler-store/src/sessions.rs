@@ -54,6 +54,24 @@ impl Store {
         tx.commit().await
     }
 
+    /// Lets a session end later; tells whether there was one.
+    ///
+    /// # Errors
+    /// When the database can't be written.
+    pub async fn extend_session(
+        &self,
+        id_sha256: &[u8; 32],
+        expires_at: Timestamp,
+    ) -> Result<bool> {
+        let mut tx = self.write().await?;
+        let extend = query(statements::SESSION_EXTEND)
+            .bind(id_sha256.to_vec())
+            .bind(expires_at.as_micros());
+        let extended = tx.execute(extend).await?;
+        tx.commit().await?;
+        Ok(extended > 0)
+    }
+
     /// Ends a session; tells whether there was one.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ super::statements! {
     SESSION_INSERT =
         "INSERT INTO sessions (id_sha256, actor, role, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5)";
+    SESSION_EXTEND = "UPDATE sessions SET expires_at = $2 WHERE id_sha256 = $1";
     SESSION_DELETE = "DELETE FROM sessions WHERE id_sha256 = $1";
     SESSIONS_EXPIRE = "DELETE FROM sessions WHERE expires_at <= $1";
 

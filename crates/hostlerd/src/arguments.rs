@@ -1,0 +1,159 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Runs Hostler: one control plane for virtual machines, wherever they run.
+#[derive(Debug, Parser)]
+#[command(name = "hostlerd", version, args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    /// What to do; `run` when not given.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to run.
+    #[command(flatten)]
+    pub run: RunFlags,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server (the default)
+    Run(RunFlags),
+    /// Run a server on a simulated fleet; nothing in it is real, nothing of it stays
+    Demo(DemoFlags),
+    /// Print a link that logs an administrator in once, within 10 minutes
+    AdminLink(AdminLinkFlags),
+    /// Copy the database to a file, while the server runs or not
+    Backup(BackupFlags),
+    /// Replace the database by a backup; the server must not run
+    Restore(BackupFlags),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Show or check the configuration
+    Config(ConfigFlags),
+}
+
+/// How to run the server. Flags win over the environment (`HOSTLER_…`), that
+/// over the file, that over the defaults.
+#[derive(Debug, Default, Clone, Args)]
+pub struct RunFlags {
+    /// Keep state here [default: /var/lib/hostler]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub data_dir: Option<PathBuf>,
+    /// Serve HTTPS here; may be repeated [default: 127.0.0.1:7443]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Vec<SocketAddr>,
+    /// Serve local users on this unix socket
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Connect to this provider, for example `local=qemu:///system`; may be repeated
+    #[arg(long, value_name = "NAME=URI")]
+    pub provider: Vec<String>,
+    /// Read this configuration file [default: /etc/hostler/hostlerd.toml, where it exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Write logs as `text` or `json` [default: json under systemd, else text]
+    #[arg(long, value_name = "FORMAT")]
+    pub log: Option<String>,
+}
+
+/// How to run the demo.
+#[derive(Debug, Clone, Args)]
+pub struct DemoFlags {
+    /// Serve HTTPS here
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7443")]
+    pub listen: SocketAddr,
+    /// The same seed gives the same fleet
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Keep state here instead of in a temporary directory
+    #[arg(long, value_name = "DIRECTORY")]
+    pub data_dir: Option<PathBuf>,
+    /// Serve local users on this unix socket [default: hostlerd.sock beside the state]
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+}
+
+/// Where to make a login link.
+#[derive(Debug, Clone, Args)]
+pub struct AdminLinkFlags {
+    /// Where the server keeps its state
+    #[arg(long, value_name = "DIRECTORY")]
+    pub data_dir: Option<PathBuf>,
+    /// How browsers reach the server [default: as the server says]
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Read this configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What to copy where.
+#[derive(Debug, Clone, Args)]
+pub struct BackupFlags {
+    /// Where the server keeps its state
+    #[arg(long, value_name = "DIRECTORY")]
+    pub data_dir: Option<PathBuf>,
+    /// Read this configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The backup
+    pub file: PathBuf,
+}
+
+/// What about the configuration.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigFlags {
+    /// What to do
+    #[command(subcommand)]
+    pub action: ConfigAction,
+    /// How the server would be run
+    #[command(flatten)]
+    pub run: RunFlags,
+}
+
+/// What to do about the configuration.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum ConfigAction {
+    /// Print a configuration file with every key at its default
+    Default,
+    /// Say whether the configuration is right
+    Check,
+    /// Print the configuration as the server would use it
+    Dump,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn run_is_what_happens_without_a_word() {
+        let given = Arguments::try_parse_from([
+            "hostlerd",
+            "--data-dir",
+            "/d",
+            "--listen",
+            "127.0.0.1:1",
+            "--listen",
+            "[::1]:2",
+            "--provider",
+            "local=qemu:///system",
+        ])
+        .unwrap();
+        assert!(given.command.is_none());
+        assert_eq!(given.run.listen.len(), 2);
+        let spelled = Arguments::try_parse_from(["hostlerd", "run", "--data-dir", "/d"]).unwrap();
+        assert!(matches!(spelled.command, Some(Command::Run(_))));
+    }
+}

@@ -1,0 +1,68 @@
+//! What the program's words do.
+
+mod admin_link;
+mod backup;
+mod demo;
+mod fleet;
+mod run;
+
+use std::future::Future;
+
+use crate::arguments::{Arguments, Command, ConfigAction, ConfigFlags, RunFlags};
+use crate::config::{Config, DEFAULT_TEXT};
+use crate::failure::{Failure, Result};
+
+/// Does what the command line says.
+pub(crate) fn execute(arguments: Arguments) -> Result<()> {
+    match arguments.command {
+        None => in_runtime(run::run(arguments.run)),
+        Some(Command::Run(flags)) => in_runtime(run::run(flags)),
+        Some(Command::Demo(flags)) => in_runtime(demo::run(flags)),
+        Some(Command::AdminLink(flags)) => in_runtime(admin_link::run(flags)),
+        Some(Command::Backup(flags)) => in_runtime(backup::backup(flags)),
+        Some(Command::Restore(flags)) => in_runtime(backup::restore(flags)),
+        Some(Command::Openapi) => print(&crate::http::docs::text()),
+        Some(Command::Config(flags)) => config(&flags),
+    }
+}
+
+fn config(flags: &ConfigFlags) -> Result<()> {
+    match flags.action {
+        ConfigAction::Default => print(DEFAULT_TEXT),
+        ConfigAction::Check => Config::load(&flags.run).and_then(|_| print("ok\n")),
+        ConfigAction::Dump => {
+            let config = Config::load(&flags.run)?;
+            let text = toml::to_string_pretty(&config)
+                .map_err(|error| Failure::new(format!("cannot be written as TOML: {error}")))?;
+            print(&text)
+        }
+    }
+}
+
+fn in_runtime(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start: {error}")))?
+        .block_on(work)
+}
+
+/// Writes to standard output what was asked for; everything else goes to the log.
+fn print(text: &str) -> Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("cannot write: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The flags of a command that only has to find the server's state.
+fn state_flags(
+    data_dir: Option<std::path::PathBuf>,
+    config: Option<std::path::PathBuf>,
+) -> RunFlags {
+    RunFlags { data_dir, config, ..RunFlags::default() }
+}

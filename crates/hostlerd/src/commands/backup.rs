@@ -1,0 +1,53 @@
+//! `hostlerd backup` and `hostlerd restore`.
+
+use hostler_core::Clock;
+use hostler_core::clock::SystemClock;
+use hostler_store::Store;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+use super::run::{DATABASE, make_data_dir, open};
+use super::{print, state_flags};
+use crate::arguments::BackupFlags;
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+use crate::local_client;
+
+/// Copies the database: by the running server where there is one.
+pub(super) async fn backup(flags: BackupFlags) -> Result<()> {
+    let config = Config::load(&state_flags(flags.data_dir, flags.config))?;
+    let file = absolute(&flags.file)?;
+    if file.exists() {
+        return Err(Failure::usage(format!("{} exists already", file.display())));
+    }
+    let asked = json!({ "file": file });
+    if local_client::post(&config.socket, "/local/backup", &asked).await?.is_none() {
+        let store = open(&config.data_dir).await?;
+        let copied = store.backup(&file).await;
+        store.close().await;
+        copied.map_err(hostler_core::Error::from)?;
+    }
+    print(&format!("{}\n", file.display()))
+}
+
+/// Replaces the database; refused while a server uses it.
+pub(super) async fn restore(flags: BackupFlags) -> Result<()> {
+    let config = Config::load(&state_flags(flags.data_dir, flags.config))?;
+    make_data_dir(&config.data_dir)?;
+    let data_file = config.data_dir.join(DATABASE);
+    let restored = Store::restore(&flags.file, &data_file, SystemClock.now())
+        .await
+        .map_err(hostler_core::Error::from)?;
+    if let Some(old) = restored.kept_aside {
+        eprintln!("what was there before is kept in {}", old.display());
+    }
+    if restored.parked > 0 {
+        eprintln!("{} operations need attention: look with `hostler op list`", restored.parked);
+    }
+    print(&format!("{}\n", data_file.display()))
+}
+
+/// The server has another working directory.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+}

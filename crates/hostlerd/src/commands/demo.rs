@@ -1,0 +1,91 @@
+//! `hostlerd demo`: the real server on a simulated fleet, gone when it ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_core::Clock;
+use hostler_core::clock::SystemClock;
+use hostler_core::id::{Entropy, IdSource};
+use hostler_engine::Pace;
+use hostler_store::Store;
+
+use super::run::{Signals, make_data_dir, open, stop};
+use super::{fleet, print};
+use crate::arguments::{DemoFlags, RunFlags};
+use crate::auth::LocalUsers;
+use crate::config::Config;
+use crate::entropy::SystemEntropy;
+use crate::failure::{Failure, Result};
+use crate::listen::Limits;
+use crate::logging;
+use crate::server::{Server, Setup};
+use crate::wiring::Wiring;
+
+/// How long the first page may be waited for.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+
+pub(super) async fn run(flags: DemoFlags) -> Result<()> {
+    let temporary = match flags.data_dir {
+        Some(_) => None,
+        None => Some(
+            tempfile::Builder::new()
+                .prefix("hostlerd-demo-")
+                .tempdir()
+                .map_err(|error| Failure::new(format!("no temporary directory: {error}")))?,
+        ),
+    };
+    let data_dir = flags.data_dir.clone().or(temporary.as_ref().map(|dir| dir.path().to_owned()));
+    let mut config = Config::load(&RunFlags {
+        data_dir,
+        listen: vec![flags.listen],
+        socket: flags.socket,
+        ..RunFlags::default()
+    })?;
+    // A demo beside a real server must not take its place.
+    config.metrics_listen = None;
+    config.providers.clear();
+    logging::start(config.log, "warn")?;
+    let store = match temporary.is_some() {
+        true => Store::in_memory().await.map_err(hostler_core::Error::from)?,
+        false => {
+            make_data_dir(&config.data_dir)?;
+            open(&config.data_dir).await?
+        }
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let ids = IdSource::new(Arc::clone(&clock), Arc::clone(&entropy));
+    let simulated = fleet::furnish(&store, &ids, &*clock, flags.seed).await?;
+    let server = Server::start(Setup {
+        store,
+        wiring: Wiring::demo(Arc::clone(&clock)),
+        clock,
+        entropy,
+        providers: simulated.providers(),
+        local_users: LocalUsers::of_system(),
+        limits: Limits::default(),
+        pace: Pace::default(),
+        is_demo: true,
+        config: config.clone(),
+    })
+    .await?;
+    server.first_look(FIRST_LOOK).await;
+    let _life = simulated.live(flags.seed);
+    fleet::begin_some_work(server.app()).await?;
+    print(&announcement(&server, &config, &server.login_link().await?))?;
+    let mut signals = Signals::new()?;
+    signals.wait_for_stop(&server).await;
+    stop(server, signals).await
+}
+
+fn announcement(server: &Server, config: &Config, link: &str) -> String {
+    let url = server.base_url();
+    let socket = config.socket.display();
+    format!(
+        "A simulated fleet: nothing in it is real, nothing of it stays.\n\n\
+         Open    {url}/\n\
+         Log in  {link}   (once, within 10 minutes)\n\
+         Socket  {socket}\n\n\
+         Ctrl-C ends it.\n"
+    )
+}

@@ -1,0 +1,175 @@
+//! The demo's fleet: simulated worlds, and a store that looks as if Hostler had
+//! made most of their VMs. All of it is made up, and marked as simulated.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_core::access::Actor;
+use hostler_core::id::{HostId, IdSource, OperationId, ProviderId};
+use hostler_core::operation::{Event, Outcome, Plan, Resource};
+use hostler_core::placement::Wish;
+use hostler_core::vm::status::Phase;
+use hostler_core::vm::{ObservedVm, VmSpec};
+use hostler_core::{Clock, Timestamp};
+use hostler_engine::VmCreateRequest;
+use hostler_provider::{Create, Cx, DiskBinding, Provider, VmRef};
+use hostler_sim::Sim;
+use hostler_sim::demo;
+use hostler_store::{Append, NewOperation, NewVm, ProviderRow, Store};
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::failure::{Failure, Result};
+
+/// How often something happens in the fleet.
+const LIFE_STEP: Duration = Duration::from_secs(3);
+/// How long a simulated world may take to answer.
+const ANSWER: Duration = Duration::from_secs(2);
+/// Whom the demo's past is told of.
+const WHO: &str = "demo";
+
+/// A fleet whose past is stored.
+pub(super) struct Fleet(Vec<(ProviderRow, Sim)>);
+
+impl Fleet {
+    pub(super) fn providers(&self) -> Vec<(ProviderRow, Arc<dyn Provider>)> {
+        let attached = |(row, sim): &(ProviderRow, Sim)| {
+            (row.clone(), Arc::new(sim.clone()) as Arc<dyn Provider>)
+        };
+        self.0.iter().map(attached).collect()
+    }
+
+    /// Lets it move until the result is dropped.
+    pub(super) fn live(&self, seed: u64) -> JoinSet<()> {
+        let mut lives = JoinSet::new();
+        for (_, sim) in &self.0 {
+            lives.spawn(demo::live(sim.world().clone(), seed, LIFE_STEP));
+        }
+        lives
+    }
+}
+
+/// Makes the fleet of `seed`, and stores what a Hostler that made it would have stored.
+pub(super) async fn furnish(
+    store: &Store,
+    ids: &IdSource,
+    clock: &dyn Clock,
+    seed: u64,
+) -> Result<Fleet> {
+    let now = clock.now();
+    let mut fleet = Vec::new();
+    for (name, sim) in demo::fleet(seed, now) {
+        let row = ProviderRow {
+            id: ids.next(ProviderId::new),
+            uri: format!("sim:{name}"),
+            name,
+            from_config: true,
+            created_at: now,
+        };
+        let row = store.upsert_provider(&row).await.map_err(failed)?;
+        let cx = Cx::within(ANSWER);
+        let seen = sim.inventory(&cx).await.map_err(hostler_core::Error::from)?;
+        for vm in seen.vms {
+            remember(store, ids, &row, &sim, &vm, now).await?;
+        }
+        fleet.push((row, sim));
+    }
+    Ok(Fleet(fleet))
+}
+
+/// Stores a VM that bears our tag, with the operation that would have made it.
+async fn remember(
+    store: &Store,
+    ids: &IdSource,
+    provider: &ProviderRow,
+    sim: &Sim,
+    vm: &ObservedVm,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(tag) = &vm.tag else { return Ok(()) };
+    if store.vm(tag.vm).await.map_err(failed)?.is_some() {
+        return Ok(()); // a demo that keeps its state was run before
+    }
+    let at = VmRef { external_ref: vm.external_ref.clone(), name: vm.name.clone() };
+    let text = Create::definition(sim, &Cx::within(ANSWER), &at)
+        .await
+        .map_err(hostler_core::Error::from)?;
+    let spec: VmSpec = serde_json::from_str(&text)
+        .map_err(|error| Failure::new(format!("a simulated definition is odd: {error}")))?;
+    let host: Option<HostId> = None; // known from the first inventory on
+    let new_vm = NewVm {
+        id: tag.vm,
+        provider: Some(provider.id),
+        host,
+        external_ref: Some(vm.external_ref.clone()),
+        phase: Phase::Ready,
+        bindings: bindings(&spec, vm)?,
+        spec,
+    };
+    let id = ids.next(OperationId::new);
+    let plan = Plan { steps: vec!["place".into(), "make_vm".into()], no_return_from: None };
+    let operation = NewOperation {
+        id,
+        kind: "vm.create".into(),
+        params: serde_json::Value::Null, // it has ended: nobody will drive it
+        actor: WHO.into(),
+        resources: vec![Resource::Vm(tag.vm)],
+        claims: Vec::new(),
+        plan,
+        idempotency: None,
+        note: Some("part of the simulated fleet".into()),
+        created_at: now,
+        vm: Some(new_vm),
+        phase: None,
+        events: Vec::new(),
+    };
+    store.submit(&operation).await.map_err(failed)?;
+    finish(store, id, now).await
+}
+
+async fn finish(store: &Store, id: OperationId, now: Timestamp) -> Result<()> {
+    let epoch = store.acquire_lease(id, WHO, ANSWER, now).await.map_err(failed)?;
+    let epoch = epoch.ok_or_else(|| Failure::new("somebody else drives the demo's past"))?;
+    let step =
+        |step: u32| [Event::Started { step }, Event::Done { step, state: serde_json::Value::Null }];
+    let end = [Event::Finished { outcome: Outcome::Succeeded }];
+    let events: Vec<Event> = step(0).into_iter().chain(step(1)).chain(end).collect();
+    let append = Append { expected_len: None, events: &events, effects: &[], public: &[], now };
+    store.append(id, epoch, &append).await.map_err(failed).map(drop)
+}
+
+/// The volumes made for a VM, in the form in which the engine keeps them.
+fn bindings(spec: &VmSpec, vm: &ObservedVm) -> Result<serde_json::Value> {
+    use hostler_core::vm::devices::DiskSource;
+    let host_ref = vm.host_ref.clone().unwrap_or_default();
+    let volumes = spec.disks.iter().filter_map(|disk| match &disk.source {
+        DiskSource::Volume { pool, volume } => {
+            let volume = hostler_provider::VolumeRef {
+                host_ref: host_ref.clone(),
+                pool: pool.clone(),
+                name: volume.clone(),
+            };
+            Some(DiskBinding { disk: disk.name.clone(), volume, owned: true })
+        }
+        DiskSource::Empty { .. } | DiskSource::Image { .. } | DiskSource::NoMedia {} => None,
+    });
+    serde_json::to_value(volumes.collect::<Vec<_>>())
+        .map_err(|error| Failure::new(format!("bindings are no JSON: {error}")))
+}
+
+/// Begins to make a VM, so that there is an operation to watch.
+pub(super) async fn begin_some_work(app: &App) -> Result<()> {
+    let mut spec = VmSpec::new("newcomer", 2 << 30);
+    spec.description = "made when the demo began".into();
+    let request = VmCreateRequest { spec, wish: Wish::default(), start: true };
+    match app.engine.vms().create(&Actor::system(), None, request).await {
+        Ok(_) => Ok(()),
+        // A demo that keeps its state has it already.
+        Err(error) if error.code() == hostler_core::Code::VmExists => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn failed(error: hostler_store::Error) -> Failure {
+    hostler_core::Error::from(error).into()
+}

@@ -1,0 +1,191 @@
+//! `hostlerd run`: the server.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_core::Clock;
+use hostler_core::clock::SystemClock;
+use hostler_core::id::{Entropy, IdSource, ProviderId};
+use hostler_engine::Pace;
+use hostler_provider::Provider;
+use hostler_store::{ProviderRow, Store, StoreErrorKind};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::arguments::RunFlags;
+use crate::auth::LocalUsers;
+use crate::config::{Config, runtime_dir};
+use crate::entropy::SystemEntropy;
+use crate::failure::{Failure, Result};
+use crate::listen::Limits;
+use crate::server::{Server, Setup};
+use crate::wiring::Wiring;
+use crate::{logging, notify};
+
+/// How long systemd waits for providers before the server counts as started.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+
+pub(super) async fn run(flags: RunFlags) -> Result<()> {
+    let config = Config::load(&flags)?;
+    logging::start(config.log, &config.log_filter)?;
+    make_data_dir(&config.data_dir)?;
+    let store = open(&config.data_dir).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let wiring = Wiring::new(Arc::clone(&clock), runtime_dir());
+    let ids = IdSource::new(Arc::clone(&clock), Arc::clone(&entropy));
+    let providers = providers(&config, &store, &wiring, &ids, &*clock).await?;
+    let limits = limits(&config);
+    let server = Server::start(Setup {
+        store,
+        clock,
+        entropy,
+        wiring,
+        providers,
+        local_users: LocalUsers::of_system(),
+        limits,
+        pace: Pace::default(),
+        is_demo: false,
+        config,
+    })
+    .await?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), url = server.base_url(), "serving");
+    let mut signals = Signals::new()?;
+    // A signal ends the waiting too: nobody has to sit out a slow start.
+    tokio::select! {
+        () = server.first_look(FIRST_LOOK) => notify::ready(server.base_url()),
+        () = signals.wait_for_stop(&server) => return stop(server, signals).await,
+    }
+    signals.wait_for_stop(&server).await;
+    stop(server, signals).await
+}
+
+/// Stops in order; a second signal stops at once.
+pub(super) async fn stop(server: Server, mut signals: Signals) -> Result<()> {
+    tracing::info!("stopping; a second signal stops at once");
+    notify::stopping();
+    tokio::select! {
+        () = server.stop() => Ok(()),
+        () = signals.next_stop() => Err(Failure::new("stopped at once; operations go on at the next start")),
+    }
+}
+
+/// The signals that a server obeys.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    pub(super) fn new() -> Result<Self> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Failure::new(format!("signals cannot be heard: {error}")))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns at the first signal to stop; reads certificates again at a hangup.
+    pub(super) async fn wait_for_stop(&mut self, server: &Server) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => match server.reload() {
+                    Ok(()) => tracing::info!("certificates were read again"),
+                    Err(error) => tracing::error!(%error, "certificates stay as they were"),
+                },
+            }
+        }
+    }
+
+    async fn next_stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The database of a data directory.
+pub(super) async fn open(data_dir: &Path) -> Result<Store> {
+    let path = data_dir.join(DATABASE);
+    Store::open(&path).await.map_err(|error| match error.kind() {
+        StoreErrorKind::Refused => Failure::usage(error.to_string()),
+        _ => hostler_core::Error::from(error).into(),
+    })
+}
+
+/// The database's name in a data directory.
+pub(super) const DATABASE: &str = "hostler.db";
+
+pub(super) fn make_data_dir(path: &Path) -> Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o750)
+        .create(path)
+        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        connections: config.limits.connections,
+        connections_per_address: config.limits.connections_per_address,
+        ..Limits::default()
+    }
+}
+
+type Attached = Vec<(ProviderRow, Arc<dyn Provider>)>;
+
+/// Providers of the configuration, and those that were added while it ran.
+async fn providers(
+    config: &Config,
+    store: &Store,
+    wiring: &Wiring,
+    ids: &IdSource,
+    clock: &dyn Clock,
+) -> Result<Attached> {
+    let mut attached = Vec::new();
+    for given in &config.providers {
+        let provider = wiring.connect(&given.uri).map_err(|why| {
+            Failure::usage(format!("provider {:?}: {:?} {why}", given.name, given.uri))
+        })?;
+        let row = ProviderRow {
+            id: ids.next(ProviderId::new),
+            name: given.name.clone(),
+            uri: given.uri.clone(),
+            from_config: true,
+            created_at: clock.now(),
+        };
+        attached.push((store.upsert_provider(&row).await.map_err(failed)?, provider));
+    }
+    for mut row in store.providers().await.map_err(failed)? {
+        if attached.iter().any(|(known, _)| known.id == row.id) {
+            continue;
+        }
+        if row.from_config {
+            // Nobody configures it any more. With VMs of ours there it has to stay;
+            // now it can be removed like any that was added at run time.
+            if store.delete_provider(row.id, &[]).await.is_ok() {
+                continue;
+            }
+            row.from_config = false;
+            row = store.upsert_provider(&row).await.map_err(failed)?;
+            tracing::warn!(provider = row.name, "not configured any more, but holds VMs of ours");
+        }
+        match wiring.connect(&row.uri) {
+            Ok(provider) => attached.push((row, provider)),
+            Err(why) => tracing::error!(provider = row.name, uri = row.uri, why, "cannot connect"),
+        }
+    }
+    Ok(attached)
+}
+
+fn failed(error: hostler_store::Error) -> Failure {
+    hostler_core::Error::from(error).into()
+}

@@ -1,0 +1,69 @@
+//! The configuration file: TOML, and errors that say line and likely intent.
+
+use std::path::Path;
+
+use super::Settings;
+use crate::failure::{Failure, Result};
+
+/// A file with every key at its default, for people to start from.
+pub const DEFAULT_TEXT: &str = include_str!("default.toml");
+
+/// A file of settings that is larger than this is no file of settings.
+const SIZE_MAX: u64 = 1 << 20;
+
+pub(super) fn read(path: &Path) -> Result<Settings> {
+    let name = path.display();
+    let size = std::fs::metadata(path).map_err(|error| Failure::usage(format!("{name}: {error}")));
+    if size?.len() > SIZE_MAX {
+        return Err(Failure::usage(format!("{name}: is larger than 1 MiB")));
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+    parse(&text, &name.to_string())
+}
+
+pub(super) fn parse(text: &str, name: &str) -> Result<Settings> {
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| line_of(text, span.start));
+        Failure::usage(format!("{name}:{line}: {}", explain(error.message())))
+    })
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+}
+
+/// What serde says about an unknown key, with the key that was likely meant.
+fn explain(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match quoted.as_slice() {
+        [unknown, known @ ..] if message.starts_with("unknown field") => {
+            let nearest = known.iter().min_by_key(|key| distance(unknown, key));
+            let hint = match nearest {
+                Some(key) if distance(unknown, key) <= 1 + key.len() / 3 => {
+                    format!("; did you mean `{key}`?")
+                }
+                _ => format!("; the keys here are {}", known.join(", ")),
+            };
+            format!("unknown key `{unknown}`{hint}")
+        }
+        _ => message.lines().next().unwrap_or(message).to_owned(),
+    }
+}
+
+/// How many letters have to be changed, added or left out.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let changed = row.get(j).copied().unwrap_or(0) + usize::from(x != *y);
+            let added = next.last().copied().unwrap_or(0) + 1;
+            let left_out = row.get(j + 1).copied().unwrap_or(0) + 1;
+            next.push(changed.min(added).min(left_out));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}

@@ -1,0 +1,90 @@
+//! Whether the server lives, and whether it can do its work.
+//!
+//! `/livez` depends on nothing but the server itself: whoever restarts it by that
+//! answer must not do so because a database or a provider is away.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hostler_core::access::Permission;
+use hostler_engine::Health;
+use http::StatusCode;
+use http::header::ACCEPT;
+use serde_json::{Value, json};
+
+use super::{admit, peer_of};
+use crate::app::App;
+use crate::listen::Peer;
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/healthz", get(ready))
+}
+
+/// A check: its name, and what is wrong.
+type Check = (&'static str, Result<(), String>);
+
+async fn ready(State(app): State<App>, request: Request) -> Response {
+    let health = app.engine.health().await;
+    let checks = checks(&health, app.draining.is_cancelled());
+    let is_ready = checks.iter().all(|(_, check)| check.is_ok());
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let query = request.uri().query().unwrap_or_default();
+    let wants_all = query.split('&').any(|part| part == "verbose" || part.starts_with("verbose="));
+    let wants_json = request
+        .headers()
+        .get(ACCEPT)
+        .is_some_and(|accept| accept.to_str().is_ok_and(|text| text.contains("application/json")));
+    // To strangers it says only whether, never what or how many.
+    let checks = match wants_all && may_see(&app, request).await {
+        true => checks,
+        false => Vec::new(),
+    };
+    match wants_json {
+        true => (status, axum::Json(document(is_ready, checks))).into_response(),
+        false => (status, text(is_ready, &checks)).into_response(),
+    }
+}
+
+fn text(is_ready: bool, checks: &[Check]) -> String {
+    let lines = checks.iter().map(|(name, check)| match check {
+        Ok(()) => format!("[+] {name} ok\n"),
+        Err(reason) => format!("[-] {name}: {reason}\n"),
+    });
+    let word = if is_ready { "ok\n" } else { "not ok\n" };
+    lines.chain([word.to_owned()]).collect()
+}
+
+fn document(is_ready: bool, checks: Vec<Check>) -> Value {
+    let checks = checks
+        .into_iter()
+        .map(|(name, check)| json!({ "name": name, "ok": check.is_ok(), "reason": check.err() }));
+    json!({ "ok": is_ready, "checks": checks.collect::<Vec<_>>() })
+}
+
+/// Whoever is known, and whoever asks on the loopback interface.
+async fn may_see(app: &App, request: Request) -> bool {
+    let (parts, _) = request.into_parts();
+    match peer_of(&parts) {
+        Ok(Peer::Loopback(_)) => true,
+        Ok(peer) => admit(app, &parts, peer, Permission::Authenticated).await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+fn checks(health: &Health, draining: bool) -> Vec<Check> {
+    let (answering, total) = (health.providers_answering, health.providers_total);
+    let providers = match (answering, total) {
+        // A server to which nobody has added a provider yet is ready for that.
+        (0, 1..) => Err(format!("none of {total} providers answers")),
+        _ => Ok(()),
+    };
+    let serving = match draining || health.draining {
+        true => Err("the server is stopping".to_owned()),
+        false => Ok(()),
+    };
+    vec![("store", health.store.clone()), ("providers", providers), ("serving", serving)]
+}

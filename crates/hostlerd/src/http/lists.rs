@@ -1,0 +1,48 @@
+//! Lists: from a query to a page with its cursor.
+
+use hostler_api::{ListQuery, Page, Time};
+use hostler_core::query::{Field, ListRequest, Row};
+use hostler_engine::Listed;
+
+use super::error::Result;
+use crate::app::App;
+
+/// A page of a list that the engine keeps.
+pub(super) fn page<T, U>(
+    app: &App,
+    list: &str,
+    query: &ListQuery,
+    fields: &[Field],
+    take: impl FnOnce(&ListRequest) -> Listed<T>,
+    convert: impl Fn(&T) -> Result<U>,
+) -> Result<Page<U>> {
+    let request = app.cursors.request(list, query, fields)?;
+    let listed = take(&request);
+    Ok(Page {
+        items: listed.items.iter().map(convert).collect::<Result<_>>()?,
+        next_cursor: listed.next.map(|position| app.cursors.seal(list, query, &position)),
+        observed_at: listed.observed_at.map(Time),
+        stale: listed.stale,
+        approx_total: u64::try_from(listed.total).ok(),
+    })
+}
+
+/// A page of rows that are all at hand, and true as of now.
+pub(super) fn of_rows<R: Row, U>(
+    app: &App,
+    list: &str,
+    query: &ListQuery,
+    fields: &[Field],
+    rows: &[R],
+    convert: impl Fn(&R) -> U,
+) -> Result<Page<U>> {
+    let request = app.cursors.request(list, query, fields)?;
+    let paged = request.page(rows.iter());
+    Ok(Page {
+        items: paged.rows.into_iter().map(convert).collect(),
+        next_cursor: paged.next.map(|position| app.cursors.seal(list, query, &position)),
+        observed_at: Some(Time(app.clock.now())),
+        stale: false,
+        approx_total: u64::try_from(paged.total).ok(),
+    })
+}

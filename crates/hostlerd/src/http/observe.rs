@@ -1,0 +1,96 @@
+//! Around every request: its id, its line in the log, its share in the metrics,
+//! and the end of its answer. A handler that panics answers 500 like any bug.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use hostler_api::REQUEST_ID;
+use hostler_core::id::RequestId;
+use hostler_core::{Code, Error};
+use http::header::{CONNECTION, HOST};
+use http::{HeaderMap, HeaderValue, Method, Version};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use super::error::{Refusal, write_problem};
+use super::headers;
+use crate::app::App;
+use crate::listen::Peer;
+
+/// The longest id that a client may give a request.
+const ID_BYTES_MAX: usize = 64;
+/// Paths that answer while the server stops.
+const ALWAYS: &[&str] = &["/livez", "/readyz", "/healthz", "/metrics"];
+
+/// Puts it around every route.
+pub(super) fn wrap(router: Router<App>, app: &App) -> Router<App> {
+    router.layer(from_fn_with_state(app.clone(), observe))
+}
+
+async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let id = request_id(&app, request.headers());
+    let method = request.method().clone();
+    // The template, never the path: a metric's labels must not be the client's to choose (A33).
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route.unwrap_or_else(|| "other".to_owned());
+    let is_tls = request.extensions().get::<Peer>().is_some_and(Peer::is_tls);
+    let host = host_of(&request);
+    let is_http_1 = request.version() <= Version::HTTP_11;
+    let is_refused = app.draining.is_cancelled() && !ALWAYS.contains(&request.uri().path());
+    let _at_work = (!is_refused).then(|| app.requests.token());
+    let span = tracing::info_span!("request", request_id = %id, method = %method, route);
+    let mut response = async {
+        if is_refused {
+            let refusal = Refusal::new(Code::ServerDraining, "the server is stopping");
+            return refusal.retry_after(5).into_response();
+        }
+        match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+            Ok(response) => response,
+            Err(_) => Refusal::from(Error::bug("a handler panicked")).into_response(),
+        }
+    }
+    .instrument(span.clone())
+    .await;
+    let _entered = span.entered();
+    response = write_problem(response, &id);
+    headers::add(&mut response, &host, is_tls);
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    if is_refused && is_http_1 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    let (status, took) = (response.status().as_u16(), start.elapsed());
+    app.meters.request(&route, &method, status, took);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    match (status, method) {
+        (500.., _) => tracing::warn!(status, duration_ms, "answered"),
+        (_, Method::GET | Method::HEAD) => tracing::debug!(status, duration_ms, "answered"),
+        _ => tracing::info!(status, duration_ms, "answered"),
+    }
+    response
+}
+
+/// The client's id where it is short and harmless, else a fresh one.
+fn request_id(app: &App, headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let is_good = |id: &&str| {
+        let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        !id.is_empty() && id.len() <= ID_BYTES_MAX && id.chars().all(harmless)
+    };
+    match given.filter(is_good) {
+        Some(id) => id.to_owned(),
+        None => app.ids.next(RequestId::new).to_string(),
+    }
+}
+
+fn host_of(request: &Request) -> String {
+    let of_header = || request.headers().get(HOST).and_then(|value| value.to_str().ok());
+    let host = request.uri().authority().map(http::uri::Authority::as_str).or_else(of_header);
+    host.unwrap_or_default().to_ascii_lowercase()
+}

@@ -1,0 +1,118 @@
+//! The user interface: files built into the program. Without a built interface
+//! a page says so; the API works all the same.
+
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use hostler_core::Code;
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+use super::error::Refusal;
+
+/// What the interface's own build made. In a development build the files are
+/// read when asked for, so a rebuilt interface needs no rebuilt server.
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/../../ui/dist"]
+#[allow_missing = true]
+struct Built;
+
+/// What is shown when nothing was built.
+const PLACEHOLDER: &str = include_str!("../../assets/placeholder/index.html");
+
+/// Files whose names hold a hash of their content never change.
+const HASHED: &str = "assets/";
+
+/// Any address that is no other route's: a file of the interface, or one of its pages.
+pub(super) async fn serve(request: Request) -> Response {
+    let path = request.uri().path().trim_start_matches('/');
+    let is_api = path == "api" || path.starts_with("api/") || path.starts_with("local/");
+    let is_reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    // A path that tries to climb, or to name another host, is no page of ours (A17).
+    let is_odd =
+        path.contains("..") || path.contains("//") || request.uri().path().starts_with("//");
+    if is_api || !is_reading || is_odd {
+        return nothing(request.uri().path());
+    }
+    if let Some(file) = Built::get(path).filter(|_| !path.is_empty() && !path.starts_with('.')) {
+        return answer(path, file, request.headers());
+    }
+    // A missing file is missing; only people's addresses are pages of the interface.
+    let wants_page = request.headers().get(ACCEPT).is_none_or(|accept| {
+        accept.to_str().is_ok_and(|text| text.contains("text/html") || text.contains("*/*"))
+    });
+    if path.starts_with(HASHED) || !wants_page {
+        return nothing(request.uri().path());
+    }
+    match Built::get("index.html") {
+        Some(file) => answer("index.html", file, request.headers()),
+        None => {
+            let headers = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-cache")];
+            (headers, PLACEHOLDER).into_response()
+        }
+    }
+}
+
+fn nothing(path: &str) -> Response {
+    let path: String = path.chars().filter(|c| !c.is_control()).take(200).collect();
+    Refusal::new(Code::EndpointNotFound, format!("there is nothing at {path}")).into_response()
+}
+
+fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
+    let digest: String =
+        file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let etag = format!("\"{digest}\"");
+    let is_known = asked
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|one| one.trim().trim_start_matches("W/") == etag);
+    let mut response = match is_known {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => Bytes::from(file.data.into_owned()).into_response(),
+    };
+    let keep = match path.starts_with(HASHED) {
+        true => "public, max-age=31536000, immutable",
+        false => "no-cache",
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind_of(path)));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(keep));
+    if let Ok(value) = HeaderValue::from_str(&etag) {
+        headers.insert(ETAG, value);
+    }
+    response
+}
+
+/// The content type by the name's ending: these are our own files, so the list is complete.
+fn kind_of(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js" | "mjs") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("json" | "map") => "application/json",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("ico") => "image/x-icon",
+        Some("woff2") => "font/woff2",
+        Some("woff") => "font/woff",
+        Some("ttf") => "font/ttf",
+        Some("txt") => "text/plain; charset=utf-8",
+        Some("wasm") => "application/wasm",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_get_the_type_that_browsers_insist_on() {
+        assert_eq!(kind_of("assets/index-abc.js"), "text/javascript; charset=utf-8");
+        assert_eq!(kind_of("assets/a.b.css"), "text/css; charset=utf-8");
+        assert_eq!(kind_of("nothing"), "application/octet-stream");
+    }
+}

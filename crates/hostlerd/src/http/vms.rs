@@ -1,0 +1,109 @@
+//! Virtual machines.
+
+mod convert;
+
+use std::time::Duration;
+
+use hostler_api::v1::{self, VmStopMode};
+use hostler_api::{Endpoint, Page};
+use hostler_core::id::VmId;
+use hostler_engine::{DeleteOptions, PowerVerb, VmChange, VmView};
+use hostler_provider::StopMode;
+
+use super::error::Result;
+use super::operations::accepted;
+use super::{Api, Call, Reply, ids, lists};
+use crate::app::App;
+
+/// The longest that a guest may be given to shut down.
+const STOP_SECONDS_MAX: u32 = 3600;
+
+pub(super) fn route(api: Api) -> Api {
+    api.route(v1::VmList, list)
+        .route(v1::VmCreate, create)
+        .route(v1::VmPlan, plan)
+        .route(v1::VmShow, show)
+        .route(v1::VmUpdate, update)
+        .route(v1::VmDelete, delete)
+        .route(v1::VmDefinition, definition)
+        .route(v1::VmStart, |app, call| power(app, call, PowerVerb::Start))
+        .route(v1::VmStop, stop)
+        .route(v1::VmReboot, |app, call| power(app, call, PowerVerb::Reboot))
+        .route(v1::VmReset, |app, call| power(app, call, PowerVerb::Reset))
+        .route(v1::VmPause, |app, call| power(app, call, PowerVerb::Pause))
+        .route(v1::VmResume, |app, call| power(app, call, PowerVerb::Resume))
+        .route(v1::VmSave, |app, call| power(app, call, PowerVerb::Save))
+}
+
+async fn list(app: App, call: Call<v1::VmList>) -> Result<Reply<Page<v1::VmSummary>>> {
+    let actor = &call.caller.actor;
+    let take = |request: &_| app.engine.vms().list(request);
+    let convert = |vm: &std::sync::Arc<VmView>| Ok(convert::summary(vm, actor));
+    lists::page(&app, "vms", &call.query, VmView::FIELDS, take, convert).map(Reply::of)
+}
+
+async fn create(app: App, call: Call<v1::VmCreate>) -> Result<Reply<v1::Operation>> {
+    let request = convert::request(&call.body)?;
+    let made = app.engine.vms().create(&call.caller.actor, call.key()?, request).await?;
+    accepted(&app, &call, made).await
+}
+
+async fn plan(app: App, call: Call<v1::VmPlan>) -> Result<Reply<v1::VmPlanned>> {
+    let request = convert::request(&call.body)?;
+    let plan = app.engine.vms().plan(&call.caller.actor, &request).await?;
+    Ok(Reply::of(convert::planned(plan)))
+}
+
+async fn show(app: App, call: Call<v1::VmShow>) -> Result<Reply<v1::Vm>> {
+    let vm = app.engine.vms().get(ids::of_path(&call.path.vm)?)?;
+    told(&vm, &call.caller.actor)
+}
+
+async fn update(app: App, call: Call<v1::VmUpdate>) -> Result<Reply<v1::Vm>> {
+    let (id, generation) = (ids::of_path(&call.path.vm)?, call.generation()?);
+    let v1::VmPatch { description, labels } = call.body;
+    let (actor, change) = (&call.caller.actor, VmChange { description, labels });
+    let vm = app.engine.vms().update(actor, id, generation, change).await?;
+    told(&vm, actor)
+}
+
+async fn delete(app: App, call: Call<v1::VmDelete>) -> Result<Reply<v1::Operation>> {
+    let id = ids::of_path(&call.path.vm)?;
+    let options = DeleteOptions { disks: call.query.disks, force: call.query.force };
+    let taken = app.engine.vms().delete(&call.caller.actor, call.key()?, id, options).await?;
+    accepted(&app, &call, taken).await
+}
+
+async fn definition(app: App, call: Call<v1::VmDefinition>) -> Result<Reply<String>> {
+    let id = ids::of_path(&call.path.vm)?;
+    let text = app.engine.vms().definition(&call.caller.actor, id).await?;
+    Ok(Reply::of(text))
+}
+
+async fn stop(app: App, call: Call<v1::VmStop>) -> Result<Reply<v1::Operation>> {
+    let seconds = call.body.timeout_seconds;
+    if seconds == 0 || seconds > STOP_SECONDS_MAX {
+        let detail = format!("must be from 1 to {STOP_SECONDS_MAX}");
+        return Err(ids::fault("/timeout_seconds", "out_of_range", &detail));
+    }
+    let within = Duration::from_secs(seconds.into());
+    let mode = match call.body.mode {
+        VmStopMode::Graceful => StopMode::Graceful { within },
+        VmStopMode::GracefulThenForce => StopMode::GracefulThenForce { within },
+        VmStopMode::Force => StopMode::Force,
+    };
+    power(app, call, PowerVerb::Stop(mode)).await
+}
+
+async fn power<E>(app: App, call: Call<E>, verb: PowerVerb) -> Result<Reply<v1::Operation>>
+where
+    E: Endpoint<Path = v1::VmPath, Reply = v1::Operation>,
+{
+    let id: VmId = ids::of_path(&call.path.vm)?;
+    let taken = app.engine.vms().power(&call.caller.actor, call.key()?, id, verb).await?;
+    accepted(&app, &call, taken).await
+}
+
+fn told(vm: &VmView, actor: &hostler_core::access::Actor) -> Result<Reply<v1::Vm>> {
+    Ok(Reply::of(convert::vm(vm, actor)?).generation(vm.generation()))
+}

@@ -1,0 +1,183 @@
+//! VMs: from the engine's views to the wire, and from requests to the engine.
+
+use std::collections::BTreeMap;
+
+use hostler_api::v1::{
+    ActionVerdict, AddressObserved, DiskObserved, HostRefusal, NicObserved, Vm, VmObserved,
+    VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
+};
+use hostler_api::{Fact, Ref, Time};
+use hostler_core::access::{Actor, Permission, may};
+use hostler_core::placement::Wish;
+use hostler_core::vm::observed::{ObservedDisk, ObservedNic};
+use hostler_core::vm::{Action, Admission, ObservedVm};
+use hostler_engine::{VmCreateRequest, VmPlan, VmView};
+
+use crate::http::error::Result;
+use crate::http::ids;
+
+pub(super) fn request(body: &VmRequest) -> Result<VmCreateRequest> {
+    let wish = Wish {
+        provider: ids::of_document(body.provider.as_deref(), "/provider")?,
+        host: ids::of_document(body.host.as_deref(), "/host")?,
+    };
+    // Faults of the specification point into it, and it is a part of this document.
+    let spec = body.spec.to_core().map_err(|error| {
+        let faults = error.fault_list().iter().map(|fault| {
+            let pointer = format!("/spec{}", fault.pointer);
+            hostler_core::error::Fault::new(pointer, fault.code.as_str(), fault.detail.as_str())
+        });
+        hostler_core::Error::faults(error.code(), faults.collect())
+    })?;
+    Ok(VmCreateRequest { spec, wish, start: body.start })
+}
+
+pub(super) fn planned(plan: VmPlan) -> VmPlanned {
+    let placement = plan.placement;
+    let refused = placement.refused.into_iter().map(|refusal| HostRefusal {
+        host: Ref::new(refusal.host, refusal.name),
+        reasons: refusal.reasons,
+    });
+    VmPlanned {
+        host: Ref::new(placement.host, placement.name),
+        provider: Ref::new(placement.provider, plan.provider_name),
+        alternatives: plan.alternatives.into_iter().map(|(id, name)| Ref::new(id, name)).collect(),
+        refused: refused.collect(),
+        steps: plan.steps,
+        changes: plan.changes,
+    }
+}
+
+pub(super) fn summary(vm: &VmView, actor: &Actor) -> VmSummary {
+    VmSummary {
+        id: vm.id.to_string(),
+        name: vm.name.clone(),
+        project: vm.project.clone(),
+        provider: vm.provider.as_ref().map(|(id, name)| Ref::new(id, name)),
+        host: vm.host.as_ref().map(|(id, name)| Ref::new(id, name)),
+        managed: vm.managed,
+        simulated: vm.simulated,
+        status: status(vm),
+        cpu_count: vm.cpu_count(),
+        memory_bytes: vm.memory_bytes(),
+        addresses: vm.addresses(),
+        labels: vm.labels(),
+        operation: vm.operation.map(|id| id.to_string()),
+        actions: actions(vm, actor),
+        created_at: Time(vm.created_at),
+    }
+}
+
+pub(super) fn vm(vm: &VmView, actor: &Actor) -> Result<Vm> {
+    let spec = match &vm.row {
+        Some(row) => {
+            let mut spec = VmSpec::from_core(&row.spec)?;
+            spec.cloud_init = None; // holds secrets
+            Some(spec)
+        }
+        None => None,
+    };
+    Ok(Vm {
+        summary: summary(vm, actor),
+        description: vm.description(),
+        external_ref: vm.external_ref().map(str::to_owned),
+        generation: vm.generation(),
+        spec,
+        observed: vm.observed.as_deref().map(observed),
+        consoles: vm.consoles().into_iter().map(Into::into).collect(),
+    })
+}
+
+fn status(vm: &VmView) -> VmStatus {
+    VmStatus {
+        state: vm.status.state.as_str().to_owned(),
+        reason: vm.status.reason.clone(),
+        quality: vm.status.quality.as_str().to_owned(),
+        observed_at: vm.status.observed_at.map(Time),
+        last_seen: vm.status.last_seen.map(|state| state.as_str().to_owned()),
+    }
+}
+
+/// What this caller can do with the VM now; they are not offered what they may not do.
+fn actions(vm: &VmView, actor: &Actor) -> BTreeMap<String, ActionVerdict> {
+    let verdict = |action: Action, admission: Admission| {
+        let refused = may(actor, permission(action)).err();
+        match (refused, admission) {
+            (Some(error), _) => denied(error.code().as_str(), error.message()),
+            (None, Admission::Denied(denial)) => denied(denial.code.as_str(), &denial.message),
+            (None, Admission::Start | Admission::AlreadyThere) => {
+                ActionVerdict { allowed: true, code: None, reason: None }
+            }
+        }
+    };
+    let named = |(action, admission): (Action, Admission)| {
+        (action.as_str().to_owned(), verdict(action, admission))
+    };
+    vm.actions().into_iter().map(named).collect()
+}
+
+fn denied(code: &str, reason: &str) -> ActionVerdict {
+    ActionVerdict { allowed: false, code: Some(code.to_owned()), reason: Some(reason.to_owned()) }
+}
+
+const fn permission(action: Action) -> Permission {
+    match action {
+        Action::Start
+        | Action::Stop
+        | Action::ForceStop
+        | Action::Reboot
+        | Action::Reset
+        | Action::Pause
+        | Action::Resume
+        | Action::Save => Permission::VmPower,
+        Action::Delete => Permission::VmDelete,
+        Action::Console => Permission::VmConsole,
+        Action::Update => Permission::VmUpdate,
+    }
+}
+
+fn observed(vm: &ObservedVm) -> VmObserved {
+    VmObserved {
+        name: vm.name.clone(),
+        observed_at: Time(vm.observed_at),
+        persistent: Fact::from(&vm.persistent),
+        autostart: Fact::from(&vm.autostart),
+        cpu_count: Fact::from(&vm.cpu_count),
+        cpu_max: Fact::from(&vm.cpu_max),
+        memory_bytes: Fact::from(&vm.memory_bytes),
+        memory_max_bytes: Fact::from(&vm.memory_max_bytes),
+        arch: Fact::from(&vm.arch),
+        machine: Fact::from(&vm.machine),
+        hypervisor: Fact::from(&vm.hypervisor),
+        firmware: Fact::from(&vm.firmware),
+        disks: Fact::from_core(&vm.disks, |disks| disks.iter().map(disk).collect()),
+        nics: Fact::from_core(&vm.nics, |nics| nics.iter().map(nic).collect()),
+    }
+}
+
+fn disk(disk: &ObservedDisk) -> DiskObserved {
+    DiskObserved {
+        target: disk.target.clone(),
+        device: disk.device.clone(),
+        bus: disk.bus.clone(),
+        source: disk.source.clone(),
+        format: disk.format.clone(),
+        capacity_bytes: disk.capacity_bytes,
+        read_only: disk.read_only,
+    }
+}
+
+fn nic(nic: &ObservedNic) -> NicObserved {
+    let addresses = nic.addresses.iter().map(|one| AddressObserved {
+        address: one.address.to_string(),
+        source: one.source.to_owned(),
+    });
+    NicObserved {
+        mac: nic.mac.clone(),
+        kind: nic.kind.clone(),
+        source: nic.source.clone(),
+        model: nic.model.clone(),
+        host_device: nic.host_device.clone(),
+        addresses: addresses.collect(),
+    }
+}

@@ -1,0 +1,79 @@
+//! Volumes.
+
+use hostler_api::v1;
+use hostler_api::{Nothing, Page, Ref};
+use hostler_core::query::{Field, Row, Value};
+use hostler_engine::VolumeView;
+
+use super::error::Result;
+use super::{Api, Call, Reply, ids, lists};
+use crate::app::App;
+
+const FIELDS: &[Field] = &[
+    Field::text("name"),
+    Field::text("format"),
+    Field::number("capacity_bytes"),
+    Field::number("allocated_bytes"),
+];
+
+pub(super) fn route(api: Api) -> Api {
+    api.route(v1::VolumeList, list).route(v1::VolumeCreate, create).route(v1::VolumeDelete, delete)
+}
+
+async fn list(app: App, call: Call<v1::VolumeList>) -> Result<Reply<Page<v1::Volume>>> {
+    let pool = ids::of_path(&call.path.pool)?;
+    let rows: Vec<_> = app.engine.volumes().list(pool).await?.into_iter().map(Listed).collect();
+    let list = format!("volumes of {pool}");
+    lists::of_rows(&app, &list, &call.query, FIELDS, &rows, |row| volume(&row.0)).map(Reply::of)
+}
+
+async fn create(app: App, call: Call<v1::VolumeCreate>) -> Result<Reply<v1::Volume>> {
+    let (pool, actor) = (ids::of_path(&call.path.pool)?, &call.caller.actor);
+    let v1::VolumeRequest { name, capacity_bytes, format } = &call.body;
+    let volumes = app.engine.volumes();
+    let made = volumes.create(actor, pool, name, *capacity_bytes, (*format).into()).await?;
+    Ok(Reply::of(volume(&made)).at(&format!("/api/v1/pools/{pool}/volumes/{name}")))
+}
+
+async fn delete(app: App, call: Call<v1::VolumeDelete>) -> Result<Reply<Nothing>> {
+    let pool = ids::of_path(&call.path.pool)?;
+    app.engine.volumes().delete(&call.caller.actor, pool, &call.path.volume).await?;
+    Ok(Reply::of(Nothing {}))
+}
+
+fn volume(view: &VolumeView) -> v1::Volume {
+    let seen = &view.observed;
+    v1::Volume {
+        name: seen.name.clone(),
+        format: seen.format.clone(),
+        capacity_bytes: seen.capacity_bytes,
+        allocated_bytes: seen.allocated_bytes,
+        path: seen.path.clone(),
+        backing: seen.backing.clone(),
+        used_by: view.used_by.as_ref().map(|(id, name)| Ref::new(id, name)),
+    }
+}
+
+/// A volume as a row of a list; its name is unique within the pool.
+struct Listed(VolumeView);
+
+impl Row for Listed {
+    fn id(&self) -> String {
+        self.0.observed.name.clone()
+    }
+
+    fn value(&self, field: &str) -> Value {
+        let seen = &self.0.observed;
+        match field {
+            "name" => seen.name.as_str().into(),
+            "format" => seen.format.as_deref().into(),
+            "capacity_bytes" => seen.capacity_bytes.into(),
+            "allocated_bytes" => seen.allocated_bytes.into(),
+            _ => Value::Absent,
+        }
+    }
+
+    fn contains(&self, needle: &str) -> bool {
+        self.0.observed.name.to_lowercase().contains(needle)
+    }
+}

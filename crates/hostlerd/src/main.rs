@@ -1,0 +1,5 @@
+//! The server's program. Everything is in the library, so that tests can run it in process.
+
+fn main() -> std::process::ExitCode {
+    hostlerd::main()
+}

@@ -1,0 +1,243 @@
+//! A running server: put together, announced, stopped in order.
+//!
+//! ```text
+//!  Setup ─► engine + providers ─► sockets ─► ready ─► (signal) ─► draining ─► stopped
+//!                                                                 503 for new requests,
+//!                                                                 streams end, others finish
+//! ```
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_core::Clock;
+use hostler_core::id::{Entropy, IdSource};
+use hostler_engine::{Engine, EngineConfig, Pace};
+use hostler_provider::Provider;
+use hostler_store::{ProviderRow, Store};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::{App, Parts, Streams};
+use crate::auth::{Auth, LocalUsers};
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+use crate::http::consoles::Tickets;
+use crate::http::{self, Cursors, Meters, Replays};
+use crate::listen::{Limits, LocalListener, PlainListener, Shared, TlsListener};
+use crate::tls::Identity;
+use crate::wiring::Wiring;
+
+/// How long requests at work may take to end.
+const FINISH_MAX: Duration = Duration::from_secs(15);
+/// How long connections and streams may take to close after that.
+const CLOSE_MAX: Duration = Duration::from_secs(4);
+
+/// What a server is made of.
+pub struct Setup {
+    /// What it is told.
+    pub config: Config,
+    /// Where it keeps state.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids and secrets come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// Which providers there are.
+    pub wiring: Wiring,
+    /// Providers attached from the start; their rows are stored.
+    pub providers: Vec<(ProviderRow, Arc<dyn Provider>)>,
+    /// Who of this machine may do what.
+    pub local_users: LocalUsers,
+    /// How much connections may take.
+    pub limits: Limits,
+    /// How often the engine looks.
+    pub pace: Pace,
+    /// Whether everything shown is made up.
+    pub is_demo: bool,
+}
+
+/// A running server.
+pub struct Server {
+    app: App,
+    shared: Shared,
+    identity: Arc<Identity>,
+    addresses: Vec<SocketAddr>,
+    metrics_address: Option<SocketAddr>,
+    base_url: String,
+}
+
+impl Server {
+    /// Starts it; when this returns it serves.
+    ///
+    /// # Errors
+    /// When something it needs cannot be had, saying what.
+    pub async fn start(setup: Setup) -> Result<Self> {
+        let identity = Identity::load(&setup.config, &*setup.clock)?;
+        let tls = identity.server_config()?;
+        let (config, limits) = (setup.config.clone(), setup.limits);
+        let group = setup.local_users.group_id();
+        let app = build(setup, &identity).await?;
+        let shared = Shared::new(http::router(app.clone()), limits);
+        let mut addresses = Vec::new();
+        for address in &config.listen {
+            let listener = TlsListener::bind(*address, Arc::clone(&tls))
+                .await
+                .map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))?;
+            addresses.push(listener.address().map_err(io_failed)?);
+            shared.tasks.spawn(listener.run(shared.clone()));
+        }
+        let local = LocalListener::bind(&config.socket, group).await.map_err(|error| {
+            Failure::new(format!("cannot listen at {}: {error}", config.socket.display()))
+        })?;
+        shared.tasks.spawn(local.run(shared.clone()));
+        let metrics_address = serve_metrics(&config, &app, &shared).await;
+        let base_url = config.base_url_for(&addresses);
+        app.base_url.set(base_url.clone()).map_err(|_| Failure::new("the address is set twice"))?;
+        app.engine.begin();
+        shared.tasks.spawn(crate::housekeeping::run(app.clone(), Arc::clone(&identity)));
+        Ok(Self { app, shared, identity, addresses, metrics_address, base_url })
+    }
+
+    /// What its handlers reach.
+    pub const fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Where it serves HTTPS.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where it serves metrics without credentials.
+    pub const fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
+    /// How browsers reach it.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// A link that logs an administrator in once, within ten minutes.
+    ///
+    /// # Errors
+    /// When the store cannot keep its code.
+    pub async fn login_link(&self) -> Result<String> {
+        let code = self.app.auth.make_login_code().await?;
+        Ok(login_link(&self.base_url, &code))
+    }
+
+    /// Reads certificates again.
+    ///
+    /// # Errors
+    /// When that fails; the old ones stay.
+    pub fn reload(&self) -> Result<()> {
+        self.identity.reload(&*self.app.clock)
+    }
+
+    /// Waits until each provider has answered or failed to, but not for long.
+    pub async fn first_look(&self, patience: Duration) {
+        self.app.engine.providers().first_look(patience).await;
+    }
+
+    /// Takes no new requests, lets those at work end, and stops. What operations
+    /// have not done yet goes on at the next start.
+    pub async fn stop(self) {
+        self.app.draining.cancel();
+        self.app.requests.close();
+        let _ = tokio::time::timeout(FINISH_MAX, self.app.requests.wait()).await;
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        self.app.tasks.close();
+        let closed = async {
+            self.shared.tasks.wait().await;
+            self.app.tasks.wait().await;
+        };
+        let _ = tokio::time::timeout(CLOSE_MAX, closed).await;
+        self.shared.abort.cancel();
+        self.app.engine.shutdown().await;
+        self.app.store.close().await;
+    }
+}
+
+/// The address that opens a session.
+pub fn login_link(base_url: &str, code: &str) -> String {
+    // After `#`, so that it is in no server's log and in no Referer.
+    format!("{base_url}/login#{code}")
+}
+
+async fn build(setup: Setup, identity: &Identity) -> Result<App> {
+    let Setup { config, store, clock, entropy, .. } = setup;
+    let ids = IdSource::new(Arc::clone(&clock), Arc::clone(&entropy));
+    let fresh: [u8; 32] = ids.secret();
+    let key = store.setting_or_insert("cursor_key", &fresh).await.map_err(store_failed)?;
+    let key = key.try_into().map_err(|_| Failure::new("the cursor key is not 32 bytes"))?;
+    let holder: [u8; 32] = ids.secret();
+    let engine = Engine::start(EngineConfig {
+        store: store.clone(),
+        clock: Arc::clone(&clock),
+        entropy,
+        holder: crate::auth::secrets::encode(&holder),
+        images_dir: config.data_dir.join("images"),
+        image_max_bytes: config.limits.image_bytes,
+        pace: setup.pace,
+        sabotage: None,
+    })
+    .await?;
+    for (row, provider) in setup.providers {
+        engine.providers().attach(row, provider).await?;
+    }
+    let streams = Streams {
+        followers: Arc::new(Semaphore::new(config.limits.event_subscribers)),
+        consoles: Arc::new(Semaphore::new(config.limits.consoles)),
+    };
+    Ok(App::new(Parts {
+        auth: Auth::new(store.clone(), Arc::clone(&clock), ids.clone(), setup.local_users),
+        engine,
+        store,
+        clock,
+        ids,
+        tickets: Tickets::default(),
+        cursors: Cursors::new(key),
+        replays: Replays::default(),
+        meters: Meters::new(),
+        wiring: setup.wiring,
+        streams,
+        is_demo: setup.is_demo,
+        authority_pem: identity.authority_pem(),
+        base_url: std::sync::OnceLock::new(),
+        draining: CancellationToken::new(),
+        requests: TaskTracker::new(),
+        tasks: TaskTracker::new(),
+    }))
+}
+
+/// Metrics are a convenience: a server that cannot serve them there serves all else.
+async fn serve_metrics(config: &Config, app: &App, shared: &Shared) -> Option<SocketAddr> {
+    let address = config.metrics_listen?;
+    let bound = async {
+        let listener = PlainListener::bind(address).await?;
+        let bound = listener.address()?;
+        let router = http::metrics_router(app.clone());
+        let serving = Shared { router, ..shared.clone() };
+        shared.tasks.spawn(listener.run(serving));
+        Ok::<_, std::io::Error>(bound)
+    };
+    match bound.await {
+        Ok(address) => Some(address),
+        Err(error) => {
+            tracing::warn!(%address, %error, "no metrics without credentials: cannot listen");
+            None
+        }
+    }
+}
+
+fn io_failed(error: std::io::Error) -> Failure {
+    Failure::new(error.to_string())
+}
+
+fn store_failed(error: hostler_store::Error) -> Failure {
+    hostler_core::Error::from(error).into()
+}

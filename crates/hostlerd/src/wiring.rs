@@ -1,0 +1,95 @@
+//! Which providers there are. The only file that names any of them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hostler_core::Clock;
+use hostler_libvirt::{Libvirt, LibvirtConfig};
+use hostler_provider::Provider;
+
+/// Drivers of libvirt, and what may follow each after a `+`.
+const LIBVIRT_SCHEMES: &[&str] = &["qemu", "test", "lxc", "xen", "bhyve", "vz", "ch"];
+
+/// Connects providers by their addresses.
+#[derive(Clone)]
+pub struct Wiring {
+    clock: Arc<dyn Clock>,
+    runtime_dir: Option<PathBuf>,
+    is_demo: bool,
+}
+
+impl Wiring {
+    /// For a real server. `runtime_dir`: where users' session daemons have their sockets.
+    pub fn new(clock: Arc<dyn Clock>, runtime_dir: Option<PathBuf>) -> Self {
+        Self { clock, runtime_dir, is_demo: false }
+    }
+
+    /// For a demo, which reaches nothing that is real.
+    pub fn demo(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, runtime_dir: None, is_demo: true }
+    }
+
+    /// Begins to connect to `uri`; whoever is there need not answer yet. Must be
+    /// called within a tokio runtime.
+    ///
+    /// # Errors
+    /// What is wrong with the address, for people.
+    pub fn connect(&self, uri: &str) -> Result<Arc<dyn Provider>, String> {
+        let (scheme, _) = uri.split_once(':').ok_or_else(|| {
+            "is no address; one looks like qemu:///system or qemu+ssh://root@host/system".to_owned()
+        })?;
+        let driver = scheme.split('+').next().unwrap_or_default();
+        match driver {
+            _ if self.is_demo => {
+                Err("cannot be reached from a demo, which is all made up".to_owned())
+            }
+            _ if LIBVIRT_SCHEMES.contains(&driver) => {
+                let mut config = LibvirtConfig::new(uri);
+                config.runtime_dir.clone_from(&self.runtime_dir);
+                config.clock = Arc::clone(&self.clock);
+                config.check().map_err(|error| error.to_string())?;
+                Ok(Arc::new(Libvirt::new(config)))
+            }
+            "sim" => Err("is simulated; run `hostlerd demo` for that".to_owned()),
+            _ => {
+                let known = LIBVIRT_SCHEMES.join(", ");
+                Err(format!(
+                    "begins with `{driver}`, and there is no provider for it; there are {known}"
+                ))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Wiring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wiring")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hostler_core::clock::SystemClock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_nobody_serves_is_refused_by_its_scheme() {
+        let wiring = Wiring::new(Arc::new(SystemClock), None);
+        for (uri, why) in [
+            ("nothing", "is no address"),
+            ("ftp://h/", "there is no provider for it"),
+            ("sim:1", "hostlerd demo"),
+        ] {
+            let Err(told) = wiring.connect(uri) else { panic!("{uri} was connected") };
+            assert!(told.contains(why), "{uri}: {told}");
+        }
+        assert_eq!(wiring.connect("qemu:///system").unwrap().kind(), "libvirt");
+    }
+
+    #[tokio::test]
+    async fn x17_a_demo_reaches_nothing_real() {
+        let wiring = Wiring::demo(Arc::new(SystemClock));
+        assert!(wiring.connect("qemu:///system").is_err());
+    }
+}
