@@ -16,9 +16,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::timeout;
 
 use crate::connection::{Connection, Options};
 use crate::error::{Error, Result};
+use crate::procedure::CONNECT_OPEN;
 use crate::uri::ConnectUri;
 
 /// What a connection is used for. Uses that could hold up each other have connections apart.
@@ -142,7 +144,7 @@ impl Pool {
         })
     }
 
-    /// A pool of connections that `connector` opens. It has to keep to a deadline of its own.
+    /// A pool of connections that `connector` opens. Its future is dropped at the deadline.
     pub fn with_connector(
         options: PoolOptions,
         connector: impl Fn() -> BoxFuture<'static, Result<Connection>> + Send + Sync + 'static,
@@ -161,6 +163,19 @@ impl Pool {
         if let Some(connection) = self.ready(role) {
             return Ok(connection);
         }
+        // One limit for waiting and opening together: the last of many callers who wait for a
+        // daemon that does not answer waits no longer than the first.
+        let after = self.shared.options.connection.connect_timeout;
+        match timeout(after, self.open(role)).await {
+            Ok(result) => result,
+            Err(_) => {
+                self.state().counts.failed_total += 1;
+                Err(Error::Timeout { procedure: CONNECT_OPEN, after, sent: false })
+            }
+        }
+    }
+
+    async fn open(&self, role: Role) -> Result<Connection> {
         let Some(opener) = self.shared.openers.get(role.index()) else { return Err(self.full()) };
         let _one_at_a_time = opener.lock().await;
         // Somebody else may have opened one while we waited.

@@ -23,6 +23,9 @@ use crate::error::{CloseReason, Error, RemoteError, Result};
 use crate::frame::{Frame, Header, MessageType, STREAM_CHUNK, Status};
 use crate::procedure::Procedure;
 
+/// What an unread packet counts for beyond its data, so that many tiny ones are bounded as well.
+const PACKET_COST: usize = 128;
+
 /// What happens when a stream's reader is slower than the daemon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
@@ -38,7 +41,7 @@ pub enum Overflow {
 /// How a stream is buffered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamOptions {
-    /// How many bytes may be unread.
+    /// How many bytes may be unread; each packet counts 128 more.
     pub buffer_bytes: usize,
     /// What happens when they are more.
     pub overflow: Overflow,
@@ -72,6 +75,11 @@ pub(crate) enum Accepted {
     Overflow,
     /// There is no room, and the stream asked to wait for it.
     Full(Bytes),
+}
+
+/// What a packet takes of the buffer.
+fn cost(data: &Bytes) -> usize {
+    data.len().saturating_add(PACKET_COST)
 }
 
 #[derive(Default)]
@@ -117,7 +125,7 @@ impl StreamState {
             // The daemon's way to say that the data ends here.
             buffer.is_complete = true;
         } else if buffer.bytes > 0
-            && buffer.bytes.saturating_add(data.len()) > self.options.buffer_bytes
+            && buffer.bytes.saturating_add(cost(&data)) > self.options.buffer_bytes
         {
             // An empty buffer takes any one packet, or a small buffer could never go on.
             if self.options.overflow == Overflow::PauseConnection {
@@ -127,7 +135,7 @@ impl StreamState {
             self.readable.notify_one();
             return Accepted::Overflow;
         } else {
-            buffer.bytes += data.len();
+            buffer.bytes += cost(&data);
             buffer.chunks.push_back(data);
         }
         self.readable.notify_one();
@@ -216,7 +224,7 @@ impl Stream {
             {
                 let mut buffer = self.state.buffer();
                 if let Some(chunk) = buffer.chunks.pop_front() {
-                    buffer.bytes -= chunk.len();
+                    buffer.bytes -= cost(&chunk);
                     self.state.room.notify_one();
                     return Ok(Some(chunk));
                 }

@@ -1,5 +1,4 @@
-//! Storage volumes; their contents are streams ([`Connection::storage_vol_upload`]
-//! (crate::Connection::storage_vol_upload)).
+//! Storage volumes; their contents are streams.
 
 use super::calls;
 use crate::types::{StoragePool, StorageVol, StorageVolInfo};

@@ -86,7 +86,7 @@ pub(crate) struct Core {
     /// Wakes the writer for pings, pongs and aborts.
     pub(crate) control: Notify,
     pub(crate) queued: AtomicUsize,
-    /// Set by every packet that comes, cleared by the keepalive timer.
+    /// Set by every byte that comes, cleared by the keepalive timer.
     pub(crate) heard: AtomicBool,
     /// The reader stands still for a slow stream of its own accord, so silence proves nothing.
     pub(crate) paused: AtomicBool,

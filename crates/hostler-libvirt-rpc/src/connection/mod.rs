@@ -155,9 +155,14 @@ impl Connection {
         let opening = self.with_timeout(self.core().options.connect_timeout);
         auth::authenticate(&opening).await?;
         if self.core().options.keepalive.is_some() {
-            // A daemon that does not know the feature says so, and is not pinged by contract; ours
-            // are answered by every version that has the program at all (0.9.8, 2011).
-            opening.call::<_, (bool,)>(CONNECT_SUPPORTS_FEATURE, &FEATURE_KEEPALIVE).await?;
+            // Our own pings are answered either way (since 0.9.8, 2011): what the daemon says to
+            // this, be it an error, does not matter. That it answers at all does.
+            let asked = opening.call::<_, bool>(CONNECT_SUPPORTS_FEATURE, &FEATURE_KEEPALIVE).await;
+            if let Err(error) = asked
+                && error.remote().is_none()
+            {
+                return Err(error);
+            }
         }
         let flags = if self.core().options.read_only { OPEN_READ_ONLY } else { 0 };
         opening.call::<_, ()>(CONNECT_OPEN, &(Some(name), flags)).await?;

@@ -14,10 +14,12 @@
 //! The reader does not write and the writer does not read, so neither can wait for the other: a
 //! daemon that reads nothing stops our writes, and still its replies are taken.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, MissedTickBehavior};
 
@@ -43,8 +45,8 @@ pub(super) fn start(
 ) -> JoinSet<()> {
     let (read, write) = tokio::io::split(io);
     let mut tasks = JoinSet::new();
-    tasks.spawn(reader(read, note, core.clone()));
-    tasks.spawn(writer(write, core.clone(), out));
+    tasks.spawn(reader(read, note.clone(), core.clone()));
+    tasks.spawn(writer(write, note, core.clone(), out));
     if let Some(keepalive) = core.options.keepalive {
         tasks.spawn(keepalive_timer(keepalive, core.clone()));
     }
@@ -52,6 +54,7 @@ pub(super) fn start(
 }
 
 async fn reader(source: impl AsyncRead + Unpin, note: Option<Note>, core: Arc<Core>) {
+    let source = Watched { source, core: core.clone() };
     let mut source = BufReader::with_capacity(64 * 1024, source);
     let reason = loop {
         let frame = tokio::select! {
@@ -61,25 +64,58 @@ async fn reader(source: impl AsyncRead + Unpin, note: Option<Note>, core: Arc<Co
         };
         match frame {
             Ok(frame) => {
-                core.heard.store(true, Ordering::Relaxed);
                 if let Err(detail) = dispatch(&core, frame).await {
                     break CloseReason::Protocol { detail };
                 }
             }
             Err(ReadError::EndOfStream) => {
-                let note = match &note {
-                    Some(note) => note.text().await,
-                    None => None,
-                };
-                break CloseReason::EndOfStream { note };
+                break CloseReason::EndOfStream { note: last_words(note.as_ref()).await };
             }
-            Err(ReadError::Io(error)) => break CloseReason::Io { detail: error.to_string() },
+            Err(ReadError::Io(error)) => break broken(&error, note.as_ref()).await,
             Err(ReadError::Malformed(error)) => {
                 break CloseReason::Protocol { detail: error.to_string() };
             }
         }
     };
     core.close(reason);
+}
+
+/// A socket of which every byte is a sign of life: a great reply over a slow line holds up the
+/// pongs behind it.
+struct Watched<S> {
+    source: S,
+    core: Arc<Core>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let before = buffer.filled().len();
+        let poll = Pin::new(&mut self.source).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.core.heard.store(true, Ordering::Relaxed);
+        }
+        poll
+    }
+}
+
+/// What the ssh process complained about, if the connection is one.
+async fn last_words(note: Option<&Note>) -> Option<String> {
+    match note {
+        Some(note) => note.text().await,
+        None => None,
+    }
+}
+
+/// Why the socket failed: a process's own words say more than that its pipe is broken.
+async fn broken(error: &std::io::Error, note: Option<&Note>) -> CloseReason {
+    match last_words(note).await {
+        Some(note) => CloseReason::EndOfStream { note: Some(note) },
+        None => CloseReason::Io { detail: error.to_string() },
+    }
 }
 
 /// Hands one packet to whom it belongs.
@@ -140,7 +176,12 @@ async fn on_stream(core: &Core, frame: Frame) -> Result<(), String> {
     Ok(())
 }
 
-async fn writer(mut sink: impl AsyncWrite + Unpin, core: Arc<Core>, mut out: Outgoing) {
+async fn writer(
+    mut sink: impl AsyncWrite + Unpin,
+    note: Option<Note>,
+    core: Arc<Core>,
+    mut out: Outgoing,
+) {
     loop {
         let next = tokio::select! {
             biased;
@@ -158,7 +199,7 @@ async fn writer(mut sink: impl AsyncWrite + Unpin, core: Arc<Core>, mut out: Out
             written = write(&mut sink, &next) => written,
         };
         if let Err(error) = written {
-            core.close(CloseReason::Io { detail: error.to_string() });
+            core.close(broken(&error, note.as_ref()).await);
             break;
         }
     }

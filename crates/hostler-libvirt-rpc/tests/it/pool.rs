@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{FutureExt, join_all};
 use hostler_libvirt_rpc::{Connection, Error, Pool, PoolOptions, Role};
 
 use crate::daemon::{Daemon, eventually, quiet};
@@ -73,4 +73,14 @@ async fn a_failed_opening_is_told_and_counted() {
     let pool = Pool::new(uri, PoolOptions::default());
     assert!(matches!(pool.get(Role::Events).await, Err(Error::Io { .. })));
     assert_eq!(pool.counts().failed_total, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_callers_of_a_silent_daemon_wait_no_longer_than_one() {
+    let pool = Pool::with_connector(PoolOptions::default(), || std::future::pending().boxed());
+    let start = tokio::time::Instant::now();
+    for result in join_all((0..20).map(|_| pool.get(Role::Collect))).await {
+        assert!(matches!(result, Err(Error::Timeout { sent: false, .. })));
+    }
+    assert_eq!(start.elapsed(), PoolOptions::default().connection.connect_timeout);
 }
