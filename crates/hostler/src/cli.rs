@@ -1,0 +1,169 @@
+//! The grammar: `hostler NOUN VERB [NAME…]`, and shortcuts for the daily verbs.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{
+    api, contexts, events, hosts, images, muscle, networks, operations, pools, providers, tokens,
+    vms, volumes,
+};
+use crate::output::Format;
+use crate::terminal::Colour;
+
+const EXAMPLES: &str = "\
+Examples:
+  hostler vm create web --image debian-13 --cpus 2 --memory 2G --disk 20G --network default
+  hostler ls -l tier=web
+  hostler restart 'web-*'
+  hostler console web
+  hostler vm list --filter 'state=running AND host=h1' -o json
+
+Which server: --url or --socket, else --context, else HOSTLER_URL or HOSTLER_SOCKET,
+else HOSTLER_CONTEXT, else the context in use, else the server of this machine.
+
+Exit codes: 0 done, 1 some of several failed, 2 usage, 3 not allowed, 4 not found,
+5 conflict, 6 not supported, 7 no room, 8 unreachable or timed out, 9 cancelled,
+70 a bug, 130 left by Ctrl-C while the operation goes on.";
+
+/// One truthful control plane for virtual machines, wherever they run.
+#[derive(Debug, Parser)]
+#[command(name = "hostler", version, after_long_help = EXAMPLES, propagate_version = false)]
+#[command(disable_help_subcommand = false, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Global {
+    /// Use this context (see `hostler context`).
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Connection")]
+    #[arg(hide_short_help = true, conflicts_with_all = ["url", "socket"])]
+    pub(crate) context: Option<String>,
+    /// The server's URL, for example https://server:7443.
+    #[arg(long, global = true, value_name = "URL", help_heading = "Connection")]
+    #[arg(hide_short_help = true, conflicts_with = "socket")]
+    pub(crate) url: Option<String>,
+    /// The server's Unix socket.
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Connection")]
+    #[arg(hide_short_help = true)]
+    pub(crate) socket: Option<PathBuf>,
+    /// A file that holds the token, readable by its owner alone.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
+    #[arg(hide_short_help = true)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The only authority whose certificates are accepted (PEM).
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
+    #[arg(hide_short_help = true)]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Show the HTTP exchange on stderr, without its secrets.
+    #[arg(long, global = true, help_heading = "Connection", hide_short_help = true)]
+    pub(crate) debug: bool,
+
+    /// How to show the result [default: table, or HOSTLER_OUTPUT].
+    #[arg(short, long, global = true, value_enum, help_heading = "Output", value_name = "FORMAT")]
+    #[arg(hide_short_help = true)]
+    pub(crate) output: Option<Format>,
+    /// Show more columns; the same as `-o wide`.
+    #[arg(long, global = true, help_heading = "Output", conflicts_with = "output")]
+    #[arg(hide_short_help = true)]
+    pub(crate) wide: bool,
+    /// Show these columns, separated by commas.
+    #[arg(long, global = true, value_delimiter = ',', value_name = "NAMES")]
+    #[arg(help_heading = "Output", hide_short_help = true)]
+    pub(crate) columns: Vec<String>,
+    /// Leave out the line of column names.
+    #[arg(long, global = true, help_heading = "Output", hide_short_help = true)]
+    pub(crate) no_headers: bool,
+    /// Show ids only.
+    #[arg(short, long, global = true, help_heading = "Output", hide_short_help = true)]
+    #[arg(conflicts_with_all = ["output", "wide", "columns"])]
+    pub(crate) quiet: bool,
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(help_heading = "Output", hide_short_help = true)]
+    pub(crate) color: Colour,
+}
+
+/// Nouns, shortcuts, and a few commands without a noun.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Virtual machines.
+    #[command(subcommand)]
+    Vm(vms::Verb),
+    /// Machines that run VMs.
+    #[command(subcommand)]
+    Host(hosts::Verb),
+    /// Places that hold volumes.
+    #[command(subcommand)]
+    Pool(pools::Verb),
+    /// Volumes of a pool.
+    #[command(subcommand)]
+    Volume(volumes::Verb),
+    /// What VMs are made from.
+    #[command(subcommand)]
+    Image(images::Verb),
+    /// Networks that VMs can be connected to.
+    #[command(subcommand)]
+    Network(networks::Verb),
+    /// Operations: changes that take time.
+    #[command(subcommand, visible_alias = "operation")]
+    Op(operations::Verb),
+    /// What happened.
+    #[command(subcommand)]
+    Event(events::Verb),
+    /// Connections to places where VMs run.
+    #[command(subcommand)]
+    Provider(providers::Verb),
+    /// API tokens.
+    #[command(subcommand)]
+    Token(tokens::Verb),
+    /// Servers that this command line knows.
+    #[command(subcommand)]
+    Context(contexts::Verb),
+
+    /// List VMs (vm list).
+    Ls(vms::VmListArgs),
+    /// Start VMs (vm start).
+    Start(vms::StartArgs),
+    /// Stop VMs (vm stop).
+    Stop(vms::StopArgs),
+    /// Restart VMs (vm restart).
+    Restart(vms::RestartArgs),
+    /// Pause VMs (vm pause).
+    Pause(vms::PowerArgs),
+    /// Resume VMs (vm resume).
+    Resume(vms::PowerArgs),
+    /// Open a VM's serial console (vm console).
+    Console(vms::ConsoleArgs),
+    /// Delete VMs (vm delete).
+    Rm(vms::DeleteArgs),
+
+    /// Send a request to the API as it is.
+    Api(api::Args),
+    /// Show the versions of this program and of the server, and who you are there.
+    Version,
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+
+    /// What virsh users type by habit.
+    #[command(flatten)]
+    Muscle(muscle::Command),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_does_not_contradict_itself() {
+        super::Cli::command().debug_assert();
+    }
+}

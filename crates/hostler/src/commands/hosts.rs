@@ -1,0 +1,101 @@
+//! `hostler host`.
+
+use clap::Subcommand;
+use hostler_api::{Nothing, v1};
+
+use super::{ListArgs, WatchArg};
+use crate::app::App;
+use crate::failure::Result;
+use crate::output::{
+    Cell, Column, Resource, View, age, bytes, count, fact, list, opt, reference, text,
+};
+use crate::resolve::by_name;
+use crate::terminal::Tone;
+
+/// What can be done with hosts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// List hosts.
+    #[command(visible_alias = "ls")]
+    List {
+        #[command(flatten)]
+        list: ListArgs,
+        #[command(flatten)]
+        watch: WatchArg,
+    },
+    /// Show a host.
+    Show {
+        /// Its name or id.
+        host: String,
+        #[command(flatten)]
+        watch: WatchArg,
+    },
+}
+
+pub(crate) async fn run(app: &App, verb: Verb) -> Result {
+    match verb {
+        Verb::List { list, watch } => {
+            super::list::<v1::HostList, _>(app, Nothing {}, &list, watch).await
+        }
+        Verb::Show { host, watch } => {
+            let client = app.client()?;
+            let host = by_name::<v1::HostList, _>(&client, &host, place).await?.value.id;
+            super::show::<v1::HostShow, _>(app, &client, v1::HostPath { host }, watch).await
+        }
+    }
+}
+
+/// Where a host is, to tell equal names apart.
+pub(crate) fn place(host: &v1::Host) -> Option<String> {
+    Some(format!("provider {}", host.provider.name))
+}
+
+impl Resource for v1::Host {
+    const NOUN: &'static str = "host";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::new("name", |host, _| text(host.name.as_str())),
+        Column::new("state", |host, _| state(host)),
+        Column::new("vms", |host, _| text(format!("{}/{}", host.vm_running_count, host.vm_count))),
+        Column::new("cpus", |host, _| fact(&host.cpu_count, |v| count(v))),
+        Column::new("memory", |host, _| fact(&host.memory_bytes, |b| bytes(Some(*b)))),
+        Column::new("free", |host, _| fact(&host.memory_free_bytes, |b| bytes(Some(*b)))),
+        Column::new("provider", |host, _| reference(Some(&host.provider))),
+        Column::wide("arch", |host, _| fact(&host.arch, |v| text(v.as_str()))),
+        Column::wide("cpu-model", |host, _| fact(&host.cpu_model, |v| text(v.as_str()))),
+        Column::wide("hypervisor", |host, _| fact(&host.hypervisor, |v| text(v.as_str()))),
+        Column::wide("reason", |host, _| opt(host.reason.as_ref())),
+        Column::wide("seen", |host, now| age(host.observed_at, now)),
+        Column::wide("id", |host, _| text(host.id.as_str())),
+    ];
+
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn is_simulated(&self) -> bool {
+        self.simulated
+    }
+
+    fn details(&self, _: &View<'_>) -> Vec<(&'static str, String)> {
+        let Some(guests) = &self.guests.value else { return Vec::new() };
+        let line = |guest: &v1::GuestSupport| {
+            let machine = guest.machines.first().map_or("-", String::as_str);
+            let how = list(&guest.hypervisors).text.unwrap_or_default();
+            crate::text::printable(&format!("{}: {how}; default machine {machine}", guest.arch))
+        };
+        vec![("Guests", guests.iter().map(line).collect::<Vec<_>>().join("\n"))]
+    }
+}
+
+fn state(host: &v1::Host) -> Cell {
+    let tone = match host.state.as_str() {
+        "ready" => Tone::Good,
+        "degraded" => Tone::Bad,
+        _ => Tone::Warn,
+    };
+    text(host.state.as_str()).toned(tone)
+}

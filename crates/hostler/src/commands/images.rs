@@ -1,0 +1,218 @@
+//! `hostler image`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use hostler_api::{Nothing, v1};
+use hostler_client::{Client, Item};
+use tokio::io::AsyncRead;
+
+use super::volumes::VolumeFormat;
+use super::{ListArgs, WatchArg, confirm};
+use crate::app::App;
+use crate::failure::{Failure, Result};
+use crate::output::{Column, Resource, age, bytes, text};
+use crate::resolve::by_name;
+use crate::work::upload_line;
+
+/// What can be done with images.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// List images.
+    #[command(visible_alias = "ls")]
+    List {
+        #[command(flatten)]
+        list: ListArgs,
+        #[command(flatten)]
+        watch: WatchArg,
+    },
+    /// Upload an image file.
+    Import(ImportArgs),
+    /// Show an image.
+    Show {
+        /// Its name or id.
+        image: String,
+    },
+    /// Delete images; VMs made from them stay.
+    Delete {
+        /// Their names or ids.
+        #[arg(required = true)]
+        images: Vec<String>,
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+        /// That there is no such image is a success.
+        #[arg(long)]
+        if_exists: bool,
+    },
+}
+
+/// What is uploaded, and as what.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The file; `-` reads stdin.
+    file: PathBuf,
+    /// The image's name [default: the file's, without its ending].
+    #[arg(long)]
+    name: Option<String>,
+    /// The file's format; needed unless the name ends in .qcow2 or .raw.
+    #[arg(long, value_enum)]
+    format: Option<VolumeFormat>,
+    /// Free text.
+    #[arg(long, default_value = "")]
+    description: String,
+    /// The SHA-256 the file has to have, in hex.
+    #[arg(long, value_name = "HEX")]
+    sha256: Option<String>,
+}
+
+pub(crate) async fn run(app: &App, verb: Verb) -> Result {
+    match verb {
+        Verb::List { list, watch } => {
+            super::list::<v1::ImageList, _>(app, Nothing {}, &list, watch).await
+        }
+        Verb::Import(args) => import(app, args).await,
+        Verb::Show { image } => {
+            let client = app.client()?;
+            let image = by_name::<v1::ImageList, _>(&client, &image, |_| None).await?.value.id;
+            let path = v1::ImagePath { image };
+            super::show::<v1::ImageShow, _>(app, &client, path, WatchArg::default()).await
+        }
+        Verb::Delete { images, yes, if_exists } => delete(app, &images, yes, if_exists).await,
+    }
+}
+
+async fn import(app: &App, args: ImportArgs) -> Result {
+    let client = app.client()?;
+    let query = v1::ImageImportQuery {
+        name: name_of(&args)?,
+        description: args.description.clone(),
+        format: format_of(&args)?.into(),
+        sha256: args.sha256.clone(),
+    };
+    let failed = |error: std::io::Error| {
+        Failure::usage(format!("cannot read {}: {error}", args.file.display()))
+    };
+    if args.file == Path::new("-") {
+        return send(app, &client, &query, None, tokio::io::stdin()).await;
+    }
+    let file = tokio::fs::File::open(&args.file).await.map_err(failed)?;
+    let about = file.metadata().await.map_err(failed)?;
+    let length = about.is_file().then_some(about.len());
+    send(app, &client, &query, length, file).await
+}
+
+async fn send(
+    app: &App,
+    client: &Client,
+    query: &v1::ImageImportQuery,
+    length: Option<u64>,
+    reader: impl AsyncRead + Unpin + Send + 'static,
+) -> Result {
+    // The upload runs elsewhere than the screen, so the count comes by channel.
+    let (sender, mut counts) = tokio::sync::watch::channel(0_u64);
+    let tell = move |count| {
+        sender.send_replace(count);
+    };
+    let upload = client.import_image(query, length, reader, tell);
+    tokio::pin!(upload);
+    let answer = loop {
+        tokio::select! {
+            answer = &mut upload => break answer,
+            Ok(()) = counts.changed() => upload_line(app, *counts.borrow_and_update(), length),
+        }
+    };
+    app.terminal.redraw("");
+    let answer = answer.map_err(|error| {
+        Failure::from(error).during(format!("cannot import \"{}\"", query.name))
+    })?;
+    app.say(format!("image \"{}\" imported", query.name));
+    let item = Item { value: answer.value, json: answer.json };
+    if app.view()?.is_for_people() { Ok(()) } else { super::view_one(app, &item) }
+}
+
+fn name_of(args: &ImportArgs) -> Result<String> {
+    let stem = || Some(args.file.file_stem()?.to_str()?.to_owned());
+    match args.name.clone() {
+        Some(name) => Ok(name),
+        None if args.file == Path::new("-") => {
+            Err(Failure::usage("what comes from stdin has no name").with_hint("give --name"))
+        }
+        None => stem().ok_or_else(|| {
+            Failure::usage("the file's name cannot be the image's").with_hint("give --name")
+        }),
+    }
+}
+
+/// The format is told, never guessed from the bytes: a raw disk may hold what
+/// looks like another format (A6).
+fn format_of(args: &ImportArgs) -> Result<VolumeFormat> {
+    let ending = args.file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    match (args.format, ending) {
+        (Some(format), _) => Ok(format),
+        (None, "qcow2") => Ok(VolumeFormat::Qcow2),
+        (None, "raw") => Ok(VolumeFormat::Raw),
+        (None, _) => Err(Failure::usage(format!(
+            "the name of {} does not tell its format",
+            args.file.display()
+        ))
+        .with_hint("give --format qcow2 or --format raw; `qemu-img info` tells which")),
+    }
+}
+
+async fn delete(app: &App, names: &[String], yes: bool, if_exists: bool) -> Result {
+    let client = app.client()?;
+    let mut found: Vec<Item<v1::Image>> = Vec::new();
+    for name in names {
+        match by_name::<v1::ImageList, _>(&client, name, |_| None).await {
+            Ok(image) => found.push(image),
+            Err(failure) if if_exists && failure.is_not_found() => {
+                app.say(format!("there is no image \"{name}\""));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    let what: Vec<String> =
+        found.iter().map(|image| format!("image \"{}\" is deleted", image.value.name)).collect();
+    confirm(app, yes, &what, None)?;
+    for image in found {
+        let path = v1::ImagePath { image: image.value.id.clone() };
+        client.call::<v1::ImageDelete>(&path, &Nothing {}, &Nothing {}).await.map_err(|e| {
+            Failure::from(e).during(format!("cannot delete \"{}\"", image.value.name))
+        })?;
+        app.say(format!("image \"{}\" deleted", image.value.name));
+    }
+    Ok(())
+}
+
+impl Resource for v1::Image {
+    const NOUN: &'static str = "image";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::new("name", |image, _| text(image.name.as_str())),
+        Column::new("format", |image, _| text(word(image.format))),
+        Column::new("size", |image, _| bytes(Some(image.virtual_bytes))),
+        Column::new("file", |image, _| bytes(Some(image.file_bytes))),
+        Column::new("age", |image, now| age(Some(image.created_at), now)),
+        Column::new("description", |image, _| text(image.description.as_str())),
+        Column::wide("sha256", |image, _| text(image.sha256.as_str())),
+        Column::wide("id", |image, _| text(image.id.as_str())),
+    ];
+
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+}
+
+fn word(format: v1::VolumeFormat) -> &'static str {
+    match format {
+        v1::VolumeFormat::Qcow2 => "qcow2",
+        v1::VolumeFormat::Raw => "raw",
+    }
+}

@@ -1,0 +1,132 @@
+//! `hostler token`.
+
+use std::time::Duration;
+
+use clap::{Subcommand, ValueEnum};
+use hostler_api::{Nothing, v1};
+use hostler_client::Terms;
+
+use super::{ListArgs, WatchArg, confirm};
+use crate::app::App;
+use crate::failure::{Failure, Result};
+use crate::output::{Column, Format, Resource, age, opt, text};
+use crate::resolve::by_name;
+use crate::text::parse_duration;
+
+/// What can be done with API tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// List API tokens, without their secrets.
+    #[command(visible_alias = "ls")]
+    List {
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Make an API token; its secret is shown this once, on stdout.
+    Create {
+        /// What it is for.
+        name: String,
+        /// What it may do.
+        #[arg(long, value_enum)]
+        role: Role,
+        /// When it ends, for example 30d; never when not given.
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+        expires: Option<Duration>,
+    },
+    /// Revoke an API token.
+    #[command(visible_alias = "revoke")]
+    Delete {
+        /// Its name or id.
+        token: String,
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+        /// That there is no such token is a success.
+        #[arg(long)]
+        if_exists: bool,
+    },
+}
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Role {
+    /// Everything.
+    Admin,
+    /// Look at everything but secrets, change nothing.
+    Reader,
+}
+
+pub(crate) async fn run(app: &App, verb: Verb) -> Result {
+    let client = app.client()?;
+    match verb {
+        Verb::List { list } => {
+            super::list::<v1::TokenList, _>(app, Nothing {}, &list, WatchArg::default()).await
+        }
+        Verb::Create { name, role, expires } => {
+            let role = match role {
+                Role::Admin => "admin",
+                Role::Reader => "reader",
+            };
+            let body = v1::TokenRequest {
+                name: name.clone(),
+                role: role.into(),
+                expires_in_seconds: expires.map(|expires| expires.as_secs()),
+            };
+            let answer = client
+                .ask::<v1::TokenCreate>(&Nothing {}, &Nothing {}, &body, &Terms::default())
+                .await
+                .map_err(|error| Failure::from(error).during("cannot make the token"))?;
+            let view = app.view()?;
+            match view.format {
+                Format::Json | Format::Yaml => view.document(&answer.json),
+                _ => {
+                    app.say(format!(
+                        "token \"{name}\" made; keep the secret, it is not shown again"
+                    ));
+                    app.terminal.write(&format!("{}\n", answer.value.secret))
+                }
+            }
+        }
+        Verb::Delete { token, yes, if_exists } => {
+            let found = match by_name::<v1::TokenList, _>(&client, &token, |t| {
+                Some(format!("made {}", t.created_at))
+            })
+            .await
+            {
+                Err(failure) if if_exists && failure.is_not_found() => {
+                    app.say(format!("there is no token \"{token}\""));
+                    return Ok(());
+                }
+                found => found?.value,
+            };
+            let used =
+                found.last_used_at.map_or("never used".to_owned(), |at| format!("last used {at}"));
+            confirm(app, yes, &[format!("token \"{}\" ({used}) is revoked", found.name)], None)?;
+            let path = v1::TokenPath { token: found.id };
+            client.call::<v1::TokenDelete>(&path, &Nothing {}, &Nothing {}).await?;
+            app.say(format!("token \"{}\" revoked", found.name));
+            Ok(())
+        }
+    }
+}
+
+impl Resource for v1::Token {
+    const NOUN: &'static str = "token";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::new("name", |token, _| text(token.name.as_str())),
+        Column::new("role", |token, _| text(token.role.as_str())),
+        Column::new("age", |token, now| age(Some(token.created_at), now)),
+        Column::new("used", |token, now| age(token.last_used_at, now)),
+        Column::new("expires", |token, _| opt(token.expires_at)),
+        Column::wide("created-by", |token, _| text(token.created_by.as_str())),
+        Column::wide("id", |token, _| text(token.id.as_str())),
+    ];
+
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+}

@@ -1,0 +1,270 @@
+//! Actions on VMs: power and deletion.
+
+use clap::ValueEnum;
+use hostler_api::{Nothing, v1};
+use hostler_client::{Answer, Client, Item, Terms};
+use hostler_core::Kind;
+
+use super::confirm;
+use super::vms::{DeleteArgs, PowerArgs};
+use crate::app::App;
+use crate::failure::{Failure, Result};
+use crate::output::{Column, Resource, opt, text};
+use crate::select::{Selection, called};
+use crate::terminal::Tone;
+use crate::work::{self, Target, Words};
+
+/// Where a plan is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DryRun {
+    /// Here, without asking the server more than it lists anyway.
+    Client,
+    /// By the server.
+    Server,
+}
+
+/// An action that changes a VM's power.
+#[derive(Debug, Clone)]
+pub(crate) enum Power {
+    Start,
+    Stop(v1::VmStopRequest),
+    Reboot,
+    Reset,
+    Pause,
+    Resume,
+    Save,
+}
+
+impl Power {
+    fn words(&self) -> Words {
+        let (verb, done) = match self {
+            Self::Start => ("start", "started"),
+            Self::Stop(_) => ("stop", "stopped"),
+            Self::Reboot => ("restart", "restarted"),
+            Self::Reset => ("reset", "reset"),
+            Self::Pause => ("pause", "paused"),
+            Self::Resume => ("resume", "resumed"),
+            Self::Save => ("save", "saved"),
+        };
+        Words { verb, done }
+    }
+
+    /// The action's word in the API.
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop(stop) if stop.mode == v1::VmStopMode::Force => "force_stop",
+            Self::Stop(_) => "stop",
+            Self::Reboot => "reboot",
+            Self::Reset => "reset",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Save => "save",
+        }
+    }
+
+    async fn submit(
+        &self,
+        client: &Client,
+        vm: String,
+    ) -> hostler_client::Result<Answer<v1::Operation>> {
+        let (path, terms, nothing) = (v1::VmPath { vm }, Terms::default(), Nothing {});
+        match self {
+            Self::Start => client.ask::<v1::VmStart>(&path, &nothing, &nothing, &terms).await,
+            Self::Stop(stop) => client.ask::<v1::VmStop>(&path, &nothing, stop, &terms).await,
+            Self::Reboot => client.ask::<v1::VmReboot>(&path, &nothing, &nothing, &terms).await,
+            Self::Reset => client.ask::<v1::VmReset>(&path, &nothing, &nothing, &terms).await,
+            Self::Pause => client.ask::<v1::VmPause>(&path, &nothing, &nothing, &terms).await,
+            Self::Resume => client.ask::<v1::VmResume>(&path, &nothing, &nothing, &terms).await,
+            Self::Save => client.ask::<v1::VmSave>(&path, &nothing, &nothing, &terms).await,
+        }
+    }
+}
+
+/// Does `power` to the selected VMs.
+pub(crate) async fn power(app: &App, args: PowerArgs, power: Power) -> Result {
+    let client = app.client()?;
+    let vms = args.selection.resolve(&client).await?;
+    if args.dry_run.is_some() {
+        return plan(app, &vms, power.action());
+    }
+    if vms.is_empty() {
+        app.say("no VM fits");
+    }
+    let is_list = !args.selection.is_single();
+    let submit = |vm| {
+        let (client, power) = (client.clone(), power.clone());
+        async move { power.submit(&client, vm).await }
+    };
+    work::run(app, &client, args.wait, power.words(), targets(&vms), is_list, submit).await
+}
+
+/// Deletes the selected VMs.
+pub(crate) async fn delete(app: &App, args: DeleteArgs) -> Result {
+    let client = app.client()?;
+    let selection = &args.power.selection;
+    let vms = if args.if_exists {
+        existing(app, &client, selection).await?
+    } else {
+        selection.resolve(&client).await?
+    };
+    if args.power.dry_run.is_some() {
+        return plan(app, &vms, "delete");
+    }
+    if vms.is_empty() {
+        app.say("there is no VM to delete");
+        return Ok(());
+    }
+    if !args.yes {
+        let mut what = Vec::new();
+        for vm in &vms {
+            what.extend(consequences(&client, &vm.value, &args).await?);
+        }
+        // Data that is gone cannot be brought back, so a habitual `y` is not enough.
+        let typed = match (args.disks, vms.as_slice()) {
+            (false, _) => None,
+            (true, [only]) => Some(only.value.name.clone()),
+            (true, several) => Some(several.len().to_string()),
+        };
+        confirm(app, false, &what, typed.as_deref())?;
+    }
+    let query = v1::VmDeleteQuery { disks: args.disks, force: args.force };
+    let submit = |vm| {
+        let (client, query) = (client.clone(), query.clone());
+        async move {
+            let path = v1::VmPath { vm };
+            client.ask::<v1::VmDelete>(&path, &query, &Nothing {}, &Terms::default()).await
+        }
+    };
+    let words = Words { verb: "delete", done: "deleted" };
+    let is_list = !selection.is_single();
+    work::run(app, &client, args.power.wait, words, targets(&vms), is_list, submit).await
+}
+
+/// The selected VMs that exist; a name that nothing has is told and left out.
+async fn existing(
+    app: &App,
+    client: &Client,
+    selection: &Selection,
+) -> Result<Vec<Item<v1::VmSummary>>> {
+    if selection.names.is_empty() {
+        return selection.resolve(client).await;
+    }
+    let mut found: Vec<Item<v1::VmSummary>> = Vec::new();
+    for name in &selection.names {
+        let one = Selection { names: vec![name.clone()], ..selection.clone() };
+        match one.resolve(client).await {
+            Ok(vms) => {
+                let new =
+                    |vm: &Item<v1::VmSummary>| found.iter().all(|f| f.value.id != vm.value.id);
+                let vms: Vec<_> = vms.into_iter().filter(new).collect();
+                found.extend(vms);
+            }
+            Err(failure) if failure.is_not_found() => app.say(format!("there is no VM \"{name}\"")),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(found)
+}
+
+/// What deleting a VM does, a line each.
+async fn consequences(
+    client: &Client,
+    vm: &v1::VmSummary,
+    args: &DeleteArgs,
+) -> Result<Vec<String>> {
+    let path = v1::VmPath { vm: vm.id.clone() };
+    let shown = client.show::<v1::VmShow>(&path).await?.value;
+    let place = vm.host.as_ref().map(|host| format!(" at host {}", host.name)).unwrap_or_default();
+    let state = &shown.summary.status.state;
+    let mut lines = vec![format!(
+        "{} ({state}{place}) is deleted, with its firmware variables, TPM state, saved memory \
+         and snapshot metadata",
+        called(vm)
+    )];
+    if args.force {
+        lines.push("  its power is cut first if it runs".into());
+    }
+    let disks = shown.observed.as_ref().and_then(|observed| observed.disks.value.as_ref());
+    let sources: Vec<&str> =
+        disks.into_iter().flatten().filter_map(|disk| disk.source.as_deref()).collect();
+    lines.push(match (args.disks, disks.is_some(), sources.as_slice()) {
+        (true, false, _) => "  ALL DATA on the volumes made for it is lost".into(),
+        (true, true, sources) => {
+            format!("  ALL DATA is lost on those of its disks made for it: {}", sources.join(", "))
+        }
+        (false, _, []) => "  its disks are kept".into(),
+        (false, _, sources) => format!("  its disks are kept: {}", sources.join(", ")),
+    });
+    Ok(lines)
+}
+
+fn targets(vms: &[Item<v1::VmSummary>]) -> Vec<Target> {
+    let target =
+        |vm: &Item<v1::VmSummary>| Target { called: called(&vm.value), id: vm.value.id.clone() };
+    vms.iter().map(target).collect()
+}
+
+/// Whether an action is possible, for one VM.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Planned {
+    id: String,
+    name: String,
+    state: String,
+    action: String,
+    allowed: bool,
+    code: Option<String>,
+    reason: Option<String>,
+}
+
+impl Resource for Planned {
+    const NOUN: &'static str = "vm";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::new("name", |plan, _| text(plan.name.as_str())),
+        Column::new("state", |plan, _| text(plan.state.as_str())),
+        Column::new("action", |plan, _| text(plan.action.as_str())),
+        Column::new("possible", |plan, _| match plan.allowed {
+            true => text("yes").toned(Tone::Good),
+            false => text("no").toned(Tone::Bad),
+        }),
+        Column::new("reason", |plan, _| opt(plan.reason.as_ref())),
+    ];
+
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+}
+
+/// Shows what the server says about `action` for each VM. Nothing is done.
+fn plan(app: &App, vms: &[Item<v1::VmSummary>], action: &str) -> Result {
+    let mut plans = Vec::new();
+    for vm in vms {
+        let vm = &vm.value;
+        let verdict = vm.actions.get(action);
+        let planned = Planned {
+            id: vm.id.clone(),
+            name: vm.name.clone(),
+            state: vm.status.state.clone(),
+            action: action.to_owned(),
+            allowed: verdict.is_some_and(|verdict| verdict.allowed),
+            code: verdict.and_then(|verdict| verdict.code.clone()),
+            reason: match verdict {
+                Some(verdict) => verdict.reason.clone(),
+                None => Some("the server does not know this action".into()),
+            },
+        };
+        let json = serde_json::to_value(&planned)
+            .map_err(|error| Failure::new(70, format!("the plan cannot be shown: {error}")))?;
+        plans.push(Item { value: planned, json });
+    }
+    app.view()?.list(&plans)?;
+    if plans.iter().all(|plan| plan.value.allowed) {
+        Ok(())
+    } else {
+        Err(Failure::told(Kind::Conflict.exit_code()))
+    }
+}

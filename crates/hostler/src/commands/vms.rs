@@ -1,0 +1,303 @@
+//! `hostler vm`: the grammar of VMs, listing, showing and describing them.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use hostler_api::{Nothing, v1};
+use hostler_client::{Item, Terms};
+
+use super::vm_actions::{self, DryRun, Power};
+use super::{WatchArg, console, show_page, vm_create};
+use crate::app::App;
+use crate::failure::{Failure, Result};
+use crate::output::Resource;
+use crate::select::{Selection, called, one_vm};
+use crate::text::{parse_duration, printable_lines};
+use crate::watch;
+use crate::work::WaitArgs;
+
+/// What can be done with VMs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Make a VM.
+    Create(Box<vm_create::CreateArgs>),
+    /// List VMs.
+    #[command(visible_alias = "ls")]
+    List(VmListArgs),
+    /// Show a VM: what is asked of it and what was seen.
+    Show {
+        /// Its name or id.
+        vm: String,
+        #[command(flatten)]
+        watch: WatchArg,
+    },
+    /// Start VMs; saved ones resume.
+    Start(StartArgs),
+    /// Stop VMs: ask the guest, or cut the power.
+    Stop(StopArgs),
+    /// Ask guests to reboot.
+    #[command(visible_alias = "reboot")]
+    Restart(RestartArgs),
+    /// Press the reset button of VMs; unwritten data is lost.
+    Reset(PowerArgs),
+    /// Stop the processors of VMs.
+    Pause(PowerArgs),
+    /// Let the processors of paused VMs run again.
+    Resume(PowerArgs),
+    /// Write the memory of VMs to disk and turn them off.
+    Save(PowerArgs),
+    /// Delete VMs; their disks are kept unless --disks is given.
+    #[command(visible_alias = "rm")]
+    Delete(DeleteArgs),
+    /// Open a VM's serial console; Ctrl-] leaves it.
+    Console(ConsoleArgs),
+    /// Change the description or labels of VMs.
+    #[command(visible_alias = "edit")]
+    Set(SetArgs),
+    /// Show the provider's own definition of a VM, unchanged.
+    #[command(visible_alias = "definition")]
+    Xml {
+        /// Its name or id.
+        vm: String,
+    },
+}
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  hostler vm list
+  hostler vm list 'web-*' -l tier=web --sort -memory_bytes
+  hostler vm list --filter 'state=running AND host=h1 AND memory_bytes>=1073741824'
+  hostler vm list -o csv --columns name,state,memory
+
+Filters compare name, state, host, provider, project, cpu_count, memory_bytes, created_at,
+managed and label.KEY by = != >= <= > <; `*` in a text stands for anything.";
+
+/// Which VMs to list, and how.
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_long_help = LIST_EXAMPLES)]
+pub(crate) struct VmListArgs {
+    #[command(flatten)]
+    pub(crate) list: super::ListArgs,
+    /// Only those with this name; `*` stands for anything.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Only those with this label; KEY!=VALUE for those without it.
+    #[arg(short = 'l', long = "label-selector", value_name = "KEY=VALUE")]
+    pub(crate) labels: Vec<String>,
+    /// All of them, which is what is shown anyway.
+    #[arg(long, hide = true)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) watch: WatchArg,
+}
+
+/// Which VMs, and whether to wait.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PowerArgs {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    /// Only say whether it is possible now, as the server sees it.
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "server", value_name = "WHERE")]
+    pub(crate) dry_run: Option<DryRun>,
+}
+
+/// Which VMs to start.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct StartArgs {
+    #[command(flatten)]
+    pub(crate) power: PowerArgs,
+}
+
+/// Which VMs to stop, and how.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct StopArgs {
+    #[command(flatten)]
+    pub(crate) power: PowerArgs,
+    /// Cut the power now; unwritten data is lost.
+    #[arg(short, long, conflicts_with_all = ["then_force", "grace"])]
+    pub(crate) force: bool,
+    /// Cut the power when the guest does not obey in time.
+    #[arg(long)]
+    pub(crate) then_force: bool,
+    /// How long the guest has to obey.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "90s")]
+    pub(crate) grace: Duration,
+}
+
+/// Which VMs to restart, and how.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct RestartArgs {
+    #[command(flatten)]
+    pub(crate) power: PowerArgs,
+    /// Press the reset button instead of asking the guest.
+    #[arg(long, visible_alias = "force")]
+    pub(crate) reset: bool,
+}
+
+/// Which VMs to delete, and what of them.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct DeleteArgs {
+    #[command(flatten)]
+    pub(crate) power: PowerArgs,
+    /// Delete the volumes made for it too, with the data on them.
+    #[arg(long)]
+    pub(crate) disks: bool,
+    /// Cut the power first where it runs.
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Do not ask.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// That there is no such VM is a success.
+    #[arg(long)]
+    pub(crate) if_exists: bool,
+}
+
+/// Which console, and how long.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConsoleArgs {
+    /// The VM's name or id.
+    pub(crate) vm: String,
+    /// Disconnect whoever is connected.
+    #[arg(long)]
+    pub(crate) take_over: bool,
+    /// Leave after this time.
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) limit: Option<Duration>,
+    /// Leave when this text has come; it is an error when it does not.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) until: Option<String>,
+}
+
+/// What to change of which VMs.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SetArgs {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Free text; an empty one removes it.
+    #[arg(long)]
+    pub(crate) description: Option<String>,
+    /// Set this label; may be given several times.
+    #[arg(long = "label", value_name = "KEY=VALUE")]
+    pub(crate) set_labels: Vec<String>,
+    /// Remove this label; may be given several times.
+    #[arg(long = "remove-label", value_name = "KEY")]
+    pub(crate) remove_labels: Vec<String>,
+}
+
+pub(crate) async fn run(app: &App, verb: Verb) -> Result {
+    match verb {
+        Verb::Create(args) => vm_create::run(app, *args).await,
+        Verb::List(args) => list(app, args).await,
+        Verb::Show { vm, watch } => {
+            let client = app.client()?;
+            let vm = one_vm(&client, &vm).await?.value.id;
+            super::show::<v1::VmShow, _>(app, &client, v1::VmPath { vm }, watch).await
+        }
+        Verb::Start(args) => vm_actions::power(app, args.power, Power::Start).await,
+        Verb::Stop(args) => {
+            let timeout_seconds = u32::try_from(args.grace.as_secs()).unwrap_or(u32::MAX);
+            let mode = match (args.force, args.then_force) {
+                (true, _) => v1::VmStopMode::Force,
+                (_, true) => v1::VmStopMode::GracefulThenForce,
+                _ => v1::VmStopMode::Graceful,
+            };
+            let stop = v1::VmStopRequest { mode, timeout_seconds };
+            vm_actions::power(app, args.power, Power::Stop(stop)).await
+        }
+        Verb::Restart(args) if args.reset => vm_actions::power(app, args.power, Power::Reset).await,
+        Verb::Restart(args) => vm_actions::power(app, args.power, Power::Reboot).await,
+        Verb::Reset(args) => vm_actions::power(app, args, Power::Reset).await,
+        Verb::Pause(args) => vm_actions::power(app, args, Power::Pause).await,
+        Verb::Resume(args) => vm_actions::power(app, args, Power::Resume).await,
+        Verb::Save(args) => vm_actions::power(app, args, Power::Save).await,
+        Verb::Delete(args) => vm_actions::delete(app, args).await,
+        Verb::Console(args) => console::run(app, args).await,
+        Verb::Set(args) => set(app, args).await,
+        Verb::Xml { vm } => {
+            let client = app.client()?;
+            let vm = one_vm(&client, &vm).await?.value.id;
+            let text = client.show::<v1::VmDefinition>(&v1::VmPath { vm }).await?.value;
+            let ends = text.ends_with('\n');
+            // To a file or program it goes unchanged; a screen must not obey it.
+            let text = if app.terminal.is_screen { printable_lines(&text) } else { text };
+            app.terminal.write(&if ends { text } else { text + "\n" })
+        }
+    }
+}
+
+async fn list(app: &App, args: VmListArgs) -> Result {
+    let mut terms: Vec<String> =
+        args.name.iter().map(|name| format!("name={}", crate::select::quote(name))).collect();
+    terms.extend(crate::select::narrowing(&args.labels, args.list.filter.as_deref())?);
+    let filter = (!terms.is_empty()).then(|| terms.join(" AND "));
+    let sort = args.list.sort.clone().or_else(|| Some("name".into()));
+    let list = super::ListArgs { filter, sort, ..args.list };
+    let client = app.client()?;
+    let read = || super::read::<v1::VmList, v1::VmSummary>(&client, Nothing {}, &list);
+    if args.watch.watch {
+        let look = || async { Ok(read().await?.items) };
+        return watch::run(app, &client, look, |_| false).await;
+    }
+    show_page(app, &read().await?)
+}
+
+async fn set(app: &App, args: SetArgs) -> Result {
+    let mut patch = v1::VmPatch { description: args.description, ..v1::VmPatch::default() };
+    for label in &args.set_labels {
+        let (key, value) = label
+            .split_once('=')
+            .ok_or_else(|| Failure::usage(format!("`{label}` is no label; write KEY=VALUE")))?;
+        patch.labels.insert(key.to_owned(), Some(value.to_owned()));
+    }
+    for key in &args.remove_labels {
+        if patch.labels.insert(key.clone(), None).is_some() {
+            return Err(Failure::usage(format!("label `{key}` is both set and removed")));
+        }
+    }
+    if patch == v1::VmPatch::default() {
+        return Err(Failure::usage("nothing is to be changed")
+            .with_hint("give --description, --label KEY=VALUE or --remove-label KEY"));
+    }
+    let client = app.client()?;
+    let is_list = !args.selection.is_single();
+    let mut changed: Vec<Item<v1::Vm>> = Vec::new();
+    for vm in args.selection.resolve(&client).await? {
+        let path = v1::VmPath { vm: vm.value.id.clone() };
+        let failed =
+            |error| Failure::from(error).during(format!("cannot change {}", called(&vm.value)));
+        let shown = client.show::<v1::VmShow>(&path).await.map_err(failed)?;
+        // Nobody's change in between is overwritten.
+        let if_match = shown.etag().map(str::to_owned);
+        let terms = Terms { if_match, ..Terms::default() };
+        let answer =
+            client.ask::<v1::VmUpdate>(&path, &Nothing {}, &patch, &terms).await.map_err(failed)?;
+        app.say(format!("{} changed", called(&vm.value)));
+        changed.push(Item { value: answer.value, json: answer.json });
+    }
+    let view = app.view()?;
+    match (view.is_for_people(), is_list, changed.as_slice()) {
+        (true, ..) => Ok(()),
+        (false, false, [only]) => view.one(only),
+        (false, ..) => view.list(&changed),
+    }
+}
+
+/// The disks of a VM, as `virsh domblklist` shows them.
+pub(crate) async fn details(app: &App, vm: &str, title: &str) -> Result {
+    let client = app.client()?;
+    let vm = one_vm(&client, vm).await?.value.id;
+    let vm = client.show::<v1::VmShow>(&v1::VmPath { vm }).await?.value;
+    let view = app.view()?;
+    let table = vm.details(&view).into_iter().find(|(name, _)| *name == title);
+    match table {
+        Some((_, text)) => app.terminal.write(&text),
+        None => {
+            app.say("nothing of it is known");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The help texts, as they are promised.
+
+use expect_test::{Expect, expect, expect_file};
+use hostler_client::testing::{Reply, TestServer};
+
+use crate::rig::run;
+
+fn help(arguments: &[&str]) -> String {
+    let server = TestServer::start(|_| Reply::Drop);
+    let ended = run(&server, arguments);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""));
+    ended.out
+}
+
+fn check(arguments: &[&str], expected: &Expect) {
+    expected.assert_eq(&help(arguments));
+}
+
+#[test]
+fn the_short_help_fits_a_screen() {
+    check(
+        &["-h"],
+        &expect![[r#"
+        One truthful control plane for virtual machines, wherever they run
+
+        Usage: hostler [OPTIONS] <COMMAND>
+
+        Commands:
+          vm           Virtual machines
+          host         Machines that run VMs
+          pool         Places that hold volumes
+          volume       Volumes of a pool
+          image        What VMs are made from
+          network      Networks that VMs can be connected to
+          op           Operations: changes that take time [alias: operation]
+          event        What happened
+          provider     Connections to places where VMs run
+          token        API tokens
+          context      Servers that this command line knows
+          ls           List VMs (vm list)
+          start        Start VMs (vm start)
+          stop         Stop VMs (vm stop)
+          restart      Restart VMs (vm restart)
+          pause        Pause VMs (vm pause)
+          resume       Resume VMs (vm resume)
+          console      Open a VM's serial console (vm console)
+          rm           Delete VMs (vm delete)
+          api          Send a request to the API as it is
+          version      Show the versions of this program and of the server, and who you are there
+          completions  Print a completion script for a shell
+          help         Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help     Print help (see more with '--help')
+          -V, --version  Print version
+    "#]],
+    );
+}
+
+#[test]
+fn every_noun_tells_its_verbs() {
+    let mut all = String::new();
+    for noun in [
+        "vm", "host", "pool", "volume", "image", "network", "op", "event", "provider", "token",
+        "context",
+    ] {
+        all.push_str(&format!("$ hostler {noun} -h\n{}\n", help(&[noun, "-h"])));
+    }
+    expect_file!["golden/nouns.txt"].assert_eq(&all);
+}
+
+#[test]
+fn the_long_help_of_creating_tells_every_flag() {
+    expect_file!["golden/vm-create.txt"].assert_eq(&help(&["vm", "create", "--help"]));
+}
+
+#[test]
+fn no_virsh_word_is_advertised() {
+    let text = help(&["--help"]);
+    for word in ["destroy", "dominfo", "dumpxml", "undefine"] {
+        assert!(!text.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn completions_are_made_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = help(&["completions", shell]);
+        assert!(script.contains("hostler") && script.contains("remove-label"), "{shell}");
+    }
+}

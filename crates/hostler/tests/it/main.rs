@@ -1,0 +1,15 @@
+//! The real program against a scripted server: its grammar, what it sends,
+//! what it prints and with which code it ends.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test that cannot go on stops the test")]
+
+mod bulk;
+mod consoles;
+mod contexts;
+mod errors;
+mod help;
+mod lists;
+mod other;
+mod power;
+mod rig;
+mod watching;
