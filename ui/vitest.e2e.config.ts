@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     environment: "node",
+    globalSetup: ["e2e/login.ts"],
     include: ["e2e/**/*.e2e.ts"],
     // One browser at a time, in order: the stories share one server.
     fileParallelism: false,

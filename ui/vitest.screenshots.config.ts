@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     environment: "node",
+    globalSetup: ["e2e/login.ts"],
     include: ["e2e/screenshot.ts"],
     fileParallelism: false,
     testTimeout: 120_000,

@@ -8,9 +8,11 @@ import { bothTimes } from "../lib/format";
 interface Props<T> {
   fact: Fact<T> | null | undefined;
   children: (value: T) => ReactNode;
+  /** For table cells: marks in a word what the full form explains. */
+  brief?: boolean;
 }
 
-export function FactValue<T>({ fact, children }: Props<T>) {
+export function FactValue<T>({ fact, children, brief = false }: Props<T>) {
   if (!fact) return <span className="absent">no data: never seen</span>;
   const pedigree = pedigreeOf(fact);
   if (fact.value === null || fact.value === undefined) {
@@ -25,7 +27,8 @@ export function FactValue<T>({ fact, children }: Props<T>) {
   return (
     <span title={pedigree}>
       {children(fact.value)}
-      {fact.quality !== "ok" && (
+      {fact.quality !== "ok" && brief && <small> {fact.quality}</small>}
+      {fact.quality !== "ok" && !brief && (
         <>
           {" "}
           <Label isCompact variant="outline" color="orange">

@@ -12,6 +12,7 @@ import {
   ToolbarContent,
   ToolbarGroup,
 } from "@patternfly/react-core";
+import { ExclamationTriangleIcon } from "@patternfly/react-icons";
 import { type ReactNode, useEffect } from "react";
 import { count } from "../lib/format";
 import { Age } from "../primitives/Age";
@@ -82,7 +83,9 @@ function Summary({ list, nouns }: { list: ListState; nouns: [string, string] }) 
       {typeof list.total === "number" && count(list.total, nouns[0], nouns[1])}
       {list.stale && (
         <strong className="stale">
-          {" · partly old: a provider does not answer"}
+          {" · "}
+          <ExclamationTriangleIcon />
+          {" partly old: a provider does not answer"}
           {list.observedAt && (
             <>
               {", oldest seen "}

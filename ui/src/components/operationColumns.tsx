@@ -50,7 +50,7 @@ export const operationColumns: readonly Column<Operation>[] = [
     cell: (operation) => operation.created_by,
   },
   {
-    id: "verbs",
+    id: "What can be done",
     header: "",
     width: 190,
     cell: (operation) => <OperationVerbs operation={operation} />,

@@ -45,14 +45,13 @@ export function bytesArgument(value: number): string {
   return String(value);
 }
 
-/** A length of time in one or two units: `5 s`, `3 min`, `2 h 10 min`, `4 d`. */
+/** A length of time in its largest unit, rounded down: `5 s`, `3 min`, `2 h`, `4 d`. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);
   if (minutes < 60) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);
-  if (hours < 10) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
   if (hours < 48) return `${hours} h`;
   return `${Math.floor(hours / 24)} d`;
 }

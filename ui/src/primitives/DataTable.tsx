@@ -136,6 +136,7 @@ function Head<T>({ columns, rows, rowId, sort, onSort, selection, rowMenu }: Pro
             style={{ width: column.width }}
             modifier="nowrap"
             sort={sortOf(column, index)}
+            screenReaderText={column.header === "" ? column.id : undefined}
           >
             {column.header}
           </Th>

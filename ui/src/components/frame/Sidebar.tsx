@@ -42,8 +42,9 @@ export function Sidebar() {
             {ENTRIES.map(({ text, prefix, link, icon }) => {
               const active = pathname === prefix || pathname.startsWith(`${prefix}/`);
               return (
-                <NavItem key={prefix} isActive={active} icon={icon}>
+                <NavItem key={prefix} isActive={active}>
                   <Link {...link} aria-current={active ? "page" : undefined}>
+                    <span className="nav-icon">{icon}</span>
                     {text}
                   </Link>
                 </NavItem>

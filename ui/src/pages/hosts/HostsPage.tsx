@@ -57,7 +57,11 @@ const columns: readonly Column<Host>[] = [
     id: "cpu_count",
     header: "CPUs",
     width: 90,
-    cell: (host) => <FactValue fact={host.cpu_count}>{String}</FactValue>,
+    cell: (host) => (
+      <FactValue brief fact={host.cpu_count}>
+        {String}
+      </FactValue>
+    ),
   },
   {
     id: "memory",
@@ -65,9 +69,13 @@ const columns: readonly Column<Host>[] = [
     width: 170,
     cell: (host) => (
       <>
-        <FactValue fact={host.memory_free_bytes}>{bytes}</FactValue>
+        <FactValue brief fact={host.memory_free_bytes}>
+          {bytes}
+        </FactValue>
         {" of "}
-        <FactValue fact={host.memory_bytes}>{bytes}</FactValue>
+        <FactValue brief fact={host.memory_bytes}>
+          {bytes}
+        </FactValue>
       </>
     ),
   },
@@ -75,7 +83,11 @@ const columns: readonly Column<Host>[] = [
     id: "hypervisor",
     header: "Hypervisor",
     width: 180,
-    cell: (host) => <FactValue fact={host.hypervisor}>{String}</FactValue>,
+    cell: (host) => (
+      <FactValue brief fact={host.hypervisor}>
+        {String}
+      </FactValue>
+    ),
   },
   {
     id: "observed_at",

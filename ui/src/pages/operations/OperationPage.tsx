@@ -94,7 +94,7 @@ function Details({ operation }: { operation: Operation }) {
         <Facts
           title={`Steps (${operation.progress.steps_done} of ${operation.progress.steps_total})`}
         >
-          <ProgressStepper isVertical isCompact aria-label="Steps">
+          <ProgressStepper isVertical aria-label="Steps">
             {operation.steps.map((step, index) => (
               <ProgressStep
                 // Steps never change place, and their names may repeat.

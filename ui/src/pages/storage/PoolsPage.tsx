@@ -39,13 +39,21 @@ const columns: readonly Column<Pool>[] = [
     id: "available",
     header: "Available",
     width: 130,
-    cell: (pool) => <FactValue fact={pool.available_bytes}>{bytes}</FactValue>,
+    cell: (pool) => (
+      <FactValue brief fact={pool.available_bytes}>
+        {bytes}
+      </FactValue>
+    ),
   },
   {
     id: "capacity",
     header: "Size",
     width: 130,
-    cell: (pool) => <FactValue fact={pool.capacity_bytes}>{bytes}</FactValue>,
+    cell: (pool) => (
+      <FactValue brief fact={pool.capacity_bytes}>
+        {bytes}
+      </FactValue>
+    ),
   },
   {
     id: "seen",

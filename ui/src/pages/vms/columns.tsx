@@ -15,7 +15,7 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     id: "name",
     header: "Name",
     sortField: "name",
-    width: 210,
+    width: 180,
     cell: (vm) => (
       <span className="name-cell">
         <Link {...paths.vm(vm.id)}>{vm.name}</Link>
@@ -36,7 +36,7 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     id: "state",
     header: "State",
     sortField: "state",
-    width: 230,
+    width: 215,
     cell: (vm) => (
       <span className="state-cell">
         <VmStateBadge status={vm.status} /> <small>{vm.status.reason}</small>
@@ -47,7 +47,7 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     id: "host",
     header: "Host",
     sortField: "host",
-    width: 110,
+    width: 85,
     cell: (vm) =>
       vm.host ? <Link {...paths.host(vm.host.id)}>{vm.host.name}</Link> : <span>{UNKNOWN}</span>,
   },
@@ -55,40 +55,40 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     id: "provider",
     header: "Provider",
     sortField: "provider",
-    width: 120,
+    width: 105,
     cell: (vm) => vm.provider?.name ?? UNKNOWN,
   },
   {
     id: "cpu_count",
     header: "CPUs",
     sortField: "cpu_count",
-    width: 85,
+    width: 80,
     cell: (vm) => <span className="number">{vm.cpu_count ?? UNKNOWN}</span>,
   },
   {
     id: "memory_bytes",
     header: "Memory",
     sortField: "memory_bytes",
-    width: 105,
+    width: 100,
     cell: (vm) => <span className="number">{bytes(vm.memory_bytes)}</span>,
   },
   {
     id: "addresses",
     header: "Addresses",
-    width: 150,
+    width: 120,
     cell: (vm) => <span title={vm.addresses.join("\n")}>{vm.addresses.join(", ") || UNKNOWN}</span>,
   },
   {
     id: "labels",
     header: "Labels",
-    width: 200,
+    width: 160,
     cell: (vm) => <Labels labels={vm.labels} />,
   },
   {
     id: "created_at",
     header: "Age",
     sortField: "created_at",
-    width: 95,
+    width: 80,
     cell: (vm) => <Age at={vm.created_at} />,
   },
 ];

@@ -34,13 +34,15 @@ function General({ vm }: { vm: Vm }) {
       </Item>
       <Item name="Addresses">{vm.addresses.join(", ") || noData("none was seen")}</Item>
       <Item name="Labels">
-        {labels.length === 0
-          ? "none"
-          : labels.map(([key, value]) => (
-              <Link key={key} {...paths.vms({ label: `${key}=${value}` })}>
-                <Label isCompact>{`${key}=${value}`}</Label>
-              </Link>
-            ))}
+        <span className="labels wrap">
+          {labels.length === 0
+            ? "none"
+            : labels.map(([key, value]) => (
+                <Link key={key} {...paths.vms({ label: `${key}=${value}` })}>
+                  <Label isCompact>{`${key}=${value}`}</Label>
+                </Link>
+              ))}
+        </span>
       </Item>
       <Item name="Project">{vm.project ?? "none: only observed"}</Item>
       <Item name="Managed">{vm.managed ? "by Hostler" : "no, only observed"}</Item>
@@ -65,12 +67,14 @@ function Compute({ vm }: { vm: Vm }) {
     <Facts title="Compute">
       <Item name="Processors" asked={spec && String(spec.cpu?.count ?? 1)}>
         <FactValue fact={seen?.cpu_count}>{String}</FactValue>
-        {" of at most "}
+      </Item>
+      <Item name="Processors at most" asked={spec?.cpu?.max_count?.toString()}>
         <FactValue fact={seen?.cpu_max}>{String}</FactValue>
       </Item>
       <Item name="Memory" asked={spec && bytes(spec.memory.bytes)}>
         <FactValue fact={seen?.memory_bytes}>{bytes}</FactValue>
-        {" of at most "}
+      </Item>
+      <Item name="Memory at most">
         <FactValue fact={seen?.memory_max_bytes}>{bytes}</FactValue>
       </Item>
       <Item name="Firmware" asked={spec?.firmware?.kind}>

@@ -1,0 +1,66 @@
+// Consoles: the serial line shows the guest's words and takes keys, the screen
+// shows a picture, a second viewer can take over.
+import { expect, test } from "vitest";
+import { stories } from "./browser";
+import { vmWithConsole } from "./fleet";
+
+const story = stories();
+
+/** What the sample guest and every simulated guest say when they are up. */
+const BANNER = process.env.HOSTLER_BANNER ?? "hello from hostler";
+
+test("the serial console shows the guest's banner, and what is typed comes back", async () => {
+  const vm = await vmWithConsole(story, "serial");
+  await story.open(`/vms/${vm.id}?tab=console&console=serial`);
+  await story.page.locator(".terminal[data-phase=open]").waitFor({ timeout: 30_000 });
+  const screen = story.page.locator(".xterm-rows");
+  await story.page.locator(".xterm-helper-textarea").focus();
+  // A guest at its prompt says its banner anew for an empty line.
+  await expect
+    .poll(
+      async () => {
+        const text = await screen.innerText();
+        if (!text.includes(BANNER)) await story.page.keyboard.press("Enter");
+        return text.replaceAll("\u00a0", " ");
+      },
+      { timeout: 45_000, interval: 1_000 },
+    )
+    .toContain(BANNER);
+  await story.page.keyboard.type("zebra");
+  await expect.poll(() => screen.innerText(), { timeout: 15_000 }).toContain("zebra");
+});
+
+test("a console that somebody uses can be taken over", async () => {
+  story.expectStatus(409);
+  const vm = await vmWithConsole(story, "serial");
+  const path = `/vms/${vm.id}?tab=console&console=serial`;
+  await story.open(path);
+  await story.page.locator(".terminal[data-phase=open]").waitFor({ timeout: 30_000 });
+  const second = await story.context.newPage();
+  await second.goto(path);
+  await second.getByRole("button", { name: "Take over" }).first().click({ timeout: 30_000 });
+  await second.locator(".terminal[data-phase=open]").waitFor({ timeout: 30_000 });
+  await story.page.locator(".terminal:not([data-phase=open])").waitFor({ timeout: 30_000 });
+});
+
+test("the screen shows a picture that is not blank", async () => {
+  const vm = await vmWithConsole(story, "vnc");
+  await story.open(`/vms/${vm.id}?tab=console&console=vnc`);
+  await story.page.locator(".screen[data-phase=open] canvas").waitFor({ timeout: 30_000 });
+  await expect
+    .poll(() => story.page.locator(".screen canvas").evaluate(coloursOf), { timeout: 30_000 })
+    .toBeGreaterThan(1);
+});
+
+/** How many colours a canvas shows, of a sample of its points; runs in the page. */
+function coloursOf(element: Element): number {
+  const canvas = element as HTMLCanvasElement;
+  const drawing = canvas.getContext("2d");
+  if (!drawing || canvas.width === 0) return 0;
+  const { data } = drawing.getImageData(0, 0, canvas.width, canvas.height);
+  const colours = new Set<number>();
+  for (let i = 0; i + 2 < data.length; i += 4) {
+    colours.add(((data[i] ?? 0) << 16) | ((data[i + 1] ?? 0) << 8) | (data[i + 2] ?? 0));
+  }
+  return colours.size;
+}

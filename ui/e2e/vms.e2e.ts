@@ -1,0 +1,126 @@
+// The table of VMs: what stands in the URL, live changes, actions and operations.
+import { expect, test } from "vitest";
+import type { Page as ListPage, VmSummary } from "../src/api/types";
+import { stories } from "./browser";
+import { vmFor, vmsIn } from "./fleet";
+
+const story = stories();
+const table = () => story.page.getByRole("grid", { name: "Virtual machines" });
+const rows = () => table().locator("tbody tr[data-row]");
+
+test("c10: the table shows what the API has, and a filter stands in the URL", async () => {
+  const all = await story.api<ListPage<VmSummary>>("/api/v1/vms?limit=1");
+  await story.open("/vms");
+  await rows().first().waitFor();
+  if (typeof all.approx_total === "number") {
+    await story.page.getByText(new RegExp(`^${all.approx_total} VMs?`)).waitFor();
+  }
+  await story.page.getByRole("button", { name: "State: all" }).click();
+  await story.page.getByRole("option", { name: "running", exact: true }).click();
+  await story.page.waitForURL(/state=running/);
+  await expect.poll(() => badStates("running")).toBe(0);
+  // The URL alone brings the same view back.
+  await story.page.reload();
+  await rows().first().waitFor();
+  await story.page.getByRole("button", { name: "State: running" }).waitFor();
+  expect(await badStates("running")).toBe(0);
+});
+
+/** Rows in view whose state is not the wanted one. */
+async function badStates(wanted: string): Promise<number> {
+  const states = await rows().locator(".state").allInnerTexts();
+  return states.filter((state) => !state.startsWith(wanted)).length;
+}
+
+test("`/` focuses the search, which narrows the table", async () => {
+  const [vm] = await vmsIn(story, "running");
+  await story.open("/vms");
+  await rows().first().waitFor();
+  await story.page.keyboard.press("/");
+  await story.page.keyboard.type(vm?.name ?? "");
+  await story.page.waitForURL(/search=/);
+  await expect
+    .poll(async () => {
+      const names = await rows().evaluateAll((all) =>
+        all.map((row) => row.getAttribute("data-row")),
+      );
+      return names.length > 0 && names.every((name) => name?.includes(vm?.name ?? "?"));
+    })
+    .toBe(true);
+});
+
+test("a click on a header sorts, and the order stands in the URL", async () => {
+  await story.open("/vms");
+  await rows().first().waitFor();
+  await table().getByRole("button", { name: "Name" }).click();
+  await story.page.waitForURL(/sort=-name/);
+  await expect
+    .poll(async () => {
+      const names = await rows().evaluateAll((all) =>
+        all.map((row) => row.getAttribute("data-row") ?? ""),
+      );
+      const sorted = [...names].sort((a, b) => (a < b ? 1 : a > b ? -1 : 0));
+      return names.length > 1 && names.join() === sorted.join();
+    })
+    .toBe(true);
+});
+
+test("c4: a VM is stopped and started from its page, and its operations are seen", async () => {
+  const vm = await vmFor(story, "running", "force_stop");
+  await story.open(`/vms/${vm.id}?ops=true`);
+  await story.page.getByRole("heading", { name: vm.name, level: 1 }).waitFor();
+  await story.page.getByRole("button", { name: "More" }).click();
+  await story.page.getByRole("menuitem", { name: "Force stop" }).click();
+  await story.page.getByRole("dialog").getByRole("button", { name: "Force stop" }).click();
+  await operationEnds("vm.stop", vm.name);
+  await story.page.locator(".vm-head .state", { hasText: "stopped" }).waitFor();
+  await story.page.getByRole("button", { name: "Start", exact: true }).click();
+  await operationEnds("vm.start", vm.name);
+  await story.page.locator(".vm-head .state", { hasText: "running" }).waitFor();
+});
+
+/** The drawer shows the newest operation of the kind on the VM as succeeded. */
+async function operationEnds(kind: string, vm: string): Promise<void> {
+  await story.page
+    .getByRole("grid", { name: "Recent operations" })
+    .getByRole("row")
+    .filter({ hasText: kind })
+    .filter({ hasText: vm })
+    .first()
+    .getByText("succeeded")
+    .waitFor({ timeout: 45_000 });
+}
+
+test("an action that is not possible is greyed and says why", async () => {
+  const vm = await vmFor(story, "stopped", "start");
+  const reason = vm.actions.pause?.reason ?? "";
+  expect(reason).not.toBe("");
+  await story.open(`/vms/${vm.id}`);
+  const pause = story.page.getByRole("button", { name: "Pause" });
+  await pause.waitFor();
+  expect(await pause.getAttribute("aria-disabled")).toBe("true");
+  await pause.focus();
+  await story.page.getByRole("tooltip").filter({ hasText: reason }).waitFor();
+});
+
+test("many VMs are acted on at once, and each answers for itself", async () => {
+  await story.open("/vms?state=running");
+  await rows().first().waitFor();
+  const names: string[] = [];
+  for (const index of [0, 1, 2]) {
+    names.push((await rows().nth(index).getAttribute("data-row")) ?? "");
+    await rows().nth(index).getByRole("checkbox").check();
+  }
+  const bar = story.page.getByRole("toolbar", { name: "Selected VMs" });
+  await bar.getByText("3 VMs selected").waitFor();
+  // Running already: accepted as done, or refused; either way each says so.
+  await bar.getByRole("button", { name: "Start" }).click();
+  story.expectStatus(409);
+  const dialog = story.page.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Start 3 VMs" }).click();
+  await dialog.getByText("3 of 3").waitFor();
+  const answers = await dialog.locator(".answers li").allInnerTexts();
+  expect(answers).toHaveLength(3);
+  for (const name of names) expect(answers.some((answer) => answer.startsWith(name))).toBe(true);
+  expect(answers.some((answer) => answer.includes("waiting"))).toBe(false);
+});
