@@ -165,7 +165,8 @@ fn a6_every_disk_names_its_format_and_ends_its_chain() {
 
 #[test]
 fn c1_what_a_machine_cannot_be_is_refused_by_name() {
-    let cases: [(&str, fn(&mut VmSpec)); 7] = [
+    type Change = fn(&mut VmSpec);
+    let cases: [(&str, Change); 7] = [
         ("no IDE on this machine type", |s| s.disks[0].bus = Some(DiskBus::Ide)),
         ("cannot be on the bus virtio", |s| s.disks[2].bus = Some(DiskBus::Virtio)),
         ("needs the machine type q35", |s| s.machine.kind = Some("pc".into())),
