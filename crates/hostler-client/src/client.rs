@@ -404,10 +404,15 @@ impl Client {
             .map_err(|_| Error::setup(format!("`{address}` has no host"), "check the URL"))?;
         request.headers_mut().insert(HOST, host);
         request.headers_mut().insert(USER_AGENT, self.0.user_agent.clone());
-        if let Some(token) = &self.0.token {
-            request.headers_mut().insert(AUTHORIZATION, token.header());
-        }
+        self.authorize(request.headers_mut());
         Ok(request)
+    }
+
+    /// Says who we are.
+    pub(crate) fn authorize(&self, headers: &mut HeaderMap) {
+        if let Some(token) = &self.0.token {
+            headers.insert(AUTHORIZATION, token.header());
+        }
     }
 
     fn decode<T: DeserializeOwned>(

@@ -65,6 +65,8 @@ impl Client {
             .map_err(|_| unusable("protocols"))?;
         protocols.set_sensitive(true);
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocols);
+        // The ticket opens the console only for whoever it was made for.
+        self.authorize(request.headers_mut());
 
         let connection = self.connection().await?;
         let handshake = tokio_tungstenite::client_async(request, connection);

@@ -144,6 +144,10 @@ impl From<&Problem> for Failure {
         // Only the list tells more than the message when there is more than one.
         let faults = if problem.errors.len() > 1 { problem.errors.as_slice() } else { &[] };
         let mut hint = Some(problem.help.clone()).filter(|help| !help.is_empty());
+        if !problem.errors.is_empty() {
+            // The help for these says where the faults are; here they are shown.
+            hint = None;
+        }
         if let Some(operation) = problem.details.get("operation") {
             hint = Some(format!(
                 "`hostler op wait {operation}` waits for it, `hostler op cancel {operation}` \
@@ -223,7 +227,7 @@ mod tests {
     fn every_fault_of_a_document_is_shown() {
         let faults = vec![Fault::new("/name", "empty", "is empty"), Fault::new("/a", "b", "c")];
         let failure = Failure::from(hostler_core::Error::faults(Code::SpecInvalid, faults));
-        assert!(shown(&failure).contains("\n: /name: is empty\n: /a: c\n"), "{}", shown(&failure));
+        assert!(shown(&failure).ends_with("\n: /name: is empty\n: /a: c"), "{}", shown(&failure));
     }
 
     #[test]

@@ -160,8 +160,8 @@ async fn one_name(
         _ => {
             let told = |vm: &Item<v1::VmSummary>| {
                 let vm = &vm.value;
-                let provider = vm.provider.as_ref().map_or("no provider", |p| p.name.as_str());
-                let host = vm.host.as_ref().map_or("no host", |host| host.name.as_str());
+                let provider = vm.provider.as_ref().map_or("none", |p| p.name.as_str());
+                let host = vm.host.as_ref().map_or("none", |host| host.name.as_str());
                 let project = vm.project.as_deref().unwrap_or("none");
                 format!("{} (provider {provider}, host {host}, project {project})", vm.id)
             };

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::failure::{Failure, Result};
 use crate::output::{Format, Resource, View, json_line};
-use crate::work::interrupted;
+use crate::work::Interrupts;
 
 /// The shortest time between two looks, however many events come.
 const LOOK_MIN: Duration = Duration::from_millis(500);
@@ -35,13 +35,14 @@ where
     T: Resource,
     F: Future<Output = Result<Vec<Item<T>>>>,
 {
+    let mut interrupts = Interrupts::listen();
     // Subscribed before the first look, so that nothing falls between.
     let mut events = client.events(v1::EventQuery::default()).await?;
     let mut shown = Shown::default();
     loop {
         let items = tokio::select! {
             items = look() => items?,
-            () = interrupted() => return Err(Failure::told(130)),
+            () = interrupts.heard() => return Err(Failure::told(130)),
         };
         shown.show(app, &items)?;
         if is_done(&items) {
@@ -50,7 +51,7 @@ where
         tokio::select! {
             result = next_change(&mut events) => result?,
             () = tokio::time::sleep(LOOK_MAX) => {}
-            () = interrupted() => return Err(Failure::told(130)),
+            () = interrupts.heard() => return Err(Failure::told(130)),
         }
     }
 }

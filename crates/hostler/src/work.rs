@@ -23,6 +23,7 @@ use futures_util::StreamExt;
 use hostler_api::{Nothing, v1};
 use hostler_client::{Answer, Client, Item, Waited, Waiting};
 use hostler_core::Kind;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use crate::app::App;
@@ -83,6 +84,7 @@ where
     F: Future<Output = hostler_client::Result<Answer<v1::Operation>>>,
 {
     let total = targets.len();
+    let mut interrupts = Interrupts::listen();
     let running = Running::default();
     let work = futures_util::stream::iter(targets.into_iter().enumerate())
         .map(|(at, target)| {
@@ -99,7 +101,9 @@ where
         .collect::<Vec<_>>();
     let mut outcomes = tokio::select! {
         outcomes = work => outcomes,
-        () = interrupted() => return detach(app, client, &running).await,
+        () = interrupts.heard() => {
+            return detach(app, client, &running, &mut interrupts).await;
+        }
     };
     outcomes.sort_by_key(|(at, _)| *at);
     let outcomes: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
@@ -245,14 +249,32 @@ fn sum_up(outcomes: Vec<Outcome>) -> Result {
     }
 }
 
-/// Ends when Ctrl-C is pressed; never where that cannot be heard.
-pub(crate) async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+/// Hears Ctrl-C from the moment it is made, so that none is lost in between.
+pub(crate) struct Interrupts(Option<Signal>);
+
+impl Interrupts {
+    /// Listens from now on; where that is impossible, Ctrl-C ends the program.
+    pub(crate) fn listen() -> Self {
+        Self(signal(SignalKind::interrupt()).ok())
+    }
+
+    /// Ends when Ctrl-C is pressed.
+    pub(crate) async fn heard(&mut self) {
+        match &mut self.0 {
+            Some(signal) => {
+                signal.recv().await;
+            }
+            None => std::future::pending().await,
+        }
     }
 }
 
-async fn detach(app: &App, client: &Client, running: &Running) -> Result {
+async fn detach(
+    app: &App,
+    client: &Client,
+    running: &Running,
+    interrupts: &mut Interrupts,
+) -> Result {
     app.terminal.redraw("");
     let running = running.borrow().clone();
     if running.is_empty() {
@@ -263,7 +285,7 @@ async fn detach(app: &App, client: &Client, running: &Running) -> Result {
         app.say(format!("{called}: operation {id} goes on; `hostler op wait {id}` waits for it"));
     }
     app.say("press Ctrl-C again to cancel");
-    if tokio::time::timeout(SECOND_PRESS, interrupted()).await.is_err() {
+    if tokio::time::timeout(SECOND_PRESS, interrupts.heard()).await.is_err() {
         return Err(Failure::told(130));
     }
     for (id, called) in &running {

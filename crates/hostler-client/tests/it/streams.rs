@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hostler_api::v1;
 use hostler_client::testing::{Ending, Reply, TestServer};
-use hostler_client::{ConsoleMessage, Events, Followed};
+use hostler_client::{Address, Client, ConsoleMessage, Events, Followed, Options, Token};
 use hostler_core::Code;
 use serde_json::json;
 
@@ -105,7 +105,11 @@ fn console_server(messages: Vec<Vec<u8>>, reason: Option<&'static str>) -> TestS
 async fn c4_a_console_carries_bytes_both_ways() {
     let server = console_server(vec![b"login: ".to_vec(), vec![0xff, 0]], None);
     let request = v1::ConsoleRequest { kind: v1::ConsoleKind::Serial, take_over: false };
-    let mut console = server.client().open_console("7", &request).await.unwrap();
+    let mut options = Options::new(Address::Socket(server.socket()));
+    options.token = Some(Token::new("hst_1").unwrap());
+    let client = Client::new(options).unwrap();
+    let mut console = client.open_console("7", &request).await.unwrap();
+    assert!(server.seen().iter().all(|seen| seen.header("authorization") == Some("Bearer hst_1")));
     let mut got = vec![];
     console.writer.send(Bytes::from_static(b"root\r")).await.unwrap();
     while got.len() < 14 {

@@ -19,7 +19,7 @@ use super::vms::ConsoleArgs;
 use crate::app::App;
 use crate::failure::{Failure, Result};
 use crate::select::one_vm;
-use crate::work::interrupted;
+use crate::work::Interrupts;
 
 /// Ctrl-], as in telnet and virsh.
 const ESCAPE: u8 = 0x1d;
@@ -76,6 +76,7 @@ pub(crate) async fn run(app: &App, args: ConsoleArgs) -> Result {
 }
 
 async fn talk(app: &App, mut console: Console, args: &ConsoleArgs, is_raw: bool) -> Result<Left> {
+    let mut interrupts = Interrupts::listen();
     let deadline = args.limit.map(|limit| Instant::now() + limit);
     let far = Instant::now();
     let mut watcher = args.until.as_ref().map(|text| Watcher::new(text.as_bytes()));
@@ -112,7 +113,7 @@ async fn talk(app: &App, mut console: Console, args: &ConsoleArgs, is_raw: bool)
             }
             () = sleep_until(deadline.unwrap_or(far)), if deadline.is_some() => break Left::TimeUp,
             // In raw mode Ctrl-C is a byte for the guest and no signal.
-            () = interrupted() => break Left::Interrupted,
+            () = interrupts.heard() => break Left::Interrupted,
             _ = terminate.recv() => break Left::Wanted,
             _ = hang_up.recv() => break Left::Wanted,
         }

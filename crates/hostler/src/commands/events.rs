@@ -8,7 +8,7 @@ use super::{ListArgs, WatchArg};
 use crate::app::App;
 use crate::failure::{Failure, Result};
 use crate::output::{Cell, Column, Format, Resource, View, count, json_line, opt, text};
-use crate::work::interrupted;
+use crate::work::Interrupts;
 
 /// How many events a list shows when nobody says.
 const LIST_DEFAULT: u32 = 100;
@@ -66,13 +66,14 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
 }
 
 async fn stream(app: &App, args: FollowArgs, mut printer: Printer) -> Result {
+    let mut interrupts = Interrupts::listen();
     let client = app.client()?;
     let query = v1::EventQuery { since: args.since, types: args.types };
     let mut events = client.events(query).await?;
     loop {
         let followed = tokio::select! {
             followed = events.next() => followed?,
-            () = interrupted() => return Err(Failure::told(130)),
+            () = interrupts.heard() => return Err(Failure::told(130)),
         };
         match followed {
             Followed::Event(event) => printer.print(app, &event)?,

@@ -12,7 +12,7 @@ use crate::output::{Cell, Column, Resource, View, age, opt, text};
 use crate::select::{narrowing, one_vm};
 use crate::terminal::Tone;
 use crate::watch;
-use crate::work::{Meter, WaitArgs, interrupted, waiting};
+use crate::work::{Interrupts, Meter, WaitArgs, waiting};
 
 /// How many operations a list shows when nobody says.
 const LIST_DEFAULT: u32 = 100;
@@ -140,6 +140,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
 }
 
 async fn wait_for(app: &App, client: &Client, id: &str, wait: WaitArgs) -> Result {
+    let mut interrupts = Interrupts::listen();
     let mut meter = Meter::default();
     let progress = |operation: &v1::Operation| {
         let line = meter.line(operation, tokio::time::Instant::now());
@@ -147,7 +148,7 @@ async fn wait_for(app: &App, client: &Client, id: &str, wait: WaitArgs) -> Resul
     };
     let waited = tokio::select! {
         waited = client.wait_operation(id, waiting(app, wait), progress) => waited,
-        () = interrupted() => {
+        () = interrupts.heard() => {
             app.terminal.redraw("");
             app.say(format!("operation {id} goes on"));
             return Err(Failure::told(130));

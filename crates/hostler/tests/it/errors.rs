@@ -47,7 +47,6 @@ fn all_faults_of_a_document_are_listed() {
         error: filter is wrong (and 1 more) [query_invalid]
           filter: is wrong
           sort: is too
-        hint: `errors` names the parameter; /api/docs lists the allowed ones.
         exit 2
     "#]]
     .assert_eq(&run(&server, &["vm", "list"]).all());

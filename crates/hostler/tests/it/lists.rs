@@ -95,7 +95,8 @@ fn json_is_the_servers_own_document() {
 #[test]
 fn every_other_format_has_its_shape() {
     let server = TestServer::start(fleet);
-    let shown = |arguments: &[&str]| run(&server, arguments).all();
+    // CSV ends its lines with CRLF, which this file cannot hold.
+    let shown = |arguments: &[&str]| run(&server, arguments).all().replace('\r', "");
     expect![[r#"
         name,memory,host
         web-1,2147483648,h1

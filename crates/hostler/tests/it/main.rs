@@ -12,4 +12,5 @@ mod lists;
 mod other;
 mod power;
 mod rig;
+mod terminals;
 mod watching;

@@ -67,7 +67,6 @@ fn c1_a_wrong_description_is_told_whole_before_anything_is_sent() {
           /name: may contain only A-Z, a-z, 0-9, '.', '_' and '-'
           /memory/bytes: must be at least 1048576
           /nics/0/mac: is not an address like 52:54:00:12:34:56 (unicast)
-        hint: `errors` lists every fault with a pointer to its field.
         exit 2
     "#]]
     .assert_eq(&run(&server, &line).all());

@@ -25,7 +25,6 @@ Examples:
   hostler vm create db --image debian-13 --disk 20G --disk 100G,pool=fast,format=raw,bus=scsi
   hostler vm create win --uefi --secure-boot --tpm --graphics vnc --disk 60G --cdrom win-iso
   hostler vm create web --file web.yaml --memory 4G --dry-run
-  hostler vm show web -o json | jq '{spec}' | hostler vm create copy --file -
 
 With --image the first --disk says size and place of the disk made from it; the others are
 empty. Sizes: K, M, G, T are powers of 1024; KB, MB, GB, TB powers of 1000.";
@@ -39,6 +38,13 @@ pub(crate) struct CreateArgs {
     /// A description as JSON or YAML, `-` for stdin; flags go before it.
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// Do not start it.
+    #[arg(long)]
+    pub(crate) no_start: bool,
+    /// Only show what would be done: checked here, or by the server with placement.
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "server", value_name = "WHERE")]
+    pub(crate) dry_run: Option<DryRun>,
     #[command(flatten)]
     pub(crate) size: SizeArgs,
     #[command(flatten)]
@@ -49,13 +55,6 @@ pub(crate) struct CreateArgs {
     pub(crate) place: PlaceArgs,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
-    /// Do not start it.
-    #[arg(long)]
-    pub(crate) no_start: bool,
-    /// Only show what would be done: checked here, or by the server with placement.
-    #[arg(long, value_enum, num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "server", value_name = "WHERE")]
-    pub(crate) dry_run: Option<DryRun>,
 }
 
 /// Processors and memory.
