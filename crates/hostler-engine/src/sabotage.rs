@@ -57,6 +57,8 @@ impl Sabotage {
         };
         if sabotage.is_frozen() || sabotage.freeze == Some((write, side)) {
             sabotage.frozen.store(true, Ordering::Release);
+            // Whoever kills the program at this point has to know that it is reached.
+            tracing::warn!(write, ?side, "frozen, as asked");
             std::future::pending::<()>().await;
         }
     }

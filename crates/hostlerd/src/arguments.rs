@@ -58,6 +58,21 @@ pub struct RunFlags {
     /// Write logs as `text` or `json` [default: json under systemd, else text]
     #[arg(long, value_name = "FORMAT")]
     pub log: Option<String>,
+    /// Freeze operations at this journal write, counted from 0: for tests that kill the server
+    #[cfg(debug_assertions)]
+    #[arg(long, hide = true, value_name = "WRITE:before|after", value_parser = freeze)]
+    pub freeze_at_write: Option<(u64, hostler_engine::Side)>,
+}
+
+#[cfg(debug_assertions)]
+fn freeze(text: &str) -> Result<(u64, hostler_engine::Side), String> {
+    let (write, side) = text.split_once(':').ok_or("write a number, a colon, before or after")?;
+    let side = match side {
+        "before" => hostler_engine::Side::Before,
+        "after" => hostler_engine::Side::After,
+        _ => return Err(format!("`{side}` is neither before nor after")),
+    };
+    write.parse().map(|write| (write, side)).map_err(|error| format!("{write}: {error}"))
 }
 
 /// How to run the demo.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hostler_core::Clock;
 use hostler_core::id::{Entropy, IdSource};
-use hostler_engine::{Engine, EngineConfig, Pace};
+use hostler_engine::{Engine, EngineConfig, Pace, Sabotage};
 use hostler_provider::Provider;
 use hostler_store::{ProviderRow, Store};
 use tokio::sync::Semaphore;
@@ -74,11 +74,20 @@ impl Server {
     /// # Errors
     /// When something it needs cannot be had, saying what.
     pub async fn start(setup: Setup) -> Result<Self> {
+        Self::start_with(setup, None).await
+    }
+
+    /// The same with faults that the engine inflicts on itself, for tests that
+    /// kill the server at an exact point.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_with(setup: Setup, sabotage: Option<Arc<Sabotage>>) -> Result<Self> {
         let identity = Identity::load(&setup.config, &*setup.clock)?;
         let tls = identity.server_config()?;
         let (config, limits) = (setup.config.clone(), setup.limits);
         let group = setup.local_users.group_id();
-        let app = build(setup, &identity).await?;
+        let app = build(setup, sabotage, &identity).await?;
         let shared = Shared::new(http::router(app.clone()), limits);
         let mut addresses = Vec::new();
         for address in &config.listen {
@@ -168,7 +177,7 @@ pub fn login_link(base_url: &str, code: &str) -> String {
     format!("{base_url}/login#{code}")
 }
 
-async fn build(setup: Setup, identity: &Identity) -> Result<App> {
+async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identity) -> Result<App> {
     let Setup { config, store, clock, entropy, .. } = setup;
     let ids = IdSource::new(Arc::clone(&clock), Arc::clone(&entropy));
     let fresh: [u8; 32] = ids.secret();
@@ -183,7 +192,7 @@ async fn build(setup: Setup, identity: &Identity) -> Result<App> {
         images_dir: config.data_dir.join("images"),
         image_max_bytes: config.limits.image_bytes,
         pace: setup.pace,
-        sabotage: None,
+        sabotage,
     })
     .await?;
     for (row, provider) in setup.providers {

@@ -9,6 +9,8 @@ use hostler_core::Clock;
 use hostler_core::clock::SystemClock;
 use hostler_core::id::{Entropy, IdSource, ProviderId};
 use hostler_engine::Pace;
+#[cfg(debug_assertions)]
+use hostler_engine::Sabotage;
 use hostler_provider::Provider;
 use hostler_store::{ProviderRow, Store, StoreErrorKind};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -37,7 +39,7 @@ pub(super) async fn run(flags: RunFlags) -> Result<()> {
     let ids = IdSource::new(Arc::clone(&clock), Arc::clone(&entropy));
     let providers = providers(&config, &store, &wiring, &ids, &*clock).await?;
     let limits = limits(&config);
-    let server = Server::start(Setup {
+    let setup = Setup {
         store,
         clock,
         entropy,
@@ -48,8 +50,13 @@ pub(super) async fn run(flags: RunFlags) -> Result<()> {
         pace: Pace::default(),
         is_demo: false,
         config,
-    })
-    .await?;
+    };
+    #[cfg(debug_assertions)]
+    let sabotage =
+        flags.freeze_at_write.map(|(at, side)| Arc::new(Sabotage::freezing_at(at, side)));
+    #[cfg(not(debug_assertions))]
+    let sabotage = None;
+    let server = Server::start_with(setup, sabotage).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), url = server.base_url(), "serving");
     let mut signals = Signals::new()?;
     // A signal ends the waiting too: nobody has to sit out a slow start.
