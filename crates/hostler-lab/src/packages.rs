@@ -41,6 +41,14 @@ const QEMU_DRIVER: Probe = Probe::AnyFile(&[
     "/usr/lib64/libvirt/connection-driver/libvirt_driver_qemu.so",
 ]);
 
+/// UEFI firmware that libvirt finds by itself.
+const UEFI: Probe = Probe::AnyFile(&[
+    "/usr/share/qemu/firmware/60-edk2-x86_64.json",
+    "/usr/share/qemu/firmware/60-edk2-ovmf-x64-sb.json",
+    "/usr/share/OVMF/OVMF_CODE_4M.fd",
+    "/usr/share/edk2/ovmf/OVMF_CODE.fd",
+]);
+
 /// What [`crate::Lab`] and [`crate::TestDaemon`] need.
 pub const LAB: &[Need] = &[
     program("libvirtd", "libvirt-daemon-system", "libvirt-daemon"),
@@ -49,6 +57,9 @@ pub const LAB: &[Need] = &[
     program("virsh", "libvirt-clients", "libvirt-client"),
     program("qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86-core"),
     program("qemu-img", "qemu-utils", "qemu-img"),
+    Need { probe: UEFI, apt: "ovmf", dnf: "edk2-ovmf" },
+    program("swtpm", "swtpm", "swtpm"),
+    program("swtpm_setup", "swtpm-tools", "swtpm-tools"),
     program("dnsmasq", "dnsmasq-base", "dnsmasq"),
     program("iptables", "iptables", "iptables-nft"),
     program("ip", "iproute2", "iproute"),

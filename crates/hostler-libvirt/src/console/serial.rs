@@ -40,31 +40,30 @@ pub(super) async fn open(
     Ok(Box::new(Serial { bytes: ours, _pump: pump }))
 }
 
-/// Carries bytes both ways until one side ends. Dropping the stream aborts it,
-/// which frees the line for others.
-async fn carry(stream: Stream, mut local: DuplexStream) {
-    let mut buffer = vec![0; 4096];
-    loop {
-        let (mut read, mut write) = tokio::io::split(&mut local);
-        tokio::select! {
-            received = stream.recv() => match received {
-                Ok(Some(bytes)) => {
-                    if write.write_all(&bytes).await.is_err() {
-                        return;
-                    }
-                }
-                Ok(None) | Err(_) => return,
-            },
-            typed = read.read(&mut buffer) => match typed {
-                Ok(0) | Err(_) => return,
-                Ok(count) => {
-                    let Some(bytes) = buffer.get(..count) else { return };
-                    if stream.send(bytes).await.is_err() {
-                        return;
-                    }
-                }
-            },
+/// Carries bytes both ways until one side ends; neither way waits for the
+/// other, so a guest that reads nothing is still heard. Dropping the stream
+/// aborts it, which frees the line for others.
+async fn carry(stream: Stream, local: DuplexStream) {
+    let (mut read, mut write) = tokio::io::split(local);
+    let outward = async {
+        while let Ok(Some(bytes)) = stream.recv().await {
+            if write.write_all(&bytes).await.is_err() {
+                return;
+            }
         }
+    };
+    let inward = async {
+        let mut buffer = vec![0; 4096];
+        while let Ok(count) = read.read(&mut buffer).await {
+            match buffer.get(..count) {
+                Some(bytes) if !bytes.is_empty() && stream.send(bytes).await.is_ok() => {}
+                _ => return,
+            }
+        }
+    };
+    tokio::select! {
+        () = outward => {}
+        () = inward => {}
     }
 }
 
