@@ -84,11 +84,17 @@ impl Failure {
         ))
     }
 
-    /// Says before the message what was attempted.
+    /// Says before the message what was attempted, unless the server has said
+    /// so itself.
     #[must_use]
     pub(crate) fn during(mut self, what: impl AsRef<str>) -> Self {
+        let what = what.as_ref();
+        let target = what.split('"').nth(1).map(|name| format!("\"{name}\""));
         if let Some(told) = &mut self.told {
-            told.message = format!("{}: {}", what.as_ref(), told.message);
+            let is_named = target.is_some_and(|target| told.message.contains(&target));
+            if !(is_named && told.message.starts_with("cannot ")) {
+                told.message = format!("{what}: {}", told.message);
+            }
         }
         self
     }
@@ -221,6 +227,18 @@ mod tests {
             "error: cannot start vm \"web\": vm \"web\" is being stopped [vm_busy] (request r-1)\n\
              hint: `hostler op wait op-1` waits for it, `hostler op cancel op-1` cancels it"
         );
+    }
+
+    #[test]
+    fn what_was_attempted_is_said_once() {
+        let of = |message: &str| shown(&Failure::new(5, message).during("cannot start vm \"a\""));
+        assert_eq!(of("it sleeps"), "error: cannot start vm \"a\": it sleeps");
+        assert_eq!(
+            of("cannot start VM \"a\": it sleeps"),
+            "error: cannot start VM \"a\": it sleeps"
+        );
+        let other = "cannot start VM \"b\": it sleeps";
+        assert_eq!(of(other), format!("error: cannot start vm \"a\": {other}"));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 
 use hostler_api::{Endpoint, ListQuery, Nothing, Page};
 use hostler_client::{Client, Item};
-use hostler_core::Kind;
 use serde::Serialize;
 
 use crate::failure::{Failure, Result};
@@ -12,7 +11,8 @@ use crate::text::{either, is_id, similar};
 
 /// The resource of the list `L` that `wanted` names, by id or by name.
 ///
-/// `place` tells where a resource is, for the choice between equal names.
+/// `place` names the host or provider it is at: equal names are told apart as
+/// `PLACE/NAME`.
 pub(crate) async fn by_name<L, T>(
     client: &Client,
     wanted: &str,
@@ -35,31 +35,35 @@ pub(crate) fn pick<T: Resource>(
 ) -> Result<Item<T>> {
     let names: Vec<String> = items.iter().map(|item| item.value.name()).collect();
     let mut found: Vec<Item<T>> = Vec::new();
+    let full = |item: &Item<T>| {
+        let place = place(&item.value)?;
+        Some(format!("{place}/{}", item.value.name()))
+    };
     for item in items {
         if is_id(wanted) && item.value.id() == wanted {
             return Ok(item);
         }
-        if item.value.name() == wanted {
+        if item.value.name() == wanted || full(&item).is_some_and(|full| full == wanted) {
             found.push(item);
         }
     }
     if found.len() > 1 {
-        let candidates = found.iter().map(|item| {
-            let place = place(&item.value).map(|place| format!(" at {place}")).unwrap_or_default();
-            format!("{} ({}{place})", item.value.id(), item.value.name())
-        });
-        return Err(ambiguous(T::NOUN, wanted, &candidates.collect::<Vec<_>>()));
+        let candidates: Vec<String> = found
+            .iter()
+            .map(|item| match full(item) {
+                Some(full) => format!("{full} ({})", item.value.id()),
+                None => item.value.id(),
+            })
+            .collect();
+        let failure = ambiguous(wanted, &candidates);
+        return Err(failure.with_hint(format!("name the {} in full, or by its id", T::NOUN)));
     }
     found.pop().ok_or_else(|| unknown(T::NOUN, wanted, names.iter().map(String::as_str)))
 }
 
 /// Several resources have the name: a guess could hit the wrong one.
-pub(crate) fn ambiguous(noun: &str, wanted: &str, candidates: &[String]) -> Failure {
-    Failure::new(
-        Kind::Invalid.exit_code(),
-        format!("`{wanted}` names several: {}", candidates.join(", ")),
-    )
-    .with_hint(format!("name the {noun} by its id"))
+pub(crate) fn ambiguous(wanted: &str, candidates: &[String]) -> Failure {
+    Failure::usage(format!("`{wanted}` names several: {}", candidates.join(", ")))
 }
 
 /// Nothing has the name.

@@ -165,7 +165,8 @@ async fn one_name(
                 let project = vm.project.as_deref().unwrap_or("none");
                 format!("{} (provider {provider}, host {host}, project {project})", vm.id)
             };
-            Err(ambiguous("vm", name, &found.iter().map(told).collect::<Vec<_>>()))
+            Err(ambiguous(name, &found.iter().map(told).collect::<Vec<_>>())
+                .with_hint("name the vm by its id, or say more with --filter host=HOST"))
         }
     }
 }

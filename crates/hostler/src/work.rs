@@ -183,7 +183,11 @@ fn tell(app: &App, target: &Target, words: Words, outcome: &Outcome, wait: WaitA
     let Some(operation) = &outcome.operation else { return };
     let operation = &operation.value;
     let line = match (&operation.note, operation.state.as_str()) {
-        (Some(note), "succeeded") => format!("{}: {note}", target.called),
+        // Nothing had to be done, and the note says why.
+        (Some(note), "succeeded") if note.starts_with("already") => {
+            format!("{}: {note}", target.called)
+        }
+        (Some(note), "succeeded") => format!("{} {} ({note})", target.called, words.done),
         (_, "succeeded") => format!("{} {}", target.called, words.done),
         _ if wait.no_wait => {
             format!("{}: operation {} goes on", target.called, operation.id)

@@ -47,7 +47,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
 
 /// Where a host is, to tell equal names apart.
 pub(crate) fn place(host: &v1::Host) -> Option<String> {
-    Some(format!("provider {}", host.provider.name))
+    Some(host.provider.name.clone())
 }
 
 impl Resource for v1::Host {

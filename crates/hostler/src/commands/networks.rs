@@ -23,7 +23,7 @@ pub(crate) enum Verb {
     },
     /// Show a network.
     Show {
-        /// Its name or id.
+        /// Its name, HOST/NAME or id.
         network: String,
         #[command(flatten)]
         watch: WatchArg,
@@ -46,8 +46,8 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
 
 fn place(network: &v1::Network) -> Option<String> {
     Some(match &network.host {
-        Some(host) => format!("host {}", host.name),
-        None => format!("provider {}", network.provider.name),
+        Some(host) => host.name.clone(),
+        None => network.provider.name.clone(),
     })
 }
 

@@ -23,7 +23,7 @@ pub(crate) enum Verb {
     },
     /// Show a storage pool.
     Show {
-        /// Its name or id.
+        /// Its name, HOST/NAME or id.
         pool: String,
         #[command(flatten)]
         watch: WatchArg,
@@ -46,8 +46,8 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
 /// Where a pool is, to tell equal names apart.
 pub(crate) fn place(pool: &v1::Pool) -> Option<String> {
     Some(match &pool.host {
-        Some(host) => format!("host {}", host.name),
-        None => format!("provider {}", pool.provider.name),
+        Some(host) => host.name.clone(),
+        None => pool.provider.name.clone(),
     })
 }
 

@@ -89,7 +89,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
         }
         Verb::Delete { token, yes, if_exists } => {
             let found = match by_name::<v1::TokenList, _>(&client, &token, |t| {
-                Some(format!("made {}", t.created_at))
+                Some(t.created_at.to_string())
             })
             .await
             {

@@ -18,7 +18,7 @@ pub(crate) enum Verb {
     /// List the volumes of a pool.
     #[command(visible_alias = "ls")]
     List {
-        /// The pool's name or id.
+        /// The pool's name, HOST/NAME or id.
         pool: String,
         #[command(flatten)]
         list: ListArgs,
@@ -27,7 +27,7 @@ pub(crate) enum Verb {
     },
     /// Make an empty volume.
     Create {
-        /// The pool's name or id.
+        /// The pool's name, HOST/NAME or id.
         pool: String,
         /// The volume's name, unique within the pool.
         name: String,
@@ -40,7 +40,7 @@ pub(crate) enum Verb {
     },
     /// Delete a volume and the data on it.
     Delete {
-        /// The pool's name or id.
+        /// The pool's name, HOST/NAME or id.
         pool: String,
         /// The volume's name.
         name: String,

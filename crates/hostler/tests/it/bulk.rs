@@ -78,7 +78,7 @@ fn nothing_is_done_when_one_name_is_wrong_or_means_several() {
         exit 4
         $ start twin
         error: `twin` names several: 0192d0c4-0000-7000-8000-000000000004 (provider lab, host h1, project default), 0192d0c4-0000-7000-8000-000000000005 (provider lab, host none, project none)
-        hint: name the vm by its id
+        hint: name the vm by its id, or say more with --filter host=HOST
         exit 2
         $ start mail-*
         error: no VM fits `mail-*`

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use expect_test::expect;
+use expect_test::expect_file;
 use hostler_client::testing::{Reply, TestServer};
 
 use crate::rig::{Ended, fleet, program, run, run_with};
@@ -29,65 +29,7 @@ fn contexts_are_added_used_shown_renamed_and_forgotten() {
         let words: Vec<&str> = line.split(' ').collect();
         shown.push_str(&format!("$ hostler {line}\n{}", run(&server, &words).all()));
     }
-    expect![[r#"
-        $ hostler context list
-        there is no context
-        exit 0
-        $ hostler context add lab --url https://lab:7443
-        context "lab" added and in use
-        exit 0
-        $ hostler context add here --socket /run/x.sock
-        context "here" added
-        exit 0
-        $ hostler context add bad --url http://lab
-        error: `http://lab` is not the address of a server: without TLS only this machine can be addressed; use https:// [client_setup]
-        hint: addresses look like https://server:7443 or unix:/run/hostler/hostlerd.sock
-        exit 2
-        $ hostler context add ../bad --url https://lab
-        error: the name of a context may contain only A-Z, a-z, 0-9, '.', '_' and '-'
-        exit 2
-        $ hostler context add nowhere
-        error: where is the server?
-        hint: give --url or --socket
-        exit 2
-        $ hostler context use here
-        context "here" is in use
-        exit 0
-        $ hostler context list
-        NAME  IN-USE  SERVER            TOKEN  CA-FILE
-        here  yes     unix:/run/x.sock  none   -
-        lab   no      https://lab:7443  none   -
-        exit 0
-        $ hostler context rename lab work
-        context "lab" is now called "work"
-        exit 0
-        $ hostler context show work
-        name     work
-        in-use   no
-        server   https://lab:7443
-        token    none
-        ca-file  -
-        exit 0
-        $ hostler context use lba
-        error: there is no context `lba`
-        hint: `hostler context list` shows those there are
-        exit 4
-        $ hostler context delete here
-        no context is in use now
-        context "here" forgotten
-        exit 0
-        $ hostler context list -o json
-        [
-          {
-            "name": "work",
-            "in_use": false,
-            "server": "https://lab:7443",
-            "ca_file": null,
-            "token": "none"
-          }
-        ]
-        exit 0
-    "#]].assert_eq(&shown);
+    expect_file!["golden/contexts.txt"].assert_eq(&shown);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Lists and single resources, in every format.
 
-use expect_test::expect;
+use expect_test::{expect, expect_file};
 use hostler_client::testing::{Reply, TestServer};
 use serde_json::{Value, json};
 
@@ -222,8 +222,8 @@ fn a_hostile_name_cannot_act_on_the_terminal() {
     }
 }
 
-#[test]
-fn the_other_nouns_are_listed_and_shown() {
+/// A host, a pool, a network, a provider and a volume.
+fn one_of_each() -> [Value; 5] {
     let fact = |value: Value| json!({"value": value, "quality": "ok", "source": "x", "observed_at": null, "reason": null});
     let host = json!({
         "id": id(800), "name": "h1", "provider": {"id": id(900), "name": "lab"}, "simulated": false,
@@ -253,6 +253,12 @@ fn the_other_nouns_are_listed_and_shown() {
     });
     let volume = json!({"name": "a.qcow2", "format": "qcow2", "capacity_bytes": 1024,
         "allocated_bytes": 0, "path": "/a", "backing": null, "used_by": null});
+    [host, pool, network, provider, volume]
+}
+
+#[test]
+fn the_other_nouns_are_listed_and_shown() {
+    let [host, pool, network, provider, volume] = one_of_each();
     let (whole_host, pools) = (host.clone(), pool.clone());
     let server = TestServer::start(move |seen| match seen.line().as_str() {
         "GET /api/v1/hosts" => Reply::page(vec![host.clone()]),
@@ -282,47 +288,34 @@ fn the_other_nouns_are_listed_and_shown() {
             run(&server, arguments).all()
         ));
     }
-    expect![[r#"
-        $ hostler host list
-        NAME  STATE     VMS  CPUS  MEMORY  FREE  PROVIDER
-        h1    degraded  1/3  8     16 GiB  -     lab
-        exit 0
-        $ hostler host show h1
-        name        h1
-        state       degraded
-        vms         1/3
-        cpus        8
-        memory      16 GiB
-        free        -
-        provider    lab
-        arch        x86_64
-        cpu-model   -
-        hypervisor  QEMU 7.2
-        reason      no answer
-        seen        -
-        id          0192d0c4-0000-7000-8000-000000000800
+    expect_file!["golden/lists.txt"].assert_eq(&shown);
+}
 
-        Guests
-          x86_64: kvm; default machine q35
-        exit 0
-        $ hostler pool list
-        NAME     HOST  KIND  STATE           SIZE   USED  FREE
-        default  h1    dir   active (stale)  1 TiB  0 B   -
-        exit 0
-        $ hostler network list
-        NAME     HOST  FORWARD  STATE     BRIDGE  SUBNETS
-        default  -     nat      inactive  virbr0  192.168.122.0/24
-        exit 0
-        $ hostler provider list
-        NAME  KIND     STATE        VMS  SEEN  URI
-        lab   libvirt  unreachable  -    -     qemu:///system
-        exit 0
-        $ hostler volume list default
-        NAME     FORMAT  SIZE   USED  USED-BY
-        a.qcow2  qcow2   1 KiB  0 B   -
-        exit 0
-    "#]]
-    .assert_eq(&shown);
+#[test]
+fn equal_names_are_told_apart_by_their_place() {
+    let fact =
+        || json!({"value": 1, "quality": "ok", "source": "x", "observed_at": null, "reason": null});
+    let pool = move |number: u32, host: &str| {
+        json!({
+            "id": id(number), "name": "default", "provider": {"id": id(900), "name": "lab"},
+            "host": {"id": id(800), "name": host}, "simulated": false, "kind": "dir",
+            "active": true, "capacity_bytes": fact(), "allocated_bytes": fact(),
+            "available_bytes": fact(), "observed_at": "2026-11-21T04:00:00Z", "stale": false,
+        })
+    };
+    let server = TestServer::start(move |seen| match seen.path.as_str() {
+        "/api/v1/pools" => Reply::page(vec![pool(1, "h1"), pool(2, "h2")]),
+        _ => Reply::page(vec![]),
+    });
+    expect![[r#"
+        error: `default` names several: h1/default (0192d0c4-0000-7000-8000-000000000001), h2/default (0192d0c4-0000-7000-8000-000000000002)
+        hint: name the pool in full, or by its id
+        exit 2
+    "#]].assert_eq(&run(&server, &["volume", "list", "default"]).all());
+    for name in ["h2/default", &id(2)] {
+        assert_eq!(run(&server, &["volume", "list", name]).code, 0, "{name}");
+        assert!(server.lines().last().unwrap().ends_with(&format!("/pools/{}/volumes", id(2))));
+    }
 }
 
 #[test]

@@ -71,6 +71,13 @@ fn what_is_so_already_is_a_success_with_a_note() {
     });
     let ended = run(&server, &["start", "web-1"]);
     assert_eq!((ended.code, ended.err.as_str()), (0, "vm \"web-1\": already running\n"));
+    let server = fleet_and(|_| {
+        let mut operation = operation("vm.delete", "succeeded", 2);
+        operation["note"] = json!("keeps default/web-root");
+        Reply::Json(202, operation)
+    });
+    let ended = run(&server, &["rm", "-y", "web-2"]);
+    assert_eq!(ended.err, "vm \"web-2\" deleted (keeps default/web-root)\n");
 }
 
 #[test]
