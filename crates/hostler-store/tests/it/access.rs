@@ -83,11 +83,15 @@ async fn a_session_lives_until_it_ends_or_is_ended() {
         let (before, after) = (Timestamp::from_millis(999), Timestamp::from_millis(1_000));
         assert_eq!(store.session(&[1; 32], before).await.unwrap(), Some(session(1)));
         assert_eq!(store.session(&[1; 32], after).await.unwrap(), None);
+        let later = Timestamp::from_millis(2_000);
+        assert!(store.extend_session(&[3; 32], later).await.unwrap());
+        assert_eq!(store.session(&[3; 32], after).await.unwrap().unwrap().expires_at, later);
+        assert!(!store.extend_session(&[4; 32], later).await.unwrap());
         assert!(store.delete_session(&[2; 32]).await.unwrap());
         assert_eq!(store.session(&[2; 32], before).await.unwrap(), None);
         store.insert_login_code(&[8; 32], after).await.unwrap();
         store.insert_login_code(&[9; 32], world.now()).await.unwrap();
-        assert_eq!(store.delete_expired_sessions(after).await.unwrap(), 3);
+        assert_eq!(store.delete_expired_sessions(after).await.unwrap(), 2);
     })
     .await;
 }
