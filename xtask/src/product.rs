@@ -162,8 +162,9 @@ impl Server {
     /// Emulated, and small: it has to start on every machine, with KVM or without.
     pub(crate) fn ensure_sample_vm(&self, name: &str) -> Result<()> {
         let Some(vm) = self.shows(&["vm", "show", name])? else {
-            let words = ["vm", "create", name, "--image", "sample", "--memory", "192MiB"];
-            return run_quietly(self.hostler().args(words).arg("--start")).map(drop);
+            let words = ["vm", "create", name, "--image", "sample", "--memory", "192M"];
+            let devices = ["--accelerator", "tcg", "--network", "default", "--graphics", "vnc"];
+            return run_quietly(self.hostler().args(words).args(devices)).map(drop);
         };
         if vm.pointer("/status/state").and_then(Value::as_str) == Some("running") {
             return Ok(());

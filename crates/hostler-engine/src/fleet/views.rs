@@ -121,15 +121,16 @@ impl VmView {
         addresses.map(|a| a.address.to_string()).collect()
     }
 
-    /// Processors: seen, else asked for.
+    /// Its processors: those that are or would be online; seen, else asked for.
     pub fn cpu_count(&self) -> Option<u32> {
         let seen = self.observed.as_ref().and_then(|vm| vm.cpu_count.value().copied());
         seen.or_else(|| self.row.as_ref().map(|row| row.spec.cpu.count))
     }
 
-    /// Memory in bytes: seen, else asked for.
+    /// The size of its memory in bytes: seen, else asked for. Not what a balloon
+    /// leaves of it at present, and not zero because it is off.
     pub fn memory_bytes(&self) -> Option<u64> {
-        let seen = self.observed.as_ref().and_then(|vm| vm.memory_bytes.value().copied());
+        let seen = self.observed.as_ref().and_then(|vm| vm.memory_max_bytes.value().copied());
         seen.or_else(|| self.row.as_ref().map(|row| row.spec.memory.bytes))
     }
 
