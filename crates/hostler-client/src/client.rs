@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use hostler_api::{Endpoint, Nothing, Problem, ReplyKind};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use hostler_api::{Endpoint, Nothing, ReplyKind};
+use http::header::{AUTHORIZATION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -29,6 +29,7 @@ use tokio_util::task::TaskTracker;
 use crate::address::Address;
 use crate::answer::Answer;
 use crate::connect::{Connection, Connector};
+use crate::decode::draining;
 use crate::error::{Error, Result};
 use crate::hyper_io::HyperIo;
 use crate::request::{Prepared, RawRequest, prepare};
@@ -40,8 +41,6 @@ const ANSWER_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// How long to wait before each repetition; as many repetitions as there are.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(500), Duration::from_secs(2)];
-/// The longest pause that a server can ask for before a repetition.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
 /// Idle connections kept for later requests.
 const IDLE_MAX: usize = 4;
 
@@ -349,20 +348,6 @@ impl Client {
         self.0.request_timeout
     }
 
-    pub(crate) fn malformed(
-        &self,
-        prepared: &Prepared,
-        status: StatusCode,
-        cause: impl Into<String>,
-    ) -> Error {
-        Error::Malformed {
-            address: self.address().to_string(),
-            request: prepared.name(),
-            cause: cause.into(),
-            status: status.as_u16(),
-        }
-    }
-
     async fn open(&self) -> Result<SendRequest<Body>> {
         let connection = self.0.connector.connect().await?;
         let (sender, driver) =
@@ -415,59 +400,6 @@ impl Client {
         }
     }
 
-    fn decode<T: DeserializeOwned>(
-        &self,
-        prepared: &Prepared,
-        reply: ReplyKind,
-        status: StatusCode,
-        headers: HeaderMap,
-        bytes: &[u8],
-    ) -> Result<Answer<T>> {
-        if !status.is_success() {
-            return Err(self.problem(prepared, status, &headers, bytes));
-        }
-        let json = match reply {
-            ReplyKind::Json => serde_json::from_slice(bytes).map_err(|error| {
-                self.malformed(prepared, status, format!("the body is not JSON: {error}"))
-            })?,
-            ReplyKind::Text => Value::String(String::from_utf8_lossy(bytes).into_owned()),
-            ReplyKind::Empty => Value::Object(serde_json::Map::new()),
-            ReplyKind::EventStream | ReplyKind::WebSocket => {
-                return Err(Error::setup(
-                    "this endpoint is a stream and not a call",
-                    "use `Client::events` or `Client::open_console`",
-                ));
-            }
-        };
-        let value = T::deserialize(&json)
-            .map_err(|error| self.malformed(prepared, status, error.to_string()))?;
-        Ok(Answer { value, json, status: status.as_u16(), headers })
-    }
-
-    /// The error that a refusal is; never a success, whatever its body.
-    fn problem(
-        &self,
-        prepared: &Prepared,
-        status: StatusCode,
-        headers: &HeaderMap,
-        bytes: &[u8],
-    ) -> Error {
-        match serde_json::from_slice::<Problem>(bytes) {
-            Ok(mut problem) => {
-                // The header is there even where the body left it out.
-                problem.request_id = problem.request_id.or_else(|| {
-                    Some(headers.get(hostler_api::REQUEST_ID)?.to_str().ok()?.to_owned())
-                });
-                Error::Problem(Box::new(problem))
-            }
-            Err(_) => {
-                let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-                let kind = kind.unwrap_or("no content type");
-                self.malformed(prepared, status, format!("status {status}, {kind}"))
-            }
-        }
-    }
-
     fn note(&self, line: &str) {
         if let Some(trace) = &self.0.trace {
             trace.line(line);
@@ -495,19 +427,4 @@ impl Client {
             trace.body('<', &prepared.target, bytes);
         }
     }
-}
-
-/// How long to wait before asking again, where the answer says that the server
-/// is being restarted and so did nothing.
-fn draining(answer: &(StatusCode, HeaderMap, Bytes)) -> Option<Duration> {
-    let (status, headers, bytes) = answer;
-    if *status != StatusCode::SERVICE_UNAVAILABLE {
-        return None;
-    }
-    let problem: Problem = serde_json::from_slice(bytes).ok()?;
-    if problem.code != hostler_core::Code::ServerDraining.as_str() {
-        return None;
-    }
-    let asked = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    Some(Duration::from_secs(asked.unwrap_or(0)).min(RETRY_AFTER_MAX))
 }

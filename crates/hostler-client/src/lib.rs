@@ -34,6 +34,7 @@ mod answer;
 mod client;
 mod connect;
 mod console;
+mod decode;
 mod error;
 mod events;
 mod hyper_io;

@@ -1,9 +1,11 @@
 //! Actions on VMs: power and deletion.
 
+use std::collections::BTreeSet;
+
 use clap::ValueEnum;
 use hostler_api::{Nothing, v1};
 use hostler_client::{Answer, Client, Item, Terms};
-use hostler_core::Kind;
+use hostler_core::{Code, Kind};
 
 use super::confirm;
 use super::vms::{DeleteArgs, PowerArgs};
@@ -262,9 +264,15 @@ fn plan(app: &App, vms: &[Item<v1::VmSummary>], action: &str) -> Result {
         plans.push(Item { value: planned, json });
     }
     app.view()?.list(&plans)?;
-    if plans.iter().all(|plan| plan.value.allowed) {
-        Ok(())
-    } else {
-        Err(Failure::told(Kind::Conflict.exit_code()))
+    // The code that doing it would end with, as far as it is one.
+    let exits = plans.iter().filter(|plan| !plan.value.allowed).map(|plan| {
+        let code = plan.value.code.as_deref().and_then(Code::parse);
+        code.map_or(Kind::Conflict, Code::kind).exit_code()
+    });
+    let exits: BTreeSet<u8> = exits.collect();
+    match (exits.len(), exits.first()) {
+        (0, _) => Ok(()),
+        (1, Some(exit)) => Err(Failure::told(*exit)),
+        _ => Err(Failure::told(1)),
     }
 }
