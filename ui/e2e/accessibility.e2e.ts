@@ -48,7 +48,7 @@ for (const theme of ["light", "dark"] as const) {
       const [vm] = await vmsIn(story, "stopped");
       await story.open(`/vms/${vm?.id}`);
       await story.page.getByRole("button", { name: "More" }).click();
-      await story.page.getByRole("menuitem", { name: "Delete" }).click();
+      await story.page.getByRole("menuitem", { name: "Delete", exact: true }).click();
       await story.page.getByRole("dialog").waitFor();
       await settled(story);
       expect(await faults(story)).toEqual([]);

@@ -40,7 +40,7 @@ test("a console that somebody uses can be taken over", async () => {
   await second.goto(path);
   await second.getByRole("button", { name: "Take over" }).first().click({ timeout: 30_000 });
   await second.locator(".terminal[data-phase=open]").waitFor({ timeout: 30_000 });
-  await story.page.locator(".terminal:not([data-phase=open])").waitFor({ timeout: 30_000 });
+  await story.page.locator("section.terminal:not([data-phase=open])").waitFor({ timeout: 30_000 });
 });
 
 test("the screen shows a picture that is not blank", async () => {

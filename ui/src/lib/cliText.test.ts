@@ -31,7 +31,7 @@ test("what flags cannot say is given as the whole document", () => {
   };
   const text = cliText(request);
   expect(text).toContain(jsonText(request));
-  expect(text.startsWith("hostler vm create -f - <<'EOF'\n")).toBe(true);
+  expect(text.startsWith("hostler vm create --file - <<'EOF'\n")).toBe(true);
 });
 
 test.each(["plain", "two words", "it's", "$(reboot)", "`x`", "", "a\nb", "\\"])(

@@ -14,24 +14,25 @@ export function jsonText(request: VmRequest): string {
 }
 
 function documentCommand(request: VmRequest): string {
-  return `hostler vm create -f - <<'EOF'\n${jsonText(request)}\nEOF`;
+  return `hostler vm create --file - <<'EOF'\n${jsonText(request)}\nEOF`;
 }
 
 /** The command by flags; undefined where flags cannot say it. */
 function flagsOf({ spec, provider, host, start }: VmRequest): string[] | undefined {
-  if (spec.cloud_init?.user_data) return undefined;
+  // The command takes these from files, which the page cannot write.
+  if (spec.cloud_init?.user_data || spec.cloud_init?.ssh_keys?.length) return undefined;
   const words = [`hostler vm create ${shell(spec.name)}`];
   const add = (flag: string, value?: string | null) => {
     words.push(value == null ? flag : `${flag} ${shell(value)}`);
   };
   for (const disk of spec.disks ?? []) {
     if ("image" in disk.source) {
-      add("--image", disk.source.image.image);
-      if (disk.source.image.size_bytes) add("--disk", bytesArgument(disk.source.image.size_bytes));
-      if (disk.source.image.pool) add("--pool", disk.source.image.pool);
+      const { image, size_bytes, pool } = disk.source.image;
+      if (pool && !size_bytes) return undefined;
+      add("--image", image);
+      if (size_bytes) add("--disk", diskWords(size_bytes, pool));
     } else if ("empty" in disk.source) {
-      add("--disk", bytesArgument(disk.source.empty.size_bytes));
-      if (disk.source.empty.pool) add("--pool", disk.source.empty.pool);
+      add("--disk", diskWords(disk.source.empty.size_bytes, disk.source.empty.pool));
     } else return undefined;
   }
   add("--cpus", String(spec.cpu?.count ?? 1));
@@ -41,17 +42,21 @@ function flagsOf({ spec, provider, host, start }: VmRequest): string[] | undefin
     else if ("user" in nic.source) add("--network", "user");
     else return undefined;
   }
-  if (spec.firmware?.kind === "uefi") add("--firmware", "uefi");
+  if (spec.firmware?.kind === "uefi") add("--uefi");
   if (spec.firmware?.secure_boot) add("--secure-boot");
   if (spec.graphics) add("--graphics", spec.graphics);
   for (const [key, value] of Object.entries(spec.labels ?? {})) add("--label", `${key}=${value}`);
   if (spec.description) add("--description", spec.description);
-  for (const key of spec.cloud_init?.ssh_keys ?? []) add("--ssh-key", key);
   if (spec.cloud_init?.hostname) add("--hostname", spec.cloud_init.hostname);
   if (provider) add("--provider", provider);
   if (host) add("--host", host);
   if (start === false) add("--no-start");
   return words;
+}
+
+/** The value of `--disk`. */
+function diskWords(size: number, pool: string | null | undefined): string {
+  return pool ? `${bytesArgument(size)},pool=${pool}` : bytesArgument(size);
 }
 
 /** A word as a POSIX shell reads it back. */

@@ -13,26 +13,37 @@ function effectsOf(event: Partial<HostlerEvent>) {
     data: null,
     ...event,
   } as HostlerEvent);
-  return { lists: [...effects.lists].sort(), items: [...effects.items] };
+  return {
+    lists: [...effects.lists].sort(),
+    items: [...effects.items],
+    gone: [...effects.gone],
+  };
 }
 
 test("c5c: a VM's event touches its list, its page and its host's counts", () => {
   expect(effectsOf({ type: "vm.state", resource: { kind: "vm", id: "1" } })).toEqual({
     lists: ["events", "hosts", "vms"],
     items: ["vms/1"],
+    gone: [],
   });
 });
 
-test("an operation's event touches what it works on", () => {
+test("an operation's event touches it and what it works on", () => {
   const event = {
     type: "operation.changed",
-    resource: { kind: "operation", id: "9" },
-    data: { resources: [{ kind: "vm", id: "1" }, { kind: 3 }, null] },
+    resource: { kind: "vm", id: "1" },
+    data: { operation: "9", kind: "vm.start", state: "running" },
   };
   expect(effectsOf(event)).toEqual({
     lists: ["events", "hosts", "operations", "vms"],
-    items: ["operations/9", "vms/1"],
+    items: ["vms/1", "operations/9"],
+    gone: [],
   });
+});
+
+test("what was deleted is known to be gone", () => {
+  const event = { type: "vm.deleted", resource: { kind: "vm", id: "1" } };
+  expect(effectsOf(event).gone).toEqual(["1"]);
 });
 
 test("x17: a provider that falls silent makes everything behind it old", () => {
@@ -45,6 +56,7 @@ test("an event of a kind this UI does not know only reaches the list of events",
   expect(effectsOf({ resource: { kind: "quota", id: "q" } })).toEqual({
     lists: ["events"],
     items: [],
+    gone: [],
   });
 });
 

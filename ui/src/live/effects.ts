@@ -8,6 +8,8 @@ export interface Effects {
   lists: Set<ListName>;
   /** `vms/ID` … */
   items: Set<string>;
+  /** Ids of VMs that are no more; nobody has to ask for them. */
+  gone: Set<string>;
 }
 
 /** The list that holds things of a kind. */
@@ -29,13 +31,15 @@ const ALSO: Record<string, ListName[]> = {
 };
 
 export function noEffects(): Effects {
-  return { lists: new Set(), items: new Set() };
+  return { lists: new Set(), items: new Set(), gone: new Set() };
 }
 
 /** Adds to `effects` what `event` makes old. */
 export function addEffects(effects: Effects, event: HostlerEvent): void {
   effects.lists.add("events");
-  for (const resource of [event.resource, ...resourcesIn(event.data)]) {
+  if (event.type === "vm.deleted" && event.resource) effects.gone.add(event.resource.id);
+  const operation = operationIn(event);
+  for (const resource of [event.resource, operation]) {
     if (!resource) continue;
     const list = LIST_OF[resource.kind];
     if (!list) continue;
@@ -45,18 +49,11 @@ export function addEffects(effects: Effects, event: HostlerEvent): void {
   }
 }
 
-/** An operation's event tells what it works on; those things changed too. */
-function resourcesIn(data: unknown): { kind: string; id: string }[] {
-  if (typeof data !== "object" || data === null) return [];
-  const resources = (data as { resources?: unknown }).resources;
-  if (!Array.isArray(resources)) return [];
-  return resources.filter(
-    (item): item is { kind: string; id: string } =>
-      typeof item === "object" &&
-      item !== null &&
-      typeof (item as { kind?: unknown }).kind === "string" &&
-      typeof (item as { id?: unknown }).id === "string",
-  );
+/** An operation's event is about what it works on; the operation stands beside it. */
+function operationIn({ type, data }: HostlerEvent): { kind: string; id: string } | undefined {
+  if (!type.startsWith("operation.") || typeof data !== "object" || data === null) return undefined;
+  const { operation } = data as { operation?: unknown };
+  return typeof operation === "string" ? { kind: "operation", id: operation } : undefined;
 }
 
 /** Reads an event from the text of a frame; undefined when it is none. */

@@ -40,12 +40,14 @@ export class CacheUpdater {
 
   private flush(): void {
     this.gathering = undefined;
-    const { lists, items } = this.effects;
+    const { lists, items, gone } = this.effects;
     this.effects = noEffects();
+    for (const id of gone) this.remove(id);
     const vms: string[] = [];
     for (const item of items) {
       const [name, id] = item.split("/") as [ListName, string];
-      if (name === "vms") vms.push(id);
+      // The page of a deleted VM asks once more and says that it is gone.
+      if (name === "vms" && !gone.has(id)) vms.push(id);
       else void this.queries.invalidateQueries({ queryKey: keys.item(name, id) });
     }
     if (vms.length <= ROWS_MAX) for (const id of vms) void this.row(id);
@@ -72,6 +74,14 @@ export class CacheUpdater {
     } catch {
       // Gone or unreadable: the list's own read, which follows, tells the truth.
     }
+  }
+
+  /** Takes a VM out of the rows at once; the list's own read follows. */
+  private remove(id: string): void {
+    this.queries.setQueriesData<InfiniteData<Page<VmSummary>>>(
+      { queryKey: keys.lists("vms") },
+      (list) => list && withoutRow(list, id),
+    );
   }
 
   private list(name: ListName): void {
@@ -107,5 +117,17 @@ export function patchRow(
   const pages = list.pages.map((p, index) =>
     index === page ? { ...p, items: p.items.map((r) => (r.id === vm.id ? row : r)) } : p,
   );
+  return { ...list, pages };
+}
+
+/** The list without the VM. */
+export function withoutRow(
+  list: InfiniteData<Page<VmSummary>>,
+  id: string,
+): InfiniteData<Page<VmSummary>> {
+  const pages = list.pages.map((page) => ({
+    ...page,
+    items: page.items.filter((row) => row.id !== id),
+  }));
   return { ...list, pages };
 }

@@ -6,8 +6,6 @@ import {
   Card,
   CardBody,
   CardTitle,
-  CodeBlock,
-  CodeBlockCode,
   Form,
   Skeleton,
 } from "@patternfly/react-core";
@@ -19,6 +17,7 @@ import { ProblemAlert } from "../../../components/ProblemAlert";
 import { useToasts } from "../../../components/Toasts";
 import { cliText, jsonText } from "../../../lib/cliText";
 import { words } from "../../../lib/format";
+import { Code } from "../../../primitives/Code";
 import { Copy } from "../../../primitives/Copy";
 
 interface Props {
@@ -63,9 +62,7 @@ export function Review({ request, onBack, onCreated }: Props) {
           <Copy text={jsonText(request)} label="Copy as JSON" />
         </CardTitle>
         <CardBody>
-          <CodeBlock>
-            <CodeBlockCode>{cliText(request)}</CodeBlockCode>
-          </CodeBlock>
+          <Code text={cliText(request)} label="Command" />
         </CardBody>
       </Card>
       {create.error && <ProblemAlert error={create.error} doing="Not created" />}
@@ -112,9 +109,7 @@ function Plan({ plan }: { plan: VmPlanned }) {
       <Card isCompact>
         <CardTitle component="h2">Would be there afterwards</CardTitle>
         <CardBody>
-          <CodeBlock>
-            <CodeBlockCode>{plan.changes.join("\n")}</CodeBlockCode>
-          </CodeBlock>
+          <Code text={plan.changes.join("\n")} label="Changes" />
           <p>
             <small>Steps: {plan.steps.map(words).join(" → ")}</small>
           </p>

@@ -21,10 +21,12 @@ export type ConsoleState =
 /** Connects a socket to a terminal or screen; gives what takes it off again. */
 export type Attach = (socket: WebSocket) => () => void;
 
-/** The server closes with 4000 + status and the problem's code as the reason. */
+/** Said by servers that close with 4000 + status: somebody else has the console. */
 const CONFLICT = 4409;
 const RETRIES = 5;
 const PAUSE_MS = 1_000;
+/** A connection that lasts this long was a good one. */
+const GOOD_MS = 10_000;
 
 export function useConsole(vm: string, kind: ConsoleKind, attach: Attach | undefined) {
   const [state, setState] = useState<ConsoleState>({ phase: "opening" });
@@ -47,16 +49,16 @@ export function useConsole(vm: string, kind: ConsoleKind, attach: Attach | undef
           detach();
           socket.close();
         };
-        let opened = false;
+        let opened: number | undefined;
         socket.addEventListener("open", () => {
-          opened = true;
-          failures.current = 0;
+          opened = Date.now();
           if (!ended.signal.aborted) setState({ phase: "open" });
         });
         socket.addEventListener("close", (event) => {
           if (ended.signal.aborted) return;
-          failures.current += 1;
-          setState(lossOf(event, opened, failures.current));
+          const lasted = opened !== undefined && Date.now() - opened > GOOD_MS;
+          failures.current = lasted ? 1 : failures.current + 1;
+          setState(lossOf(event, opened !== undefined, failures.current));
         });
       })
       .catch((error: unknown) => {
@@ -84,7 +86,9 @@ function lossOf(event: CloseEvent, opened: boolean, failures: number): ConsoleSt
   if (event.code === CONFLICT) {
     return { phase: "taken", reason: "Somebody else uses this console." };
   }
-  const reason = event.reason || (opened ? "The connection ended." : "It could not be connected.");
+  const reason =
+    event.reason ||
+    (opened ? "The connection ended." : "It did not connect: somebody else may be using it.");
   return { phase: "lost", again: failures <= RETRIES, reason };
 }
 
