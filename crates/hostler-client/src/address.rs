@@ -109,6 +109,7 @@ impl FromStr for Address {
     }
 }
 
+/// Only what cannot leave this machine; names are not looked up.
 fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

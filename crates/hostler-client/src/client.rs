@@ -248,6 +248,7 @@ impl Client {
         }
     }
 
+    /// Sends once and reads the whole answer.
     async fn attempt(&self, prepared: &Prepared) -> Result<(StatusCode, HeaderMap, Bytes), Failed> {
         let (mut sender, is_reused) = match self.take_idle() {
             Some(sender) => (sender, true),
@@ -277,6 +278,7 @@ impl Client {
         Ok((head.status, head.headers, bytes))
     }
 
+    /// Reads a body to its end, within the limit.
     async fn collect(
         &self,
         prepared: &Prepared,
@@ -348,6 +350,7 @@ impl Client {
         self.0.request_timeout
     }
 
+    /// Opens a connection and drives it in the background.
     async fn open(&self) -> Result<SendRequest<Body>> {
         let connection = self.0.connector.connect().await?;
         let (sender, driver) =
@@ -363,6 +366,7 @@ impl Client {
         Ok(sender)
     }
 
+    /// A kept connection that still seems alive.
     fn take_idle(&self) -> Option<SendRequest<Body>> {
         let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|sender| !sender.is_closed());
@@ -370,6 +374,7 @@ impl Client {
         Some(idle.swap_remove(at))
     }
 
+    /// Keeps a connection for the next request.
     fn keep_idle(&self, sender: SendRequest<Body>) {
         let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < IDLE_MAX {
@@ -377,6 +382,7 @@ impl Client {
         }
     }
 
+    /// The request with what only this client knows: host, agent, token.
     fn request(&self, prepared: &Prepared, body: Body) -> Result<Request<Body>> {
         let address = self.address();
         let mut request = Request::builder()

@@ -83,6 +83,7 @@ impl Connector {
         }
     }
 
+    /// What to do, by what the system said and where the server should be.
     fn remedy(&self, error: &io::Error) -> String {
         let is_socket = matches!(self.address, Address::Socket(_));
         match error.kind() {
@@ -114,6 +115,7 @@ fn plain_cause(error: &io::Error) -> String {
     }
 }
 
+/// TLS that trusts one list of authorities and nothing else.
 fn prepare_tls(host: &str, ca_file: Option<&Path>) -> Result<(TlsConnector, ServerName<'static>)> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| {
         Error::setup(format!("`{host}` cannot be the name of a TLS server"), "check the URL")
@@ -132,6 +134,7 @@ fn prepare_tls(host: &str, ca_file: Option<&Path>) -> Result<(TlsConnector, Serv
     Ok((TlsConnector::from(Arc::new(config)), name))
 }
 
+/// The list of authorities that this system trusts.
 fn system_bundle() -> Result<PathBuf> {
     SYSTEM_BUNDLES.iter().map(PathBuf::from).find(|path| path.exists()).ok_or_else(|| {
         Error::setup(
@@ -141,6 +144,7 @@ fn system_bundle() -> Result<PathBuf> {
     })
 }
 
+/// The authorities of a PEM file.
 fn read_roots(file: &Path) -> Result<RootCertStore> {
     let bad = |why: String| {
         Error::setup(

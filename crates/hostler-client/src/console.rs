@@ -145,6 +145,7 @@ impl ConsoleWriter {
     }
 }
 
+/// A broken console; nothing was to be changed by it.
 fn lost(address: &str, error: &tungstenite::Error) -> Error {
     Error::Lost {
         address: address.to_owned(),

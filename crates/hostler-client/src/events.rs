@@ -85,6 +85,7 @@ impl Events {
         }
     }
 
+    /// Reads one piece of the stream; a break only forgets the connection.
     async fn read(&mut self) -> Result<()> {
         let Some(body) = &mut self.body else { return Ok(()) };
         let frame = tokio::time::timeout(SILENCE_MAX, body.frame()).await;
@@ -99,6 +100,7 @@ impl Events {
         }
     }
 
+    /// Takes over one frame; an event that was given before is dropped.
     fn take(&mut self, frame: &Frame) -> Result<()> {
         if frame.event == "resync" {
             self.ready.push_back(Followed::Resync);
@@ -116,6 +118,7 @@ impl Events {
         Ok(())
     }
 
+    /// Connects again after the last event, and tells the gap where there is one.
     async fn reconnect(&mut self) -> Result<()> {
         let began = Instant::now();
         let mut pause = PAUSE_FIRST;
@@ -147,6 +150,7 @@ impl Events {
         Ok(())
     }
 
+    /// Connects once, after the last event that was given.
     async fn connect(&mut self) -> Result<()> {
         let query = v1::EventQuery { since: None, ..self.query.clone() };
         let mut prepared =

@@ -95,6 +95,7 @@ pub(crate) fn target<E: Endpoint>(path: &E::Path, query: &E::Query) -> Result<St
     Ok(target)
 }
 
+/// Adds what every request has, and decides whether it may be repeated.
 fn finish(
     method: Method,
     target: String,
@@ -183,6 +184,7 @@ fn query_string(fields: &Value) -> Result<String> {
     Ok(query)
 }
 
+/// A value as it stands in a path or query; none for documents.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -56,6 +56,7 @@ impl SseParser {
         Ok(frames)
     }
 
+    /// Takes over a line; an empty one ends the event.
     fn end_line(&mut self) -> Option<Frame> {
         let bytes = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&bytes);
@@ -84,6 +85,7 @@ impl SseParser {
         None
     }
 
+    /// The event that has been gathered; none when there is nothing to tell.
     fn end_event(&mut self) -> Option<Frame> {
         let event = std::mem::take(&mut self.event);
         let data = std::mem::take(&mut self.data);

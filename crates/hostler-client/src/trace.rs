@@ -29,6 +29,7 @@ impl Trace {
         (self.0)(line);
     }
 
+    /// Shows headers, the secret ones masked.
     pub(crate) fn headers(&self, mark: char, headers: &HeaderMap) {
         for (name, value) in headers {
             let text = String::from_utf8_lossy(value.as_bytes());
@@ -38,6 +39,7 @@ impl Trace {
         }
     }
 
+    /// Shows a body, its secrets masked; what is not JSON is only counted.
     pub(crate) fn body(&self, mark: char, path: &str, body: &[u8]) {
         if body.is_empty() {
             return;

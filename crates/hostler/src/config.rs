@@ -173,6 +173,7 @@ fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
     Failure::usage(format!("cannot read {}: {error}", file.display()))
 }
 
+/// A token that others can read is theirs as well.
 fn refuse_shared(file: &Path) -> Result {
     let mode = std::fs::metadata(file).map_err(|error| unreadable(file, &error))?.permissions();
     if mode.mode() & 0o077 != 0 {

@@ -80,6 +80,7 @@ impl Selection {
         narrowing(&self.labels, self.filter.as_deref())
     }
 
+    /// The names, with those from stdin in the place of `-`.
     fn expand_stdin(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
         for name in &self.names {
@@ -180,6 +181,7 @@ pub(crate) async fn one_vm(client: &Client, name: &str) -> Result<Item<v1::VmSum
     found.pop().ok_or_else(|| Failure::not_found(format!("there is no vm `{name}`")))
 }
 
+/// The VM with that id, if there is one.
 async fn by_id(client: &Client, id: &str) -> Result<Option<Item<v1::VmSummary>>> {
     match client.show::<v1::VmShow>(&v1::VmPath { vm: id.to_owned() }).await {
         Ok(answer) => Ok(Some(Item { value: answer.value.summary, json: answer.json })),
@@ -189,6 +191,7 @@ async fn by_id(client: &Client, id: &str) -> Result<Option<Item<v1::VmSummary>>>
     }
 }
 
+/// All VMs that the filter fits, by name.
 async fn list(client: &Client, filter: Option<String>) -> Result<Vec<Item<v1::VmSummary>>> {
     let query = ListQuery { filter, sort: Some("name".into()), ..everything() };
     Ok(client.pages::<v1::VmList, _>(Nothing {}, query).all(None).await?.items)

@@ -35,6 +35,7 @@ pub(crate) fn printable_lines(text: &str) -> String {
     shown
 }
 
+/// Control characters, and those that turn or break the line.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

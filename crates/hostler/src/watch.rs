@@ -80,6 +80,7 @@ struct Shown {
 }
 
 impl Shown {
+    /// Shows what changed since the last look, in the way that suits the output.
     fn show<T: Resource>(&mut self, app: &App, items: &[Item<T>]) -> Result {
         let view = app.view()?;
         let documents: BTreeMap<String, Value> =
@@ -117,6 +118,7 @@ impl Shown {
     }
 }
 
+/// A row that went has no row to tell it.
 fn tell_gone<T: Resource>(app: &App, gone: &[&String]) {
     for id in gone {
         app.say(format!("{} {id} is gone", T::NOUN));

@@ -117,6 +117,7 @@ struct Outcome {
     failure: Option<Failure>,
 }
 
+/// Submits for one target and waits for it.
 async fn one(
     app: &App,
     client: &Client,
@@ -153,6 +154,7 @@ async fn one(
     }
 }
 
+/// What an operation that is not waited for any longer came to.
 fn outcome_of(answer: Answer<v1::Operation>) -> Outcome {
     let is_bad = matches!(answer.value.state.as_str(), "failed" | "cancelled" | "needs_attention");
     let failure = is_bad.then(|| Failure::of_operation(&answer.value));
@@ -171,6 +173,7 @@ pub(crate) fn waiting(app: &App, wait: WaitArgs) -> Waiting {
     Waiting { every, timeout: wait.timeout, ..Waiting::default() }
 }
 
+/// Tells the person what became of one target.
 fn tell(app: &App, target: &Target, words: Words, outcome: &Outcome, wait: WaitArgs, total: usize) {
     app.terminal.redraw("");
     if let Some(failure) = &outcome.failure {
@@ -219,6 +222,7 @@ fn show(app: &App, outcomes: &[Outcome], is_list: bool, wait: WaitArgs) -> Resul
     }
 }
 
+/// The operations, for a later `op wait`.
 fn ids(app: &App, operations: &[&Item<v1::Operation>]) -> Result {
     let text: String = operations.iter().map(|item| format!("{}\n", item.value.id)).collect();
     app.terminal.write(&text)
@@ -238,6 +242,7 @@ fn subjects(app: &App, operations: &[&Item<v1::Operation>], by_name: bool) -> Re
     app.terminal.write(&operations.iter().map(subject).collect::<String>())
 }
 
+/// The exit code of all outcomes together.
 fn sum_up(outcomes: Vec<Outcome>) -> Result {
     let total = outcomes.len();
     let mut failures: Vec<Failure> = outcomes.into_iter().filter_map(|o| o.failure).collect();
@@ -273,6 +278,7 @@ impl Interrupts {
     }
 }
 
+/// Leaves the operations at work, or cancels them on a second Ctrl-C.
 async fn detach(
     app: &App,
     client: &Client,
@@ -317,6 +323,7 @@ impl<'a> Progress<'a> {
         Self { app, running, total, meter: Meter::default() }
     }
 
+    /// Draws the line anew.
     fn news(&mut self, operation: &v1::Operation) {
         let line = self.meter.line(operation, Instant::now());
         let running = self.running.borrow();

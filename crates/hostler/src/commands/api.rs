@@ -90,6 +90,7 @@ pub(crate) async fn run(app: &App, args: Args) -> Result {
     }
 }
 
+/// A body as `--data` names it; a file or stdin keeps it off the command line.
 fn read_data(data: &str) -> Result<Bytes> {
     let failed = |what: &str, error: std::io::Error| {
         Failure::usage(format!("cannot read the body from {what}: {error}"))

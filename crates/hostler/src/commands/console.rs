@@ -75,6 +75,7 @@ pub(crate) async fn run(app: &App, args: ConsoleArgs) -> Result {
     }
 }
 
+/// Carries bytes both ways until there is a reason to leave.
 async fn talk(app: &App, mut console: Console, args: &ConsoleArgs, is_raw: bool) -> Result<Left> {
     let mut interrupts = Interrupts::listen();
     let deadline = args.limit.map(|limit| Instant::now() + limit);
@@ -133,6 +134,7 @@ impl Watcher {
         Self { wanted: wanted.to_vec(), tail: Vec::new() }
     }
 
+    /// Whether the text has come, with these bytes.
     fn sees(&mut self, bytes: &[u8]) -> bool {
         self.tail.extend_from_slice(bytes);
         let found = self.wanted.is_empty()

@@ -124,6 +124,7 @@ pub(crate) fn run(app: &App, verb: Verb) -> Result {
     }
 }
 
+/// Refuses the name of a context that is not there, with a similar one.
 fn known(contexts: &Contexts, name: &str) -> Result {
     if contexts.contexts.contains_key(name) {
         return Ok(());
@@ -160,6 +161,7 @@ fn described(app: &App, name: &str, token_stdin: bool) -> Result<Context> {
     })
 }
 
+/// A token as an argument would be seen by every user of the machine.
 fn token_from_stdin() -> Result<String> {
     let mut text = String::new();
     std::io::stdin()
@@ -185,6 +187,7 @@ struct Row {
     token: String,
 }
 
+/// A context as it is shown: where its token is, never the token.
 fn row(contexts: &Contexts, name: &str) -> Result<Item<Row>> {
     let context = contexts.contexts.get(name).cloned().unwrap_or_default();
     let socket = context.socket.as_ref().map(|path| format!("unix:{}", path.display()));

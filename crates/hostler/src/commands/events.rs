@@ -65,6 +65,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
     }
 }
 
+/// Prints events as they come; a gap is told, not passed over.
 async fn stream(app: &App, args: FollowArgs, mut printer: Printer) -> Result {
     let mut interrupts = Interrupts::listen();
     let client = app.client()?;
@@ -105,6 +106,7 @@ impl Printer {
     }
 }
 
+/// An event in one line, whatever its message holds.
 fn line(event: &v1::Event) -> String {
     let resource = resource(event).text.unwrap_or_else(|| "-".into());
     let line = format!("{} {} {resource}: {}", event.at, event.kind, event.message);

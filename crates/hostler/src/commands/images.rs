@@ -82,6 +82,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
     }
 }
 
+/// Uploads a file, or what comes on stdin.
 async fn import(app: &App, args: ImportArgs) -> Result {
     let client = app.client()?;
     let query = v1::ImageImportQuery {
@@ -102,6 +103,7 @@ async fn import(app: &App, args: ImportArgs) -> Result {
     send(app, &client, &query, length, file).await
 }
 
+/// Uploads and shows how far it is.
 async fn send(
     app: &App,
     client: &Client,
@@ -160,6 +162,7 @@ fn format_of(args: &ImportArgs) -> Result<VolumeFormat> {
     }
 }
 
+/// Finds all of them first, so that a wrong name deletes none.
 async fn delete(app: &App, names: &[String], yes: bool, if_exists: bool) -> Result {
     let client = app.client()?;
     let mut found: Vec<Item<v1::Image>> = Vec::new();

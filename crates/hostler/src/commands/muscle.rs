@@ -65,6 +65,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
     vms::run(app, verb).await
 }
 
+/// Says what to type instead of a word that means two things.
 fn unclear(word: &str, rest: &[String]) -> Failure {
     let name = rest.iter().find(|word| !word.starts_with('-')).map_or("NAME", String::as_str);
     Failure::usage(format!("`{word}` means different things in different programs")).with_hint(

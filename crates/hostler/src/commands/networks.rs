@@ -44,6 +44,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
     }
 }
 
+/// Where a network is, to tell equal names apart.
 fn place(network: &v1::Network) -> Option<String> {
     Some(match &network.host {
         Some(host) => host.name.clone(),

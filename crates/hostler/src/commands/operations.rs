@@ -139,6 +139,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
     }
 }
 
+/// Waits for an operation; its outcome becomes this command's.
 async fn wait_for(app: &App, client: &Client, id: &str, wait: WaitArgs) -> Result {
     let mut interrupts = Interrupts::listen();
     let mut meter = Meter::default();

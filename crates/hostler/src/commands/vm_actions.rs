@@ -65,6 +65,7 @@ impl Power {
         }
     }
 
+    /// Asks the server to do it; the answer is the operation.
     async fn submit(
         &self,
         client: &Client,

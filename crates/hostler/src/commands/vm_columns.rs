@@ -137,6 +137,7 @@ impl Resource for v1::Vm {
     }
 }
 
+/// A value of what was seen; none when the VM never was.
 fn seen(vm: &v1::Vm, _: Timestamp, show: impl FnOnce(&v1::VmObserved) -> Cell) -> Cell {
     vm.observed.as_ref().map(show).unwrap_or_default()
 }
@@ -150,6 +151,7 @@ fn consoles(vm: &v1::Vm) -> Cell {
     list(&vm.consoles.iter().map(word).collect::<Vec<_>>())
 }
 
+/// What is possible now, by the server's own verdict.
 fn actions(vm: &v1::VmSummary) -> Cell {
     let allowed = vm.actions.iter().filter(|(_, verdict)| verdict.allowed);
     list(&allowed.map(|(action, _)| action).collect::<Vec<_>>())

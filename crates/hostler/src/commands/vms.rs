@@ -229,6 +229,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
     }
 }
 
+/// Lists VMs by name; the server filters and sorts.
 async fn list(app: &App, args: VmListArgs) -> Result {
     let mut terms: Vec<String> =
         args.name.iter().map(|name| format!("name={}", crate::select::quote(name))).collect();
@@ -245,6 +246,7 @@ async fn list(app: &App, args: VmListArgs) -> Result {
     show_page(app, &read().await?)
 }
 
+/// Changes description and labels, one VM after another.
 async fn set(app: &App, args: SetArgs) -> Result {
     let mut patch = v1::VmPatch { description: args.description, ..v1::VmPatch::default() };
     for label in &args.set_labels {

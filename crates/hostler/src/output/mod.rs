@@ -184,6 +184,7 @@ impl View<'_> {
         self.columns.iter().map(find).collect()
     }
 
+    /// Nobody may take a demo for the real thing.
     fn mark_simulated(&self, is_simulated: bool) {
         if is_simulated {
             self.terminal.say("note: this is a demo; what it shows is made up");

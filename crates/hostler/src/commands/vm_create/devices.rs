@@ -63,6 +63,7 @@ impl<'a> Parts<'a> {
         self.take(key).map(|value| word(&flag, &value)).transpose()
     }
 
+    /// A part that is there or not; `discard` alone means yes.
     fn take_switch(&mut self, key: &str) -> Result<bool> {
         match self.take(key).as_deref() {
             None | Some("no" | "false" | "off") => Ok(false),
@@ -80,6 +81,7 @@ impl<'a> Parts<'a> {
         Failure::usage(format!("{} {}: {why}", self.flag, self.text))
     }
 
+    /// Refuses what is left over: a misspelt part must not be lost silently.
     fn end(self, known: &str) -> Result {
         match self.parts.keys().next() {
             None => Ok(()),
@@ -121,6 +123,7 @@ pub(super) fn disks(args: &DeviceArgs, disks: &mut Vec<v1::DiskSpec>) -> Result 
     Ok(())
 }
 
+/// A disk with nothing but defaults.
 fn plain(name: String, device: v1::DiskDevice, source: v1::DiskSource) -> v1::DiskSpec {
     v1::DiskSpec {
         name,
@@ -144,6 +147,7 @@ fn free_name(disks: &[v1::DiskSpec]) -> String {
     names.into_iter().find(is_free).unwrap_or_default()
 }
 
+/// A disk; `root` is the image that the first one is made from.
 fn disk(text: &str, root: Option<String>, others: &[v1::DiskSpec]) -> Result<v1::DiskSpec> {
     let mut parts = Parts::read("--disk", text, "size")?;
     let size_bytes = parts.take_size("size")?;

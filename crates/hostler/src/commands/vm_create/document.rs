@@ -62,6 +62,7 @@ fn from_value(value: Value) -> Result<v1::VmRequest> {
     serde_json::from_value(value).map_err(|error| Failure::new(70, error.to_string()))
 }
 
+/// Processors, memory and machine.
 fn size(args: &SizeArgs, spec: &mut v1::VmSpec) -> Result {
     spec.cpu.count = args.cpus.unwrap_or(spec.cpu.count);
     spec.cpu.max_count = args.max_cpus.or(spec.cpu.max_count);
@@ -98,6 +99,7 @@ fn size(args: &SizeArgs, spec: &mut v1::VmSpec) -> Result {
     Ok(())
 }
 
+/// Devices; those of the file stay, those of the flags are added.
 fn devices(args: &CreateArgs, spec: &mut v1::VmSpec) -> Result {
     let given = &args.devices;
     devices::disks(given, &mut spec.disks)?;
@@ -133,6 +135,7 @@ fn devices(args: &CreateArgs, spec: &mut v1::VmSpec) -> Result {
     Ok(())
 }
 
+/// Labels, description and first boot.
 fn guest(args: &GuestArgs, spec: &mut v1::VmSpec) -> Result {
     for label in &args.labels {
         let (key, value) = label
@@ -169,6 +172,7 @@ fn guest(args: &GuestArgs, spec: &mut v1::VmSpec) -> Result {
     Ok(())
 }
 
+/// The keys of a file; a private one is refused before it is sent anywhere.
 fn public_keys(file: &Path) -> Result<Vec<String>> {
     let text = read_text(file)?;
     if text.contains("PRIVATE KEY") {
@@ -183,6 +187,7 @@ fn public_keys(file: &Path) -> Result<Vec<String>> {
     Ok(keys)
 }
 
+/// A document from a file or stdin, within the limit.
 fn read_text(file: &Path) -> Result<String> {
     let failed = |why: String| Failure::usage(format!("cannot read {}: {why}", file.display()));
     let mut text = String::new();
