@@ -1,0 +1,91 @@
+//! Metrics and health, judged by Prometheus itself (D4).
+
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::rig::{Exchange, Home, Prometheus, check, eventually, free_port, lab};
+
+#[test]
+fn d4_prometheus_scrapes_what_its_own_checker_accepts() {
+    let lab = lab("metrics");
+    let home = Home::new();
+    let port = free_port();
+    let _server = home.launch().provider("lab", &lab.uri()).metrics(port).ready();
+    let small = ["--memory", "48M", "--disk", "8M", "--accelerator", "tcg"];
+    home.done(&[&["vm", "create", "web"], small.as_slice()].concat());
+    home.api().until_state("web", "running");
+    home.hostler(&["start", "nothing"]);
+
+    let open = Exchange::plain(port).unwrap().ask("GET", "/metrics", &[], b"").unwrap();
+    assert_eq!(open.status, 200);
+    let text = open.text();
+    let value = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .unwrap_or_else(|| panic!("no sample {name}: {text}"))
+    };
+    assert!(value("hostler_vms{") >= 1.0);
+    assert!(value("hostler_http_requests_total{") >= 1.0);
+    // Names of things that users invent are in no label (A33).
+    assert!(!text.contains("nothing") && !text.contains("web"), "{text}");
+
+    let prometheus = Prometheus::unpack();
+    let mut checker = prometheus.command("promtool");
+    checker.args(["check", "metrics"]).stdin(Stdio::piped());
+    let mut checker = checker.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    checker.stdin.take().unwrap().write_all(&open.body).unwrap();
+    let judged = checker.wait_with_output().unwrap();
+    assert!(judged.status.success() && judged.stderr.is_empty(), "{judged:?}");
+
+    // By TLS and with a token, as from another machine; and without, on this one.
+    let made = home.json(&["token", "create", "prometheus", "--role", "reader"]);
+    let link = home.hostlerd(&["admin-link"]).out;
+    let https = link.trim().strip_prefix("https://").and_then(|rest| rest.split('/').next());
+    let config = format!(
+        "global: {{ scrape_interval: 1s }}\n\
+         scrape_configs:\n\
+         - job_name: here\n  static_configs: [{{ targets: ['127.0.0.1:{port}'] }}]\n\
+         - job_name: afar\n  scheme: https\n  tls_config: {{ ca_file: {ca} }}\n\
+         \x20 authorization: {{ credentials: '{token}' }}\n\
+         \x20 static_configs: [{{ targets: ['{https}'] }}]\n",
+        ca = home.data().join("tls/ca.pem").display(),
+        token = made["secret"].as_str().unwrap(),
+        https = https.unwrap(),
+    );
+    let running = prometheus.run(home.path(), &config);
+    for job in ["here", "afar"] {
+        eventually(&format!("Prometheus scrapes {job}"), || {
+            let query = format!("hostler_vms{{job=\"{job}\"}}");
+            let found = running.query(&query);
+            let samples = found["data"]["result"].as_array().map_or(0, Vec::len);
+            check(samples > 0, || format!("{found} {}", running.targets()))
+        });
+    }
+}
+
+#[test]
+fn health_is_told_without_saying_too_much() {
+    let lab = lab("health");
+    let home = Home::new();
+    let _server = home.serve(&[("lab", lab.uri())]);
+    let ask = |path: &str| {
+        let exchange = Exchange::local(&home.socket()).unwrap();
+        exchange.ask("GET", path, &[], b"").unwrap()
+    };
+    assert_eq!((ask("/livez").status, ask("/readyz").status), (200, 200));
+    let verbose = ask("/readyz?verbose").text();
+    assert!(verbose.contains("[+] store ok") && verbose.contains("[+] providers ok"), "{verbose}");
+    lab.kill_libvirtd().unwrap();
+    eventually("the server is not ready without any provider", || {
+        let ready = ask("/readyz");
+        check(ready.status == 503, || ready.text())
+    });
+    assert!(ask("/readyz?verbose").text().contains("[-] providers"));
+    // It lives all the same: nobody should restart it because of libvirt.
+    assert_eq!(ask("/livez").status, 200);
+    lab.start_libvirtd().unwrap();
+    eventually("the server is ready again", || {
+        let ready = ask("/readyz");
+        check(ready.status == 200, || ready.text())
+    });
+}

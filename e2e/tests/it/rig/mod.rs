@@ -1,0 +1,52 @@
+//! What every story needs: a home for a server, the server, the command line, the API.
+
+mod api;
+mod golden;
+mod home;
+mod http;
+mod libvirt;
+mod prometheus;
+mod server;
+
+pub(crate) use api::Api;
+pub(crate) use golden::Golden;
+pub(crate) use home::Home;
+pub(crate) use http::{Answer, Exchange};
+pub(crate) use libvirt::{domains, lab, virsh, volumes};
+pub(crate) use prometheus::{Prometheus, free_port};
+pub(crate) use server::Server;
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hostler_lab::poll_until;
+
+/// How long something may take that takes seconds on a quiet machine. Only a hang is longer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Waits until `look` gives something; what it last said is in the message when it never does.
+#[track_caller]
+pub(crate) fn eventually<T, E: Display>(what: &str, look: impl FnMut() -> Result<T, E>) -> T {
+    poll_until(PATIENCE, look)
+        .unwrap_or_else(|error| panic!("{what}: not within {PATIENCE:?}: {error}"))
+}
+
+/// `Ok` where `is_so`, else what is there instead.
+pub(crate) fn check(is_so: bool, instead: impl FnOnce() -> String) -> Result<(), String> {
+    if is_so { Ok(()) } else { Err(instead()) }
+}
+
+/// The built program of that name.
+pub(crate) fn program(name: &str) -> PathBuf {
+    // …/target/debug/deps/it-0123 is us; the programs are two levels up.
+    let us = std::env::current_exe().unwrap();
+    let directory = us.ancestors().nth(2).unwrap();
+    let path = directory.join(name);
+    assert!(
+        path.is_file(),
+        "{} is not there: `cargo xtask test e2e` builds it first (or: cargo build -p {name})",
+        path.display()
+    );
+    path
+}

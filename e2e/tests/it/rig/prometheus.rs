@@ -1,0 +1,112 @@
+//! A real Prometheus, from Debian's package: unpacked into `build/`, not installed, since the
+//! installed one would begin to serve on this machine.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use hostler_lab::run_quietly;
+use serde_json::Value;
+
+use super::Exchange;
+
+/// The unpacked package.
+#[derive(Debug)]
+pub(crate) struct Prometheus(PathBuf);
+
+impl Prometheus {
+    /// Downloads and unpacks it, or finds what an earlier run unpacked.
+    pub(crate) fn unpack() -> Self {
+        let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/prometheus");
+        fs::create_dir_all(&place).unwrap();
+        let lock = File::create(place.join("lock")).unwrap();
+        lock.lock().unwrap();
+        let root = place.join("root");
+        if !root.is_dir() {
+            let archives = place.join("archives");
+            let fresh = place.join("fresh");
+            let _ = fs::remove_dir_all(&archives);
+            let _ = fs::remove_dir_all(&fresh);
+            fs::create_dir_all(&archives).unwrap();
+            let download = || {
+                let mut command = Command::new("apt-get");
+                command.args(["download", "-q", "prometheus", "-o", "APT::Sandbox::User=root"]);
+                run_quietly(command.current_dir(&archives))
+            };
+            // Lists that were never fetched, or are too old, name no file that is there.
+            if download().is_err() {
+                run_quietly(Command::new("apt-get").args(["update", "-q"])).unwrap();
+                download().unwrap();
+            }
+            for archive in fs::read_dir(&archives).unwrap() {
+                let archive = archive.unwrap().path();
+                run_quietly(Command::new("dpkg-deb").arg("-x").arg(archive).arg(&fresh)).unwrap();
+            }
+            // Only a whole tree ever bears the name.
+            fs::rename(&fresh, &root).unwrap();
+        }
+        Self(root)
+    }
+
+    /// A command for one of its programs.
+    pub(crate) fn command(&self, name: &str) -> Command {
+        Command::new(self.0.join("usr/bin").join(name))
+    }
+
+    /// Runs the server with this configuration, its data in `home`.
+    pub(crate) fn run(&self, home: &Path, config: &str) -> Scraper {
+        let file = home.join("prometheus.yml");
+        fs::write(&file, config).unwrap();
+        let log = File::create(home.join("prometheus.log")).unwrap();
+        let port = free_port();
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(self.0.join("usr/bin/prometheus"))
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", home.join("tsdb").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        Scraper { child: command.spawn().unwrap(), port }
+    }
+}
+
+/// A running Prometheus; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Scraper {
+    child: Child,
+    port: u16,
+}
+
+impl Scraper {
+    /// What it answers to a query; null while it does not.
+    pub(crate) fn query(&self, query: &str) -> Value {
+        let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        self.get(&format!("/api/v1/query?query={encoded}"))
+    }
+
+    /// What it scrapes, and why that fails.
+    pub(crate) fn targets(&self) -> Value {
+        self.get("/api/v1/targets")
+    }
+
+    fn get(&self, target: &str) -> Value {
+        let asked = Exchange::plain(self.port).and_then(|it| it.ask("GET", target, &[], b""));
+        asked.map_or(Value::Null, |answer| answer.json())
+    }
+}
+
+impl Drop for Scraper {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that nobody listens on, for programs that cannot be asked which one they chose.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
