@@ -155,6 +155,9 @@ mod tests {
             let method = Method::from_bytes(format!("M{n}").as_bytes()).unwrap();
             meters.request("other", &method, 404, Duration::ZERO);
         }
-        assert_eq!(meters.requests.len(), 1);
+        let mut text = String::new();
+        encode_registry(&mut text, &meters.registry).unwrap();
+        let series = text.lines().filter(|line| line.starts_with("hostler_http_requests_total"));
+        assert_eq!(series.collect::<Vec<_>>().len(), 1);
     }
 }

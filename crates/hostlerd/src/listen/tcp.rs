@@ -24,9 +24,9 @@ const TLS_HANDSHAKE: u8 = 22;
 const USE_HTTPS: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     content-type: text/plain; charset=utf-8\r\n\
     connection: close\r\n\
-    content-length: 58\r\n\
+    content-length: 57\r\n\
     \r\n\
-    this port speaks HTTPS: use https:// instead of http://  \r\n";
+    this port speaks HTTPS: use https:// instead of http://\r\n";
 
 /// Accepts HTTPS.
 #[derive(Debug)]

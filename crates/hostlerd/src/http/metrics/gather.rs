@@ -25,12 +25,8 @@ pub(super) async fn registry(app: &App) -> Registry {
     vms(app, &mut registry);
     operations(app, &mut registry).await;
     let followers = app.engine.events().followers() as f64;
-    gauge(
-        &mut registry,
-        "hostler_event_subscribers",
-        "Clients that follow events",
-        [(Vec::new(), followers)],
-    );
+    let help = "Clients that follow events";
+    one(&mut registry, "hostler_event_subscribers", help, Some(followers));
     process(&mut registry);
     registry
 }
@@ -113,10 +109,19 @@ async fn operations(app: &App, registry: &mut Registry) {
     gauge(registry, "hostler_op_state", help, samples);
 }
 
+/// A metric without labels; without a value there is no sample.
+fn one(registry: &mut Registry, name: &str, help: &str, value: Option<f64>) {
+    let Some(value) = value else { return };
+    let gauge = Gauge::<f64, AtomicU64>::default();
+    gauge.set(value);
+    registry.register(name, help, gauge);
+}
+
 fn process(registry: &mut Registry) {
-    let one = |value: Option<u64>| value.map(|value| (Vec::new(), value as f64));
     let help = "Memory of this process that is in RAM";
-    gauge(registry, "process_resident_memory_bytes", help, one(process::resident_bytes()));
+    let bytes = process::resident_bytes().map(|bytes| bytes as f64);
+    one(registry, "process_resident_memory_bytes", help, bytes);
     let help = "File descriptors that this process has open";
-    gauge(registry, "process_open_fds", help, one(process::open_files()));
+    let files = process::open_files().map(|files| files as f64);
+    one(registry, "process_open_fds", help, files);
 }

@@ -1,0 +1,290 @@
+//! One golden exchange for every endpoint: what is asked, what is answered.
+//! `UPDATE_EXPECT=1` rewrites them; a change of one is a change of the API.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use hostler_api::v1;
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Client};
+use crate::fixture::Fixture;
+use crate::sockets::{self, next};
+
+/// Fields whose values are secrets, random or measured.
+const VARYING: &[&str] =
+    &["ticket", "secret", "request_id", "inventory_seconds", "cursor", "next_cursor", "version"];
+
+/// Exchanges by the endpoint's id.
+struct Story {
+    fixture: Fixture,
+    told: BTreeMap<&'static str, String>,
+}
+
+/// Gives what differs between runs the same name in every run.
+#[derive(Default)]
+struct Names(Vec<String>);
+
+impl Names {
+    fn value(&mut self, key: &str, value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                for (key, value) in fields.iter_mut() {
+                    self.value(key, value);
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.value(key, item)),
+            Value::Null => {}
+            _ if VARYING.contains(&key) => *value = json!(format!("<{key}>")),
+            Value::String(text) => *text = self.text(text),
+            Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        let mut named = String::new();
+        let mut rest = text;
+        while let Some(at) = (0..rest.len()).find(|at| is_id(rest.get(*at..*at + 36))) {
+            let (before, from) = rest.split_at(at);
+            let (id, after) = from.split_at(36);
+            named.push_str(before);
+            let known = self.0.iter().position(|other| other == id).unwrap_or_else(|| {
+                self.0.push(id.to_owned());
+                self.0.len() - 1
+            });
+            let _ = write!(named, "<id-{}>", known + 1);
+            rest = after;
+        }
+        named.push_str(rest);
+        let is_time = named.len() == 27 && named.ends_with('Z') && named.as_bytes()[10] == b'T';
+        if is_time { "<time>".to_owned() } else { named }
+    }
+}
+
+fn is_id(text: Option<&str>) -> bool {
+    text.is_some_and(|text| text.parse::<hostler_core::id::VmId>().is_ok())
+}
+
+impl Story {
+    fn client(&self) -> Client {
+        self.fixture.local().header("prefer", "wait=30")
+    }
+
+    async fn tell(&mut self, id: &'static str, path: &str, body: Option<Value>) -> Value {
+        let endpoint = v1::endpoints().into_iter().find(|one| one.id == id).unwrap();
+        let kind = match endpoint.body {
+            hostler_api::BodyKind::MergePatch => "application/merge-patch+json",
+            _ => "application/json",
+        };
+        let sent = body.as_ref().map(|body| (kind, body.to_string().into()));
+        let client = match id {
+            "vm_update" => self.client().header("if-match", "\"1\""),
+            _ => self.client(),
+        };
+        let answer = client.send(endpoint.method.as_str(), path, sent).await;
+        assert_eq!(answer.status, endpoint.status.as_u16(), "{id} {}", answer.text());
+        self.record(id, endpoint.method.as_str(), path, body, &answer);
+        serde_json::from_slice(&answer.body).unwrap_or_default()
+    }
+
+    fn record(
+        &mut self,
+        id: &'static str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+        answer: &Answer,
+    ) {
+        let mut names = Names::default();
+        let mut text = format!("{method} {}\n", names.text(path));
+        let mut show = |text: &mut String, mut value: Value| {
+            names.value("", &mut value);
+            let _ = writeln!(text, "{}", serde_json::to_string_pretty(&value).unwrap());
+        };
+        if let Some(body) = body {
+            show(&mut text, body);
+        }
+        let _ = writeln!(text, "\n{}", answer.status);
+        for name in ["content-type", "etag", "preference-applied"] {
+            if !answer.header(name).is_empty() {
+                let _ = writeln!(text, "{name}: {}", answer.header(name));
+            }
+        }
+        if !answer.header("location").is_empty() {
+            let location = Names::default().text(&answer.header("location"));
+            let _ = writeln!(text, "location: {location}");
+        }
+        match serde_json::from_slice::<Value>(&answer.body) {
+            Ok(value) => show(&mut text, value),
+            Err(_) => {
+                let _ = writeln!(text, "{}", answer.text());
+            }
+        }
+        self.told.insert(id, text);
+    }
+}
+
+fn id(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn every_endpoint_answers_as_it_did() {
+    let fixture = Fixture::start().await;
+    let mut story = Story { fixture, told: BTreeMap::new() };
+    people(&mut story).await;
+    let image = images(&mut story).await;
+    let vm = vms(&mut story).await;
+    streams(&mut story, &vm).await;
+    operations(&mut story, &vm).await;
+    infrastructure(&mut story).await;
+    story.tell("image_delete", &format!("/api/v1/images/{image}"), None).await;
+
+    let described: BTreeSet<_> = v1::endpoints().iter().map(|endpoint| endpoint.id).collect();
+    let told: BTreeSet<_> = story.told.keys().copied().collect();
+    assert_eq!(told, described, "every endpoint is exercised");
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/golden");
+    for (id, text) in &story.told {
+        let path = std::path::PathBuf::from(format!("{directory}/{id}.txt"));
+        expect_test::expect_file![path].assert_eq(text);
+    }
+}
+
+async fn people(story: &mut Story) {
+    story.tell("server_show", "/api/v1", None).await;
+    let link = story.fixture.server.login_link().await.unwrap();
+    let (_, code) = link.split_once('#').unwrap();
+    let answer = story.fixture.client().post("/api/v1/session", &json!({ "code": code })).await;
+    assert_eq!(answer.status, 200);
+    let shown = json!({ "code": "CODE" });
+    story.record("session_open", "POST", "/api/v1/session", Some(shown), &answer);
+    story.tell("session_show", "/api/v1/session", None).await;
+    story.tell("session_close", "/api/v1/session", None).await;
+    let body = json!({ "name": "ci", "role": "reader", "expires_in_seconds": 3600 });
+    let token = story.tell("token_create", "/api/v1/tokens", Some(body)).await;
+    story.tell("token_list", "/api/v1/tokens", None).await;
+    let path = format!("/api/v1/tokens/{}", id(&token["token"]["id"]));
+    story.tell("token_delete", &path, None).await;
+}
+
+async fn images(story: &mut Story) -> String {
+    let path = "/api/v1/images?name=tiny&format=raw&description=nothing%20but%20zeros";
+    let body = Some(("application/octet-stream", vec![0_u8; 4096].into()));
+    let answer = story.client().send("POST", path, body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    story.record("image_import", "POST", path, None, &answer);
+    let image = id(&answer.json()["id"]);
+    story.tell("image_list", "/api/v1/images", None).await;
+    story.tell("image_show", &format!("/api/v1/images/{image}"), None).await;
+    image
+}
+
+async fn vms(story: &mut Story) -> String {
+    let body = json!({
+        "spec": {
+            "name": "web",
+            "memory": { "bytes": 268_435_456 },
+            "graphics": "vnc",
+            "labels": { "tier": "web" },
+            "disks": [
+                { "name": "root", "source": { "image": { "image": "tiny", "pool": "default" } } },
+            ],
+        },
+    });
+    story.tell("vm_plan", "/api/v1/vms/plan", Some(body.clone())).await;
+    let made = story.tell("vm_create", "/api/v1/vms", Some(body)).await;
+    assert_eq!(made["state"], "succeeded", "{made:#}");
+    let vm = id(&made["resources"][0]["id"]);
+    let path = format!("/api/v1/vms/{vm}");
+    story.tell("vm_list", "/api/v1/vms", None).await;
+    story.tell("vm_show", &path, None).await;
+    let patch = json!({ "description": "in front", "labels": { "tier": null, "env": "test" } });
+    story.tell("vm_update", &path, Some(patch)).await;
+    story.tell("vm_definition", &format!("{path}/definition"), None).await;
+    for (id, verb) in [
+        ("vm_pause", "pause"),
+        ("vm_resume", "resume"),
+        ("vm_reboot", "reboot"),
+        ("vm_reset", "reset"),
+        ("vm_save", "save"),
+        ("vm_start", "start"),
+    ] {
+        let done = story.tell(id, &format!("{path}/{verb}"), None).await;
+        assert_eq!(done["state"], "succeeded", "{done:#}");
+    }
+    vm
+}
+
+async fn streams(story: &mut Story, vm: &str) {
+    let path = format!("/api/v1/vms/{vm}/consoles");
+    let ticket = story.tell("console_open", &path, Some(json!({ "kind": "serial" }))).await;
+    let local = story.fixture.local();
+    let protocols = format!("hostler.console.v1, hostler.ticket.{}", id(&ticket["ticket"]));
+    let mut socket = sockets::open(&local, "/api/v1/consoles", &protocols).await.unwrap();
+    assert!(next(&mut socket).await.unwrap().is_binary());
+    let text = "GET /api/v1/consoles\n\n101\nbinary messages\n".to_owned();
+    story.told.insert("console_connect", text);
+
+    let path = "/api/v1/events/socket?since=0";
+    let mut socket = sockets::open(&local, path, "hostler.events.v1").await.unwrap();
+    let mut event: Value =
+        serde_json::from_str(next(&mut socket).await.unwrap().to_text().unwrap()).unwrap();
+    Names::default().value("", &mut event);
+    let event = serde_json::to_string_pretty(&event).unwrap();
+    story.told.insert("event_socket", format!("GET {path}\n\n101\n{event}\n"));
+
+    let response = local.stream("GET", "/api/v1/events?since=0", None).await;
+    assert_eq!(response.status(), 200);
+    let frame = http_body_util::BodyExt::frame(&mut response.into_body()).await.unwrap().unwrap();
+    let greeting = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
+    let text = format!("GET /api/v1/events?since=0\n\n200\n{greeting}");
+    story.told.insert("event_stream", text);
+    let list = "/api/v1/events/history?filter=kind=operation.changed&limit=1";
+    story.tell("event_list", list, None).await;
+}
+
+async fn operations(story: &mut Story, vm: &str) {
+    let path = format!("/api/v1/vms/{vm}");
+    let stopped =
+        story.tell("vm_stop", &format!("{path}/stop"), Some(json!({ "mode": "force" }))).await;
+    assert_eq!(stopped["state"], "succeeded", "{stopped:#}");
+    story.tell("operation_list", "/api/v1/operations?limit=1", None).await;
+    let operation = format!("/api/v1/operations/{}", id(&stopped["id"]));
+    story.tell("operation_show", &operation, None).await;
+    for (id, verb, body, code) in [
+        ("operation_cancel", "cancel", None, "operation_finished"),
+        ("operation_retry", "retry", None, "operation_not_stuck"),
+        ("operation_resolve", "resolve", Some(json!({ "note": "by hand" })), "operation_not_stuck"),
+    ] {
+        // An operation that ended well: what these answer then is their contract, too.
+        let path = format!("{operation}/{verb}");
+        let sent = body.as_ref().map(|body: &Value| ("application/json", body.to_string().into()));
+        let answer = story.client().send("POST", &path, sent).await;
+        assert_eq!(answer.code(), code);
+        story.record(id, "POST", &path, body, &answer);
+    }
+    let gone = story.tell("vm_delete", &format!("{path}?disks=true"), None).await;
+    assert_eq!(gone["state"], "succeeded", "{gone:#}");
+}
+
+async fn infrastructure(story: &mut Story) {
+    let hosts = story.tell("host_list", "/api/v1/hosts", None).await;
+    story.tell("host_show", &format!("/api/v1/hosts/{}", id(&hosts["items"][0]["id"])), None).await;
+    let networks = story.tell("network_list", "/api/v1/networks", None).await;
+    let network = id(&networks["items"][0]["id"]);
+    story.tell("network_show", &format!("/api/v1/networks/{network}"), None).await;
+    let pools = story.tell("pool_list", "/api/v1/pools", None).await;
+    let pool = format!("/api/v1/pools/{}", id(&pools["items"][0]["id"]));
+    story.tell("pool_show", &pool, None).await;
+    let body = json!({ "name": "data", "capacity_bytes": 1_048_576, "format": "raw" });
+    story.tell("volume_create", &format!("{pool}/volumes"), Some(body)).await;
+    story.tell("volume_list", &format!("{pool}/volumes"), None).await;
+    story.tell("volume_delete", &format!("{pool}/volumes/data"), None).await;
+    let providers = story.tell("provider_list", "/api/v1/providers", None).await;
+    let provider = id(&providers["items"][0]["id"]);
+    story.tell("provider_show", &format!("/api/v1/providers/{provider}"), None).await;
+    let body = json!({ "name": "far", "uri": "test+unix:///default?socket=/nonexistent/socket" });
+    let added = story.tell("provider_create", "/api/v1/providers", Some(body)).await;
+    let path = format!("/api/v1/providers/{}", id(&added["id"]));
+    story.tell("provider_delete", &path, None).await;
+}

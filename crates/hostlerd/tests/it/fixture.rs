@@ -1,0 +1,171 @@
+//! A server of a test's own: its world, its clock, its directory, its ports.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_core::access::Role;
+use hostler_core::clock::{Clock, ManualClock, SystemClock};
+use hostler_core::id::{IdSource, ProviderId, SeededEntropy, TokenId};
+use hostler_engine::Pace;
+use hostler_sim::{Sim, World};
+use hostler_store::{ProviderRow, Store, TokenRow};
+use hostlerd::arguments::RunFlags;
+use hostlerd::auth::{LocalUsers, secrets};
+use hostlerd::config::Config;
+use hostlerd::listen::Limits;
+use hostlerd::server::{Server, Setup};
+use hostlerd::wiring::Wiring;
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Client};
+
+/// A running server and what is behind it.
+pub(crate) struct Fixture {
+    pub(crate) server: Server,
+    pub(crate) world: World,
+    pub(crate) clock: ManualClock,
+    pub(crate) store: Store,
+    pub(crate) socket: PathBuf,
+    pub(crate) ca_pem: String,
+    ids: IdSource,
+    _directory: tempfile::TempDir,
+}
+
+impl Fixture {
+    pub(crate) async fn start() -> Self {
+        Self::with(Limits::default(), LocalUsers::of_system()).await
+    }
+
+    pub(crate) async fn with(limits: Limits, local_users: LocalUsers) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let flags = RunFlags {
+            data_dir: Some(directory.path().to_owned()),
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            ..RunFlags::default()
+        };
+        let mut config = Config::load_with(&flags, []).unwrap();
+        config.metrics_listen = Some("127.0.0.1:0".parse().unwrap());
+        config.limits.image_bytes = 8 << 20;
+        let socket = config.socket.clone();
+        // Clients check certificates by the machine's clock; from here on time stands still.
+        let start = SystemClock.now();
+        let clock = ManualClock::at(start);
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let entropy = Arc::new(SeededEntropy::new(7));
+        let ids = IdSource::new(Arc::clone(&shared), Arc::clone(&entropy) as _);
+        let store = Store::in_memory().await.unwrap();
+        let world = World::small(7);
+        let row = ProviderRow {
+            id: ids.next(ProviderId::new),
+            name: "lab".into(),
+            uri: "sim:lab".into(),
+            from_config: true,
+            created_at: start,
+        };
+        let row = store.upsert_provider(&row).await.unwrap();
+        let server = Server::start(Setup {
+            config,
+            store: store.clone(),
+            wiring: Wiring::new(Arc::clone(&shared), None),
+            clock: shared,
+            entropy,
+            providers: vec![(row, Arc::new(Sim::new(&world)))],
+            local_users,
+            limits,
+            pace: Pace { inventory: Duration::from_secs(3600), ..Pace::default() },
+            is_demo: true,
+        })
+        .await
+        .unwrap();
+        server.first_look(Duration::from_secs(10)).await;
+        let ca_pem = server.app().authority_pem.clone().unwrap();
+        Self { server, world, clock, store, socket, ca_pem, ids, _directory: directory }
+    }
+
+    /// A client over TLS without credentials.
+    pub(crate) fn client(&self) -> Client {
+        Client::tls(self.server.addresses()[0], &self.ca_pem)
+    }
+
+    /// A client on the unix socket, which is root's or the server's own user.
+    pub(crate) fn local(&self) -> Client {
+        Client::unix(&self.socket)
+    }
+
+    /// A client with a fresh token of a role.
+    pub(crate) async fn token(&self, role: Role) -> Client {
+        let secret = self.make_token(role, None).await;
+        self.client().header("authorization", &format!("Bearer {secret}"))
+    }
+
+    pub(crate) async fn make_token(&self, role: Role, life: Option<Duration>) -> String {
+        let secret = format!("{}{}", secrets::TOKEN_PREFIX, secrets::encode(&self.ids.secret()));
+        let row = TokenRow {
+            id: self.ids.next(TokenId::new),
+            name: format!("test-{}", role.as_str()),
+            role,
+            secret_sha256: secrets::hash(&secret),
+            created_at: self.clock.now(),
+            created_by: "test".into(),
+            expires_at: life.map(|life| self.clock.now().plus(life)),
+            last_used_at: None,
+            revoked: false,
+        };
+        self.store.insert_token(&row).await.unwrap();
+        secret
+    }
+
+    /// A browser that is logged in: it sends its cookie, and its origin.
+    pub(crate) async fn browser(&self) -> Client {
+        let answer = self.log_in().await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let cookie = answer.header("set-cookie");
+        let pair = cookie.split(';').next().unwrap();
+        self.client().header("cookie", pair).header("origin", &self.origin())
+    }
+
+    pub(crate) async fn log_in(&self) -> Answer {
+        let link = self.server.login_link().await.unwrap();
+        let (_, code) = link.split_once('#').unwrap();
+        self.client()
+            .header("origin", &self.origin())
+            .post("/api/v1/session", &json!({ "code": code }))
+            .await
+    }
+
+    /// The origin of the server's own pages.
+    pub(crate) fn origin(&self) -> String {
+        format!("https://localhost:{}", self.server.addresses()[0].port())
+    }
+
+    /// Makes a VM and waits until that has ended; gives its id.
+    pub(crate) async fn make_vm(&self, name: &str) -> String {
+        self.clock.advance(Duration::from_millis(1));
+        let body = json!({
+            "spec": {
+                "name": name,
+                "memory": { "bytes": 256 << 20 },
+                "graphics": "vnc",
+                "description": "of a test",
+                "labels": { "tier": "web" },
+            },
+        });
+        let local = self.local().header("prefer", "wait=30");
+        let operation = local.post("/api/v1/vms", &body).await.json();
+        assert_eq!(operation["state"], "succeeded", "{operation:#}");
+        operation["resources"][0]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Does something to a VM and waits until that has ended.
+    pub(crate) async fn act(&self, vm: &str, verb: &str, body: Option<&Value>) -> Value {
+        self.clock.advance(Duration::from_millis(1));
+        let local = self.local().header("prefer", "wait=30");
+        let path = format!("/api/v1/vms/{vm}/{verb}");
+        let answer = match body {
+            Some(body) => local.post(&path, body).await,
+            None => local.send("POST", &path, None).await,
+        };
+        answer.json()
+    }
+}

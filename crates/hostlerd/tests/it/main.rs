@@ -1,0 +1,18 @@
+//! The real server, in process, on a simulated world: over TLS and over its socket.
+
+mod client;
+mod consoles;
+mod contract;
+mod coverage;
+mod events;
+mod fixture;
+mod health;
+mod limits;
+mod lists;
+mod local;
+mod login;
+mod origins;
+mod pages;
+mod replays;
+mod sockets;
+mod stopping;

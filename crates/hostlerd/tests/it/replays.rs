@@ -1,0 +1,111 @@
+//! `Idempotency-Key`: the same key gives the same answer, whatever was asked for.
+
+use bytes::Bytes;
+use serde_json::json;
+
+use crate::fixture::Fixture;
+
+fn spec(name: &str) -> serde_json::Value {
+    json!({ "spec": { "name": name, "memory": { "bytes": 256 << 20 } }, "start": false })
+}
+
+#[tokio::test]
+async fn an_operation_is_taken_on_once_for_a_key() {
+    let fixture = Fixture::start().await;
+    let local = fixture.local().header("idempotency-key", "k1");
+    let first = local.post("/api/v1/vms", &spec("web")).await;
+    assert_eq!((first.status, first.header("idempotent-replayed").as_str()), (202, ""));
+    let again = local.post("/api/v1/vms", &spec("web")).await;
+    assert_eq!((again.status, again.header("idempotent-replayed").as_str()), (202, "true"));
+    assert_eq!(first.json()["id"], again.json()["id"]);
+    assert_eq!(first.header("location"), again.header("location"));
+    let other = local.post("/api/v1/vms", &spec("db")).await;
+    assert_eq!((other.status, other.code().as_str()), (409, "idempotency_mismatch"));
+    let verb = local.send("POST", "/api/v1/vms/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e/start", None);
+    assert_eq!(verb.await.code(), "idempotency_mismatch");
+}
+
+#[tokio::test]
+async fn how_a_document_is_written_does_not_matter() {
+    let fixture = Fixture::start().await;
+    let local = fixture.local().header("idempotency-key", "k1");
+    let body = |text: &'static str| Some(("application/json", Bytes::from_static(text.as_bytes())));
+    let first = body(r#"{"spec":{"name":"web","memory":{"bytes":268435456}},"start":false}"#);
+    let again =
+        body(r#"{ "start": false, "spec": {"memory": {"bytes": 268435456}, "name": "web"} }"#);
+    let first = local.send("POST", "/api/v1/vms", first).await.json();
+    assert_eq!(local.send("POST", "/api/v1/vms", again).await.json()["id"], first["id"]);
+}
+
+#[tokio::test]
+async fn a_thing_that_is_made_at_once_is_made_once_for_a_key() {
+    let fixture = Fixture::start().await;
+    let local = fixture.local().header("idempotency-key", "v1");
+    let pools = local.get("/api/v1/pools").await.json();
+    let path = format!("/api/v1/pools/{}/volumes", pools["items"][0]["id"].as_str().unwrap());
+    let body = json!({ "name": "data", "capacity_bytes": 1 << 20 });
+    let first = local.post(&path, &body).await;
+    assert_eq!(first.status, 201, "{}", first.text());
+    let again = local.post(&path, &body).await;
+    assert_eq!((again.status, again.header("idempotent-replayed").as_str()), (201, "true"));
+    assert_eq!(again.body, first.body);
+    assert_eq!(again.header("location"), first.header("location"));
+    let other = json!({ "name": "more", "capacity_bytes": 1 << 20 });
+    assert_eq!(local.post(&path, &other).await.code(), "idempotency_mismatch");
+    let fresh = fixture.local().post(&path, &body).await;
+    assert_eq!((fresh.status, fresh.code().as_str()), (409, "volume_exists"));
+}
+
+#[tokio::test]
+async fn a36_a_secret_is_given_again_but_never_stored() {
+    let fixture = Fixture::start().await;
+    let local = fixture.local().header("idempotency-key", "t1");
+    let body = json!({ "name": "ci", "role": "reader" });
+    let first = local.post("/api/v1/tokens", &body).await;
+    let again = local.post("/api/v1/tokens", &body).await;
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!(first.body, again.body);
+    assert_eq!(fixture.store.tokens().await.unwrap().len(), 1);
+    let other = json!({ "name": "cd", "role": "reader" });
+    assert_eq!(local.post("/api/v1/tokens", &other).await.code(), "idempotency_mismatch");
+    let key = hostler_store::IdempotencyKey { key: "t1".into(), body_hash: [0; 32] };
+    let kept = fixture.store.reply("local:root", &key).await.unwrap();
+    assert_eq!(kept, None, "nothing of it is in the database");
+}
+
+#[tokio::test]
+async fn of_many_at_once_with_one_key_only_the_first_makes_anything() {
+    let fixture = Fixture::start().await;
+    let local = fixture.local().header("idempotency-key", "same");
+    let body = json!({ "name": "ci", "role": "reader" });
+    let posts = (0..16).map(|_| local.post("/api/v1/tokens", &body));
+    let answers = futures_util::future::join_all(posts).await;
+    let replayed = answers.iter().filter(|a| a.header("idempotent-replayed") == "true").count();
+    assert_eq!((answers.len(), replayed), (16, 15));
+    assert!(answers.iter().all(|answer| answer.body == answers[0].body));
+    assert_eq!(fixture.store.tokens().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn keys_belong_to_whoever_sent_them() {
+    let fixture = Fixture::start().await;
+    let body = json!({ "name": "ci", "role": "reader" });
+    let local = fixture.local().header("idempotency-key", "mine");
+    let first = local.post("/api/v1/tokens", &body).await;
+    let admin = fixture.token(hostler_core::access::Role::Admin).await;
+    let other = admin.header("idempotency-key", "mine").post("/api/v1/tokens", &body).await;
+    assert_eq!((other.status, other.header("idempotent-replayed").as_str()), (201, ""));
+    assert_ne!(other.body, first.body);
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_remembered() {
+    let fixture = Fixture::start().await;
+    let local = fixture.local().header("idempotency-key", "later");
+    let wrong = json!({ "name": "..", "role": "reader" });
+    assert_eq!(local.post("/api/v1/tokens", &wrong).await.status, 400);
+    let right = json!({ "name": "ci", "role": "reader" });
+    assert_eq!(local.post("/api/v1/tokens", &right).await.status, 201);
+    let odd = fixture.local().header("idempotency-key", &"k".repeat(300));
+    assert_eq!(odd.post("/api/v1/tokens", &right).await.code(), "query_invalid");
+}
