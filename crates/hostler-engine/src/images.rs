@@ -83,12 +83,9 @@ impl<'a> Images<'a> {
         }
         let id = self.engine.ids.next(ImageId::new);
         let part = self.engine.images_dir.join(format!("{id}.part"));
-        let imported = self.receive(actor, id, &part, &import, bytes).await;
-        if imported.is_err() {
-            // Best effort; what stays is swept at the next start.
-            let _ = tokio::fs::remove_file(&part).await;
-        }
-        let image = imported?;
+        // Also when the client goes away and this future is dropped midway.
+        let _removed = RemovedOnDrop(&part);
+        let image = self.receive(actor, id, &part, &import, bytes).await?;
         self.engine.bus.poke();
         Ok(image)
     }
@@ -124,10 +121,9 @@ impl<'a> Images<'a> {
         let message = format!("image {} was imported by {actor}", image.name);
         let told = ("image", id.to_string(), image.name.as_str());
         let event = self.engine.event("image.created", told, message);
-        if let Err(error) = self.engine.store.insert_image(&image, &[event]).await {
-            let _ = tokio::fs::remove_file(&path).await;
-            return Err(error.into());
-        }
+        // Should this fail, the file stays until the next start sweeps it: the row may
+        // have been written all the same.
+        self.engine.store.insert_image(&image, &[event]).await?;
         Ok(image)
     }
 
@@ -191,13 +187,16 @@ impl Inner {
 
     /// Removes files that no row names: left over from a crash.
     pub(crate) async fn sweep_images(&self) -> Result<()> {
-        let known: std::collections::HashSet<_> =
-            self.store.images().await?.into_iter().map(|image| self.image_path(image.id)).collect();
         let mut files = tokio::fs::read_dir(&self.images_dir)
             .await
             .map_err(|e| disk("read the folder of images", &e))?;
+        let mut found = Vec::new();
         while let Ok(Some(file)) = files.next_entry().await {
-            let path = file.path();
+            found.push(file.path());
+        }
+        let known: std::collections::HashSet<_> =
+            self.store.images().await?.into_iter().map(|image| self.image_path(image.id)).collect();
+        for path in found {
             let ours = path.extension().is_some_and(|e| e == "part" || e == "image");
             if ours && !known.contains(&path) {
                 tracing::info!(path = %path.display(), "removing a file that no image has");
@@ -227,6 +226,17 @@ impl VolumeReader for ImageFile {
         let read = file.read(&mut buffer).await?;
         buffer.truncate(read);
         Ok(Bytes::from(buffer))
+    }
+}
+
+/// Removes a half-written file however the writing ends; after a rename there
+/// is none.
+struct RemovedOnDrop<'a>(&'a std::path::Path);
+
+impl Drop for RemovedOnDrop<'_> {
+    fn drop(&mut self) {
+        // Best effort; what stays is swept at the next start.
+        let _ = std::fs::remove_file(self.0);
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hostler_core::clock::Clock;
 use hostler_core::id::{IdSource, OperationId, ProviderId, VmId};
-use hostler_core::operation::{Event, Journal, OperationState, Resource};
+use hostler_core::operation::{Event, Journal, Resource};
 use hostler_core::query::{ListRequest, Row};
 use hostler_core::{Code, Error, Result};
 use hostler_provider::{Cx, Provider, VmRef};
@@ -50,6 +51,10 @@ pub(crate) struct Inner {
     pub(crate) recover: Notify,
     /// Grows when an operation moved here.
     pub(crate) moved: watch::Sender<u64>,
+    /// Held while the store is read into the fleet.
+    refreshing: tokio::sync::Mutex<()>,
+    /// Whether such a reading failed.
+    must_reread: AtomicBool,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
 }
@@ -88,6 +93,8 @@ impl Inner {
             begun: watch::Sender::new(false),
             recover: Notify::new(),
             moved: watch::Sender::new(0),
+            refreshing: tokio::sync::Mutex::default(),
+            must_reread: AtomicBool::new(false),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         }))
@@ -100,6 +107,30 @@ impl Inner {
             tokio::select! {
                 () = stopping.cancelled() => {}
                 () = task => {}
+            }
+        });
+    }
+
+    /// Runs a reconciler until it ends or the engine stops. One that panics is
+    /// begun anew after a pause: a fault in it must not make what it keeps true
+    /// false for ever (F40).
+    pub(crate) fn supervise<F>(
+        self: &Arc<Self>,
+        name: &'static str,
+        make: impl Fn(Arc<Self>) -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let engine = self.clone();
+        self.spawn(async move {
+            loop {
+                let mut task = tokio::task::JoinSet::new();
+                task.spawn(make(engine.clone()));
+                match task.join_next().await {
+                    Some(Err(panic)) => warn!(name, %panic, "a reconciler failed; it begins anew"),
+                    Some(Ok(())) | None => return,
+                }
+                tokio::time::sleep(engine.pace.silent).await;
             }
         });
     }
@@ -151,7 +182,8 @@ impl Inner {
                 if let Some(seen) = &seen {
                     self.remember_vm(provider, seen).await;
                 }
-                let events = self.fleet.apply_vm(provider, &vm.external_ref, seen);
+                let now = self.clock.now();
+                let events = self.fleet.apply_vm(provider, &vm.external_ref, seen, now);
                 self.publish(events).await;
             }
             Err(error) => {
@@ -237,7 +269,7 @@ impl Inner {
     /// store and what the world is told, in one transaction. With
     /// `expected_len` only if nobody appended meanwhile.
     pub(crate) async fn append(
-        &self,
+        self: &Arc<Self>,
         row: &OperationRow,
         epoch: Epoch,
         expected_len: Option<u64>,
@@ -256,29 +288,69 @@ impl Inner {
         Sabotage::at_write(self.sabotage.as_deref(), Side::Before).await;
         let appended = self.store.append(row.id, epoch, &append).await?;
         Sabotage::at_write(self.sabotage.as_deref(), Side::After).await;
-        self.took_effect(effects, &row.resources, appended.state).await;
+        let mut vms: Vec<VmId> = effects.iter().filter_map(vm_of).collect();
+        if appended.state.is_final() {
+            vms.extend(row.resources.iter().filter_map(vm_among));
+        }
+        vms.sort_unstable();
+        vms.dedup();
+        self.wrote(vms).await;
         Ok(())
     }
 
-    /// Brings the fleet up to date with what was just stored.
-    pub(crate) async fn took_effect(
-        &self,
-        effects: &[Effect],
-        resources: &[Resource],
-        told: OperationState,
-    ) {
-        for effect in effects {
-            let Some(vm) = vm_of(effect) else { continue };
-            match self.store.vm(vm).await {
-                Ok(row) => self.fleet.set_row(vm, row),
-                Err(error) => warn!(%error, "cannot read a VM's row again"),
+    /// Brings the fleet up to date after a write that touched these VMs, and
+    /// tells followers. In a task of its own: whoever wrote may be dropped at any
+    /// await, and the fleet would go on telling what was true before.
+    pub(crate) async fn wrote(self: &Arc<Self>, vms: Vec<VmId>) {
+        let engine = self.clone();
+        let told = self.tasks.spawn(async move {
+            if !vms.is_empty() {
+                engine.refresh(&vms).await;
+            }
+            engine.bus.poke();
+            engine.moved.send_modify(|count| *count += 1);
+        });
+        let _ = told.await;
+    }
+
+    /// Reads again what the store says of these VMs. One at a time, so that an
+    /// older reading never replaces a newer one.
+    pub(crate) async fn refresh(&self, vms: &[VmId]) {
+        let _one_at_a_time = self.refreshing.lock().await;
+        let read = async {
+            let claims = self.store.claims().await?;
+            for vm in vms {
+                let row = self.store.vm(*vm).await?;
+                self.fleet.set(*vm, row, claims.get(&Resource::Vm(*vm)).copied());
+            }
+            Ok::<(), hostler_store::Error>(())
+        };
+        if let Err(error) = read.await {
+            // The recovery reconciler reads everything again.
+            warn!(%error, "cannot read what was just written");
+            self.must_reread.store(true, Ordering::Release);
+        }
+    }
+
+    /// Reads all rows and claims again, if an earlier reading failed.
+    pub(crate) async fn reread(&self) -> Result<(), hostler_store::Error> {
+        if !self.must_reread.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let _one_at_a_time = self.refreshing.lock().await;
+        let read = async { Ok((self.store.vms().await?, self.store.claims().await?)) };
+        match read.await {
+            Ok((rows, claims)) => {
+                let mut state = self.fleet.write();
+                state.rows = rows.into_iter().map(|row| (row.id, Arc::new(row))).collect();
+                state.claims = claims;
+                Ok(())
+            }
+            Err(error) => {
+                self.must_reread.store(true, Ordering::Release);
+                Err(error)
             }
         }
-        if told.is_final() {
-            self.fleet.release(resources);
-        }
-        self.bus.poke();
-        self.moved.send_modify(|count| *count += 1);
     }
 
     /// Tells the world about something that no operation did.
@@ -316,4 +388,16 @@ fn vm_of(effect: &Effect) -> Option<VmId> {
 /// Whether somebody appended to the journal since it was read.
 pub(crate) fn journal_grew(error: &hostler_store::Error) -> bool {
     matches!(error.kind(), StoreErrorKind::Conflict(Conflict::JournalGrew { .. }))
+}
+
+/// The VM, where a resource is one.
+pub(crate) fn vm_among(resource: &Resource) -> Option<VmId> {
+    match resource {
+        Resource::Vm(vm) => Some(*vm),
+        Resource::Host(_)
+        | Resource::Provider(_)
+        | Resource::Pool(_)
+        | Resource::Network(_)
+        | Resource::Image(_) => None,
+    }
 }

@@ -55,7 +55,7 @@ pub use sabotage::{Sabotage, Side};
 pub use vms::{Accepted, DeleteOptions, VmChange, VmCreateRequest, VmPlan, Vms};
 pub use volumes::{VolumeView, Volumes};
 
-pub(crate) use inner::{Inner, journal_grew};
+pub(crate) use inner::{Inner, journal_grew, vm_among};
 
 /// What an engine is made of.
 pub struct EngineConfig {
@@ -168,6 +168,8 @@ impl Engine {
     /// lets operations go on.
     pub async fn start(config: EngineConfig) -> Result<Self> {
         let inner = Inner::load(config).await?;
+        // Before anybody can import: what no row names is left over from a crash.
+        inner.sweep_images().await?;
         reconcile::start(&inner);
         Ok(Self { inner })
     }

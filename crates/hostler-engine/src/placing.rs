@@ -10,7 +10,7 @@ use hostler_core::operation::Resource;
 use hostler_core::placement::{self, Placement, Wish};
 use hostler_core::vm::VmSpec;
 use hostler_core::vm::status::Phase;
-use hostler_core::{Error, Result};
+use hostler_core::{Error, Result, Timestamp};
 
 use crate::Inner;
 use crate::fleet::State;
@@ -19,12 +19,35 @@ use crate::operations::vm_create::Place;
 
 /// Memory promised to VMs that are being made, by operation.
 #[derive(Default)]
-pub(crate) struct Promises(Mutex<HashMap<OperationId, (HostId, u64)>>);
+pub(crate) struct Promises(Mutex<HashMap<OperationId, Promise>>);
+
+/// Memory of a host that an operation is about to use.
+struct Promise {
+    host: HostId,
+    bytes: u64,
+    /// When the operation ended. The promise lasts until the host was seen after
+    /// that, with the VM in its figures or without.
+    ended_at: Option<Timestamp>,
+}
 
 impl Promises {
-    /// Gives back what was promised: the operation ended.
-    pub(crate) fn keep(&self, operation: OperationId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&operation);
+    /// The operation ended.
+    pub(crate) fn release(&self, operation: OperationId, now: Timestamp) {
+        let mut promises = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(promise) = promises.get_mut(&operation) {
+            promise.ended_at.get_or_insert(now);
+        }
+    }
+}
+
+impl Promise {
+    fn holds(&self, state: &State) -> bool {
+        let Some(ended_at) = self.ended_at else { return true };
+        let hosts =
+            state.providers.iter().filter_map(|(id, entry)| Some((id, entry.seen.as_ref()?)));
+        let mut seen = hosts.flat_map(|(id, seen)| seen.hosts.iter().map(move |h| (id, h)));
+        let host = seen.find(|(id, (r, _))| state.host_id(**id, r) == Some(self.host));
+        host.is_none_or(|(_, (_, host))| host.host.observed_at <= ended_at)
     }
 }
 
@@ -40,8 +63,10 @@ impl Inner {
         let mut promises = self.promises.0.lock().unwrap_or_else(PoisonError::into_inner);
         promises.remove(&operation);
         let state = self.fleet.read();
+        promises.retain(|_, promise| promise.holds(&state));
         let placed = choose(&state, &promises, spec, wish)?;
-        promises.insert(operation, (placed.host, spec.memory.bytes));
+        let (host, bytes) = (placed.host, spec.memory.bytes);
+        promises.insert(operation, Promise { host, bytes, ended_at: None });
         let host_ref = host_ref(&state, placed.provider, placed.host)?;
         Ok(Place { provider: placed.provider, host: placed.host, host_ref, pool: None })
     }
@@ -58,13 +83,13 @@ impl Inner {
 
 fn choose(
     state: &State,
-    promises: &HashMap<OperationId, (HostId, u64)>,
+    promises: &HashMap<OperationId, Promise>,
     spec: &VmSpec,
     wish: &Wish,
 ) -> Result<Placement> {
     let mut promised: HashMap<HostId, u64> = HashMap::new();
-    for (host, bytes) in promises.values() {
-        *promised.entry(*host).or_default() += bytes;
+    for promise in promises.values().filter(|promise| promise.holds(state)) {
+        *promised.entry(promise.host).or_default() += promise.bytes;
     }
     // After a restart the promises are gone from memory, and the rows remember.
     for row in state.rows.values().filter(|row| row.phase == Phase::Creating) {

@@ -8,6 +8,7 @@ use hostler_core::access::{self, Actor, Permission};
 use hostler_core::id::{HostId, ProviderId, VmId};
 use hostler_core::placement::{Placement, Wish};
 use hostler_core::query::ListRequest;
+use hostler_core::vm::check::SEED_DISK;
 use hostler_core::vm::devices::DiskSource;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_core::vm::status::Phase;
@@ -110,13 +111,13 @@ impl<'a> Vms<'a> {
         request: VmCreateRequest,
     ) -> Result<Accepted> {
         access::may(actor, Permission::VmCreate)?;
-        request.spec.check()?;
-        self.check_images(&request.spec).await?;
-        // A creation that cannot be placed now is refused now, while the user is there.
-        // A replayed key is answered before that: the first one may have filled the host.
+        // A repeated request is answered by what it did, whatever has changed since.
         if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
             return Ok(replay);
         }
+        request.spec.check()?;
+        self.check_images(&request.spec).await?;
+        // A creation that cannot be placed now is refused now, while the user is there.
         self.engine.would_place(&request.spec, &request.wish)?;
         let vm = self.engine.ids.next(VmId::new);
         let VmCreateRequest { spec, wish, start } = request;
@@ -211,6 +212,8 @@ impl<'a> Vms<'a> {
             return Ok(replay);
         }
         let vm = self.get(id)?;
+        // What was seen may be some seconds old, so the provider is asked all the
+        // same; the verbs can be repeated.
         let already = match vm.admit(verb.action()) {
             Admission::Start => false,
             Admission::AlreadyThere => true,
@@ -219,14 +222,8 @@ impl<'a> Vms<'a> {
             }
         };
         let (provider, external_ref) = self.place_of(&vm)?;
-        let operation = VmPower {
-            vm: id,
-            name: vm.name.clone(),
-            provider,
-            external_ref,
-            verb: verb.into(),
-            already,
-        };
+        let operation =
+            VmPower { vm: id, name: vm.name.clone(), provider, external_ref, verb: verb.into() };
         let kind = format!("vm.{}", verb.action().as_str());
         let mut submission =
             self.engine.submission(&kind, &operation, actor, key)?.on_vm(id, &vm.name);
@@ -249,6 +246,7 @@ impl<'a> Vms<'a> {
             return Ok(replay);
         }
         let vm = self.get(id)?;
+        self.refuse_twins(&vm)?;
         let row = vm.row.clone();
         let cuts_power = match vm.admit(Action::Delete) {
             Admission::Start | Admission::AlreadyThere => false,
@@ -265,7 +263,7 @@ impl<'a> Vms<'a> {
             .filter(|b| b.owned)
             .partition(|b| options.disks || b.disk == SEED_DISK);
         let at = match self.place_of(&vm) {
-            Ok((provider, external_ref)) => Some(At { provider, external_ref }),
+            Ok((provider, _)) => Some(At { provider }),
             // It was never made, or its provider is gone from the configuration.
             Err(_) => None,
         };
@@ -286,6 +284,33 @@ impl<'a> Vms<'a> {
             submission = submission.noting(format!("keeps {}", names.join(", ")));
         }
         self.engine.submit(submission).await
+    }
+
+    /// Refuses to delete a VM when something that is not ours (any more) bears its
+    /// mark or its lasting name: its volumes may be that one's (I17).
+    fn refuse_twins(&self, vm: &VmView) -> Result<()> {
+        let snapshot = self.engine.fleet.snapshot();
+        let provider = vm.provider.as_ref().map(|(id, _)| *id);
+        let twin = snapshot.vms.iter().find(|other| {
+            let Some(seen) = other.observed.as_ref().filter(|_| other.id != vm.id) else {
+                return false;
+            };
+            let same_mark = seen.tag.as_ref().is_some_and(|tag| tag.vm == vm.id);
+            let same_place = other.provider.as_ref().map(|(id, _)| *id) == provider
+                && vm.external_ref() == Some(seen.external_ref.as_str());
+            same_mark || same_place
+        });
+        match twin {
+            None => Ok(()),
+            Some(twin) => {
+                let message = format!(
+                    "VM \"{}\" may live on as \"{}\", which Hostler does not manage; look at \
+                     that one first",
+                    vm.name, twin.name
+                );
+                Err(Error::new(Code::VmWrongState, message).with_detail("vm", twin.id))
+            }
+        }
     }
 
     /// Changes description or labels; needs the generation that was read.
@@ -317,8 +342,8 @@ impl<'a> Vms<'a> {
         let message = format!("VM {} was described anew by {actor}", vm.name);
         let event = self.engine.event("vm.updated", ("vm", id.to_string(), &vm.name), message);
         let store = &self.engine.store;
-        let (row, _) = store.update_vm_spec(id, expected_generation, &spec, &[event], now).await?;
-        self.engine.fleet.set_row(id, Some(row));
+        store.update_vm_spec(id, expected_generation, &spec, &[event], now).await?;
+        self.engine.refresh(&[id]).await;
         self.engine.bus.poke();
         self.get(id)
     }
@@ -399,9 +424,6 @@ impl<'a> Vms<'a> {
         Ok(())
     }
 }
-
-/// The name under which a VM's cloud-init seed is among its bindings.
-pub(crate) const SEED_DISK: &str = "cloud-init";
 
 fn told(vm: &VmView, action: Action, error: Error) -> Error {
     let message = format!("cannot {} VM \"{}\": {}", action.as_str(), vm.name, error.message());

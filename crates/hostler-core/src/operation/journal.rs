@@ -17,7 +17,8 @@
 //! failed one included, and tolerates a step that never took effect; so there
 //! is no state in which something may exist that nobody will clean up. **From
 //! the point of no return on there is only forward**: a failure there needs
-//! attention, and a retry runs the same step again.
+//! attention, and a retry runs the same step again. Only when the very step that
+//! leads there surely changed nothing, it fails like any other.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -195,7 +196,8 @@ impl Journal {
 
     fn fail(&mut self, step: u32, failure: &Failure) {
         self.failure = Some(failure.clone());
-        if self.is_past_return(step) {
+        let is_edge = self.plan.as_ref().is_some_and(|plan| plan.no_return_from == Some(step));
+        if self.is_past_return(step) && !(is_edge && failure.surely_nothing) {
             self.stuck = Some(failure.clone());
         } else if self.unwinding.is_none() {
             self.unwinding = Some(Outcome::Failed);

@@ -156,6 +156,10 @@ pub struct Failure {
     /// Details for programs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<String, String>,
+    /// Whether the step surely changed nothing, so that failing is honest even at
+    /// the point of no return.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub surely_nothing: bool,
     /// What only administrators may see, for example the provider's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub internal: Option<String>,
@@ -168,6 +172,7 @@ impl From<&Error> for Failure {
             message: error.message().to_owned(),
             faults: error.fault_list().to_vec(),
             details: error.details().clone(),
+            surely_nothing: false,
             internal: error.internal().map(str::to_owned),
         }
     }

@@ -19,6 +19,8 @@ pub const CPU_MAX: u32 = 4096;
 pub const DISK_MAX_BYTES: u64 = 1 << 50;
 /// The most disks, and the most NICs, of one VM.
 pub const DEVICES_MAX: usize = 64;
+/// The name under which a VM's cloud-init seed is kept among its disks.
+pub const SEED_DISK: &str = "cloud-init";
 /// The most labels of one VM.
 pub const LABELS_MAX: usize = 64;
 
@@ -117,6 +119,9 @@ fn check_disks(disks: &[DiskSpec], faults: &mut Faults) {
     for (index, disk) in disks.iter().enumerate() {
         let at = |field: &str| format!("/disks/{index}/{field}");
         faults.name(&at("name"), name::check_vm(&disk.name));
+        if disk.name == SEED_DISK {
+            faults.add(&at("name"), "reserved", "is the name of the cloud-init seed");
+        }
         if !seen.insert(&disk.name) {
             faults.add(&at("name"), "duplicate", "is used by another disk");
         }
@@ -355,6 +360,14 @@ mod tests {
         let mut spec = good();
         spec.disks.push(disk("root", DiskSource::NoMedia {}));
         assert_eq!(pointers(&spec), ["/disks/1/name", "/disks/1/source/no_media"]);
+    }
+
+    #[test]
+    fn i5_a_disk_cannot_take_the_name_of_the_seed_which_is_always_deleted() {
+        let mut spec = good();
+        spec.disks[0].name = SEED_DISK.into();
+        spec.boot.clear();
+        assert_eq!(pointers(&spec), ["/disks/0/name"]);
     }
 
     #[test]

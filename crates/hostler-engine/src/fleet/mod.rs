@@ -55,7 +55,11 @@ pub(crate) enum Reach {
 /// The latest inventory of a provider, kept up to date by single looks.
 pub(crate) struct Seen {
     pub(crate) at: Timestamp,
+    /// When the inventory was begun.
+    began_at: Timestamp,
     pub(crate) took: Duration,
+    /// VMs that single looks found gone, and when.
+    gone: BTreeMap<String, Timestamp>,
     pub(crate) probe: Probe,
     pub(crate) hosts: BTreeMap<String, Arc<HostInventory>>,
     pub(crate) vms: BTreeMap<String, Arc<ObservedVm>>,
@@ -65,7 +69,13 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn new(inventory: Inventory, probe: Probe, at: Timestamp, took: Duration) -> Self {
+    /// What an inventory showed at `at`, that was begun at and took `took`.
+    pub(crate) fn new(
+        inventory: Inventory,
+        probe: Probe,
+        at: Timestamp,
+        (began_at, took): (Timestamp, Duration),
+    ) -> Self {
         let vms = inventory.vms.into_iter().map(|vm| (vm.external_ref.clone(), Arc::new(vm)));
         let hosts = inventory.hosts.into_iter().map(|h| (h.host.external_ref.clone(), Arc::new(h)));
         let pools = inventory.pools.into_iter().map(|p| (p.external_ref.clone(), Arc::new(p)));
@@ -73,13 +83,34 @@ impl Seen {
             inventory.networks.into_iter().map(|n| (n.external_ref.clone(), Arc::new(n)));
         Self {
             at,
+            began_at,
             took,
+            gone: BTreeMap::new(),
             probe,
             hosts: hosts.collect(),
             vms: vms.collect(),
             pools: pools.collect(),
             networks: networks.collect(),
             unreachable: inventory.unreachable.into_iter().collect(),
+        }
+    }
+
+    /// Keeps what single looks saw after this inventory was begun: an inventory
+    /// takes a while, and must not bring back what it read before them (I7).
+    fn keep_newer(&mut self, before: &Self) {
+        for (external_ref, vm) in &before.vms {
+            let here = self.vms.get(external_ref);
+            let newer = here
+                .map_or(vm.observed_at >= self.began_at, |now| vm.observed_at > now.observed_at);
+            if newer {
+                self.vms.insert(external_ref.clone(), vm.clone());
+            }
+        }
+        for (external_ref, gone_at) in &before.gone {
+            if *gone_at >= self.began_at {
+                self.vms.remove(external_ref);
+                self.gone.insert(external_ref.clone(), *gone_at);
+            }
         }
     }
 
@@ -157,19 +188,17 @@ impl Fleet {
         self.read().providers.get(&id).map(|entry| entry.provider.clone())
     }
 
-    /// Takes a new row of the store, or forgets a deleted one.
-    pub(crate) fn set_row(&self, vm: VmId, row: Option<VmRow>) {
+    /// Takes what the store says of a VM now: its row and who works on it.
+    pub(crate) fn set(&self, vm: VmId, row: Option<VmRow>, holder: Option<OperationId>) {
         let mut state = self.write();
         match row {
             Some(row) => state.rows.insert(vm, Arc::new(row)),
             None => state.rows.remove(&vm),
         };
-    }
-
-    /// Notes that an operation works on these.
-    pub(crate) fn claim(&self, resources: &[Resource], operation: OperationId) {
-        let mut state = self.write();
-        state.claims.extend(resources.iter().map(|resource| (*resource, operation)));
+        match holder {
+            Some(operation) => state.claims.insert(Resource::Vm(vm), operation),
+            None => state.claims.remove(&Resource::Vm(vm)),
+        };
     }
 
     /// Whether the operation still holds a claim.
@@ -180,14 +209,6 @@ impl Fleet {
     /// Whether some provider has neither answered nor failed to since it was attached.
     pub(crate) fn is_connecting(&self) -> bool {
         self.read().providers.values().any(|entry| entry.reach == Reach::Connecting)
-    }
-
-    /// Notes that no operation works on these any more.
-    pub(crate) fn release(&self, resources: &[Resource]) {
-        let mut state = self.write();
-        for resource in resources {
-            state.claims.remove(resource);
-        }
     }
 
     /// Things of `seen` that have no id yet.
@@ -210,6 +231,7 @@ impl Fleet {
         let Some(entry) = state.providers.get_mut(&provider) else { return Vec::new() };
         if let Some(before) = &entry.seen {
             seen.keep_unreachable(before);
+            seen.keep_newer(before);
         }
         let mut events = Vec::new();
         if entry.reach != Reach::Answering {
@@ -250,14 +272,21 @@ impl Fleet {
         provider: ProviderId,
         external_ref: &str,
         vm: Option<ObservedVm>,
+        now: Timestamp,
     ) -> Vec<NewEvent> {
         let mut state = self.write();
         let Some(seen) = state.providers.get_mut(&provider).and_then(|e| e.seen.as_mut()) else {
             return Vec::new(); // before the first inventory there is nothing to update
         };
         let before = match vm {
-            Some(vm) => seen.vms.insert(external_ref.to_owned(), Arc::new(vm)),
-            None => seen.vms.remove(external_ref),
+            Some(vm) => {
+                seen.gone.remove(external_ref);
+                seen.vms.insert(external_ref.to_owned(), Arc::new(vm))
+            }
+            None => {
+                seen.gone.insert(external_ref.to_owned(), now);
+                seen.vms.remove(external_ref)
+            }
         };
         let state = &*state;
         let after = state

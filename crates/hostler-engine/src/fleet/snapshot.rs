@@ -43,7 +43,10 @@ impl Snapshot {
             networks: BTreeMap::new(),
             providers: BTreeMap::new(),
             observed_at: state.providers.values().filter_map(|e| Some(e.seen.as_ref()?.at)).min(),
-            stale: state.providers.values().any(|e| e.reach != Reach::Answering),
+            stale: state.providers.values().any(|e| {
+                let silent = e.seen.as_ref().is_some_and(|seen| !seen.unreachable.is_empty());
+                silent || e.reach != Reach::Answering
+            }),
         };
         let mut placed = BTreeSet::new();
         for (id, entry) in &state.providers {
@@ -133,7 +136,10 @@ impl Snapshot {
     fn add_places(&mut self, state: &State, provider: ProviderId, entry: &Entry, seen: &Seen) {
         let named = (provider, entry.row.name.clone());
         let simulated = entry.provider.is_simulated();
-        let stale = entry.reach != Reach::Answering;
+        let stale = |host: &Option<String>| {
+            let silent = host.as_ref().is_some_and(|h| seen.unreachable.contains_key(h));
+            silent || entry.reach != Reach::Answering
+        };
         for (external_ref, host) in &seen.hosts {
             let Some(id) = state.host_id(provider, external_ref) else { continue };
             let (host_state, reason) = host_state(entry, seen, external_ref, host.closed.as_ref());
@@ -157,6 +163,7 @@ impl Snapshot {
             let Some(id) = state.pool_id(provider, external_ref) else { continue };
             let host = pool.host_ref.as_ref().and_then(|r| host_name(state, provider, seen, r));
             let (provider, observed) = (named.clone(), pool.clone());
+            let stale = stale(&pool.host_ref);
             let view = PoolView { id, provider, host, simulated, stale, observed };
             self.pools.insert(id, Arc::new(view));
         }
@@ -164,6 +171,7 @@ impl Snapshot {
             let Some(id) = state.network_id(provider, external_ref) else { continue };
             let host = network.host_ref.as_ref().and_then(|r| host_name(state, provider, seen, r));
             let (provider, observed) = (named.clone(), network.clone());
+            let stale = stale(&network.host_ref);
             let view = NetworkView { id, provider, host, simulated, stale, observed };
             self.networks.insert(id, Arc::new(view));
         }
@@ -216,11 +224,22 @@ fn tell(
     status::tell(row.map(|row| row.phase), vm.map(AsRef::as_ref), reach)
 }
 
+/// Why the host that a VM of ours was placed on does not answer, if it does not.
+/// Where the host is not known, any that is silent may have it.
+fn silent_host<'a>(state: &State, entry: &'a Entry, row: &VmRow) -> Option<&'a String> {
+    let unreachable = &entry.seen.as_ref()?.unreachable;
+    let mut silent = unreachable.iter().filter(|(external_ref, _)| {
+        let id = state.host_id(entry.row.id, external_ref);
+        row.host.is_none() || id.is_none() || id == row.host
+    });
+    silent.next().map(|(_, reason)| reason)
+}
+
 /// A VM of ours that no inventory shows.
 fn vm_not_seen(state: &State, row: &Arc<VmRow>) -> VmView {
     let entry = row.provider.and_then(|id| state.providers.get(&id));
     let status = match (entry, row.phase) {
-        (Some(entry), _) => tell(Some(row), None, entry, None),
+        (Some(entry), _) => tell(Some(row), None, entry, silent_host(state, entry, row)),
         (None, phase) => {
             let reason = match phase {
                 Phase::Creating => "it has not been placed yet",

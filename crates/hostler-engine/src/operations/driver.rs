@@ -117,21 +117,32 @@ struct Drive<'a> {
 
 impl Drive<'_> {
     async fn keep_lease(&self) -> Result<(), Stop> {
+        let mut renewed = tokio::time::Instant::now();
         loop {
             tokio::time::sleep(self.engine.pace.lease / 3).await;
-            if !self.engine.renew(self.row.id, self.epoch).await? {
-                return Err(Stop::Lost);
+            match self.engine.renew(self.row.id, self.epoch).await {
+                Ok(true) => renewed = tokio::time::Instant::now(),
+                // An operation that has ended has no lease to renew; the drive ends by itself.
+                Ok(false) if self.has_ended().await => std::future::pending().await,
+                Ok(false) => return Err(Stop::Lost),
+                // The lease is ours until it runs out, whether the store answers or not.
+                Err(error) if renewed.elapsed() < self.engine.pace.lease => {
+                    warn!(%error, "cannot renew the lease now");
+                }
+                Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    async fn has_ended(&self) -> bool {
+        let row = self.engine.store.operation(self.row.id).await;
+        row.is_ok_and(|row| row.is_some_and(|row| row.state.is_final()))
     }
 
     async fn until_the_end(&self) -> Result<(), Stop> {
         let runner = match self.engine.registry.runner(&self.row.kind) {
             Ok(runner) => runner,
-            Err(error) => {
-                warn!(op_id = %self.row.id, internal = error.internal(), "cannot run this");
-                return Ok(());
-            }
+            Err(error) => return self.give_up(&error).await,
         };
         loop {
             let entries = self.engine.store.journal(self.row.id).await?;
@@ -186,6 +197,8 @@ impl Drive<'_> {
         };
         let mut retries = journal.retries();
         let mut resumed = journal.checkpoint().cloned();
+        // What an earlier try did before a crash is not known.
+        let mut surely_nothing = step >= journal.started() && retries == 0;
         loop {
             let attempt = self.attempt(runner, plan, journal, step, false, resumed.take()).await;
             let attempt = match (attempt, &self.engine.sabotage) {
@@ -201,7 +214,8 @@ impl Drive<'_> {
                 }
                 Err(error) => error,
             };
-            let failure = Failure::from(&error.error);
+            surely_nothing &= error.surely_nothing;
+            let failure = Failure { surely_nothing, ..Failure::from(&error.error) };
             if !error.is_transient || retries >= most || self.was_cancelled() {
                 warn!(step = %step_name(plan, step), error = %error.error, raw = failure.internal,
                     "step failed");
@@ -303,6 +317,13 @@ impl Drive<'_> {
         self.cancelled.is_cancelled()
     }
 
+    /// This version cannot go on with it: a person has to look.
+    async fn give_up(&self, error: &Error) -> Result<(), Stop> {
+        warn!(internal = error.internal(), "cannot go on; the operation needs attention");
+        let failure = Failure::from(error);
+        self.append(Event::UndoFailed { step: 0, failure }, Vec::new()).await
+    }
+
     /// Writes the end, unless somebody appended meanwhile: a cancel that was
     /// accepted is obeyed, even after the last step.
     async fn finish(
@@ -314,15 +335,12 @@ impl Drive<'_> {
     ) -> Result<bool, Stop> {
         let effects = match runner.finished(&self.row.params, journal.state(), outcome) {
             Ok(effects) => effects,
-            Err(error) => {
-                warn!(internal = error.internal(), "the end has no effects in the store");
-                Vec::new()
-            }
+            Err(error) => return self.give_up(&error).await.map(|()| true),
         };
         self.look_at_vms().await;
         let ended = self.append_if(seen, Event::Finished { outcome }, &effects).await?;
         if ended {
-            self.engine.promises.keep(self.row.id);
+            self.engine.promises.release(self.row.id, self.engine.clock.now());
             info!(outcome = outcome.as_str(), "operation ended");
         }
         Ok(ended)

@@ -90,13 +90,15 @@ pub(crate) struct StepError {
     /// Whether trying again may help: the failure passes, or it is not known
     /// whether there was one and steps can be repeated.
     pub(crate) is_transient: bool,
+    /// Whether the step surely changed nothing.
+    pub(crate) surely_nothing: bool,
     pub(crate) retry_after: Option<Duration>,
 }
 
 impl StepError {
     /// A failure that lasts.
     pub(crate) fn lasting(error: Error) -> Self {
-        Self { error, is_transient: false, retry_after: None }
+        Self { error, is_transient: false, surely_nothing: false, retry_after: None }
     }
 
     /// Puts what was being done before the message.
@@ -118,14 +120,15 @@ impl From<hostler_provider::Error> for StepError {
     fn from(error: hostler_provider::Error) -> Self {
         let is_cancelled = error.kind() == hostler_provider::Kind::Cancelled;
         let is_transient = !is_cancelled && (error.kind().is_transient() || error.is_unknown());
-        Self { is_transient, retry_after: error.retry_after(), error: error.into() }
+        let (surely_nothing, retry_after) = (!error.is_unknown(), error.retry_after());
+        Self { is_transient, surely_nothing, retry_after, error: error.into() }
     }
 }
 
 impl From<Error> for StepError {
     fn from(error: Error) -> Self {
         let is_transient = matches!(error.kind(), Kind::Unavailable | Kind::Timeout);
-        Self { error, is_transient, retry_after: None }
+        Self { error, is_transient, surely_nothing: false, retry_after: None }
     }
 }
 

@@ -113,14 +113,7 @@ impl Inner {
                 Ok(Accepted { operation: self.operation_view(id).await?, replayed: true })
             }
             Submitted::New(_) => {
-                if let Some((vm, _)) = &new.phase {
-                    self.fleet.set_row(*vm, self.store.vm(*vm).await?);
-                }
-                if let Some(vm) = &new.vm {
-                    self.fleet.set_row(vm.id, self.store.vm(vm.id).await?);
-                }
-                self.fleet.claim(&new.claims, new.id);
-                self.bus.poke();
+                self.wrote(new.claims.iter().filter_map(crate::vm_among).collect()).await;
                 self.recover.notify_one();
                 Ok(Accepted { operation: self.operation_view(new.id).await?, replayed: false })
             }
@@ -292,8 +285,8 @@ impl<'a> Operations<'a> {
             let public = [view::changed(&row, &journal, now)];
             let seen = events.len() as u64;
             match self.engine.store.append_unleased(id, &event, seen, &public, now).await {
-                Ok(appended) => {
-                    self.engine.took_effect(&[], &row.resources, appended.state).await;
+                Ok(_) => {
+                    self.engine.wrote(Vec::new()).await;
                     self.engine.recover.notify_one();
                     return self.get(id).await;
                 }

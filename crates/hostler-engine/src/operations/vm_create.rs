@@ -8,6 +8,7 @@ use hostler_core::id::{HostId, ProviderId, VmId};
 use hostler_core::operation::Outcome;
 use hostler_core::placement::Wish;
 use hostler_core::vm::VmSpec;
+use hostler_core::vm::check::SEED_DISK;
 use hostler_core::vm::devices::{DiskSource, DiskSpec, VolumeFormat};
 use hostler_core::vm::status::Phase;
 use hostler_core::{Code, Error};
@@ -19,7 +20,6 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use super::{Operation, StepCx, StepError, lacks};
-use crate::vms::SEED_DISK;
 
 /// Makes a VM.
 #[derive(Debug, Clone, Serialize, Deserialize)]

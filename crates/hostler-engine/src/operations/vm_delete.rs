@@ -1,11 +1,14 @@
 //! `vm.delete`: cut its power if asked to, remove it, remove its volumes,
-//! forget it. From removing on there is no way back.
+//! forget it. Once it is removed there is no way back.
+//!
+//! What is removed is what bears our mark, not what bears its old name: somebody
+//! may have put another VM in its place (I17).
 
 use async_trait::async_trait;
 use hostler_core::id::{ProviderId, VmId};
 use hostler_core::operation::Outcome;
 use hostler_core::vm::status::Phase;
-use hostler_provider::{Group, StopMode, VmRef, VolumeRef};
+use hostler_provider::{Group, Provider, StopMode, VmRef, VolumeRef};
 use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +31,6 @@ pub(crate) struct VmDelete {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct At {
     pub(crate) provider: ProviderId,
-    pub(crate) external_ref: String,
 }
 
 /// The steps.
@@ -37,6 +39,15 @@ pub(crate) enum Step {
     CutPower,
     Remove,
     RemoveVolumes,
+}
+
+impl VmDelete {
+    /// The VM that bears our mark, if there is one.
+    async fn find(&self, cx: &StepCx, provider: &dyn Provider) -> Result<Option<VmRef>, StepError> {
+        let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
+        let found = cx.cx().run("find VM", create.find_vm(cx.cx(), self.vm)).await?;
+        Ok(found.map(|handle| handle.vm))
+    }
 }
 
 #[async_trait]
@@ -75,11 +86,11 @@ impl Operation for VmDelete {
     async fn run(&self, step: Step, cx: &StepCx, (): &mut ()) -> Result<(), StepError> {
         let Some(at) = &self.at else { return Ok(()) };
         let provider = cx.provider(at.provider)?;
-        let vm = VmRef { external_ref: at.external_ref.clone(), name: self.name.clone() };
         let call = cx.cx();
         match step {
             Step::CutPower => {
                 let power = provider.power().ok_or_else(|| lacks(Group::Power))?;
+                let Some(vm) = self.find(cx, provider.as_ref()).await? else { return Ok(()) };
                 let stopped = call.run("stop VM", power.stop(call, &vm, StopMode::Force)).await;
                 match stopped {
                     // It is gone already, which is where we want to be.
@@ -89,6 +100,7 @@ impl Operation for VmDelete {
             }
             Step::Remove => {
                 let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
+                let Some(vm) = self.find(cx, provider.as_ref()).await? else { return Ok(()) };
                 Ok(call.run("remove VM", create.remove_vm(call, &vm)).await?)
             }
             Step::RemoveVolumes => {

@@ -59,9 +59,6 @@ pub(crate) struct VmPower {
     pub(crate) provider: ProviderId,
     pub(crate) external_ref: String,
     pub(crate) verb: Verb,
-    /// Whether there is nothing to do, because it was so already.
-    #[serde(default)]
-    pub(crate) already: bool,
 }
 
 /// A power verb, as it is journaled.
@@ -126,7 +123,7 @@ impl Operation for VmPower {
     type State = ();
 
     fn plan(&self) -> Vec<()> {
-        if self.already { Vec::new() } else { vec![()] }
+        vec![()]
     }
 
     fn step_name((): ()) -> &'static str {

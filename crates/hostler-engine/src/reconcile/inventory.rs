@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hostler_core::id::ProviderId;
-use hostler_provider::{Change, Cx, Provider, VmRef};
+use hostler_provider::{Change, Cx, Error, Kind, Provider, VmRef};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -22,30 +22,66 @@ const LOOKS_MAX: usize = 64;
 /// Works until the provider is removed.
 pub(crate) async fn run(engine: Arc<Inner>, id: ProviderId) {
     let mut changes = None;
-    let mut wait = Duration::ZERO;
+    let mut looks = Looks::default();
     let mut next = Instant::now();
+    let mut not_before = next;
     loop {
         let Some(provider) = engine.fleet.provider(id) else { return };
         if changes.is_none() {
-            changes = subscribe(&provider).await;
+            changes = subscribe(&engine, &provider).await;
         }
-        let woken = wait_for(&engine, &mut changes, next, wait).await;
-        match woken {
-            Woken::Looks(vms) => {
-                let cx = Cx::within(engine.pace.look).with_clock(engine.clock.clone());
-                // One hung VM keeps its own look waiting, not the others'.
-                let mut looks = tokio::task::JoinSet::new();
-                for vm in vms {
-                    let (engine, cx) = (engine.clone(), cx.clone());
-                    looks.spawn(async move { engine.look(id, &vm, &cx).await });
-                }
-                looks.join_all().await;
-            }
+        match wait_for(&engine, &mut changes, &mut looks, next).await {
+            Woken::Looks(vms) => vms.into_iter().for_each(|vm| looks.begin(&engine, id, vm)),
             Woken::Inventory => {
+                // A flood of changes must not become a flood of inventories.
+                tokio::time::sleep_until(not_before).await;
+                let began = Instant::now();
                 let answered = inventory(&engine, id, &provider).await;
                 let pace = if answered { engine.pace.inventory } else { engine.pace.silent };
                 next = Instant::now() + pace;
-                wait = engine.pace.debounce;
+                not_before = Instant::now() + began.elapsed().max(engine.pace.debounce);
+            }
+        }
+    }
+}
+
+/// Looks at single VMs that are under way: one hung VM keeps its own look
+/// waiting and nobody else's.
+#[derive(Default)]
+struct Looks {
+    tasks: JoinSet<String>,
+    /// VMs that are being looked at, and whether they changed once more meanwhile.
+    under_way: BTreeMap<String, Option<VmRef>>,
+}
+
+impl Looks {
+    fn begin(&mut self, engine: &Arc<Inner>, provider: ProviderId, vm: VmRef) {
+        let name = vm.external_ref.clone();
+        if let Some(again) = self.under_way.get_mut(&name) {
+            *again = Some(vm);
+            return;
+        }
+        self.under_way.insert(name.clone(), None);
+        let engine = engine.clone();
+        self.tasks.spawn(async move {
+            let cx = Cx::within(engine.pace.look).with_clock(engine.clock.clone());
+            engine.look(provider, &vm, &cx).await;
+            name
+        });
+    }
+
+    /// Waits for a look to end; gives the VM if it has to be looked at once more.
+    async fn ended(&mut self) -> Option<VmRef> {
+        match self.tasks.join_next().await {
+            None => std::future::pending().await,
+            Some(Ok(name)) => self.under_way.remove(&name).flatten(),
+            Some(Err(panic)) => {
+                warn!(%panic, "looking at a VM failed");
+                // Which one is not known any more; the next inventory sees it.
+                if self.tasks.is_empty() {
+                    self.under_way.clear();
+                }
+                None
             }
         }
     }
@@ -58,8 +94,10 @@ enum Woken {
     Inventory,
 }
 
-async fn subscribe(provider: &Arc<dyn Provider>) -> Option<mpsc::Receiver<Change>> {
-    match provider.watch()?.subscribe().await {
+async fn subscribe(engine: &Inner, provider: &Arc<dyn Provider>) -> Option<mpsc::Receiver<Change>> {
+    let watch = provider.watch()?;
+    let cx = Cx::within(engine.pace.look);
+    match cx.run("subscribe", watch.subscribe()).await {
         Ok(changes) => Some(changes),
         Err(error) => {
             debug!(%error, "the provider tells no changes now");
@@ -73,20 +111,31 @@ async fn subscribe(provider: &Arc<dyn Provider>) -> Option<mpsc::Receiver<Change
 async fn wait_for(
     engine: &Inner,
     changes: &mut Option<mpsc::Receiver<Change>>,
+    looks: &mut Looks,
     next: Instant,
-    debounce: Duration,
 ) -> Woken {
-    let first = tokio::select! {
-        () = tokio::time::sleep_until(next) => return Woken::Inventory,
-        change = next_change(changes) => change,
-    };
-    let mut looks = BTreeMap::new();
-    let mut change = first;
-    let until = Instant::now() + debounce;
+    let mut wanted = BTreeMap::new();
+    let mut until = None;
     loop {
+        let gathered = until.unwrap_or(next);
+        let change = tokio::select! {
+            () = tokio::time::sleep_until(gathered) => {
+                return if wanted.is_empty() {
+                    Woken::Inventory
+                } else {
+                    Woken::Looks(wanted.into_values().collect())
+                };
+            }
+            again = looks.ended() => match again {
+                Some(vm) => Some(Change::Vm(vm)),
+                None => continue,
+            },
+            change = next_change(changes) => change,
+        };
         match change {
             Some(Change::Vm(vm)) => {
-                looks.insert(vm.external_ref.clone(), vm);
+                wanted.insert(vm.external_ref.clone(), vm);
+                until.get_or_insert_with(|| Instant::now() + engine.pace.debounce);
             }
             Some(Change::Inventory) => return Woken::Inventory,
             Some(Change::Lost { reason }) => {
@@ -100,13 +149,9 @@ async fn wait_for(
                 return Woken::Inventory;
             }
         }
-        if looks.len() > LOOKS_MAX {
+        if wanted.len() > LOOKS_MAX {
             return Woken::Inventory;
         }
-        change = tokio::select! {
-            () = tokio::time::sleep_until(until) => return Woken::Looks(looks.into_values().collect()),
-            change = next_change(changes) => change,
-        };
     }
 }
 
@@ -120,16 +165,24 @@ async fn next_change(changes: &mut Option<mpsc::Receiver<Change>>) -> Option<Cha
 /// Takes the inventory; whether the provider answered.
 async fn inventory(engine: &Arc<Inner>, id: ProviderId, provider: &Arc<dyn Provider>) -> bool {
     let cx = Cx::within(engine.pace.inventory_deadline).with_clock(engine.clock.clone());
-    let began = Instant::now();
-    let taken = async {
-        let probe = cx.run("probe", provider.probe(&cx)).await?;
-        let inventory = cx.run("inventory", provider.inventory(&cx)).await?;
+    let (began, began_at) = (Instant::now(), engine.clock.now());
+    // In a task of its own: a driver that panics is a driver that does not answer.
+    let mut taking = JoinSet::new();
+    let driver = provider.clone();
+    taking.spawn(async move {
+        let probe = cx.run("probe", driver.probe(&cx)).await?;
+        let inventory = cx.run("inventory", driver.inventory(&cx)).await?;
         Ok((probe, inventory))
+    });
+    let taken = match taking.join_next().await {
+        Some(Ok(taken)) => taken,
+        Some(Err(panic)) => Err(Error::new(Kind::Bug, "the driver failed").with_raw(panic)),
+        None => return false,
     };
-    let taken: hostler_provider::Result<_> = taken.await;
     match taken {
         Ok((probe, inventory)) => {
-            let seen = Seen::new(inventory, probe, engine.clock.now(), began.elapsed());
+            let took = (began_at, began.elapsed());
+            let seen = Seen::new(inventory, probe, engine.clock.now(), took);
             engine.remember(engine.fleet.unidentified(id, &seen)).await;
             let events = engine.fleet.apply(id, seen);
             engine.publish(events).await;

@@ -13,12 +13,12 @@ use crate::{Inner, events};
 
 /// Starts those that work for all providers together.
 pub(crate) fn start(engine: &Arc<Inner>) {
-    engine.spawn(events::deliver(engine.clone()));
-    engine.spawn(recovery::run(engine.clone()));
-    engine.spawn(retention::run(engine.clone()));
+    engine.supervise("delivery of events", events::deliver);
+    engine.supervise("recovery of operations", recovery::run);
+    engine.supervise("retention", retention::run);
 }
 
 /// Starts the one that keeps the picture of a provider fresh.
 pub(crate) fn watch_provider(engine: &Arc<Inner>, provider: ProviderId) {
-    engine.spawn(inventory::run(engine.clone(), provider));
+    engine.supervise("inventory", move |engine| inventory::run(engine, provider));
 }

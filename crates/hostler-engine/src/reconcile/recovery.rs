@@ -16,10 +16,15 @@ const UNFINISHED_MAX: u32 = 1024;
 pub(crate) async fn run(engine: Arc<Inner>) {
     // The sender lives as long as the engine, so this cannot fail before it stops.
     let _ = engine.begun.subscribe().wait_for(|begun| *begun).await;
-    while engine.fleet.is_connecting() {
+    // Not for ever: one provider that never answers must not hold all the others'.
+    let patience = tokio::time::Instant::now() + engine.pace.inventory_deadline;
+    while engine.fleet.is_connecting() && tokio::time::Instant::now() < patience {
         tokio::time::sleep(engine.pace.debounce).await;
     }
     loop {
+        if let Err(error) = engine.reread().await {
+            warn!(%error, "cannot read rows and claims again");
+        }
         if let Err(error) = look(&engine).await {
             warn!(%error, "cannot look for operations to drive");
         }
@@ -57,7 +62,7 @@ impl Drop for Freed<'_> {
     fn drop(&mut self) {
         let was_full = self.0.driving.count() >= self.0.pace.operations_max;
         self.0.driving.end(self.1);
-        self.0.promises.keep(self.1);
+        self.0.promises.release(self.1, self.0.clock.now());
         if was_full {
             // There was no room for another until now. Otherwise the timer's pace
             // does: an operation that cannot be driven now must not be tried in a loop.

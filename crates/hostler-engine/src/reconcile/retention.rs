@@ -12,9 +12,6 @@ const REPLIES_KEEP: Duration = Duration::from_secs(24 * 3600);
 
 /// Works until the engine stops.
 pub(crate) async fn run(engine: Arc<Inner>) {
-    if let Err(error) = engine.sweep_images().await {
-        warn!(%error, internal = error.internal(), "cannot sweep the folder of images");
-    }
     loop {
         if let Err(error) = trim(&engine).await {
             warn!(%error, "cannot trim the history");

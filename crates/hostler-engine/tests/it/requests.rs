@@ -79,7 +79,7 @@ async fn a_name_is_taken_once_in_a_project() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn starting_what_runs_succeeds_and_says_so() {
+async fn starting_what_runs_succeeds_says_so_and_asks_the_provider_all_the_same() {
     let lab = Lab::new().await;
     let vm = lab.create("web").await;
     lab.sees(vm, VmState::Running).await;
@@ -89,7 +89,7 @@ async fn starting_what_runs_succeeds_and_says_so() {
     assert_eq!(ended.state(), OperationState::Succeeded);
     assert_eq!(ended.row.note.as_deref(), Some("already running"));
     let after = lab.world.faults().calls().iter().filter(|c| **c == Verb::Start).count();
-    assert_eq!(calls, after, "the provider was not asked");
+    assert_eq!(calls + 1, after, "what was seen may be old");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

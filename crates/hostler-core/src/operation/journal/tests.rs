@@ -21,6 +21,7 @@ fn failure() -> Failure {
         message: "h1 did not answer".into(),
         faults: Vec::new(),
         details: Default::default(),
+        surely_nothing: false,
         internal: None,
     }
 }
@@ -89,6 +90,20 @@ fn past_the_point_of_no_return_there_is_only_forward() {
     assert_eq!(Journal::read(&events).told(), OperationState::NeedsAttention);
     events.push(Event::UndoRetried { by: "local:root".into() });
     assert_eq!(next(&events), Next::Run(1));
+}
+
+#[test]
+fn a_refusal_at_the_point_of_no_return_that_changed_nothing_is_a_failure() {
+    let refused = Failure { surely_nothing: true, ..failure() };
+    let edge = |step| {
+        let failure = refused.clone();
+        let mut events = vec![planned(3, Some(1)), Event::Started { step: 0 }, done(0)];
+        events.extend((1..=step).map(|step| Event::Started { step }));
+        events.push(Event::Failed { step, failure });
+        Journal::read(&events).told()
+    };
+    assert_eq!(edge(1), OperationState::Cancelling);
+    assert_eq!(edge(2), OperationState::NeedsAttention);
 }
 
 #[test]
