@@ -5,7 +5,7 @@ import { stories } from "./browser";
 import { vmFor, vmsIn } from "./fleet";
 
 const story = stories();
-const table = () => story.page.getByRole("grid", { name: "Virtual machines" });
+const table = () => story.page.getByRole("table", { name: "Virtual machines" });
 const rows = () => table().locator("tbody tr[data-row]");
 
 test("c10: the table shows what the API has, and a filter stands in the URL", async () => {
@@ -82,7 +82,7 @@ test("c4: a VM is stopped and started from its page, and its operations are seen
 /** The drawer shows the newest operation of the kind on the VM as succeeded. */
 async function operationEnds(kind: string, vm: string): Promise<void> {
   await story.page
-    .getByRole("grid", { name: "Recent operations" })
+    .getByRole("table", { name: "Recent operations" })
     .getByRole("row")
     .filter({ hasText: kind })
     .filter({ hasText: vm })

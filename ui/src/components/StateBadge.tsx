@@ -1,6 +1,5 @@
 // A state as icon and word; colour only repeats what they say (nobody has to
 // see colours). What is old or unknown is told, with what was seen last.
-import { Label } from "@patternfly/react-core";
 import {
   CheckCircleIcon,
   ExclamationCircleIcon,
@@ -15,10 +14,9 @@ import type { ComponentType } from "react";
 import type { VmStatus } from "../api/types";
 import { bothTimes, words } from "../lib/format";
 import { type Tone, toneOf } from "../lib/tone";
+import { Tag, type TagColour } from "../primitives/Tag";
 
-type Colour = "green" | "grey" | "orange" | "blue" | "red" | "purple";
-
-const LOOK: Record<Tone, { colour: Colour; Icon: ComponentType }> = {
+const LOOK: Record<Tone, { colour: TagColour; Icon: ComponentType }> = {
   good: { colour: "green", Icon: CheckCircleIcon },
   off: { colour: "grey", Icon: PowerOffIcon },
   held: { colour: "orange", Icon: PauseCircleIcon },
@@ -37,15 +35,14 @@ export function StateBadge({ family, state, title }: Props) {
   const { colour, Icon } = LOOK[toneOf(family, state)];
   const attention = state === "needs_attention" || state === "degraded";
   return (
-    <Label
-      isCompact
-      variant="outline"
-      color={colour}
+    <Tag
+      outline
+      colour={colour}
       icon={attention ? <ExclamationTriangleIcon /> : <Icon />}
       title={title ?? undefined}
     >
       {words(state)}
-    </Label>
+    </Tag>
   );
 }
 
@@ -56,14 +53,9 @@ export function VmStateBadge({ status }: { status: VmStatus }) {
   const title = `${words(status.state)}${status.reason ? `: ${status.reason}` : ""}; ${seen}`;
   return (
     <span className="state" title={title}>
-      <Label
-        isCompact
-        variant="outline"
-        color={colour}
-        icon={status.state === "running" ? <PlayIcon /> : <Icon />}
-      >
+      <Tag outline colour={colour} icon={status.state === "running" ? <PlayIcon /> : <Icon />}>
         {words(status.state)}
-      </Label>
+      </Tag>
       {status.state === "unknown" && status.last_seen ? (
         <small>was {words(status.last_seen)}</small>
       ) : status.quality !== "ok" ? (

@@ -1,6 +1,9 @@
 // A table that stays quick with ten thousand rows: only what is in view is in
-// the document. It knows nothing of Hostler; columns say what cells show.
-import { Table, Tbody, Td, Th, Thead, type ThProps, Tr } from "@patternfly/react-table";
+// the document. It knows nothing of Hostler; columns say what cells show. Plain
+// elements, because PatternFly's cells measure and listen each for themselves,
+// which costs most of the time when rows rush by.
+import "./table.css";
+import { ArrowsAltVIcon, LongArrowAltDownIcon, LongArrowAltUpIcon } from "@patternfly/react-icons";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, type ReactNode, useEffect, useRef } from "react";
 import type { Sort } from "../lib/filter";
@@ -66,16 +69,14 @@ export function DataTable<T>(props: Props<T>) {
     // Focusable, so that the keyboard can scroll it.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable
     <section className="data-table" ref={scroller} tabIndex={0} aria-label={props.label}>
-      <Table
+      <table
+        className="table fixed"
         aria-label={props.label}
         aria-rowcount={props.total ?? rows.length}
-        variant="compact"
-        gridBreakPoint=""
-        isStickyHeader
-        style={{ minWidth, tableLayout: "fixed" }}
+        style={{ minWidth }}
       >
         <Head {...props} />
-        <Tbody>
+        <tbody>
           <Spacer height={before} span={span} />
           {shown.map((item) => {
             const row = rows[item.index];
@@ -96,54 +97,91 @@ export function DataTable<T>(props: Props<T>) {
             );
           })}
           <Spacer height={after} span={span} />
-        </Tbody>
-      </Table>
+        </tbody>
+      </table>
       {props.footer}
     </section>
   );
 }
 
-function Head<T>({ columns, rows, rowId, sort, onSort, selection, rowMenu }: Props<T>) {
+function PlainHead<T>({ columns, rows, rowId, sort, onSort, selection, rowMenu }: Props<T>) {
   const every = rows.length > 0 && rows.every((row) => selection?.ids.has(rowId(row)));
-  const sortOf = (column: Column<T>, index: number): ThProps["sort"] =>
-    column.sortField && onSort
-      ? {
-          columnIndex: index,
-          sortBy: {
-            index: columns.findIndex((c) => c.sortField === sort?.field),
-            direction: sort?.descending ? "desc" : "asc",
-          },
-          onSort: (_event, _index, direction) =>
-            onSort({ field: column.sortField ?? column.id, descending: direction === "desc" }),
-        }
-      : undefined;
   return (
-    <Thead>
-      <Tr>
+    <thead>
+      <tr>
         {selection && (
-          <Th
-            style={{ width: 44 }}
-            aria-label="Select all loaded rows"
-            select={{
-              isSelected: every,
-              onSelect: (_event, wanted) => selection.toggleAll(wanted),
-            }}
-          />
+          <th className="check" scope="col" style={{ width: 44 }}>
+            <Tick label="Select all loaded rows" ticked={every} onTick={selection.toggleAll} />
+          </th>
         )}
-        {columns.map((column, index) => (
-          <Th
-            key={column.id}
-            style={{ width: column.width }}
-            modifier="nowrap"
-            sort={sortOf(column, index)}
-            screenReaderText={column.header === "" ? column.id : undefined}
-          >
-            {column.header}
-          </Th>
+        {columns.map((column) => (
+          <HeadCell key={column.id} column={column} sort={sort} onSort={onSort} />
         ))}
-        {rowMenu && <Th style={{ width: 52 }} screenReaderText="Actions" />}
-      </Tr>
-    </Thead>
+        {rowMenu && (
+          <th scope="col" style={{ width: 52 }}>
+            <span className="pf-v6-screen-reader">Actions</span>
+          </th>
+        )}
+      </tr>
+    </thead>
+  );
+}
+
+const Head = memo(PlainHead) as typeof PlainHead;
+
+interface HeadCellProps<T> {
+  column: Column<T>;
+  sort: Sort | undefined;
+  onSort: ((sort: Sort) => void) | undefined;
+}
+
+function HeadCell<T>({ column, sort, onSort }: HeadCellProps<T>) {
+  const { sortField: field, header, width } = column;
+  if (!field || !onSort) {
+    return (
+      <th scope="col" style={{ width }}>
+        {header || <span className="pf-v6-screen-reader">{column.id}</span>}
+      </th>
+    );
+  }
+  const sorted = sort?.field === field;
+  const descending = sorted && sort.descending;
+  const Icon = !sorted ? ArrowsAltVIcon : descending ? LongArrowAltDownIcon : LongArrowAltUpIcon;
+  return (
+    <th
+      scope="col"
+      style={{ width }}
+      aria-sort={!sorted ? "none" : descending ? "descending" : "ascending"}
+    >
+      <button
+        type="button"
+        className="sort"
+        onClick={() => onSort({ field, descending: sorted && !descending })}
+      >
+        {header} <Icon />
+      </button>
+    </th>
+  );
+}
+
+function Tick({
+  label,
+  ticked,
+  onTick,
+}: {
+  label: string;
+  ticked: boolean;
+  onTick: (wanted: boolean) => void;
+}) {
+  return (
+    <label>
+      <input
+        type="checkbox"
+        aria-label={label}
+        checked={ticked}
+        onChange={(event) => onTick(event.target.checked)}
+      />
+    </label>
   );
 }
 
@@ -160,23 +198,21 @@ interface RowProps<T> {
 
 function PlainRow<T>({ index, row, id, name, columns, selected, onToggle, rowMenu }: RowProps<T>) {
   return (
-    <Tr aria-rowindex={index + 2} data-row={name} isRowSelected={selected}>
+    <tr className={selected ? "selected" : undefined} aria-rowindex={index + 2} data-row={name}>
       {onToggle && (
-        <Td
-          select={{
-            rowIndex: index,
-            isSelected: selected ?? false,
-            onSelect: (_event, wanted) => onToggle(id, wanted),
-          }}
-        />
+        <td className="check">
+          <Tick
+            label={`Select ${name}`}
+            ticked={selected ?? false}
+            onTick={(wanted) => onToggle(id, wanted)}
+          />
+        </td>
       )}
       {columns.map((column) => (
-        <Td key={column.id} dataLabel={column.header} modifier="truncate">
-          {column.cell(row)}
-        </Td>
+        <td key={column.id}>{column.cell(row)}</td>
       ))}
-      {rowMenu && <Td className="row-menu">{rowMenu(row)}</Td>}
-    </Tr>
+      {rowMenu && <td className="menu">{rowMenu(row)}</td>}
+    </tr>
   );
 }
 
@@ -187,7 +223,7 @@ function Spacer({ height, span }: { height: number; span: number }) {
   if (height <= 0) return null;
   return (
     // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row of nothing cannot be focused
-    <tr aria-hidden="true">
+    <tr aria-hidden="true" className="spacer">
       <td colSpan={span} style={{ height, padding: 0 }} />
     </tr>
   );

@@ -1,5 +1,5 @@
 // A short table without sorting or scrolling of its own.
-import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import "./table.css";
 import type { ReactNode } from "react";
 
 export interface PlainColumn<T> {
@@ -19,26 +19,26 @@ export function PlainTable<T>({ label, columns, rows, rowId, empty }: Props<T>) 
   if (rows.length === 0) return <p>{empty}</p>;
   return (
     <div className="plain-table">
-      <Table aria-label={label} variant="compact">
-        <Thead>
-          <Tr>
+      <table className="table" aria-label={label}>
+        <thead>
+          <tr>
             {columns.map((column) => (
-              <Th key={column.header}>{column.header}</Th>
+              <th key={column.header} scope="col">
+                {column.header}
+              </th>
             ))}
-          </Tr>
-        </Thead>
-        <Tbody>
+          </tr>
+        </thead>
+        <tbody>
           {rows.map((row) => (
-            <Tr key={rowId(row)}>
+            <tr key={rowId(row)}>
               {columns.map((column) => (
-                <Td key={column.header} dataLabel={column.header}>
-                  {column.cell(row)}
-                </Td>
+                <td key={column.header}>{column.cell(row)}</td>
               ))}
-            </Tr>
+            </tr>
           ))}
-        </Tbody>
-      </Table>
+        </tbody>
+      </table>
     </div>
   );
 }

@@ -1,5 +1,5 @@
 // Places where VMs run: whether they answer, what they can do; add and remove.
-import { Button, Label } from "@patternfly/react-core";
+import { Button } from "@patternfly/react-core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
@@ -16,6 +16,7 @@ import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
 import { ConfirmDialog } from "../../primitives/ConfirmDialog";
 import type { Column } from "../../primitives/DataTable";
+import { Tag } from "../../primitives/Tag";
 import { AddProvider } from "./AddProvider";
 
 const columns: readonly Column<Provider>[] = [
@@ -63,9 +64,9 @@ const columns: readonly Column<Provider>[] = [
     cell: (provider) => (
       <span className="labels" title={provider.groups.map(words).join(", ")}>
         {provider.groups.map((group) => (
-          <Label key={group} isCompact variant="outline">
+          <Tag key={group} outline>
             {words(group)}
-          </Label>
+          </Tag>
         ))}
       </span>
     ),

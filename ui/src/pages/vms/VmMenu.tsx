@@ -11,17 +11,37 @@ interface Props {
   only?: readonly VmAction[];
   onAction: (action: VmAction, vms: VmSummary[]) => void;
   text?: string;
+  openAtFirst?: boolean;
 }
 
 const ALL: readonly VmAction[] = [...POWER_ACTIONS, "delete"];
 
-export function VmMenu({ vm, only = ALL, onAction, text }: Props) {
-  const [open, setOpen] = useState(false);
+/** The menu of a row: a bare button until somebody wants it. */
+export function RowMenu(props: Props) {
+  const [wanted, setWanted] = useState(false);
+  if (wanted) return <VmMenu {...props} openAtFirst />;
+  return (
+    <button
+      type="button"
+      className="kebab"
+      aria-label={`Actions of ${props.vm.name}`}
+      aria-expanded="false"
+      aria-haspopup="menu"
+      onClick={() => setWanted(true)}
+    >
+      <EllipsisVIcon />
+    </button>
+  );
+}
+
+export function VmMenu({ vm, only = ALL, onAction, text, openAtFirst = false }: Props) {
+  const [open, setOpen] = useState(openAtFirst);
   return (
     <Dropdown
       isOpen={open}
       onOpenChange={setOpen}
       popperProps={{ position: "right" }}
+      shouldFocusFirstItemOnOpen
       isScrollable
       toggle={(ref) => (
         <MenuToggle

@@ -16,7 +16,7 @@ import { BulkBar } from "./BulkBar";
 import { vmColumns } from "./columns";
 import { useVmCommands } from "./useVmCommands";
 import { VmFilters } from "./VmFilters";
-import { VmMenu } from "./VmMenu";
+import { RowMenu } from "./VmMenu";
 
 const idOf = (vm: VmSummary) => vm.id;
 const nameOf = (vm: VmSummary) => vm.name;
@@ -34,7 +34,7 @@ export default function VmsPage(): ReactNode {
     [navigate],
   );
   const onSort = useCallback((sort: Sort) => change({ sort: sortText(sort) }), [change]);
-  const menu = useCallback((vm: VmSummary) => <VmMenu vm={vm} onAction={run} />, [run]);
+  const menu = useCallback((vm: VmSummary) => <RowMenu vm={vm} onAction={run} />, [run]);
   const { sort, ...narrowing } = search;
   const narrowed = Object.values(narrowing).some((value) => typeof value === "string");
   const chosen = rows.filter((vm) => selection.ids.has(vm.id));

@@ -1,7 +1,5 @@
 // The columns of the table of VMs.
-import { Label } from "@patternfly/react-core";
 import { LockIcon } from "@patternfly/react-icons";
-import { Link } from "@tanstack/react-router";
 import type { VmSummary } from "../../api/types";
 import { Simulated } from "../../components/Simulated";
 import { VmStateBadge } from "../../components/StateBadge";
@@ -9,6 +7,8 @@ import { bytes, UNKNOWN } from "../../lib/format";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
 import type { Column } from "../../primitives/DataTable";
+import { RowLink } from "../../primitives/RowLink";
+import { Tag } from "../../primitives/Tag";
 
 export const vmColumns: readonly Column<VmSummary>[] = [
   {
@@ -18,7 +18,9 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     width: 180,
     cell: (vm) => (
       <span className="name-cell">
-        <Link {...paths.vm(vm.id)}>{vm.name}</Link>
+        <RowLink href={`/vms/${vm.id}`} link={() => paths.vm(vm.id)}>
+          {vm.name}
+        </RowLink>
         {!vm.managed && (
           <span
             role="img"
@@ -48,8 +50,14 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     header: "Host",
     sortField: "host",
     width: 85,
-    cell: (vm) =>
-      vm.host ? <Link {...paths.host(vm.host.id)}>{vm.host.name}</Link> : <span>{UNKNOWN}</span>,
+    cell: ({ host }) =>
+      host ? (
+        <RowLink href={`/hosts/${host.id}`} link={() => paths.host(host.id)}>
+          {host.name}
+        </RowLink>
+      ) : (
+        UNKNOWN
+      ),
   },
   {
     id: "provider",
@@ -99,9 +107,13 @@ function Labels({ labels }: { labels: Record<string, string> }) {
   return (
     <span className="labels" title={pairs.join("\n")}>
       {pairs.map((pair) => (
-        <Link key={pair} {...paths.vms({ label: pair })}>
-          <Label isCompact>{pair}</Label>
-        </Link>
+        <RowLink
+          key={pair}
+          href={`/vms?label=${encodeURIComponent(pair)}`}
+          link={() => paths.vms({ label: pair })}
+        >
+          <Tag>{pair}</Tag>
+        </RowLink>
       ))}
     </span>
   );
