@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::time::Duration;
 
 use hostler_api::v1;
+use hostler_provider::Kind;
+use hostler_sim::{Verb, When};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
@@ -12,8 +15,16 @@ use crate::fixture::Fixture;
 use crate::sockets::{self, next};
 
 /// Fields whose values are secrets, random or measured.
-const VARYING: &[&str] =
-    &["ticket", "secret", "request_id", "inventory_seconds", "cursor", "next_cursor", "version"];
+const VARYING: &[&str] = &[
+    "ticket",
+    "secret",
+    "request_id",
+    "inventory_seconds",
+    "cursor",
+    "next_cursor",
+    "version",
+    "seq",
+];
 
 /// Exchanges by the endpoint's id.
 struct Story {
@@ -42,6 +53,9 @@ impl Names {
     }
 
     fn text(&mut self, text: &str) -> String {
+        if text.starts_with("hostler.ticket.") {
+            return "hostler.ticket.<ticket>".to_owned();
+        }
         let mut named = String::new();
         let mut rest = text;
         while let Some(at) = (0..rest.len()).find(|at| is_id(rest.get(*at..*at + 36))) {
@@ -56,6 +70,10 @@ impl Names {
             rest = after;
         }
         named.push_str(rest);
+        // Names of volumes end with the last part of their VM's id.
+        for (n, id) in self.0.iter().enumerate() {
+            named = named.replace(&id[24..], &format!("<tail-{}>", n + 1));
+        }
         let is_time = named.len() == 27 && named.ends_with('Z') && named.as_bytes()[10] == b'T';
         if is_time { "<time>".to_owned() } else { named }
     }
@@ -97,12 +115,12 @@ impl Story {
     ) {
         let mut names = Names::default();
         let mut text = format!("{method} {}\n", names.text(path));
-        let mut show = |text: &mut String, mut value: Value| {
+        let show = |names: &mut Names, text: &mut String, mut value: Value| {
             names.value("", &mut value);
             let _ = writeln!(text, "{}", serde_json::to_string_pretty(&value).unwrap());
         };
         if let Some(body) = body {
-            show(&mut text, body);
+            show(&mut names, &mut text, body);
         }
         let _ = writeln!(text, "\n{}", answer.status);
         for name in ["content-type", "etag", "preference-applied"] {
@@ -111,11 +129,11 @@ impl Story {
             }
         }
         if !answer.header("location").is_empty() {
-            let location = Names::default().text(&answer.header("location"));
+            let location = names.text(&answer.header("location"));
             let _ = writeln!(text, "location: {location}");
         }
         match serde_json::from_slice::<Value>(&answer.body) {
-            Ok(value) => show(&mut text, value),
+            Ok(value) => show(&mut names, &mut text, value),
             Err(_) => {
                 let _ = writeln!(text, "{}", answer.text());
             }
@@ -133,11 +151,12 @@ async fn every_endpoint_answers_as_it_did() {
     let fixture = Fixture::start().await;
     let mut story = Story { fixture, told: BTreeMap::new() };
     people(&mut story).await;
+    // First, while nothing has changed since the inventory: how soon a change shows varies.
+    infrastructure(&mut story).await;
     let image = images(&mut story).await;
     let vm = vms(&mut story).await;
     streams(&mut story, &vm).await;
     operations(&mut story, &vm).await;
-    infrastructure(&mut story).await;
     story.tell("image_delete", &format!("/api/v1/images/{image}"), None).await;
 
     let described: BTreeSet<_> = v1::endpoints().iter().map(|endpoint| endpoint.id).collect();
@@ -187,7 +206,7 @@ async fn vms(story: &mut Story) -> String {
             "graphics": "vnc",
             "labels": { "tier": "web" },
             "disks": [
-                { "name": "root", "source": { "image": { "image": "tiny", "pool": "default" } } },
+                { "name": "root", "source": { "image": { "image": "tiny", "pool": "default", "format": "raw" } } },
             ],
         },
     });
@@ -251,20 +270,43 @@ async fn operations(story: &mut Story, vm: &str) {
     story.tell("operation_list", "/api/v1/operations?limit=1", None).await;
     let operation = format!("/api/v1/operations/{}", id(&stopped["id"]));
     story.tell("operation_show", &operation, None).await;
-    for (id, verb, body, code) in [
-        ("operation_cancel", "cancel", None, "operation_finished"),
-        ("operation_retry", "retry", None, "operation_not_stuck"),
-        ("operation_resolve", "resolve", Some(json!({ "note": "by hand" })), "operation_not_stuck"),
+    let faults = story.fixture.world.faults().clone();
+    // One that takes long enough to be cancelled.
+    faults.set_verb_latency(Verb::EnsureVm, Duration::from_secs(60));
+    let slow = begin(story, "slow", None).await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while faults.calls().last() != Some(&Verb::EnsureVm) {
+        assert!(tokio::time::Instant::now() < deadline, "the VM is being made");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    story.tell("operation_cancel", &format!("{slow}/cancel"), None).await;
+    faults.reset();
+    // Two that can neither go on nor be undone, until somebody looks.
+    for (id, verb, body) in [
+        ("operation_retry", "retry", None),
+        ("operation_resolve", "resolve", Some(json!({ "note": "removed by hand" }))),
     ] {
-        // An operation that ended well: what these answer then is their contract, too.
-        let path = format!("{operation}/{verb}");
-        let sent = body.as_ref().map(|body: &Value| ("application/json", body.to_string().into()));
-        let answer = story.client().send("POST", &path, sent).await;
-        assert_eq!(answer.code(), code);
-        story.record(id, "POST", &path, body, &answer);
+        faults.fail_verb(Verb::EnsureVm, 1, When::Before, Kind::Denied);
+        faults.fail_verb(Verb::RemoveVolume, 1, When::Before, Kind::Denied);
+        let stuck = begin(story, verb, Some("needs_attention")).await;
+        story.tell(id, &format!("{stuck}/{verb}"), body).await;
+        faults.reset();
     }
     let gone = story.tell("vm_delete", &format!("{path}?disks=true"), None).await;
     assert_eq!(gone["state"], "succeeded", "{gone:#}");
+}
+
+/// Begins to make a VM; gives the address of the operation, when it is in `state`.
+async fn begin(story: &Story, name: &str, state: Option<&str>) -> String {
+    let empty = json!({ "size_bytes": 1 << 20 });
+    let disks = json!([{ "name": "root", "source": { "empty": empty } }]);
+    let spec = json!({ "name": name, "memory": { "bytes": 268_435_456 }, "disks": disks });
+    let client = if state.is_some() { story.client() } else { story.fixture.local() };
+    let operation = client.post("/api/v1/vms", &json!({ "spec": spec })).await.json();
+    if let Some(state) = state {
+        assert_eq!(operation["state"], state, "{operation:#}");
+    }
+    format!("/api/v1/operations/{}", id(&operation["id"]))
 }
 
 async fn infrastructure(story: &mut Story) {
