@@ -124,6 +124,11 @@ impl Server {
         self.metrics_address
     }
 
+    /// How many connections it has.
+    pub fn connections(&self) -> usize {
+        self.shared.permits.count()
+    }
+
     /// How browsers reach it.
     pub fn base_url(&self) -> &str {
         &self.base_url

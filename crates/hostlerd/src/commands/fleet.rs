@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_core::access::Actor;
-use hostler_core::id::{HostId, IdSource, OperationId, ProviderId};
+use hostler_core::id::{HostId, IdSource, OperationId, ProviderId, VmId};
 use hostler_core::operation::{Event, Outcome, Plan, Resource};
 use hostler_core::placement::Wish;
+use hostler_core::vm::devices::{DiskDevice, DiskSource, DiskSpec, VolumeFormat};
 use hostler_core::vm::status::Phase;
 use hostler_core::vm::{ObservedVm, VmSpec};
 use hostler_core::{Clock, Timestamp};
@@ -106,7 +107,9 @@ async fn remember(
         bindings: bindings(&spec, vm)?,
         spec,
     };
-    let id = ids.next(OperationId::new);
+    // Its id says when it was made; so does the operation that made it.
+    let made_at = made_at(tag.vm).unwrap_or(now);
+    let id = OperationId::new(made_at, ids.secret());
     let plan = Plan { steps: vec!["place".into(), "make_vm".into()], no_return_from: None };
     let operation = NewOperation {
         id,
@@ -118,13 +121,20 @@ async fn remember(
         plan,
         idempotency: None,
         note: Some("part of the simulated fleet".into()),
-        created_at: now,
+        created_at: made_at,
         vm: Some(new_vm),
         phase: None,
         events: Vec::new(),
     };
     store.submit(&operation).await.map_err(failed)?;
-    finish(store, id, now).await
+    finish(store, id, made_at).await
+}
+
+/// When a time-ordered id was made.
+fn made_at(id: VmId) -> Option<Timestamp> {
+    let (seconds, nanos) = id.as_uuid().get_timestamp()?.to_unix();
+    let millis = i64::try_from(seconds).ok()?.checked_mul(1000)? + i64::from(nanos / 1_000_000);
+    Some(Timestamp::from_millis(millis))
 }
 
 async fn finish(store: &Store, id: OperationId, now: Timestamp) -> Result<()> {
@@ -140,7 +150,6 @@ async fn finish(store: &Store, id: OperationId, now: Timestamp) -> Result<()> {
 
 /// The volumes made for a VM, in the form in which the engine keeps them.
 fn bindings(spec: &VmSpec, vm: &ObservedVm) -> Result<serde_json::Value> {
-    use hostler_core::vm::devices::DiskSource;
     let host_ref = vm.host_ref.clone().unwrap_or_default();
     let volumes = spec.disks.iter().filter_map(|disk| match &disk.source {
         DiskSource::Volume { pool, volume } => {
@@ -161,6 +170,16 @@ fn bindings(spec: &VmSpec, vm: &ObservedVm) -> Result<serde_json::Value> {
 pub(super) async fn begin_some_work(app: &App) -> Result<()> {
     let mut spec = VmSpec::new("newcomer", 2 << 30);
     spec.description = "made when the demo began".into();
+    spec.disks.push(DiskSpec {
+        name: "root".into(),
+        device: DiskDevice::Disk,
+        bus: None,
+        source: DiskSource::Empty { size_bytes: 20 << 30, pool: None, format: VolumeFormat::Qcow2 },
+        read_only: false,
+        cache: None,
+        discard: true,
+        serial: None,
+    });
     let request = VmCreateRequest { spec, wish: Wish::default(), start: true };
     match app.engine.vms().create(&Actor::system(), None, request).await {
         Ok(_) => Ok(()),

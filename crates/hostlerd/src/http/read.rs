@@ -266,6 +266,13 @@ mod tests {
         assert!(query::<Nothing>(&uri).is_ok());
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a38_a_body_that_does_not_come_is_not_waited_for_for_ever() {
+        let silence = futures_util::stream::pending::<std::io::Result<Bytes>>();
+        let refusal = collect(&HeaderMap::new(), Body::from_stream(silence)).await.unwrap_err();
+        assert_eq!(refusal.error().message(), "the body did not arrive within 30 s");
+    }
+
     proptest! {
         #[test]
         fn reading_never_panics_and_depth_agrees_with_what_was_written(

@@ -165,3 +165,27 @@ async fn a25_a_ticket_is_in_no_address_and_no_header_but_one() {
     assert_eq!(made["path"], PATH);
     assert!(!made["path"].as_str().unwrap().contains(secret));
 }
+
+#[tokio::test]
+async fn a40_a_console_whose_client_reads_nothing_is_closed_and_free_again() {
+    let fixture = Fixture::start().await;
+    let vm = fixture.make_vm("web").await;
+    let local = fixture.local();
+    let mut stalled = connect(&local, &ticket(&local, &vm, "serial", false).await).await.unwrap();
+    read_until(&mut stalled, "hello").await;
+    let permits = fixture.server.app().streams.consoles.clone();
+    let free = permits.available_permits();
+    // The shell answers every Enter with a prompt: press it without end, and read nothing.
+    let typing = async {
+        while stalled.send(Message::Binary(vec![b'\r'; 16 << 10].into())).await.is_ok() {}
+    };
+    let given_up = async {
+        while permits.available_permits() == free {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let both = futures_util::future::join(typing, given_up);
+    tokio::time::timeout(std::time::Duration::from_secs(50), both).await.expect("it is given up");
+    let mut next_one = connect(&local, &ticket(&local, &vm, "serial", false).await).await.unwrap();
+    read_until(&mut next_one, "hello").await;
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hostler_core::Clock;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::Value;
@@ -152,4 +153,35 @@ async fn past_events_are_listed_newest_first_page_by_page() {
         }
     }
     assert!(seen.len() > 2 && seen.is_sorted_by(|a, b| a > b), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a40_whoever_falls_behind_is_told_to_start_over() {
+    let fixture = Fixture::start().await;
+    let mut slow = Stream::open(&fixture.local(), "/api/v1/events").await;
+    slow.block().await;
+    // More than the socket, the server and the follower's backlog can hold between them.
+    let event = hostler_store::NewEvent {
+        at: fixture.clock.now(),
+        kind: "test.noise".into(),
+        resource_kind: None,
+        resource_id: None,
+        resource_name: None,
+        message: "x".repeat(400),
+        data: Value::Null,
+    };
+    for _ in 0..30 {
+        fixture.store.append_events(&vec![event.clone(); 500]).await.unwrap();
+    }
+    fixture.make_vm("web").await; // which makes the engine look at what is new
+    let found = tokio::time::timeout(Duration::from_secs(60), async {
+        loop {
+            let block = slow.block().await.expect("the stream goes on");
+            if block.starts_with("event: resync") {
+                return block;
+            }
+        }
+    });
+    let block = found.await.expect("a resync comes");
+    assert_eq!(block, "event: resync\ndata: {\"type\":\"resync\"}");
 }

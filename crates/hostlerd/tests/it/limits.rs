@@ -95,6 +95,19 @@ async fn a38_a_handshake_that_never_comes_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a40_a_client_that_reads_nothing_is_ended() {
+    let fixture = fixture(Limits { unread: Duration::from_millis(300), ..strict() }).await;
+    let mut wire = fixture.local().open().await;
+    let request = "GET /api/v1/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(64);
+    wire.write_all(request.as_bytes()).await.unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while fixture.server.connections() > 0 {
+        assert!(Instant::now() < deadline, "the server gives it up");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
 async fn whoever_forgets_the_s_is_told_so() {
     let fixture = Fixture::start().await;
     let mut stream = TcpStream::connect(fixture.server.addresses()[0]).await.unwrap();

@@ -1,5 +1,8 @@
 //! The real server, in process, on a simulated world: over TLS and over its socket.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod changes;
 mod client;
 mod consoles;
 mod contract;
@@ -13,6 +16,7 @@ mod local;
 mod login;
 mod origins;
 mod pages;
+mod program;
 mod replays;
 mod sockets;
 mod stopping;

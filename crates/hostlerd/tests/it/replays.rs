@@ -109,3 +109,18 @@ async fn a_refusal_is_not_remembered() {
     let odd = fixture.local().header("idempotency-key", &"k".repeat(300));
     assert_eq!(odd.post("/api/v1/tokens", &right).await.code(), "query_invalid");
 }
+
+#[tokio::test]
+async fn an_upload_is_not_read_again_for_its_key() {
+    let fixture = Fixture::start().await;
+    let local = fixture.local().header("idempotency-key", "i1");
+    let body = || Some(("application/octet-stream", Bytes::from(vec![0_u8; 4096])));
+    let path = "/api/v1/images?name=tiny&format=raw";
+    let first = local.send("POST", path, body()).await;
+    assert_eq!(first.status, 201, "{}", first.text());
+    let again = local.send("POST", path, body()).await;
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!(again.body, first.body);
+    let other = local.send("POST", "/api/v1/images?name=other&format=raw", body()).await;
+    assert_eq!(other.code(), "idempotency_mismatch");
+}

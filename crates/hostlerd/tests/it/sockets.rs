@@ -5,7 +5,6 @@ use hostler_core::access::Role;
 use serde_json::Value;
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
@@ -56,7 +55,7 @@ pub(crate) async fn next(socket: &mut Socket) -> Option<Message> {
 pub(crate) async fn closed(socket: &mut Socket) -> u16 {
     while let Some(message) = next(socket).await {
         if let Message::Close(frame) = message {
-            return frame.map_or(0, |frame| u16::from(CloseCode::from(frame.code)));
+            return frame.map_or(0, |frame| u16::from(frame.code));
         }
     }
     panic!("the connection ended without a farewell")

@@ -42,7 +42,7 @@ async fn streams_and_waiting_requests_end_when_the_server_stops() {
     let Fixture { server, world, socket: path_of_socket, .. } = fixture;
     let stopping = async {
         // Until the waiting request is at work, there is nothing to be ended.
-        while server.app().requests.len() < 1 {
+        while server.app().requests.is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         server.stop().await;

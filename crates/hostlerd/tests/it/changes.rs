@@ -1,0 +1,106 @@
+//! Changes to what others may change too: nobody's is lost (`If-Match`).
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::client::Answer;
+use crate::fixture::Fixture;
+
+const PATCH: &str = "application/merge-patch+json";
+
+async fn patch(fixture: &Fixture, vm: &str, tag: Option<&str>, body: &Value, kind: &str) -> Answer {
+    let client =
+        tag.into_iter().fold(fixture.local(), |client, tag| client.header("if-match", tag));
+    let body = Bytes::from(body.to_string());
+    client.send("PATCH", &format!("/api/v1/vms/{vm}"), Some((kind, body))).await
+}
+
+#[tokio::test]
+async fn a_change_needs_the_etag_of_what_was_read() {
+    let fixture = Fixture::start().await;
+    let vm = fixture.make_vm("web").await;
+    let tag = fixture.local().get(&format!("/api/v1/vms/{vm}")).await.header("etag");
+    let body = json!({ "description": "mine" });
+    let missing = patch(&fixture, &vm, None, &body, PATCH).await;
+    assert_eq!((missing.status, missing.code().as_str()), (428, "precondition_required"));
+    for wrong in ["\"999\"", "*", "W/\"1\"", "1"] {
+        let refused = patch(&fixture, &vm, Some(wrong), &body, PATCH).await;
+        assert_eq!((refused.status, refused.code().as_str()), (412, "precondition_failed"));
+    }
+    let done = patch(&fixture, &vm, Some(&tag), &body, PATCH).await;
+    assert_eq!(done.status, 200, "{}", done.text());
+    assert_eq!(done.json()["description"], "mine");
+    assert_ne!(done.header("etag"), tag);
+    let lost = patch(&fixture, &vm, Some(&tag), &json!({ "description": "yours" }), PATCH).await;
+    assert_eq!((lost.status, lost.code().as_str()), (412, "precondition_failed"));
+}
+
+#[tokio::test]
+async fn a_merge_patch_removes_by_null_and_leaves_what_it_does_not_name() {
+    let fixture = Fixture::start().await;
+    let vm = fixture.make_vm("web").await;
+    let body = json!({ "labels": { "tier": null, "env": "test" } });
+    let done = patch(&fixture, &vm, Some("\"1\""), &body, PATCH).await.json();
+    assert_eq!(done["labels"], json!({ "env": "test" }));
+    assert_eq!(done["description"], "of a test");
+}
+
+#[tokio::test]
+async fn a_patch_of_another_kind_is_refused() {
+    let fixture = Fixture::start().await;
+    let vm = fixture.make_vm("web").await;
+    let refused = patch(&fixture, &vm, Some("\"1\""), &json!({}), "application/json").await;
+    assert_eq!((refused.status, refused.code().as_str()), (415, "media_type_unsupported"));
+    let odd = patch(&fixture, &vm, Some("\"1\""), &json!({ "memory": 1 }), PATCH).await;
+    assert_eq!((odd.status, odd.code().as_str()), (400, "body_malformed"));
+    assert_eq!(odd.json()["errors"][0]["pointer"], "/memory");
+}
+
+#[tokio::test]
+async fn faults_of_a_specification_point_into_the_request() {
+    let fixture = Fixture::start().await;
+    let body = json!({ "spec": { "name": "..", "memory": { "bytes": 1 } }, "host": "h1" });
+    let refused = fixture.local().post("/api/v1/vms", &body).await;
+    assert_eq!((refused.status, refused.code().as_str()), (400, "spec_invalid"));
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/host");
+    let body = json!({ "spec": { "name": "..", "memory": { "bytes": 1 } } });
+    let pointers: Vec<Value> = fixture.local().post("/api/v1/vms", &body).await.json()["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault["pointer"].clone())
+        .collect();
+    assert_eq!(pointers, ["/spec/name", "/spec/memory/bytes"]);
+}
+
+#[tokio::test]
+async fn what_readers_may_not_do_is_not_offered_to_them() {
+    let fixture = Fixture::start().await;
+    let vm = fixture.make_vm("web").await;
+    let reader = fixture.token(hostler_core::access::Role::Reader).await;
+    let shown = reader.get(&format!("/api/v1/vms/{vm}")).await.json();
+    for (action, verdict) in shown["actions"].as_object().unwrap() {
+        assert_eq!(verdict["allowed"], false, "{action}");
+        assert_eq!(verdict["code"], "permission_denied", "{action}");
+    }
+}
+
+#[tokio::test]
+async fn only_administrators_see_a_providers_own_words() {
+    let fixture = Fixture::start().await;
+    let vm = fixture.make_vm("web").await;
+    let faults = fixture.world.faults();
+    faults.fail_verb(
+        hostler_sim::Verb::Pause,
+        9,
+        hostler_sim::When::Before,
+        hostler_provider::Kind::Denied,
+    );
+    let failed = fixture.act(&vm, "pause", None).await;
+    assert_eq!(failed["state"], "failed");
+    let path = format!("/api/v1/operations/{}", failed["id"].as_str().unwrap());
+    let reader = fixture.token(hostler_core::access::Role::Reader).await;
+    let shown = reader.get(&path).await.json();
+    assert_eq!(shown["error"]["code"], failed["error"]["code"]);
+    assert!(shown.get("error_raw").is_none(), "{shown:#}");
+}
