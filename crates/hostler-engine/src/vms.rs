@@ -426,7 +426,13 @@ impl<'a> Vms<'a> {
 }
 
 fn told(vm: &VmView, action: Action, error: Error) -> Error {
-    let message = format!("cannot {} VM \"{}\": {}", action.as_str(), vm.name, error.message());
+    let doing = match action {
+        // These words of the API are no verbs.
+        Action::Console => "open a console of",
+        Action::ForceStop => "cut the power of",
+        other => other.as_str(),
+    };
+    let message = format!("cannot {doing} VM \"{}\": {}", vm.name, error.message());
     Error::new(error.code(), message).with_detail("state", vm.status.state.as_str())
 }
 

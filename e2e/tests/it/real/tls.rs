@@ -71,10 +71,30 @@ fn the_command_line_reaches_the_server_from_afar_only_with_the_right_authority_a
     let as_admin = ["--ca-file", &ca, "--token-file", &admin];
 
     let list = ["vm", "list", "-o", "name"];
-    expect![[""]].assert_eq(&far(&[as_reader.as_slice(), &list].concat()));
-    expect![[""]].assert_eq(&far(&[as_reader.as_slice(), &["start", "cold"]].concat()));
-    expect![[""]].assert_eq(&far(&[pinned.as_slice(), &list].concat()));
-    expect![[""]].assert_eq(&far(&[as_admin.as_slice(), &["stop", "cold"]].concat()));
+    expect![[r#"
+        $ hostler --ca-file HOME/data/tls/ca.pem --token-file HOME/reader vm list -o name
+        cold
+        exit 0
+    "#]]
+    .assert_eq(&far(&[as_reader.as_slice(), &list].concat()));
+    expect![[r#"
+        $ hostler --ca-file HOME/data/tls/ca.pem --token-file HOME/reader start cold
+        error: cannot start vm "cold": token:reader lacks the permission vm.power [permission_denied] (request ID)
+        hint: Ask an administrator for the permission that the message names.
+        exit 3
+    "#]].assert_eq(&far(&[as_reader.as_slice(), &["start", "cold"]].concat()));
+    expect![[r#"
+        $ hostler --ca-file HOME/data/tls/ca.pem vm list -o name
+        error: no credentials were given [credentials_missing] (request ID)
+        hint: give a token with --token-file, HOSTLER_TOKEN_FILE or a context (`hostler context add`)
+        exit 3
+    "#]].assert_eq(&far(&[pinned.as_slice(), &list].concat()));
+    expect![[r#"
+        $ hostler --ca-file HOME/data/tls/ca.pem --token-file HOME/admin stop cold
+        vm "cold": already stopped
+        exit 0
+    "#]]
+    .assert_eq(&far(&[as_admin.as_slice(), &["stop", "cold"]].concat()));
 
     // Another authority, though of the same name, and none at all.
     let other = Home::new();

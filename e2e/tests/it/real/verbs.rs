@@ -52,7 +52,7 @@ fn c2_c4_every_verb_does_to_a_real_guest_what_it_says() {
     let host = home.json(&["host", "list"])[0]["name"].as_str().unwrap().to_owned();
     let golden = Golden::default()
         .with(images.disk_qcow2.display().to_string(), "SAMPLE.qcow2")
-        .with(host, "HOST");
+        .with(format!("host {host}"), "host HOST");
     let story = Story { home: &home, lab: &lab, api: home.api(), golden };
     create(&story, &images.disk_qcow2);
     read(&story);
@@ -64,10 +64,21 @@ fn c2_c4_every_verb_does_to_a_real_guest_what_it_says() {
 
 fn create(story: &Story<'_>, disk: &Path) {
     let disk = disk.display().to_string();
-    story.tell(&["image", "import", "--name", "sample", &disk], &expect![[""]]);
+    story.tell(
+        &["image", "import", "--name", "sample", &disk],
+        &expect![[r#"
+        $ hostler image import --name sample SAMPLE.qcow2
+        image "sample" imported
+        exit 0
+    "#]],
+    );
     let words = ["vm", "create", "web", "--image", "sample", "--memory", "192M"];
     let more = ["--accelerator", "tcg", "--network", "default", "--label", "tier=web"];
-    story.tell(&[words.as_slice(), &more].concat(), &expect![[""]]);
+    story.tell(&[words.as_slice(), &more].concat(), &expect![[r#"
+        $ hostler vm create web --image sample --memory 192M --accelerator tcg --network default --label tier=web
+        vm "web" created and started
+        exit 0
+    "#]]);
     assert_eq!(story.domstate(), "running");
     let shown = story.console(b"", guest::BANNER);
     assert!(shown.contains(guest::BANNER), "{shown}");
@@ -87,9 +98,31 @@ fn same_as_the_api<T: Serialize + DeserializeOwned>(
 }
 
 fn read(story: &Story<'_>) {
-    story.tell(&["vm", "list", "--columns", "name,state,cpus,memory,host"], &expect![[""]]);
-    story.tell(&["ls", "-l", "tier=web", "-o", "name"], &expect![[""]]);
-    story.tell(&["ls", "-l", "tier=db"], &expect![[""]]);
+    story.tell(
+        &["vm", "list", "--columns", "name,state,cpus,memory,provider"],
+        &expect![[r#"
+        $ hostler vm list --columns name,state,cpus,memory,provider
+        NAME  STATE    CPUS  MEMORY   PROVIDER
+        web   running  1     192 MiB  lab
+        exit 0
+    "#]],
+    );
+    story.tell(
+        &["ls", "-l", "tier=web", "-o", "name"],
+        &expect![[r#"
+        $ hostler ls -l tier=web -o name
+        web
+        exit 0
+    "#]],
+    );
+    story.tell(
+        &["ls", "-l", "tier=db"],
+        &expect![[r#"
+        $ hostler ls -l tier=db
+        there is no vm
+        exit 0
+    "#]],
+    );
     let path = v1::VmPath { vm: story.api.vm("web").summary.id };
     eventually("show prints what the API answers", || {
         let answered = story.api.show::<v1::VmShow>(&path).unwrap().json;
@@ -106,26 +139,94 @@ fn read(story: &Story<'_>) {
 }
 
 fn pause_and_reset(story: &Story<'_>) {
-    story.tell(&["pause", "web"], &expect![[""]]);
+    story.tell(
+        &["pause", "web"],
+        &expect![[r#"
+        $ hostler pause web
+        vm "web" paused
+        exit 0
+    "#]],
+    );
     assert_eq!(story.domstate(), "paused");
-    story.tell(&["pause", "web"], &expect![[""]]);
-    story.tell(&["resume", "web"], &expect![[""]]);
+    story.tell(
+        &["pause", "web"],
+        &expect![[r#"
+        $ hostler pause web
+        vm "web": already paused
+        exit 0
+    "#]],
+    );
+    story.tell(
+        &["resume", "web"],
+        &expect![[r#"
+        $ hostler resume web
+        vm "web" resumed
+        exit 0
+    "#]],
+    );
     assert_eq!(story.domstate(), "running");
-    story.tell(&["start", "web"], &expect![[""]]);
-    story.tell(&["vm", "reset", "web"], &expect![[""]]);
+    story.tell(
+        &["start", "web"],
+        &expect![[r#"
+        $ hostler start web
+        vm "web": already running
+        exit 0
+    "#]],
+    );
+    // A change that is asked for as data gives the operation, in the API's shape.
+    let operation: v1::Operation =
+        serde_json::from_value(story.home.json(&["vm", "start", "web"])).unwrap();
+    assert_eq!((operation.state.as_str(), operation.kind.as_str()), ("succeeded", "vm.start"));
+    story.tell(
+        &["vm", "reset", "web"],
+        &expect![[r#"
+        $ hostler vm reset web
+        vm "web" reset
+        exit 0
+    "#]],
+    );
     // It boots again, so it greets again.
     story.console(b"", guest::BANNER);
 }
 
 fn restart_and_stop(story: &Story<'_>) {
     let before = story.lab.qemu_pid("web").unwrap();
-    story.tell(&["restart", "web"], &expect![[""]]);
+    story.tell(
+        &["restart", "web"],
+        &expect![[r#"
+        $ hostler restart web
+        vm "web" restarted
+        exit 0
+    "#]],
+    );
     story.console(b"", guest::BANNER);
     assert_eq!(story.lab.qemu_pid("web").unwrap(), before, "a reboot keeps the process");
-    story.tell(&["stop", "web"], &expect![[""]]);
+    story.tell(
+        &["stop", "web"],
+        &expect![[r#"
+        $ hostler stop web
+        vm "web" stopped
+        exit 0
+    "#]],
+    );
     assert_eq!(story.domstate(), "shut off");
-    story.tell(&["stop", "web"], &expect![[""]]);
-    story.tell(&["start", "web", "-o", "name"], &expect![[""]]);
+    story.tell(
+        &["stop", "web"],
+        &expect![[r#"
+        $ hostler stop web
+        vm "web": already stopped
+        exit 0
+    "#]],
+    );
+    story.tell(
+        &["start", "web", "-o", "name"],
+        &expect![[r#"
+        $ hostler start web -o name
+        web
+        vm "web" started
+        exit 0
+    "#]],
+    );
     assert_eq!(story.domstate(), "running");
     story.console(b"", guest::BANNER);
 }
@@ -133,13 +234,35 @@ fn restart_and_stop(story: &Story<'_>) {
 fn save(story: &Story<'_>) {
     // Ctrl-D ends the session on the console; the next one says how long the guest is up.
     let before = uptime(&story.console(b"\x04", "kernel"));
-    story.tell(&["vm", "save", "web"], &expect![[""]]);
+    story.tell(
+        &["vm", "save", "web"],
+        &expect![[r#"
+        $ hostler vm save web
+        vm "web" saved
+        exit 0
+    "#]],
+    );
     assert_eq!(story.domstate(), "shut off");
-    story.tell(&["vm", "list", "--columns", "name,state"], &expect![[""]]);
+    story.tell(
+        &["vm", "list", "--columns", "name,state"],
+        &expect![[r#"
+        $ hostler vm list --columns name,state
+        NAME  STATE
+        web   saved
+        exit 0
+    "#]],
+    );
     let info = virsh(story.lab, &["dominfo", "web"]);
     let saved = info.lines().find(|line| line.starts_with("Managed save:"));
     assert!(saved.is_some_and(|line| line.ends_with("yes")), "{info}");
-    story.tell(&["start", "web"], &expect![[""]]);
+    story.tell(
+        &["start", "web"],
+        &expect![[r#"
+        $ hostler start web
+        vm "web" started
+        exit 0
+    "#]],
+    );
     assert_eq!(story.domstate(), "running");
     let after = uptime(&story.console(b"\x04", "kernel"));
     assert!(after >= before, "it went on, it did not boot: up {before} s, then {after} s");
@@ -153,21 +276,71 @@ fn uptime(console: &str) -> f64 {
 }
 
 fn delete(story: &Story<'_>) {
-    story.tell(&["vm", "delete", "web", "--yes"], &expect![[""]]);
+    story.tell(&["vm", "delete", "web", "--yes"], &expect![[r#"
+        $ hostler vm delete web --yes
+        error: cannot delete VM "web": the VM is running; stop it first, or delete it with force [vm_wrong_state] (request ID)
+        hint: The message says the state and what is possible from it.
+        exit 5
+    "#]]);
     // Nobody can be asked in a pipe, so nothing is done; what would be lost is said.
-    story.tell(&["vm", "delete", "web", "--force"], &expect![[""]]);
+    story.tell(&["vm", "delete", "web", "--force"], &expect![[r#"
+        $ hostler vm delete web --force
+        vm "web" (running at host HOST) is deleted, with its firmware variables, TPM state, saved memory and snapshot metadata
+          its power is cut first if it runs
+          its disks are kept: /var/lib/libvirt/images/web-root-TAIL.qcow2
+        error: nobody can be asked here
+        hint: --yes does it unasked
+        exit 2
+    "#]]);
     assert_eq!(domains(story.lab), ["web"]);
-    story.tell(&["rm", "web", "--force", "--yes"], &expect![[""]]);
+    story.tell(
+        &["rm", "web", "--force", "--yes"],
+        &expect![[r#"
+        $ hostler rm web --force --yes
+        vm "web" deleted (keeps default/web-root-TAIL.qcow2)
+        exit 0
+    "#]],
+    );
     assert_eq!(domains(story.lab), Vec::<String>::new());
     let kept = volumes(story.lab);
     assert!(matches!(kept.as_slice(), [root] if root.starts_with("web-root-")), "{kept:?}");
-    story.tell(&["rm", "web", "--yes"], &expect![[""]]);
-    story.tell(&["rm", "web", "--yes", "--if-exists"], &expect![[""]]);
+    story.tell(
+        &["rm", "web", "--yes"],
+        &expect![[r#"
+        $ hostler rm web --yes
+        error: there is no vm `web`
+        hint: `hostler vm list` shows those there are
+        exit 4
+    "#]],
+    );
+    story.tell(
+        &["rm", "web", "--yes", "--if-exists"],
+        &expect![[r#"
+        $ hostler rm web --yes --if-exists
+        there is no VM "web"
+        there is no VM to delete
+        exit 0
+    "#]],
+    );
 
     let again = ["vm", "create", "web", "--image", "sample", "--memory", "64M", "--no-start"];
-    story.tell(&[again.as_slice(), &["--accelerator", "tcg"]].concat(), &expect![[""]]);
+    story.tell(
+        &[again.as_slice(), &["--accelerator", "tcg"]].concat(),
+        &expect![[r#"
+        $ hostler vm create web --image sample --memory 64M --no-start --accelerator tcg
+        vm "web" created
+        exit 0
+    "#]],
+    );
     assert_eq!(volumes(story.lab).len(), 2);
-    story.tell(&["rm", "web", "--disks", "--yes"], &expect![[""]]);
+    story.tell(
+        &["rm", "web", "--disks", "--yes"],
+        &expect![[r#"
+        $ hostler rm web --disks --yes
+        vm "web" deleted
+        exit 0
+    "#]],
+    );
     assert_eq!(volumes(story.lab), kept, "only its own disk went with it");
     assert_eq!(domains(story.lab), Vec::<String>::new());
 }

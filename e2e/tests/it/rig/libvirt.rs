@@ -27,6 +27,15 @@ pub(crate) fn volumes(lab: &Lab) -> Vec<String> {
     sorted(list.lines().filter_map(|line| line.split_whitespace().next()))
 }
 
+/// The names of all files of the default pool, sorted.
+#[track_caller]
+pub(crate) fn files(lab: &Lab) -> Vec<String> {
+    let entries = std::fs::read_dir(lab.images_dir()).unwrap();
+    let names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    sorted(names.iter().map(String::as_str))
+}
+
 fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut names: Vec<String> =
         names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();

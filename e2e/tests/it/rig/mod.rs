@@ -12,7 +12,7 @@ pub(crate) use api::Api;
 pub(crate) use golden::Golden;
 pub(crate) use home::Home;
 pub(crate) use http::{Answer, Exchange};
-pub(crate) use libvirt::{domains, lab, virsh, volumes};
+pub(crate) use libvirt::{domains, files, lab, virsh, volumes};
 pub(crate) use prometheus::{Prometheus, free_port};
 pub(crate) use server::Server;
 

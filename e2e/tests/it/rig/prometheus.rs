@@ -95,7 +95,8 @@ impl Scraper {
 
     fn get(&self, target: &str) -> Value {
         let asked = Exchange::plain(self.port).and_then(|it| it.ask("GET", target, &[], b""));
-        asked.map_or(Value::Null, |answer| answer.json())
+        // While it starts it answers in plain text that it is not ready.
+        asked.ok().and_then(|it| serde_json::from_slice(&it.body).ok()).unwrap_or_default()
     }
 }
 
