@@ -7,7 +7,7 @@ import { type Story, stories } from "./browser";
 import { vmWithConsole } from "./fleet";
 
 const FOLDER = join(import.meta.dirname, "../../docs/images");
-const VIEW = { width: 1360, height: 800 };
+const VIEW = { width: 1440, height: 810 };
 mkdirSync(FOLDER, { recursive: true });
 
 async function shoot(story: Story, name: string): Promise<void> {

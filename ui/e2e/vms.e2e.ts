@@ -72,7 +72,7 @@ test("c4: a VM is stopped and started from its page, and its operations are seen
   await story.page.getByRole("button", { name: "More" }).click();
   await story.page.getByRole("menuitem", { name: "Force stop" }).click();
   await story.page.getByRole("dialog").getByRole("button", { name: "Force stop" }).click();
-  await operationEnds("force stop", vm.name);
+  await operationEnds("vm.force_stop", vm.name);
   await story.page.locator(".vm-head .state", { hasText: "stopped" }).waitFor();
   await story.page.getByRole("button", { name: "Start", exact: true }).click();
   await operationEnds("vm.start", vm.name);

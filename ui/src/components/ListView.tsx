@@ -32,6 +32,8 @@ interface Props {
   first: ReactNode;
   filters?: ReactNode;
   actions?: ReactNode;
+  /** Stand whatever the list holds: the first thing is made from an empty list. */
+  dialogs?: ReactNode;
   children: ReactNode;
 }
 
@@ -72,6 +74,7 @@ export function ListView(props: Props) {
           {children}
         </div>
       )}
+      {props.dialogs}
     </PageSection>
   );
 }

@@ -26,12 +26,14 @@ export function ProblemAlert({ error, problem, doing, variant = "danger" }: Prop
 
 /** The lines of a problem below its title. */
 export function ProblemBody({ problem }: { problem: Problem }) {
+  // A single fault is often all that the detail says.
+  const faults = (problem.errors ?? []).filter(({ detail }) => !problem.detail.includes(detail));
   return (
     <Content className="problem">
       {problem.detail && <p>{problem.detail}</p>}
-      {(problem.errors ?? []).length > 0 && (
+      {faults.length > 0 && (
         <ul>
-          {(problem.errors ?? []).map((fault) => (
+          {faults.map((fault) => (
             <li key={`${fault.pointer}${fault.code}${fault.detail}`}>
               <code>{fault.pointer || "document"}</code> {fault.detail}
             </li>

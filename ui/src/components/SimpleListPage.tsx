@@ -55,6 +55,7 @@ export function SimpleListPage<T extends { id: string; name: string }>(props: Pr
       onClear={() => onSearch(undefined)}
       first={props.first}
       actions={props.actions}
+      dialogs={props.children}
       filters={<SearchBox label={`Search ${nouns[1]}`} value={search.search} onChange={onSearch} />}
     >
       <DataTable
@@ -69,7 +70,6 @@ export function SimpleListPage<T extends { id: string; name: string }>(props: Pr
         rowMenu={props.rowMenu}
         onNearEnd={list.more}
       />
-      {props.children}
     </ListView>
   );
 }

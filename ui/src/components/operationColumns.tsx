@@ -1,7 +1,6 @@
 // The columns of every table of operations: page, drawer and a VM's tab.
 import { Link } from "@tanstack/react-router";
 import type { Operation } from "../api/types";
-import { words } from "../lib/format";
 import { paths } from "../paths";
 import { Age } from "../primitives/Age";
 import type { Column } from "../primitives/DataTable";
@@ -15,7 +14,7 @@ export const operationColumns: readonly Column<Operation>[] = [
     id: "kind",
     header: "Operation",
     width: 170,
-    cell: (operation) => <Link {...paths.operation(operation.id)}>{words(operation.kind)}</Link>,
+    cell: (operation) => <Link {...paths.operation(operation.id)}>{operation.kind}</Link>,
   },
   {
     id: "resources",

@@ -4,7 +4,7 @@ import { Button } from "@patternfly/react-core";
 import { AngleDownIcon, AngleUpIcon } from "@patternfly/react-icons";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import type { Operation } from "../../api/types";
-import { count, words } from "../../lib/format";
+import { count } from "../../lib/format";
 import { isFinished } from "../../lib/tone";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
@@ -72,7 +72,7 @@ function Summary({ rows, pending }: { rows: readonly Operation[]; pending: boole
       )}
       {latest && (
         <span className="latest">
-          <StateBadge family="operation" state={latest.state} /> {words(latest.kind)}{" "}
+          <StateBadge family="operation" state={latest.state} /> {latest.kind}{" "}
           {latest.resources.map((resource) => resource.name).filter(Boolean)[0]}{" "}
           <Age at={latest.created_at} ago />
         </span>

@@ -102,6 +102,9 @@ function UserMenu() {
         <DropdownItem key="docs" to="/api/docs">
           API documentation
         </DropdownItem>
+        <DropdownItem key="licences" to="/licences.txt">
+          Licences
+        </DropdownItem>
         <DropdownItem key="out" onClick={() => logOut.mutate()}>
           Log out
         </DropdownItem>

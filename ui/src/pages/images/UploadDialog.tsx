@@ -2,7 +2,6 @@
 // server inspects the file before anything else touches it.
 import {
   Button,
-  FileUpload,
   Form,
   FormGroup,
   FormSelect,
@@ -46,6 +45,12 @@ export function UploadDialog({ onClose }: { onClose: () => void }) {
       onClose();
     },
   });
+  const choose = (chosen: File | undefined) => {
+    setFile(chosen);
+    if (!chosen) return;
+    setFormat(formatOf(chosen.name));
+    if (name === "") setName(chosen.name.replace(/\.[^.]*$/, ""));
+  };
   return (
     <Modal isOpen variant="small" onClose={onClose} aria-labelledby="upload-title">
       <ModalHeader title="Upload image" labelId="upload-title" />
@@ -57,18 +62,11 @@ export function UploadDialog({ onClose }: { onClose: () => void }) {
           }}
         >
           <FormGroup label="File" fieldId="upload-file" isRequired>
-            <FileUpload
+            <input
               id="upload-file"
-              filename={file?.name}
-              browseButtonText="Choose …"
-              hideDefaultPreview
-              isDisabled={upload.isPending}
-              onFileInputChange={(_event, chosen) => {
-                setFile(chosen);
-                setFormat(formatOf(chosen.name));
-                if (name === "") setName(chosen.name.replace(/\.[^.]*$/, ""));
-              }}
-              onClearClick={() => setFile(undefined)}
+              type="file"
+              disabled={upload.isPending}
+              onChange={(event) => choose(event.target.files?.[0])}
             />
           </FormGroup>
           <FormGroup label="Name" fieldId="upload-name" isRequired>

@@ -37,7 +37,7 @@ export default function OperationPage(): ReactNode {
   return (
     <DetailPage
       parent={{ text: "Operations", link: paths.operations() }}
-      title={operation && words(operation.kind)}
+      title={operation?.kind}
       error={error}
       marks={
         operation && (

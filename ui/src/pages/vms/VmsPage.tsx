@@ -54,6 +54,7 @@ export default function VmsPage(): ReactNode {
       }
       filters={<VmFilters search={search} onChange={change} />}
       actions={<CreateButton />}
+      dialogs={dialogs}
     >
       {chosen.length > 0 && (
         <BulkBar
@@ -80,7 +81,6 @@ export default function VmsPage(): ReactNode {
         onNearEnd={list.more}
         footer={list.readingMore && <p className="more">Reading more …</p>}
       />
-      {dialogs}
     </ListView>
   );
 }

@@ -1,19 +1,12 @@
 // The form for a new VM, in sections of what belongs together. Only what has no
 // sensible default has to be filled in: a name and an image.
-import {
-  ActionGroup,
-  Button,
-  Checkbox,
-  ExpandableSection,
-  Form,
-  FormSection,
-  Radio,
-} from "@patternfly/react-core";
+import { ActionGroup, Button, Checkbox, Form, FormSection, Radio } from "@patternfly/react-core";
 import { useState } from "react";
 import { useList } from "../../../components/useList";
 import { bytes } from "../../../lib/format";
 import { faultsOf, type VmDraft } from "../../../lib/vmDraft";
 import { FormContext, SelectField, TextField, useForm } from "./Field";
+import { GuestSection } from "./GuestSection";
 
 interface Props {
   draft: VmDraft;
@@ -185,36 +178,6 @@ function SecureBoot() {
       isChecked={draft.secureBoot}
       onChange={(_event, secureBoot) => change({ secureBoot })}
     />
-  );
-}
-
-function GuestSection() {
-  const { draft } = useForm();
-  const [open, setOpen] = useState(Boolean(draft.sshKeys || draft.userData || draft.hostname));
-  return (
-    <ExpandableSection
-      toggleText="First boot (cloud-init) and labels"
-      isExpanded={open}
-      onToggle={(_event, next) => setOpen(next)}
-    >
-      <FormSection>
-        <TextField
-          field="sshKeys"
-          label="Public SSH keys"
-          rows={3}
-          help="One a line, for the image's default user."
-        />
-        <TextField field="hostname" label="Host name" help="Empty: the VM's name." />
-        <TextField
-          field="userData"
-          label="user-data"
-          rows={6}
-          help="A whole cloud-init document, instead of the keys above."
-        />
-        <TextField field="labels" label="Labels" rows={2} help="One a line: key=value" />
-        <TextField field="description" label="Description" />
-      </FormSection>
-    </ExpandableSection>
   );
 }
 
