@@ -98,6 +98,9 @@ pub struct AdminLinkFlags {
     /// Where the server keeps its state
     #[arg(long, value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
+    /// Where the running server's socket is [default: as configured]
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
     /// How browsers reach the server [default: as the server says]
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
@@ -112,6 +115,9 @@ pub struct BackupFlags {
     /// Where the server keeps its state
     #[arg(long, value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
+    /// Where the running server's socket is [default: as configured]
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
     /// Read this configuration file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -26,6 +26,8 @@ pub use origin::Source;
 
 /// How long a session lasts after its last use.
 pub const SESSION_LIFE: Duration = Duration::from_secs(12 * 3600);
+/// How long a session lasts however much it is used.
+pub const SESSION_LIFE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 /// A session is prolonged when this much of its life is gone, not at every request.
 const SESSION_STEP: Duration = Duration::from_secs(600);
 /// How exactly a token's last use is known.
@@ -143,7 +145,7 @@ impl Auth {
             return Err(Error::new(Code::CredentialsInvalid, message));
         };
         let mut expires_at = row.expires_at;
-        let prolonged = now.plus(SESSION_LIFE);
+        let prolonged = now.plus(SESSION_LIFE).min(row.created_at.plus(SESSION_LIFE_MAX));
         if prolonged.since(expires_at) >= SESSION_STEP {
             self.store.extend_session(&hash, prolonged).await?;
             expires_at = prolonged;
@@ -192,7 +194,7 @@ impl Auth {
         self.store.insert_session(&row).await?;
         let caller =
             Caller { actor: Actor { name: actor, role }, via: Via::Session { hash, expires_at } };
-        Ok((caller, cookie::give(&secret, SESSION_LIFE)))
+        Ok((caller, cookie::give(&secret, SESSION_LIFE_MAX)))
     }
 
     /// Ends a session; gives the cookie that makes the browser forget it.

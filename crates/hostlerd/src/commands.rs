@@ -7,6 +7,7 @@ mod fleet;
 mod run;
 
 use std::future::Future;
+use std::path::PathBuf;
 
 use crate::arguments::{Arguments, Command, ConfigAction, ConfigFlags, RunFlags};
 use crate::config::{Config, DEFAULT_TEXT};
@@ -59,10 +60,7 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-/// The flags of a command that only has to find the server's state.
-fn state_flags(
-    data_dir: Option<std::path::PathBuf>,
-    config: Option<std::path::PathBuf>,
-) -> RunFlags {
-    RunFlags { data_dir, config, ..RunFlags::default() }
+/// The flags of a command that only has to find the server and its state.
+fn place(data_dir: Option<PathBuf>, socket: Option<PathBuf>, config: Option<PathBuf>) -> RunFlags {
+    RunFlags { data_dir, socket, config, ..RunFlags::default() }
 }

@@ -53,6 +53,7 @@ use hostler_core::{Code, Error};
 use hostler_engine::IdempotencyKey;
 use http::request::Parts;
 use http::{Method, StatusCode};
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::auth::{Caller, Source};
@@ -130,15 +131,14 @@ impl Api {
             let handler = handler.clone();
             async move {
                 let (call, _) = open::<E>(&app, request).await?;
-                let key = match E::METHOD == Method::POST && E::STATUS != StatusCode::ACCEPTED {
-                    true => call.key()?,
-                    false => None, // operations keep their keys themselves
+                let (key, actor) = (replay_key(&call)?, call.caller.actor.name.clone());
+                let work = {
+                    let app = app.clone();
+                    async move { Written::of::<E>(handler(app, call).await?) }
                 };
-                let actor = call.caller.actor.name.clone();
-                let work = async { Written::of::<E>(handler(app.clone(), call).await?) };
-                let written = match key {
-                    Some(key) => app.replays.once(&app, &actor, &key, work).await?,
-                    None => work.await?,
+                let written = match E::METHOD == Method::GET {
+                    true => work.await?,
+                    false => to_its_end(&app, actor, key, work).await?,
                 };
                 Ok(written.into_response())
             }
@@ -159,12 +159,12 @@ impl Api {
             async move {
                 let (mut parts, body) = request.into_parts();
                 let call = read_parts::<E>(&app, &mut parts, Body::empty()).await?;
-                let (key, actor) = (call.key()?, call.caller.actor.name.clone());
-                let work = async { Written::of::<E>(handler(app.clone(), call, body).await?) };
-                let written = match key {
-                    Some(key) => app.replays.once(&app, &actor, &key, work).await?,
-                    None => work.await?,
+                let (key, actor) = (replay_key(&call)?, call.caller.actor.name.clone());
+                let work = {
+                    let app = app.clone();
+                    async move { Written::of::<E>(handler(app, call, body).await?) }
                 };
+                let written = to_its_end(&app, actor, key, work).await?;
                 Ok(written.into_response())
             }
         })
@@ -252,6 +252,33 @@ pub fn metrics_router(app: App) -> Router {
     observe::wrap(some, &app).with_state(app)
 }
 
+/// The key under which an answer is kept; operations keep their keys themselves.
+fn replay_key<E: Endpoint>(call: &Call<E>) -> Result<Option<IdempotencyKey>> {
+    match E::METHOD == Method::POST && E::STATUS != StatusCode::ACCEPTED {
+        true => call.key(),
+        false => Ok(None),
+    }
+}
+
+/// Runs a change to its end, whether its client waits for it or hangs up: what
+/// was begun is done, remembered and told, never left half way.
+async fn to_its_end(
+    app: &App,
+    actor: String,
+    key: Option<IdempotencyKey>,
+    work: impl Future<Output = Result<Written>> + Send + 'static,
+) -> Result<Written> {
+    let serving = app.clone();
+    let whole = async move {
+        match key {
+            Some(key) => serving.replays.once(&serving, &actor, &key, work).await,
+            None => work.await,
+        }
+    };
+    let ended = app.tasks.spawn(whole.in_current_span()).await;
+    ended.unwrap_or_else(|error| Err(Error::bug(format!("a handler ended: {error}")).into()))
+}
+
 async fn wrong_method(request: Request) -> Response {
     let message = format!("{} does not take {}", request.uri().path(), request.method());
     Refusal::new(Code::MethodNotAllowed, message).into_response()
@@ -299,6 +326,7 @@ async fn admit(app: &App, parts: &Parts, peer: Peer, needs: Permission) -> Resul
     if needs != Permission::Public && !caller.is_known() {
         return Err(Refusal::new(Code::CredentialsMissing, "no credentials were given"));
     }
+    tracing::Span::current().record("user", tracing::field::display(&caller.actor));
     may(&caller.actor, needs)?;
     Ok(caller)
 }

@@ -18,7 +18,8 @@ pub(super) fn read(headers: &HeaderMap) -> Option<&str> {
         .find_map(|one| one.trim().strip_prefix(NAME)?.strip_prefix('='))
 }
 
-/// What gives a browser the secret.
+/// What gives a browser the secret. It keeps it for as long as it could be of
+/// use; when the session ends is the server's to decide.
 pub(super) fn give(secret: &str, life: Duration) -> String {
     let seconds = life.as_secs();
     format!("{NAME}={secret}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict")

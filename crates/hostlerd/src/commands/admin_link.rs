@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::run::{DATABASE, open};
-use super::{print, state_flags};
+use super::{place, print};
 use crate::arguments::AdminLinkFlags;
 use crate::auth::make_login_code;
 use crate::config::Config;
@@ -19,7 +19,7 @@ use crate::server::login_link;
 use crate::{local_client, tls};
 
 pub(super) async fn run(flags: AdminLinkFlags) -> Result<()> {
-    let config = Config::load(&state_flags(flags.data_dir, flags.config))?;
+    let config = Config::load(&place(flags.data_dir, flags.socket, flags.config))?;
     let (code, of_server) = code(&config).await?;
     let base_url = match flags.base_url.or(of_server) {
         Some(url) => url.trim_end_matches('/').to_owned(),

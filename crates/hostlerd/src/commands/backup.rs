@@ -7,7 +7,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 use super::run::{DATABASE, make_data_dir, open};
-use super::{print, state_flags};
+use super::{place, print};
 use crate::arguments::BackupFlags;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
@@ -15,7 +15,7 @@ use crate::local_client;
 
 /// Copies the database: by the running server where there is one.
 pub(super) async fn backup(flags: BackupFlags) -> Result<()> {
-    let config = Config::load(&state_flags(flags.data_dir, flags.config))?;
+    let config = Config::load(&place(flags.data_dir, flags.socket, flags.config))?;
     let file = absolute(&flags.file)?;
     if file.exists() {
         return Err(Failure::usage(format!("{} exists already", file.display())));
@@ -32,7 +32,7 @@ pub(super) async fn backup(flags: BackupFlags) -> Result<()> {
 
 /// Replaces the database; refused while a server uses it.
 pub(super) async fn restore(flags: BackupFlags) -> Result<()> {
-    let config = Config::load(&state_flags(flags.data_dir, flags.config))?;
+    let config = Config::load(&place(flags.data_dir, flags.socket, flags.config))?;
     make_data_dir(&config.data_dir)?;
     let data_file = config.data_dir.join(DATABASE);
     let restored = Store::restore(&flags.file, &data_file, SystemClock.now())

@@ -15,6 +15,7 @@ use http::header::{CONNECTION, HOST};
 use http::{HeaderMap, HeaderValue, Method, Version};
 use tokio::time::Instant;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::error::{Refusal, write_problem};
 use super::headers;
@@ -43,7 +44,8 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
     let is_http_1 = request.version() <= Version::HTTP_11;
     let is_refused = app.draining.is_cancelled() && !ALWAYS.contains(&request.uri().path());
     let _at_work = (!is_refused).then(|| app.requests.token());
-    let span = tracing::info_span!("request", request_id = %id, method = %method, route);
+    let span =
+        tracing::info_span!("request", request_id = %id, method = %method, route, user = Empty);
     let mut response = async {
         if is_refused {
             let refusal = Refusal::new(Code::ServerDraining, "the server is stopping");

@@ -63,23 +63,14 @@ impl Replays {
         work: impl Future<Output = Result<Written>>,
     ) -> Result<Written> {
         let owner = (actor.to_owned(), key.key.clone());
-        let turn = Arc::clone(
-            self.turns
-                .lock()
-                .expect("nothing panics while it holds this lock")
-                .entry(owner.clone())
-                .or_default(),
-        );
-        let answer = {
-            let _mine = turn.lock().await;
-            self.first_or_again(app, actor, key, &owner, work).await
-        };
+        let turn = Turn { lock: self.turn(&owner), owner: &owner, replays: self };
+        let _mine = turn.lock.lock().await;
+        self.first_or_again(app, actor, key, &owner, work).await
+    }
+
+    fn turn(&self, owner: &Owner) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.turns.lock().expect("nothing panics while it holds this lock");
-        // The map's and ours: nobody else waits for it.
-        if turns.get(&owner).is_some_and(|turn| Arc::strong_count(turn) <= 2) {
-            turns.remove(&owner);
-        }
-        answer
+        Arc::clone(turns.entry(owner.clone()).or_default())
     }
 
     async fn first_or_again(
@@ -136,6 +127,23 @@ impl Replays {
         }
         let (since, body_hash) = (Instant::now(), key.body_hash);
         secrets.insert(owner.clone(), Secret { since, body_hash, written: written.clone() });
+    }
+}
+
+/// Somebody who has or waits for the turn of a key; forgotten with the last of them.
+struct Turn<'a> {
+    lock: Arc<tokio::sync::Mutex<()>>,
+    owner: &'a Owner,
+    replays: &'a Replays,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut turns = self.replays.turns.lock().expect("nothing panics while it holds this lock");
+        // The map's and ours: nobody else waits for it.
+        if Arc::strong_count(&self.lock) <= 2 {
+            turns.remove(self.owner);
+        }
     }
 }
 

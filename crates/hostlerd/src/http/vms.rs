@@ -14,6 +14,7 @@ use super::error::Result;
 use super::operations::accepted;
 use super::{Api, Call, Reply, ids, lists};
 use crate::app::App;
+use convert::Viewer;
 
 /// The longest that a guest may be given to shut down.
 const STOP_SECONDS_MAX: u32 = 3600;
@@ -36,9 +37,9 @@ pub(super) fn route(api: Api) -> Api {
 }
 
 async fn list(app: App, call: Call<v1::VmList>) -> Result<Reply<Page<v1::VmSummary>>> {
-    let actor = &call.caller.actor;
+    let viewer = viewer(&app, &call);
     let take = |request: &_| app.engine.vms().list(request);
-    let convert = |vm: &std::sync::Arc<VmView>| Ok(convert::summary(vm, actor));
+    let convert = |vm: &std::sync::Arc<VmView>| Ok(convert::summary(vm, &viewer));
     lists::page(&app, "vms", &call.query, VmView::FIELDS, take, convert).map(Reply::of)
 }
 
@@ -56,15 +57,15 @@ async fn plan(app: App, call: Call<v1::VmPlan>) -> Result<Reply<v1::VmPlanned>> 
 
 async fn show(app: App, call: Call<v1::VmShow>) -> Result<Reply<v1::Vm>> {
     let vm = app.engine.vms().get(ids::of_path(&call.path.vm)?)?;
-    told(&vm, &call.caller.actor)
+    told(&vm, &viewer(&app, &call))
 }
 
 async fn update(app: App, call: Call<v1::VmUpdate>) -> Result<Reply<v1::Vm>> {
     let (id, generation) = (ids::of_path(&call.path.vm)?, call.generation()?);
-    let v1::VmPatch { description, labels } = call.body;
+    let v1::VmPatch { description, labels } = call.body.clone();
     let (actor, change) = (&call.caller.actor, VmChange { description, labels });
     let vm = app.engine.vms().update(actor, id, generation, change).await?;
-    told(&vm, actor)
+    told(&vm, &viewer(&app, &call))
 }
 
 async fn delete(app: App, call: Call<v1::VmDelete>) -> Result<Reply<v1::Operation>> {
@@ -104,6 +105,10 @@ where
     accepted(&app, &call, taken).await
 }
 
-fn told(vm: &VmView, actor: &hostler_core::access::Actor) -> Result<Reply<v1::Vm>> {
-    Ok(Reply::of(convert::vm(vm, actor)?).generation(vm.generation()))
+fn viewer<'a, E: Endpoint>(app: &App, call: &'a Call<E>) -> Viewer<'a> {
+    Viewer { actor: &call.caller.actor, is_demo: app.is_demo }
+}
+
+fn told(vm: &VmView, viewer: &Viewer<'_>) -> Result<Reply<v1::Vm>> {
+    Ok(Reply::of(convert::vm(vm, viewer)?).generation(vm.generation()))
 }

@@ -22,7 +22,7 @@ async fn a_login_link_opens_one_session_once() {
     for part in [
         "__Host-hostler=",
         "; Path=/",
-        "; Max-Age=43200",
+        "; Max-Age=2592000",
         "; Secure",
         "; HttpOnly",
         "; SameSite=Strict",
@@ -71,6 +71,18 @@ async fn a_session_slides_while_it_is_used_and_ends_when_it_is_not() {
     assert_eq!((answer.status, answer.code().as_str()), (401, "credentials_invalid"));
     // An old cookie does not stand in the way of logging in again.
     assert_eq!(browser.get("/api/v1").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_session_ends_after_thirty_days_however_much_it_is_used() {
+    let fixture = Fixture::start().await;
+    let browser = fixture.browser().await;
+    for _ in 0..71 {
+        fixture.clock.advance(Duration::from_secs(10 * 3600));
+        assert_eq!(browser.get("/api/v1/session").await.status, 200);
+    }
+    fixture.clock.advance(Duration::from_secs(10 * 3600));
+    assert_eq!(browser.get("/api/v1/session").await.status, 401);
 }
 
 #[tokio::test]

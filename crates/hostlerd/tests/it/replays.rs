@@ -124,3 +124,20 @@ async fn an_upload_is_not_read_again_for_its_key() {
     let other = local.send("POST", "/api/v1/images?name=other&format=raw", body()).await;
     assert_eq!(other.code(), "idempotency_mismatch");
 }
+
+#[tokio::test]
+async fn what_was_begun_is_done_even_if_its_client_hangs_up() {
+    let fixture = Fixture::start().await;
+    let local = fixture.local().header("idempotency-key", "gone");
+    let pools = local.get("/api/v1/pools").await.json();
+    let path = format!("/api/v1/pools/{}/volumes", pools["items"][0]["id"].as_str().unwrap());
+    let body = json!({ "name": "data", "capacity_bytes": 1 << 20 });
+    let slow = std::time::Duration::from_millis(300);
+    fixture.world.faults().set_verb_latency(hostler_sim::Verb::EnsureVolume, slow);
+    let text = bytes::Bytes::from(body.to_string());
+    let asked = local.stream("POST", &path, Some(("application/json", text)));
+    // Hangs up while the provider is at work.
+    tokio::time::timeout(slow / 3, asked).await.expect_err("it is still at work");
+    let again = local.post(&path, &body).await;
+    assert_eq!((again.status, again.header("idempotent-replayed").as_str()), (201, "true"));
+}

@@ -48,7 +48,15 @@ pub(super) fn planned(plan: VmPlan) -> VmPlanned {
     }
 }
 
-pub(super) fn summary(vm: &VmView, actor: &Actor) -> VmSummary {
+/// For whom a VM is told.
+pub(super) struct Viewer<'a> {
+    /// Who asks: they are offered only what they may do.
+    pub(super) actor: &'a Actor,
+    /// Whether everything is made up, also what is at no provider yet (X17).
+    pub(super) is_demo: bool,
+}
+
+pub(super) fn summary(vm: &VmView, viewer: &Viewer<'_>) -> VmSummary {
     VmSummary {
         id: vm.id.to_string(),
         name: vm.name.clone(),
@@ -56,19 +64,19 @@ pub(super) fn summary(vm: &VmView, actor: &Actor) -> VmSummary {
         provider: vm.provider.as_ref().map(|(id, name)| Ref::new(id, name)),
         host: vm.host.as_ref().map(|(id, name)| Ref::new(id, name)),
         managed: vm.managed,
-        simulated: vm.simulated,
+        simulated: vm.simulated || viewer.is_demo,
         status: status(vm),
         cpu_count: vm.cpu_count(),
         memory_bytes: vm.memory_bytes(),
         addresses: vm.addresses(),
         labels: vm.labels(),
         operation: vm.operation.map(|id| id.to_string()),
-        actions: actions(vm, actor),
+        actions: actions(vm, viewer.actor),
         created_at: Time(vm.created_at),
     }
 }
 
-pub(super) fn vm(vm: &VmView, actor: &Actor) -> Result<Vm> {
+pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
     let spec = match &vm.row {
         Some(row) => {
             let mut spec = VmSpec::from_core(&row.spec)?;
@@ -78,7 +86,7 @@ pub(super) fn vm(vm: &VmView, actor: &Actor) -> Result<Vm> {
         None => None,
     };
     Ok(Vm {
-        summary: summary(vm, actor),
+        summary: summary(vm, viewer),
         description: vm.description(),
         external_ref: vm.external_ref().map(str::to_owned),
         generation: vm.generation(),
