@@ -15,7 +15,7 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     id: "name",
     header: "Name",
     sortField: "name",
-    width: 180,
+    width: 175,
     cell: (vm) => (
       <span className="name-cell">
         <RowLink href={`/vms/${vm.id}`} link={() => paths.vm(vm.id)}>
@@ -38,7 +38,7 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     id: "state",
     header: "State",
     sortField: "state",
-    width: 215,
+    width: 195,
     cell: (vm) => (
       <span className="state-cell">
         <VmStateBadge status={vm.status} /> <small>{vm.status.reason}</small>
@@ -49,7 +49,7 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     id: "host",
     header: "Host",
     sortField: "host",
-    width: 85,
+    width: 80,
     cell: ({ host }) =>
       host ? (
         <RowLink href={`/hosts/${host.id}`} link={() => paths.host(host.id)}>
@@ -63,33 +63,33 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     id: "provider",
     header: "Provider",
     sortField: "provider",
-    width: 105,
+    width: 95,
     cell: (vm) => vm.provider?.name ?? UNKNOWN,
   },
   {
     id: "cpu_count",
     header: "CPUs",
     sortField: "cpu_count",
-    width: 80,
+    width: 75,
     cell: (vm) => <span className="number">{vm.cpu_count ?? UNKNOWN}</span>,
   },
   {
     id: "memory_bytes",
     header: "Memory",
     sortField: "memory_bytes",
-    width: 100,
+    width: 95,
     cell: (vm) => <span className="number">{bytes(vm.memory_bytes)}</span>,
   },
   {
     id: "addresses",
     header: "Addresses",
-    width: 120,
+    width: 115,
     cell: (vm) => <span title={vm.addresses.join("\n")}>{vm.addresses.join(", ") || UNKNOWN}</span>,
   },
   {
     id: "labels",
     header: "Labels",
-    width: 160,
+    width: 155,
     cell: (vm) => <Labels labels={vm.labels} />,
   },
   {
