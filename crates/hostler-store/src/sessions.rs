@@ -64,9 +64,8 @@ impl Store {
         expires_at: Timestamp,
     ) -> Result<bool> {
         let mut tx = self.write().await?;
-        let extend = query(statements::SESSION_EXTEND)
-            .bind(id_sha256.to_vec())
-            .bind(expires_at.as_micros());
+        let extend =
+            query(statements::SESSION_EXTEND).bind(id_sha256.to_vec()).bind(expires_at.as_micros());
         let extended = tx.execute(extend).await?;
         tx.commit().await?;
         Ok(extended > 0)
