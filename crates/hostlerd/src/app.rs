@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::Auth;
 use crate::http::consoles::Tickets;
-use crate::http::{Cursors, Meters, Replays};
+use crate::http::{Checkup, Cursors, Meters, Replays};
 use crate::wiring::Wiring;
 
 /// What every handler can reach. Cheap to clone; all clones are the same.
@@ -38,6 +38,8 @@ pub struct Parts {
     pub cursors: Cursors,
     /// Answers that were given before.
     pub replays: Replays,
+    /// The latest look at the engine's health.
+    pub checkup: Checkup,
     /// Counts.
     pub meters: Meters,
     /// Connects providers that users add.

@@ -63,6 +63,7 @@ use error::{Refusal, Result};
 use reply::Written;
 
 pub use cursor::Cursors;
+pub use health::Checkup;
 pub use metrics::Meters;
 pub use replays::Replays;
 pub use reply::Reply;

@@ -24,7 +24,7 @@ use crate::auth::{Auth, LocalUsers};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::http::consoles::Tickets;
-use crate::http::{self, Cursors, Meters, Replays};
+use crate::http::{self, Checkup, Cursors, Meters, Replays};
 use crate::listen::{Limits, LocalListener, PlainListener, Shared, TlsListener};
 use crate::tls::Identity;
 use crate::wiring::Wiring;
@@ -216,6 +216,7 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         tickets: Tickets::default(),
         cursors: Cursors::new(key),
         replays: Replays::default(),
+        checkup: Checkup::default(),
         meters: Meters::new(),
         wiring: setup.wiring,
         streams,

@@ -3,6 +3,8 @@
 //! `/livez` depends on nothing but the server itself: whoever restarts it by that
 //! answer must not do so because a database or a provider is away.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -12,6 +14,8 @@ use hostler_engine::Health;
 use http::StatusCode;
 use http::header::ACCEPT;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::{admit, peer_of};
 use crate::app::App;
@@ -24,11 +28,33 @@ pub(super) fn routes() -> Router<App> {
         .route("/healthz", get(ready))
 }
 
+/// For how long a look at the store counts: it is a write that waits for the
+/// disk, and strangers may ask for it as often as they like.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The latest look at the engine's health; one look at a time.
+#[derive(Debug, Default)]
+pub struct Checkup(Mutex<Option<(Instant, Health)>>);
+
+impl Checkup {
+    async fn of(&self, app: &App) -> Health {
+        let mut latest = self.0.lock().await;
+        if let Some((at, health)) = &*latest
+            && at.elapsed() < FRESH
+        {
+            return health.clone();
+        }
+        let health = app.engine.health().await;
+        *latest = Some((Instant::now(), health.clone()));
+        health
+    }
+}
+
 /// A check: its name, and what is wrong.
 type Check = (&'static str, Result<(), String>);
 
 async fn ready(State(app): State<App>, request: Request) -> Response {
-    let health = app.engine.health().await;
+    let health = app.checkup.of(&app).await;
     let checks = checks(&health, app.draining.is_cancelled());
     let is_ready = checks.iter().all(|(_, check)| check.is_ok());
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
