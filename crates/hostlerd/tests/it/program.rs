@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use crate::client::Client;
@@ -235,8 +236,11 @@ async fn a_second_signal_stops_at_once() {
     // Somebody who sends half a request keeps it at work, and so the server waiting.
     let mut wire = local.open().await;
     let half = "POST /api/v1/tokens HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
-        content-length: 10\r\n\r\n{";
-    tokio::io::AsyncWriteExt::write_all(&mut wire, half.as_bytes()).await.unwrap();
+        content-length: 10\r\nexpect: 100-continue\r\n\r\n";
+    wire.write_all(half.as_bytes()).await.unwrap();
+    let mut asked_for_the_rest = [0; 12];
+    wire.read_exact(&mut asked_for_the_rest).await.unwrap();
+    assert_eq!(&asked_for_the_rest, b"HTTP/1.1 100");
     process.signal(rustix::process::Signal::TERM);
     let deadline = Instant::now() + PATIENCE;
     while local.get("/readyz").await.status != 503 {
