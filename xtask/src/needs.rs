@@ -15,6 +15,21 @@ const BUILD: &[Need] = &[
     },
 ];
 
+/// For tests against real peers: the database whose SQL ours has to be, and what makes certificates.
+const PEERS: &[Need] = &[
+    Need {
+        probe: Probe::AnyFile(&[
+            "/usr/lib/postgresql/15/bin/initdb",
+            "/usr/lib/postgresql/17/bin/initdb",
+            "/usr/bin/initdb",
+        ]),
+        apt: "postgresql",
+        dnf: "postgresql-server",
+    },
+    Need { probe: Probe::Program("psql"), apt: "postgresql-client", dnf: "postgresql" },
+    Need { probe: Probe::Program("openssl"), apt: "openssl", dnf: "openssl" },
+];
+
 /// For browser tests.
 const BROWSER: &[Need] =
     &[Need { probe: Probe::Program("chromium"), apt: "chromium", dnf: "chromium" }];
@@ -39,6 +54,11 @@ pub(crate) fn lab() -> Result<()> {
 /// Makes sure that the sample guest can be built.
 pub(crate) fn guest() -> Result<()> {
     ensure(packages::GUEST)
+}
+
+/// Makes sure that the real peers of our tests are there.
+pub(crate) fn peers() -> Result<()> {
+    ensure(PEERS)
 }
 
 /// Makes sure that there is a browser for tests.

@@ -25,6 +25,8 @@ pub(crate) const GRAMMAR: Grammar = Grammar { switches: &[], options: &[], words
 pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     match arguments.first() {
         None => {
+            // Everything is installed first: some unit tests start daemons of their own.
+            prepare_real()?;
             unit()?;
             real()?;
             ui_tests()?;
@@ -75,6 +77,7 @@ fn ui_tests() -> Result<()> {
 fn prepare_real() -> Result<()> {
     needs::build()?;
     needs::lab()?;
+    needs::peers()?;
     built_ui()?;
     // Once, before the tests that need it wait for each other.
     guest::build(&guest::checkout_dir(), &mut |line| say::step(line)).map(drop)
