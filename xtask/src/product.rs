@@ -3,7 +3,7 @@
 //! `run`, `demo`, `openapi` and the benches go through here, so that a changed flag is changed once.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -55,10 +55,49 @@ impl Programs {
         command
     }
 
+    /// A demo that runs until it is dropped, on a port of its own.
+    pub(crate) fn running_demo(&self) -> Result<Demo> {
+        let port = free_port()?;
+        let mut command = self.demo(&["--listen".to_owned(), format!("127.0.0.1:{port}")]);
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null());
+        let mut process = command.spawn()?;
+        let output = process.stdout.take();
+        let mut demo = Demo { process, login: String::new() };
+        let lines = output.map(|output| BufReader::new(output).lines()).into_iter().flatten();
+        // The link is among the first lines, or the server ends and so do its lines.
+        for line in lines.map_while(std::io::Result::ok) {
+            if let Some(link) = line.split_whitespace().find(|word| word.contains("/login#")) {
+                demo.login = link.to_owned();
+                return Ok(demo);
+            }
+        }
+        Err(Error::new("`hostlerd demo` printed no login link"))
+    }
+
     /// The OpenAPI document of the server as compiled.
     pub(crate) fn openapi(&self) -> Result<String> {
         let output = run_quietly(Command::new(&self.hostlerd).arg("openapi"))?;
         String::from_utf8(output.stdout).map_err(|_| Error::new("the document is not UTF-8"))
+    }
+}
+
+/// A running demo; ended when dropped.
+pub(crate) struct Demo {
+    process: Child,
+    login: String,
+}
+
+impl Demo {
+    /// The link that logs in once.
+    pub(crate) fn login(&self) -> &str {
+        &self.login
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = terminate(self.process.id());
+        let _ = self.process.wait();
     }
 }
 

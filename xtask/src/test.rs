@@ -70,8 +70,7 @@ fn real() -> Result<()> {
 fn ui_tests() -> Result<()> {
     needs::build()?;
     ui::build()?;
-    Programs::build()?;
-    ui::test()
+    ui::test(&Programs::build()?)
 }
 
 fn prepare_real() -> Result<()> {

@@ -7,6 +7,7 @@ use hostler_lab::{Error, Fingerprint, Result, find_program, run};
 
 use crate::arguments::{Arguments, Grammar, Words};
 use crate::node::Node;
+use crate::product::Programs;
 use crate::{needs, paths, say};
 
 /// `ui [build|test|lint|npm …]`.
@@ -27,7 +28,7 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     match arguments.words() {
         [] => build().map(drop),
         [word] if word == "build" => build().map(drop),
-        [word] if word == "test" => test(),
+        [word] if word == "test" => test(&Programs::build()?),
         [word] if word == "lint" => script(&installed()?, "lint"),
         words => run(installed()?.npm(&directory())?.args(words)),
     }
@@ -64,14 +65,15 @@ pub(crate) fn build() -> Result<bool> {
 ///
 /// # Errors
 /// When a test fails.
-pub(crate) fn test() -> Result<()> {
+pub(crate) fn test(programs: &Programs) -> Result<()> {
     let node = installed()?;
     script(&node, "test")?;
-    if has_script("e2e")? {
-        needs::browser()?;
-        script(&node, "e2e")?;
-    }
-    Ok(())
+    needs::browser()?;
+    // The stories' backend is the real server over a simulated fleet.
+    let demo = programs.running_demo()?;
+    let mut stories = prepared(&node, "e2e")?;
+    stories.env("HOSTLER_LOGIN", demo.login()).env("HOSTLER_CLI", programs.hostler());
+    run(&mut stories)
 }
 
 /// The user interface's own checks: its linter, its types, and that the API's types it was compiled
@@ -108,14 +110,18 @@ fn has_script(name: &str) -> Result<bool> {
 }
 
 fn script(node: &Node, name: &str) -> Result<()> {
+    run(&mut prepared(node, name)?)
+}
+
+fn prepared(node: &Node, name: &str) -> Result<std::process::Command> {
     let mut command = node.npm(&directory())?;
     command.args(["run", "--silent", name]);
     if let Some(browser) =
         ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| find_program(name))
     {
-        command.env("HOSTLER_CHROMIUM", browser);
+        command.env("CHROMIUM", browser);
     }
-    run(&mut command)
+    Ok(command)
 }
 
 /// Node.js, with the packages of `package-lock.json` installed.
