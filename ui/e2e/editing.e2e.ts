@@ -31,7 +31,8 @@ test("x8: who edits what somebody else changed meanwhile is told, and loses noth
   await dialog.getByRole("button", { name: "Save" }).click();
   await dialog.locator("[data-code=precondition_failed]").waitFor();
   expect(await description.inputValue()).toBe("mine");
-  await dialog.getByRole("button", { name: /^Keep my text/ }).click();
+  // The newer text is named once it has arrived; only then there is something to save over.
+  await dialog.getByRole("button", { name: /^Keep my text.*theirs/ }).click();
   await dialog.getByRole("button", { name: "Save" }).click();
   await dialog.waitFor({ state: "detached" });
   await page.locator(".description", { hasText: "mine" }).waitFor();
