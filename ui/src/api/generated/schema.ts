@@ -24,6 +24,407 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/consoles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Connect to a console (WebSocket).
+         * @description Ask for the subprotocols `hostler.console.v1` and `hostler.ticket.TICKET`;
+         *      the ticket is never part of the URL. Binary messages are the console's
+         *      bytes, both ways: a serial line's, or RFB.
+         */
+        get: operations["console_connect"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow events (server-sent events).
+         * @description Each has its sequence number as `id:`; `Last-Event-ID` or `since` resumes
+         *      after it. `event: resync` says that some were lost: read the lists again.
+         *      A comment comes every 15 seconds when nothing else does.
+         */
+        get: operations["event_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List past events, newest first.
+         * @description Filters by `kind` and `resource` (an id).
+         */
+        get: operations["event_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/socket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow events (WebSocket).
+         * @description The same events, one JSON text message each; `{"type":"resync"}` says
+         *      that some were lost. Subprotocol `hostler.events.v1`.
+         */
+        get: operations["event_socket"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List hosts.
+         * @description Sorts by `name`, `state`, `provider`; filters by the same.
+         */
+        get: operations["host_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{host}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a host. */
+        get: operations["host_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List images. */
+        get: operations["image_list"];
+        put?: never;
+        /**
+         * Import an image.
+         * @description The body is the file itself: qcow2 or raw. It is inspected before anything
+         *      else touches it; a file that refers to other files is refused.
+         */
+        post: operations["image_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images/{image}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an image. */
+        get: operations["image_show"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete an image.
+         * @description VMs made from it have copies of their own and stay as they are.
+         */
+        delete: operations["image_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/networks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List networks. */
+        get: operations["network_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/networks/{network}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a network. */
+        get: operations["network_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List operations, newest first.
+         * @description Filters by `state`, `kind`, `actor`, `vm` (an id).
+         */
+        get: operations["operation_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{operation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an operation, or wait for its end. */
+        get: operations["operation_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{operation}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancel an operation: what it did is undone. */
+        post: operations["operation_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{operation}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Declare settled by hand what an operation that needs attention could not do. */
+        post: operations["operation_resolve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{operation}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try again what an operation that needs attention could not do. */
+        post: operations["operation_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List storage pools. */
+        get: operations["pool_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{pool}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a storage pool. */
+        get: operations["pool_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{pool}/volumes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the volumes of a pool. */
+        get: operations["volume_list"];
+        put?: never;
+        /** Make an empty volume. */
+        post: operations["volume_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{pool}/volumes/{volume}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a volume and the data on it.
+         * @description Refused while a VM that Hostler knows uses it.
+         */
+        delete: operations["volume_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List providers. */
+        get: operations["provider_list"];
+        put?: never;
+        /**
+         * Add a provider.
+         * @description It need not answer yet; it is asked from then on.
+         */
+        post: operations["provider_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/providers/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a provider: what it can do and whether it answers. */
+        get: operations["provider_show"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a provider.
+         * @description Nothing at the provider is touched. Refused while Hostler manages VMs there.
+         */
+        delete: operations["provider_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -157,6 +558,26 @@ export interface paths {
         patch: operations["vm_update"];
         trace?: never;
     };
+    "/api/v1/vms/{vm}/consoles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a ticket for a VM's console.
+         * @description The ticket opens this console once within 30 seconds, for you only.
+         */
+        post: operations["console_open"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/vms/{vm}/definition": {
         parameters: {
             query?: never;
@@ -174,7 +595,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/vms/{vm}/start": {
+    "/api/v1/vms/{vm}/pause": {
         parameters: {
             query?: never;
             header?: never;
@@ -183,25 +604,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start a VM; a saved one resumes. Running is success. */
-        post: operations["vm_start"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/vms/{vm}/stop": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Stop a VM. Off is success. */
-        post: operations["vm_stop"];
+        /** Stop a VM's processors. Paused is success. */
+        post: operations["vm_pause"];
         delete?: never;
         options?: never;
         head?: never;
@@ -242,23 +646,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/vms/{vm}/pause": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Stop a VM's processors. Paused is success. */
-        post: operations["vm_pause"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/vms/{vm}/resume": {
         parameters: {
             query?: never;
@@ -293,7 +680,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/vms/{vm}/consoles": {
+    "/api/v1/vms/{vm}/start": {
         parameters: {
             query?: never;
             header?: never;
@@ -302,171 +689,15 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Get a ticket for a VM's console.
-         * @description The ticket opens this console once within 30 seconds, for you only.
-         */
-        post: operations["console_open"];
+        /** Start a VM; a saved one resumes. Running is success. */
+        post: operations["vm_start"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/consoles": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Connect to a console (WebSocket).
-         * @description Ask for the subprotocols `hostler.console.v1` and `hostler.ticket.TICKET`;
-         *      the ticket is never part of the URL. Binary messages are the console's
-         *      bytes, both ways: a serial line's, or RFB.
-         */
-        get: operations["console_connect"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/hosts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List hosts.
-         * @description Sorts by `name`, `state`, `provider`; filters by the same.
-         */
-        get: operations["host_list"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/hosts/{host}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Show a host. */
-        get: operations["host_show"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/providers": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List providers. */
-        get: operations["provider_list"];
-        put?: never;
-        /**
-         * Add a provider.
-         * @description It need not answer yet; it is asked from then on.
-         */
-        post: operations["provider_create"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/providers/{provider}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Show a provider: what it can do and whether it answers. */
-        get: operations["provider_show"];
-        put?: never;
-        post?: never;
-        /**
-         * Remove a provider.
-         * @description Nothing at the provider is touched. Refused while Hostler manages VMs there.
-         */
-        delete: operations["provider_delete"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/pools": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List storage pools. */
-        get: operations["pool_list"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/pools/{pool}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Show a storage pool. */
-        get: operations["pool_show"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/pools/{pool}/volumes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List the volumes of a pool. */
-        get: operations["volume_list"];
-        put?: never;
-        /** Make an empty volume. */
-        post: operations["volume_create"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/pools/{pool}/volumes/{volume}": {
+    "/api/v1/vms/{vm}/stop": {
         parameters: {
             query?: never;
             header?: never;
@@ -475,239 +706,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post?: never;
-        /**
-         * Delete a volume and the data on it.
-         * @description Refused while a VM that Hostler knows uses it.
-         */
-        delete: operations["volume_delete"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/networks": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List networks. */
-        get: operations["network_list"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/networks/{network}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Show a network. */
-        get: operations["network_show"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/images": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List images. */
-        get: operations["image_list"];
-        put?: never;
-        /**
-         * Import an image.
-         * @description The body is the file itself: qcow2 or raw. It is inspected before anything
-         *      else touches it; a file that refers to other files is refused.
-         */
-        post: operations["image_import"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/images/{image}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Show an image. */
-        get: operations["image_show"];
-        put?: never;
-        post?: never;
-        /**
-         * Delete an image.
-         * @description VMs made from it have copies of their own and stay as they are.
-         */
-        delete: operations["image_delete"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/operations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List operations, newest first.
-         * @description Filters by `state`, `kind`, `actor`, `vm` (an id).
-         */
-        get: operations["operation_list"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/operations/{operation}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Show an operation, or wait for its end. */
-        get: operations["operation_show"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/operations/{operation}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Cancel an operation: what it did is undone. */
-        post: operations["operation_cancel"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/operations/{operation}/retry": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Try again what an operation that needs attention could not do. */
-        post: operations["operation_retry"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/operations/{operation}/resolve": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Declare settled by hand what an operation that needs attention could not do. */
-        post: operations["operation_resolve"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Follow events (server-sent events).
-         * @description Each has its sequence number as `id:`; `Last-Event-ID` or `since` resumes
-         *      after it. `event: resync` says that some were lost: read the lists again.
-         *      A comment comes every 15 seconds when nothing else does.
-         */
-        get: operations["event_stream"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/events/socket": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Follow events (WebSocket).
-         * @description The same events, one JSON text message each; `{"type":"resync"}` says
-         *      that some were lost. Subprotocol `hostler.events.v1`.
-         */
-        get: operations["event_socket"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/events/history": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List past events, newest first.
-         * @description Filters by `kind` and `resource` (an id).
-         */
-        get: operations["event_list"];
-        put?: never;
-        post?: never;
+        /** Stop a VM. Off is success. */
+        post: operations["vm_stop"];
         delete?: never;
         options?: never;
         head?: never;
@@ -718,236 +718,8 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description What went wrong, for people and programs. */
-        Problem: {
-            /** @description Where the code is explained: `/problems/vm_busy` on this server. */
-            type: string;
-            /** @description One line, the same for every occurrence of the code. */
-            title: string;
-            /**
-             * Format: uint16
-             * @description The HTTP status.
-             */
-            status: number;
-            /** @description The contract: decide by this, never by the text. */
-            code: string;
-            /** @description What happened this time. */
-            detail: string;
-            /** @description What to do next. */
-            help: string;
-            /** @description Whether the same request may succeed later without any change. */
-            retryable: boolean;
-            /** @description Each fault of the document sent. */
-            errors?: components["schemas"]["ProblemFault"][];
-            /** @description Details for programs, for example the operation in the way. */
-            details?: {
-                [key: string]: string;
-            };
-            /** @description Names the request in the server's log. */
-            request_id?: string | null;
-        };
-        /** @description One fault of a document. */
-        ProblemFault: {
-            /** @description A JSON pointer to the field, or the name of the parameter. */
-            pointer: string;
-            /** @description A short stable word. */
-            code: string;
-            /** @description What is wrong with it. */
-            detail: string;
-        };
-        /** @description No parameters, or no body. */
-        Nothing: Record<string, unknown>;
-        /** @description What this server is and can do. */
-        Server: {
-            /** @description Always `hostler`. */
-            name: string;
-            /** @description Its version. */
-            version: string;
-            /** @description What it can do, by name. */
-            features: string[];
-            /** @description Whether everything it shows is made up, because it runs as a demo. */
-            simulated: boolean;
-            /**
-             * Format: date-time
-             * @description Its present time, so that clients can tell ages.
-             */
-            now: string;
-        };
-        /** @description The code of a login link. */
-        SessionRequest: {
-            /** @description What follows `#` in the link. */
-            code: string;
-        };
-        /** @description Who you are. */
-        Session: {
-            /** @description How you are named in audit records. */
-            actor: string;
-            /** @description `admin` or `reader`. */
-            role: string;
-            /** @description Every permission you have. */
-            permissions: string[];
-            /**
-             * Format: date-time
-             * @description When the session ends; null where it does not.
-             */
-            expires_at?: string | null;
-        };
-        /** @description A page of a list. */
-        Page: {
-            /** @description The items. */
-            items: components["schemas"]["Token"][];
-            /** @description Gives the next page when sent as `cursor`; null on the last page. */
-            next_cursor?: string | null;
-            /**
-             * Format: date-time
-             * @description When the oldest part of what is shown was seen.
-             */
-            observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
-            stale: boolean;
-            /**
-             * Format: uint64
-             * @description How many items there are in all, as far as known.
-             */
-            approx_total?: number | null;
-        };
-        /** @description An API token, without its secret. */
-        Token: {
-            /** @description Its id. */
-            id: string;
-            /** @description What it is for. */
-            name: string;
-            /** @description What it may do. */
-            role: string;
-            /**
-             * Format: date-time
-             * @description When it was made.
-             */
-            created_at: string;
-            /** @description Who made it. */
-            created_by: string;
-            /**
-             * Format: date-time
-             * @description When it ends; null: never.
-             */
-            expires_at?: string | null;
-            /**
-             * Format: date-time
-             * @description When it was last used; null: never.
-             */
-            last_used_at?: string | null;
-        };
-        /** @description A token to be made. */
-        TokenRequest: {
-            /** @description What it is for, for people and audit records. */
-            name: string;
-            /** @description `admin` or `reader`. */
-            role: string;
-            /**
-             * Format: uint64
-             * @description In how many seconds it ends; never when not given.
-             * @default null
-             */
-            expires_in_seconds?: number | null;
-        };
-        /** @description A token that was just made. */
-        NewToken: {
-            /** @description The token. */
-            token: components["schemas"]["Token"];
-            /** @description What to send as `Authorization: Bearer …`; shown this once. */
-            secret: string;
-        };
-        /** @description A page of a list. */
-        Page2: {
-            /** @description The items. */
-            items: components["schemas"]["VmSummary"][];
-            /** @description Gives the next page when sent as `cursor`; null on the last page. */
-            next_cursor?: string | null;
-            /**
-             * Format: date-time
-             * @description When the oldest part of what is shown was seen.
-             */
-            observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
-            stale: boolean;
-            /**
-             * Format: uint64
-             * @description How many items there are in all, as far as known.
-             */
-            approx_total?: number | null;
-        };
-        /** @description A VM in a list. */
-        VmSummary: {
-            /** @description Its id. */
-            id: string;
-            /** @description Its name. */
-            name: string;
-            /** @description The project it belongs to; null for VMs that Hostler only observes. */
-            project?: string | null;
-            /** @description The provider it is at; null until it has been placed. */
-            provider?: components["schemas"]["Ref"] | null;
-            /** @description The host it is on; null when it is on none. */
-            host?: components["schemas"]["Ref"] | null;
-            /** @description Whether Hostler manages it, or only observes it. */
-            managed: boolean;
-            /** @description Whether its data is made up, because it belongs to a demo. */
-            simulated: boolean;
-            /** @description What it is doing. */
-            status: components["schemas"]["VmStatus"];
-            /**
-             * Format: uint32
-             * @description Processors: seen, else asked for; null when neither is known.
-             */
-            cpu_count?: number | null;
-            /**
-             * Format: uint64
-             * @description Memory in bytes: seen, else asked for; null when neither is known.
-             */
-            memory_bytes?: number | null;
-            /** @description Its addresses, as far as known. */
-            addresses: string[];
-            /** @description Its labels. */
-            labels: {
-                [key: string]: string;
-            };
-            /** @description The operation at work on it. */
-            operation?: string | null;
-            /** @description Each action and whether it is possible now. */
-            actions: {
-                [key: string]: components["schemas"]["ActionVerdict"];
-            };
-            /**
-             * Format: date-time
-             * @description When Hostler made it or first saw it.
-             */
-            created_at: string;
-        };
-        /** @description A resource by id, with its name for people. */
-        Ref: {
-            /** @description Its id. */
-            id: string;
-            /** @description Its name. */
-            name: string;
-        };
-        /** @description The state of a VM, with its pedigree. */
-        VmStatus: {
-            /**
-             * @description `creating deleting running paused starting stopping stopped saved suspended saving dumping
-             *     snapshotting migrating crashed failed missing unknown`; more may come.
-             */
-            state: string;
-            /** @description Why, as the provider says. */
-            reason: string;
-            /** @description How far it can be trusted: `ok`, `stale`, `unavailable`. */
-            quality: string;
-            /**
-             * Format: date-time
-             * @description When it was seen; null: never.
-             */
-            observed_at?: string | null;
-            /** @description The last state seen, when the present one is unknown. */
-            last_seen?: string | null;
-        };
+        /** @description Hardware virtualisation or emulation. */
+        Accelerator: "auto" | "kvm" | "tcg";
         /** @description Whether an action is possible now. */
         ActionVerdict: {
             /** @description Whether it is. */
@@ -957,206 +729,70 @@ export interface components {
             /** @description Why not, for people. */
             reason?: string | null;
         };
-        /** @description A VM to be made. */
-        VmRequest: {
-            /** @description What it should be. */
-            spec: components["schemas"]["VmSpec"];
-            /**
-             * @description Only on hosts of the provider with this id.
-             * @default null
-             */
-            provider?: string | null;
-            /**
-             * @description Only on the host with this id.
-             * @default null
-             */
-            host?: string | null;
-            /**
-             * @description Whether it is started.
-             * @default true
-             */
-            start?: boolean;
+        /** @description An address of a guest, and who said so. */
+        AddressObserved: {
+            /** @description The address. */
+            address: string;
+            /** @description `dhcp_lease`, `guest_agent` (the guest's own word), `arp`. */
+            source: string;
         };
-        /** @description A virtual machine as it should be. */
-        VmSpec: {
-            /** @description Unique within the project; letters, digits, `.`, `_` and `-`, at most 63. */
-            name: string;
+        /** @description What is tried at boot. */
+        BootDevice: {
+            disk: string;
+        } | {
+            /** Format: uint32 */
+            nic: number;
+        };
+        /** @description How the host caches a disk. */
+        CacheMode: "none" | "writethrough" | "writeback" | "directsync" | "unsafe";
+        /** @description First-boot configuration of a guest. */
+        CloudInit: {
             /**
-             * @description The project it belongs to.
-             * @default default
+             * @description The guest's host name; unset: the VM's name.
+             * @default null
              */
-            project?: string;
+            hostname?: string | null;
             /**
-             * @description Free text for people.
-             * @default
+             * @description The `network-config` document, version 2.
+             * @default null
              */
-            description?: string;
+            network_config?: string | null;
             /**
-             * @description Free key-value pairs to select by.
-             * @default {}
-             */
-            labels?: {
-                [key: string]: string;
-            };
-            /**
-             * @description Virtual processors.
-             * @default {
-             *       "count": 1,
-             *       "max_count": null,
-             *       "topology": null,
-             *       "mode": "default",
-             *       "features": []
-             *     }
-             */
-            cpu?: components["schemas"]["CpuSpec"];
-            /** @description Guest memory. */
-            memory: components["schemas"]["MemorySpec"];
-            /**
-             * @description Architecture, machine type and accelerator.
-             * @default {
-             *       "arch": null,
-             *       "kind": null,
-             *       "accelerator": "auto"
-             *     }
-             */
-            machine?: components["schemas"]["MachineSpec"];
-            /**
-             * @description BIOS or UEFI.
-             * @default {
-             *       "kind": "bios",
-             *       "secure_boot": false
-             *     }
-             */
-            firmware?: components["schemas"]["FirmwareSpec"];
-            /**
-             * @description In which order devices are tried at boot; empty: disks in their order.
+             * @description Public SSH keys for the default user.
              * @default []
              */
-            boot?: components["schemas"]["BootDevice"][];
+            ssh_keys?: string[];
             /**
-             * @description Disks and CD-ROM drives.
-             * @default []
-             */
-            disks?: components["schemas"]["DiskSpec"][];
-            /**
-             * @description Network interfaces.
-             * @default []
-             */
-            nics?: components["schemas"]["NicSpec"][];
-            /**
-             * @description The display; `None` for a headless VM.
+             * @description The `user-data` document; unset: made from `ssh_keys` and `hostname`.
              * @default null
              */
-            graphics?: components["schemas"]["GraphicsSpec"] | null;
+            user_data?: string | null;
+        };
+        /** @description A kind of console. */
+        ConsoleKind: "serial" | "vnc" | "spice";
+        /** @description Which console. */
+        ConsoleRequest: {
+            /** @description `serial` or `vnc`. */
+            kind: components["schemas"]["ConsoleKind"];
             /**
-             * @description The video card; unset: what fits the display.
-             * @default null
-             */
-            video?: components["schemas"]["VideoModel"] | null;
-            /**
-             * @description Whether there is a serial console.
-             * @default true
-             */
-            serial_console?: boolean;
-            /**
-             * @description Whether the guest gets random numbers from the host.
-             * @default true
-             */
-            rng?: boolean;
-            /**
-             * @description Whether there is a memory balloon, which also tells guest memory use.
-             * @default true
-             */
-            balloon?: boolean;
-            /**
-             * @description Whether there is a channel for the guest agent.
-             * @default true
-             */
-            guest_agent?: boolean;
-            /**
-             * @description A virtual TPM.
-             * @default null
-             */
-            tpm?: components["schemas"]["TpmSpec"] | null;
-            /**
-             * @description A watchdog device.
-             * @default null
-             */
-            watchdog?: components["schemas"]["WatchdogSpec"] | null;
-            /**
-             * @description A device by which the guest reports a kernel panic.
-             * @default null
-             */
-            panic?: components["schemas"]["PanicModel"] | null;
-            /**
-             * @description First-boot configuration, given to the guest as a NoCloud seed.
-             * @default null
-             */
-            cloud_init?: components["schemas"]["CloudInit"] | null;
-            /**
-             * @description Whether the provider starts it together with the host.
+             * @description Whether to disconnect whoever is connected.
              * @default false
              */
-            autostart?: boolean;
+            take_over?: boolean;
         };
-        /** @description Virtual processors. */
-        CpuSpec: {
+        /** @description Opens one console once. */
+        ConsoleTicket: {
             /**
-             * Format: uint32
-             * @description How many are online at boot.
-             * @default 1
+             * Format: date-time
+             * @description When it ends, used or not.
              */
-            count?: number;
-            /**
-             * Format: uint32
-             * @description How many can be made online without a restart; unset: `count`.
-             * @default null
-             */
-            max_count?: number | null;
-            /**
-             * @description How they are arranged; unset: one socket each.
-             * @default null
-             */
-            topology?: components["schemas"]["CpuTopology"] | null;
-            /**
-             * @description Which processor the guest sees.
-             * @default default
-             */
-            mode?: components["schemas"]["CpuMode"];
-            /**
-             * @description Single features, on top of the mode.
-             * @default []
-             */
-            features?: components["schemas"]["CpuFeature"][];
-        };
-        /** @description How virtual processors are arranged; the product is the maximum count. */
-        CpuTopology: {
-            /**
-             * Format: uint32
-             * @description Sockets.
-             */
-            sockets: number;
-            /**
-             * Format: uint32
-             * @description Dies of a socket.
-             * @default 1
-             */
-            dies?: number;
-            /**
-             * Format: uint32
-             * @description Cores of a die.
-             */
-            cores: number;
-            /**
-             * Format: uint32
-             * @description Threads of a core.
-             * @default 1
-             */
-            threads?: number;
-        };
-        /** @description Which processor the guest sees. */
-        CpuMode: "default" | "host_passthrough" | "host_model" | "maximum" | {
-            named: string;
+            expires_at: string;
+            /** @description Where to connect: the path of the WebSocket. */
+            path: string;
+            /** @description The subprotocols to ask for, in this order. */
+            protocols: string[];
+            /** @description The secret. */
+            ticket: string;
         };
         /** @description One processor feature and what to do with it. */
         CpuFeature: {
@@ -1167,39 +803,320 @@ export interface components {
         };
         /** @description What to do with a processor feature. */
         CpuFeaturePolicy: "require" | "optional" | "disable" | "forbid";
-        /** @description Guest memory. */
-        MemorySpec: {
+        /** @description Which processor the guest sees. */
+        CpuMode: "default" | "host_passthrough" | "host_model" | "maximum" | {
+            named: string;
+        };
+        /** @description Virtual processors. */
+        CpuSpec: {
+            /**
+             * Format: uint32
+             * @description How many are online at boot.
+             * @default 1
+             */
+            count?: number;
+            /**
+             * @description Single features, on top of the mode.
+             * @default []
+             */
+            features?: components["schemas"]["CpuFeature"][];
+            /**
+             * Format: uint32
+             * @description How many can be made online without a restart; unset: `count`.
+             * @default null
+             */
+            max_count?: number | null;
+            /**
+             * @description Which processor the guest sees.
+             * @default default
+             */
+            mode?: components["schemas"]["CpuMode"];
+            /**
+             * @description How they are arranged; unset: one socket each.
+             * @default null
+             */
+            topology?: components["schemas"]["CpuTopology"] | null;
+        };
+        /** @description How virtual processors are arranged; the product is the maximum count. */
+        CpuTopology: {
+            /**
+             * Format: uint32
+             * @description Cores of a die.
+             */
+            cores: number;
+            /**
+             * Format: uint32
+             * @description Dies of a socket.
+             * @default 1
+             */
+            dies?: number;
+            /**
+             * Format: uint32
+             * @description Sockets.
+             */
+            sockets: number;
+            /**
+             * Format: uint32
+             * @description Threads of a core.
+             * @default 1
+             */
+            threads?: number;
+        };
+        /** @description How the guest sees a disk attached. */
+        DiskBus: "virtio" | "scsi" | "sata" | "ide" | "usb";
+        /** @description A disk or a CD-ROM drive. */
+        DiskDevice: "disk" | "cdrom";
+        /** @description A disk as it was seen. */
+        DiskObserved: {
+            /** @description The bus the guest sees. */
+            bus?: string | null;
             /**
              * Format: uint64
-             * @description How much the guest has, in bytes; rounded up to a whole KiB.
+             * @description The size the guest sees, in bytes.
              */
-            bytes: number;
+            capacity_bytes?: number | null;
+            /** @description `disk`, `cdrom` … */
+            device: string;
+            /** @description How it is stored. */
+            format?: string | null;
+            /** @description Whether the guest may only read. */
+            read_only: boolean;
+            /** @description Where its bytes are; null when empty. */
+            source?: string | null;
+            /** @description The device name in the provider's configuration. */
+            target: string;
+        };
+        /** @description Where a disk's bytes come from. */
+        DiskSource: {
+            empty: {
+                /**
+                 * @description How it is stored.
+                 * @default qcow2
+                 */
+                format?: components["schemas"]["VolumeFormat"];
+                /**
+                 * @description The pool to make it in; unset: the host's default pool.
+                 * @default null
+                 */
+                pool?: string | null;
+                /**
+                 * Format: uint64
+                 * @description Its size as the guest sees it, in bytes.
+                 */
+                size_bytes: number;
+            };
+        } | {
+            image: {
+                /**
+                 * @description How it is stored.
+                 * @default qcow2
+                 */
+                format?: components["schemas"]["VolumeFormat"];
+                /** @description The image's name. */
+                image: string;
+                /**
+                 * @description The pool to make it in; unset: the host's default pool.
+                 * @default null
+                 */
+                pool?: string | null;
+                /**
+                 * Format: uint64
+                 * @description The size the guest sees, at least the image's; unset: the image's.
+                 * @default null
+                 */
+                size_bytes?: number | null;
+            };
+        } | {
+            volume: {
+                /** @description The pool it is in. */
+                pool: string;
+                /** @description Its name there. */
+                volume: string;
+            };
+        } | {
+            no_media: Record<string, unknown>;
+        };
+        /** @description A disk or CD-ROM drive. */
+        DiskSpec: {
             /**
-             * @description Whether it is backed by huge pages of the host.
+             * @description How the guest sees it attached; unset: virtio for disks, SATA for CD-ROM.
+             * @default null
+             */
+            bus?: components["schemas"]["DiskBus"] | null;
+            /**
+             * @description How the host caches it; unset: the hypervisor's default.
+             * @default null
+             */
+            cache?: components["schemas"]["CacheMode"] | null;
+            /**
+             * @description A disk or a CD-ROM drive.
+             * @default disk
+             */
+            device?: components["schemas"]["DiskDevice"];
+            /**
+             * @description Whether blocks the guest discards are freed.
              * @default false
              */
-            hugepages?: boolean;
-        };
-        /** @description Architecture, machine type and accelerator. */
-        MachineSpec: {
+            discard?: boolean;
+            /** @description Unique within the VM; part of the name of a volume made for it. */
+            name: string;
             /**
-             * @description The guest's architecture as the hypervisor names it; unset: the host's.
+             * @description Whether the guest may write.
+             * @default false
+             */
+            read_only?: boolean;
+            /**
+             * @description The serial number the guest sees.
              * @default null
              */
-            arch?: string | null;
-            /**
-             * @description The machine type, for example `q35` or `virt`; unset: the modern default.
-             * @default null
-             */
-            kind?: string | null;
-            /**
-             * @description Hardware virtualisation or emulation.
-             * @default auto
-             */
-            accelerator?: components["schemas"]["Accelerator"];
+            serial?: string | null;
+            /** @description Where its bytes come from. */
+            source: components["schemas"]["DiskSource"];
         };
-        /** @description Hardware virtualisation or emulation. */
-        Accelerator: "auto" | "kvm" | "tcg";
+        /** @description Something that happened. */
+        Event: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description More, by kind of event. */
+            data: unknown;
+            /** @description One line for people. */
+            message: string;
+            /** @description To what. */
+            resource?: components["schemas"]["ResourceRef"] | null;
+            /**
+             * Format: uint64
+             * @description Grows by every event.
+             */
+            seq: number;
+            /**
+             * @description What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
+             *     `operation.changed`, `provider.state`, `image.created`, `image.deleted` …
+             */
+            type: string;
+        };
+        /** @description A value with its pedigree, or the reason why there is none. */
+        Fact: {
+            /**
+             * Format: date-time
+             * @description When it was seen; null when it never was.
+             */
+            observed_at?: string | null;
+            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
+            quality: string;
+            /** @description Why the value is missing or not fully good. */
+            reason?: string | null;
+            /** @description Who said so. */
+            source: string;
+            /** @description The value; null when there is none. */
+            value?: boolean | null;
+        };
+        /** @description A value with its pedigree, or the reason why there is none. */
+        Fact2: {
+            /**
+             * Format: date-time
+             * @description When it was seen; null when it never was.
+             */
+            observed_at?: string | null;
+            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
+            quality: string;
+            /** @description Why the value is missing or not fully good. */
+            reason?: string | null;
+            /** @description Who said so. */
+            source: string;
+            /**
+             * Format: uint32
+             * @description The value; null when there is none.
+             */
+            value?: number | null;
+        };
+        /** @description A value with its pedigree, or the reason why there is none. */
+        Fact3: {
+            /**
+             * Format: date-time
+             * @description When it was seen; null when it never was.
+             */
+            observed_at?: string | null;
+            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
+            quality: string;
+            /** @description Why the value is missing or not fully good. */
+            reason?: string | null;
+            /** @description Who said so. */
+            source: string;
+            /**
+             * Format: uint64
+             * @description The value; null when there is none.
+             */
+            value?: number | null;
+        };
+        /** @description A value with its pedigree, or the reason why there is none. */
+        Fact4: {
+            /**
+             * Format: date-time
+             * @description When it was seen; null when it never was.
+             */
+            observed_at?: string | null;
+            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
+            quality: string;
+            /** @description Why the value is missing or not fully good. */
+            reason?: string | null;
+            /** @description Who said so. */
+            source: string;
+            /** @description The value; null when there is none. */
+            value?: string | null;
+        };
+        /** @description A value with its pedigree, or the reason why there is none. */
+        Fact5: {
+            /**
+             * Format: date-time
+             * @description When it was seen; null when it never was.
+             */
+            observed_at?: string | null;
+            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
+            quality: string;
+            /** @description Why the value is missing or not fully good. */
+            reason?: string | null;
+            /** @description Who said so. */
+            source: string;
+            /** @description The value; null when there is none. */
+            value?: components["schemas"]["DiskObserved"][] | null;
+        };
+        /** @description A value with its pedigree, or the reason why there is none. */
+        Fact6: {
+            /**
+             * Format: date-time
+             * @description When it was seen; null when it never was.
+             */
+            observed_at?: string | null;
+            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
+            quality: string;
+            /** @description Why the value is missing or not fully good. */
+            reason?: string | null;
+            /** @description Who said so. */
+            source: string;
+            /** @description The value; null when there is none. */
+            value?: components["schemas"]["NicObserved"][] | null;
+        };
+        /** @description A value with its pedigree, or the reason why there is none. */
+        Fact7: {
+            /**
+             * Format: date-time
+             * @description When it was seen; null when it never was.
+             */
+            observed_at?: string | null;
+            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
+            quality: string;
+            /** @description Why the value is missing or not fully good. */
+            reason?: string | null;
+            /** @description Who said so. */
+            source: string;
+            /** @description The value; null when there is none. */
+            value?: components["schemas"]["GuestSupport"][] | null;
+        };
+        /** @description Which firmware the guest boots with. */
+        FirmwareKind: "bios" | "uefi";
         /** @description BIOS or UEFI. */
         FirmwareSpec: {
             /**
@@ -1213,129 +1130,183 @@ export interface components {
              */
             secure_boot?: boolean;
         };
-        /** @description Which firmware the guest boots with. */
-        FirmwareKind: "bios" | "uefi";
-        /** @description What is tried at boot. */
-        BootDevice: {
-            disk: string;
-        } | {
-            /** Format: uint32 */
-            nic: number;
+        /**
+         * @description The display, reachable only through Hostler's console: it listens on the
+         *     host's loopback or on a socket, never on the network.
+         */
+        GraphicsSpec: "vnc" | "spice";
+        /** @description One kind of guest that a host can run. */
+        GuestSupport: {
+            /** @description The guest's architecture. */
+            arch: string;
+            /** @description How it would run: `kvm`, `qemu` (emulated), `lxc` … */
+            hypervisors: string[];
+            /** @description The machine types there are; the first is the default. */
+            machines: string[];
         };
-        /** @description A disk or CD-ROM drive. */
-        DiskSpec: {
-            /** @description Unique within the VM; part of the name of a volume made for it. */
+        /** @description A machine that runs VMs. */
+        Host: {
+            /** @description Its processor architecture. */
+            arch: components["schemas"]["Fact4"];
+            /** @description Logical processors online. */
+            cpu_count: components["schemas"]["Fact2"];
+            /** @description The model of its processors. */
+            cpu_model: components["schemas"]["Fact4"];
+            /** @description What it can run. */
+            guests: components["schemas"]["Fact7"];
+            /** @description The hypervisor and its version. */
+            hypervisor: components["schemas"]["Fact4"];
+            /** @description Its id. */
+            id: string;
+            /** @description Installed memory, in bytes. */
+            memory_bytes: components["schemas"]["Fact3"];
+            /** @description Memory not in use now, in bytes. */
+            memory_free_bytes: components["schemas"]["Fact3"];
+            /** @description Its name. */
             name: string;
             /**
-             * @description A disk or a CD-ROM drive.
-             * @default disk
+             * Format: date-time
+             * @description When it was last seen.
              */
-            device?: components["schemas"]["DiskDevice"];
+            observed_at?: string | null;
+            /** @description The provider it belongs to. */
+            provider: components["schemas"]["Ref"];
+            /** @description Why it is not ready. */
+            reason?: string | null;
+            /** @description Whether its data is made up, because it belongs to a demo. */
+            simulated: boolean;
+            /** @description `ready`, `degraded` (does not answer; what is shown is old) or `closed` (takes no new VMs). */
+            state: string;
             /**
-             * @description How the guest sees it attached; unset: virtio for disks, SATA for CD-ROM.
+             * Format: uint32
+             * @description How many VMs are on it.
+             */
+            vm_count: number;
+            /**
+             * Format: uint32
+             * @description How many of them run.
+             */
+            vm_running_count: number;
+        };
+        /** @description A host that cannot take a VM. */
+        HostRefusal: {
+            /** @description The host. */
+            host: components["schemas"]["Ref"];
+            /** @description Every reason against it. */
+            reasons: string[];
+        };
+        /** @description An image of the catalogue. */
+        Image: {
+            /**
+             * Format: date-time
+             * @description When it was imported.
+             */
+            created_at: string;
+            /** @description Free text for people. */
+            description: string;
+            /**
+             * Format: uint64
+             * @description The bytes of the file.
+             */
+            file_bytes: number;
+            /** @description How it is stored. */
+            format: components["schemas"]["VolumeFormat"];
+            /** @description Its id. */
+            id: string;
+            /** @description Its name, unique in the catalogue. */
+            name: string;
+            /** @description SHA-256 of the file, in lower-case hex. */
+            sha256: string;
+            /**
+             * Format: uint64
+             * @description The size a guest sees, in bytes.
+             */
+            virtual_bytes: number;
+        };
+        /** @description Architecture, machine type and accelerator. */
+        MachineSpec: {
+            /**
+             * @description Hardware virtualisation or emulation.
+             * @default auto
+             */
+            accelerator?: components["schemas"]["Accelerator"];
+            /**
+             * @description The guest's architecture as the hypervisor names it; unset: the host's.
              * @default null
              */
-            bus?: components["schemas"]["DiskBus"] | null;
-            /** @description Where its bytes come from. */
-            source: components["schemas"]["DiskSource"];
+            arch?: string | null;
             /**
-             * @description Whether the guest may write.
+             * @description The machine type, for example `q35` or `virt`; unset: the modern default.
+             * @default null
+             */
+            kind?: string | null;
+        };
+        /** @description Guest memory. */
+        MemorySpec: {
+            /**
+             * Format: uint64
+             * @description How much the guest has, in bytes; rounded up to a whole KiB.
+             */
+            bytes: number;
+            /**
+             * @description Whether it is backed by huge pages of the host.
              * @default false
              */
-            read_only?: boolean;
-            /**
-             * @description How the host caches it; unset: the hypervisor's default.
-             * @default null
-             */
-            cache?: components["schemas"]["CacheMode"] | null;
-            /**
-             * @description Whether blocks the guest discards are freed.
-             * @default false
-             */
-            discard?: boolean;
-            /**
-             * @description The serial number the guest sees.
-             * @default null
-             */
-            serial?: string | null;
+            hugepages?: boolean;
         };
-        /** @description A disk or a CD-ROM drive. */
-        DiskDevice: "disk" | "cdrom";
-        /** @description How the guest sees a disk attached. */
-        DiskBus: "virtio" | "scsi" | "sata" | "ide" | "usb";
-        /** @description Where a disk's bytes come from. */
-        DiskSource: {
-            empty: {
-                /**
-                 * Format: uint64
-                 * @description Its size as the guest sees it, in bytes.
-                 */
-                size_bytes: number;
-                /**
-                 * @description The pool to make it in; unset: the host's default pool.
-                 * @default null
-                 */
-                pool?: string | null;
-                /**
-                 * @description How it is stored.
-                 * @default qcow2
-                 */
-                format?: components["schemas"]["VolumeFormat"];
-            };
-        } | {
-            image: {
-                /** @description The image's name. */
-                image: string;
-                /**
-                 * Format: uint64
-                 * @description The size the guest sees, at least the image's; unset: the image's.
-                 * @default null
-                 */
-                size_bytes?: number | null;
-                /**
-                 * @description The pool to make it in; unset: the host's default pool.
-                 * @default null
-                 */
-                pool?: string | null;
-                /**
-                 * @description How it is stored.
-                 * @default qcow2
-                 */
-                format?: components["schemas"]["VolumeFormat"];
-            };
-        } | {
-            volume: {
-                /** @description The pool it is in. */
-                pool: string;
-                /** @description Its name there. */
-                volume: string;
-            };
-        } | {
-            no_media: Record<string, unknown>;
+        /** @description A network that VMs can be connected to. */
+        Network: {
+            /** @description Whether it can be used now. */
+            active: boolean;
+            /** @description Whether it starts with the host. */
+            autostart: boolean;
+            /** @description The host's bridge behind it. */
+            bridge?: string | null;
+            /** @description How it reaches the world: `nat`, `route`, `bridge`, `isolated` … */
+            forward: string;
+            /** @description The host it belongs to; null when it spans hosts. */
+            host?: components["schemas"]["Ref"] | null;
+            /** @description Its id. */
+            id: string;
+            /** @description Its name, unique within the host. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was seen.
+             */
+            observed_at: string;
+            /** @description The provider it belongs to. */
+            provider: components["schemas"]["Ref"];
+            /** @description Whether its data is made up. */
+            simulated: boolean;
+            /** @description Whether its provider does not answer, so that this is old. */
+            stale: boolean;
+            /** @description Its subnets in CIDR form. */
+            subnets: string[];
         };
-        /** @description How a volume is stored. Always told, never guessed from the bytes (A6). */
-        VolumeFormat: "qcow2" | "raw";
-        /** @description How the host caches a disk. */
-        CacheMode: "none" | "writethrough" | "writeback" | "directsync" | "unsafe";
-        /** @description A network interface. */
-        NicSpec: {
-            /** @description What it is connected to. */
-            source: components["schemas"]["NicSource"];
-            /**
-             * @description The device the guest sees.
-             * @default virtio
-             */
-            model?: components["schemas"]["NicModel"];
-            /**
-             * @description Its address, `52:54:00:12:34:56`; unset: the provider makes one.
-             * @default null
-             */
+        /** @description A token that was just made. */
+        NewToken: {
+            /** @description What to send as `Authorization: Bearer …`; shown this once. */
+            secret: string;
+            /** @description The token. */
+            token: components["schemas"]["Token"];
+        };
+        /** @description The network device the guest sees. */
+        NicModel: "virtio" | "e1000e" | "e1000" | "rtl8139";
+        /** @description A network interface as it was seen. */
+        NicObserved: {
+            /** @description Its addresses. */
+            addresses: components["schemas"]["AddressObserved"][];
+            /** @description The host's side of it. */
+            host_device?: string | null;
+            /** @description `network`, `bridge`, `direct`, `user` … */
+            kind: string;
+            /** @description Its MAC address. */
             mac?: string | null;
-            /**
-             * @description Whether its cable is plugged in.
-             * @default true
-             */
-            link_up?: boolean;
+            /** @description The device the guest sees. */
+            model?: string | null;
+            /** @description What it is connected to. */
+            source?: string | null;
         };
         /** @description What a network interface is connected to. */
         NicSource: {
@@ -1347,122 +1318,72 @@ export interface components {
         } | {
             user: Record<string, unknown>;
         };
-        /** @description The network device the guest sees. */
-        NicModel: "virtio" | "e1000e" | "e1000" | "rtl8139";
-        /**
-         * @description The display, reachable only through Hostler's console: it listens on the
-         *     host's loopback or on a socket, never on the network.
-         */
-        GraphicsSpec: "vnc" | "spice";
-        /** @description The video card. */
-        VideoModel: "virtio" | "vga" | "qxl" | "bochs" | "none";
-        /** @description A virtual TPM. */
-        TpmSpec: {
+        /** @description A network interface. */
+        NicSpec: {
+            /**
+             * @description Whether its cable is plugged in.
+             * @default true
+             */
+            link_up?: boolean;
+            /**
+             * @description Its address, `52:54:00:12:34:56`; unset: the provider makes one.
+             * @default null
+             */
+            mac?: string | null;
             /**
              * @description The device the guest sees.
-             * @default crb
+             * @default virtio
              */
-            model?: components["schemas"]["TpmModel"];
+            model?: components["schemas"]["NicModel"];
+            /** @description What it is connected to. */
+            source: components["schemas"]["NicSource"];
         };
-        /** @description The TPM device the guest sees; always version 2.0, emulated. */
-        TpmModel: "crb" | "tis";
-        /** @description A watchdog device. */
-        WatchdogSpec: {
-            /** @description The device the guest sees. */
-            model: components["schemas"]["WatchdogModel"];
-            /** @description What happens when the guest stops feeding it. */
-            action: components["schemas"]["WatchdogAction"];
-        };
-        /** @description The watchdog device the guest sees. */
-        WatchdogModel: "i6300esb" | "itco" | "ib700";
-        /** @description What happens when the guest stops feeding its watchdog. */
-        WatchdogAction: "reset" | "shutdown" | "poweroff" | "pause" | "none";
-        /** @description The device by which a guest reports a kernel panic. */
-        PanicModel: "isa" | "hyperv";
-        /** @description First-boot configuration of a guest. */
-        CloudInit: {
-            /**
-             * @description The `user-data` document; unset: made from `ssh_keys` and `hostname`.
-             * @default null
-             */
-            user_data?: string | null;
-            /**
-             * @description The `network-config` document, version 2.
-             * @default null
-             */
-            network_config?: string | null;
-            /**
-             * @description The guest's host name; unset: the VM's name.
-             * @default null
-             */
-            hostname?: string | null;
-            /**
-             * @description Public SSH keys for the default user.
-             * @default []
-             */
-            ssh_keys?: string[];
-        };
+        /** @description No parameters, or no body. */
+        Nothing: Record<string, unknown>;
         /** @description A change that takes time. */
         Operation: {
-            /** @description Its id. */
-            id: string;
-            /** @description What it does: `vm.create`, `vm.start` … */
-            kind: string;
-            /** @description `pending`, `running`, `cancelling`, `succeeded`, `failed`, `cancelled`, `needs_attention`. */
-            state: string;
-            /** @description The step at work; null before the first and after the last. */
-            phase?: string | null;
-            /** @description How far it has come. */
-            progress: components["schemas"]["OperationProgress"];
-            /** @description Its steps. */
-            steps: components["schemas"]["OperationStep"][];
-            /** @description What it works on. */
-            resources: components["schemas"]["ResourceRef"][];
-            /** @description Who asked for it. */
-            created_by: string;
             /** @description Whether a cancel would be obeyed now. */
             cancellable: boolean;
-            /** @description Why it failed or needs attention. */
-            error?: components["schemas"]["Problem"] | null;
-            /** @description The provider's own words about the error, for administrators. */
-            error_raw?: string | null;
-            /** @description Something worth saying about a success, for example `already running`. */
-            note?: string | null;
             /**
              * Format: date-time
              * @description When it was asked for.
              */
             created_at: string;
-            /**
-             * Format: date-time
-             * @description When it last moved.
-             */
-            updated_at: string;
+            /** @description Who asked for it. */
+            created_by: string;
+            /** @description Why it failed or needs attention. */
+            error?: components["schemas"]["Problem"] | null;
+            /** @description The provider's own words about the error, for administrators. */
+            error_raw?: string | null;
             /**
              * Format: date-time
              * @description When it ended.
              */
             finished_at?: string | null;
+            /** @description Its id. */
+            id: string;
+            /** @description What it does: `vm.create`, `vm.start` … */
+            kind: string;
+            /** @description Something worth saying about a success, for example `already running`. */
+            note?: string | null;
+            /** @description The step at work; null before the first and after the last. */
+            phase?: string | null;
+            /** @description How far it has come. */
+            progress: components["schemas"]["OperationProgress"];
+            /** @description What it works on. */
+            resources: components["schemas"]["ResourceRef"][];
+            /** @description `pending`, `running`, `cancelling`, `succeeded`, `failed`, `cancelled`, `needs_attention`. */
+            state: string;
+            /** @description Its steps. */
+            steps: components["schemas"]["OperationStep"][];
+            /**
+             * Format: date-time
+             * @description When it last moved.
+             */
+            updated_at: string;
         };
         /** @description How far an operation has come. */
         OperationProgress: {
-            /**
-             * Format: uint32
-             * @description Steps done.
-             */
-            steps_done: number;
-            /**
-             * Format: uint32
-             * @description Steps in all.
-             */
-            steps_total: number;
-            /**
-             * Format: double
-             * @description Of the step at work, from 0 to 1; null when it cannot be told.
-             */
-            fraction?: number | null;
-            /** @description What is being done, for people. */
-            note?: string | null;
             /**
              * Format: uint64
              * @description Bytes moved by the step at work.
@@ -1473,6 +1394,28 @@ export interface components {
              * @description Bytes to move by the step at work.
              */
             bytes_total?: number | null;
+            /**
+             * Format: double
+             * @description Of the step at work, from 0 to 1; null when it cannot be told.
+             */
+            fraction?: number | null;
+            /** @description What is being done, for people. */
+            note?: string | null;
+            /**
+             * Format: uint32
+             * @description Steps done.
+             */
+            steps_done: number;
+            /**
+             * Format: uint32
+             * @description Steps in all.
+             */
+            steps_total: number;
+        };
+        /** @description How the matter was settled. */
+        OperationResolution: {
+            /** @description What was done, for whoever reads the record later. */
+            note: string;
         };
         /** @description A step of an operation. */
         OperationStep: {
@@ -1481,77 +1424,427 @@ export interface components {
             /** @description `pending`, `running`, `done`, `failed`, `undoing`, `undone`. */
             state: string;
         };
-        /** @description A resource by kind and id. */
-        ResourceRef: {
-            /** @description `vm`, `host`, `provider`, `pool`, `network`, `image` or `operation`. */
-            kind: string;
+        /** @description A page of a list. */
+        Page: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Token"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page10: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Event"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page2: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["VmSummary"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page3: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Host"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page4: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Provider"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page5: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Pool"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page6: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Volume"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page7: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Network"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page8: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Image"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page9: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Operation"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description The device by which a guest reports a kernel panic. */
+        PanicModel: "isa" | "hyperv";
+        /** @description A place that holds volumes. */
+        Pool: {
+            /** @description Whether it can be used now. */
+            active: boolean;
+            /** @description Bytes in use. */
+            allocated_bytes: components["schemas"]["Fact3"];
+            /** @description Bytes that can still be written. */
+            available_bytes: components["schemas"]["Fact3"];
+            /** @description Its size in bytes. */
+            capacity_bytes: components["schemas"]["Fact3"];
+            /** @description The host it belongs to; null when it is shared. */
+            host?: components["schemas"]["Ref"] | null;
             /** @description Its id. */
             id: string;
-            /** @description Its name when that is known. */
-            name?: string | null;
-        };
-        /** @description What making a VM would do. */
-        VmPlanned: {
-            /** @description The host it would go to. */
-            host: components["schemas"]["Ref"];
-            /** @description That host's provider. */
+            /** @description What it is made of: `dir`, `logical`, `rbd` … */
+            kind: string;
+            /** @description Its name, unique within the host. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was seen.
+             */
+            observed_at: string;
+            /** @description The provider it belongs to. */
             provider: components["schemas"]["Ref"];
-            /** @description Hosts that could take it too, best first. */
-            alternatives: components["schemas"]["Ref"][];
-            /** @description Hosts that could not, and why. */
-            refused: components["schemas"]["HostRefusal"][];
-            /** @description The steps it would take. */
-            steps: string[];
-            /** @description What would be there afterwards, a line each: `+ volume default/web-root (10 GiB)`. */
-            changes: string[];
+            /** @description Whether its data is made up. */
+            simulated: boolean;
+            /** @description Whether its provider does not answer, so that this is old. */
+            stale: boolean;
         };
-        /** @description A host that cannot take a VM. */
-        HostRefusal: {
-            /** @description The host. */
-            host: components["schemas"]["Ref"];
-            /** @description Every reason against it. */
-            reasons: string[];
+        /** @description What went wrong, for people and programs. */
+        Problem: {
+            /** @description The contract: decide by this, never by the text. */
+            code: string;
+            /** @description What happened this time. */
+            detail: string;
+            /** @description Details for programs, for example the operation in the way. */
+            details?: {
+                [key: string]: string;
+            };
+            /** @description Each fault of the document sent. */
+            errors?: components["schemas"]["ProblemFault"][];
+            /** @description What to do next. */
+            help: string;
+            /** @description Names the request in the server's log. */
+            request_id?: string | null;
+            /** @description Whether the same request may succeed later without any change. */
+            retryable: boolean;
+            /**
+             * Format: uint16
+             * @description The HTTP status.
+             */
+            status: number;
+            /** @description One line, the same for every occurrence of the code. */
+            title: string;
+            /** @description Where the code is explained: `/problems/vm_busy` on this server. */
+            type: string;
         };
-        /** @description A VM. */
-        Vm: {
+        /** @description One fault of a document. */
+        ProblemFault: {
+            /** @description A short stable word. */
+            code: string;
+            /** @description What is wrong with it. */
+            detail: string;
+            /** @description A JSON pointer to the field, or the name of the parameter. */
+            pointer: string;
+        };
+        /** @description A configured connection to a place where VMs run. */
+        Provider: {
+            /** @description Whether it was given in the server's configuration and so cannot be removed here. */
+            from_config: boolean;
+            /** @description What it can do. */
+            groups: string[];
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: double
+             * @description How long the latest inventory took, in seconds.
+             */
+            inventory_seconds?: number | null;
+            /** @description The word for its kind, for example `libvirt`. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When its latest inventory was taken; null: never since the server started.
+             */
+            observed_at?: string | null;
+            /** @description What answered, for people. */
+            product?: string | null;
+            /** @description Why it is not healthy. */
+            reason?: string | null;
+            /** @description Whether its data is made up. */
+            simulated: boolean;
+            /** @description `connecting`, `healthy` or `unreachable`. */
+            state: string;
+            /** @description Where it is, without secrets. */
+            uri: string;
+            /**
+             * Format: uint32
+             * @description How many VMs it holds; null before the first inventory.
+             */
+            vm_count?: number | null;
+        };
+        /** @description A provider to be added. */
+        ProviderRequest: {
+            /** @description Its name, unique. */
+            name: string;
+            /** @description Where it is, for example `qemu:///system` or `qemu+ssh://root@h2/system`. */
+            uri: string;
+        };
+        /** @description A resource by id, with its name for people. */
+        Ref: {
             /** @description Its id. */
             id: string;
             /** @description Its name. */
             name: string;
-            /** @description The project it belongs to; null for VMs that Hostler only observes. */
-            project?: string | null;
-            /** @description The provider it is at; null until it has been placed. */
-            provider?: components["schemas"]["Ref"] | null;
-            /** @description The host it is on; null when it is on none. */
-            host?: components["schemas"]["Ref"] | null;
-            /** @description Whether Hostler manages it, or only observes it. */
-            managed: boolean;
-            /** @description Whether its data is made up, because it belongs to a demo. */
+        };
+        /** @description A resource by kind and id. */
+        ResourceRef: {
+            /** @description Its id. */
+            id: string;
+            /** @description `vm`, `host`, `provider`, `pool`, `network`, `image` or `operation`. */
+            kind: string;
+            /** @description Its name when that is known. */
+            name?: string | null;
+        };
+        /** @description What this server is and can do. */
+        Server: {
+            /** @description What it can do, by name. */
+            features: string[];
+            /** @description Always `hostler`. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description Its present time, so that clients can tell ages.
+             */
+            now: string;
+            /** @description Whether everything it shows is made up, because it runs as a demo. */
             simulated: boolean;
-            /** @description What it is doing. */
-            status: components["schemas"]["VmStatus"];
+            /** @description Its version. */
+            version: string;
+        };
+        /** @description Who you are. */
+        Session: {
+            /** @description How you are named in audit records. */
+            actor: string;
+            /**
+             * Format: date-time
+             * @description When the session ends; null where it does not.
+             */
+            expires_at?: string | null;
+            /** @description Every permission you have. */
+            permissions: string[];
+            /** @description `admin` or `reader`. */
+            role: string;
+        };
+        /** @description The code of a login link. */
+        SessionRequest: {
+            /** @description What follows `#` in the link. */
+            code: string;
+        };
+        /** @description An API token, without its secret. */
+        Token: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description Who made it. */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description When it ends; null: never.
+             */
+            expires_at?: string | null;
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was last used; null: never.
+             */
+            last_used_at?: string | null;
+            /** @description What it is for. */
+            name: string;
+            /** @description What it may do. */
+            role: string;
+        };
+        /** @description A token to be made. */
+        TokenRequest: {
+            /**
+             * Format: uint64
+             * @description In how many seconds it ends; never when not given.
+             * @default null
+             */
+            expires_in_seconds?: number | null;
+            /** @description What it is for, for people and audit records. */
+            name: string;
+            /** @description `admin` or `reader`. */
+            role: string;
+        };
+        /** @description The TPM device the guest sees; always version 2.0, emulated. */
+        TpmModel: "crb" | "tis";
+        /** @description A virtual TPM. */
+        TpmSpec: {
+            /**
+             * @description The device the guest sees.
+             * @default crb
+             */
+            model?: components["schemas"]["TpmModel"];
+        };
+        /** @description The video card. */
+        VideoModel: "virtio" | "vga" | "qxl" | "bochs" | "none";
+        /** @description A VM. */
+        Vm: {
+            /** @description Each action and whether it is possible now. */
+            actions: {
+                [key: string]: components["schemas"]["ActionVerdict"];
+            };
+            /** @description Its addresses, as far as known. */
+            addresses: string[];
+            /** @description Consoles that can be opened now. */
+            consoles: components["schemas"]["ConsoleKind"][];
             /**
              * Format: uint32
              * @description Processors: seen, else asked for; null when neither is known.
              */
             cpu_count?: number | null;
-            /**
-             * Format: uint64
-             * @description Memory in bytes: seen, else asked for; null when neither is known.
-             */
-            memory_bytes?: number | null;
-            /** @description Its addresses, as far as known. */
-            addresses: string[];
-            /** @description Its labels. */
-            labels: {
-                [key: string]: string;
-            };
-            /** @description The operation at work on it. */
-            operation?: string | null;
-            /** @description Each action and whether it is possible now. */
-            actions: {
-                [key: string]: components["schemas"]["ActionVerdict"];
-            };
             /**
              * Format: date-time
              * @description When Hostler made it or first saw it.
@@ -1566,20 +1859,67 @@ export interface components {
              * @description Grows with every change of what is asked; also the ETag.
              */
             generation: number;
+            /** @description The host it is on; null when it is on none. */
+            host?: components["schemas"]["Ref"] | null;
+            /** @description Its id. */
+            id: string;
+            /** @description Its labels. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Whether Hostler manages it, or only observes it. */
+            managed: boolean;
+            /**
+             * Format: uint64
+             * @description Memory in bytes: seen, else asked for; null when neither is known.
+             */
+            memory_bytes?: number | null;
+            /** @description Its name. */
+            name: string;
+            /** @description What was seen of it; null when it was never seen. */
+            observed?: components["schemas"]["VmObserved"] | null;
+            /** @description The operation at work on it. */
+            operation?: string | null;
+            /** @description The project it belongs to; null for VMs that Hostler only observes. */
+            project?: string | null;
+            /** @description The provider it is at; null until it has been placed. */
+            provider?: components["schemas"]["Ref"] | null;
+            /** @description Whether its data is made up, because it belongs to a demo. */
+            simulated: boolean;
             /**
              * @description What is asked of it; null for VMs that Hostler only observes. Cloud-init
              *     documents are left out: they hold secrets.
              */
             spec?: components["schemas"]["VmSpec"] | null;
-            /** @description What was seen of it; null when it was never seen. */
-            observed?: components["schemas"]["VmObserved"] | null;
-            /** @description Consoles that can be opened now. */
-            consoles: components["schemas"]["ConsoleKind"][];
+            /** @description What it is doing. */
+            status: components["schemas"]["VmStatus"];
         };
         /** @description What was seen of a VM, each value with its pedigree. */
         VmObserved: {
+            /** @description Its processor architecture. */
+            arch: components["schemas"]["Fact4"];
+            /** @description Whether it starts with the host. */
+            autostart: components["schemas"]["Fact"];
+            /** @description Processors online. */
+            cpu_count: components["schemas"]["Fact2"];
+            /** @description Processors that can be online. */
+            cpu_max: components["schemas"]["Fact2"];
+            /** @description Its disks. */
+            disks: components["schemas"]["Fact5"];
+            /** @description Its firmware. */
+            firmware: components["schemas"]["Fact4"];
+            /** @description How it runs: `kvm`, `qemu` (emulated) … */
+            hypervisor: components["schemas"]["Fact4"];
+            /** @description Its machine type. */
+            machine: components["schemas"]["Fact4"];
+            /** @description Memory the guest has now, in bytes. */
+            memory_bytes: components["schemas"]["Fact3"];
+            /** @description Memory the guest can have, in bytes. */
+            memory_max_bytes: components["schemas"]["Fact3"];
             /** @description Its name at the provider. */
             name: string;
+            /** @description Its network interfaces. */
+            nics: components["schemas"]["Fact6"];
             /**
              * Format: date-time
              * @description When it was seen.
@@ -1587,175 +1927,7 @@ export interface components {
             observed_at: string;
             /** @description Whether it outlives being stopped. */
             persistent: components["schemas"]["Fact"];
-            /** @description Whether it starts with the host. */
-            autostart: components["schemas"]["Fact"];
-            /** @description Processors online. */
-            cpu_count: components["schemas"]["Fact2"];
-            /** @description Processors that can be online. */
-            cpu_max: components["schemas"]["Fact2"];
-            /** @description Memory the guest has now, in bytes. */
-            memory_bytes: components["schemas"]["Fact3"];
-            /** @description Memory the guest can have, in bytes. */
-            memory_max_bytes: components["schemas"]["Fact3"];
-            /** @description Its processor architecture. */
-            arch: components["schemas"]["Fact4"];
-            /** @description Its machine type. */
-            machine: components["schemas"]["Fact4"];
-            /** @description How it runs: `kvm`, `qemu` (emulated) … */
-            hypervisor: components["schemas"]["Fact4"];
-            /** @description Its firmware. */
-            firmware: components["schemas"]["Fact4"];
-            /** @description Its disks. */
-            disks: components["schemas"]["Fact5"];
-            /** @description Its network interfaces. */
-            nics: components["schemas"]["Fact6"];
         };
-        /** @description A value with its pedigree, or the reason why there is none. */
-        Fact: {
-            /** @description The value; null when there is none. */
-            value?: boolean | null;
-            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
-            quality: string;
-            /** @description Who said so. */
-            source: string;
-            /**
-             * Format: date-time
-             * @description When it was seen; null when it never was.
-             */
-            observed_at?: string | null;
-            /** @description Why the value is missing or not fully good. */
-            reason?: string | null;
-        };
-        /** @description A value with its pedigree, or the reason why there is none. */
-        Fact2: {
-            /**
-             * Format: uint32
-             * @description The value; null when there is none.
-             */
-            value?: number | null;
-            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
-            quality: string;
-            /** @description Who said so. */
-            source: string;
-            /**
-             * Format: date-time
-             * @description When it was seen; null when it never was.
-             */
-            observed_at?: string | null;
-            /** @description Why the value is missing or not fully good. */
-            reason?: string | null;
-        };
-        /** @description A value with its pedigree, or the reason why there is none. */
-        Fact3: {
-            /**
-             * Format: uint64
-             * @description The value; null when there is none.
-             */
-            value?: number | null;
-            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
-            quality: string;
-            /** @description Who said so. */
-            source: string;
-            /**
-             * Format: date-time
-             * @description When it was seen; null when it never was.
-             */
-            observed_at?: string | null;
-            /** @description Why the value is missing or not fully good. */
-            reason?: string | null;
-        };
-        /** @description A value with its pedigree, or the reason why there is none. */
-        Fact4: {
-            /** @description The value; null when there is none. */
-            value?: string | null;
-            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
-            quality: string;
-            /** @description Who said so. */
-            source: string;
-            /**
-             * Format: date-time
-             * @description When it was seen; null when it never was.
-             */
-            observed_at?: string | null;
-            /** @description Why the value is missing or not fully good. */
-            reason?: string | null;
-        };
-        /** @description A value with its pedigree, or the reason why there is none. */
-        Fact5: {
-            /** @description The value; null when there is none. */
-            value?: components["schemas"]["DiskObserved"][] | null;
-            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
-            quality: string;
-            /** @description Who said so. */
-            source: string;
-            /**
-             * Format: date-time
-             * @description When it was seen; null when it never was.
-             */
-            observed_at?: string | null;
-            /** @description Why the value is missing or not fully good. */
-            reason?: string | null;
-        };
-        /** @description A disk as it was seen. */
-        DiskObserved: {
-            /** @description The device name in the provider's configuration. */
-            target: string;
-            /** @description `disk`, `cdrom` … */
-            device: string;
-            /** @description The bus the guest sees. */
-            bus?: string | null;
-            /** @description Where its bytes are; null when empty. */
-            source?: string | null;
-            /** @description How it is stored. */
-            format?: string | null;
-            /**
-             * Format: uint64
-             * @description The size the guest sees, in bytes.
-             */
-            capacity_bytes?: number | null;
-            /** @description Whether the guest may only read. */
-            read_only: boolean;
-        };
-        /** @description A value with its pedigree, or the reason why there is none. */
-        Fact6: {
-            /** @description The value; null when there is none. */
-            value?: components["schemas"]["NicObserved"][] | null;
-            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
-            quality: string;
-            /** @description Who said so. */
-            source: string;
-            /**
-             * Format: date-time
-             * @description When it was seen; null when it never was.
-             */
-            observed_at?: string | null;
-            /** @description Why the value is missing or not fully good. */
-            reason?: string | null;
-        };
-        /** @description A network interface as it was seen. */
-        NicObserved: {
-            /** @description Its MAC address. */
-            mac?: string | null;
-            /** @description `network`, `bridge`, `direct`, `user` … */
-            kind: string;
-            /** @description What it is connected to. */
-            source?: string | null;
-            /** @description The device the guest sees. */
-            model?: string | null;
-            /** @description The host's side of it. */
-            host_device?: string | null;
-            /** @description Its addresses. */
-            addresses: components["schemas"]["AddressObserved"][];
-        };
-        /** @description An address of a guest, and who said so. */
-        AddressObserved: {
-            /** @description The address. */
-            address: string;
-            /** @description `dhcp_lease`, `guest_agent` (the guest's own word), `arp`. */
-            source: string;
-        };
-        /** @description A kind of console. */
-        ConsoleKind: "serial" | "vnc" | "spice";
         /** @description Changes to a VM: what is not given stays; null removes a label. */
         VmPatch: {
             /** @description Free text for people. */
@@ -1765,6 +1937,184 @@ export interface components {
                 [key: string]: string | null;
             };
         };
+        /** @description What making a VM would do. */
+        VmPlanned: {
+            /** @description Hosts that could take it too, best first. */
+            alternatives: components["schemas"]["Ref"][];
+            /** @description What would be there afterwards, a line each: `+ volume default/web-root (10 GiB)`. */
+            changes: string[];
+            /** @description The host it would go to. */
+            host: components["schemas"]["Ref"];
+            /** @description That host's provider. */
+            provider: components["schemas"]["Ref"];
+            /** @description Hosts that could not, and why. */
+            refused: components["schemas"]["HostRefusal"][];
+            /** @description The steps it would take. */
+            steps: string[];
+        };
+        /** @description A VM to be made. */
+        VmRequest: {
+            /**
+             * @description Only on the host with this id.
+             * @default null
+             */
+            host?: string | null;
+            /**
+             * @description Only on hosts of the provider with this id.
+             * @default null
+             */
+            provider?: string | null;
+            /** @description What it should be. */
+            spec: components["schemas"]["VmSpec"];
+            /**
+             * @description Whether it is started.
+             * @default true
+             */
+            start?: boolean;
+        };
+        /** @description A virtual machine as it should be. */
+        VmSpec: {
+            /**
+             * @description Whether the provider starts it together with the host.
+             * @default false
+             */
+            autostart?: boolean;
+            /**
+             * @description Whether there is a memory balloon, which also tells guest memory use.
+             * @default true
+             */
+            balloon?: boolean;
+            /**
+             * @description In which order devices are tried at boot; empty: disks in their order.
+             * @default []
+             */
+            boot?: components["schemas"]["BootDevice"][];
+            /**
+             * @description First-boot configuration, given to the guest as a NoCloud seed.
+             * @default null
+             */
+            cloud_init?: components["schemas"]["CloudInit"] | null;
+            /**
+             * @description Virtual processors.
+             * @default {
+             *       "count": 1,
+             *       "features": [],
+             *       "max_count": null,
+             *       "mode": "default",
+             *       "topology": null
+             *     }
+             */
+            cpu?: components["schemas"]["CpuSpec"];
+            /**
+             * @description Free text for people.
+             * @default
+             */
+            description?: string;
+            /**
+             * @description Disks and CD-ROM drives.
+             * @default []
+             */
+            disks?: components["schemas"]["DiskSpec"][];
+            /**
+             * @description BIOS or UEFI.
+             * @default {
+             *       "kind": "bios",
+             *       "secure_boot": false
+             *     }
+             */
+            firmware?: components["schemas"]["FirmwareSpec"];
+            /**
+             * @description The display; `None` for a headless VM.
+             * @default null
+             */
+            graphics?: components["schemas"]["GraphicsSpec"] | null;
+            /**
+             * @description Whether there is a channel for the guest agent.
+             * @default true
+             */
+            guest_agent?: boolean;
+            /**
+             * @description Free key-value pairs to select by.
+             * @default {}
+             */
+            labels?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Architecture, machine type and accelerator.
+             * @default {
+             *       "accelerator": "auto",
+             *       "arch": null,
+             *       "kind": null
+             *     }
+             */
+            machine?: components["schemas"]["MachineSpec"];
+            /** @description Guest memory. */
+            memory: components["schemas"]["MemorySpec"];
+            /** @description Unique within the project; letters, digits, `.`, `_` and `-`, at most 63. */
+            name: string;
+            /**
+             * @description Network interfaces.
+             * @default []
+             */
+            nics?: components["schemas"]["NicSpec"][];
+            /**
+             * @description A device by which the guest reports a kernel panic.
+             * @default null
+             */
+            panic?: components["schemas"]["PanicModel"] | null;
+            /**
+             * @description The project it belongs to.
+             * @default default
+             */
+            project?: string;
+            /**
+             * @description Whether the guest gets random numbers from the host.
+             * @default true
+             */
+            rng?: boolean;
+            /**
+             * @description Whether there is a serial console.
+             * @default true
+             */
+            serial_console?: boolean;
+            /**
+             * @description A virtual TPM.
+             * @default null
+             */
+            tpm?: components["schemas"]["TpmSpec"] | null;
+            /**
+             * @description The video card; unset: what fits the display.
+             * @default null
+             */
+            video?: components["schemas"]["VideoModel"] | null;
+            /**
+             * @description A watchdog device.
+             * @default null
+             */
+            watchdog?: components["schemas"]["WatchdogSpec"] | null;
+        };
+        /** @description The state of a VM, with its pedigree. */
+        VmStatus: {
+            /** @description The last state seen, when the present one is unknown. */
+            last_seen?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was seen; null: never.
+             */
+            observed_at?: string | null;
+            /** @description How far it can be trusted: `ok`, `stale`, `unavailable`. */
+            quality: string;
+            /** @description Why, as the provider says. */
+            reason: string;
+            /**
+             * @description `creating deleting running paused starting stopping stopped saved suspended saving dumping
+             *     snapshotting migrating crashed failed missing unknown`; more may come.
+             */
+            state: string;
+        };
+        /** @description How to stop a VM. */
+        VmStopMode: "graceful" | "graceful_then_force" | "force";
         /** @description How to stop a VM. */
         VmStopRequest: {
             /**
@@ -1779,279 +2129,79 @@ export interface components {
              */
             timeout_seconds?: number;
         };
-        /** @description How to stop a VM. */
-        VmStopMode: "graceful" | "graceful_then_force" | "force";
-        /** @description Which console. */
-        ConsoleRequest: {
-            /** @description `serial` or `vnc`. */
-            kind: components["schemas"]["ConsoleKind"];
+        /** @description A VM in a list. */
+        VmSummary: {
+            /** @description Each action and whether it is possible now. */
+            actions: {
+                [key: string]: components["schemas"]["ActionVerdict"];
+            };
+            /** @description Its addresses, as far as known. */
+            addresses: string[];
             /**
-             * @description Whether to disconnect whoever is connected.
-             * @default false
+             * Format: uint32
+             * @description Processors: seen, else asked for; null when neither is known.
              */
-            take_over?: boolean;
-        };
-        /** @description Opens one console once. */
-        ConsoleTicket: {
-            /** @description The secret. */
-            ticket: string;
+            cpu_count?: number | null;
             /**
              * Format: date-time
-             * @description When it ends, used or not.
+             * @description When Hostler made it or first saw it.
              */
-            expires_at: string;
-            /** @description Where to connect: the path of the WebSocket. */
-            path: string;
-            /** @description The subprotocols to ask for, in this order. */
-            protocols: string[];
-        };
-        /** @description A page of a list. */
-        Page3: {
-            /** @description The items. */
-            items: components["schemas"]["Host"][];
-            /** @description Gives the next page when sent as `cursor`; null on the last page. */
-            next_cursor?: string | null;
-            /**
-             * Format: date-time
-             * @description When the oldest part of what is shown was seen.
-             */
-            observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
-            stale: boolean;
-            /**
-             * Format: uint64
-             * @description How many items there are in all, as far as known.
-             */
-            approx_total?: number | null;
-        };
-        /** @description A machine that runs VMs. */
-        Host: {
+            created_at: string;
+            /** @description The host it is on; null when it is on none. */
+            host?: components["schemas"]["Ref"] | null;
             /** @description Its id. */
             id: string;
+            /** @description Its labels. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Whether Hostler manages it, or only observes it. */
+            managed: boolean;
+            /**
+             * Format: uint64
+             * @description Memory in bytes: seen, else asked for; null when neither is known.
+             */
+            memory_bytes?: number | null;
             /** @description Its name. */
             name: string;
-            /** @description The provider it belongs to. */
-            provider: components["schemas"]["Ref"];
+            /** @description The operation at work on it. */
+            operation?: string | null;
+            /** @description The project it belongs to; null for VMs that Hostler only observes. */
+            project?: string | null;
+            /** @description The provider it is at; null until it has been placed. */
+            provider?: components["schemas"]["Ref"] | null;
             /** @description Whether its data is made up, because it belongs to a demo. */
             simulated: boolean;
-            /** @description `ready`, `degraded` (does not answer; what is shown is old) or `closed` (takes no new VMs). */
-            state: string;
-            /** @description Why it is not ready. */
-            reason?: string | null;
-            /**
-             * Format: date-time
-             * @description When it was last seen.
-             */
-            observed_at?: string | null;
-            /** @description Its processor architecture. */
-            arch: components["schemas"]["Fact4"];
-            /** @description The model of its processors. */
-            cpu_model: components["schemas"]["Fact4"];
-            /** @description Logical processors online. */
-            cpu_count: components["schemas"]["Fact2"];
-            /** @description Installed memory, in bytes. */
-            memory_bytes: components["schemas"]["Fact3"];
-            /** @description Memory not in use now, in bytes. */
-            memory_free_bytes: components["schemas"]["Fact3"];
-            /** @description The hypervisor and its version. */
-            hypervisor: components["schemas"]["Fact4"];
-            /** @description What it can run. */
-            guests: components["schemas"]["Fact7"];
-            /**
-             * Format: uint32
-             * @description How many VMs are on it.
-             */
-            vm_count: number;
-            /**
-             * Format: uint32
-             * @description How many of them run.
-             */
-            vm_running_count: number;
-        };
-        /** @description A value with its pedigree, or the reason why there is none. */
-        Fact7: {
-            /** @description The value; null when there is none. */
-            value?: components["schemas"]["GuestSupport"][] | null;
-            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
-            quality: string;
-            /** @description Who said so. */
-            source: string;
-            /**
-             * Format: date-time
-             * @description When it was seen; null when it never was.
-             */
-            observed_at?: string | null;
-            /** @description Why the value is missing or not fully good. */
-            reason?: string | null;
-        };
-        /** @description One kind of guest that a host can run. */
-        GuestSupport: {
-            /** @description The guest's architecture. */
-            arch: string;
-            /** @description How it would run: `kvm`, `qemu` (emulated), `lxc` … */
-            hypervisors: string[];
-            /** @description The machine types there are; the first is the default. */
-            machines: string[];
-        };
-        /** @description A page of a list. */
-        Page4: {
-            /** @description The items. */
-            items: components["schemas"]["Provider"][];
-            /** @description Gives the next page when sent as `cursor`; null on the last page. */
-            next_cursor?: string | null;
-            /**
-             * Format: date-time
-             * @description When the oldest part of what is shown was seen.
-             */
-            observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
-            stale: boolean;
-            /**
-             * Format: uint64
-             * @description How many items there are in all, as far as known.
-             */
-            approx_total?: number | null;
-        };
-        /** @description A configured connection to a place where VMs run. */
-        Provider: {
-            /** @description Its id. */
-            id: string;
-            /** @description Its name. */
-            name: string;
-            /** @description The word for its kind, for example `libvirt`. */
-            kind: string;
-            /** @description Where it is, without secrets. */
-            uri: string;
-            /** @description Whether its data is made up. */
-            simulated: boolean;
-            /** @description `connecting`, `healthy` or `unreachable`. */
-            state: string;
-            /** @description Why it is not healthy. */
-            reason?: string | null;
-            /** @description What answered, for people. */
-            product?: string | null;
-            /**
-             * Format: date-time
-             * @description When its latest inventory was taken; null: never since the server started.
-             */
-            observed_at?: string | null;
-            /**
-             * Format: double
-             * @description How long the latest inventory took, in seconds.
-             */
-            inventory_seconds?: number | null;
-            /** @description What it can do. */
-            groups: string[];
-            /**
-             * Format: uint32
-             * @description How many VMs it holds; null before the first inventory.
-             */
-            vm_count?: number | null;
-            /** @description Whether it was given in the server's configuration and so cannot be removed here. */
-            from_config: boolean;
-        };
-        /** @description A provider to be added. */
-        ProviderRequest: {
-            /** @description Its name, unique. */
-            name: string;
-            /** @description Where it is, for example `qemu:///system` or `qemu+ssh://root@h2/system`. */
-            uri: string;
-        };
-        /** @description A page of a list. */
-        Page5: {
-            /** @description The items. */
-            items: components["schemas"]["Pool"][];
-            /** @description Gives the next page when sent as `cursor`; null on the last page. */
-            next_cursor?: string | null;
-            /**
-             * Format: date-time
-             * @description When the oldest part of what is shown was seen.
-             */
-            observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
-            stale: boolean;
-            /**
-             * Format: uint64
-             * @description How many items there are in all, as far as known.
-             */
-            approx_total?: number | null;
-        };
-        /** @description A place that holds volumes. */
-        Pool: {
-            /** @description Its id. */
-            id: string;
-            /** @description Its name, unique within the host. */
-            name: string;
-            /** @description The provider it belongs to. */
-            provider: components["schemas"]["Ref"];
-            /** @description The host it belongs to; null when it is shared. */
-            host?: components["schemas"]["Ref"] | null;
-            /** @description Whether its data is made up. */
-            simulated: boolean;
-            /** @description What it is made of: `dir`, `logical`, `rbd` … */
-            kind: string;
-            /** @description Whether it can be used now. */
-            active: boolean;
-            /** @description Its size in bytes. */
-            capacity_bytes: components["schemas"]["Fact3"];
-            /** @description Bytes in use. */
-            allocated_bytes: components["schemas"]["Fact3"];
-            /** @description Bytes that can still be written. */
-            available_bytes: components["schemas"]["Fact3"];
-            /**
-             * Format: date-time
-             * @description When it was seen.
-             */
-            observed_at: string;
-            /** @description Whether its provider does not answer, so that this is old. */
-            stale: boolean;
-        };
-        /** @description A page of a list. */
-        Page6: {
-            /** @description The items. */
-            items: components["schemas"]["Volume"][];
-            /** @description Gives the next page when sent as `cursor`; null on the last page. */
-            next_cursor?: string | null;
-            /**
-             * Format: date-time
-             * @description When the oldest part of what is shown was seen.
-             */
-            observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
-            stale: boolean;
-            /**
-             * Format: uint64
-             * @description How many items there are in all, as far as known.
-             */
-            approx_total?: number | null;
+            /** @description What it is doing. */
+            status: components["schemas"]["VmStatus"];
         };
         /** @description A volume, as the provider tells it now. */
         Volume: {
-            /** @description Its name, unique within the pool. */
-            name: string;
-            /** @description How it is stored, as the provider says. */
-            format?: string | null;
-            /**
-             * Format: uint64
-             * @description The size a guest sees, in bytes.
-             */
-            capacity_bytes: number;
             /**
              * Format: uint64
              * @description The bytes it takes in the pool.
              */
             allocated_bytes: number;
-            /** @description Where it is, as the host names it. */
-            path?: string | null;
             /** @description The volume it is an overlay of, where it is one. */
             backing?: string | null;
+            /**
+             * Format: uint64
+             * @description The size a guest sees, in bytes.
+             */
+            capacity_bytes: number;
+            /** @description How it is stored, as the provider says. */
+            format?: string | null;
+            /** @description Its name, unique within the pool. */
+            name: string;
+            /** @description Where it is, as the host names it. */
+            path?: string | null;
             /** @description The VM that uses it, where Hostler knows one. */
             used_by?: components["schemas"]["Ref"] | null;
         };
+        /** @description How a volume is stored. Always told, never guessed from the bytes (A6). */
+        VolumeFormat: "qcow2" | "raw";
         /** @description A volume to be made. */
         VolumeRequest: {
-            /** @description Its name, unique within the pool. */
-            name: string;
             /**
              * Format: uint64
              * @description The size a guest sees, in bytes.
@@ -2062,169 +2212,19 @@ export interface components {
              * @default qcow2
              */
             format?: components["schemas"]["VolumeFormat"];
-        };
-        /** @description A page of a list. */
-        Page7: {
-            /** @description The items. */
-            items: components["schemas"]["Network"][];
-            /** @description Gives the next page when sent as `cursor`; null on the last page. */
-            next_cursor?: string | null;
-            /**
-             * Format: date-time
-             * @description When the oldest part of what is shown was seen.
-             */
-            observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
-            stale: boolean;
-            /**
-             * Format: uint64
-             * @description How many items there are in all, as far as known.
-             */
-            approx_total?: number | null;
-        };
-        /** @description A network that VMs can be connected to. */
-        Network: {
-            /** @description Its id. */
-            id: string;
-            /** @description Its name, unique within the host. */
+            /** @description Its name, unique within the pool. */
             name: string;
-            /** @description The provider it belongs to. */
-            provider: components["schemas"]["Ref"];
-            /** @description The host it belongs to; null when it spans hosts. */
-            host?: components["schemas"]["Ref"] | null;
-            /** @description Whether its data is made up. */
-            simulated: boolean;
-            /** @description How it reaches the world: `nat`, `route`, `bridge`, `isolated` … */
-            forward: string;
-            /** @description The host's bridge behind it. */
-            bridge?: string | null;
-            /** @description Whether it can be used now. */
-            active: boolean;
-            /** @description Whether it starts with the host. */
-            autostart: boolean;
-            /** @description Its subnets in CIDR form. */
-            subnets: string[];
-            /**
-             * Format: date-time
-             * @description When it was seen.
-             */
-            observed_at: string;
-            /** @description Whether its provider does not answer, so that this is old. */
-            stale: boolean;
         };
-        /** @description A page of a list. */
-        Page8: {
-            /** @description The items. */
-            items: components["schemas"]["Image"][];
-            /** @description Gives the next page when sent as `cursor`; null on the last page. */
-            next_cursor?: string | null;
-            /**
-             * Format: date-time
-             * @description When the oldest part of what is shown was seen.
-             */
-            observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
-            stale: boolean;
-            /**
-             * Format: uint64
-             * @description How many items there are in all, as far as known.
-             */
-            approx_total?: number | null;
-        };
-        /** @description An image of the catalogue. */
-        Image: {
-            /** @description Its id. */
-            id: string;
-            /** @description Its name, unique in the catalogue. */
-            name: string;
-            /** @description Free text for people. */
-            description: string;
-            /** @description How it is stored. */
-            format: components["schemas"]["VolumeFormat"];
-            /**
-             * Format: uint64
-             * @description The bytes of the file.
-             */
-            file_bytes: number;
-            /**
-             * Format: uint64
-             * @description The size a guest sees, in bytes.
-             */
-            virtual_bytes: number;
-            /** @description SHA-256 of the file, in lower-case hex. */
-            sha256: string;
-            /**
-             * Format: date-time
-             * @description When it was imported.
-             */
-            created_at: string;
-        };
-        /** @description A page of a list. */
-        Page9: {
-            /** @description The items. */
-            items: components["schemas"]["Operation"][];
-            /** @description Gives the next page when sent as `cursor`; null on the last page. */
-            next_cursor?: string | null;
-            /**
-             * Format: date-time
-             * @description When the oldest part of what is shown was seen.
-             */
-            observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
-            stale: boolean;
-            /**
-             * Format: uint64
-             * @description How many items there are in all, as far as known.
-             */
-            approx_total?: number | null;
-        };
-        /** @description How the matter was settled. */
-        OperationResolution: {
-            /** @description What was done, for whoever reads the record later. */
-            note: string;
-        };
-        /** @description Something that happened. */
-        Event: {
-            /**
-             * Format: uint64
-             * @description Grows by every event.
-             */
-            seq: number;
-            /**
-             * Format: date-time
-             * @description When.
-             */
-            at: string;
-            /**
-             * @description What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
-             *     `operation.changed`, `provider.state`, `image.created`, `image.deleted` …
-             */
-            type: string;
-            /** @description To what. */
-            resource?: components["schemas"]["ResourceRef"] | null;
-            /** @description One line for people. */
-            message: string;
-            /** @description More, by kind of event. */
-            data: unknown;
-        };
-        /** @description A page of a list. */
-        Page10: {
-            /** @description The items. */
-            items: components["schemas"]["Event"][];
-            /** @description Gives the next page when sent as `cursor`; null on the last page. */
-            next_cursor?: string | null;
-            /**
-             * Format: date-time
-             * @description When the oldest part of what is shown was seen.
-             */
-            observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
-            stale: boolean;
-            /**
-             * Format: uint64
-             * @description How many items there are in all, as far as known.
-             */
-            approx_total?: number | null;
+        /** @description What happens when the guest stops feeding its watchdog. */
+        WatchdogAction: "reset" | "shutdown" | "poweroff" | "pause" | "none";
+        /** @description The watchdog device the guest sees. */
+        WatchdogModel: "i6300esb" | "itco" | "ib700";
+        /** @description A watchdog device. */
+        WatchdogSpec: {
+            /** @description What happens when the guest stops feeding it. */
+            action: components["schemas"]["WatchdogAction"];
+            /** @description The device the guest sees. */
+            model: components["schemas"]["WatchdogModel"];
         };
     };
     responses: never;
@@ -2251,6 +2251,2774 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Server"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    console_connect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Connect to a console (WebSocket). */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `ticket_invalid`: the console ticket is unknown, used or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin_denied`: the request comes from a page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_conflict`: the provider says that the resource is in another state or in use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `server_draining`: the server is stopping
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    event_stream: {
+        parameters: {
+            query?: {
+                /** @description Only events after this sequence number; from now on when not given. */
+                since?: number | null;
+                /** @description Only these kinds, separated by commas; a trailing `.*` takes all of a family. */
+                types?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Follow events (server-sent events). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            /** @description `query_invalid`: the query of the URL has faults */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `events_expired`: events that old are no longer kept */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    event_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List past events, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page10"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    event_socket: {
+        parameters: {
+            query?: {
+                /** @description Only events after this sequence number; from now on when not given. */
+                since?: number | null;
+                /** @description Only these kinds, separated by commas; a trailing `.*` takes all of a family. */
+                types?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Follow events (WebSocket). */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `query_invalid`: the query of the URL has faults */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `events_expired`: events that old are no longer kept */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    host_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List hosts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page3"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    host_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The host's id. */
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show a host. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host_not_found`: there is no such host */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    image_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List images. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page8"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    image_import: {
+        parameters: {
+            query: {
+                /** @description Its name, unique in the catalogue. */
+                name: string;
+                /** @description Free text for people. */
+                description?: string;
+                /** @description Its format; the import fails when the file is something else. */
+                format: components["schemas"]["VolumeFormat"];
+                /** @description The SHA-256 it has to have, in hex; not checked when not given. */
+                sha256?: string | null;
+            };
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description Import an image. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Image"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `image_unsafe`: the image refers to files outside itself or lies about its format
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `image_exists`: an image with this name exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_full`: Hostler's own disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    image_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The image's id. */
+                image: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show an image. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Image"];
+                };
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `image_not_found`: there is no such image */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    image_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The image's id. */
+                image: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delete an image. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `image_not_found`: there is no such image */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `image_in_use`: VMs depend on this image */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    network_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List networks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page7"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    network_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The network's id. */
+                network: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show a network. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Network"];
+                };
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `network_not_found`: there is no such network */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    operation_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List operations, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page9"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    operation_show: {
+        parameters: {
+            query?: {
+                /** @description Answer when it has ended or needs attention, or after this many seconds, at most 60. */
+                wait?: number | null;
+            };
+            header?: never;
+            path: {
+                /** @description The operation's id. */
+                operation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show an operation, or wait for its end. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation_not_found`: there is no such operation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    operation_cancel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The operation's id. */
+                operation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Cancel an operation: what it did is undone. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation_not_found`: there is no such operation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `operation_finished`: the operation has ended
+             *
+             *     `operation_not_cancellable`: the operation has passed the point of no return
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    operation_resolve: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The operation's id. */
+                operation: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OperationResolution"];
+            };
+        };
+        responses: {
+            /** @description Declare settled by hand what an operation that needs attention could not do. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation_not_found`: there is no such operation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation_not_stuck`: the operation does not need attention */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    operation_retry: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The operation's id. */
+                operation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Try again what an operation that needs attention could not do. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation_not_found`: there is no such operation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation_not_stuck`: the operation does not need attention */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pool_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List storage pools. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page5"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pool_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The pool's id. */
+                pool: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show a storage pool. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `pool_not_found`: there is no such storage pool */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    volume_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The pool's id. */
+                pool: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List the volumes of a pool. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page6"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `pool_not_found`: there is no such storage pool */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `server_draining`: the server is stopping
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    volume_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The pool's id. */
+                pool: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VolumeRequest"];
+            };
+        };
+        responses: {
+            /** @description Make an empty volume. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Volume"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `pool_not_found`: there is no such storage pool */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `volume_exists`: a volume with this name exists in the pool */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `server_draining`: the server is stopping
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_exhausted`: the provider has no room left */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    volume_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The pool's id. */
+                pool: string;
+                /** @description The volume's name. */
+                volume: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delete a volume and the data on it. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `pool_not_found`: there is no such storage pool
+             *
+             *     `volume_not_found`: there is no such volume
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `volume_in_use`: the volume belongs to a VM */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `server_draining`: the server is stopping
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    provider_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List providers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page4"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    provider_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderRequest"];
+            };
+        };
+        responses: {
+            /** @description Add a provider. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Provider"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    provider_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider's id. */
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show a provider: what it can do and whether it answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Provider"];
+                };
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_not_found`: there is no such provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    provider_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider's id. */
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Remove a provider. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_not_found`: there is no such provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_conflict`: the provider says that the resource is in another state or in use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `rate_limited`: too many requests at once */
@@ -3610,6 +6378,151 @@ export interface operations {
             };
         };
     };
+    console_open: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsoleRequest"];
+            };
+        };
+        responses: {
+            /** @description Get a ticket for a VM's console. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: there is no such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_wrong_state`: the VM's state does not allow this
+             *
+             *     `vm_state_unknown`: the VM's present state is not known
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     vm_definition: {
         parameters: {
             query?: never;
@@ -3726,7 +6639,7 @@ export interface operations {
             };
         };
     };
-    vm_start: {
+    vm_pause: {
         parameters: {
             query?: never;
             header?: {
@@ -3741,7 +6654,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Start a VM; a saved one resumes. Running is success. */
+            /** @description Stop a VM's processors. Paused is success. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -3806,157 +6719,6 @@ export interface operations {
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `capability_missing`: this provider cannot do that */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    vm_stop: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Makes the request safe to repeat: the same key gives the same answer. */
-                "Idempotency-Key"?: string;
-            };
-            path: {
-                /** @description The VM's id. */
-                vm: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["VmStopRequest"];
-            };
-        };
-        responses: {
-            /** @description Stop a VM. Off is success. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Operation"];
-                };
-            };
-            /**
-             * @description `body_malformed`: the request body is not what this endpoint reads
-             *
-             *     `id_invalid`: the id in the URL is not an id
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `vm_not_found`: there is no such VM */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `vm_busy`: another operation is working on this VM
-             *
-             *     `vm_wrong_state`: the VM's state does not allow this
-             *
-             *     `vm_state_unknown`: the VM's present state is not known
-             *
-             *     `vm_not_managed`: Hostler only observes this VM
-             *
-             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
-             */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `body_too_large`: the request body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4143,131 +6905,6 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Press the reset button. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Operation"];
-                };
-            };
-            /** @description `id_invalid`: the id in the URL is not an id */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `vm_not_found`: there is no such VM */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `vm_busy`: another operation is working on this VM
-             *
-             *     `vm_wrong_state`: the VM's state does not allow this
-             *
-             *     `vm_state_unknown`: the VM's present state is not known
-             *
-             *     `vm_not_managed`: Hostler only observes this VM
-             *
-             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
-             */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `capability_missing`: this provider cannot do that */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    vm_pause: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Makes the request safe to repeat: the same key gives the same answer. */
-                "Idempotency-Key"?: string;
-            };
-            path: {
-                /** @description The VM's id. */
-                vm: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Stop a VM's processors. Paused is success. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -4627,7 +7264,132 @@ export interface operations {
             };
         };
     };
-    console_open: {
+    vm_start: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Start a VM; a saved one resumes. Running is success. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: there is no such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_busy`: another operation is working on this VM
+             *
+             *     `vm_wrong_state`: the VM's state does not allow this
+             *
+             *     `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vm_stop: {
         parameters: {
             query?: never;
             header?: {
@@ -4642,17 +7404,17 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ConsoleRequest"];
+                "application/json": components["schemas"]["VmStopRequest"];
             };
         };
         responses: {
-            /** @description Get a ticket for a VM's console. */
-            201: {
+            /** @description Stop a VM. Off is success. */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ConsoleTicket"];
+                    "application/json": components["schemas"]["Operation"];
                 };
             };
             /**
@@ -4704,9 +7466,15 @@ export interface operations {
                 };
             };
             /**
-             * @description `vm_wrong_state`: the VM's state does not allow this
+             * @description `vm_busy`: another operation is working on this VM
+             *
+             *     `vm_wrong_state`: the VM's state does not allow this
              *
              *     `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
                 headers: {
@@ -4736,2774 +7504,6 @@ export interface operations {
             };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    console_connect: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Connect to a console (WebSocket). */
-            101: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `ticket_invalid`: the console ticket is unknown, used or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `origin_denied`: the request comes from a page of another site */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `provider_conflict`: the provider says that the resource is in another state or in use */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `provider_unavailable`: the provider cannot be reached
-             *
-             *     `server_draining`: the server is stopping
-             */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    host_list: {
-        parameters: {
-            query?: {
-                /** @description How many items at most: 1 to 1000, 100 when not given. */
-                limit?: number | null;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string | null;
-                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
-                sort?: string | null;
-                /**
-                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
-                 *     `memory_bytes>=1073741824`, joined by `AND`.
-                 */
-                filter?: string | null;
-                /** @description Free text that the name or another shown text has to contain. */
-                search?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description List hosts. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page3"];
-                };
-            };
-            /**
-             * @description `query_invalid`: the query of the URL has faults
-             *
-             *     `cursor_invalid`: the cursor was not made by this server for this list
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    host_show: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The host's id. */
-                host: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Show a host. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Host"];
-                };
-            };
-            /** @description `id_invalid`: the id in the URL is not an id */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `host_not_found`: there is no such host */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    provider_list: {
-        parameters: {
-            query?: {
-                /** @description How many items at most: 1 to 1000, 100 when not given. */
-                limit?: number | null;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string | null;
-                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
-                sort?: string | null;
-                /**
-                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
-                 *     `memory_bytes>=1073741824`, joined by `AND`.
-                 */
-                filter?: string | null;
-                /** @description Free text that the name or another shown text has to contain. */
-                search?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description List providers. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page4"];
-                };
-            };
-            /**
-             * @description `query_invalid`: the query of the URL has faults
-             *
-             *     `cursor_invalid`: the cursor was not made by this server for this list
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    provider_create: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Makes the request safe to repeat: the same key gives the same answer. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ProviderRequest"];
-            };
-        };
-        responses: {
-            /** @description Add a provider. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Provider"];
-                };
-            };
-            /**
-             * @description `body_malformed`: the request body is not what this endpoint reads
-             *
-             *     `spec_invalid`: the description of the resource has faults
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `body_too_large`: the request body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    provider_show: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The provider's id. */
-                provider: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Show a provider: what it can do and whether it answers. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Provider"];
-                };
-            };
-            /** @description `id_invalid`: the id in the URL is not an id */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `provider_not_found`: there is no such provider */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    provider_delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The provider's id. */
-                provider: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Remove a provider. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `id_invalid`: the id in the URL is not an id */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `provider_not_found`: there is no such provider */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `provider_conflict`: the provider says that the resource is in another state or in use */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    pool_list: {
-        parameters: {
-            query?: {
-                /** @description How many items at most: 1 to 1000, 100 when not given. */
-                limit?: number | null;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string | null;
-                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
-                sort?: string | null;
-                /**
-                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
-                 *     `memory_bytes>=1073741824`, joined by `AND`.
-                 */
-                filter?: string | null;
-                /** @description Free text that the name or another shown text has to contain. */
-                search?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description List storage pools. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page5"];
-                };
-            };
-            /**
-             * @description `query_invalid`: the query of the URL has faults
-             *
-             *     `cursor_invalid`: the cursor was not made by this server for this list
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    pool_show: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The pool's id. */
-                pool: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Show a storage pool. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Pool"];
-                };
-            };
-            /** @description `id_invalid`: the id in the URL is not an id */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `pool_not_found`: there is no such storage pool */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    volume_list: {
-        parameters: {
-            query?: {
-                /** @description How many items at most: 1 to 1000, 100 when not given. */
-                limit?: number | null;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string | null;
-                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
-                sort?: string | null;
-                /**
-                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
-                 *     `memory_bytes>=1073741824`, joined by `AND`.
-                 */
-                filter?: string | null;
-                /** @description Free text that the name or another shown text has to contain. */
-                search?: string | null;
-            };
-            header?: never;
-            path: {
-                /** @description The pool's id. */
-                pool: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description List the volumes of a pool. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page6"];
-                };
-            };
-            /**
-             * @description `query_invalid`: the query of the URL has faults
-             *
-             *     `cursor_invalid`: the cursor was not made by this server for this list
-             *
-             *     `id_invalid`: the id in the URL is not an id
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `pool_not_found`: there is no such storage pool */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `capability_missing`: this provider cannot do that */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `provider_unavailable`: the provider cannot be reached
-             *
-             *     `server_draining`: the server is stopping
-             */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `provider_timeout`: the provider did not answer in time */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    volume_create: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Makes the request safe to repeat: the same key gives the same answer. */
-                "Idempotency-Key"?: string;
-            };
-            path: {
-                /** @description The pool's id. */
-                pool: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["VolumeRequest"];
-            };
-        };
-        responses: {
-            /** @description Make an empty volume. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Volume"];
-                };
-            };
-            /**
-             * @description `body_malformed`: the request body is not what this endpoint reads
-             *
-             *     `spec_invalid`: the description of the resource has faults
-             *
-             *     `id_invalid`: the id in the URL is not an id
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `pool_not_found`: there is no such storage pool */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `volume_exists`: a volume with this name exists in the pool */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `body_too_large`: the request body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `capability_missing`: this provider cannot do that */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `provider_unavailable`: the provider cannot be reached
-             *
-             *     `server_draining`: the server is stopping
-             */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `provider_timeout`: the provider did not answer in time */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `provider_exhausted`: the provider has no room left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    volume_delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The pool's id. */
-                pool: string;
-                /** @description The volume's name. */
-                volume: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Delete a volume and the data on it. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `id_invalid`: the id in the URL is not an id */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `pool_not_found`: there is no such storage pool
-             *
-             *     `volume_not_found`: there is no such volume
-             */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `volume_in_use`: the volume belongs to a VM */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `capability_missing`: this provider cannot do that */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `provider_unavailable`: the provider cannot be reached
-             *
-             *     `server_draining`: the server is stopping
-             */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `provider_timeout`: the provider did not answer in time */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    network_list: {
-        parameters: {
-            query?: {
-                /** @description How many items at most: 1 to 1000, 100 when not given. */
-                limit?: number | null;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string | null;
-                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
-                sort?: string | null;
-                /**
-                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
-                 *     `memory_bytes>=1073741824`, joined by `AND`.
-                 */
-                filter?: string | null;
-                /** @description Free text that the name or another shown text has to contain. */
-                search?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description List networks. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page7"];
-                };
-            };
-            /**
-             * @description `query_invalid`: the query of the URL has faults
-             *
-             *     `cursor_invalid`: the cursor was not made by this server for this list
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    network_show: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The network's id. */
-                network: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Show a network. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Network"];
-                };
-            };
-            /** @description `id_invalid`: the id in the URL is not an id */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `network_not_found`: there is no such network */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    image_list: {
-        parameters: {
-            query?: {
-                /** @description How many items at most: 1 to 1000, 100 when not given. */
-                limit?: number | null;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string | null;
-                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
-                sort?: string | null;
-                /**
-                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
-                 *     `memory_bytes>=1073741824`, joined by `AND`.
-                 */
-                filter?: string | null;
-                /** @description Free text that the name or another shown text has to contain. */
-                search?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description List images. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page8"];
-                };
-            };
-            /**
-             * @description `query_invalid`: the query of the URL has faults
-             *
-             *     `cursor_invalid`: the cursor was not made by this server for this list
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    image_import: {
-        parameters: {
-            query: {
-                /** @description Its name, unique in the catalogue. */
-                name: string;
-                /** @description Free text for people. */
-                description?: string;
-                /** @description Its format; the import fails when the file is something else. */
-                format: components["schemas"]["VolumeFormat"];
-                /** @description The SHA-256 it has to have, in hex; not checked when not given. */
-                sha256?: string | null;
-            };
-            header?: {
-                /** @description Makes the request safe to repeat: the same key gives the same answer. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/octet-stream": unknown;
-            };
-        };
-        responses: {
-            /** @description Import an image. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Image"];
-                };
-            };
-            /**
-             * @description `query_invalid`: the query of the URL has faults
-             *
-             *     `image_unsafe`: the image refers to files outside itself or lies about its format
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `image_exists`: an image with this name exists */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `body_too_large`: the request body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `store_full`: Hostler's own disk is full */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    image_show: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The image's id. */
-                image: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Show an image. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Image"];
-                };
-            };
-            /** @description `id_invalid`: the id in the URL is not an id */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `image_not_found`: there is no such image */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    image_delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The image's id. */
-                image: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Delete an image. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `id_invalid`: the id in the URL is not an id */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `image_not_found`: there is no such image */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `image_in_use`: VMs depend on this image */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    operation_list: {
-        parameters: {
-            query?: {
-                /** @description How many items at most: 1 to 1000, 100 when not given. */
-                limit?: number | null;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string | null;
-                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
-                sort?: string | null;
-                /**
-                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
-                 *     `memory_bytes>=1073741824`, joined by `AND`.
-                 */
-                filter?: string | null;
-                /** @description Free text that the name or another shown text has to contain. */
-                search?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description List operations, newest first. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page9"];
-                };
-            };
-            /**
-             * @description `query_invalid`: the query of the URL has faults
-             *
-             *     `cursor_invalid`: the cursor was not made by this server for this list
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    operation_show: {
-        parameters: {
-            query?: {
-                /** @description Answer when it has ended or needs attention, or after this many seconds, at most 60. */
-                wait?: number | null;
-            };
-            header?: never;
-            path: {
-                /** @description The operation's id. */
-                operation: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Show an operation, or wait for its end. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Operation"];
-                };
-            };
-            /**
-             * @description `query_invalid`: the query of the URL has faults
-             *
-             *     `id_invalid`: the id in the URL is not an id
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `operation_not_found`: there is no such operation */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    operation_cancel: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Makes the request safe to repeat: the same key gives the same answer. */
-                "Idempotency-Key"?: string;
-            };
-            path: {
-                /** @description The operation's id. */
-                operation: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Cancel an operation: what it did is undone. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Operation"];
-                };
-            };
-            /** @description `id_invalid`: the id in the URL is not an id */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `operation_not_found`: there is no such operation */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `operation_finished`: the operation has ended
-             *
-             *     `operation_not_cancellable`: the operation has passed the point of no return
-             */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    operation_retry: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Makes the request safe to repeat: the same key gives the same answer. */
-                "Idempotency-Key"?: string;
-            };
-            path: {
-                /** @description The operation's id. */
-                operation: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Try again what an operation that needs attention could not do. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Operation"];
-                };
-            };
-            /** @description `id_invalid`: the id in the URL is not an id */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `operation_not_found`: there is no such operation */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `operation_not_stuck`: the operation does not need attention */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    operation_resolve: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Makes the request safe to repeat: the same key gives the same answer. */
-                "Idempotency-Key"?: string;
-            };
-            path: {
-                /** @description The operation's id. */
-                operation: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OperationResolution"];
-            };
-        };
-        responses: {
-            /** @description Declare settled by hand what an operation that needs attention could not do. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Operation"];
-                };
-            };
-            /**
-             * @description `body_malformed`: the request body is not what this endpoint reads
-             *
-             *     `spec_invalid`: the description of the resource has faults
-             *
-             *     `id_invalid`: the id in the URL is not an id
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `operation_not_found`: there is no such operation */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `operation_not_stuck`: the operation does not need attention */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `body_too_large`: the request body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    event_stream: {
-        parameters: {
-            query?: {
-                /** @description Only events after this sequence number; from now on when not given. */
-                since?: number | null;
-                /** @description Only these kinds, separated by commas; a trailing `.*` takes all of a family. */
-                types?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Follow events (server-sent events). */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": components["schemas"]["Event"];
-                };
-            };
-            /** @description `query_invalid`: the query of the URL has faults */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `events_expired`: events that old are no longer kept */
-            410: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    event_socket: {
-        parameters: {
-            query?: {
-                /** @description Only events after this sequence number; from now on when not given. */
-                since?: number | null;
-                /** @description Only these kinds, separated by commas; a trailing `.*` takes all of a family. */
-                types?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Follow events (WebSocket). */
-            101: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `query_invalid`: the query of the URL has faults */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `events_expired`: events that old are no longer kept */
-            410: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    event_list: {
-        parameters: {
-            query?: {
-                /** @description How many items at most: 1 to 1000, 100 when not given. */
-                limit?: number | null;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string | null;
-                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
-                sort?: string | null;
-                /**
-                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
-                 *     `memory_bytes>=1073741824`, joined by `AND`.
-                 */
-                filter?: string | null;
-                /** @description Free text that the name or another shown text has to contain. */
-                search?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description List past events, newest first. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page10"];
-                };
-            };
-            /**
-             * @description `query_invalid`: the query of the URL has faults
-             *
-             *     `cursor_invalid`: the cursor was not made by this server for this list
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
                 headers: {
                     [name: string]: unknown;
                 };
