@@ -250,7 +250,10 @@ impl Client {
 
     /// Sends once and reads the whole answer.
     async fn attempt(&self, prepared: &Prepared) -> Result<(StatusCode, HeaderMap, Bytes), Failed> {
-        let (mut sender, is_reused) = match self.take_idle() {
+        // The server may close a kept connection at any moment, and then nobody knows whether the
+        // request was read: what must not be sent twice gets a connection of its own.
+        let kept = if prepared.repeatable { self.take_idle() } else { None };
+        let (mut sender, is_reused) = match kept {
             Some(sender) => (sender, true),
             None => (self.open().await.map_err(Failed::Final)?, false),
         };
@@ -259,7 +262,6 @@ impl Client {
         self.trace_request(prepared, &request);
         let response = match sender.try_send_request(request).await {
             Ok(response) => response,
-            // A kept connection may have been closed by the server meanwhile;
             // hyper gives the request back when none of it was sent.
             Err(mut error) => {
                 return Err(if is_reused && error.take_message().is_some() {
