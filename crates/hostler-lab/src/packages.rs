@@ -68,7 +68,11 @@ pub const LAB: &[Need] = &[
 ];
 
 /// What [`crate::guest::build`] needs beside apt's own tools: it unpacks everything else itself.
-pub const GUEST: &[Need] = &[program("dpkg-deb", "dpkg", "dpkg"), program("gzip", "gzip", "gzip")];
+pub const GUEST: &[Need] = &[
+    program("dpkg-deb", "dpkg", "dpkg"),
+    program("gzip", "gzip", "gzip"),
+    program("qemu-img", "qemu-utils", "qemu-img"),
+];
 
 /// The program that installs packages here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
