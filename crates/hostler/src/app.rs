@@ -6,7 +6,7 @@ use hostler_core::{Clock, Timestamp, clock::SystemClock};
 use crate::cli::Global;
 use crate::config::{self, Environment};
 use crate::failure::Result;
-use crate::output::{Format, View};
+use crate::output::{Format, View, of_environment};
 use crate::terminal::Terminal;
 
 /// What every command has at hand.
@@ -36,17 +36,18 @@ impl App {
 
     /// How to show results.
     pub(crate) fn view(&self) -> Result<View<'_>> {
-        let format = match (self.global.quiet, self.global.wide, self.global.output) {
-            (true, ..) => Format::Id,
-            (_, true, _) => Format::Wide,
-            (_, _, Some(format)) => format,
+        let (format, template) = match (self.global.quiet, self.global.wide, &self.global.output) {
+            (true, ..) => (Format::Id, ""),
+            (_, true, _) => (Format::Wide, ""),
+            (_, _, Some(output)) => output.parts(),
             (_, _, None) => match &self.environment.output {
-                Some(word) => Format::parse(word)?,
-                None => Format::Table,
+                Some(word) => of_environment(word)?,
+                None => (Format::Table, ""),
             },
         };
         Ok(View {
             format,
+            template,
             columns: &self.global.columns,
             headers: !self.global.no_headers,
             terminal: &self.terminal,

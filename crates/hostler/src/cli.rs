@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    api, contexts, events, hosts, images, muscle, networks, operations, pools, providers, tokens,
-    vms, volumes,
+    api, contexts, events, explain, hosts, images, man, muscle, networks, operations, pools,
+    providers, tokens, vms, volumes,
 };
-use crate::output::Format;
+use crate::complete::{Names, Shell};
+use crate::output::{Output, OutputParser};
 use crate::terminal::Colour;
 
 const EXAMPLES: &str = "\
@@ -18,13 +19,27 @@ Examples:
   hostler restart 'web-*'
   hostler console web
   hostler vm list --filter 'state=running AND host=h1' -o json
+  hostler ls -o 'template={{ name }} {{ status.state }}'
+  hostler explain vm.disks.bus
 
 Which server: --url or --socket, else --context, else HOSTLER_URL or HOSTLER_SOCKET,
 else HOSTLER_CONTEXT, else the context in use, else the server of this machine.
 
+Also read from the environment: HOSTLER_TOKEN_FILE, HOSTLER_CA_FILE, HOSTLER_OUTPUT (as -o takes
+it), HOSTLER_PROJECT (of new VMs), VISUAL and EDITOR, NO_COLOR and FORCE_COLOR.
+
 Exit codes: 0 done, 1 some of several failed, 2 usage, 3 not allowed, 4 not found,
 5 conflict, 6 not supported, 7 no room, 8 unreachable or timed out, 9 cancelled,
 70 a bug, 130 left by Ctrl-C while the operation goes on.";
+
+const COMPLETION: &str = "\
+Examples:
+  hostler completion bash | sudo tee /etc/bash_completion.d/hostler
+  hostler completion zsh > ~/.zfunc/_hostler
+  hostler completion fish > ~/.config/fish/completions/hostler.fish
+
+Names of VMs, hosts and the rest come from the server that the line names, else from the one
+in use. One that does not answer within a second is not waited for.";
 
 /// One truthful control plane for virtual machines, wherever they run.
 #[derive(Debug, Parser)]
@@ -42,7 +57,7 @@ pub(crate) struct Cli {
 pub(crate) struct Global {
     /// Use this context (see `hostler context`).
     #[arg(long, global = true, value_name = "NAME", help_heading = "Connection")]
-    #[arg(hide_short_help = true, conflicts_with_all = ["url", "socket"])]
+    #[arg(hide_short_help = true, conflicts_with_all = ["url", "socket"], add = Names::Context)]
     pub(crate) context: Option<String>,
     /// The server's URL, for example https://server:7443.
     #[arg(long, global = true, value_name = "URL", help_heading = "Connection")]
@@ -50,24 +65,24 @@ pub(crate) struct Global {
     pub(crate) url: Option<String>,
     /// The server's Unix socket.
     #[arg(long, global = true, value_name = "PATH", help_heading = "Connection")]
-    #[arg(hide_short_help = true)]
+    #[arg(hide_short_help = true, value_hint = clap::ValueHint::AnyPath)]
     pub(crate) socket: Option<PathBuf>,
     /// A file that holds the token, readable by its owner alone.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
-    #[arg(hide_short_help = true)]
+    #[arg(hide_short_help = true, value_hint = clap::ValueHint::FilePath)]
     pub(crate) token_file: Option<PathBuf>,
     /// The only authority whose certificates are accepted (PEM).
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
-    #[arg(hide_short_help = true)]
+    #[arg(hide_short_help = true, value_hint = clap::ValueHint::FilePath)]
     pub(crate) ca_file: Option<PathBuf>,
     /// Show the HTTP exchange on stderr, without its secrets.
     #[arg(long, global = true, help_heading = "Connection", hide_short_help = true)]
     pub(crate) debug: bool,
 
     /// How to show the result [default: table, or HOSTLER_OUTPUT].
-    #[arg(short, long, global = true, value_enum, help_heading = "Output", value_name = "FORMAT")]
-    #[arg(hide_short_help = true)]
-    pub(crate) output: Option<Format>,
+    #[arg(short, long, global = true, value_parser = OutputParser, value_name = "FORMAT")]
+    #[arg(help_heading = "Output", hide_short_help = true)]
+    pub(crate) output: Option<Output>,
     /// Show more columns; the same as `-o wide`.
     #[arg(long, global = true, help_heading = "Output", conflicts_with = "output")]
     #[arg(hide_short_help = true)]
@@ -135,8 +150,10 @@ pub(crate) enum Command {
     /// Restart VMs (vm restart).
     Restart(vms::RestartArgs),
     /// Pause VMs (vm pause).
+    #[command(after_long_help = examples!("hostler pause web", "hostler pause 'web-*'"))]
     Pause(vms::PowerArgs),
     /// Resume VMs (vm resume).
+    #[command(after_long_help = examples!("hostler resume web", "hostler resume --filter state=paused"))]
     Resume(vms::PowerArgs),
     /// Open a VM's serial console (vm console).
     Console(vms::ConsoleArgs),
@@ -145,13 +162,20 @@ pub(crate) enum Command {
 
     /// Send a request to the API as it is.
     Api(api::Args),
+    /// Tell what a field means, which values it takes and what is so by default.
+    Explain(explain::Args),
     /// Show the versions of this program and of the server, and who you are there.
+    #[command(after_long_help = examples!("hostler version", "hostler version -o json"))]
     Version,
-    /// Print a completion script for a shell.
-    Completions {
+    /// Print the script by which a shell completes commands, flags and names.
+    #[command(alias = "completions", after_long_help = COMPLETION)]
+    Completion {
         /// The shell.
-        shell: clap_complete::Shell,
+        shell: Shell,
     },
+    /// Print a manual page, or write all of them.
+    #[command(hide = true)]
+    Man(man::Args),
 
     /// What virsh users type by habit.
     #[command(flatten)]

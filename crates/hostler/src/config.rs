@@ -30,6 +30,12 @@ pub(crate) struct Environment {
     pub(crate) ca_file: Option<String>,
     pub(crate) output: Option<String>,
     pub(crate) config_file: PathBuf,
+    /// Where what can be fetched again is kept; nowhere when there is no home.
+    pub(crate) cache_folder: Option<PathBuf>,
+    /// The project of new VMs.
+    pub(crate) project: Option<String>,
+    /// The person's editor, as a shell command.
+    pub(crate) editor: Option<String>,
     pub(crate) no_colour: bool,
     pub(crate) force_colour: bool,
     pub(crate) dumb: bool,
@@ -48,6 +54,10 @@ impl Environment {
             (None, Some(home)) => PathBuf::from(home).join(".config"),
             (None, None) => PathBuf::from("/etc"),
         };
+        let cache = match (var("XDG_CACHE_HOME"), var("HOME")) {
+            (Some(folder), _) => Some(PathBuf::from(folder)),
+            (None, home) => home.map(|home| PathBuf::from(home).join(".cache")),
+        };
         let locale = var("LC_ALL").or_else(|| var("LC_CTYPE")).or_else(|| var("LANG"));
         let is_utf8 = locale.is_some_and(|locale| {
             let locale = locale.to_lowercase();
@@ -62,6 +72,9 @@ impl Environment {
             ca_file: var("HOSTLER_CA_FILE"),
             output: var("HOSTLER_OUTPUT"),
             config_file: base.join("hostler/config.toml"),
+            cache_folder: cache.map(|folder| folder.join("hostler")),
+            project: var("HOSTLER_PROJECT"),
+            editor: var("VISUAL").or_else(|| var("EDITOR")),
             no_colour: var("NO_COLOR").is_some(),
             force_colour: is_set(var("FORCE_COLOR")) || is_set(var("CLICOLOR_FORCE")),
             dumb: var("TERM").is_some_and(|term| term == "dumb"),

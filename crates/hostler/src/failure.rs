@@ -112,6 +112,11 @@ impl Failure {
         self.exit
     }
 
+    /// Whether the server named this code.
+    pub(crate) fn has_code(&self, code: Code) -> bool {
+        self.told.as_ref().is_some_and(|told| told.code.as_deref() == Some(code.as_str()))
+    }
+
     /// Whether the resource was not there.
     pub(crate) fn is_not_found(&self) -> bool {
         self.exit == Kind::NotFound.exit_code()

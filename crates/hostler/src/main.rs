@@ -9,12 +9,17 @@
 //! | the grammar | [`cli`] |
 //! | which server is addressed, and as whom | [`config`] |
 //! | how names become resources | [`select`], [`resolve`] |
+//! | how the shell completes them | [`complete`] |
 //! | how lists and resources are shown | [`output`] |
 //! | how operations are waited for | [`work`] |
+
+#[macro_use]
+mod help;
 
 mod app;
 mod cli;
 mod commands;
+mod complete;
 mod config;
 mod failure;
 mod output;
@@ -36,6 +41,9 @@ use failure::Failure;
 use terminal::Terminal;
 
 fn main() -> ExitCode {
+    if complete::answer_shell() {
+        return ExitCode::SUCCESS;
+    }
     let cli = Cli::parse();
     let environment = Environment::read();
     let terminal = Terminal::new(cli.global.color, &environment);

@@ -24,41 +24,45 @@ where
 {
     let query = ListQuery { limit: Some(hostler_api::LIMIT_MAX), ..ListQuery::default() };
     let all = client.pages::<L, T>(Nothing {}, query).all(None).await?;
-    pick(all.items, wanted, place)
+    let id = find(&all.items, wanted, place)?.value.id();
+    let found = all.items.into_iter().find(|item| item.value.id() == id);
+    found.ok_or_else(|| unknown(T::NOUN, wanted, std::iter::empty()))
 }
 
 /// The one of `items` that `wanted` names, by id or by name.
-pub(crate) fn pick<T: Resource>(
-    items: Vec<Item<T>>,
+pub(crate) fn find<'i, T: Resource>(
+    items: &'i [Item<T>],
     wanted: &str,
     place: impl Fn(&T) -> Option<String>,
-) -> Result<Item<T>> {
-    let names: Vec<String> = items.iter().map(|item| item.value.name()).collect();
-    let mut found: Vec<Item<T>> = Vec::new();
+) -> Result<&'i Item<T>> {
+    if is_id(wanted)
+        && let Some(item) = items.iter().find(|item| item.value.id() == wanted)
+    {
+        return Ok(item);
+    }
     let full = |item: &Item<T>| {
         let place = place(&item.value)?;
         Some(format!("{place}/{}", item.value.name()))
     };
-    for item in items {
-        if is_id(wanted) && item.value.id() == wanted {
-            return Ok(item);
+    let is_meant = |item: &&Item<T>| {
+        item.value.name() == wanted || full(item).is_some_and(|full| full == wanted)
+    };
+    let found: Vec<&Item<T>> = items.iter().filter(is_meant).collect();
+    match found.as_slice() {
+        [] => {
+            let names: Vec<String> = items.iter().map(|item| item.value.name()).collect();
+            Err(unknown(T::NOUN, wanted, names.iter().map(String::as_str)))
         }
-        if item.value.name() == wanted || full(&item).is_some_and(|full| full == wanted) {
-            found.push(item);
-        }
-    }
-    if found.len() > 1 {
-        let candidates: Vec<String> = found
-            .iter()
-            .map(|item| match full(item) {
+        [only] => Ok(only),
+        several => {
+            let told = |item: &&Item<T>| match full(item) {
                 Some(full) => format!("{full} ({})", item.value.id()),
                 None => item.value.id(),
-            })
-            .collect();
-        let failure = ambiguous(wanted, &candidates);
-        return Err(failure.with_hint(format!("name the {} in full, or by its id", T::NOUN)));
+            };
+            let failure = ambiguous(wanted, &several.iter().map(told).collect::<Vec<_>>());
+            Err(failure.with_hint(format!("name the {} in full, or by its id", T::NOUN)))
+        }
     }
-    found.pop().ok_or_else(|| unknown(T::NOUN, wanted, names.iter().map(String::as_str)))
 }
 
 /// Several resources have the name: a guess could hit the wrong one.

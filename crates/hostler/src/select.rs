@@ -13,6 +13,7 @@ use hostler_api::{ListQuery, Nothing, v1};
 use hostler_client::{Client, Item};
 use hostler_core::Code;
 
+use crate::complete::Names;
 use crate::failure::{Failure, Result};
 use crate::output::Resource;
 use crate::resolve::{ambiguous, unknown};
@@ -27,7 +28,7 @@ const SIMILAR_MAX: usize = 10_000;
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Selection {
     /// Names, ids, or patterns with `*`; `-` reads names from stdin.
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = Names::Vm)]
     pub(crate) names: Vec<String>,
     /// Only those with this label; KEY!=VALUE for those without it.
     #[arg(short = 'l', long = "label-selector", value_name = "KEY=VALUE")]
@@ -52,7 +53,7 @@ impl Selection {
     /// The VMs, each once, in the order in which they were named.
     pub(crate) async fn resolve(&self, client: &Client) -> Result<Vec<Item<v1::VmSummary>>> {
         let narrowing = self.narrowing()?;
-        let names = self.expand_stdin()?;
+        let names = expand_stdin(&self.names)?;
         if names.is_empty() && narrowing.is_none() && !self.all {
             return Err(Failure::usage("no VM is named")
                 .with_hint("give names, a pattern like 'web-*', -l KEY=VALUE, --filter or --all"));
@@ -79,23 +80,24 @@ impl Selection {
     pub(crate) fn narrowing(&self) -> Result<Option<String>> {
         narrowing(&self.labels, self.filter.as_deref())
     }
+}
 
-    /// The names, with those from stdin in the place of `-`.
-    fn expand_stdin(&self) -> Result<Vec<String>> {
-        let mut names = Vec::new();
-        for name in &self.names {
-            if name != "-" {
-                names.push(name.clone());
-                continue;
-            }
-            let mut text = String::new();
-            std::io::stdin().take(STDIN_MAX_BYTES).read_to_string(&mut text).map_err(|error| {
-                Failure::usage(format!("cannot read names from stdin: {error}"))
-            })?;
-            names.extend(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned));
+/// The names, with those from stdin in the place of `-`.
+pub(crate) fn expand_stdin(names: &[String]) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    for name in names {
+        if name != "-" {
+            all.push(name.clone());
+            continue;
         }
-        Ok(names)
+        let mut text = String::new();
+        std::io::stdin()
+            .take(STDIN_MAX_BYTES)
+            .read_to_string(&mut text)
+            .map_err(|error| Failure::usage(format!("cannot read names from stdin: {error}")))?;
+        all.extend(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned));
     }
+    Ok(all)
 }
 
 /// Labels and filter as one filter of the API.

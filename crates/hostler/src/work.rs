@@ -45,6 +45,9 @@ pub(crate) struct WaitArgs {
     /// Wait at most this long; the operation goes on afterwards.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, help_heading = "Waiting")]
     pub(crate) timeout: Option<Duration>,
+    /// Whether it is a failure that nothing had to be done.
+    #[arg(skip)]
+    pub(crate) strict: bool,
 }
 
 /// One thing to be done.
@@ -132,7 +135,7 @@ async fn one(
         Err(error) => return Outcome { operation: None, failure: Some(error.into()) },
     };
     if wait.no_wait || hostler_client::is_settled(&answer.value.state) {
-        return outcome_of(answer);
+        return outcome_of(answer, wait.strict);
     }
     let id = answer.value.id.clone();
     running.borrow_mut().insert(id.clone(), target.called.clone());
@@ -142,10 +145,10 @@ async fn one(
     running.borrow_mut().remove(&id);
     app.terminal.redraw("");
     match waited {
-        Ok(Waited::Settled(answer)) => outcome_of(*answer),
+        Ok(Waited::Settled(answer)) => outcome_of(*answer, wait.strict),
         Ok(Waited::Running(answer)) => {
             let failure = still_running(&id, wait.timeout);
-            Outcome { failure: Some(failure), ..outcome_of(*answer) }
+            Outcome { failure: Some(failure), ..outcome_of(*answer, false) }
         }
         Err(error) => {
             let hint = format!("the operation goes on: `hostler op wait {id}`");
@@ -155,10 +158,21 @@ async fn one(
 }
 
 /// What an operation that is not waited for any longer came to.
-fn outcome_of(answer: Answer<v1::Operation>) -> Outcome {
-    let is_bad = matches!(answer.value.state.as_str(), "failed" | "cancelled" | "needs_attention");
-    let failure = is_bad.then(|| Failure::of_operation(&answer.value));
+fn outcome_of(answer: Answer<v1::Operation>, strict: bool) -> Outcome {
+    let operation = &answer.value;
+    let is_bad = matches!(operation.state.as_str(), "failed" | "cancelled" | "needs_attention");
+    let failure = match was_so_already(operation) {
+        _ if is_bad => Some(Failure::of_operation(operation)),
+        Some(note) if strict => Some(Failure::new(Kind::Conflict.exit_code(), note)),
+        _ => None,
+    };
     Outcome { operation: Some(Item { value: answer.value, json: answer.json }), failure }
+}
+
+/// The note of an operation for which nothing had to be done.
+fn was_so_already(operation: &v1::Operation) -> Option<&str> {
+    let note = operation.note.as_deref().filter(|note| note.starts_with("already"))?;
+    (operation.state == "succeeded").then_some(note)
 }
 
 fn still_running(id: &str, timeout: Option<Duration>) -> Failure {
@@ -185,11 +199,11 @@ fn tell(app: &App, target: &Target, words: Words, outcome: &Outcome, wait: WaitA
     }
     let Some(operation) = &outcome.operation else { return };
     let operation = &operation.value;
+    if let Some(note) = was_so_already(operation) {
+        app.say(format!("{}: {note}", target.called));
+        return;
+    }
     let line = match (&operation.note, operation.state.as_str()) {
-        // Nothing had to be done, and the note says why.
-        (Some(note), "succeeded") if note.starts_with("already") => {
-            format!("{}: {note}", target.called)
-        }
         (Some(note), "succeeded") => format!("{} {} ({note})", target.called, words.done),
         (_, "succeeded") => format!("{} {}", target.called, words.done),
         _ if wait.no_wait => {
@@ -212,6 +226,9 @@ fn show(app: &App, outcomes: &[Outcome], is_list: bool, wait: WaitArgs) -> Resul
                 (false, _) => view.document(&documents.swap_remove(0)),
                 (true, _) => view.document(&serde_json::Value::Array(documents)),
             }
+        }
+        Format::Template => {
+            app.terminal.write(&view.templated(operations.iter().map(|item| &item.json))?)
         }
         Format::Id | Format::Name | Format::Table | Format::Wide | Format::Csv if wait.no_wait => {
             ids(app, &operations)

@@ -14,7 +14,7 @@ use crate::text::printable_lines;
 
 const EXAMPLES: &str = "\
 Examples:
-  hostler api GET /api/v1/vms?limit=1
+  hostler api GET '/api/v1/vms?limit=1'
   hostler api POST /api/v1/vms --data @vm.json
   hostler api PATCH /api/v1/vms/ID --data '{\"description\": \"x\"}' --if-match '\"3\"'";
 
@@ -70,18 +70,20 @@ pub(crate) async fn run(app: &App, args: Args) -> Result {
         app.terminal.write(&(head + "\n"))?;
     }
     let view = app.view()?;
-    match (&answer.json, view.format) {
-        (serde_json::Value::Null, _) if app.terminal.is_screen => {
+    let is_done = (200..300).contains(&answer.status);
+    match &answer.json {
+        serde_json::Value::Null if app.terminal.is_screen => {
             let text = String::from_utf8_lossy(&answer.value);
             app.terminal.write(&printable_lines(&text))?;
         }
-        (serde_json::Value::Null, _) => app.terminal.write_bytes(&answer.value)?,
-        (json, Format::Json | Format::Yaml) => view.document(json)?,
-        (json, _) if app.terminal.is_screen => view.document(json)?,
+        serde_json::Value::Null => app.terminal.write_bytes(&answer.value)?,
+        // A template is for what was asked for, which a problem is not.
+        _ if view.format == Format::Template && !is_done => {}
+        json if view.is_document() || app.terminal.is_screen => view.document(json)?,
         // To a program it goes as it came.
-        (..) => app.terminal.write_bytes(&answer.value)?,
+        _ => app.terminal.write_bytes(&answer.value)?,
     }
-    if (200..300).contains(&answer.status) {
+    if is_done {
         return Ok(());
     }
     match serde_json::from_value::<Problem>(answer.json) {

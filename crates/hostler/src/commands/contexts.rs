@@ -8,6 +8,7 @@ use hostler_client::{Address, Item, Token};
 use serde_json::json;
 
 use crate::app::App;
+use crate::complete::Names;
 use crate::config::{Context, Contexts, read_token_file};
 use crate::failure::{Failure, Result};
 use crate::output::{Column, Resource, opt, text};
@@ -23,6 +24,11 @@ pub(crate) enum Verb {
     /// Takes --url or --socket, --ca-file and --token-file. The first one added
     /// is the one in use.
     #[command(visible_alias = "create")]
+    #[command(after_long_help = examples!(
+        "hostler context add lab --url https://lab:7443 --token-file ~/.lab-token",
+        "hostler context add lab --url https://lab:7443 --ca-file lab.pem --token-stdin",
+        "hostler context add here --socket /run/hostler/hostlerd.sock"
+    ))]
     Add {
         /// How to call it.
         name: String,
@@ -31,29 +37,49 @@ pub(crate) enum Verb {
         token_stdin: bool,
     },
     /// Use this one from now on.
+    #[command(after_long_help = examples!(
+        "hostler context use lab"
+    ))]
     Use {
         /// Its name.
+        #[arg(add = Names::Context)]
         name: String,
     },
     /// List contexts.
     #[command(visible_alias = "ls")]
+    #[command(after_long_help = examples!(
+        "hostler context list"
+    ))]
     List,
     /// Show a context, without its token.
+    #[command(after_long_help = examples!(
+        "hostler context show",
+        "hostler context show lab"
+    ))]
     Show {
         /// Its name [default: the one in use].
+        #[arg(add = Names::Context)]
         name: Option<String>,
     },
     /// Give a context another name.
+    #[command(after_long_help = examples!(
+        "hostler context rename lab test-lab"
+    ))]
     Rename {
         /// Its present name.
+        #[arg(add = Names::Context)]
         from: String,
         /// Its new name.
         to: String,
     },
     /// Forget a context; the server is not touched.
     #[command(visible_alias = "remove")]
+    #[command(after_long_help = examples!(
+        "hostler context delete lab"
+    ))]
     Delete {
         /// Its name.
+        #[arg(add = Names::Context)]
         name: String,
     },
 }

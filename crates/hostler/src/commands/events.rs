@@ -18,6 +18,10 @@ const LIST_DEFAULT: u32 = 100;
 pub(crate) enum Verb {
     /// List past events, newest first.
     #[command(visible_alias = "ls")]
+    #[command(after_long_help = examples!(
+        "hostler event list",
+        "hostler event list --limit 20 --follow"
+    ))]
     List {
         #[command(flatten)]
         list: ListArgs,
@@ -32,6 +36,10 @@ pub(crate) enum Verb {
 
 /// Which events to follow.
 #[derive(Debug, Clone, Default, Args)]
+#[command(after_long_help = examples!(
+    "hostler event follow",
+    "hostler event follow --types 'vm.*,operation.changed' -o json"
+))]
 pub(crate) struct FollowArgs {
     /// Only these kinds, separated by commas; `vm.*` takes a family.
     #[arg(long, value_name = "KINDS")]

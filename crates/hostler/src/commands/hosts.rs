@@ -5,6 +5,7 @@ use hostler_api::{Nothing, v1};
 
 use super::{ListArgs, WatchArg};
 use crate::app::App;
+use crate::complete::Names;
 use crate::failure::Result;
 use crate::output::{
     Cell, Column, Resource, View, age, bytes, count, fact, list, opt, reference, text,
@@ -17,6 +18,10 @@ use crate::terminal::Tone;
 pub(crate) enum Verb {
     /// List hosts.
     #[command(visible_alias = "ls")]
+    #[command(after_long_help = examples!(
+        "hostler host list",
+        "hostler host list --filter 'state=ready' -o wide"
+    ))]
     List {
         #[command(flatten)]
         list: ListArgs,
@@ -24,8 +29,13 @@ pub(crate) enum Verb {
         watch: WatchArg,
     },
     /// Show a host.
+    #[command(after_long_help = examples!(
+        "hostler host show h1",
+        "hostler host show h1 -o json"
+    ))]
     Show {
         /// Its name or id.
+        #[arg(add = Names::Host)]
         host: String,
         #[command(flatten)]
         watch: WatchArg,

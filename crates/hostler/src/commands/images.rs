@@ -1,18 +1,22 @@
 //! `hostler image`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use hostler_api::{Nothing, v1};
+use hostler_api::{ListQuery, Nothing, v1};
 use hostler_client::{Client, Item};
 use tokio::io::AsyncRead;
 
 use super::volumes::VolumeFormat;
-use super::{ListArgs, WatchArg, confirm};
+use super::{DryRunArg, ListArgs, WatchArg, confirm};
 use crate::app::App;
+use crate::complete::Names;
 use crate::failure::{Failure, Result};
 use crate::output::{Column, Resource, age, bytes, text};
-use crate::resolve::by_name;
+use crate::resolve::{by_name, find};
+use crate::select::{called, expand_stdin, is_glob};
+use crate::text::glob;
 use crate::work::upload_line;
 
 /// What can be done with images.
@@ -20,6 +24,10 @@ use crate::work::upload_line;
 pub(crate) enum Verb {
     /// List images.
     #[command(visible_alias = "ls")]
+    #[command(after_long_help = examples!(
+        "hostler image list",
+        "hostler image list --filter name=debian-* -o wide"
+    ))]
     List {
         #[command(flatten)]
         list: ListArgs,
@@ -29,14 +37,24 @@ pub(crate) enum Verb {
     /// Upload an image file.
     Import(ImportArgs),
     /// Show an image.
+    #[command(after_long_help = examples!(
+        "hostler image show debian-13",
+        "hostler image show debian-13 -o json"
+    ))]
     Show {
         /// Its name or id.
+        #[arg(add = Names::Image)]
         image: String,
     },
     /// Delete images; VMs made from them stay.
+    #[command(after_long_help = examples!(
+        "hostler image delete debian-12",
+        "hostler image delete 'debian-1*' --dry-run",
+        "hostler image delete debian-12 --yes --if-exists"
+    ))]
     Delete {
-        /// Their names or ids.
-        #[arg(required = true)]
+        /// Their names or ids, or patterns with `*`; `-` reads names from stdin.
+        #[arg(required = true, value_name = "IMAGE", add = Names::Image)]
         images: Vec<String>,
         /// Do not ask.
         #[arg(short, long)]
@@ -44,13 +62,21 @@ pub(crate) enum Verb {
         /// That there is no such image is a success.
         #[arg(long)]
         if_exists: bool,
+        #[command(flatten)]
+        dry_run: DryRunArg,
     },
 }
 
 /// What is uploaded, and as what.
 #[derive(Debug, Args)]
+#[command(after_long_help = examples!(
+    "hostler image import debian-13.qcow2",
+    "hostler image import disk.img --name old-server --format raw",
+    "zcat disk.raw.gz | hostler image import - --name disk --format raw"
+))]
 pub(crate) struct ImportArgs {
     /// The file; `-` reads stdin.
+    #[arg(value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
     /// The image's name [default: the file's, without its ending].
     #[arg(long)]
@@ -64,6 +90,8 @@ pub(crate) struct ImportArgs {
     /// The SHA-256 the file has to have, in hex.
     #[arg(long, value_name = "HEX")]
     sha256: Option<String>,
+    #[command(flatten)]
+    dry_run: DryRunArg,
 }
 
 pub(crate) async fn run(app: &App, verb: Verb) -> Result {
@@ -78,19 +106,31 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
             let path = v1::ImagePath { image };
             super::show::<v1::ImageShow, _>(app, &client, path, WatchArg::default()).await
         }
-        Verb::Delete { images, yes, if_exists } => delete(app, &images, yes, if_exists).await,
+        Verb::Delete { images, yes, if_exists, dry_run } => {
+            let Some(found) = chosen(app, &images, if_exists).await? else { return Ok(()) };
+            let lines: Vec<String> =
+                found.iter().map(|image| format!("- {}", called(&image.value))).collect();
+            if dry_run.tell(app, &lines)? {
+                return Ok(());
+            }
+            delete(app, found, yes).await
+        }
     }
 }
 
 /// Uploads a file, or what comes on stdin.
 async fn import(app: &App, args: ImportArgs) -> Result {
-    let client = app.client()?;
     let query = v1::ImageImportQuery {
         name: name_of(&args)?,
         description: args.description.clone(),
         format: format_of(&args)?.into(),
         sha256: args.sha256.clone(),
     };
+    let line = format!("+ image \"{}\" from {}", query.name, args.file.display());
+    if args.dry_run.tell(app, &[line])? {
+        return Ok(());
+    }
+    let client = app.client()?;
     let failed = |error: std::io::Error| {
         Failure::usage(format!("cannot read {}: {error}", args.file.display()))
     };
@@ -162,31 +202,55 @@ fn format_of(args: &ImportArgs) -> Result<VolumeFormat> {
     }
 }
 
-/// Finds all of them first, so that a wrong name deletes none.
-async fn delete(app: &App, names: &[String], yes: bool, if_exists: bool) -> Result {
+/// The images that the names and patterns stand for; all of them are found
+/// before the first is touched. Nothing when none is left to be deleted.
+async fn chosen(
+    app: &App,
+    names: &[String],
+    if_exists: bool,
+) -> Result<Option<Vec<Item<v1::Image>>>> {
     let client = app.client()?;
-    let mut found: Vec<Item<v1::Image>> = Vec::new();
-    for name in names {
-        match by_name::<v1::ImageList, _>(&client, name, |_| None).await {
-            Ok(image) => found.push(image),
+    let query = ListQuery { limit: Some(hostler_api::LIMIT_MAX), ..ListQuery::default() };
+    let all = client.pages::<v1::ImageList, _>(Nothing {}, query).all(None).await?.items;
+    let names = expand_stdin(names)?;
+    let mut wanted: BTreeSet<String> = BTreeSet::new();
+    for name in &names {
+        let found = if is_glob(name) {
+            let fits = |image: &&Item<v1::Image>| glob(name, &image.value.name);
+            let found: Vec<String> =
+                all.iter().filter(fits).map(|image| image.value.id.clone()).collect();
+            match found.is_empty() {
+                true => Err(Failure::not_found(format!("no image fits `{name}`"))
+                    .with_hint("`hostler image list` shows those there are")),
+                false => Ok(found),
+            }
+        } else {
+            find(&all, name, |_| None).map(|image| vec![image.value.id.clone()])
+        };
+        match found {
+            Ok(ids) => wanted.extend(ids),
             Err(failure) if if_exists && failure.is_not_found() => {
                 app.say(format!("there is no image \"{name}\""));
             }
             Err(failure) => return Err(failure),
         }
     }
-    if found.is_empty() {
-        return Ok(());
-    }
+    let chosen: Vec<Item<v1::Image>> =
+        all.into_iter().filter(|image| wanted.contains(&image.value.id)).collect();
+    Ok(Some(chosen).filter(|chosen| !chosen.is_empty()))
+}
+
+async fn delete(app: &App, images: Vec<Item<v1::Image>>, yes: bool) -> Result {
     let what: Vec<String> =
-        found.iter().map(|image| format!("image \"{}\" is deleted", image.value.name)).collect();
+        images.iter().map(|image| format!("{} is deleted", called(&image.value))).collect();
     confirm(app, yes, &what, None)?;
-    for image in found {
+    let client = app.client()?;
+    for image in images {
         let path = v1::ImagePath { image: image.value.id.clone() };
-        client.call::<v1::ImageDelete>(&path, &Nothing {}, &Nothing {}).await.map_err(|e| {
-            Failure::from(e).during(format!("cannot delete \"{}\"", image.value.name))
+        client.call::<v1::ImageDelete>(&path, &Nothing {}, &Nothing {}).await.map_err(|error| {
+            Failure::from(error).during(format!("cannot delete {}", called(&image.value)))
         })?;
-        app.say(format!("image \"{}\" deleted", image.value.name));
+        app.say(format!("{} deleted", called(&image.value)));
     }
     Ok(())
 }

@@ -3,9 +3,12 @@
 pub(crate) mod api;
 pub(crate) mod console;
 pub(crate) mod contexts;
+mod dry_run;
 pub(crate) mod events;
+pub(crate) mod explain;
 pub(crate) mod hosts;
 pub(crate) mod images;
+pub(crate) mod man;
 pub(crate) mod muscle;
 pub(crate) mod networks;
 pub(crate) mod operations;
@@ -16,16 +19,20 @@ mod version;
 pub(crate) mod vm_actions;
 mod vm_columns;
 pub(crate) mod vm_create;
+mod vm_edit;
 pub(crate) mod vms;
 pub(crate) mod volumes;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use hostler_api::{Endpoint, ListQuery, Nothing, Page};
 use hostler_client::{Client, Item, ItemPage};
 use serde::Serialize;
 
+pub(crate) use dry_run::{DryRun, DryRunArg};
+
 use crate::app::App;
-use crate::cli::{Cli, Command};
+use crate::cli::Command;
+use crate::complete;
 use crate::failure::{Failure, Result};
 use crate::output::Resource;
 use crate::watch;
@@ -54,11 +61,9 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
         Command::Rm(args) => vms::run(app, vms::Verb::Delete(args)).await,
         Command::Api(args) => api::run(app, args).await,
         Command::Version => version::run(app).await,
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "hostler", &mut script);
-            app.terminal.write_bytes(&script)
-        }
+        Command::Explain(args) => explain::run(app, &args),
+        Command::Completion { shell } => complete::write_script(app, shell),
+        Command::Man(args) => man::run(app, &args),
         Command::Muscle(command) => muscle::run(app, command).await,
     }
 }

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use super::WatchArg;
 use super::vms::{self, Verb};
 use crate::app::App;
+use crate::complete::Names;
 use crate::failure::{Failure, Result};
 
 /// Commands of virsh; none is shown in the help.
@@ -14,15 +15,30 @@ pub(crate) enum Command {
     #[command(hide = true)]
     List(vms::VmListArgs),
     #[command(hide = true)]
-    Dominfo { vm: String },
+    Dominfo {
+        #[arg(add = Names::Vm)]
+        vm: String,
+    },
     #[command(hide = true)]
-    Domstate { vm: String },
+    Domstate {
+        #[arg(add = Names::Vm)]
+        vm: String,
+    },
     #[command(hide = true)]
-    Domblklist { vm: String },
+    Domblklist {
+        #[arg(add = Names::Vm)]
+        vm: String,
+    },
     #[command(hide = true)]
-    Domiflist { vm: String },
+    Domiflist {
+        #[arg(add = Names::Vm)]
+        vm: String,
+    },
     #[command(hide = true)]
-    Dumpxml { vm: String },
+    Dumpxml {
+        #[arg(add = Names::Vm)]
+        vm: String,
+    },
     #[command(hide = true)]
     Shutdown(vms::StopArgs),
     #[command(hide = true)]

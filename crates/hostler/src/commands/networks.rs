@@ -6,6 +6,7 @@ use hostler_api::{Nothing, v1};
 use super::pools::state;
 use super::{ListArgs, WatchArg};
 use crate::app::App;
+use crate::complete::Names;
 use crate::failure::Result;
 use crate::output::{Column, Resource, age, list, opt, reference, text};
 use crate::resolve::by_name;
@@ -15,6 +16,10 @@ use crate::resolve::by_name;
 pub(crate) enum Verb {
     /// List networks.
     #[command(visible_alias = "ls")]
+    #[command(after_long_help = examples!(
+        "hostler network list",
+        "hostler network list --filter 'name=default' -o wide"
+    ))]
     List {
         #[command(flatten)]
         list: ListArgs,
@@ -22,8 +27,13 @@ pub(crate) enum Verb {
         watch: WatchArg,
     },
     /// Show a network.
+    #[command(after_long_help = examples!(
+        "hostler network show h1/default",
+        "hostler network show default -o json"
+    ))]
     Show {
         /// Its name, HOST/NAME or id.
+        #[arg(add = Names::Network)]
         network: String,
         #[command(flatten)]
         watch: WatchArg,
@@ -45,7 +55,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
 }
 
 /// Where a network is, to tell equal names apart.
-fn place(network: &v1::Network) -> Option<String> {
+pub(crate) fn place(network: &v1::Network) -> Option<String> {
     Some(match &network.host {
         Some(host) => host.name.clone(),
         None => network.provider.name.clone(),

@@ -2,11 +2,12 @@
 
 use clap::Subcommand;
 use hostler_api::{Nothing, v1};
-use hostler_client::{Client, Item, Waited, is_settled};
+use hostler_client::{Client, Item, Terms, Waited, is_settled};
 use hostler_core::Kind;
 
-use super::{ListArgs, WatchArg, list};
+use super::{DryRunArg, ListArgs, WatchArg, list};
 use crate::app::App;
+use crate::complete::Names;
 use crate::failure::{Failure, Result};
 use crate::output::{Cell, Column, Resource, View, age, opt, text};
 use crate::select::{narrowing, one_vm};
@@ -22,6 +23,11 @@ const LIST_DEFAULT: u32 = 100;
 pub(crate) enum Verb {
     /// List operations, newest first.
     #[command(visible_alias = "ls")]
+    #[command(after_long_help = examples!(
+        "hostler op list",
+        "hostler op list --state needs_attention",
+        "hostler op list --vm web --watch"
+    ))]
     List {
         #[command(flatten)]
         list: ListArgs,
@@ -29,47 +35,77 @@ pub(crate) enum Verb {
         #[arg(long)]
         state: Option<String>,
         /// Only those that work on this VM (name or id).
-        #[arg(long)]
+        #[arg(long, add = Names::Vm)]
         vm: Option<String>,
         #[command(flatten)]
         watch: WatchArg,
     },
     /// Show an operation and its steps.
+    #[command(after_long_help = examples!(
+        "hostler op show 0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
+        "hostler op show 0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e --watch"
+    ))]
     Show {
         /// Its id.
+        #[arg(add = Names::Operation)]
         operation: String,
         #[command(flatten)]
         watch: WatchArg,
     },
     /// Wait for an operation; the exit code is its outcome's.
+    #[command(after_long_help = examples!(
+        "hostler op wait 0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
+        "hostler op wait 0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e --timeout 5m"
+    ))]
     Wait {
         /// Its id.
+        #[arg(add = Names::Operation)]
         operation: String,
         /// Wait at most this long.
         #[arg(long, value_name = "DURATION", value_parser = crate::text::parse_duration)]
         timeout: Option<std::time::Duration>,
     },
     /// Cancel an operation: what it did is undone.
+    #[command(after_long_help = examples!(
+        "hostler op cancel 0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
+        "hostler op cancel 0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e --no-wait"
+    ))]
     Cancel {
         /// Its id.
+        #[arg(add = Names::Operation)]
         operation: String,
         #[command(flatten)]
         wait: WaitArgs,
+        #[command(flatten)]
+        dry_run: DryRunArg,
     },
     /// Try again what an operation that needs attention could not do.
+    #[command(after_long_help = examples!(
+        "hostler op retry 0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
+        "hostler op retry 0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e --timeout 5m"
+    ))]
     Retry {
         /// Its id.
+        #[arg(add = Names::Operation)]
         operation: String,
         #[command(flatten)]
         wait: WaitArgs,
+        #[command(flatten)]
+        dry_run: DryRunArg,
     },
     /// Declare settled by hand what an operation that needs attention could not do.
+    #[command(after_long_help = examples!(
+        "hostler op resolve 0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e --note 'removed the volume by hand'"
+    ))]
     Resolve {
         /// Its id.
+        #[arg(add = Names::Operation)]
         operation: String,
         /// What was done, for whoever reads the record later.
         #[arg(long)]
         note: String,
+        #[command(flatten)]
+        dry_run: DryRunArg,
     },
 }
 
@@ -89,31 +125,20 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
             self::list::<v1::OperationList, _>(app, Nothing {}, &list, watch).await
         }
         Verb::Show { operation, watch } if watch.watch => {
-            let look = || async {
-                let query = v1::OperationWait::default();
-                let terms = hostler_client::Terms::default();
-                let answer = client
-                    .ask::<v1::OperationShow>(&path(&operation), &query, &Nothing {}, &terms)
-                    .await?;
-                Ok(vec![Item { value: answer.value, json: answer.json }])
-            };
+            let look = || async { Ok(vec![read(&client, &operation).await?]) };
             let is_done = |seen: &[Item<v1::Operation>]| {
                 seen.iter().all(|operation| is_settled(&operation.value.state))
             };
             watch::run(app, &client, look, is_done).await
         }
-        Verb::Show { operation, .. } => {
-            let query = v1::OperationWait::default();
-            let terms = hostler_client::Terms::default();
-            let answer = client
-                .ask::<v1::OperationShow>(&path(&operation), &query, &Nothing {}, &terms)
-                .await?;
-            super::view_one(app, &Item { value: answer.value, json: answer.json })
-        }
+        Verb::Show { operation, .. } => super::view_one(app, &read(&client, &operation).await?),
         Verb::Wait { operation, timeout } => {
-            wait_for(app, &client, &operation, WaitArgs { no_wait: false, timeout }).await
+            wait_for(app, &client, &operation, WaitArgs { timeout, ..WaitArgs::default() }).await
         }
-        Verb::Cancel { operation, wait } => {
+        Verb::Cancel { operation, wait, dry_run } => {
+            if planned(app, &client, &operation, "is cancelled", dry_run).await? {
+                return Ok(());
+            }
             client.call::<v1::OperationCancel>(&path(&operation), &Nothing {}, &Nothing {}).await?;
             app.say(format!("cancelling operation {operation}"));
             if wait.no_wait {
@@ -125,18 +150,49 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
                 outcome => outcome,
             }
         }
-        Verb::Retry { operation, wait } => {
+        Verb::Retry { operation, wait, dry_run } => {
+            if planned(app, &client, &operation, "is tried again", dry_run).await? {
+                return Ok(());
+            }
             client.call::<v1::OperationRetry>(&path(&operation), &Nothing {}, &Nothing {}).await?;
             app.say(format!("operation {operation} is tried again"));
             if wait.no_wait { Ok(()) } else { wait_for(app, &client, &operation, wait).await }
         }
-        Verb::Resolve { operation, note } => {
+        Verb::Resolve { operation, note, dry_run } => {
+            if planned(app, &client, &operation, "is declared settled", dry_run).await? {
+                return Ok(());
+            }
             let body = v1::OperationResolution { note };
             client.call::<v1::OperationResolve>(&path(&operation), &Nothing {}, &body).await?;
             app.say(format!("operation {operation} is settled"));
             Ok(())
         }
     }
+}
+
+/// Reads an operation as it is now.
+async fn read(client: &Client, id: &str) -> Result<Item<v1::Operation>> {
+    let path = v1::OperationPath { operation: id.to_owned() };
+    let query = v1::OperationWait::default();
+    let answer =
+        client.ask::<v1::OperationShow>(&path, &query, &Nothing {}, &Terms::default()).await?;
+    Ok(Item { value: answer.value, json: answer.json })
+}
+
+/// Tells what would be done to an operation, if only that is wanted.
+async fn planned(
+    app: &App,
+    client: &Client,
+    id: &str,
+    what: &str,
+    dry_run: DryRunArg,
+) -> Result<bool> {
+    if !dry_run.is_given() {
+        return Ok(false);
+    }
+    let operation = read(client, id).await?.value;
+    let line = format!("~ operation {id} ({}, {}) {what}", operation.kind, operation.state);
+    dry_run.tell(app, &[line])
 }
 
 /// Waits for an operation; its outcome becomes this command's.

@@ -5,6 +5,7 @@ use hostler_api::{Nothing, v1};
 
 use super::{ListArgs, WatchArg};
 use crate::app::App;
+use crate::complete::Names;
 use crate::failure::Result;
 use crate::output::{Cell, Column, Resource, age, bytes, fact, reference, text};
 use crate::resolve::by_name;
@@ -15,6 +16,10 @@ use crate::terminal::Tone;
 pub(crate) enum Verb {
     /// List storage pools.
     #[command(visible_alias = "ls")]
+    #[command(after_long_help = examples!(
+        "hostler pool list",
+        "hostler pool list --filter 'name=default' -o wide"
+    ))]
     List {
         #[command(flatten)]
         list: ListArgs,
@@ -22,8 +27,13 @@ pub(crate) enum Verb {
         watch: WatchArg,
     },
     /// Show a storage pool.
+    #[command(after_long_help = examples!(
+        "hostler pool show h1/default",
+        "hostler pool show default -o json"
+    ))]
     Show {
         /// Its name, HOST/NAME or id.
+        #[arg(add = Names::Pool)]
         pool: String,
         #[command(flatten)]
         watch: WatchArg,

@@ -4,8 +4,9 @@ use clap::Subcommand;
 use hostler_api::{Nothing, v1};
 use hostler_client::{Item, Terms};
 
-use super::{ListArgs, WatchArg, confirm};
+use super::{DryRunArg, ListArgs, WatchArg, confirm};
 use crate::app::App;
+use crate::complete::Names;
 use crate::failure::{Failure, Result};
 use crate::output::{Cell, Column, Resource, age, list, opt, text};
 use crate::resolve::by_name;
@@ -16,6 +17,10 @@ use crate::terminal::Tone;
 pub(crate) enum Verb {
     /// List providers.
     #[command(visible_alias = "ls")]
+    #[command(after_long_help = examples!(
+        "hostler provider list",
+        "hostler provider list -o wide --watch"
+    ))]
     List {
         #[command(flatten)]
         list: ListArgs,
@@ -23,24 +28,41 @@ pub(crate) enum Verb {
         watch: WatchArg,
     },
     /// Show a provider: what it can do and whether it answers.
+    #[command(after_long_help = examples!(
+        "hostler provider show lab",
+        "hostler provider show lab -o json"
+    ))]
     Show {
         /// Its name or id.
+        #[arg(add = Names::Provider)]
         provider: String,
         #[command(flatten)]
         watch: WatchArg,
     },
     /// Add a provider; it need not answer yet.
     #[command(visible_alias = "create")]
+    #[command(after_long_help = examples!(
+        "hostler provider add lab qemu:///system",
+        "hostler provider add h2 qemu+ssh://root@h2/system",
+        "hostler provider add h2 qemu+ssh://root@h2/system --dry-run"
+    ))]
     Add {
         /// Its name, unique.
         name: String,
         /// Where it is, for example qemu:///system or qemu+ssh://root@h2/system.
         uri: String,
+        #[command(flatten)]
+        dry_run: DryRunArg,
     },
     /// Remove a provider; nothing there is touched.
     #[command(visible_alias = "remove")]
+    #[command(after_long_help = examples!(
+        "hostler provider delete lab",
+        "hostler provider delete lab --yes --if-exists"
+    ))]
     Delete {
         /// Its name or id.
+        #[arg(add = Names::Provider)]
         provider: String,
         /// Do not ask.
         #[arg(short, long)]
@@ -48,6 +70,8 @@ pub(crate) enum Verb {
         /// That there is no such provider is a success.
         #[arg(long)]
         if_exists: bool,
+        #[command(flatten)]
+        dry_run: DryRunArg,
     },
 }
 
@@ -62,9 +86,12 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
             let path = v1::ProviderPath { provider: found.value.id };
             super::show::<v1::ProviderShow, _>(app, &client, path, watch).await
         }
-        Verb::Add { name, uri } => {
+        Verb::Add { name, uri, dry_run } => {
             refuse_password(&uri)?;
             let called = format!("provider \"{name}\"");
+            if dry_run.tell(app, &[format!("+ {called} ({uri})")])? {
+                return Ok(());
+            }
             let body = v1::ProviderRequest { name, uri };
             let answer = client
                 .ask::<v1::ProviderCreate>(&Nothing {}, &Nothing {}, &body, &Terms::default())
@@ -74,7 +101,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
             let item = Item { value: answer.value, json: answer.json };
             if app.view()?.is_for_people() { Ok(()) } else { super::view_one(app, &item) }
         }
-        Verb::Delete { provider, yes, if_exists } => {
+        Verb::Delete { provider, yes, if_exists, dry_run } => {
             let found = match by_name::<v1::ProviderList, _>(&client, &provider, |_| None).await {
                 Err(failure) if if_exists && failure.is_not_found() => {
                     app.say(format!("there is no provider \"{provider}\""));
@@ -87,6 +114,9 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
                 "{called} ({}) is forgotten with what was seen there; nothing there is touched",
                 found.uri
             );
+            if dry_run.tell(app, &[format!("- {what}")])? {
+                return Ok(());
+            }
             confirm(app, yes, &[what], None)?;
             let path = v1::ProviderPath { provider: found.id };
             client

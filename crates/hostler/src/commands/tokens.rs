@@ -6,23 +6,32 @@ use clap::{Subcommand, ValueEnum};
 use hostler_api::{Nothing, v1};
 use hostler_client::Terms;
 
-use super::{ListArgs, WatchArg, confirm};
+use super::{DryRunArg, ListArgs, WatchArg, confirm};
 use crate::app::App;
+use crate::complete::Names;
 use crate::failure::{Failure, Result};
-use crate::output::{Column, Format, Resource, age, opt, text};
+use crate::output::{Column, Resource, age, opt, text};
 use crate::resolve::by_name;
-use crate::text::parse_duration;
+use crate::text::{parse_duration, show_duration};
 
 /// What can be done with API tokens.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// List API tokens, without their secrets.
     #[command(visible_alias = "ls")]
+    #[command(after_long_help = examples!(
+        "hostler token list",
+        "hostler token list -o wide"
+    ))]
     List {
         #[command(flatten)]
         list: ListArgs,
     },
     /// Make an API token; its secret is shown this once, on stdout.
+    #[command(after_long_help = examples!(
+        "hostler token create ci --role reader --expires 30d",
+        "hostler token create backup --role admin > token"
+    ))]
     Create {
         /// What it is for.
         name: String,
@@ -32,11 +41,18 @@ pub(crate) enum Verb {
         /// When it ends, for example 30d; never when not given.
         #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
         expires: Option<Duration>,
+        #[command(flatten)]
+        dry_run: DryRunArg,
     },
     /// Revoke an API token.
     #[command(visible_alias = "revoke")]
+    #[command(after_long_help = examples!(
+        "hostler token delete ci",
+        "hostler token delete ci --yes --if-exists"
+    ))]
     Delete {
         /// Its name or id.
+        #[arg(add = Names::Token)]
         token: String,
         /// Do not ask.
         #[arg(short, long)]
@@ -44,6 +60,8 @@ pub(crate) enum Verb {
         /// That there is no such token is a success.
         #[arg(long)]
         if_exists: bool,
+        #[command(flatten)]
+        dry_run: DryRunArg,
     },
 }
 
@@ -62,11 +80,16 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
         Verb::List { list } => {
             super::list::<v1::TokenList, _>(app, Nothing {}, &list, WatchArg::default()).await
         }
-        Verb::Create { name, role, expires } => {
+        Verb::Create { name, role, expires, dry_run } => {
             let role = match role {
                 Role::Admin => "admin",
                 Role::Reader => "reader",
             };
+            let until = expires.map(|time| format!(", good for {}", show_duration(time)));
+            let line = format!("+ token \"{name}\" ({role}{})", until.unwrap_or_default());
+            if dry_run.tell(app, &[line])? {
+                return Ok(());
+            }
             let body = v1::TokenRequest {
                 name: name.clone(),
                 role: role.into(),
@@ -77,17 +100,13 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
                 .await
                 .map_err(|error| Failure::from(error).during("cannot make the token"))?;
             let view = app.view()?;
-            match view.format {
-                Format::Json | Format::Yaml => view.document(&answer.json),
-                _ => {
-                    app.say(format!(
-                        "token \"{name}\" made; keep the secret, it is not shown again"
-                    ));
-                    app.terminal.write(&format!("{}\n", answer.value.secret))
-                }
+            if view.is_document() {
+                return view.document(&answer.json);
             }
+            app.say(format!("token \"{name}\" made; keep the secret, it is not shown again"));
+            app.terminal.write(&format!("{}\n", answer.value.secret))
         }
-        Verb::Delete { token, yes, if_exists } => {
+        Verb::Delete { token, yes, if_exists, dry_run } => {
             let found = match by_name::<v1::TokenList, _>(&client, &token, |t| {
                 Some(t.created_at.to_string())
             })
@@ -101,7 +120,11 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
             };
             let used =
                 found.last_used_at.map_or("never used".to_owned(), |at| format!("last used {at}"));
-            confirm(app, yes, &[format!("token \"{}\" ({used}) is revoked", found.name)], None)?;
+            let called = format!("token \"{}\" ({used})", found.name);
+            if dry_run.tell(app, &[format!("- {called}")])? {
+                return Ok(());
+            }
+            confirm(app, yes, &[format!("{called} is revoked")], None)?;
             let path = v1::TokenPath { token: found.id };
             client.call::<v1::TokenDelete>(&path, &Nothing {}, &Nothing {}).await?;
             app.say(format!("token \"{}\" revoked", found.name));

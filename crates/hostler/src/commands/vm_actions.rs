@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use clap::ValueEnum;
 use hostler_api::{Nothing, v1};
 use hostler_client::{Answer, Client, Item, Terms};
 use hostler_core::{Code, Kind};
@@ -15,15 +14,6 @@ use crate::output::{Column, Resource, opt, text};
 use crate::select::{Selection, called};
 use crate::terminal::Tone;
 use crate::work::{self, Target, Words};
-
-/// Where a plan is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DryRun {
-    /// Here, without asking the server more than it lists anyway.
-    Client,
-    /// By the server.
-    Server,
-}
 
 /// An action that changes a VM's power.
 #[derive(Debug, Clone)]
@@ -99,7 +89,7 @@ pub(crate) async fn power(app: &App, args: PowerArgs, power: Power) -> Result {
         let (client, power) = (client.clone(), power.clone());
         async move { power.submit(&client, vm).await }
     };
-    work::run(app, &client, args.wait, power.words(), targets(&vms), is_list, submit).await
+    work::run(app, &client, args.wait(), power.words(), targets(&vms), is_list, submit).await
 }
 
 /// Deletes the selected VMs.
@@ -141,7 +131,7 @@ pub(crate) async fn delete(app: &App, args: DeleteArgs) -> Result {
     };
     let words = Words { verb: "delete", done: "deleted" };
     let is_list = !selection.is_single();
-    work::run(app, &client, args.power.wait, words, targets(&vms), is_list, submit).await
+    work::run(app, &client, args.power.wait(), words, targets(&vms), is_list, submit).await
 }
 
 /// The selected VMs that exist; a name that nothing has is told and left out.

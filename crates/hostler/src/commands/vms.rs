@@ -6,9 +6,10 @@ use clap::{Args, Subcommand};
 use hostler_api::{Nothing, v1};
 use hostler_client::{Item, Terms};
 
-use super::vm_actions::{self, DryRun, Power};
-use super::{WatchArg, console, show_page, vm_create};
+use super::vm_actions::{self, Power};
+use super::{DryRun, DryRunArg, WatchArg, console, show_page, vm_create, vm_edit};
 use crate::app::App;
+use crate::complete::Names;
 use crate::failure::{Failure, Result};
 use crate::output::Resource;
 use crate::select::{Selection, called, one_vm};
@@ -25,8 +26,14 @@ pub(crate) enum Verb {
     #[command(visible_alias = "ls")]
     List(VmListArgs),
     /// Show a VM: what is asked of it and what was seen.
+    #[command(after_long_help = examples!(
+        "hostler vm show web",
+        "hostler vm show web --watch",
+        "hostler vm show web -o json"
+    ))]
     Show {
         /// Its name or id.
+        #[arg(add = Names::Vm)]
         vm: String,
         #[command(flatten)]
         watch: WatchArg,
@@ -39,12 +46,26 @@ pub(crate) enum Verb {
     #[command(visible_alias = "reboot")]
     Restart(RestartArgs),
     /// Press the reset button of VMs; unwritten data is lost.
+    #[command(after_long_help = examples!(
+        "hostler vm reset web"
+    ))]
     Reset(PowerArgs),
     /// Stop the processors of VMs.
+    #[command(after_long_help = examples!(
+        "hostler vm pause web",
+        "hostler vm pause 'web-*'"
+    ))]
     Pause(PowerArgs),
     /// Let the processors of paused VMs run again.
+    #[command(after_long_help = examples!(
+        "hostler vm resume web",
+        "hostler vm resume --filter state=paused"
+    ))]
     Resume(PowerArgs),
     /// Write the memory of VMs to disk and turn them off.
+    #[command(after_long_help = examples!(
+        "hostler vm save web"
+    ))]
     Save(PowerArgs),
     /// Delete VMs; their disks are kept unless --disks is given.
     #[command(visible_alias = "rm")]
@@ -52,12 +73,18 @@ pub(crate) enum Verb {
     /// Open a VM's serial console; Ctrl-] leaves it.
     Console(ConsoleArgs),
     /// Change the description or labels of VMs.
-    #[command(visible_alias = "edit")]
     Set(SetArgs),
+    /// Change the description or labels of a VM in your editor.
+    Edit(vm_edit::Args),
     /// Show the provider's own definition of a VM, unchanged.
     #[command(visible_alias = "definition")]
+    #[command(after_long_help = examples!(
+        "hostler vm xml web",
+        "hostler vm xml web | xmllint --xpath //devices/disk -"
+    ))]
     Xml {
         /// Its name or id.
+        #[arg(add = Names::Vm)]
         vm: String,
     },
 }
@@ -79,7 +106,7 @@ pub(crate) struct VmListArgs {
     #[command(flatten)]
     pub(crate) list: super::ListArgs,
     /// Only those with this name; `*` stands for anything.
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = Names::Vm)]
     pub(crate) name: Option<String>,
     /// Only those with this label; KEY!=VALUE for those without it.
     #[arg(short = 'l', long = "label-selector", value_name = "KEY=VALUE")]
@@ -102,10 +129,25 @@ pub(crate) struct PowerArgs {
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "server", value_name = "WHERE")]
     pub(crate) dry_run: Option<DryRun>,
+    /// That nothing has to be done, because it is so already, is a failure.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+impl PowerArgs {
+    /// Whether to wait, and what counts as a failure.
+    pub(crate) fn wait(&self) -> WaitArgs {
+        WaitArgs { strict: self.strict, ..self.wait }
+    }
 }
 
 /// Which VMs to start.
 #[derive(Debug, Clone, Default, Args)]
+#[command(after_long_help = examples!(
+    "hostler vm start web",
+    "hostler start 'web-*' db --no-wait",
+    "hostler start -l tier=web --dry-run"
+))]
 pub(crate) struct StartArgs {
     #[command(flatten)]
     pub(crate) power: PowerArgs,
@@ -113,6 +155,11 @@ pub(crate) struct StartArgs {
 
 /// Which VMs to stop, and how.
 #[derive(Debug, Clone, Default, Args)]
+#[command(after_long_help = examples!(
+    "hostler vm stop web",
+    "hostler stop web --grace 5m --then-force",
+    "hostler stop --force web"
+))]
 pub(crate) struct StopArgs {
     #[command(flatten)]
     pub(crate) power: PowerArgs,
@@ -129,6 +176,11 @@ pub(crate) struct StopArgs {
 
 /// Which VMs to restart, and how.
 #[derive(Debug, Clone, Default, Args)]
+#[command(after_long_help = examples!(
+    "hostler vm restart web",
+    "hostler restart -l tier=web --timeout 5m",
+    "hostler restart --reset web"
+))]
 pub(crate) struct RestartArgs {
     #[command(flatten)]
     pub(crate) power: PowerArgs,
@@ -139,6 +191,12 @@ pub(crate) struct RestartArgs {
 
 /// Which VMs to delete, and what of them.
 #[derive(Debug, Clone, Default, Args)]
+#[command(after_long_help = examples!(
+    "hostler vm delete web",
+    "hostler rm web --disks",
+    "hostler rm web --force --yes --if-exists",
+    "hostler rm 'test-*' --dry-run"
+))]
 pub(crate) struct DeleteArgs {
     #[command(flatten)]
     pub(crate) power: PowerArgs,
@@ -158,8 +216,13 @@ pub(crate) struct DeleteArgs {
 
 /// Which console, and how long.
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = examples!(
+    "hostler vm console web",
+    "hostler console web --until 'login:' --for 2m < /dev/null"
+))]
 pub(crate) struct ConsoleArgs {
     /// The VM's name or id.
+    #[arg(add = Names::Vm)]
     pub(crate) vm: String,
     /// Disconnect whoever is connected.
     #[arg(long)]
@@ -174,6 +237,10 @@ pub(crate) struct ConsoleArgs {
 
 /// What to change of which VMs.
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = examples!(
+    "hostler vm set web --description 'the web server'",
+    "hostler vm set 'web-*' --label tier=web --remove-label old"
+))]
 pub(crate) struct SetArgs {
     #[command(flatten)]
     pub(crate) selection: Selection,
@@ -186,6 +253,8 @@ pub(crate) struct SetArgs {
     /// Remove this label; may be given several times.
     #[arg(long = "remove-label", value_name = "KEY")]
     pub(crate) remove_labels: Vec<String>,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRunArg,
 }
 
 pub(crate) async fn run(app: &App, verb: Verb) -> Result {
@@ -217,6 +286,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
         Verb::Delete(args) => vm_actions::delete(app, args).await,
         Verb::Console(args) => console::run(app, args).await,
         Verb::Set(args) => set(app, args).await,
+        Verb::Edit(args) => vm_edit::run(app, args).await,
         Verb::Xml { vm } => {
             let client = app.client()?;
             let vm = one_vm(&client, &vm).await?.value.id;
@@ -267,7 +337,13 @@ async fn set(app: &App, args: SetArgs) -> Result {
     let client = app.client()?;
     let is_list = !args.selection.is_single();
     let mut changed: Vec<Item<v1::Vm>> = Vec::new();
-    for vm in args.selection.resolve(&client).await? {
+    let vms = args.selection.resolve(&client).await?;
+    let lines: Vec<String> =
+        vms.iter().map(|vm| format!("~ {}: {}", called(&vm.value), told(&patch))).collect();
+    if args.dry_run.tell(app, &lines)? {
+        return Ok(());
+    }
+    for vm in vms {
         let path = v1::VmPath { vm: vm.value.id.clone() };
         let failed =
             |error| Failure::from(error).during(format!("cannot change {}", called(&vm.value)));
@@ -286,6 +362,16 @@ async fn set(app: &App, args: SetArgs) -> Result {
         (false, false, [only]) => view.one(only),
         (false, ..) => view.list(&changed),
     }
+}
+
+/// What a patch changes, in words.
+fn told(patch: &v1::VmPatch) -> String {
+    let description = patch.description.iter().map(|text| format!("description \"{text}\""));
+    let labels = patch.labels.iter().map(|(key, value)| match value {
+        Some(value) => format!("label {key}={value}"),
+        None => format!("no label {key}"),
+    });
+    description.chain(labels).collect::<Vec<_>>().join(", ")
 }
 
 /// The disks of a VM, as `virsh domblklist` shows them.

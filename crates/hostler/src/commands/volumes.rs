@@ -7,6 +7,7 @@ use hostler_core::Code;
 
 use super::{ListArgs, WatchArg, confirm, pools};
 use crate::app::App;
+use crate::complete::Names;
 use crate::failure::Result;
 use crate::output::{Column, Resource, bytes, opt, reference, text};
 use crate::resolve::by_name;
@@ -17,8 +18,13 @@ use crate::text::parse_size;
 pub(crate) enum Verb {
     /// List the volumes of a pool.
     #[command(visible_alias = "ls")]
+    #[command(after_long_help = examples!(
+        "hostler volume list default",
+        "hostler volume list h1/default -o wide"
+    ))]
     List {
         /// The pool's name, HOST/NAME or id.
+        #[arg(add = Names::Pool)]
         pool: String,
         #[command(flatten)]
         list: ListArgs,
@@ -26,8 +32,13 @@ pub(crate) enum Verb {
         watch: WatchArg,
     },
     /// Make an empty volume.
+    #[command(after_long_help = examples!(
+        "hostler volume create default data --size 100G",
+        "hostler volume create h1/fast data --size 100G --format raw"
+    ))]
     Create {
         /// The pool's name, HOST/NAME or id.
+        #[arg(add = Names::Pool)]
         pool: String,
         /// The volume's name, unique within the pool.
         name: String,
@@ -39,10 +50,16 @@ pub(crate) enum Verb {
         format: VolumeFormat,
     },
     /// Delete a volume and the data on it.
+    #[command(after_long_help = examples!(
+        "hostler volume delete default data.qcow2",
+        "hostler volume delete default data.qcow2 --yes --if-exists"
+    ))]
     Delete {
         /// The pool's name, HOST/NAME or id.
+        #[arg(add = Names::Pool)]
         pool: String,
         /// The volume's name.
+        #[arg(add = Names::Volume)]
         name: String,
         /// Do not ask.
         #[arg(short, long)]

@@ -2,49 +2,22 @@
 //! tables are for people and never the other way round.
 
 mod columns;
+mod format;
 mod table;
+mod template;
 
-use clap::ValueEnum;
 use hostler_client::Item;
 use hostler_core::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub(crate) use columns::{Cell, Column, age, bytes, count, fact, list, opt, reference, text};
+pub(crate) use format::{Format, Output, OutputParser, of_environment};
 pub(crate) use table::{render, render_csv};
 
 use crate::failure::{Failure, Result};
 use crate::terminal::{Terminal, Tone};
 use crate::text::printable_lines;
-
-/// How to show a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    Table,
-    /// For people, with more columns.
-    Wide,
-    /// The API's documents.
-    Json,
-    /// The API's documents as YAML.
-    Yaml,
-    /// Names only.
-    Name,
-    /// Comma-separated values, in full (RFC 4180).
-    Csv,
-    /// Ids only; the same as -q.
-    Id,
-}
-
-impl Format {
-    /// The format that HOSTLER_OUTPUT names.
-    pub(crate) fn parse(word: &str) -> Result<Self> {
-        <Self as ValueEnum>::from_str(word, true).map_err(|_| {
-            Failure::usage(format!("HOSTLER_OUTPUT is `{word}`, which is no output format"))
-                .with_hint("table, wide, json, yaml, name, csv or id")
-        })
-    }
-}
 
 /// Something that can be shown as a row or by itself.
 pub(crate) trait Resource: DeserializeOwned + Send + 'static {
@@ -72,6 +45,8 @@ pub(crate) trait Resource: DeserializeOwned + Send + 'static {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) format: Format,
+    /// The template; of use for [`Format::Template`] alone.
+    pub(crate) template: &'a str,
     pub(crate) columns: &'a [String],
     pub(crate) headers: bool,
     pub(crate) terminal: &'a Terminal,
@@ -104,6 +79,7 @@ impl View<'_> {
                 self.json(&array)
             }
             Format::Yaml => yaml(&items.iter().map(|item| &item.json).collect::<Vec<_>>()),
+            Format::Template => self.templated(items.iter().map(|item| &item.json)),
             Format::Name => Ok(lines(T::name)),
             Format::Id => Ok(lines(T::id)),
             Format::Csv => {
@@ -120,7 +96,7 @@ impl View<'_> {
         let text = match self.format {
             Format::Json => self.json(&item.json)?,
             Format::Yaml => yaml(&item.json)?,
-            Format::Name | Format::Id | Format::Csv => {
+            Format::Name | Format::Id | Format::Csv | Format::Template => {
                 self.render_list(std::slice::from_ref(item))?
             }
             Format::Table | Format::Wide if !self.columns.is_empty() => {
@@ -158,9 +134,23 @@ impl View<'_> {
     pub(crate) fn document(&self, json: &Value) -> Result {
         let text = match self.format {
             Format::Yaml => yaml(json)?,
+            Format::Template => self.templated(std::iter::once(json))?,
             _ => self.json(json)?,
         };
         self.terminal.write(&text)
+    }
+
+    /// A line for each document, as the template words it.
+    pub(crate) fn templated<'d>(
+        &self,
+        documents: impl Iterator<Item = &'d Value>,
+    ) -> Result<String> {
+        template::lines(self.template, documents)
+    }
+
+    /// Whether the result is the API's documents, whole or as a template shows them.
+    pub(crate) fn is_document(&self) -> bool {
+        matches!(self.format, Format::Json | Format::Yaml | Format::Template)
     }
 
     /// Whether results are for people.

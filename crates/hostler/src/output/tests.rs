@@ -39,7 +39,7 @@ fn things() -> Vec<Item<Thing>> {
 fn check(format: Format, columns: &[&str], terminal: &Terminal, expected: Expect) {
     let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
     let now = Timestamp::from_millis(0);
-    let view = View { format, columns: &columns, headers: true, terminal, now };
+    let view = View { format, columns: &columns, template: "", headers: true, terminal, now };
     // So that this file holds no escape characters itself.
     let shown = view.render_list(&things()).unwrap().replace('\u{1b}', "^").replace('\r', "");
     expected.assert_eq(&shown);
@@ -190,7 +190,14 @@ fn names_and_ids_are_a_line_each() {
 fn json_means_the_same_after_it_was_made_safe() {
     let terminal = pipe();
     let now = Timestamp::from_millis(0);
-    let view = View { format: Format::Json, columns: &[], headers: true, terminal: &terminal, now };
+    let view = View {
+        format: Format::Json,
+        columns: &[],
+        template: "",
+        headers: true,
+        terminal: &terminal,
+        now,
+    };
     let shown = view.render_list(&things()).unwrap();
     let read: Vec<serde_json::Value> = serde_json::from_str(&shown).unwrap();
     let sent: Vec<serde_json::Value> = things().into_iter().map(|item| item.json).collect();
@@ -201,8 +208,14 @@ fn json_means_the_same_after_it_was_made_safe() {
 fn an_unknown_column_lists_the_known_ones() {
     let (terminal, columns) = (pipe(), ["colour".to_owned()]);
     let now = Timestamp::from_millis(0);
-    let view =
-        View { format: Format::Table, columns: &columns, headers: true, terminal: &terminal, now };
+    let view = View {
+        format: Format::Table,
+        columns: &columns,
+        template: "",
+        headers: true,
+        terminal: &terminal,
+        now,
+    };
     let failure = view.render_list(&things()).unwrap_err();
     assert_eq!(failure.exit_code(), 2);
     assert!(format!("{failure:?}").contains("there are name, size, id"));

@@ -4,12 +4,16 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test that cannot go on stops the test")]
 
 mod bulk;
+mod completing;
 mod consoles;
 mod contexts;
+mod documents;
+mod editing;
 mod errors;
 mod help;
 mod lists;
 mod other;
+mod planning;
 mod power;
 mod rig;
 mod terminals;

@@ -71,6 +71,12 @@ fn what_is_so_already_is_a_success_with_a_note() {
     });
     let ended = run(&server, &["start", "web-1"]);
     assert_eq!((ended.code, ended.err.as_str()), (0, "vm \"web-1\": already running\n"));
+    let ended = run(&server, &["start", "web-1", "--strict"]);
+    expect![[r#"
+        error: cannot start vm "web-1": already running
+        exit 5
+    "#]]
+    .assert_eq(&ended.all());
     let server = fleet_and(|_| {
         let mut operation = operation("vm.delete", "succeeded", 2);
         operation["note"] = json!("keeps default/web-root");
@@ -268,6 +274,6 @@ fn setting_sends_only_the_changes_and_the_version_they_are_for() {
         )
     );
     assert_eq!(run(&server, &["vm", "set", "web-1"]).code, 2);
-    let both = ["vm", "edit", "web-1", "--label", "a=b", "--remove-label", "a"];
+    let both = ["vm", "set", "web-1", "--label", "a=b", "--remove-label", "a"];
     assert_eq!(run(&server, &both).code, 2);
 }

@@ -41,9 +41,15 @@ pub(crate) fn program(server: &TestServer, arguments: &[&str]) -> Command {
         .env_clear()
         .env("HOSTLER_SOCKET", server.socket())
         .env("XDG_CONFIG_HOME", server.directory())
+        .env("XDG_CACHE_HOME", server.directory())
         .env("LANG", "C.UTF-8")
         .stdin(Stdio::null());
     command
+}
+
+/// How a program that was run in another way ended.
+pub(crate) fn ended(output: &Output) -> Ended {
+    Ended::new(output)
 }
 
 pub(crate) fn run(server: &TestServer, arguments: &[&str]) -> Ended {

@@ -11,9 +11,9 @@ use clap::{Args, ValueEnum};
 use hostler_api::{Nothing, v1};
 use hostler_client::{Client, Terms};
 
-use super::hosts;
-use super::vm_actions::DryRun;
+use super::{DryRun, hosts};
 use crate::app::App;
+use crate::complete::Names;
 use crate::failure::{Failure, Result};
 use crate::resolve::by_name;
 use crate::text::parse_size;
@@ -36,7 +36,7 @@ pub(crate) struct CreateArgs {
     /// Its name; needed unless the file has one.
     pub(crate) name: Option<String>,
     /// A description as JSON or YAML, `-` for stdin; flags go before it.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
     /// Do not start it.
     #[arg(long)]
@@ -95,17 +95,17 @@ pub(crate) struct SizeArgs {
 #[command(next_help_heading = "Devices")]
 pub(crate) struct DeviceArgs {
     /// Make the first disk from this image.
-    #[arg(long)]
+    #[arg(long, add = Names::Image)]
     pub(crate) image: Option<String>,
     /// A disk: SIZE or volume=NAME,pool=POOL or image=NAME, then
     /// ,pool= bus= format= name= cache= discard serial= read-only.
     #[arg(long = "disk", value_name = "DISK")]
     pub(crate) disks: Vec<String>,
     /// A CD-ROM drive with this image; none for an empty drive.
-    #[arg(long = "cdrom", value_name = "IMAGE")]
+    #[arg(long = "cdrom", value_name = "IMAGE", add = Names::Image)]
     pub(crate) cdroms: Vec<String>,
     /// A network: NAME, bridge=NAME, direct=NAME or user, then ,model= mac= link=down.
-    #[arg(long = "network", value_name = "NETWORK")]
+    #[arg(long = "network", value_name = "NETWORK", add = Names::Network)]
     pub(crate) networks: Vec<String>,
     /// The display.
     #[arg(long, value_enum, value_name = "KIND")]
@@ -147,13 +147,13 @@ pub(crate) enum Graphics {
 #[command(next_help_heading = "Guest")]
 pub(crate) struct GuestArgs {
     /// A cloud-init user-data document.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) cloud_init: Option<PathBuf>,
     /// A cloud-init network-config document, version 2.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) network_config: Option<PathBuf>,
     /// A file of public SSH keys for the default user.
-    #[arg(long = "ssh-key", value_name = "FILE")]
+    #[arg(long = "ssh-key", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) ssh_keys: Vec<PathBuf>,
     /// The guest's host name [default: the VM's name].
     #[arg(long, value_name = "NAME")]
@@ -164,7 +164,8 @@ pub(crate) struct GuestArgs {
     /// Free text.
     #[arg(long)]
     pub(crate) description: Option<String>,
-    /// The project it belongs to.
+    /// The project it belongs to [default: the file's, else HOSTLER_PROJECT, else
+    /// "default"].
     #[arg(long)]
     pub(crate) project: Option<String>,
     /// Start it together with its host.
@@ -177,14 +178,18 @@ pub(crate) struct GuestArgs {
 #[command(next_help_heading = "Place")]
 pub(crate) struct PlaceArgs {
     /// Only on this host (name or id).
-    #[arg(long)]
+    #[arg(long, add = Names::Host)]
     pub(crate) host: Option<String>,
     /// Only at this provider (name or id).
-    #[arg(long)]
+    #[arg(long, add = Names::Provider)]
     pub(crate) provider: Option<String>,
 }
 
-pub(crate) async fn run(app: &App, args: CreateArgs) -> Result {
+pub(crate) async fn run(app: &App, mut args: CreateArgs) -> Result {
+    if args.file.is_none() {
+        // A file says itself where its VM belongs.
+        args.guest.project = args.guest.project.or_else(|| app.environment.project.clone());
+    }
     let mut request = document::build(&args)?;
     // All faults at once, before anything is sent; the server checks again.
     request.spec.to_core()?;
