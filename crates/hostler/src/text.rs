@@ -137,6 +137,16 @@ pub(crate) fn show_duration(duration: Duration) -> String {
     }
 }
 
+/// Reads YAML; the fault is told on one line, with its place.
+pub(crate) fn parse_yaml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_saphyr::from_str(text).map_err(|error| {
+        let told = error.to_string();
+        // Below it the library draws the text, which the reader has before them.
+        let first = told.lines().next().unwrap_or_default();
+        first.strip_prefix("error: ").unwrap_or(first).to_owned()
+    })
+}
+
 /// Whether `text` is the hyphenated form of a UUID, as all ids are.
 pub(crate) fn is_id(text: &str) -> bool {
     text.parse::<hostler_core::id::VmId>().is_ok()
@@ -265,6 +275,13 @@ mod tests {
         for (seconds, text) in shown {
             assert_eq!(show_duration(Duration::from_secs(seconds)), text);
         }
+    }
+
+    #[test]
+    fn a_fault_in_yaml_is_one_line_with_its_place() {
+        let fault = parse_yaml::<serde_json::Value>("a: 1\nb: {\nc: 2\n").unwrap_err();
+        assert!(fault.starts_with("line ") && !fault.contains('\n'), "{fault}");
+        assert_eq!(parse_yaml::<u32>("7"), Ok(7));
     }
 
     #[test]

@@ -26,9 +26,12 @@ use crate::app::App;
 use crate::complete::Names;
 use crate::failure::{Failure, Result};
 use crate::select::{called, one_vm};
+use crate::text::parse_yaml;
 
 /// The editor of those who named none.
 const EDITOR: &str = "vi";
+/// The lines above the text, without an error.
+const HEAD_LINES: usize = 2;
 /// The largest text that is read back, in bytes.
 const TEXT_MAX_BYTES: u64 = 1024 * 1024;
 
@@ -117,8 +120,9 @@ async fn attempt(
     shown: &Answer<v1::Vm>,
     text: &str,
 ) -> Result<Option<Answer<v1::Vm>>> {
-    let wanted: Editable =
-        serde_saphyr::from_str(text).map_err(|error| Failure::usage(error.to_string()))?;
+    // So that a fault's line is that of the file as it is shown with the fault.
+    let placed = "\n".repeat(HEAD_LINES + 1) + text;
+    let wanted: Editable = parse_yaml(&placed).map_err(Failure::usage)?;
     let Some(patch) = Editable::of(&shown.value).patch_to(&wanted) else { return Ok(None) };
     let terms = Terms { if_match: shown.etag().map(str::to_owned), ..Terms::default() };
     Ok(Some(client.ask::<v1::VmUpdate>(path, &Nothing {}, &patch, &terms).await?))

@@ -117,6 +117,16 @@ fn who_gives_up_keeps_the_text() {
 }
 
 #[test]
+fn a_fault_names_the_line_at_which_it_is_shown() {
+    let server = accepting();
+    let write = "printf 'description: x\\nlabels: 5\\n' > $1";
+    let ended = edit(&server, &format!("[ $runs -gt 1 ] || {write}"), &[]);
+    let text = std::fs::read_to_string(&left(&server)[0]).unwrap();
+    let line = 1 + text.lines().position(|line| line == "labels: 5").unwrap();
+    assert!(ended.err.contains(&format!("error: line {line} column ")), "{} {text}", ended.err);
+}
+
+#[test]
 fn what_no_other_text_can_mend_ends_it() {
     let server = fleet_and(|_| Reply::problem(Code::PermissionDenied, "you may only look"));
     let ended = edit(&server, "sed -i 's/the web/a web/' $1", &[]);

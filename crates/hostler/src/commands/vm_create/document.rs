@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::devices::{self, pairs, word};
 use super::{CreateArgs, Graphics, GuestArgs, SizeArgs};
 use crate::failure::{Failure, Result};
+use crate::text::parse_yaml;
 
 /// The largest document that is read, in bytes.
 const DOCUMENT_MAX_BYTES: u64 = 1024 * 1024;
@@ -43,7 +44,7 @@ fn from_file(file: &Path, args: &CreateArgs) -> Result<v1::VmRequest> {
     let document: Value = if text.trim_start().starts_with('{') {
         serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?
     } else {
-        serde_saphyr::from_str(&text).map_err(|error| failed(error.to_string()))?
+        parse_yaml(&text).map_err(&failed)?
     };
     let mut document = match document {
         Value::Object(fields) if fields.contains_key("spec") => Value::Object(fields),
