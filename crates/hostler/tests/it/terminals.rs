@@ -23,6 +23,16 @@ struct Screen {
 
 impl Screen {
     fn start(server: &TestServer, arguments: &[&str], columns: u16) -> Self {
+        Self::start_with(server, arguments, columns, &[])
+    }
+
+    /// Starts it with these variables too.
+    fn start_with(
+        server: &TestServer,
+        arguments: &[&str],
+        columns: u16,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let controller: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&controller).unwrap();
         unlockpt(&controller).unwrap();
@@ -32,6 +42,7 @@ impl Screen {
         tcsetwinsize(&line, size).unwrap();
         let stream = || Stdio::from(line.try_clone().unwrap());
         let child = program(server, arguments)
+            .envs(variables.iter().copied())
             .stdin(stream())
             .stdout(stream())
             .stderr(stream())
@@ -132,6 +143,25 @@ fn a_table_fits_the_screen_and_has_colours() {
     assert!(screen.shown.contains("\u{1b}[32mrunning\u{1b}[0m"), "{:?}", screen.shown);
     assert!(screen.shown.contains('…') && !screen.shown.contains("forty"), "{:?}", screen.shown);
     assert_eq!(screen.end(), 0);
+}
+
+#[test]
+fn a_plain_terminal_gets_plain_text() {
+    let name = "a-very-long-name-that-does-not-fit-the-screen-of-forty-columns";
+    let server = TestServer::start(move |_| Reply::page(vec![vm(1, name, "running")]));
+    let shown = |variables: &[(&str, &str)]| {
+        let mut screen = Screen::start_with(&server, &["ls"], 60, variables);
+        screen.wait_for("10.0.0.5");
+        screen.wait_for("\n");
+        assert_eq!(screen.end(), 0);
+        screen.shown
+    };
+    for variable in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let shown = shown(&[variable]);
+        assert!(!shown.contains('\u{1b}') && shown.contains('…'), "{variable:?}: {shown:?}");
+    }
+    let shown = shown(&[("LANG", "C"), ("NO_COLOR", "1")]);
+    assert!(shown.is_ascii() && shown.contains('~'), "{shown:?}");
 }
 
 #[test]
