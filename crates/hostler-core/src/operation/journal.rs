@@ -11,6 +11,10 @@
 //!                │ UndoFailed(i)
 //!                ▼
 //!             needs attention ── UndoRetried: undo again · Resolved: Finished(Failed)
+//!
+//!  a try of step i:  began ─┬─ answered ─────────────────────► settled
+//!                           └─ given up, lost, crashed ──────► unsettled: it may still
+//!                                                              take effect, later
 //! ```
 //!
 //! Two rules make this small. **Undo runs for every step that started**, the
@@ -19,6 +23,12 @@
 //! the point of no return on there is only forward**: a failure there needs
 //! attention, and a retry runs the same step again. Only when the very step that
 //! leads there surely changed nothing, it fails like any other.
+//!
+//! The fold also keeps what people are told of each step: whether it failed,
+//! what undoing it found ([`Trace`]), and whether a call of it was never
+//! answered ([`Journal::is_unsettled`]).
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -56,6 +66,10 @@ pub enum Event {
         step: u32,
         /// The operation's state after it.
         state: Value,
+        /// Whether a try before this one was cut off by a crash, so that a call
+        /// of it may still take effect.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unsettled: bool,
     },
     /// A step failed for good.
     Failed {
@@ -78,6 +92,9 @@ pub enum Event {
     Undone {
         /// Its index.
         step: u32,
+        /// What was found of it.
+        #[serde(default, skip_serializing_if = "Trace::is_removed")]
+        trace: Trace,
     },
     /// A step could not be undone; a person has to look.
     UndoFailed {
@@ -103,6 +120,47 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
+}
+
+/// What was found of a step when it was undone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trace {
+    /// Nothing: it had not taken effect.
+    None,
+    /// Something, or it could not be told; nothing of it is left.
+    #[default]
+    Removed,
+    /// It cannot be undone. What is now, for people, as a clause: `the VM is
+    /// stopped`.
+    Kept(String),
+}
+
+impl Trace {
+    const fn is_removed(&self) -> bool {
+        matches!(self, Self::Removed)
+    }
+
+    /// What two looks found together, of which `later` was the second.
+    #[must_use]
+    pub fn and_then(self, later: Self) -> Self {
+        match (self, later) {
+            (_, Self::Kept(what)) => Self::Kept(what),
+            (Self::Removed, _) | (_, Self::Removed) => Self::Removed,
+            (_, Self::None) => Self::None,
+        }
+    }
+}
+
+/// What is known of a step's effect when it is about to be undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It was seen to take effect, and nothing of it is under way.
+    Done,
+    /// It was refused, and nothing of it is under way.
+    Refused,
+    /// A call of it was never answered: it may have taken effect, or may yet.
+    Unsettled,
 }
 
 /// The steps of an operation, decided once.
@@ -146,6 +204,17 @@ pub struct Journal {
     state: Option<Value>,
     checkpoint: Option<Value>,
     retries: u32,
+    /// The step that began and has not ended.
+    open: Option<u32>,
+    /// Steps of which a call was never answered.
+    unsettled: BTreeSet<u32>,
+    /// What was found of steps that are undone.
+    traces: BTreeMap<u32, Trace>,
+    /// The step that failed by itself, not because of a cancel.
+    failed: Option<u32>,
+    /// The step whose undoing failed.
+    undo_failed: Option<u32>,
+    settled_by_hand: bool,
 }
 
 /// What has to happen next after these events: the whole recovery policy.
@@ -171,31 +240,62 @@ impl Journal {
                 self.started = self.started.max(step + 1);
                 self.checkpoint = None;
                 self.retries = 0;
+                self.open = Some(*step);
             }
             Event::Checkpoint { value, .. } => self.checkpoint = Some(value.clone()),
-            Event::Retried { .. } => self.retries += 1,
-            Event::Done { step, state } => {
+            Event::Retried { step, failure } => {
+                self.retries += 1;
+                self.note_try(*step, failure.unsettled);
+            }
+            Event::Done { step, state, unsettled } => {
                 self.done = self.done.max(step + 1);
                 self.state = Some(state.clone());
                 self.checkpoint = None;
+                self.open = None;
+                self.note_try(*step, *unsettled);
+                // What failed before a person had it tried again has been made good.
+                (self.failed, self.failure) = (None, None);
             }
-            Event::Failed { step, failure } => self.fail(*step, failure),
+            Event::Failed { step, failure } => {
+                self.open = None;
+                self.note_try(*step, failure.unsettled);
+                self.fail(*step, failure);
+            }
             Event::CancelRequested { by } => self.cancel(by),
-            Event::UndoStarted { .. } => {}
-            Event::Undone { step } => self.undone = Some(*step),
-            Event::UndoFailed { failure, .. } => self.stuck = Some(failure.clone()),
-            Event::UndoRetried { .. } => self.stuck = None,
+            // A crash cut it off, and the cancel came before it could run again.
+            Event::UndoStarted { step } => {
+                let cut_off = self.open.take() == Some(*step);
+                self.note_try(*step, cut_off);
+            }
+            Event::Undone { step, trace } => {
+                self.undone = Some(*step);
+                self.traces.insert(*step, trace.clone());
+            }
+            Event::UndoFailed { step, failure } => {
+                self.stuck = Some(failure.clone());
+                self.undo_failed = Some(*step);
+            }
+            Event::UndoRetried { .. } => (self.stuck, self.undo_failed) = (None, None),
             Event::Resolved { .. } => {
                 self.stuck = None;
-                self.undone = Some(0);
+                self.settled_by_hand = true;
                 self.unwinding = Some(self.unwinding.unwrap_or(Outcome::Failed));
             }
             Event::Finished { outcome } => self.outcome = Some(*outcome),
         }
     }
 
+    fn note_try(&mut self, step: u32, unsettled: bool) {
+        if unsettled {
+            self.unsettled.insert(step);
+        }
+    }
+
     fn fail(&mut self, step: u32, failure: &Failure) {
         self.failure = Some(failure.clone());
+        if self.unwinding.is_none() {
+            self.failed = Some(step);
+        }
         let is_edge = self.plan.as_ref().is_some_and(|plan| plan.no_return_from == Some(step));
         if self.is_past_return(step) && !(is_edge && failure.surely_nothing) {
             self.stuck = Some(failure.clone());
@@ -220,6 +320,9 @@ impl Journal {
             return Next::Nothing;
         }
         if let Some(outcome) = self.unwinding {
+            if self.settled_by_hand {
+                return Next::Finish(outcome);
+            }
             // Everything that started is undone, last first.
             return match self.undone.unwrap_or(self.started) {
                 0 => Next::Finish(outcome),
@@ -296,6 +399,46 @@ impl Journal {
     /// While unwinding: steps from this one on are undone already.
     pub const fn undone(&self) -> Option<u32> {
         self.undone
+    }
+
+    /// What was found of a step when it was undone; `None` while it is not.
+    pub fn trace(&self, step: u32) -> Option<&Trace> {
+        self.traces.get(&step)
+    }
+
+    /// The step that failed by itself, not because of a cancel.
+    pub const fn failed_step(&self) -> Option<u32> {
+        self.failed
+    }
+
+    /// The step whose undoing failed, until a person has it tried again.
+    pub const fn undo_failed_step(&self) -> Option<u32> {
+        self.undo_failed
+    }
+
+    /// Whether a person declared the matter settled.
+    pub const fn is_settled_by_hand(&self) -> bool {
+        self.settled_by_hand
+    }
+
+    /// Whether a call of this step was never answered, so that it may take
+    /// effect later than anybody looks.
+    pub fn is_unsettled(&self, step: u32) -> bool {
+        self.unsettled.contains(&step)
+    }
+
+    /// Whether [`Journal::is_unsettled`] is so for any step.
+    pub fn has_unsettled(&self) -> bool {
+        !self.unsettled.is_empty()
+    }
+
+    /// What is known of a step's effect.
+    pub fn fate(&self, step: u32) -> Fate {
+        match (self.is_unsettled(step), step < self.done) {
+            (true, _) => Fate::Unsettled,
+            (false, true) => Fate::Done,
+            (false, false) => Fate::Refused,
+        }
     }
 
     /// The operation's state after its last step that took effect.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Code, Error, Fault};
 use crate::id::{HostId, ImageId, NetworkId, PoolId, ProviderId, VmId};
 
-pub use journal::{Event, Journal, Next, Plan};
+pub use journal::{Event, Fate, Journal, Next, Plan, Trace};
 
 /// How an operation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -160,6 +160,9 @@ pub struct Failure {
     /// the point of no return.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub surely_nothing: bool,
+    /// Whether a call was never answered, so that it may still take effect.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsettled: bool,
     /// What only administrators may see, for example the provider's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub internal: Option<String>,
@@ -173,6 +176,7 @@ impl From<&Error> for Failure {
             faults: error.fault_list().to_vec(),
             details: error.details().clone(),
             surely_nothing: false,
+            unsettled: false,
             internal: error.internal().map(str::to_owned),
         }
     }

@@ -104,7 +104,7 @@ pub(crate) fn started(step: u32) -> Event {
 }
 
 pub(crate) fn done(step: u32) -> Event {
-    Event::Done { step, state: Value::Null }
+    Event::Done { step, state: Value::Null, unsettled: false }
 }
 
 pub(crate) fn finished(outcome: Outcome) -> Event {

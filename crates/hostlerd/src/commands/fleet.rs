@@ -140,8 +140,10 @@ fn made_at(id: VmId) -> Option<Timestamp> {
 async fn finish(store: &Store, id: OperationId, now: Timestamp) -> Result<()> {
     let epoch = store.acquire_lease(id, WHO, ANSWER, now).await.map_err(failed)?;
     let epoch = epoch.ok_or_else(|| Failure::new("somebody else drives the demo's past"))?;
-    let step =
-        |step: u32| [Event::Started { step }, Event::Done { step, state: serde_json::Value::Null }];
+    let step = |step: u32| {
+        let state = serde_json::Value::Null;
+        [Event::Started { step }, Event::Done { step, state, unsettled: false }]
+    };
     let end = [Event::Finished { outcome: Outcome::Succeeded }];
     let events: Vec<Event> = step(0).into_iter().chain(step(1)).chain(end).collect();
     let append = Append { expected_len: None, events: &events, effects: &[], public: &[], now };

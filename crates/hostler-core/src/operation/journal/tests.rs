@@ -12,7 +12,7 @@ fn planned(steps: u32, no_return_from: Option<u32>) -> Event {
 }
 
 fn done(step: u32) -> Event {
-    Event::Done { step, state: Value::from(step) }
+    Event::Done { step, state: Value::from(step), unsettled: false }
 }
 
 fn failure() -> Failure {
@@ -22,12 +22,17 @@ fn failure() -> Failure {
         faults: Vec::new(),
         details: Default::default(),
         surely_nothing: false,
+        unsettled: false,
         internal: None,
     }
 }
 
 fn failed(step: u32) -> Event {
     Event::Failed { step, failure: failure() }
+}
+
+fn undone(step: u32) -> Event {
+    Event::Undone { step, trace: Trace::Removed }
 }
 
 fn cancel() -> Event {
@@ -59,9 +64,9 @@ fn a_failed_step_is_undone_too_and_then_those_before_it() {
     events.push(failed(1));
     assert_eq!(next(&events), Next::Undo(1));
     assert_eq!(Journal::read(&events).told(), OperationState::Cancelling);
-    events.extend([Event::UndoStarted { step: 1 }, Event::Undone { step: 1 }]);
+    events.extend([Event::UndoStarted { step: 1 }, undone(1)]);
     assert_eq!(next(&events), Next::Undo(0));
-    events.extend([Event::UndoStarted { step: 0 }, Event::Undone { step: 0 }]);
+    events.extend([Event::UndoStarted { step: 0 }, undone(0)]);
     assert_eq!(next(&events), Next::Finish(Outcome::Failed));
 }
 
@@ -119,6 +124,62 @@ fn what_cannot_be_undone_needs_attention_until_a_person_decides() {
 }
 
 #[test]
+fn what_was_settled_by_hand_is_not_told_as_undone() {
+    let mut events = vec![planned(2, None), Event::Started { step: 0 }, done(0)];
+    events.extend([Event::Started { step: 1 }, failed(1), Event::UndoStarted { step: 1 }]);
+    events.push(Event::UndoFailed { step: 1, failure: failure() });
+    events.push(Event::Resolved { by: "a".into(), note: "removed by hand".into() });
+    let journal = Journal::read(&events);
+    assert_eq!(journal.next(), Next::Finish(Outcome::Failed));
+    assert!(journal.is_settled_by_hand());
+    assert_eq!((journal.trace(0), journal.trace(1)), (None, None));
+    assert_eq!((journal.failed_step(), journal.undo_failed_step()), (Some(1), Some(1)));
+}
+
+#[test]
+fn f23_a_step_is_unsettled_once_a_call_of_it_was_not_answered() {
+    let lost = Failure { unsettled: true, ..failure() };
+    let begun = [planned(2, None), Event::Started { step: 0 }];
+    let fate = |more: &[Event]| Journal::read(begun.iter().chain(more)).fate(0);
+    assert_eq!(fate(&[failed(0)]), Fate::Refused);
+    assert_eq!(fate(&[done(0)]), Fate::Done);
+    assert_eq!(fate(&[Event::Failed { step: 0, failure: lost.clone() }]), Fate::Unsettled);
+    // A lost call may come after the one that was seen to succeed.
+    let retried = Event::Retried { step: 0, failure: lost };
+    assert_eq!(fate(&[retried, done(0)]), Fate::Unsettled);
+    let after_crash = Event::Done { step: 0, state: Value::Null, unsettled: true };
+    assert_eq!(fate(&[after_crash]), Fate::Unsettled);
+    // Cancelled while nobody drove it: what the crash cut off is not known.
+    assert_eq!(fate(&[cancel(), Event::UndoStarted { step: 0 }]), Fate::Unsettled);
+    assert!(!Journal::read(&begun).has_unsettled(), "it runs, and its answer may come");
+}
+
+#[test]
+fn what_undoing_found_is_kept_for_each_step() {
+    let kept = Trace::Kept("the VM is stopped".into());
+    let mut events =
+        vec![planned(2, None), Event::Started { step: 0 }, done(0), Event::Started { step: 1 }];
+    events.extend([cancel(), failed(1), Event::UndoStarted { step: 1 }]);
+    events.push(Event::Undone { step: 1, trace: Trace::None });
+    events.push(Event::Undone { step: 0, trace: kept.clone() });
+    let journal = Journal::read(&events);
+    assert_eq!((journal.trace(1), journal.trace(0)), (Some(&Trace::None), Some(&kept)));
+    assert_eq!(journal.failed_step(), None, "it ended because of the cancel");
+}
+
+#[test]
+fn two_looks_find_what_either_found_and_keep_the_later_words() {
+    let kept = |what: &str| Trace::Kept(what.into());
+    assert_eq!(Trace::Removed.and_then(Trace::None), Trace::Removed);
+    assert_eq!(Trace::None.and_then(Trace::Removed), Trace::Removed);
+    assert_eq!(Trace::None.and_then(Trace::None), Trace::None);
+    assert_eq!(
+        kept("the VM is running").and_then(kept("the VM is stopped")),
+        kept("the VM is stopped")
+    );
+}
+
+#[test]
 fn a_checkpoint_lasts_as_long_as_its_step() {
     let mut events = vec![planned(2, None), Event::Started { step: 0 }];
     events.push(Event::Checkpoint { step: 0, value: Value::from("task-7") });
@@ -171,7 +232,7 @@ fn play(steps: u32, no_return: Option<u32>, choices: &[u8]) -> (Vec<Event>, Vec<
                     events.push(Event::UndoFailed { step, failure: failure() });
                 } else {
                     effects[step as usize] = false;
-                    events.push(Event::Undone { step });
+                    events.push(undone(step));
                 }
             }
             Next::Finish(outcome) => events.push(Event::Finished { outcome }),
