@@ -165,14 +165,20 @@ impl Cx {
     }
 
     /// Runs `future` until it ends, the deadline passes or somebody cancels.
-    /// `doing` names the call in the error. The error's effect is unknown,
-    /// since the call may have reached the provider.
+    /// `doing` names the call in the error. The error's effect is unknown, since
+    /// the call may have reached the provider and may take effect after this
+    /// returned; unless it was cancelled before it began.
+    ///
+    /// An answer that is there when the cancel or the deadline comes counts: what
+    /// is known is never given up for what is not. So a driver that runs its own
+    /// calls by this may say more exactly how far it came.
     pub async fn run<T>(&self, doing: &str, future: impl Future<Output = Result<T>>) -> Result<T> {
+        let cancelled = || Error::new(Kind::Cancelled, format!("{doing}: cancelled"));
+        if self.is_cancelled() {
+            return Err(cancelled());
+        }
         tokio::select! {
             biased;
-            () = self.cancelled.cancelled() => {
-                Err(Error::new(Kind::Cancelled, format!("{doing}: cancelled")).with_unknown_effect())
-            }
             ended = tokio::time::timeout_at(self.deadline, future) => match ended {
                 Ok(result) => result,
                 Err(_) => {
@@ -180,6 +186,7 @@ impl Cx {
                     Err(Error::new(Kind::Timeout, message).with_unknown_effect())
                 }
             },
+            () = self.cancelled.cancelled() => Err(cancelled().with_unknown_effect()),
         }
     }
 }
@@ -203,7 +210,30 @@ mod tests {
         let cx = Cx::within(Duration::from_secs(2)).with_cancel(token.clone());
         token.cancel();
         let error = cx.run("list", std::future::pending::<Result<()>>()).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Cancelled);
+        assert_eq!((error.kind(), error.is_unknown()), (Kind::Cancelled, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f23_a_call_that_is_cancelled_on_its_way_has_an_unknown_effect() {
+        let token = CancellationToken::new();
+        let cx = Cx::within(Duration::from_secs(2)).with_cancel(token.clone());
+        let call = cx.run("start", std::future::pending::<Result<()>>());
+        let (ended, ()) = tokio::join!(call, async { token.cancel() });
+        let error = ended.unwrap_err();
+        assert_eq!((error.kind(), error.is_unknown()), (Kind::Cancelled, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_comes_with_the_cancel_counts() {
+        let token = CancellationToken::new();
+        let cx = Cx::within(Duration::from_secs(2)).with_cancel(token.clone());
+        let knows = Error::new(Kind::Cancelled, "start: cancelled before it was asked");
+        let inner = async {
+            token.cancelled().await;
+            Err::<(), _>(knows)
+        };
+        let (ended, ()) = tokio::join!(cx.run("start", inner), async { token.cancel() });
+        assert!(!ended.unwrap_err().is_unknown());
     }
 
     #[tokio::test(start_paused = true)]

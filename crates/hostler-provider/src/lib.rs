@@ -11,6 +11,10 @@
 //! * **Outcomes are three-valued**: `Ok` is done; an [`Error`] says whether the
 //!   effect is [`Effect::None`] or [`Effect::Unknown`], because a lost reply is
 //!   not a failure.
+//! * **Effects may come late**: a call that was cancelled or timed out may take
+//!   effect afterwards, and then by its own words is never without effect. A
+//!   later look by tag or name tells what is there, asking again makes nothing
+//!   twice, and one call takes effect once.
 //! * **Every call has a deadline** and can be cancelled, through [`Cx`]. One
 //!   hung VM or hung provider delays nobody else.
 

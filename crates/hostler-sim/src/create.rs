@@ -7,6 +7,7 @@ use hostler_core::vm::spec::Accelerator;
 use hostler_provider::{Create, Cx, EnsureVm, Error, Kind, Result, VmHandle, VmRef, VolumeRef};
 
 use crate::faults::Verb;
+use crate::late::OwnedVm;
 use crate::world::state::{Host, State, on};
 use crate::world::vm::Vm;
 use crate::{Sim, Target};
@@ -21,11 +22,13 @@ impl Create for Sim {
     }
 
     async fn ensure_vm(&self, cx: &Cx, request: &EnsureVm<'_>) -> Result<VmHandle> {
-        self.call(cx, Verb::EnsureVm, Target::Host(request.host_ref), async {
-            let identity = self.world.random();
-            self.world.change(|state| ensure(state, identity, request))
-        })
-        .await
+        let (owned, identity) = (OwnedVm::of(request), self.world.random());
+        let landing = Box::new(move |state: &mut State| {
+            // Nobody hears of a refusal any more.
+            let _ = ensure(state, identity, &owned.request());
+        });
+        let effect = async { self.world.change(|state| ensure(state, identity, request)) };
+        self.gate(cx, Verb::EnsureVm, Target::Host(request.host_ref), landing, effect).await
     }
 
     async fn find_vm(&self, cx: &Cx, vm: VmId) -> Result<Option<VmHandle>> {
@@ -43,10 +46,10 @@ impl Create for Sim {
     }
 
     async fn remove_vm(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
-        self.call(cx, Verb::RemoveVm, Target::Vm(vm), async {
-            self.world.change(|state| state.remove_vm(vm))
-        })
-        .await
+        let gone = vm.clone();
+        let landing = Box::new(move |state: &mut State| drop(state.remove_vm(&gone)));
+        let effect = async { self.world.change(|state| state.remove_vm(vm)) };
+        self.gate(cx, Verb::RemoveVm, Target::Vm(vm), landing, effect).await
     }
 
     async fn definition(&self, cx: &Cx, vm: &VmRef) -> Result<String> {

@@ -7,6 +7,8 @@
 //!              surely nothing happened       half of it happened          all happened, answer lost
 //! ```
 //!
+//! A fourth fault gives up before the effect, which comes all the same: [`Late`].
+//!
 //! Calls are numbered from 0 as they come, so a test runs an operation once,
 //! reads [`FaultPlan::count_calls`], and then runs it again for every number and
 //! every [`When`].
@@ -17,6 +19,8 @@ use std::time::Duration;
 
 use hostler_provider::{Change, Error, Kind, Result, VmRef};
 use tokio::sync::watch;
+
+use crate::late::Late;
 
 /// How many of the latest calls [`FaultPlan::calls`] remembers.
 const LOG_MAX: usize = 4096;
@@ -49,6 +53,33 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Whether it changes anything in the world.
+    pub const fn is_change(self) -> bool {
+        match self {
+            Self::EnsureVm
+            | Self::RemoveVm
+            | Self::Start
+            | Self::Stop
+            | Self::Reboot
+            | Self::Reset
+            | Self::Pause
+            | Self::Resume
+            | Self::Save
+            | Self::EnsureVolume
+            | Self::RemoveVolume => true,
+            Self::Probe
+            | Self::Inventory
+            | Self::Validate
+            | Self::FindVm
+            | Self::Definition
+            | Self::DefaultPool
+            | Self::Volumes
+            | Self::OpenConsole
+            | Self::Subscribe
+            | Self::Observe => false,
+        }
+    }
+
     /// What it does, for messages.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -130,6 +161,7 @@ pub(crate) struct Place {
 enum Aim {
     Number(u64),
     Verb(Verb),
+    Change,
     Any,
 }
 
@@ -137,8 +169,14 @@ enum Aim {
 struct Rule {
     aim: Aim,
     left: u32,
-    when: When,
-    kind: Kind,
+    strike: Strike,
+}
+
+/// What befalls a call that a rule strikes.
+#[derive(Debug, Clone, Copy)]
+enum Strike {
+    Fail(When, Kind),
+    Late(Late),
 }
 
 #[derive(Default)]
@@ -201,22 +239,37 @@ impl FaultPlan {
 
     /// Fails call number `number`, once, with this kind of error.
     pub fn fail_call_as(&self, number: u64, when: When, kind: Kind) {
-        self.add(Aim::Number(number), 1, when, kind);
+        self.add(Aim::Number(number), 1, Strike::Fail(when, kind));
     }
 
     /// Fails the next `times` calls of this verb. A transient kind makes it the
     /// fault that retrying cures.
     pub fn fail_verb(&self, verb: Verb, times: u32, when: When, kind: Kind) {
-        self.add(Aim::Verb(verb), times, when, kind);
+        self.add(Aim::Verb(verb), times, Strike::Fail(when, kind));
     }
 
     /// Fails the next `times` calls, whatever they are.
     pub fn fail_next(&self, times: u32, when: When, kind: Kind) {
-        self.add(Aim::Any, times, when, kind);
+        self.add(Aim::Any, times, Strike::Fail(when, kind));
     }
 
-    fn add(&self, aim: Aim, left: u32, when: When, kind: Kind) {
-        self.set(|plan| plan.rules.push(Rule { aim, left, when, kind }));
+    /// Lets the effect of call number `number` come late, if it has one.
+    pub fn late_call(&self, number: u64, late: Late) {
+        self.add(Aim::Number(number), 1, Strike::Late(late));
+    }
+
+    /// Lets the effect of the next call that changes anything come late.
+    pub fn late_change(&self, late: Late) {
+        self.add(Aim::Change, 1, Strike::Late(late));
+    }
+
+    /// Lets the effects of the next `times` calls of this verb come late.
+    pub fn late_verb(&self, verb: Verb, times: u32, late: Late) {
+        self.add(Aim::Verb(verb), times, Strike::Late(late));
+    }
+
+    fn add(&self, aim: Aim, left: u32, strike: Strike) {
+        self.set(|plan| plan.rules.push(Rule { aim, left, strike }));
     }
 
     /// Lets every call take that long before it takes effect.
@@ -316,12 +369,13 @@ impl FaultPlan {
                 && match rule.aim {
                     Aim::Number(wanted) => wanted == number,
                     Aim::Verb(wanted) => wanted == verb,
+                    Aim::Change => verb.is_change(),
                     Aim::Any => true,
                 }
         });
         let strike = hit.map(|rule| {
             rule.left -= 1;
-            (rule.when, rule.kind)
+            rule.strike
         });
         plan.rules.retain(|rule| rule.left > 0);
         let latency = plan.verb_latency.get(&verb).copied().unwrap_or(plan.latency);
@@ -336,7 +390,7 @@ pub(crate) struct Call<'a> {
     verb: Verb,
     place: Place,
     latency: Duration,
-    strike: Option<(When, Kind)>,
+    strike: Option<Strike>,
 }
 
 impl Call<'_> {
@@ -393,9 +447,25 @@ impl Call<'_> {
         Ok(value)
     }
 
+    /// Whether the effect comes late, and how.
+    pub(crate) fn late(&self) -> Option<Late> {
+        match self.strike {
+            Some(Strike::Late(late)) => Some(late),
+            Some(Strike::Fail(..)) | None => None,
+        }
+    }
+
+    /// What the caller of such a call gets.
+    pub(crate) async fn give_up<T>(&self, late: Late) -> Result<T> {
+        match late.answer {
+            Some(kind) => Err(self.fault(When::After, kind)),
+            None => std::future::pending().await,
+        }
+    }
+
     fn strike_at(&self, point: When) -> Result<()> {
         match self.strike {
-            Some((when, kind)) if when == point => Err(self.fault(when, kind)),
+            Some(Strike::Fail(when, kind)) if when == point => Err(self.fault(when, kind)),
             _ => Ok(()),
         }
     }

@@ -25,6 +25,7 @@ mod console;
 mod create;
 pub mod demo;
 mod faults;
+mod late;
 mod power;
 mod storage;
 mod watch;
@@ -38,10 +39,13 @@ use hostler_provider::{
 };
 
 pub use faults::{EventFault, FaultPlan, Verb, When};
+pub use late::Late;
 pub use world::World;
 pub use world::census::{Census, VmRecord, VolumeRecord};
 pub use world::setup::{HostSetup, NetworkSetup, PoolSetup};
 pub use world::vm::Guest;
+
+use late::Landing;
 
 /// A connection to a [`World`].
 #[derive(Clone)]
@@ -82,10 +86,27 @@ impl Sim {
         target: Target<'_>,
         effect: impl Future<Output = Result<T>>,
     ) -> Result<T> {
+        self.gate(cx, verb, target, Box::new(|_| {}), effect).await
+    }
+
+    /// The same for a call that changes something: `landing` is its effect, for
+    /// the case that it comes after the caller has given up.
+    async fn gate<T>(
+        &self,
+        cx: &Cx,
+        verb: Verb,
+        target: Target<'_>,
+        landing: Landing,
+        effect: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let call = self.world.faults().enter(verb, self.place(target));
         cx.run(&call.doing(), async {
             call.arrive().await?;
             self.world.answers(call.host())?;
+            if let Some(late) = call.late() {
+                self.world.land_late(late.after, landing);
+                return call.give_up(late).await;
+            }
             let value = effect.await?;
             call.answer(value)
         })

@@ -8,6 +8,7 @@ use hostler_core::vm::PowerState;
 use hostler_provider::{Cx, Error, Kind, Power, Result, StopMode, VmRef};
 
 use crate::faults::Verb;
+use crate::late::Landing;
 use crate::world::guest::{gone, wrong_state};
 use crate::world::state::State;
 use crate::{Sim, Target};
@@ -15,15 +16,26 @@ use crate::{Sim, Target};
 #[async_trait]
 impl Power for Sim {
     async fn start(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
-        self.call(cx, Verb::Start, Target::Vm(vm), async {
+        let effect = async {
             self.world.change(|state| state.begin_start(vm))?;
             self.reaches(vm, PowerState::Starting, PowerState::Running).await
-        })
-        .await
+        };
+        self.gate(cx, Verb::Start, Target::Vm(vm), landing(vm, State::begin_start), effect).await
     }
 
     async fn stop(&self, cx: &Cx, vm: &VmRef, mode: StopMode) -> Result<()> {
-        self.call(cx, Verb::Stop, Target::Vm(vm), async {
+        let landing = landing(vm, move |state, vm| match mode {
+            StopMode::Force => state.cut_power(vm),
+            StopMode::Graceful { .. } => state.ask_shutdown(vm).map(drop),
+            StopMode::GracefulThenForce { .. } => {
+                state.ask_shutdown(vm)?;
+                match state.vm(vm)?.power {
+                    PowerState::Stopping => Ok(()),
+                    _ => state.cut_power(vm),
+                }
+            }
+        });
+        self.gate(cx, Verb::Stop, Target::Vm(vm), landing, async {
             match mode {
                 StopMode::Force => self.world.change(|state| state.cut_power(vm)),
                 StopMode::Graceful { within } => {
@@ -62,12 +74,22 @@ impl Power for Sim {
     }
 
     async fn save(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
-        self.call(cx, Verb::Save, Target::Vm(vm), async {
+        let effect = async {
             self.world.change(|state| state.begin_save(vm))?;
             self.reaches(vm, PowerState::Saving, PowerState::Saved).await
-        })
-        .await
+        };
+        self.gate(cx, Verb::Save, Target::Vm(vm), landing(vm, State::begin_save), effect).await
     }
+}
+
+/// A verb on its way to a VM, for when its caller has given up.
+fn landing(
+    vm: &VmRef,
+    effect: impl FnOnce(&mut State, &VmRef) -> Result<()> + Send + 'static,
+) -> Landing {
+    let vm = vm.clone();
+    // Nobody hears of a refusal any more.
+    Box::new(move |state| drop(effect(state, &vm)))
 }
 
 impl Sim {
@@ -78,8 +100,8 @@ impl Sim {
         vm: &VmRef,
         effect: fn(&mut State, &VmRef) -> Result<()>,
     ) -> Result<()> {
-        let effect = async { self.world.change(|state| effect(state, vm)) };
-        self.call(cx, verb, Target::Vm(vm), effect).await
+        let now = async { self.world.change(|state| effect(state, vm)) };
+        self.gate(cx, verb, Target::Vm(vm), landing(vm, effect), now).await
     }
 
     /// Waits while the VM is on its way, and says whether it arrived.

@@ -13,6 +13,7 @@ use hostler_provider::{
 };
 
 use crate::faults::{Call, Place, Verb};
+use crate::late::Landing;
 use crate::world::state::{State, Volume};
 use crate::{Sim, Target};
 
@@ -41,6 +42,10 @@ impl Storage for Sim {
         cx.run(&format!("make volume {}", request.volume), async {
             call.arrive().await?;
             self.world.answers(call.host())?;
+            if let Some(late) = call.late() {
+                self.world.land_late(late.after, self.landing(request)?);
+                return call.give_up(late).await;
+            }
             let info = self.fill_unless_there(cx, &call, request).await?;
             call.answer(info)
         })
@@ -48,10 +53,10 @@ impl Storage for Sim {
     }
 
     async fn remove_volume(&self, cx: &Cx, volume: &VolumeRef) -> Result<()> {
-        self.call(cx, Verb::RemoveVolume, Target::Host(&volume.host_ref), async {
-            self.world.change(|state| remove(state, volume))
-        })
-        .await
+        let gone = volume.clone();
+        let landing = Box::new(move |state: &mut State| drop(remove(state, &gone)));
+        let effect = async { self.world.change(|state| remove(state, volume)) };
+        self.gate(cx, Verb::RemoveVolume, Target::Host(&volume.host_ref), landing, effect).await
     }
 
     async fn volumes(&self, cx: &Cx, host_ref: &str, pool: &str) -> Result<Vec<ObservedVolume>> {
@@ -93,6 +98,22 @@ struct Blank {
 }
 
 impl Sim {
+    /// The making of a volume, for when its caller has given up. Bytes come from
+    /// the caller, so an upload then ends half filled.
+    fn landing(&self, request: &EnsureVolume<'_>) -> Result<Landing> {
+        let blank = self.world.read(|state| blank(state, request))?;
+        let is_whole = !matches!(request.content, VolumeContent::Upload(_));
+        let (volume, filling) = (request.volume.clone(), u64::from_le_bytes(self.world.random()));
+        Ok(Box::new(move |state| {
+            if lay_out(state, &volume, blank, filling).is_ok()
+                && let Ok(made) = current(state, &volume, filling)
+            {
+                made.complete = is_whole;
+                state.told.push(Change::Inventory);
+            }
+        }))
+    }
+
     async fn fill_unless_there(
         &self,
         cx: &Cx,

@@ -42,6 +42,12 @@ pub trait Harness: Send + Sync {
         false
     }
 
+    /// Lets the next change that is asked of the place take effect so much
+    /// later, whoever still waits for it. `false` where that cannot be done.
+    async fn delay(&self, _effect: Duration) -> bool {
+        false
+    }
+
     /// Lets the place stop answering (connections stay open), or answer again.
     /// `false` where that cannot be done.
     async fn hang(&self, _hung: bool) -> bool {

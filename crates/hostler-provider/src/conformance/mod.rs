@@ -19,6 +19,7 @@ mod calls;
 mod console;
 mod create;
 mod harness;
+mod late;
 mod power;
 mod read;
 mod report;
@@ -85,6 +86,10 @@ const PROMISES: &[Promise] = promises! {
         remove_vm_leaves_its_volumes
         definition_names_the_vm
         definition_of_absent_vm_is_not_found;
+    Some(Group::Create) => late:
+        a_look_after_a_cancelled_ensure_vm_tells_the_truth
+        ensure_vm_after_a_cancelled_one_makes_one_vm
+        what_a_cancelled_ensure_vm_made_is_removed_for_good;
     Some(Group::Power) => power:
         start_makes_it_run
         start_of_a_running_vm_succeeds
@@ -104,6 +109,8 @@ const PROMISES: &[Promise] = promises! {
         save_turns_it_off_and_start_resumes_it
         a_saved_vm_can_be_removed
         verbs_on_an_absent_vm_are_not_found;
+    Some(Group::Power) => late:
+        a_look_after_a_cancelled_start_tells_the_truth;
     Some(Group::Storage) => storage:
         default_pool_can_be_used
         ensure_volume_makes_it_and_it_is_listed
@@ -121,6 +128,8 @@ const PROMISES: &[Promise] = promises! {
         remove_volume_takes_it_out_of_the_list
         remove_absent_volume_succeeds
         a_volume_of_a_running_vm_is_a_conflict;
+    Some(Group::Storage) => late:
+        ensure_volume_after_a_cancelled_one_makes_one_whole_volume;
     Some(Group::Console) => console:
         serial_console_of_a_running_vm_speaks
         vnc_console_begins_with_its_version_and_needs_no_password

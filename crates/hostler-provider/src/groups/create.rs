@@ -21,6 +21,9 @@ pub trait Create: Send + Sync {
     /// Makes the VM unless it exists, stopped. A VM with our tag for the same
     /// id is the same VM and success, whatever its state. A foreign VM of the
     /// same name is a `Conflict`.
+    ///
+    /// One that comes late, after its caller has given up, bears the tag from
+    /// the first moment it can be seen, and is the same VM as one that is there.
     async fn ensure_vm(&self, cx: &Cx, request: &EnsureVm<'_>) -> Result<VmHandle>;
 
     /// Finds the VM that bears our tag for `vm`, if there is one: how an

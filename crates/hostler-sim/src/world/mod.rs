@@ -15,6 +15,7 @@ pub(crate) mod vm;
 mod watchers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use hostler_core::Timestamp;
 use hostler_core::id::{Entropy, SeededEntropy};
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use self::state::{Due, State};
 use self::vm::Vm;
 use crate::faults::FaultPlan;
+use crate::late::Landing;
 
 /// A cheap handle of a simulated world; clones share it.
 #[derive(Clone)]
@@ -40,6 +42,8 @@ struct Inner {
     tasks: TaskTracker,
     entropy: SeededEntropy,
     faults: FaultPlan,
+    /// Effects that wait for [`World::land`].
+    held: Mutex<Vec<Landing>>,
 }
 
 impl World {
@@ -52,6 +56,7 @@ impl World {
                 tasks: TaskTracker::new(),
                 entropy: SeededEntropy::new(seed),
                 faults: FaultPlan::new(),
+                held: Mutex::default(),
             }),
         }
     }
@@ -103,14 +108,32 @@ impl World {
 
     /// Lets something come true after its time, whoever still waits for it.
     fn later(&self, due: Due) {
+        self.after(due.after, move |world| world.change(|state| state.come_true(&due)));
+    }
+
+    /// Does something after a while, if the world is still there.
+    pub(crate) fn after(&self, pause: Duration, then: impl FnOnce(&Self) + Send + 'static) {
         // Weak: a timer must not keep alive a world that nobody holds.
         let world: Weak<Inner> = Arc::downgrade(&self.inner);
         self.inner.tasks.spawn(async move {
-            tokio::time::sleep(due.after).await;
+            tokio::time::sleep(pause).await;
             if let Some(inner) = world.upgrade() {
-                Self { inner }.change(|state| state.come_true(&due));
+                then(&Self { inner });
             }
         });
+    }
+
+    /// Keeps an effect until [`World::land`].
+    pub(crate) fn hold(&self, landing: Landing) {
+        self.held().push(landing);
+    }
+
+    pub(crate) fn take_held(&self) -> Vec<Landing> {
+        std::mem::take(&mut *self.held())
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<Landing>> {
+        self.inner.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until `look` finds what it looks for.

@@ -16,7 +16,7 @@ use hostler_provider::{
     Power, Probe, Provider, Result, StopMode, Storage, VmHandle, VmRef, VolumeInfo, VolumeRef,
     Watch,
 };
-use hostler_sim::{EventFault, Guest, Sim, World};
+use hostler_sim::{EventFault, Guest, Late, Sim, World};
 use tokio::sync::mpsc;
 
 use crate::support::{MIB, NOW, Pattern};
@@ -76,7 +76,9 @@ impl Harness for Simulated {
         let sim = Sim::new(&world);
         Ok(match self.lie {
             None => Arc::new(sim),
-            Some(lie) => Arc::new(Liar { sim, lie, begun: Mutex::default() }),
+            Some(lie) => {
+                Arc::new(Liar { sim, lie, begun: Mutex::default(), cut_off: Mutex::default() })
+            }
         })
     }
 
@@ -94,6 +96,11 @@ impl Harness for Simulated {
 
     async fn deafen(&self, vm: &VmRef) -> bool {
         self.world().set_guest(vm, Guest { obeys_acpi: false, ..Guest::default() });
+        true
+    }
+
+    async fn delay(&self, effect: Duration) -> bool {
+        self.world().faults().late_change(Late::silent(effect));
         true
     }
 
@@ -172,6 +179,12 @@ enum Lie {
     KeepsQuiet,
     /// Disconnects others without being asked to.
     TakesOver,
+    /// Says that nothing happened when it does not know.
+    IsTooSure,
+    /// Does not look for what a call that was cut off has made.
+    ForgetsCutOff,
+    /// Sets the mark in a second step, which a cut-off call never comes to.
+    TagsLater,
 }
 
 /// The simulator, but for one lie.
@@ -180,11 +193,20 @@ struct Liar {
     lie: Lie,
     /// Volumes that were begun.
     begun: Mutex<Vec<VolumeRef>>,
+    /// VMs whose making was cut off.
+    cut_off: Mutex<Vec<VmId>>,
 }
 
 impl Liar {
     fn tells(&self, lie: Lie) -> bool {
         self.lie == lie
+    }
+
+    fn too_sure(&self, error: Error) -> Error {
+        match self.tells(Lie::IsTooSure) {
+            true => Error::new(error.kind(), error.message()),
+            false => error,
+        }
     }
 }
 
@@ -244,7 +266,21 @@ impl Create for Liar {
             let vm = world.add_vm(request.host_ref, spec, Some(request.vm), vec![]);
             return Ok(VmHandle { vm, created: true });
         }
-        self.sim.ensure_vm(cx, request).await
+        let was_cut_off = self.cut_off.lock().unwrap().contains(&request.vm);
+        let made = self.sim.ensure_vm(cx, request).await;
+        let Err(error) = made else {
+            if self.tells(Lie::ForgetsCutOff) && was_cut_off {
+                let (world, spec) = (self.sim.world(), request.spec.clone());
+                world.add_vm(request.host_ref, spec, Some(request.vm), vec![]);
+            }
+            return made;
+        };
+        self.cut_off.lock().unwrap().push(request.vm);
+        if self.tells(Lie::TagsLater) {
+            let world = self.sim.world();
+            world.add_vm(request.host_ref, request.spec.clone(), None, vec![]);
+        }
+        Err(self.too_sure(error))
     }
 
     async fn find_vm(&self, cx: &Cx, vm: VmId) -> Result<Option<VmHandle>> {
@@ -279,7 +315,7 @@ impl Power for Liar {
             let _ = tokio::time::timeout(Duration::from_millis(100), self.sim.start(cx, vm)).await;
             return Ok(());
         }
-        self.sim.start(cx, vm).await
+        self.sim.start(cx, vm).await.map_err(|error| self.too_sure(error))
     }
 
     async fn stop(&self, cx: &Cx, vm: &VmRef, mode: StopMode) -> Result<()> {
@@ -335,6 +371,11 @@ impl Storage for Liar {
             begun.push(volume.clone());
             begun.iter().filter(|other| **other == volume).count() > 1
         };
+        if self.tells(Lie::ForgetsCutOff) && is_begun {
+            // Finds nothing at first, and its name taken afterwards.
+            let message = format!("volume {volume} exists already");
+            return Err(Error::new(Kind::Conflict, message));
+        }
         if self.tells(Lie::KeepsHalves) && is_begun {
             return Ok(VolumeInfo { volume, capacity_bytes, created: false });
         }
@@ -385,6 +426,11 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::KeepsHalves, "a_failed_upload_is_an_error_and_can_be_repeated"),
         (Lie::KeepsQuiet, "an_upload_reads_every_byte_and_tells_progress"),
         (Lie::TakesOver, "console_in_use_is_a_conflict_without_take_over"),
+        (Lie::IsTooSure, "a_look_after_a_cancelled_ensure_vm_tells_the_truth"),
+        (Lie::IsTooSure, "a_look_after_a_cancelled_start_tells_the_truth"),
+        (Lie::TagsLater, "a_look_after_a_cancelled_ensure_vm_tells_the_truth"),
+        (Lie::ForgetsCutOff, "ensure_vm_after_a_cancelled_one_makes_one_vm"),
+        (Lie::ForgetsCutOff, "ensure_volume_after_a_cancelled_one_makes_one_whole_volume"),
     ] {
         let harness = Simulated::new(Some(lie));
         let report = run_some(&harness, |name| name == promise).await;

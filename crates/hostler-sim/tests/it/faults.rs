@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hostler_core::vm::PowerState;
 use hostler_provider::{Change, Create, Effect, Kind, Power, Provider, StopMode, Storage, Watch};
-use hostler_sim::{EventFault, Sim, Verb, When, World};
+use hostler_sim::{EventFault, Late, Sim, Verb, When, World};
 use tokio::time::Instant;
 
 use crate::support::{cx, ensure_vm, ensure_volume, id, small, vm, volume, within};
@@ -184,4 +184,55 @@ async fn i1_two_vms_with_one_tag_are_found() {
     }
     assert_eq!(world.live_count(id(1)), 2);
     assert_eq!(world.leaks(&[id(1)], &[]), [format!("2 VMs are tagged {}", id(1))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f23_an_effect_comes_after_its_caller_has_given_up() {
+    let (world, sim) = small();
+    let vm = vm(&sim, 1, "web").await;
+    let late = Late::silent(Duration::from_secs(5));
+    world.faults().late_verb(Verb::Start, 1, late);
+    let error = sim.start(&within(Duration::from_secs(2)), &vm).await.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (Kind::Timeout, Effect::Unknown));
+    assert_eq!(world.live_count(id(1)), 0, "not yet");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(world.live_count(id(1)), 1);
+
+    world.faults().late_verb(Verb::Stop, 1, late.answered(Kind::Unavailable));
+    let began = Instant::now();
+    let error = sim.stop(&cx(), &vm, StopMode::Force).await.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (Kind::Unavailable, Effect::Unknown));
+    assert_eq!(began.elapsed(), Duration::ZERO, "told at once");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(world.live_count(id(1)), 0);
+}
+
+#[tokio::test]
+async fn i3_what_comes_late_finds_what_is_there_meanwhile() {
+    let (world, sim) = small();
+    let held = Late::held().answered(Kind::Timeout);
+    for verb in [Verb::EnsureVolume, Verb::EnsureVm] {
+        world.faults().late_verb(verb, 1, held);
+    }
+    ensure_volume(&sim, "web-root").await.unwrap_err();
+    ensure_volume(&sim, "web-root").await.unwrap();
+    ensure_vm(&sim, id(1), "web").await.unwrap_err();
+    ensure_vm(&sim, id(1), "web").await.unwrap();
+    assert_eq!(world.land(), 2);
+    assert_eq!(world.leaks(&[id(1)], &[]), Vec::<String>::new());
+    assert_eq!(world.land(), 0, "each comes once");
+}
+
+#[tokio::test]
+async fn f26_an_upload_that_comes_late_is_half_filled() {
+    let (world, sim) = small();
+    world.faults().late_verb(Verb::EnsureVolume, 1, Late::held().answered(Kind::Timeout));
+    let bytes = crate::support::Pattern { bytes: 4096, fails_at: None };
+    let content = hostler_provider::VolumeContent::Upload(&bytes);
+    crate::support::fill_volume(&sim, "disk", content).await.unwrap_err();
+    assert_eq!(world.census().volumes.len(), 0);
+    world.land();
+    assert!(!world.census().volumes[0].is_complete);
+    sim.remove_volume(&cx(), &volume("disk")).await.unwrap();
+    assert_eq!(world.leaks(&[], &[]), Vec::<String>::new());
 }
