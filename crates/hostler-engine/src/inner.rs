@@ -27,6 +27,7 @@ use crate::operations::view;
 use crate::operations::{Driving, Registry, registry};
 use crate::placing::Promises;
 use crate::progress::ProgressBoard;
+use crate::reconcile::Leftovers;
 use crate::{EngineConfig, Listed, Pace, Sabotage, Side};
 
 /// What all parts of the engine share.
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) promises: Promises,
     pub(crate) driving: Driving,
     pub(crate) registry: Registry,
+    pub(crate) leftovers: Leftovers,
     /// Whether operations may be driven.
     pub(crate) begun: watch::Sender<bool>,
     /// Wakes the recovery reconciler.
@@ -90,6 +92,7 @@ impl Inner {
             promises: Promises::default(),
             driving: Driving::default(),
             registry: registry(),
+            leftovers: Leftovers::default(),
             begun: watch::Sender::new(false),
             recover: Notify::new(),
             moved: watch::Sender::new(0),

@@ -47,7 +47,7 @@ pub use hosts::Hosts;
 pub use images::{ImageImport, Images};
 pub use networks::Networks;
 pub use operations::Operations;
-pub use operations::view::{OperationView, StepState};
+pub use operations::view::{OperationView, StepState, StepView};
 pub use operations::vm_power::PowerVerb;
 pub use pools::Pools;
 pub use providers::Providers;
@@ -96,6 +96,16 @@ pub struct Pace {
     pub lease: Duration,
     /// The first pause before a step that failed in passing is tried again.
     pub retry: Duration,
+    /// How long an operation that undoes a step of which a call was not answered
+    /// goes on looking for its effect.
+    pub settle: Duration,
+    /// How soon the second of these looks follows; then ever more seldom.
+    pub settle_first: Duration,
+    /// Between two searches for what ended operations left behind.
+    pub leftovers: Duration,
+    /// How long after its end an operation's leftovers are removed; those that
+    /// come later are left alone and told.
+    pub leftovers_within: Duration,
     /// How many operations run at once.
     pub operations_max: usize,
     /// Between two clean-ups.
@@ -118,6 +128,10 @@ impl Default for Pace {
             recovery: secs(2),
             lease: secs(15),
             retry: Duration::from_millis(500),
+            settle: secs(10),
+            settle_first: Duration::from_millis(250),
+            leftovers: secs(15),
+            leftovers_within: secs(24 * 3600),
             operations_max: 64,
             retention: secs(600),
             events_keep: 100_000,

@@ -37,8 +37,11 @@ const STEP: Record<string, Tone> = {
   running: "moving",
   done: "good",
   failed: "bad",
+  failed_undone: "bad",
   undoing: "moving",
   undone: "off",
+  not_undone: "held",
+  undo_failed: "bad",
 };
 
 const PLACE: Record<string, Tone> = {

@@ -148,8 +148,14 @@ pub struct OperationProgress {
 pub struct OperationStep {
     /// What it does.
     pub name: String,
-    /// `pending`, `running`, `done`, `failed`, `undoing`, `undone`.
+    /// `pending`, `running`, `done`; `failed`: failed, and left nothing to undo;
+    /// `failed_undone`: failed, and what it had done is undone; `undoing`;
+    /// `undone`; `not_undone`: took effect, or may have, and cannot be undone;
+    /// `undo_failed`: could not be undone, though it can be.
     pub state: String,
+    /// What else has to be said of it, for example `the VM is stopped`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A resource by kind and id.

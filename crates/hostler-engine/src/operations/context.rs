@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hostler_core::Error;
 use hostler_core::id::{OperationId, ProviderId};
-use hostler_core::operation::Event;
+use hostler_core::operation::{Event, Fate};
 use hostler_provider::{Cx, Progress, ProgressSink, Provider};
 use hostler_store::{Effect, Epoch, OperationRow};
 use serde_json::Value;
@@ -21,10 +21,11 @@ pub(crate) struct StepCx {
     pub(crate) engine: Arc<Inner>,
     cx: Cx,
     effects: Mutex<Vec<Effect>>,
+    fate: Fate,
 }
 
 impl StepCx {
-    /// A context for `step`, which resumes with the note that an earlier run left.
+    /// A context for `step`.
     pub(crate) fn new(
         engine: &Arc<Inner>,
         row: &Arc<OperationRow>,
@@ -32,15 +33,42 @@ impl StepCx {
         epoch: Epoch,
         budget: Duration,
         cancelled: CancellationToken,
-        resumed: Option<Value>,
     ) -> Self {
         let sink = Sink { engine: engine.clone(), row: row.clone(), step, epoch };
         let cx = Cx::within(budget)
             .with_cancel(cancelled)
             .with_clock(engine.clock.clone())
-            .with_sink(Arc::new(sink))
-            .with_resumed(resumed);
-        Self { operation: row.id, engine: engine.clone(), cx, effects: Mutex::default() }
+            .with_sink(Arc::new(sink));
+        Self { cx, ..Self::after_the_end(engine, row.id, budget) }
+    }
+
+    /// A context for undoing once more what an operation that has ended left
+    /// behind; nothing is journaled any more.
+    pub(crate) fn after_the_end(
+        engine: &Arc<Inner>,
+        operation: OperationId,
+        budget: Duration,
+    ) -> Self {
+        let cx = Cx::within(budget).with_clock(engine.clock.clone());
+        let (engine, effects, fate) = (engine.clone(), Mutex::default(), Fate::Unsettled);
+        Self { operation, engine, cx, effects, fate }
+    }
+
+    /// The same, resuming with the note that an earlier run left.
+    pub(crate) fn with_resumed(mut self, resumed: Option<Value>) -> Self {
+        self.cx = self.cx.with_resumed(resumed);
+        self
+    }
+
+    /// The same for undoing a step of which this is known.
+    pub(crate) fn with_fate(mut self, fate: Fate) -> Self {
+        self.fate = fate;
+        self
+    }
+
+    /// While undoing: what is known of the step's effect.
+    pub(crate) fn fate(&self) -> Fate {
+        self.fate
     }
 
     /// The context for calls to providers.

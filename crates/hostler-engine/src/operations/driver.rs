@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  lease ─► read journal ─► next? ─ Run(i) ──► run, append Done | Failed ─┐
-//!             ▲                   ├ Undo(i) ─► undo, append Undone | UndoFailed
+//!             ▲                   ├ Undo(i) ─► undo, append Undone | UndoFailed  (unwind.rs)
 //!             │                   ├ Finish ──► append Finished, release claims ─► end
 //!             └───────────────────┴─ Nothing ─► end
 //! ```
@@ -10,8 +10,10 @@
 //! The lease's epoch goes into every append; one of an older epoch is refused
 //! by the store and ends the drive at once, so two servers never both write.
 
+mod unwind;
+
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use hostler_core::id::OperationId;
@@ -88,7 +90,8 @@ pub(crate) async fn drive(engine: &Arc<Inner>, row: OperationRow, cancelled: Can
     let driven = async {
         let leased = engine.acquire(id).await?;
         let Some(epoch) = leased else { return Ok(()) };
-        let drive = Drive { engine, row: &row, epoch, cancelled };
+        let unwinding_since = OnceLock::new();
+        let drive = Drive { engine, row: &row, epoch, cancelled, unwinding_since };
         let ended = tokio::select! {
             ended = drive.until_the_end() => ended,
             lost = drive.keep_lease() => lost,
@@ -113,6 +116,8 @@ struct Drive<'a> {
     row: &'a Arc<OperationRow>,
     epoch: Epoch,
     cancelled: CancellationToken,
+    /// When this drive began to undo: no call is begun after it.
+    unwinding_since: OnceLock<tokio::time::Instant>,
 }
 
 impl Drive<'_> {
@@ -197,25 +202,27 @@ impl Drive<'_> {
         };
         let mut retries = journal.retries();
         let mut resumed = journal.checkpoint().cloned();
-        // What an earlier try did before a crash is not known.
-        let mut surely_nothing = step >= journal.started() && retries == 0;
+        // What an earlier try did before a crash is not known, nor whether it is over.
+        let was_cut_off = step < journal.started();
+        let mut surely_nothing = !was_cut_off && retries == 0;
         loop {
-            let attempt = self.attempt(runner, plan, journal, step, false, resumed.take()).await;
+            let attempt = self.run_once(runner, plan, journal, step, resumed.take()).await;
             let attempt = match (attempt, &self.engine.sabotage) {
                 (Ok(_), Some(sabotage)) if sabotage.repeats_steps() => {
-                    self.attempt(runner, plan, journal, step, false, None).await
+                    self.run_once(runner, plan, journal, step, None).await
                 }
                 (attempt, _) => attempt,
             };
             let error = match attempt {
                 Ok((state, effects)) => {
-                    let done = Event::Done { step, state };
+                    let done = Event::Done { step, state, unsettled: was_cut_off };
                     return self.append(done, effects).await;
                 }
                 Err(error) => error,
             };
             surely_nothing &= error.surely_nothing;
-            let failure = Failure { surely_nothing, ..Failure::from(&error.error) };
+            let unsettled = error.in_flight || was_cut_off;
+            let failure = Failure { surely_nothing, unsettled, ..Failure::from(&error.error) };
             if !error.is_transient || retries >= most || self.was_cancelled() {
                 warn!(step = %step_name(plan, step), error = %error.error, raw = failure.internal,
                     "step failed");
@@ -232,65 +239,51 @@ impl Drive<'_> {
         }
     }
 
-    async fn undo(
+    async fn run_once(
         &self,
         runner: &Arc<dyn Runner>,
         plan: &Plan,
         journal: &Journal,
         step: u32,
-    ) -> Result<(), Stop> {
-        self.append(Event::UndoStarted { step }, Vec::new()).await?;
-        let mut retries = 0;
-        loop {
-            let error = match self.attempt(runner, plan, journal, step, true, None).await {
-                Ok((_, effects)) => return self.append(Event::Undone { step }, effects).await,
-                Err(error) => error,
-            };
-            if !error.is_transient || retries >= retry::RETRIES_MAX_NO_WAY_BACK {
-                let failure = Failure::from(&error.error);
-                warn!(step = %step_name(plan, step), error = %error.error,
-                    "step cannot be undone; the operation needs attention");
-                return self.append(Event::UndoFailed { step, failure }, Vec::new()).await;
-            }
-            let pause = self.engine.pause(retries, error.retry_after);
-            tokio::time::sleep(pause).await;
-            retries += 1;
-        }
+        resumed: Option<serde_json::Value>,
+    ) -> Result<(serde_json::Value, Vec<Effect>), StepError> {
+        let token = self.cancelled.clone();
+        let cx = self.step_cx(runner, plan, step, &token)?.with_resumed(resumed);
+        let request = self.request(plan, journal, step);
+        let runner = runner.clone();
+        let run = async move {
+            let state = runner.run(&request, &cx).await?;
+            Ok((state, cx.take_effects()))
+        };
+        self.in_a_task(step_name(plan, step), token, run).await
+    }
+
+    fn step_cx(
+        &self,
+        runner: &Arc<dyn Runner>,
+        plan: &Plan,
+        step: u32,
+        token: &CancellationToken,
+    ) -> Result<StepCx, Error> {
+        let budget = runner.budget(&self.row.params, plan, step)?;
+        Ok(StepCx::new(self.engine, self.row, step, self.epoch, budget, token.clone()))
+    }
+
+    fn request(&self, plan: &Plan, journal: &Journal, step: u32) -> StepRequest {
+        let (params, state) = (self.row.params.clone(), journal.state().cloned());
+        StepRequest { params, plan: plan.clone(), state, step }
     }
 
     /// One run or undo of one step, in a task of its own, so that a panic in it
     /// is a failure of the step and of nothing else (F40).
-    async fn attempt(
+    async fn in_a_task<T: Send + 'static>(
         &self,
-        runner: &Arc<dyn Runner>,
-        plan: &Plan,
-        journal: &Journal,
-        step: u32,
-        undo: bool,
-        resumed: Option<serde_json::Value>,
-    ) -> Result<(serde_json::Value, Vec<Effect>), StepError> {
-        let params = self.row.params.clone();
-        let budget = runner.budget(&params, plan, step)?;
-        // Undoing is not interrupted by the cancel that caused it.
-        let token = if undo { CancellationToken::new() } else { self.cancelled.clone() };
-        let id = self.row.id;
-        let (engine, row) = (self.engine, self.row);
-        let cx = StepCx::new(engine, row, step, self.epoch, budget, token.clone(), resumed);
-        let state = journal.state().cloned();
-        let request = StepRequest { params, plan: plan.clone(), state, step };
-        let runner = runner.clone();
+        name: &str,
+        token: CancellationToken,
+        work: impl Future<Output = Result<T, StepError>> + Send + 'static,
+    ) -> Result<T, StepError> {
         let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(
-            async move {
-                let state = if undo {
-                    runner.undo(&request, &cx).await.map(|()| serde_json::Value::Null)
-                } else {
-                    runner.run(&request, &cx).await
-                };
-                state.map(|state| (state, cx.take_effects()))
-            }
-            .in_current_span(),
-        );
+        tasks.spawn(work.in_current_span());
         let patience = async {
             token.cancelled().await;
             tokio::time::sleep(CANCEL_GRACE).await;
@@ -299,15 +292,15 @@ impl Drive<'_> {
             ended = tasks.join_next() => ended,
             () = patience => None,
         };
-        self.engine.progress.clear(id);
+        self.engine.progress.clear(self.row.id);
         match ended {
             Some(Ok(result)) => result,
             Some(Err(panic)) => {
-                let message = format!("step {} panicked: {panic}", step_name(plan, step));
+                let message = format!("step {name} panicked: {panic}");
                 Err(StepError::lasting(Error::bug(message)))
             }
             None => {
-                let message = format!("step {} was cancelled", step_name(plan, step));
+                let message = format!("step {name} was cancelled");
                 Err(StepError::lasting(Error::new(Code::OperationCancelled, message)))
             }
         }
@@ -341,6 +334,9 @@ impl Drive<'_> {
         let ended = self.append_if(seen, Event::Finished { outcome }, &effects).await?;
         if ended {
             self.engine.promises.release(self.row.id, self.engine.clock.now());
+            if outcome != Outcome::Succeeded && runner.is_swept() && journal.has_unsettled() {
+                self.engine.leftovers.watch(self.row.id, self.engine.pace.leftovers);
+            }
             info!(outcome = outcome.as_str(), "operation ended");
         }
         Ok(ended)

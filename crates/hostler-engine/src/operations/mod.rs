@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_core::error::Kind;
-use hostler_core::operation::Outcome;
+use hostler_core::operation::{Outcome, Trace};
 use hostler_core::{Code, Error};
 use hostler_store::Effect;
 use serde::Serialize;
@@ -33,7 +33,7 @@ pub(crate) use context::StepCx;
 pub(crate) use driver::{Driving, drive};
 pub use requests::Operations;
 pub(crate) use retry::pause;
-pub(crate) use runner::{Registry, registry};
+pub(crate) use runner::{Registry, StepRequest, registry};
 
 /// A durable change to the world.
 #[async_trait]
@@ -46,6 +46,11 @@ pub(crate) trait Operation:
     type Step: Copy + PartialEq + Send + Sync;
     /// What later steps need of earlier ones; stored with each step that is done.
     type State: Serialize + DeserializeOwned + Default + Send + Sync;
+
+    /// Whether it may be undone once more after it has ended: everything it
+    /// makes bears a name or a mark that no other operation can ever use, so that
+    /// what is found then was made by a call of it that came late.
+    const IS_SWEPT: bool = false;
 
     /// Its steps, in order. Decided by the parameters alone.
     fn plan(&self) -> Vec<Self::Step>;
@@ -71,16 +76,53 @@ pub(crate) trait Operation:
         state: &mut Self::State,
     ) -> Result<(), StepError>;
 
-    /// Undoes a step, which may have taken effect whole, in part or not at all.
+    /// Undoes a step, which may have taken effect whole, in part or not at all,
+    /// and says what it found. Repeated while a late effect may come.
     async fn undo(
         &self,
         step: Self::Step,
         cx: &StepCx,
         state: &Self::State,
-    ) -> Result<(), StepError>;
+    ) -> Result<Undo, StepError>;
 
     /// What changes in the store together with the end.
     fn finished(&self, state: &Self::State, outcome: Outcome) -> Vec<Effect>;
+}
+
+/// What undoing a step found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Undo {
+    pub(crate) trace: Trace,
+    /// Whether a later look would find the same, though a call of the step was
+    /// never answered.
+    pub(crate) is_final: bool,
+}
+
+impl Undo {
+    /// There was nothing to undo.
+    pub(crate) fn nothing() -> Self {
+        Self { trace: Trace::None, is_final: false }
+    }
+
+    /// What there was, if anything, is gone.
+    pub(crate) fn removed() -> Self {
+        Self { trace: Trace::Removed, is_final: false }
+    }
+
+    /// It cannot be undone; what is now, as a clause.
+    pub(crate) fn kept(what: impl Into<String>) -> Self {
+        Self { trace: Trace::Kept(what.into()), is_final: false }
+    }
+
+    /// The same, and no later look would find anything else.
+    pub(crate) fn for_good(self) -> Self {
+        Self { is_final: true, ..self }
+    }
+
+    /// What this look and a later one found.
+    pub(crate) fn and_then(self, later: Self) -> Self {
+        Self { trace: self.trace.and_then(later.trace), is_final: later.is_final }
+    }
 }
 
 /// A step that was not seen to succeed.
@@ -92,13 +134,16 @@ pub(crate) struct StepError {
     pub(crate) is_transient: bool,
     /// Whether the step surely changed nothing.
     pub(crate) surely_nothing: bool,
+    /// Whether a call was not answered, so that it may take effect yet.
+    pub(crate) in_flight: bool,
     pub(crate) retry_after: Option<Duration>,
 }
 
 impl StepError {
-    /// A failure that lasts.
+    /// A failure that lasts, after which nobody knows how far the step came.
     pub(crate) fn lasting(error: Error) -> Self {
-        Self { error, is_transient: false, surely_nothing: false, retry_after: None }
+        let (is_transient, surely_nothing, in_flight) = (false, false, true);
+        Self { error, is_transient, surely_nothing, in_flight, retry_after: None }
     }
 
     /// Puts what was being done before the message.
@@ -120,15 +165,18 @@ impl From<hostler_provider::Error> for StepError {
     fn from(error: hostler_provider::Error) -> Self {
         let is_cancelled = error.kind() == hostler_provider::Kind::Cancelled;
         let is_transient = !is_cancelled && (error.kind().is_transient() || error.is_unknown());
-        let (surely_nothing, retry_after) = (!error.is_unknown(), error.retry_after());
-        Self { is_transient, surely_nothing, retry_after, error: error.into() }
+        let (in_flight, retry_after) = (error.is_unknown(), error.retry_after());
+        let surely_nothing = !in_flight;
+        Self { is_transient, surely_nothing, in_flight, retry_after, error: error.into() }
     }
 }
 
 impl From<Error> for StepError {
     fn from(error: Error) -> Self {
         let is_transient = matches!(error.kind(), Kind::Unavailable | Kind::Timeout);
-        Self { error, is_transient, surely_nothing: false, retry_after: None }
+        // Our own: no provider was asked.
+        let (surely_nothing, in_flight) = (false, false);
+        Self { error, is_transient, surely_nothing, in_flight, retry_after: None }
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::vm_create::VmCreate;
 use super::vm_delete::VmDelete;
 use super::vm_power::VmPower;
-use super::{Operation, StepCx, StepError};
+use super::{Operation, StepCx, StepError, Undo};
 
 /// Every kind of operation this version can run.
 pub(crate) fn registry() -> Registry {
@@ -74,7 +74,10 @@ pub(crate) trait Runner: Send + Sync {
     async fn run(&self, request: &StepRequest, cx: &StepCx) -> Result<Value, StepError>;
 
     /// Undoes a step.
-    async fn undo(&self, request: &StepRequest, cx: &StepCx) -> Result<(), StepError>;
+    async fn undo(&self, request: &StepRequest, cx: &StepCx) -> Result<Undo, StepError>;
+
+    /// Whether it may be undone once more after it has ended.
+    fn is_swept(&self) -> bool;
 
     /// What changes in the store together with the end.
     fn finished(
@@ -139,11 +142,15 @@ impl<O: Operation> Runner for Typed<O> {
             .map_err(|e| Error::bug(format!("state of {} does not encode: {e}", O::KIND)).into())
     }
 
-    async fn undo(&self, request: &StepRequest, cx: &StepCx) -> Result<(), StepError> {
+    async fn undo(&self, request: &StepRequest, cx: &StepCx) -> Result<Undo, StepError> {
         let operation = Self::read(&request.params)?;
         let state = Self::state(request.state.as_ref())?;
         let step = Self::step(&operation, &request.plan, request.step)?;
         operation.undo(step, cx, &state).await
+    }
+
+    fn is_swept(&self) -> bool {
+        O::IS_SWEPT
     }
 
     fn finished(

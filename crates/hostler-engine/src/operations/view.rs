@@ -1,7 +1,7 @@
 //! An operation as it is told, and what the world is told when it moves.
 
 use hostler_core::Timestamp;
-use hostler_core::operation::{Event, Failure, Journal, OperationState};
+use hostler_core::operation::{Event, Failure, Journal, OperationState, Trace};
 use hostler_provider::Progress;
 use hostler_store::{NewEvent, OperationRow};
 use serde_json::json;
@@ -19,7 +19,29 @@ pub struct OperationView {
     pub resource_names: Vec<Option<String>>,
 }
 
+/// A step as it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepView {
+    /// What it does.
+    pub name: String,
+    /// Where it stands.
+    pub state: StepState,
+    /// What else has to be said, as a clause: `the VM is stopped`.
+    pub note: Option<String>,
+}
+
 /// Where a step stands.
+///
+/// ```text
+///   pending ─► running ─┬─► done ────────┐
+///                       └─► failed ──────┤
+///                                        ▼
+///                                     undoing ─┬─► undone          it was done, or cut off
+///                                              ├─► failed          and had done nothing
+///                                              ├─► failed_undone   and what it had done is gone
+///                                              ├─► not_undone      it cannot be undone
+///                                              └─► undo_failed     a person has to look
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepState {
     /// Not begun.
@@ -28,12 +50,18 @@ pub enum StepState {
     Running,
     /// Took effect.
     Done,
-    /// Failed for good.
+    /// Failed for good, and nothing is left of it that could be undone.
     Failed,
+    /// Failed for good, and what it had done is undone.
+    FailedUndone,
     /// Is being or will be undone.
     Undoing,
     /// Is undone.
     Undone,
+    /// Took effect, or may have, and cannot be undone; the note says what is.
+    NotUndone,
+    /// Could not be undone, though it can be; a person has to look.
+    UndoFailed,
 }
 
 impl StepState {
@@ -44,8 +72,11 @@ impl StepState {
             Self::Running => "running",
             Self::Done => "done",
             Self::Failed => "failed",
+            Self::FailedUndone => "failed_undone",
             Self::Undoing => "undoing",
             Self::Undone => "undone",
+            Self::NotUndone => "not_undone",
+            Self::UndoFailed => "undo_failed",
         }
     }
 }
@@ -57,43 +88,74 @@ impl OperationView {
     }
 
     /// Its steps, each with where it stands.
-    pub fn steps(&self) -> Vec<(String, StepState)> {
+    pub fn steps(&self) -> Vec<StepView> {
         let Some(plan) = self.journal.plan() else { return Vec::new() };
         let numbered = plan.steps.iter().cloned().zip(0..);
-        numbered.map(|(name, step)| (name, self.step_state(step))).collect()
-    }
-
-    fn step_state(&self, step: u32) -> StepState {
-        let journal = &self.journal;
-        let ended = journal.outcome().is_some();
-        if journal.is_unwinding() && step < journal.started() {
-            return match journal.undone() {
-                Some(undone) if step >= undone => StepState::Undone,
-                _ => StepState::Undoing,
-            };
-        }
-        if step < journal.done() {
-            StepState::Done
-        } else if step < journal.started() {
-            let failed = journal.stuck().is_some() || (ended && journal.failure().is_some());
-            if failed { StepState::Failed } else { StepState::Running }
-        } else {
-            StepState::Pending
-        }
+        let told = |(name, step)| StepView {
+            name,
+            state: step_state(&self.journal, step),
+            note: note(&self.journal, step),
+        };
+        numbered.map(told).collect()
     }
 
     /// The name of the step at work.
     pub fn phase(&self) -> Option<String> {
-        let at_work = [StepState::Running, StepState::Undoing, StepState::Failed];
         if self.state().is_final() {
             return None;
         }
-        self.steps().into_iter().rev().find(|(_, s)| at_work.contains(s)).map(|(name, _)| name)
+        let steps = self.steps();
+        let latest = |states: &[StepState]| {
+            let mut steps = steps.iter().rev();
+            steps.find(|step| states.contains(&step.state)).map(|step| step.name.clone())
+        };
+        // A failed step stays one while those before it are undone.
+        latest(&[StepState::Running, StepState::Undoing, StepState::UndoFailed])
+            .or_else(|| latest(&[StepState::Failed]))
     }
 
     /// Why it failed or needs attention.
     pub fn error(&self) -> Option<&Failure> {
         self.journal.stuck().or_else(|| self.journal.failure())
+    }
+}
+
+fn step_state(journal: &Journal, step: u32) -> StepState {
+    if step >= journal.started() {
+        return StepState::Pending;
+    }
+    let has_failed = journal.failed_step() == Some(step);
+    if journal.undo_failed_step() == Some(step) {
+        return StepState::UndoFailed;
+    }
+    if let Some(trace) = journal.trace(step) {
+        return match (trace, has_failed) {
+            // What a failed verb left is said by its note.
+            (Trace::None | Trace::Kept(_), true) => StepState::Failed,
+            (Trace::Removed, true) => StepState::FailedUndone,
+            (Trace::None | Trace::Removed, false) => StepState::Undone,
+            (Trace::Kept(_), false) => StepState::NotUndone,
+        };
+    }
+    if journal.is_unwinding() && !journal.is_settled_by_hand() {
+        return StepState::Undoing;
+    }
+    if step < journal.done() {
+        StepState::Done
+    } else if has_failed || journal.is_settled_by_hand() {
+        StepState::Failed
+    } else {
+        StepState::Running
+    }
+}
+
+fn note(journal: &Journal, step: u32) -> Option<String> {
+    match journal.trace(step)? {
+        Trace::Kept(what) => Some(what.clone()),
+        Trace::None | Trace::Removed if journal.is_unsettled(step) => {
+            Some("a call was not answered; when last looked at, nothing of it was there".into())
+        }
+        Trace::None | Trace::Removed => None,
     }
 }
 
@@ -124,6 +186,15 @@ pub(crate) fn changed(row: &OperationRow, journal: &Journal, now: Timestamp) -> 
         message = format!("{message}: {}", failure.message);
     }
     let steps = journal.plan().map_or(0, |plan| plan.steps.len());
+    if journal.outcome().is_some() {
+        // An end that left something must not sound as if it had not.
+        let traces = (0..journal.started()).filter_map(|step| journal.trace(step));
+        for trace in traces {
+            if let Trace::Kept(what) = trace {
+                message = format!("{message}; {what}");
+            }
+        }
+    }
     let resource = row.resources.first();
     NewEvent {
         at: now,

@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use hostler_core::id::{HostId, ProviderId, VmId};
-use hostler_core::operation::Outcome;
+use hostler_core::operation::{Fate, Outcome};
 use hostler_core::placement::Wish;
 use hostler_core::vm::VmSpec;
 use hostler_core::vm::check::SEED_DISK;
@@ -19,7 +19,7 @@ use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use super::{Operation, StepCx, StepError, lacks};
+use super::{Operation, StepCx, StepError, Undo, lacks};
 
 /// Makes a VM.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -262,36 +262,49 @@ impl VmCreate {
         Ok(found.map(|handle| handle.vm))
     }
 
-    async fn undefine(&self, cx: &StepCx, state: &State) -> Result<(), StepError> {
+    async fn undefine(&self, cx: &StepCx, state: &State) -> Result<Undo, StepError> {
         let (Some(place), Some(vm)) = (&state.place, self.find(cx, state).await?) else {
-            return Ok(());
+            return Ok(Undo::nothing());
         };
         let provider = cx.provider(place.provider)?;
         let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
-        Ok(cx.cx().run("remove VM", create.remove_vm(cx.cx(), &vm)).await?)
+        cx.cx().run("remove VM", create.remove_vm(cx.cx(), &vm)).await?;
+        Ok(Undo::removed())
     }
 
-    async fn stop(&self, cx: &StepCx, state: &State) -> Result<(), StepError> {
+    async fn stop(&self, cx: &StepCx, state: &State) -> Result<Undo, StepError> {
         let (Some(place), Some(vm)) = (&state.place, self.find(cx, state).await?) else {
-            return Ok(());
+            return Ok(Undo::nothing());
         };
         let provider = cx.provider(place.provider)?;
         let power = provider.power().ok_or_else(|| lacks(Group::Power))?;
-        Ok(cx.cx().run("stop VM", power.stop(cx.cx(), &vm, StopMode::Force)).await?)
+        cx.cx().run("stop VM", power.stop(cx.cx(), &vm, StopMode::Force)).await?;
+        Ok(if cx.fate() == Fate::Refused { Undo::nothing() } else { Undo::removed() })
     }
 
     async fn remove(
         &self,
         cx: &StepCx,
         place: &Place,
-        volumes: impl Iterator<Item = VolumeRef>,
-    ) -> Result<(), StepError> {
+        volumes: Vec<VolumeRef>,
+    ) -> Result<Undo, StepError> {
         let provider = cx.provider(place.provider)?;
         let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
-        for volume in volumes {
-            cx.cx().run("remove volume", storage.remove_volume(cx.cx(), &volume)).await?;
+        let mut found = Undo::nothing();
+        for volume in &volumes {
+            // Only for what is told. Not every half of a volume is listed, so each
+            // is removed whatever the list says.
+            let listing = storage.volumes(cx.cx(), &volume.host_ref, &volume.pool);
+            let is_there = match cx.cx().run("list volumes", listing).await {
+                Ok(listed) => listed.iter().any(|seen| seen.name == volume.name),
+                Err(_) => true,
+            };
+            cx.cx().run("remove volume", storage.remove_volume(cx.cx(), volume)).await?;
+            if is_there {
+                found = Undo::removed();
+            }
         }
-        Ok(())
+        Ok(found)
     }
 }
 
@@ -316,6 +329,8 @@ fn too_small(image: &hostler_core::image::Image, wanted: u64) -> Error {
 #[async_trait]
 impl Operation for VmCreate {
     const KIND: &'static str = "vm.create";
+    // The VM bears its id, and each volume's name ends with it.
+    const IS_SWEPT: bool = true;
     type Step = Step;
     type State = State;
 
@@ -361,15 +376,18 @@ impl Operation for VmCreate {
         }
     }
 
-    async fn undo(&self, step: Step, cx: &StepCx, state: &State) -> Result<(), StepError> {
-        let Some(place) = &state.place else { return Ok(()) };
+    async fn undo(&self, step: Step, cx: &StepCx, state: &State) -> Result<Undo, StepError> {
+        // Before it was placed it asked nobody for anything.
+        let Some(place) = &state.place else { return Ok(Undo::nothing().for_good()) };
         match step {
-            Step::Place => Ok(()),
+            Step::Place => Ok(Undo::nothing().for_good()),
             Step::MakeDisks => {
                 let owned = self.bindings(place).into_iter().filter(|b| b.owned);
-                self.remove(cx, place, owned.map(|b| b.volume)).await
+                self.remove(cx, place, owned.map(|b| b.volume).collect()).await
             }
-            Step::MakeSeed => self.remove(cx, place, self.seed_volume(place).into_iter()).await,
+            Step::MakeSeed => {
+                self.remove(cx, place, self.seed_volume(place).into_iter().collect()).await
+            }
             Step::Define => self.undefine(cx, state).await,
             Step::Start => self.stop(cx, state).await,
         }

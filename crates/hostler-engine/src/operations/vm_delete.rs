@@ -12,7 +12,8 @@ use hostler_provider::{Group, Provider, StopMode, VmRef, VolumeRef};
 use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
 
-use super::{Operation, StepCx, StepError, lacks};
+use super::vm_power::{is_off, what_is};
+use super::{Operation, StepCx, StepError, Undo, lacks};
 
 /// Deletes a VM.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -114,9 +115,16 @@ impl Operation for VmDelete {
         }
     }
 
-    async fn undo(&self, _: Step, _: &StepCx, (): &()) -> Result<(), StepError> {
-        // Power that was cut is not turned on again: the guest was not asked either way.
-        Ok(())
+    async fn undo(&self, step: Step, cx: &StepCx, (): &()) -> Result<Undo, StepError> {
+        match (step, &self.at) {
+            // Power that was cut is not turned on again: the guest was not asked either way.
+            (Step::CutPower, Some(at)) => {
+                let provider = cx.provider(at.provider)?;
+                what_is(cx, provider.as_ref(), self.find(cx, provider.as_ref()), is_off).await
+            }
+            // Only what surely changed nothing comes here, from the point of no return.
+            (Step::Remove | Step::RemoveVolumes, _) | (_, None) => Ok(Undo::nothing().for_good()),
+        }
     }
 
     fn finished(&self, (): &(), outcome: Outcome) -> Vec<Effect> {

@@ -1,18 +1,24 @@
 //! `vm.start`, `vm.stop` and the other power verbs: one step, no undo. What was
 //! asked either happened or did not; the VM's state says which.
+//!
+//! ```text
+//!   asked ─┬─ answered ──────────────► succeeded, or failed without effect
+//!          └─ no answer · cancelled ─► looked at, until as asked or the window is over:
+//!                                      failed | cancelled, "the VM is running"
+//! ```
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_core::id::{ProviderId, VmId};
-use hostler_core::operation::Outcome;
-use hostler_core::vm::Action;
+use hostler_core::operation::{Fate, Outcome, Trace};
+use hostler_core::vm::{Action, PowerState, VmState};
 use hostler_core::{Code, Error};
-use hostler_provider::{Group, StopMode, VmRef};
+use hostler_provider::{Group, Provider, StopMode, VmRef};
 use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
 
-use super::{Operation, StepCx, StepError, lacks};
+use super::{Operation, StepCx, StepError, Undo, lacks};
 
 /// A power verb, as users ask for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +102,76 @@ impl From<PowerVerb> for Verb {
     }
 }
 
+impl Verb {
+    /// Whether this state is what was asked for. A reset leaves no mark, so that
+    /// waiting for one tells nothing.
+    fn is_reached(self, power: PowerState) -> bool {
+        match self {
+            Self::Start | Self::Resume => power == PowerState::Running,
+            Self::Stop { .. } | Self::StopThenForce { .. } | Self::ForceStop => is_off(power),
+            Self::Pause => power == PowerState::Paused,
+            Self::Save => power == PowerState::Saved,
+            Self::Reboot | Self::Reset => true,
+        }
+    }
+}
+
+/// Whether a VM in this state is off.
+pub(crate) fn is_off(power: PowerState) -> bool {
+    matches!(power, PowerState::Stopped | PowerState::Saved | PowerState::Failed)
+}
+
+/// What a power verb left: it cannot be undone, but it can be told. `wanted`
+/// says which state it was to bring about; nothing more comes once it has.
+pub(crate) async fn what_is(
+    cx: &StepCx,
+    provider: &dyn Provider,
+    vm: impl Future<Output = Result<Option<VmRef>, StepError>> + Send,
+    wanted: impl Fn(PowerState) -> bool + Send,
+) -> Result<Undo, StepError> {
+    if cx.fate() == Fate::Refused {
+        return Ok(Undo::nothing().for_good());
+    }
+    let power = async {
+        match vm.await? {
+            Some(vm) => look(cx, provider, &vm).await,
+            None => Ok(None),
+        }
+    };
+    let found = match power.await {
+        Ok(Some(power)) => {
+            let found = Undo::kept(format!("the VM is {}", VmState::from(power).as_str()));
+            if wanted(power) { found.for_good() } else { found }
+        }
+        Ok(None) => Undo::kept("the VM is not there any more").for_good(),
+        // Nothing is left over whatever happened, so nobody has to be called for
+        // it: the inventory will tell.
+        Err(error) if error.is_transient && cx.fate() == Fate::Unsettled => {
+            Undo::kept(format!("whether it happened is not known: {}", error.error.message()))
+        }
+        Err(error) => return Err(error),
+    };
+    // What was answered has had its effect.
+    Ok(if cx.fate() == Fate::Done { found.for_good() } else { found })
+}
+
+/// The VM's power state now; `None` when it is not there.
+async fn look(
+    cx: &StepCx,
+    provider: &dyn Provider,
+    vm: &VmRef,
+) -> Result<Option<PowerState>, StepError> {
+    let call = &cx.cx().at_most(cx.engine.pace.look);
+    let seen = match provider.watch() {
+        Some(watch) => call.run("look at VM", watch.observe(call, vm)).await?,
+        None => {
+            let inventory = call.run("inventory", provider.inventory(call)).await?;
+            inventory.vms.into_iter().find(|seen| seen.external_ref == vm.external_ref)
+        }
+    };
+    Ok(seen.map(|seen| seen.power))
+}
+
 impl VmPower {
     /// Asks for what must not happen twice. After a crash in between nobody can
     /// tell whether it happened, and saying so beats doing it again.
@@ -174,8 +250,18 @@ impl Operation for VmPower {
         Ok(())
     }
 
-    async fn undo(&self, (): (), _: &StepCx, (): &()) -> Result<(), StepError> {
-        Ok(())
+    async fn undo(&self, (): (), cx: &StepCx, (): &()) -> Result<Undo, StepError> {
+        let provider = cx.provider(self.provider)?;
+        let (external_ref, name) = (self.external_ref.clone(), self.name.clone());
+        let vm = async { Ok(Some(VmRef { external_ref, name })) };
+        let found = what_is(cx, provider.as_ref(), vm, |power| self.verb.is_reached(power)).await?;
+        let leaves_no_mark = matches!(self.verb, Verb::Reboot | Verb::Reset);
+        Ok(match found.trace {
+            Trace::Kept(now) if leaves_no_mark && cx.fate() == Fate::Unsettled => {
+                Undo::kept(format!("it may or may not have happened; {now}")).for_good()
+            }
+            _ => found,
+        })
     }
 
     fn finished(&self, (): &(), _: Outcome) -> Vec<Effect> {

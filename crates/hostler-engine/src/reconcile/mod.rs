@@ -2,6 +2,7 @@
 //! signal, is given no input, looks for itself, and can run at any time.
 
 mod inventory;
+mod leftovers;
 mod recovery;
 mod retention;
 
@@ -9,12 +10,15 @@ use std::sync::Arc;
 
 use hostler_core::id::ProviderId;
 
+pub(crate) use leftovers::Leftovers;
+
 use crate::{Inner, events};
 
 /// Starts those that work for all providers together.
 pub(crate) fn start(engine: &Arc<Inner>) {
     engine.supervise("delivery of events", events::deliver);
     engine.supervise("recovery of operations", recovery::run);
+    engine.supervise("removal of leftovers", leftovers::run);
     engine.supervise("retention", retention::run);
 }
 

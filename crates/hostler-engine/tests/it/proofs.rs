@@ -3,27 +3,20 @@
 //! journal write, before and after it · a cancel at each point.
 //!
 //! What must hold after each: the operation ends (I2), nothing exists twice
-//! (I3), nothing is left over (I4), nothing stays claimed.
+//! (I3), nothing is left over (I4), nothing stays claimed, and the VM's power
+//! state is what the end claims. Crashes while undoing are in `unwinding.rs`,
+//! effects that come late in `late.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_core::id::VmId;
 use hostler_core::operation::OperationState;
-use hostler_core::vm::status::VmState;
-use hostler_engine::{Accepted, DeleteOptions, OperationView, PowerVerb, Sabotage, Side};
+use hostler_engine::{PowerVerb, Sabotage, Side};
 use hostler_provider::{Kind, StopMode};
 use hostler_sim::{When, World};
 
-use crate::world::{Lab, admin, vm_of};
-
-/// An operation to be proved.
-#[derive(Debug, Clone, Copy)]
-enum Subject {
-    Create,
-    Delete,
-    Power(PowerVerb),
-}
+use crate::subject::{GRACEFUL, Subject, THEN_FORCE};
+use crate::world::{Lab, admin};
 
 /// The four proofs of one operation, for each way to ask for it.
 macro_rules! four_proofs {
@@ -55,9 +48,6 @@ macro_rules! four_proofs {
     )*};
 }
 
-const GRACEFUL: StopMode = StopMode::Graceful { within: Duration::from_secs(5) };
-const THEN_FORCE: StopMode = StopMode::GracefulThenForce { within: Duration::from_secs(5) };
-
 four_proofs!(VmCreate { create: Subject::Create });
 four_proofs!(VmDelete { delete: Subject::Delete });
 four_proofs!(VmPower {
@@ -71,63 +61,6 @@ four_proofs!(VmPower {
     resume: Subject::Power(PowerVerb::Resume),
     save: Subject::Power(PowerVerb::Save),
 });
-
-impl Subject {
-    /// Prepares what the operation needs to be admitted.
-    async fn prepare(self, lab: &Lab) -> Option<VmId> {
-        match self {
-            Self::Create => None,
-            Self::Delete => Some(lab.create("web").await),
-            Self::Power(verb) => {
-                let vm = lab.create("web").await;
-                let before = match verb {
-                    PowerVerb::Start => Some(PowerVerb::Stop(StopMode::Force)),
-                    PowerVerb::Resume => Some(PowerVerb::Pause),
-                    _ => None,
-                };
-                if let Some(before) = before {
-                    let asked = lab.engine.vms().power(&admin(), None, vm, before).await.unwrap();
-                    lab.end(&asked).await;
-                }
-                Some(vm)
-            }
-        }
-    }
-
-    async fn submit(self, lab: &Lab, vm: Option<VmId>) -> Accepted {
-        let vms = lab.engine.vms();
-        let accepted = match (self, vm) {
-            (Self::Create, _) => vms.create(&admin(), None, lab.request("web")).await,
-            (Self::Delete, Some(vm)) => {
-                let options = DeleteOptions { disks: true, force: true };
-                vms.delete(&admin(), None, vm, options).await
-            }
-            (Self::Power(verb), Some(vm)) => vms.power(&admin(), None, vm, verb).await,
-            (subject, None) => panic!("{subject:?} needs a VM"),
-        };
-        accepted.unwrap()
-    }
-
-    /// Checks that the world is as the operation's end says.
-    async fn check(self, lab: &Lab, ended: &OperationView, how: &str) {
-        let vm = vm_of(ended);
-        let exists = match (self, ended.state()) {
-            (_, OperationState::NeedsAttention) => panic!("{how}: stuck: {:?}", ended.error()),
-            (Self::Create, OperationState::Succeeded) => true,
-            (Self::Create, _) => false,
-            (Self::Delete, OperationState::Succeeded) => false,
-            (Self::Delete, _) | (Self::Power(_), _) => true,
-        };
-        let wanted = if exists { vec![vm] } else { Vec::new() };
-        lab.assert_clean(&wanted, &[], how);
-        assert_eq!(lab.store.vm(vm).await.unwrap().is_some(), exists, "{how}: row");
-        assert_eq!(lab.claims().await, 0, "{how}: claims");
-        if matches!(self, Self::Create) && exists {
-            assert_eq!(lab.world.live_count(vm), 1, "{how}: runs once");
-            lab.sees(vm, VmState::Running).await;
-        }
-    }
-}
 
 /// Runs a subject without faults; how many provider calls and journal writes
 /// it takes.

@@ -44,6 +44,9 @@ pub(crate) fn pace() -> Pace {
         recovery: ms(50),
         lease: Duration::from_secs(2),
         retry: ms(1),
+        settle: ms(100),
+        settle_first: ms(4),
+        leftovers: ms(20),
         ..Pace::default()
     }
 }

@@ -259,8 +259,9 @@ impl Resource for v1::Operation {
     fn details(&self, view: &View<'_>) -> Vec<(&'static str, String)> {
         let line = |step: &v1::OperationStep| {
             let state = state(&step.state);
-            let word = view.terminal.paint(state.tone, &format!("{:<9}", step.state));
-            format!("{word} {}", crate::text::printable(&step.name))
+            let word = view.terminal.paint(state.tone, &format!("{:<13}", step.state));
+            let note = step.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+            format!("{word} {}", crate::text::printable(&format!("{}{note}", step.name)))
         };
         vec![("Steps", self.steps.iter().map(line).collect::<Vec<_>>().join("\n"))]
     }
@@ -284,8 +285,8 @@ fn progress(operation: &v1::Operation) -> Cell {
 fn state(state: &str) -> Cell {
     let tone = match state {
         "succeeded" | "done" => Tone::Good,
-        "failed" | "needs_attention" => Tone::Bad,
-        "cancelled" | "cancelling" | "undoing" | "undone" => Tone::Warn,
+        "failed" | "failed_undone" | "undo_failed" | "needs_attention" => Tone::Bad,
+        "cancelled" | "cancelling" | "undoing" | "undone" | "not_undone" => Tone::Warn,
         _ => Tone::Plain,
     };
     text(state).toned(tone)

@@ -104,8 +104,8 @@ function Details({ operation }: { operation: Operation }) {
                 titleId={`step-${index}-title`}
                 variant={variantOf(step)}
                 isCurrent={step.state === "running" || step.state === "undoing"}
-                aria-label={`${words(step.name)}: ${words(step.state)}`}
-                description={step.state === "done" ? undefined : words(step.state)}
+                aria-label={`${words(step.name)}: ${told(step)}`}
+                description={step.state === "done" ? undefined : told(step)}
               >
                 {words(step.name)}
               </ProgressStep>
@@ -117,10 +117,21 @@ function Details({ operation }: { operation: Operation }) {
   );
 }
 
+/** Where a step stands, with what the server says besides. */
+function told({ state, note }: OperationStep): string {
+  const said =
+    {
+      failed_undone: "failed, and undone",
+      not_undone: "cannot be undone",
+      undo_failed: "undoing it failed",
+    }[state] ?? words(state);
+  return note ? `${said}: ${note}` : said;
+}
+
 function variantOf({ state }: OperationStep): ProgressStepProps["variant"] {
   if (state === "done") return "success";
-  if (state === "failed") return "danger";
+  if (state === "failed" || state === "failed_undone" || state === "undo_failed") return "danger";
   if (state === "running" || state === "undoing") return "info";
-  if (state === "undone") return "warning";
+  if (state === "undone" || state === "not_undone") return "warning";
   return "pending";
 }

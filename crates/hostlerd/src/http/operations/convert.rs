@@ -4,7 +4,7 @@ use hostler_api::v1::{Operation, OperationProgress, OperationStep, ResourceRef};
 use hostler_api::{Problem, Time, status_of};
 use hostler_core::Error;
 use hostler_core::operation::Failure;
-use hostler_engine::{OperationView, StepState};
+use hostler_engine::{OperationView, StepState, StepView};
 
 /// `admin`: whether the caller may see the provider's own words.
 pub(super) fn operation(view: &OperationView, admin: bool) -> Operation {
@@ -31,7 +31,7 @@ pub(super) fn operation(view: &OperationView, admin: bool) -> Operation {
 
 fn progress(view: &OperationView) -> OperationProgress {
     let steps = view.steps();
-    let done = steps.iter().filter(|(_, state)| *state == StepState::Done).count();
+    let done = steps.iter().filter(|step| step.state == StepState::Done).count();
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     // Of a step that ended nothing is left to tell.
     let now = view.progress.as_ref().filter(|_| !view.state().is_final());
@@ -45,8 +45,8 @@ fn progress(view: &OperationView) -> OperationProgress {
     }
 }
 
-fn step((name, state): (String, StepState)) -> OperationStep {
-    OperationStep { name, state: state.as_str().to_owned() }
+fn step(step: StepView) -> OperationStep {
+    OperationStep { name: step.name, state: step.state.as_str().to_owned(), note: step.note }
 }
 
 fn resources(view: &OperationView) -> Vec<ResourceRef> {
