@@ -65,7 +65,9 @@ impl Create for Libvirt {
         let made =
             self.link.change(cx, &doing, |c| async move { c.domain_define_xml(xml, define).await });
         let made = made.await?;
-        self.link.ensure_autostart(cx, &made, request.spec.autostart).await?;
+        let autostart = self.link.ensure_autostart(cx, &made, request.spec.autostart).await;
+        // It is there, whatever became of that.
+        autostart.map_err(Error::with_unknown_effect)?;
         Ok(VmHandle { vm: reference(&made), created: true })
     }
 
@@ -239,7 +241,10 @@ impl Link {
             let removed =
                 self.change(cx, doing, |c| async move { c.domain_undefine(domain, flags).await });
             match removed.await {
-                Ok(()) => return self.is_gone(cx, domain, doing).await,
+                Ok(()) => {
+                    let gone = self.is_gone(cx, domain, doing).await;
+                    return gone.map_err(Error::with_unknown_effect);
+                }
                 Err(error) if error.kind() == Kind::NotFound => return Ok(()),
                 Err(error)
                     if flags != 0

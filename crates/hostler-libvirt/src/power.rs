@@ -1,6 +1,7 @@
 //! Starting, stopping and pausing. Each verb looks first, so that repeating it
 //! is harmless, and looks again, so that success means that it was seen.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -151,11 +152,14 @@ struct Job<'a> {
     vm: &'a VmRef,
     domain: Domain,
     verb: &'static str,
+    /// Whether a change was made: then no later failure is without effect.
+    changed: AtomicBool,
 }
 
 impl<'a> Job<'a> {
     fn new(link: &'a Link, cx: &'a Cx, vm: &'a VmRef, verb: &'static str) -> Result<Self> {
-        Ok(Self { link, cx, vm, domain: domain_of(vm)?, verb })
+        let changed = AtomicBool::new(false);
+        Ok(Self { link, cx, vm, domain: domain_of(vm)?, verb, changed })
     }
 
     fn doing(&self) -> String {
@@ -174,7 +178,7 @@ impl<'a> Job<'a> {
             let saved = c.domain_has_managed_save(domain, 0).await.unwrap_or(false);
             Ok(State::of(state.state, state.reason).with_saved_memory(saved))
         });
-        crate::inventory::present(read.await)
+        crate::inventory::present(read.await).map_err(|error| self.told(error))
     }
 
     async fn change<F>(&self, call: impl FnOnce(Connection, Domain) -> F + Send) -> Result<()>
@@ -182,11 +186,26 @@ impl<'a> Job<'a> {
         F: Future<Output = hostler_libvirt_rpc::Result<()>> + Send,
     {
         let domain = self.domain.clone();
-        self.link.change(self.cx, &self.doing(), |c| call(c, domain)).await
+        let changed = self.link.change(self.cx, &self.doing(), |c| call(c, domain)).await;
+        match changed {
+            Ok(()) => {
+                self.changed.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => Err(self.told(error)),
+        }
     }
 
-    /// Waits until it is as wanted. The deadline passing is a `Timeout` without
-    /// effect of its own: what was asked may still come true.
+    /// A failure after a change says nothing about the change.
+    fn told(&self, error: Error) -> Error {
+        match self.changed.load(Ordering::Relaxed) {
+            true => error.with_unknown_effect(),
+            false => error,
+        }
+    }
+
+    /// Waits until it is as wanted. When the deadline passes, what was asked may
+    /// still come true.
     async fn until(&self, wanted: impl Fn(PowerState) -> bool) -> Result<()> {
         let mut changes = self.link.hub.subscribe();
         loop {
@@ -244,7 +263,7 @@ impl<'a> Job<'a> {
                     "{}: its guest did not shut down within {within:?} and is still running",
                     self.doing()
                 );
-                return Err(Error::new(Kind::Timeout, message));
+                return Err(self.told(Error::new(Kind::Timeout, message)));
             }
             self.pause(&mut changes, deadline.min(ask_at)).await?;
         }
@@ -263,8 +282,12 @@ impl<'a> Job<'a> {
             let asked = self
                 .link
                 .change(&cx, &doing, |c| async move { c.domain_shutdown(domain, agent).await });
-            if let Err(error) = asked.await {
-                tracing::debug!(vm = %self.vm, %error, "the guest agent did not take the shutdown");
+            match asked.await {
+                Ok(()) => self.changed.store(true, Ordering::Relaxed),
+                Err(error) => {
+                    let vm = self.vm;
+                    tracing::debug!(%vm, %error, "the guest agent did not take the shutdown");
+                }
             }
         }
         match pressed {
@@ -320,7 +343,7 @@ impl<'a> Job<'a> {
     }
 
     fn wrong(&self, why: &str) -> Error {
-        Error::new(Kind::Conflict, format!("{}: {why}", self.doing()))
+        self.told(Error::new(Kind::Conflict, format!("{}: {why}", self.doing())))
     }
 
     fn in_the_way(&self, state: State) -> Error {
@@ -329,7 +352,7 @@ impl<'a> Job<'a> {
     }
 
     fn missing(&self) -> Error {
-        Error::new(Kind::NotFound, format!("{}: it is not there", self.doing()))
+        self.told(Error::new(Kind::NotFound, format!("{}: it is not there", self.doing())))
     }
 }
 

@@ -39,14 +39,15 @@ pub(super) async fn ensure(link: &Link, cx: &Cx, request: &EnsureVolume<'_>) -> 
         (None, None) => work.make(&marker_name, 512, VolumeFormat::Raw).await?,
     };
     match work.make_and_fill().await {
-        Ok(volume) => {
-            link.delete_volume(cx, &marker).await?;
-            work.info(&volume, true).await
-        }
-        Err(error) => {
-            work.tidy(&marker).await;
-            Err(error)
-        }
+        // It is there, whatever becomes of the rest.
+        Ok(volume) => match link.delete_volume(cx, &marker).await {
+            Ok(()) => work.info(&volume, true).await.map_err(Error::with_unknown_effect),
+            Err(error) => Err(error.with_unknown_effect()),
+        },
+        Err(error) => match work.tidy(&marker).await {
+            true => Err(error),
+            false => Err(error.with_unknown_effect()),
+        },
     }
 }
 
@@ -256,8 +257,8 @@ impl Work<'_> {
     }
 
     /// Removes what a failed attempt left, volume first: as long as anything is
-    /// left of it, the marker stays.
-    async fn tidy(&self, marker: &StorageVol) {
+    /// left of it, the marker stays. Whether all of it is gone.
+    async fn tidy(&self, marker: &StorageVol) -> bool {
         let cx = Cx::within(TIDY).with_clock(self.link.config.clock.clone());
         let tidied = async {
             let name = &self.request.volume.name;
@@ -266,9 +267,11 @@ impl Work<'_> {
             }
             self.link.delete_volume(&cx, marker).await
         };
-        if let Err(error) = tidied.await {
+        let tidied: Result<()> = tidied.await;
+        if let Err(error) = &tidied {
             tracing::debug!(volume = %self.request.volume, %error, "left for the next attempt");
         }
+        tidied.is_ok()
     }
 }
 

@@ -57,14 +57,22 @@ impl Storage for Libvirt {
         let Some(pool) = present(self.link.pool_named(cx, &volume.pool).await)? else {
             return Ok(());
         };
-        if let Some(found) = self.link.find_volume(cx, &pool, &volume.name).await? {
-            self.link.refuse_in_use(cx, &pool, &found).await?;
-            self.link.delete_volume(cx, &found).await?;
+        let found = self.link.find_volume(cx, &pool, &volume.name).await?;
+        if let Some(found) = &found {
+            self.link.refuse_in_use(cx, &pool, found).await?;
+            self.link.delete_volume(cx, found).await?;
         }
-        let marker = format!("{}{MARKER}", volume.name);
-        match self.link.find_volume(cx, &pool, &marker).await? {
-            Some(marker) => self.link.delete_volume(cx, &marker).await,
-            None => Ok(()),
+        let marker = async {
+            let marker = format!("{}{MARKER}", volume.name);
+            match self.link.find_volume(cx, &pool, &marker).await? {
+                Some(marker) => self.link.delete_volume(cx, &marker).await,
+                None => Ok(()),
+            }
+        };
+        match marker.await {
+            // The volume itself is gone.
+            Err(error) if found.is_some() => Err(error.with_unknown_effect()),
+            ended => ended,
         }
     }
 
