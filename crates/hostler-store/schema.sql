@@ -80,7 +80,7 @@ CREATE TABLE operations (
     finished_at      INTEGER,
     lease_holder     TEXT,
     lease_epoch      INTEGER NOT NULL,
-    lease_expires_at INTEGER,
+    lease_expires_at INTEGER, provider_id TEXT,
     CHECK ((finished_at IS NOT NULL) = (state IN ('succeeded', 'failed', 'cancelled'))),
     CHECK ((lease_holder IS NULL) = (lease_expires_at IS NULL))
 ) STRICT;
@@ -98,7 +98,7 @@ CREATE TABLE resources (
     provider_id   TEXT    NOT NULL,
     external_ref  TEXT    NOT NULL,
     id            TEXT    NOT NULL,
-    first_seen_at INTEGER NOT NULL,
+    first_seen_at INTEGER NOT NULL, absent_ms INTEGER NOT NULL DEFAULT 0, absent_inventories INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (kind, provider_id, external_ref)
 ) STRICT;
 
@@ -160,6 +160,8 @@ CREATE INDEX operation_resources_by_operation ON operation_resources (operation_
 CREATE INDEX operations_by_end ON operations (finished_at);
 
 CREATE INDEX operations_by_state ON operations (state, id);
+
+CREATE INDEX operations_by_turn ON operations (state, provider_id, id);
 
 CREATE INDEX resources_by_provider ON resources (provider_id);
 

@@ -24,7 +24,7 @@ use crate::events::Bus;
 use crate::fleet::snapshot::Snapshot;
 use crate::fleet::{Fleet, Identity, Kind};
 use crate::operations::view;
-use crate::operations::{Driving, Registry, registry};
+use crate::operations::{BEGUN_PER_PROVIDER_MAX, Bounds, Driving, Registry, registry};
 use crate::placing::Promises;
 use crate::progress::ProgressBoard;
 use crate::reconcile::Leftovers;
@@ -90,7 +90,11 @@ impl Inner {
             bus: Bus::starting_after(last_seq),
             progress: ProgressBoard::default(),
             promises: Promises::default(),
-            driving: Driving::default(),
+            driving: Driving::new(Bounds {
+                overall: config.pace.operations_max,
+                per_lane: config.pace.operations_per_provider,
+                begun_per_lane: BEGUN_PER_PROVIDER_MAX,
+            }),
             registry: registry(),
             leftovers: Leftovers::default(),
             begun: watch::Sender::new(false),
@@ -384,7 +388,6 @@ fn vm_of(effect: &Effect) -> Option<VmId> {
         | Effect::SetVmSpec { vm, .. }
         | Effect::SetVmPhase { vm, .. }
         | Effect::DeleteVm { vm } => Some(*vm),
-        Effect::Forget(_) => None,
     }
 }
 

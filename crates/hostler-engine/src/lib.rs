@@ -106,8 +106,13 @@ pub struct Pace {
     /// How long after its end an operation's leftovers are removed; those that
     /// come later are left alone and told.
     pub leftovers_within: Duration,
-    /// How many operations run at once.
+    /// How many operations work at once; a provider where nothing is at work
+    /// gets one all the same.
     pub operations_max: usize,
+    /// How many of them at one provider.
+    pub operations_per_provider: usize,
+    /// Between two looks for events that another server wrote.
+    pub events: Duration,
     /// Between two clean-ups.
     pub retention: Duration,
     /// How many events are kept.
@@ -133,6 +138,8 @@ impl Default for Pace {
             leftovers: secs(15),
             leftovers_within: secs(24 * 3600),
             operations_max: 64,
+            operations_per_provider: 16,
+            events: secs(1),
             retention: secs(600),
             events_keep: 100_000,
             operations_keep: secs(30 * 24 * 3600),

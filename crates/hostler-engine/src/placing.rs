@@ -94,8 +94,8 @@ fn choose(
     // After a restart the promises are gone from memory, and the rows remember.
     for row in state.rows.values().filter(|row| row.phase == Phase::Creating) {
         let operation = state.claims.get(&Resource::Vm(row.id));
-        if let (Some(host), false) = (row.host, operation.is_some_and(|o| promises.contains_key(o)))
-        {
+        let is_promised = |o| promises.get(o).is_some_and(|promise| promise.holds(state));
+        if let (Some(host), false) = (row.host, operation.is_some_and(is_promised)) {
             *promised.entry(host).or_default() += row.spec.memory.bytes;
         }
     }

@@ -55,7 +55,7 @@ pub use operations::{
 };
 pub use providers::ProviderRow;
 pub use replies::Reply;
-pub use resources::{ResourceKey, ResourceKind, ResourceRow};
+pub use resources::{Absence, Forgetting, ResourceKey, ResourceKind, ResourceRow};
 pub use sessions::SessionRow;
 pub use statements::portable_statements;
 pub use tokens::TokenRow;

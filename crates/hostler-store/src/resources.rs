@@ -1,14 +1,16 @@
 //! Identities: which id of ours stands for which thing at a provider, so that
 //! what was found once keeps its id when it is found again.
 
+use std::time::Duration;
+
 use hostler_core::Timestamp;
 use hostler_core::id::ProviderId;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-use crate::connection::{Connection, query};
+use crate::connection::query;
 use crate::error::Result;
-use crate::{Store, row, statements};
+use crate::{NewEvent, Store, events, row, statements};
 
 /// The kinds of things that are found at providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +64,28 @@ pub struct ResourceRow {
     pub id: Uuid,
     /// When it was found first.
     pub first_seen_at: Timestamp,
+    /// For how long it has been missing.
+    pub absence: Absence,
+}
+
+/// For how long a thing was shown to be missing. Zero: it is there, or nobody
+/// has looked since it was there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Absence {
+    /// The time that complete inventories without it vouch for; kept to the
+    /// millisecond.
+    pub vouched: Duration,
+    /// How many complete inventories did not show it.
+    pub inventories: u32,
+}
+
+/// A thing that is to be forgotten, and what is told about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forgetting {
+    /// The thing.
+    pub key: ResourceKey,
+    /// What is told if it is forgotten.
+    pub event: NewEvent,
 }
 
 impl Store {
@@ -95,37 +119,48 @@ impl Store {
         Ok(ids)
     }
 
-    /// Forgets everything that was found at a provider; tells how much it was.
+    /// Keeps for how long things have been missing. What is not known (any more)
+    /// is passed over.
     ///
     /// # Errors
     /// When the database can't be written.
-    pub async fn forget(&self, provider: ProviderId) -> Result<u64> {
+    pub async fn set_absences(&self, absences: &[(ResourceKey, Absence)]) -> Result<()> {
         let mut tx = self.write().await?;
-        let gone =
-            tx.execute(query(statements::RESOURCES_FORGET).bind(provider.to_string())).await?;
-        tx.commit().await?;
-        Ok(gone)
+        for (key, absence) in absences {
+            let millis = i64::try_from(absence.vouched.as_millis()).unwrap_or(i64::MAX);
+            let set = query(statements::RESOURCE_SET_ABSENCE)
+                .bind(key.kind.as_str())
+                .bind(key.provider.to_string())
+                .bind(key.external_ref.clone())
+                .bind(millis)
+                .bind(i64::from(absence.inventories));
+            tx.execute(set).await?;
+        }
+        tx.commit().await
     }
 
-    /// Forgets one thing; tells whether it was known.
+    /// Forgets things that are missing, each with what is told about it. What is
+    /// not noted as missing stays, and so does what a VM of ours is or was put
+    /// on. Tells which were forgotten.
     ///
     /// # Errors
-    /// When the database can't be written.
-    pub async fn forget_resource(&self, key: &ResourceKey) -> Result<bool> {
+    /// When the database can't be written; then nothing was forgotten.
+    pub async fn forget_absent(&self, things: &[Forgetting]) -> Result<Vec<ResourceKey>> {
         let mut tx = self.write().await?;
-        let gone = forget(&mut tx, key).await?;
+        let mut gone = Vec::new();
+        for thing in things {
+            let forget = query(statements::RESOURCE_FORGET_ABSENT)
+                .bind(thing.key.kind.as_str())
+                .bind(thing.key.provider.to_string())
+                .bind(thing.key.external_ref.clone());
+            if tx.execute(forget).await? > 0 {
+                events::insert(&mut tx, std::slice::from_ref(&thing.event)).await?;
+                gone.push(thing.key.clone());
+            }
+        }
         tx.commit().await?;
         Ok(gone)
     }
-}
-
-/// Forgets one thing as part of a change.
-pub(crate) async fn forget(tx: &mut Connection, key: &ResourceKey) -> Result<bool> {
-    let forget = query(statements::RESOURCE_FORGET)
-        .bind(key.kind.as_str())
-        .bind(key.provider.to_string())
-        .bind(key.external_ref.clone());
-    Ok(tx.execute(forget).await? > 0)
 }
 
 fn read(row: &SqliteRow) -> Result<ResourceRow> {
@@ -137,5 +172,10 @@ fn read(row: &SqliteRow) -> Result<ResourceRow> {
         },
         id: row::parsed(row, "id")?,
         first_seen_at: row::time(row, "first_seen_at")?,
+        absence: Absence {
+            vouched: Duration::from_millis(row::unsigned(row, "absent_ms")?),
+            inventories: u32::try_from(row::unsigned(row, "absent_inventories")?)
+                .unwrap_or(u32::MAX),
+        },
     })
 }

@@ -31,7 +31,12 @@ impl Identity {
     /// As it is stored.
     pub(crate) fn row(&self, id: Uuid, first_seen_at: Timestamp) -> ResourceRow {
         let (kind, provider, external_ref) = (self.kind, self.provider, self.external_ref.clone());
-        ResourceRow { key: ResourceKey { kind, provider, external_ref }, id, first_seen_at }
+        ResourceRow {
+            key: ResourceKey { kind, provider, external_ref },
+            id,
+            first_seen_at,
+            absence: hostler_store::Absence::default(),
+        }
     }
 }
 

@@ -12,17 +12,15 @@
 
 mod unwind;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use hostler_core::id::OperationId;
 use hostler_core::operation::{Event, Failure, Journal, Next, Outcome, Plan};
 use hostler_core::{Code, Error};
 use hostler_provider::{Cx, VmRef};
 use hostler_store::{Effect, Epoch, OperationRow, StoreErrorKind};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info, warn};
+use tracing::{Instrument, debug, info, warn};
 
 use super::runner::{Runner, StepRequest};
 use super::{StepCx, StepError, retry};
@@ -31,44 +29,12 @@ use crate::Inner;
 /// How long a step that was cancelled has to notice it.
 const CANCEL_GRACE: Duration = Duration::from_secs(10);
 
-/// Which operations this server drives now, and how to cancel their steps.
-#[derive(Default)]
-pub(crate) struct Driving(Mutex<HashMap<OperationId, CancellationToken>>);
-
-impl Driving {
-    /// Notes that `id` is being driven; `None` when it already is.
-    pub(crate) fn begin(&self, id: OperationId) -> Option<CancellationToken> {
-        let mut driving = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if driving.contains_key(&id) {
-            return None;
-        }
-        let token = CancellationToken::new();
-        driving.insert(id, token.clone());
-        Some(token)
-    }
-
-    /// Notes that `id` is not driven any more.
-    pub(crate) fn end(&self, id: OperationId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-    }
-
-    /// Interrupts the running step of `id`, if it runs here.
-    pub(crate) fn interrupt(&self, id: OperationId) {
-        if let Some(token) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
-            token.cancel();
-        }
-    }
-
-    /// How many operations are driven here.
-    pub(crate) fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-}
-
 /// Why a drive ended before its operation did.
 enum Stop {
     /// Another server drives it now.
     Lost,
+    /// Too many have begun where it works; it comes again.
+    Later,
     /// The store does not answer; the recovery reconciler tries again.
     Store(hostler_store::Error),
 }
@@ -82,14 +48,19 @@ impl From<hostler_store::Error> for Stop {
     }
 }
 
-/// Drives `row` until it ends, needs a person, or is taken over.
-pub(crate) async fn drive(engine: &Arc<Inner>, row: OperationRow, cancelled: CancellationToken) {
+/// Drives `row` until it ends, needs a person, or is taken over. `false` when it
+/// cannot be driven here now.
+pub(crate) async fn drive(
+    engine: &Arc<Inner>,
+    row: OperationRow,
+    cancelled: CancellationToken,
+) -> bool {
     let span = tracing::info_span!("operation", op_id = %row.id, kind = %row.kind);
     let row = Arc::new(row);
     let id = row.id;
     let driven = async {
         let leased = engine.acquire(id).await?;
-        let Some(epoch) = leased else { return Ok(()) };
+        let Some(epoch) = leased else { return Ok(false) };
         let unwinding_since = OnceLock::new();
         let drive = Drive { engine, row: &row, epoch, cancelled, unwinding_since };
         let ended = tokio::select! {
@@ -100,15 +71,17 @@ pub(crate) async fn drive(engine: &Arc<Inner>, row: OperationRow, cancelled: Can
             // Best effort: an unreleased lease runs out by itself.
             let _ = engine.store.release_lease(id, epoch).await;
         }
-        ended
+        ended.map(|()| true)
     };
     match driven.instrument(span).await {
-        Ok(()) => {}
+        Ok(driven) => return driven,
         Err(Stop::Lost) => info!(op_id = %id, "another server drives this operation now"),
+        Err(Stop::Later) => debug!(op_id = %id, "there is no room where the operation works"),
         Err(Stop::Store(error)) => {
             warn!(op_id = %id, %error, "the store does not answer; the operation is parked");
         }
     }
+    false
 }
 
 struct Drive<'a> {
@@ -153,7 +126,13 @@ impl Drive<'_> {
             let entries = self.engine.store.journal(self.row.id).await?;
             let journal = Journal::read(entries.iter().map(|entry| &entry.event));
             let Some(plan) = journal.plan().cloned() else { return Ok(()) };
-            match journal.next() {
+            let next = journal.next();
+            if matches!(next, Next::Run(_) | Next::Undo(_))
+                && !self.has_turn(&runner, &journal).await?
+            {
+                continue; // it has waited, and the journal may have grown
+            }
+            match next {
                 // After a crash the step has begun already, and its checkpoint counts.
                 Next::Run(step)
                     if step >= journal.started()
@@ -168,6 +147,39 @@ impl Drive<'_> {
                 }
                 Next::Nothing => return Ok(()),
             }
+        }
+    }
+
+    /// Whether it is its turn to work where its next step works. Where it is not,
+    /// waits until it is, or until it is cancelled.
+    async fn has_turn(&self, runner: &Arc<dyn Runner>, journal: &Journal) -> Result<bool, Stop> {
+        let lane = runner.provider(&self.row.params, journal.state());
+        // What cannot be read fails in the step itself.
+        let Ok(lane) = lane else { return Ok(true) };
+        let (engine, id) = (self.engine, self.row.id);
+        if engine.driving.has_turn(id, lane) {
+            return Ok(true);
+        }
+        self.leave();
+        tokio::select! {
+            turn = engine.driving.turn(id, Some(lane)) => turn.map_err(|_| Stop::Later)?,
+            () = self.cancelled.cancelled(), if !self.was_cancelled() => {}
+        }
+        Ok(false)
+    }
+
+    /// Lets others work during a pause: a provider that is down must not fill
+    /// all places with operations that wait for it (F6).
+    async fn rest(&self, pause: impl Future<Output = ()>) -> Result<(), Stop> {
+        self.leave();
+        pause.await;
+        self.engine.driving.turn(self.row.id, None).await.map_err(|_| Stop::Later)
+    }
+
+    /// Gives the place back.
+    fn leave(&self) {
+        if self.engine.driving.rest(self.row.id) {
+            self.engine.recover.notify_one();
         }
     }
 
@@ -231,10 +243,13 @@ impl Drive<'_> {
             info!(step = %step_name(plan, step), error = %error.error, "step is tried again");
             self.append(Event::Retried { step, failure }, Vec::new()).await?;
             let pause = self.engine.pause(retries, error.retry_after);
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.cancelled.cancelled() => {}
-            }
+            self.rest(async {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = self.cancelled.cancelled() => {}
+                }
+            })
+            .await?;
             retries += 1;
         }
     }

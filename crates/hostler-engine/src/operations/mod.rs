@@ -11,9 +11,11 @@
 
 pub(crate) mod context;
 mod driver;
+mod driving;
 mod requests;
 mod retry;
 mod runner;
+mod turns;
 pub(crate) mod view;
 pub(crate) mod vm_create;
 pub(crate) mod vm_delete;
@@ -23,6 +25,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_core::error::Kind;
+use hostler_core::id::ProviderId;
 use hostler_core::operation::{Outcome, Trace};
 use hostler_core::{Code, Error};
 use hostler_store::Effect;
@@ -30,10 +33,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub(crate) use context::StepCx;
-pub(crate) use driver::{Driving, drive};
+pub(crate) use driver::drive;
+pub(crate) use driving::{Begin, Driving};
 pub use requests::Operations;
 pub(crate) use retry::pause;
 pub(crate) use runner::{Registry, StepRequest, registry};
+pub(crate) use turns::Bounds;
+
+/// How many operations may have begun at one provider: those at work, and those
+/// that pause before another try. Each has a lease to be renewed.
+pub(crate) const BEGUN_PER_PROVIDER_MAX: usize = 64;
 
 /// A durable change to the world.
 #[async_trait]
@@ -51,6 +60,10 @@ pub(crate) trait Operation:
     /// makes bears a name or a mark that no other operation can ever use, so that
     /// what is found then was made by a call of it that came late.
     const IS_SWEPT: bool = false;
+
+    /// The provider that its next step works at, as far as that is decided:
+    /// whoever waits for a provider keeps others waiting only there.
+    fn provider(&self, state: &Self::State) -> Option<ProviderId>;
 
     /// Its steps, in order. Decided by the parameters alone.
     fn plan(&self) -> Vec<Self::Step>;

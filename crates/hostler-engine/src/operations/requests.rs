@@ -82,6 +82,7 @@ impl Inner {
             created_at: self.clock.now(),
             vm: None,
             phase: None,
+            provider: operation.provider(&O::State::default()),
             events: Vec::new(),
         }))
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hostler_core::id::ProviderId;
 use hostler_core::operation::{Outcome, Plan};
 use hostler_core::{Error, Result};
 use hostler_store::Effect;
@@ -67,6 +68,9 @@ pub(crate) fn plan_of<O: Operation>(operation: &O) -> Plan {
 /// An operation with its types erased.
 #[async_trait]
 pub(crate) trait Runner: Send + Sync {
+    /// The provider that the next step works at, as far as that is decided.
+    fn provider(&self, params: &Value, state: Option<&Value>) -> Result<Option<ProviderId>>;
+
     /// How long a step may take.
     fn budget(&self, params: &Value, plan: &Plan, step: u32) -> Result<Duration>;
 
@@ -128,6 +132,10 @@ impl<O: Operation> Typed<O> {
 
 #[async_trait]
 impl<O: Operation> Runner for Typed<O> {
+    fn provider(&self, params: &Value, state: Option<&Value>) -> Result<Option<ProviderId>> {
+        Ok(Self::read(params)?.provider(&Self::state(state)?))
+    }
+
     fn budget(&self, params: &Value, plan: &Plan, step: u32) -> Result<Duration> {
         let operation = Self::read(params)?;
         Ok(operation.budget(Self::step(&operation, plan, step)?))

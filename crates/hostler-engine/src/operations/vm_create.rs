@@ -334,6 +334,10 @@ impl Operation for VmCreate {
     type Step = Step;
     type State = State;
 
+    fn provider(&self, state: &State) -> Option<ProviderId> {
+        state.place.as_ref().map(|place| place.provider)
+    }
+
     fn plan(&self) -> Vec<Step> {
         let mut steps = vec![Step::Place];
         if self.spec.disks.iter().any(|disk| disk.source.makes_volume()) {

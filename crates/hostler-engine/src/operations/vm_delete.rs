@@ -57,6 +57,10 @@ impl Operation for VmDelete {
     type Step = Step;
     type State = ();
 
+    fn provider(&self, (): &()) -> Option<ProviderId> {
+        self.at.as_ref().map(|at| at.provider)
+    }
+
     fn plan(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         if self.at.is_some() {

@@ -198,6 +198,10 @@ impl Operation for VmPower {
     type Step = ();
     type State = ();
 
+    fn provider(&self, (): &()) -> Option<ProviderId> {
+        Some(self.provider)
+    }
+
     fn plan(&self) -> Vec<()> {
         vec![()]
     }

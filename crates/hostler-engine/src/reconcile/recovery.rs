@@ -4,13 +4,18 @@
 
 use std::sync::Arc;
 
+use hostler_core::id::OperationId;
+use hostler_core::operation::OperationState;
 use tracing::warn;
 
 use crate::Inner;
-use crate::operations::drive;
+use crate::operations::{BEGUN_PER_PROVIDER_MAX, Begin, drive};
 
-/// How many operations are read at once.
-const UNFINISHED_MAX: u32 = 1024;
+/// How many operations of one provider are read at once: more than can have
+/// begun there, on this server and another.
+const TURNS_MAX: u32 = 4 * BEGUN_PER_PROVIDER_MAX as u32;
+/// How many are read at once in all.
+const QUEUED_MAX: u32 = 4096;
 
 /// Works until the engine stops.
 pub(crate) async fn run(engine: Arc<Inner>) {
@@ -36,36 +41,32 @@ pub(crate) async fn run(engine: Arc<Inner>) {
 }
 
 async fn look(engine: &Arc<Inner>) -> Result<(), hostler_store::Error> {
-    let room = engine.pace.operations_max.saturating_sub(engine.driving.count());
-    if room == 0 {
-        return Ok(());
-    }
-    for row in engine.store.unfinished(UNFINISHED_MAX).await? {
-        if engine.driving.count() >= engine.pace.operations_max {
-            return Ok(());
-        }
-        let id = row.id;
-        let Some(cancelled) = engine.driving.begin(id) else { continue };
+    engine.driving.look(tokio::time::Instant::now());
+    for row in engine.store.queued(TURNS_MAX, QUEUED_MAX).await? {
+        let (id, is_cancelled) = (row.id, row.state == OperationState::Cancelling);
+        let Begin::Begun(cancelled) = engine.driving.begin(id, row.provider, is_cancelled) else {
+            continue;
+        };
         let driving = engine.clone();
         engine.spawn(async move {
             // Freed however the drive ends, a panic included.
             let _freed = Freed(&driving, id);
-            drive(&driving, row, cancelled).await;
+            if !drive(&driving, row, cancelled).await {
+                let until = tokio::time::Instant::now() + driving.pace.recovery;
+                driving.driving.defer(id, until);
+            }
         });
     }
     Ok(())
 }
 
-struct Freed<'a>(&'a Arc<Inner>, hostler_core::id::OperationId);
+struct Freed<'a>(&'a Arc<Inner>, OperationId);
 
 impl Drop for Freed<'_> {
     fn drop(&mut self) {
-        let was_full = self.0.driving.count() >= self.0.pace.operations_max;
-        self.0.driving.end(self.1);
         self.0.promises.release(self.1, self.0.clock.now());
-        if was_full {
-            // There was no room for another until now. Otherwise the timer's pace
-            // does: an operation that cannot be driven now must not be tried in a loop.
+        if self.0.driving.end(self.1) {
+            // There was no room for another until now.
             self.0.recover.notify_one();
         }
     }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the answer")]
 
 mod events;
+mod fairness;
 mod fleet;
 mod histories;
 mod images;

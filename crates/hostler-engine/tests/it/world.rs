@@ -31,6 +31,20 @@ pub(crate) struct Lab {
     pub(crate) provider: ProviderId,
     dir: tempfile::TempDir,
     entropy: Arc<dyn Entropy>,
+    tuning: Tuning,
+}
+
+/// What an engine goes by.
+#[derive(Clone)]
+pub(crate) struct Tuning {
+    pub(crate) pace: Pace,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { pace: pace(), clock: Arc::new(SystemClock) }
+    }
 }
 
 /// Paces for tests: everything soon.
@@ -47,6 +61,7 @@ pub(crate) fn pace() -> Pace {
         settle: ms(100),
         settle_first: ms(4),
         leftovers: ms(20),
+        events: ms(50),
         ..Pace::default()
     }
 }
@@ -61,21 +76,39 @@ impl Lab {
     }
 
     pub(crate) async fn with(world: World, sabotage: Option<Arc<Sabotage>>) -> Self {
+        Self::tuned(world, sabotage, Tuning::default()).await
+    }
+
+    pub(crate) async fn tuned(
+        world: World,
+        sabotage: Option<Arc<Sabotage>>,
+        tuning: Tuning,
+    ) -> Self {
         let store = Store::in_memory().await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
-        let row = ProviderRow {
-            id: ProviderId::new(SystemClock.now(), [1; 10]),
-            name: "sim".into(),
-            uri: "sim:".into(),
-            from_config: true,
-            created_at: SystemClock.now(),
-        };
-        let row = store.upsert_provider(&row).await.unwrap();
-        let engine = start(&world, &store, &dir, &entropy, &row, "first", sabotage).await;
-        let lab = Self { world, store, engine, provider: row.id, dir, entropy };
+        let row = store.upsert_provider(&provider_row("sim", 1)).await.unwrap();
+        let place = (&store, &dir, &entropy, &tuning);
+        let engine = start(&world, place, &row, "first", sabotage).await;
+        let lab = Self { world, store, engine, provider: row.id, dir, entropy, tuning };
         lab.import("tiny").await;
         lab
+    }
+
+    /// Adds another place where VMs run.
+    pub(crate) async fn attach(&self, name: &str, world: &World) -> ProviderId {
+        let row = self.store.upsert_provider(&provider_row(name, 2)).await.unwrap();
+        let id = row.id;
+        self.engine.providers().attach(row, Arc::new(Sim::new(world))).await.unwrap();
+        self.engine.providers().first_look(PATIENCE).await;
+        id
+    }
+
+    /// Another engine over the same store, as another server would be, without
+    /// any provider of its own.
+    pub(crate) async fn second(&self) -> Engine {
+        let place = (&self.store, &self.dir, &self.entropy, &self.tuning);
+        Engine::start(config(place, "second", None)).await.unwrap()
     }
 
     /// Stops the engine as a crash would, and starts another over the same world
@@ -87,8 +120,8 @@ impl Lab {
     pub(crate) async fn restart_with(&mut self, sabotage: Option<Arc<Sabotage>>) {
         self.engine.shutdown().await;
         let row = self.store.provider(self.provider).await.unwrap().unwrap();
-        let (world, store) = (&self.world, &self.store);
-        self.engine = start(world, store, &self.dir, &self.entropy, &row, "next", sabotage).await;
+        let place = (&self.store, &self.dir, &self.entropy, &self.tuning);
+        self.engine = start(&self.world, place, &row, "next", sabotage).await;
     }
 
     /// Whether the VM that an operation works on is claimed no more.
@@ -172,27 +205,44 @@ impl Lab {
     }
 }
 
-async fn start(
-    world: &World,
-    store: &Store,
-    dir: &tempfile::TempDir,
-    entropy: &Arc<dyn Entropy>,
-    row: &ProviderRow,
+fn provider_row(name: &str, number: u8) -> ProviderRow {
+    ProviderRow {
+        id: ProviderId::new(SystemClock.now(), [number; 10]),
+        name: name.into(),
+        uri: format!("sim:{name}"),
+        from_config: true,
+        created_at: SystemClock.now(),
+    }
+}
+
+/// Where an engine keeps things, and what it goes by.
+type Place<'a> = (&'a Store, &'a tempfile::TempDir, &'a Arc<dyn Entropy>, &'a Tuning);
+
+fn config(
+    (store, dir, entropy, tuning): Place<'_>,
     holder: &str,
     sabotage: Option<Arc<Sabotage>>,
-) -> Engine {
-    let engine = Engine::start(EngineConfig {
+) -> EngineConfig {
+    EngineConfig {
         store: store.clone(),
-        clock: Arc::new(SystemClock),
+        clock: tuning.clock.clone(),
         entropy: entropy.clone(),
         holder: holder.into(),
         images_dir: dir.path().join("images"),
         image_max_bytes: 1 << 30,
-        pace: pace(),
+        pace: tuning.pace,
         sabotage,
-    })
-    .await
-    .unwrap();
+    }
+}
+
+async fn start(
+    world: &World,
+    place: Place<'_>,
+    row: &ProviderRow,
+    holder: &str,
+    sabotage: Option<Arc<Sabotage>>,
+) -> Engine {
+    let engine = Engine::start(config(place, holder, sabotage)).await.unwrap();
     engine.providers().attach(row.clone(), Arc::new(Sim::new(world))).await.unwrap();
     engine.begin();
     engine.providers().first_look(PATIENCE).await;

@@ -10,7 +10,7 @@ use super::read::{entries, find};
 use super::{Append, Appended, Effect, Epoch};
 use crate::connection::{Connection, query};
 use crate::error::{Conflict, Error, Missing, Result, StoreErrorKind};
-use crate::{NewEvent, Store, events, resources, row, statements, vms};
+use crate::{NewEvent, Store, events, row, statements, vms};
 
 impl Store {
     /// Appends what the driver of an operation did, with all that changes by
@@ -101,6 +101,12 @@ async fn finish(
     }
     for effect in append.effects {
         apply(&mut tx, effect, append.now).await?;
+        if let Effect::SetVmPlacement { provider, .. } = effect {
+            let set = query(statements::OPERATION_SET_PROVIDER)
+                .bind(id.to_string())
+                .bind(provider.to_string());
+            tx.execute(set).await?;
+        }
     }
     let state = settle(&mut tx, id, append.now).await?;
     let events = events::insert(&mut tx, append.public).await?;
@@ -166,7 +172,6 @@ async fn apply(tx: &mut Connection, effect: &Effect, now: Timestamp) -> Result<(
         Effect::DeleteVm { vm } => {
             tx.execute(query(statements::VM_DELETE).bind(vm.to_string())).await.map(drop)
         }
-        Effect::Forget(key) => resources::forget(tx, key).await.map(drop),
     }
 }
 

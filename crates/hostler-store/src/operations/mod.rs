@@ -30,7 +30,7 @@ use serde_json::Value;
 
 use crate::connection::{Connection, query};
 use crate::error::{Conflict, Error, Result};
-use crate::{NewEvent, Reply, ResourceKey, StoredEvent, replies, row, statements};
+use crate::{NewEvent, Reply, StoredEvent, replies, row, statements};
 
 pub(crate) use append::park_unfinished;
 
@@ -89,6 +89,8 @@ pub struct NewOperation {
     pub vm: Option<NewVm>,
     /// The VM whose phase it changes at once.
     pub phase: Option<(VmId, Phase)>,
+    /// Where it works, if that is decided.
+    pub provider: Option<ProviderId>,
     /// What is told about it.
     pub events: Vec<NewEvent>,
 }
@@ -144,6 +146,8 @@ pub struct OperationRow {
     pub finished_at: Option<Timestamp>,
     /// Who drives it.
     pub lease: Option<Lease>,
+    /// Where it works; `None` while that is not decided.
+    pub provider: Option<ProviderId>,
 }
 
 /// An event of a journal.
@@ -191,7 +195,7 @@ impl Default for OperationFilter {
 /// caused it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Where a VM was put.
+    /// Where a VM was put; from then on the operation works there, too.
     SetVmPlacement {
         /// The VM.
         vm: VmId,
@@ -228,8 +232,6 @@ pub enum Effect {
         /// The VM.
         vm: VmId,
     },
-    /// A thing at a provider is gone for good. No error if it was not known.
-    Forget(ResourceKey),
 }
 
 /// What the driver of an operation writes at once.

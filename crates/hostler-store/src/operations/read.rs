@@ -46,13 +46,16 @@ impl Store {
         self.read().await?.count(filtered(statements::OPERATIONS_COUNT, filter)).await
     }
 
-    /// At most `limit` operations that go on by themselves, oldest first, with
-    /// who drives them.
+    /// Operations that go on by themselves, at most `per_provider` of each
+    /// provider and `limit` in all: the oldest of each provider first, then the
+    /// second of each. So a long queue at one provider hides nobody else's.
     ///
     /// # Errors
     /// When the database can't be read.
-    pub async fn unfinished(&self, limit: u32) -> Result<Vec<OperationRow>> {
-        let query = query(statements::OPERATIONS_UNFINISHED).bind(i64::from(limit));
+    pub async fn queued(&self, per_provider: u32, limit: u32) -> Result<Vec<OperationRow>> {
+        let query = query(statements::OPERATIONS_QUEUED)
+            .bind(i64::from(per_provider))
+            .bind(i64::from(limit));
         self.read().await?.all(query).await?.iter().map(read).collect()
     }
 
@@ -182,6 +185,7 @@ fn read(row: &SqliteRow) -> Result<OperationRow> {
         updated_at: row::time(row, "updated_at")?,
         finished_at: row::optional_time(row, "finished_at")?,
         lease,
+        provider: row::optional_parsed(row, "provider_id")?,
     })
 }
 

@@ -76,7 +76,8 @@ async fn insert_operation(tx: &mut Connection, new: &NewOperation) -> Result<()>
         .bind(row::to_json(&new.resources)?)
         .bind(OperationState::Pending.as_str())
         .bind(new.note.clone())
-        .bind(new.created_at.as_micros());
+        .bind(new.created_at.as_micros())
+        .bind(new.provider.map(|id| id.to_string()));
     tx.execute(insert).await?;
     for resource in &new.claims {
         let take = query(statements::CLAIM_TAKE).bind(resource.to_string()).bind(id.clone());

@@ -46,7 +46,7 @@ super::statements! {
     PROVIDER_DELETE = "DELETE FROM providers WHERE id = $1";
 
     RESOURCES_OF_PROVIDER =
-        "SELECT kind, provider_id, external_ref, id, first_seen_at
+        "SELECT kind, provider_id, external_ref, id, first_seen_at, absent_ms, absent_inventories
          FROM resources WHERE provider_id = $1";
     /// The first id stays; the pointless update is what makes RETURNING tell it.
     RESOURCE_REMEMBER =
@@ -55,8 +55,20 @@ super::statements! {
          ON CONFLICT (kind, provider_id, external_ref) DO UPDATE
              SET external_ref = excluded.external_ref
          RETURNING id";
-    RESOURCE_FORGET =
-        "DELETE FROM resources WHERE kind = $1 AND provider_id = $2 AND external_ref = $3";
+    RESOURCE_SET_ABSENCE =
+        "UPDATE resources SET absent_ms = $4, absent_inventories = $5
+         WHERE kind = $1 AND provider_id = $2 AND external_ref = $3";
+    /// Only what is not there, and what no VM of ours is or is on: whoever asks
+    /// may have looked a moment too early.
+    RESOURCE_FORGET_ABSENT =
+        "DELETE FROM resources
+         WHERE kind = $1 AND provider_id = $2 AND external_ref = $3 AND absent_ms > 0
+           AND id NOT IN (SELECT id FROM vms)
+           AND id NOT IN (SELECT host_id FROM vms WHERE host_id IS NOT NULL)
+           AND NOT EXISTS (
+               SELECT 1 FROM vms v
+               WHERE v.provider_id = resources.provider_id
+                 AND v.external_ref = resources.external_ref AND resources.kind = 'vm')";
     RESOURCES_FORGET = "DELETE FROM resources WHERE provider_id = $1";
 
     IMAGES =

@@ -4,17 +4,17 @@ super::statements! {
     /// The columns are those of `operations::row::read`.
     OPERATION_INSERT =
         "INSERT INTO operations (id, kind, params, actor, resources, state, note, journal_len,
-             created_at, updated_at, lease_epoch)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8, 0)";
+             created_at, updated_at, lease_epoch, provider_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8, 0, $9)";
     OPERATION =
         "SELECT id, kind, params, actor, resources, state, note, journal_len, created_at,
-             updated_at, finished_at, lease_holder, lease_epoch, lease_expires_at
+             updated_at, finished_at, lease_holder, lease_epoch, lease_expires_at, provider_id
          FROM operations WHERE id = $1";
     /// States are given as `,pending,running,`; the id is the position in the list.
     OPERATIONS =
         "SELECT o.id, o.kind, o.params, o.actor, o.resources, o.state, o.note, o.journal_len,
              o.created_at, o.updated_at, o.finished_at, o.lease_holder, o.lease_epoch,
-             o.lease_expires_at
+             o.lease_expires_at, o.provider_id
          FROM operations o
          WHERE (CAST($1 AS TEXT) IS NULL OR CAST($1 AS TEXT) LIKE '%,' || o.state || ',%')
            AND (CAST($2 AS TEXT) IS NULL OR o.kind = $2)
@@ -36,9 +36,23 @@ super::statements! {
     /// Oldest first: who waits longest is served first.
     OPERATIONS_UNFINISHED =
         "SELECT id, kind, params, actor, resources, state, note, journal_len, created_at,
-             updated_at, finished_at, lease_holder, lease_epoch, lease_expires_at
+             updated_at, finished_at, lease_holder, lease_epoch, lease_expires_at, provider_id
          FROM operations WHERE state IN ('pending', 'running', 'cancelling')
          ORDER BY id LIMIT $1";
+    /// The first in each provider's queue, then the second in each, and so on: a
+    /// long queue at one provider hides nobody else's.
+    OPERATIONS_QUEUED =
+        "SELECT o.id, o.kind, o.params, o.actor, o.resources, o.state, o.note, o.journal_len,
+             o.created_at, o.updated_at, o.finished_at, o.lease_holder, o.lease_epoch,
+             o.lease_expires_at, o.provider_id
+         FROM operations o JOIN (
+             SELECT id AS queued_id,
+                    ROW_NUMBER() OVER (PARTITION BY provider_id ORDER BY id) AS turn
+             FROM operations WHERE state IN ('pending', 'running', 'cancelling')) q
+             ON q.queued_id = o.id
+         WHERE q.turn <= $1 ORDER BY q.turn, o.id LIMIT $2";
+    /// From here on it works there.
+    OPERATION_SET_PROVIDER = "UPDATE operations SET provider_id = $2 WHERE id = $1";
     OPERATION_RESOURCE_INSERT =
         "INSERT INTO operation_resources (resource, operation_id) VALUES ($1, $2)
          ON CONFLICT (resource, operation_id) DO NOTHING";

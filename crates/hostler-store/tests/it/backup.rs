@@ -110,7 +110,7 @@ async fn nothing_goes_on_by_itself_after_a_restore_f15() {
     let restored = Store::restore(&backup, &path, world.now()).await.unwrap();
     assert_eq!(restored.parked, 2);
     let store = open(&path).await;
-    assert!(store.unfinished(10).await.unwrap().is_empty());
+    assert!(store.queued(10, 10).await.unwrap().is_empty());
     let state = async |id| store.operation(id).await.unwrap().unwrap().state;
     assert_eq!(state(at_work.id).await, OperationState::NeedsAttention);
     assert_eq!(state(waiting.id).await, OperationState::NeedsAttention);

@@ -56,6 +56,7 @@ impl World {
             created_at,
             vm: None,
             phase: None,
+            provider: None,
             events: Vec::new(),
         }
     }

@@ -1,11 +1,14 @@
 //! Providers, identities of what was found there, and images.
 
+use std::time::Duration;
+
 use hostler_core::id::{ImageId, ProviderId};
 use hostler_core::image::Image;
 use hostler_core::operation::Resource;
 use hostler_core::vm::devices::VolumeFormat;
 use hostler_store::{
-    Conflict, Missing, ProviderRow, ResourceKey, ResourceKind, ResourceRow, Store, StoreErrorKind,
+    Absence, Conflict, Forgetting, Missing, ProviderRow, ResourceKey, ResourceKind, ResourceRow,
+    Store, StoreErrorKind,
 };
 use uuid::Uuid;
 
@@ -88,6 +91,7 @@ fn thing(provider: ProviderId, external_ref: &str, id: u128, world: &World) -> R
         key: ResourceKey { kind: ResourceKind::Host, provider, external_ref: external_ref.into() },
         id: Uuid::from_u128(id),
         first_seen_at: world.now(),
+        absence: Absence::default(),
     }
 }
 
@@ -103,10 +107,60 @@ async fn what_was_found_once_keeps_its_id() {
         let ids = store.remember(&again).await.unwrap();
         assert_eq!(ids, [Uuid::from_u128(1), Uuid::from_u128(2)]);
         assert_eq!(store.resources(here).await.unwrap(), std::slice::from_ref(&first));
-        assert!(store.forget_resource(&first.key).await.unwrap());
-        assert!(!store.forget_resource(&first.key).await.unwrap());
-        assert_eq!(store.forget(there).await.unwrap(), 1);
-        assert_eq!(store.forget(there).await.unwrap(), 0);
+    })
+    .await;
+}
+
+const GONE: Absence = Absence { vouched: Duration::from_millis(1500), inventories: 3 };
+
+/// Forgets these, each with an event; tells which were.
+async fn forget(store: &Store, world: &World, keys: &[&ResourceKey]) -> Vec<ResourceKey> {
+    let forgetting = |key: &&ResourceKey| Forgetting {
+        key: (*key).clone(),
+        event: world.event("host.forgotten", &key.external_ref),
+    };
+    store.forget_absent(&keys.iter().map(forgetting).collect::<Vec<_>>()).await.unwrap()
+}
+
+#[tokio::test]
+async fn only_what_is_noted_as_missing_is_forgotten_and_told() {
+    on_both(|store| async move {
+        let world = World::new();
+        let here = world.ids.next(ProviderId::new);
+        let (gone, there) = (thing(here, "gone", 1, &world), thing(here, "there", 2, &world));
+        store.remember(&[gone.clone(), there.clone()]).await.unwrap();
+        store.set_absences(&[(gone.key.clone(), GONE)]).await.unwrap();
+        let kept = store.resources(here).await.unwrap();
+        let absence = kept.iter().find(|row| row.key == gone.key).map(|row| row.absence);
+        assert_eq!(absence, Some(GONE));
+        let unknown = ResourceKey { external_ref: "unknown".into(), ..gone.key.clone() };
+        let forgotten = forget(&store, &world, &[&gone.key, &there.key, &unknown]).await;
+        assert_eq!(forgotten, std::slice::from_ref(&gone.key));
+        assert_eq!(store.resources(here).await.unwrap(), [there]);
+        let told = store.events_after(0, 10).await.unwrap();
+        let told: Vec<_> = told.iter().map(|event| event.resource_id.as_deref()).collect();
+        assert_eq!(told, [Some("gone")], "one event for the one that was forgotten");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn i17_what_a_vm_of_ours_is_or_is_on_is_not_forgotten() {
+    on_both(|store| async move {
+        let world = World::new();
+        let here = add_provider(&store, &world, "lab").await;
+        let mut new = world.create("web");
+        let vm = new.vm.as_mut().unwrap();
+        let host = thing(here, "h1", 77, &world);
+        (vm.provider, vm.external_ref) = (Some(here), Some("u-1".into()));
+        vm.host = Some(hostler_core::id::HostId::from_uuid(host.id));
+        store.submit(&new).await.unwrap();
+        let mut domain = thing(here, "u-1", 9, &world);
+        domain.key.kind = ResourceKind::Vm;
+        store.remember(&[host.clone(), domain.clone()]).await.unwrap();
+        store.set_absences(&[(host.key.clone(), GONE), (domain.key.clone(), GONE)]).await.unwrap();
+        assert_eq!(forget(&store, &world, &[&host.key, &domain.key]).await, []);
+        assert_eq!(store.resources(here).await.unwrap().len(), 2);
     })
     .await;
 }

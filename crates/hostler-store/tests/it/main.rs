@@ -13,5 +13,6 @@ mod inventory;
 mod leases;
 mod model;
 mod operations;
+mod queue;
 mod real;
 mod vms;

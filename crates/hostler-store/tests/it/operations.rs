@@ -5,8 +5,8 @@ use hostler_core::id::{HostId, ImageId, ProviderId, VmId};
 use hostler_core::operation::{Event, OperationState, Outcome, Resource};
 use hostler_core::vm::status::Phase;
 use hostler_store::{
-    Append, Conflict, Effect, Epoch, EventFilter, Missing, OperationFilter, ResourceKey,
-    ResourceKind, ResourceRow, StoreErrorKind, Submitted,
+    Append, Conflict, Effect, Epoch, EventFilter, Missing, OperationFilter, StoreErrorKind,
+    Submitted,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -148,10 +148,6 @@ async fn steps_effects_and_events_are_kept_together_and_the_end_frees_the_claims
         let provider = crate::inventory::add_provider(&store, &world, "lab").await;
         let (vm, host) = (new.vm.unwrap().id, world.ids.next(HostId::new));
         let epoch = store.acquire_lease(new.id, "a", TTL, world.now()).await.unwrap().unwrap();
-        let key = ResourceKey { kind: ResourceKind::Vm, provider, external_ref: "u-1".into() };
-        let first_seen_at = world.now();
-        let seen = ResourceRow { key: key.clone(), id: vm.as_uuid(), first_seen_at };
-        store.remember(&[seen]).await.unwrap();
 
         let events = [started(0), done(0), started(1)];
         let effects = [
@@ -163,7 +159,6 @@ async fn steps_effects_and_events_are_kept_together_and_the_end_frees_the_claims
             },
             Effect::SetVmBindings { vm, bindings: json!(["disk-1"]) },
             Effect::SetVmPhase { vm, phase: Phase::Ready },
-            Effect::Forget(key),
         ];
         let public = [world.event("vm.placed", &vm.to_string())];
         let append = Append {
@@ -179,7 +174,8 @@ async fn steps_effects_and_events_are_kept_together_and_the_end_frees_the_claims
         let row = store.vm(vm).await.unwrap().unwrap();
         assert_eq!((row.provider, row.host), (Some(provider), Some(host)));
         assert_eq!((row.phase, row.bindings), (Phase::Ready, json!(["disk-1"])));
-        assert_eq!(store.resources(provider).await.unwrap(), []);
+        let row = store.operation(new.id).await.unwrap().unwrap();
+        assert_eq!(row.provider, Some(provider), "it works where it put the VM");
 
         let end = [done(1), finished(Outcome::Succeeded)];
         let append = plain(&end, &[], world.now());
@@ -188,7 +184,7 @@ async fn steps_effects_and_events_are_kept_together_and_the_end_frees_the_claims
         let row = store.operation(new.id).await.unwrap().unwrap();
         assert_eq!((row.finished_at, row.lease), (Some(append.now), None));
         assert!(store.claims().await.unwrap().is_empty());
-        assert!(store.unfinished(10).await.unwrap().is_empty());
+        assert!(store.queued(10, 10).await.unwrap().is_empty());
         // The epoch ended with it.
         assert!(store.append(new.id, epoch, &append).await.unwrap_err().is_lost());
     })
@@ -257,7 +253,7 @@ async fn what_needs_attention_keeps_its_claims_and_goes_on_when_asked() {
         ];
         let stuck = store.append(new.id, epoch, &plain(&events, &[], world.now())).await.unwrap();
         assert_eq!(stuck.state, OperationState::NeedsAttention);
-        assert!(store.unfinished(10).await.unwrap().is_empty());
+        assert!(store.queued(10, 10).await.unwrap().is_empty());
         assert_eq!(store.claims().await.unwrap()[&vm], new.id);
         // Retention does not touch it, however old it is.
         let later = world.now().plus(Duration::from_secs(1 << 30));
@@ -266,7 +262,7 @@ async fn what_needs_attention_keeps_its_claims_and_goes_on_when_asked() {
         let retry = Event::UndoRetried { by: "local:root".into() };
         let again = store.append_unleased(new.id, &retry, 5, &[], world.now()).await.unwrap();
         assert_eq!(again.state, OperationState::Cancelling);
-        assert_eq!(store.unfinished(10).await.unwrap().len(), 1);
+        assert_eq!(store.queued(10, 10).await.unwrap().len(), 1);
     })
     .await;
 }

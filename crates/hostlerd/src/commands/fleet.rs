@@ -124,6 +124,7 @@ async fn remember(
         created_at: made_at,
         vm: Some(new_vm),
         phase: None,
+        provider: Some(provider.id),
         events: Vec::new(),
     };
     store.submit(&operation).await.map_err(failed)?;

@@ -50,7 +50,7 @@ impl Drive<'_> {
         // What this very event tells: a crash may have cut the step off.
         let mut journal = journal.clone();
         journal.apply(&Event::UndoStarted { step });
-        let (mut found, mut effects) = match self.undo_once(runner, plan, &journal, step).await {
+        let (mut found, mut effects) = match self.undo_once(runner, plan, &journal, step).await? {
             Ok(undone) => undone,
             Err(error) => return self.cannot_undo(plan, step, &error).await,
         };
@@ -58,8 +58,8 @@ impl Drive<'_> {
             && !found.is_final
             && let Some(pause) = window.next_pause(Instant::now())
         {
-            tokio::time::sleep(pause).await;
-            match self.undo_once(runner, plan, &journal, step).await {
+            self.rest(tokio::time::sleep(pause)).await?;
+            match self.undo_once(runner, plan, &journal, step).await? {
                 Ok((again, more)) => {
                     effects.extend(more);
                     found = found.and_then(again);
@@ -85,7 +85,7 @@ impl Drive<'_> {
         plan: &Plan,
         journal: &Journal,
         step: u32,
-    ) -> Result<(Undo, Vec<Effect>), StepError> {
+    ) -> Result<Result<(Undo, Vec<Effect>), StepError>, Stop> {
         let mut retries = 0;
         loop {
             let attempt = self.try_to_undo(runner, plan, journal, step).await;
@@ -98,10 +98,11 @@ impl Drive<'_> {
             };
             match attempt {
                 Err(error) if error.is_transient && retries < retry::RETRIES_MAX_NO_WAY_BACK => {
-                    tokio::time::sleep(self.engine.pause(retries, error.retry_after)).await;
+                    let pause = self.engine.pause(retries, error.retry_after);
+                    self.rest(tokio::time::sleep(pause)).await?;
                     retries += 1;
                 }
-                ended => return ended,
+                ended => return Ok(ended),
             }
         }
     }

@@ -14,10 +14,14 @@ use tokio::time::{Duration, Instant};
 
 /// The schema, in PostgreSQL's words for the same things.
 fn schema() -> String {
-    include_str!("../../../migrations/0001_foundation.sql")
-        .replace(" INTEGER", " BIGINT")
-        .replace(" BLOB", " BYTEA")
-        .replace(") STRICT;", ");")
+    [
+        include_str!("../../../migrations/0001_foundation.sql"),
+        include_str!("../../../migrations/0002_fair_turns.sql"),
+    ]
+    .concat()
+    .replace(" INTEGER", " BIGINT")
+    .replace(" BLOB", " BYTEA")
+    .replace(") STRICT;", ");")
 }
 
 /// The newest PostgreSQL that is installed.
