@@ -3,7 +3,11 @@
 //! The store numbers events in the transaction that makes them true. One task
 //! reads what is new and hands it out, so that everybody sees the same order,
 //! whichever server wrote it.
+//!
+//! Numbers have no gaps. So a follower that is about to skip one has missed
+//! something, whatever the cause, and is told to read the lists again.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,10 +43,14 @@ impl Bus {
     }
 }
 
-/// Delivers new events for as long as the engine runs.
+/// Delivers new events for as long as the engine runs: at once when this server
+/// wrote them, and soon when another did, which can wake nobody here.
 pub(crate) async fn deliver(engine: Arc<Inner>) {
     loop {
-        engine.bus.wake.notified().await;
+        tokio::select! {
+            () = engine.bus.wake.notified() => {}
+            () = tokio::time::sleep(engine.pace.events) => {}
+        }
         loop {
             let after = engine.bus.delivered.load(Ordering::Acquire);
             match engine.store.events_after(after, READ_MAX).await {
@@ -80,9 +88,12 @@ pub enum Item {
 /// Follows events, from some point on.
 pub struct Subscription {
     engine: Arc<Inner>,
+    /// The number of the last event that was handed out or told as lost.
     after: u64,
-    backlog: std::collections::VecDeque<StoredEvent>,
-    catching_up: bool,
+    /// Events up to this number are read from the store.
+    catch_up_to: u64,
+    /// What comes next, in order.
+    backlog: VecDeque<Arc<StoredEvent>>,
     live: broadcast::Receiver<Arc<StoredEvent>>,
 }
 
@@ -109,8 +120,7 @@ impl<'a> Events<'a> {
             Some(since) => since,
         };
         let engine = self.engine.clone();
-        let (backlog, catching_up) = (std::collections::VecDeque::new(), after < last);
-        Ok(Subscription { engine, after, backlog, catching_up, live })
+        Ok(Subscription { engine, after, catch_up_to: last, backlog: VecDeque::new(), live })
     }
 
     /// Past events that fit `filter`, newest first, from before `before`.
@@ -138,21 +148,18 @@ impl Subscription {
     /// The next event; `None` when the engine stops.
     pub async fn next(&mut self) -> Option<Item> {
         loop {
-            if let Some(event) = self.backlog.pop_front() {
+            if let Some(event) = self.backlog.front() {
+                if self.skips_to(event.seq) {
+                    self.after = event.seq - 1;
+                    return Some(Item::Resync);
+                }
+                let event = self.backlog.pop_front()?;
                 self.after = event.seq;
-                return Some(Item::Event(Arc::new(event)));
+                return Some(Item::Event(event));
             }
-            if self.catching_up {
-                match self.engine.store.events_after(self.after, READ_MAX).await {
-                    Ok(events) => {
-                        self.catching_up = events.len() == READ_MAX as usize;
-                        self.backlog.extend(events);
-                    }
-                    Err(error) => {
-                        warn!(%error, "cannot read past events");
-                        self.catching_up = false;
-                        return Some(Item::Resync);
-                    }
+            if self.after < self.catch_up_to {
+                if let Some(lost) = self.catch_up().await {
+                    return Some(lost);
                 }
                 continue;
             }
@@ -161,19 +168,42 @@ impl Subscription {
                 received = self.live.recv() => received,
             };
             match received {
-                // What the backlog brought already.
+                // What the store brought already.
                 Ok(event) if event.seq <= self.after => {}
-                Ok(event) => {
-                    self.after = event.seq;
-                    return Some(Item::Event(event));
-                }
-                Err(broadcast::error::RecvError::Lagged(_)) => return Some(Item::Resync),
+                Ok(event) => self.backlog.push_back(event),
+                // The next one that is left shows the gap.
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return None,
             }
         }
     }
 
-    /// The number of the last event handed out.
+    /// Whether events lie between the last one and this.
+    fn skips_to(&self, seq: u64) -> bool {
+        seq > self.after.saturating_add(1)
+    }
+
+    /// Reads what is to be caught up with; tells if it cannot be (any more).
+    async fn catch_up(&mut self) -> Option<Item> {
+        match self.engine.store.events_after(self.after, READ_MAX).await {
+            Ok(events) if !events.is_empty() => {
+                self.backlog.extend(events.into_iter().map(Arc::new));
+                None
+            }
+            // There were some when this began: they are not kept any longer.
+            Ok(_) => {
+                self.after = self.catch_up_to;
+                Some(Item::Resync)
+            }
+            Err(error) => {
+                warn!(%error, "cannot read past events");
+                self.after = self.catch_up_to;
+                Some(Item::Resync)
+            }
+        }
+    }
+
+    /// The number of the last event handed out, or told as lost.
     pub fn position(&self) -> u64 {
         self.after
     }
