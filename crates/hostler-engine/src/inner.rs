@@ -53,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) recover: Notify,
     /// Grows when an operation moved here.
     pub(crate) moved: watch::Sender<u64>,
+    /// Held while ids are given or forgotten.
+    pub(crate) naming: tokio::sync::Mutex<()>,
     /// Held while the store is read into the fleet.
     refreshing: tokio::sync::Mutex<()>,
     /// Whether such a reading failed.
@@ -68,9 +70,7 @@ impl Inner {
         let fleet = Fleet::default();
         {
             let (rows, claims) = (store.vms().await?, store.claims().await?);
-            let mut state = fleet.write();
-            state.rows = rows.into_iter().map(|row| (row.id, Arc::new(row))).collect();
-            state.claims = claims;
+            fleet.load(rows, claims);
         }
         let (_, last_seq) = store.first_and_last_seq().await?;
         tokio::fs::create_dir_all(&config.images_dir).await.map_err(|error| {
@@ -100,6 +100,7 @@ impl Inner {
             begun: watch::Sender::new(false),
             recover: Notify::new(),
             moved: watch::Sender::new(0),
+            naming: tokio::sync::Mutex::default(),
             refreshing: tokio::sync::Mutex::default(),
             must_reread: AtomicBool::new(false),
             tasks: TaskTracker::new(),
@@ -169,7 +170,7 @@ impl Inner {
     /// Where a VM is, in its provider's terms.
     pub(crate) fn locate(&self, vm: VmId) -> Option<(ProviderId, String, String)> {
         let snapshot = self.fleet.snapshot();
-        let from_view = snapshot.vm_index.get(&vm).and_then(|view| {
+        let from_view = snapshot.vms.get(&vm).and_then(|view| {
             let (provider, _) = view.provider.as_ref()?;
             Some((*provider, view.external_ref()?.to_owned(), view.name.clone()))
         });
@@ -213,6 +214,8 @@ impl Inner {
         if things.is_empty() {
             return;
         }
+        // What is forgotten at the same time must not be kept under its old id.
+        let _one_at_a_time = self.naming.lock().await;
         let now = self.clock.now();
         let ids: Vec<_> = things
             .into_iter()
@@ -348,9 +351,7 @@ impl Inner {
         let read = async { Ok((self.store.vms().await?, self.store.claims().await?)) };
         match read.await {
             Ok((rows, claims)) => {
-                let mut state = self.fleet.write();
-                state.rows = rows.into_iter().map(|row| (row.id, Arc::new(row))).collect();
-                state.claims = claims;
+                self.fleet.load(rows, claims);
                 Ok(())
             }
             Err(error) => {

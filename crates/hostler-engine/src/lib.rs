@@ -119,6 +119,11 @@ pub struct Pace {
     pub events_keep: u64,
     /// How long ended operations are kept.
     pub operations_keep: Duration,
+    /// How long the id of a thing that is missing is kept: the time that
+    /// complete inventories vouch for, however clocks jump.
+    pub missing_keep: Duration,
+    /// And how many complete inventories must not have shown it.
+    pub missing_inventories: u32,
 }
 
 impl Default for Pace {
@@ -143,6 +148,8 @@ impl Default for Pace {
             retention: secs(600),
             events_keep: 100_000,
             operations_keep: secs(30 * 24 * 3600),
+            missing_keep: secs(7 * 24 * 3600),
+            missing_inventories: 100,
         }
     }
 }

@@ -9,7 +9,7 @@ use hostler_core::{Code, Error, Result};
 use hostler_provider::Provider;
 use hostler_store::ProviderRow;
 
-use crate::fleet::{Entry, Identity, Reach};
+use crate::fleet::Entry;
 use crate::{Inner, Listed, ProviderView, reconcile};
 
 /// Providers.
@@ -43,15 +43,7 @@ impl<'a> Providers<'a> {
     pub async fn attach(&self, row: ProviderRow, provider: Arc<dyn Provider>) -> Result<()> {
         let id = row.id;
         let known = self.engine.store.resources(id).await?;
-        {
-            let mut state = self.engine.fleet.write();
-            for resource in known {
-                let identity = Identity::new(resource.key.kind, id, &resource.key.external_ref);
-                state.identities.insert(identity, (resource.id, resource.first_seen_at));
-            }
-            let entry = Entry { row, provider, reach: Reach::Connecting, seen: None };
-            state.providers.insert(id, entry);
-        }
+        self.engine.fleet.attach(Entry::new(row, provider), known);
         reconcile::watch_provider(self.engine, id);
         self.engine.recover.notify_one();
         Ok(())
@@ -99,7 +91,7 @@ impl<'a> Providers<'a> {
         let told = ("provider", id.to_string(), view.row.name.as_str());
         let event = self.engine.event("provider.removed", told, message);
         self.engine.store.delete_provider(id, &[event]).await?;
-        self.engine.fleet.write().providers.remove(&id);
+        self.engine.fleet.detach(id);
         self.engine.bus.poke();
         Ok(())
     }

@@ -14,7 +14,7 @@ use hostler_core::vm::observed::ConsoleKind;
 use hostler_core::vm::status::Phase;
 use hostler_core::vm::{Action, Admission, VmSpec};
 use hostler_core::{Code, Error, Result};
-use hostler_provider::{ConsoleStream, Cx, DiskBinding, EnsureVm, Group, VmRef, VolumeRef};
+use hostler_provider::{ConsoleStream, Cx, DiskBinding, EnsureVm, Group, VmRef};
 use hostler_store::{IdempotencyKey, NewVm};
 
 use crate::operations::vm_create::{Place, VmCreate};
@@ -89,7 +89,7 @@ impl<'a> Vms<'a> {
     /// A page of them; fields are [`VmView::FIELDS`].
     pub fn list(&self, request: &ListRequest) -> Listed<Arc<VmView>> {
         let snapshot = self.engine.fleet.snapshot();
-        Inner::list(&snapshot, snapshot.vms.iter(), request)
+        Inner::list(&snapshot, snapshot.vms.values(), request)
     }
 
     /// One of them.
@@ -97,7 +97,7 @@ impl<'a> Vms<'a> {
         self.engine
             .fleet
             .snapshot()
-            .vm_index
+            .vms
             .get(&id)
             .cloned()
             .ok_or_else(|| Error::new(Code::VmNotFound, format!("there is no VM with the id {id}")))
@@ -291,7 +291,7 @@ impl<'a> Vms<'a> {
     fn refuse_twins(&self, vm: &VmView) -> Result<()> {
         let snapshot = self.engine.fleet.snapshot();
         let provider = vm.provider.as_ref().map(|(id, _)| *id);
-        let twin = snapshot.vms.iter().find(|other| {
+        let twin = snapshot.vms.values().find(|other| {
             let Some(seen) = other.observed.as_ref().filter(|_| other.id != vm.id) else {
                 return false;
             };
@@ -474,9 +474,4 @@ fn changes(spec: &VmSpec, host: &str, start: bool) -> Vec<String> {
         lines.push("~ the VM is started".to_owned());
     }
     lines
-}
-
-/// The volume behind a binding, for those who only compare.
-pub(crate) fn same_volume(a: &VolumeRef, pool: &str, name: &str) -> bool {
-    a.pool == pool && a.name == name
 }

@@ -12,7 +12,6 @@ use hostler_core::{Code, Error, Result, name};
 use hostler_provider::{Cx, EnsureVolume, Group, Provider, VolumeContent, VolumeRef};
 
 use crate::operations::lacks;
-use crate::vms::{bindings, same_volume};
 use crate::{Inner, PoolView};
 
 /// Volumes of pools.
@@ -139,25 +138,9 @@ impl<'a> Volumes<'a> {
 
     /// The VM that uses a volume: by what we made it for, else by what is seen.
     fn user_of(&self, pool: &PoolView, volume: &ObservedVolume) -> Option<(VmId, String)> {
-        let (pool_name, name) = (pool.observed.name.as_str(), volume.name.as_str());
-        let by_path = format!("{pool_name}/{name}");
         let snapshot = self.engine.fleet.snapshot();
-        let here = |vm: &&Arc<crate::VmView>| {
-            vm.provider.as_ref().is_some_and(|(id, _)| *id == pool.provider.0)
-        };
-        snapshot
-            .vms
-            .iter()
-            .filter(here)
-            .find(|vm| {
-                let ours = vm.row.as_ref().is_some_and(|row| {
-                    bindings(&row.bindings).iter().any(|b| same_volume(&b.volume, pool_name, name))
-                });
-                let disks = vm.observed.as_ref().and_then(|seen| seen.disks.value());
-                let seen = disks.into_iter().flatten().filter_map(|disk| disk.source.as_deref());
-                ours || seen.into_iter().any(|s| s == by_path || Some(s) == volume.path.as_deref())
-            })
-            .map(|vm| (vm.id, vm.name.clone()))
+        let vm = snapshot.users.of(pool.provider.0, &pool.observed, volume)?;
+        Some((vm, snapshot.vms.get(&vm)?.name.clone()))
     }
 }
 

@@ -4,6 +4,8 @@
 //! its own name (X22). For VMs we make, our tag bridges the moment between
 //! making them and noting the provider's name.
 
+use std::collections::HashMap;
+
 use hostler_core::Timestamp;
 use hostler_core::id::{HostId, NetworkId, PoolId, ProviderId, VmId};
 use hostler_core::vm::ObservedVm;
@@ -40,24 +42,67 @@ impl Identity {
     }
 }
 
+/// A thing's id, and when it was first seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) id: Uuid,
+    pub(crate) first_seen_at: Timestamp,
+}
+
+/// What the things of one provider are, by the provider's lasting names.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    vms: HashMap<String, Known>,
+    hosts: HashMap<String, Known>,
+    pools: HashMap<String, Known>,
+    networks: HashMap<String, Known>,
+}
+
+impl Names {
+    pub(crate) fn of(&self, kind: Kind) -> &HashMap<String, Known> {
+        match kind {
+            Kind::Vm => &self.vms,
+            Kind::Host => &self.hosts,
+            Kind::Pool => &self.pools,
+            Kind::Network => &self.networks,
+        }
+    }
+
+    pub(crate) fn of_mut(&mut self, kind: Kind) -> &mut HashMap<String, Known> {
+        match kind {
+            Kind::Vm => &mut self.vms,
+            Kind::Host => &mut self.hosts,
+            Kind::Pool => &mut self.pools,
+            Kind::Network => &mut self.networks,
+        }
+    }
+}
+
 impl State {
-    fn known(&self, kind: Kind, provider: ProviderId, external_ref: &str) -> Option<Uuid> {
-        self.identities.get(&Identity::new(kind, provider, external_ref)).map(|(id, _)| *id)
+    /// What stands for a thing.
+    pub(crate) fn known(
+        &self,
+        kind: Kind,
+        provider: ProviderId,
+        external_ref: &str,
+    ) -> Option<Known> {
+        self.identities.get(&provider)?.of(kind).get(external_ref).copied()
     }
 
     /// The id of a host.
     pub(crate) fn host_id(&self, provider: ProviderId, external_ref: &str) -> Option<HostId> {
-        self.known(Kind::Host, provider, external_ref).map(HostId::from_uuid)
+        self.known(Kind::Host, provider, external_ref).map(|known| HostId::from_uuid(known.id))
     }
 
     /// The id of a pool.
     pub(crate) fn pool_id(&self, provider: ProviderId, external_ref: &str) -> Option<PoolId> {
-        self.known(Kind::Pool, provider, external_ref).map(PoolId::from_uuid)
+        self.known(Kind::Pool, provider, external_ref).map(|known| PoolId::from_uuid(known.id))
     }
 
     /// The id of a network.
     pub(crate) fn network_id(&self, provider: ProviderId, external_ref: &str) -> Option<NetworkId> {
-        self.known(Kind::Network, provider, external_ref).map(NetworkId::from_uuid)
+        self.known(Kind::Network, provider, external_ref)
+            .map(|known| NetworkId::from_uuid(known.id))
     }
 
     /// The id of a VM that was seen, and when it was first seen or made.
@@ -65,14 +110,12 @@ impl State {
         if let Some(id) = self.tagged(provider, vm) {
             return Some(id);
         }
-        self.known(Kind::Vm, provider, &vm.external_ref).map(VmId::from_uuid)
+        self.known(Kind::Vm, provider, &vm.external_ref).map(|known| VmId::from_uuid(known.id))
     }
 
     /// When the VM was first seen.
     pub(crate) fn first_seen_at(&self, provider: ProviderId, vm: &ObservedVm) -> Option<Timestamp> {
-        self.identities
-            .get(&Identity::new(Kind::Vm, provider, &vm.external_ref))
-            .map(|(_, first_seen_at)| *first_seen_at)
+        self.known(Kind::Vm, provider, &vm.external_ref).map(|known| known.first_seen_at)
     }
 
     /// The VM of ours that this is, by its tag. A copy of one of ours, tag and

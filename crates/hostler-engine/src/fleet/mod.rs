@@ -3,17 +3,23 @@
 //!
 //! ```text
 //!  inventory, observe ──► State ◄── operations (rows, claims)
-//!                           │ version + 1
+//!                           │ Changes
 //!                           ▼
-//!                        Snapshot   built when somebody looks, shared until the next change
+//!                        Picture ──► Snapshot   brought up to date when somebody looks,
+//!                                               shared until the next change
 //! ```
 //!
 //! Observed state lives only here and never in the store: after a restart it is
 //! unknown until it has been seen again.
 
+pub(crate) mod absence;
 mod diff;
 mod identity;
+mod memory;
+mod picture;
+mod shelf;
 pub(crate) mod snapshot;
+mod users;
 pub(crate) mod views;
 
 use std::collections::{BTreeMap, HashMap};
@@ -27,10 +33,14 @@ use hostler_core::operation::Resource;
 use hostler_core::storage::ObservedPool;
 use hostler_core::vm::ObservedVm;
 use hostler_provider::{HostInventory, Inventory, Probe, Provider};
-use hostler_store::{NewEvent, ProviderRow, VmRow};
+use hostler_store::{NewEvent, ProviderRow, ResourceRow, VmRow};
+use tokio::time::Instant;
 use uuid::Uuid;
 
+use absence::{Absences, Witness};
 pub(crate) use identity::{Identity, Kind};
+use identity::{Known, Names};
+use picture::{Changes, Picture};
 use snapshot::Snapshot;
 
 /// What is known of one provider.
@@ -39,6 +49,14 @@ pub(crate) struct Entry {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) reach: Reach,
     pub(crate) seen: Option<Seen>,
+    witness: Witness,
+}
+
+impl Entry {
+    /// A provider that has not answered yet.
+    pub(crate) fn new(row: ProviderRow, provider: Arc<dyn Provider>) -> Self {
+        Self { row, provider, reach: Reach::Connecting, seen: None, witness: Witness::default() }
+    }
 }
 
 /// Whether a provider answers.
@@ -58,8 +76,8 @@ pub(crate) struct Seen {
     /// When the inventory was begun.
     began_at: Timestamp,
     pub(crate) took: Duration,
-    /// VMs that single looks found gone, and when.
-    gone: BTreeMap<String, Timestamp>,
+    /// VMs that single looks found gone, when, and what they were called.
+    gone: BTreeMap<String, (Timestamp, Option<String>)>,
     pub(crate) probe: Probe,
     pub(crate) hosts: BTreeMap<String, Arc<HostInventory>>,
     pub(crate) vms: BTreeMap<String, Arc<ObservedVm>>,
@@ -106,10 +124,10 @@ impl Seen {
                 self.vms.insert(external_ref.clone(), vm.clone());
             }
         }
-        for (external_ref, gone_at) in &before.gone {
-            if *gone_at >= self.began_at {
+        for (external_ref, gone) in &before.gone {
+            if gone.0 >= self.began_at {
                 self.vms.remove(external_ref);
-                self.gone.insert(external_ref.clone(), *gone_at);
+                self.gone.insert(external_ref.clone(), gone.clone());
             }
         }
     }
@@ -140,18 +158,29 @@ impl Seen {
 /// Everything that is known now.
 #[derive(Default)]
 pub(crate) struct State {
-    pub(crate) version: u64,
     pub(crate) providers: BTreeMap<ProviderId, Entry>,
     pub(crate) rows: HashMap<VmId, Arc<VmRow>>,
-    pub(crate) identities: HashMap<Identity, (Uuid, Timestamp)>,
     pub(crate) claims: HashMap<Resource, OperationId>,
+    identities: HashMap<ProviderId, Names>,
+    absences: HashMap<ProviderId, Absences>,
+    /// What changed since the picture was brought up to date. Behind a lock of
+    /// its own, so that whoever looks can take it without keeping others from
+    /// looking.
+    changes: Mutex<Changes>,
+}
+
+impl State {
+    /// Notes what changed.
+    fn changed(&mut self, note: impl FnOnce(&mut Changes)) {
+        note(self.changes.get_mut().unwrap_or_else(PoisonError::into_inner));
+    }
 }
 
 /// The shared, changing knowledge.
 #[derive(Default)]
 pub(crate) struct Fleet {
     state: RwLock<State>,
-    snapshot: Mutex<Option<Arc<Snapshot>>>,
+    picture: Mutex<Picture>,
 }
 
 impl Fleet {
@@ -162,30 +191,41 @@ impl Fleet {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes; everybody who looks afterwards sees it.
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, State> {
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.version += 1;
-        state
+    /// Changes; everybody who looks afterwards sees what is noted as changed.
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The present picture, ready for lists. Built once for each change.
+    /// The present picture, ready for lists.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        let mut cached = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut picture = match self.picture.lock() {
+            Ok(picture) => picture,
+            // A panic in the middle of bringing it up to date: begin it anew.
+            Err(poisoned) => {
+                self.picture.clear_poison();
+                let mut picture = poisoned.into_inner();
+                *picture = Picture::default();
+                self.write().changed(|changes| changes.everything = true);
+                picture
+            }
+        };
         let state = self.read();
-        if let Some(snapshot) = cached.as_ref()
-            && snapshot.version == state.version
-        {
-            return snapshot.clone();
-        }
-        let snapshot = Arc::new(Snapshot::build(&state));
-        *cached = Some(snapshot.clone());
-        snapshot
+        let changes =
+            std::mem::take(&mut *state.changes.lock().unwrap_or_else(PoisonError::into_inner));
+        picture.after(&state, changes)
     }
 
     /// The provider, while it is configured.
     pub(crate) fn provider(&self, id: ProviderId) -> Option<Arc<dyn Provider>> {
         self.read().providers.get(&id).map(|entry| entry.provider.clone())
+    }
+
+    /// Takes over what the store says of all VMs.
+    pub(crate) fn load(&self, rows: Vec<VmRow>, claims: HashMap<Resource, OperationId>) {
+        let mut state = self.write();
+        state.rows = rows.into_iter().map(|row| (row.id, Arc::new(row))).collect();
+        state.claims = claims;
+        state.changed(|changes| changes.everything = true);
     }
 
     /// Takes what the store says of a VM now: its row and who works on it.
@@ -199,6 +239,38 @@ impl Fleet {
             Some(operation) => state.claims.insert(Resource::Vm(vm), operation),
             None => state.claims.remove(&Resource::Vm(vm)),
         };
+        state.changed(|changes| {
+            changes.vms.insert(vm);
+        });
+    }
+
+    /// Adds a provider, with what is known of its things from earlier.
+    pub(crate) fn attach(&self, entry: Entry, known: Vec<ResourceRow>) {
+        let (id, mut names, mut absences) = (entry.row.id, Names::default(), Absences::default());
+        for resource in known {
+            let key = resource.key;
+            absences.load(key.kind, &key.external_ref, resource.absence);
+            let known = Known { id: resource.id, first_seen_at: resource.first_seen_at };
+            names.of_mut(key.kind).insert(key.external_ref, known);
+        }
+        let mut state = self.write();
+        state.identities.insert(id, names);
+        state.absences.insert(id, absences);
+        state.providers.insert(id, entry);
+        state.changed(|changes| {
+            changes.providers.insert(id);
+        });
+    }
+
+    /// Removes a provider.
+    pub(crate) fn detach(&self, id: ProviderId) {
+        let mut state = self.write();
+        state.providers.remove(&id);
+        state.identities.remove(&id);
+        state.absences.remove(&id);
+        state.changed(|changes| {
+            changes.providers.insert(id);
+        });
     }
 
     /// Whether the operation still holds a claim.
@@ -221,12 +293,30 @@ impl Fleet {
     pub(crate) fn identify(&self, ids: &[(Identity, Uuid, Timestamp)]) {
         let mut state = self.write();
         for (identity, id, first_seen_at) in ids {
-            state.identities.entry(identity.clone()).or_insert((*id, *first_seen_at));
+            let Identity { kind, provider, external_ref } = identity.clone();
+            let known = Known { id: *id, first_seen_at: *first_seen_at };
+            let names = state.identities.entry(provider).or_default();
+            names.of_mut(kind).entry(external_ref.clone()).or_insert(known);
+            state.changed(|changes| match kind {
+                Kind::Vm => drop(changes.sights.insert((provider, external_ref))),
+                // VMs are told with their hosts' names.
+                Kind::Host | Kind::Pool | Kind::Network => {
+                    changes.providers.insert(provider);
+                }
+            });
         }
     }
 
-    /// Replaces what was seen of a provider; tells what changed.
-    pub(crate) fn apply(&self, provider: ProviderId, mut seen: Seen) -> Vec<NewEvent> {
+    /// Replaces what was seen of a provider; tells what changed. If the
+    /// inventory is complete it vouches for `vouch_max` at most of the time since
+    /// the one before.
+    pub(crate) fn apply(
+        &self,
+        provider: ProviderId,
+        mut seen: Seen,
+        vouch_max: Duration,
+    ) -> Vec<NewEvent> {
+        let now = Instant::now();
         let mut state = self.write();
         let Some(entry) = state.providers.get_mut(&provider) else { return Vec::new() };
         if let Some(before) = &entry.seen {
@@ -239,11 +329,14 @@ impl Fleet {
         }
         entry.reach = Reach::Answering;
         let before = entry.seen.replace(seen);
-        let state = &*state;
+        state.note_absent(provider, before.as_ref(), now, vouch_max);
+        state.changed(|changes| {
+            changes.providers.insert(provider);
+        });
         if let (Some(before), Some(entry)) = (before, state.providers.get(&provider))
             && let Some(after) = &entry.seen
         {
-            events.extend(diff::vms(state, provider, &before, after));
+            events.extend(diff::vms(&state, provider, &before, after));
         }
         events
     }
@@ -257,13 +350,21 @@ impl Fleet {
     ) -> Option<NewEvent> {
         let mut state = self.write();
         let entry = state.providers.get_mut(&provider)?;
+        entry.witness.interrupted();
         let since = match &entry.reach {
             Reach::Silent { since, .. } => *since,
             Reach::Connecting | Reach::Answering => now,
         };
         let first = !matches!(entry.reach, Reach::Silent { .. });
-        entry.reach = Reach::Silent { since, reason: reason.to_owned() };
-        first.then(|| diff::provider_silent(&entry.row, reason, now))
+        let reach = Reach::Silent { since, reason: reason.to_owned() };
+        let told = first.then(|| diff::provider_silent(&entry.row, reason, now));
+        if entry.reach != reach {
+            entry.reach = reach;
+            state.changed(|changes| {
+                changes.providers.insert(provider);
+            });
+        }
+        told
     }
 
     /// Takes a single look at a VM into account; tells what changed.
@@ -278,22 +379,33 @@ impl Fleet {
         let Some(seen) = state.providers.get_mut(&provider).and_then(|e| e.seen.as_mut()) else {
             return Vec::new(); // before the first inventory there is nothing to update
         };
+        let is_there = vm.is_some();
         let before = match vm {
             Some(vm) => {
                 seen.gone.remove(external_ref);
                 seen.vms.insert(external_ref.to_owned(), Arc::new(vm))
             }
             None => {
-                seen.gone.insert(external_ref.to_owned(), now);
-                seen.vms.remove(external_ref)
+                let before = seen.vms.remove(external_ref);
+                let name = before.as_ref().map(|vm| vm.name.clone());
+                seen.gone.insert(external_ref.to_owned(), (now, name));
+                before
             }
         };
-        let state = &*state;
+        if let Some(absences) = state.absences.get_mut(&provider).filter(|_| is_there) {
+            absences.seen(Kind::Vm, external_ref);
+        }
+        state.changed(|changes| {
+            changes.sights.insert((provider, external_ref.to_owned()));
+        });
         let after = state
             .providers
             .get(&provider)
             .and_then(|entry| entry.seen.as_ref())
             .and_then(|seen| seen.vms.get(external_ref));
-        diff::vm(state, provider, before.as_ref(), after).into_iter().collect()
+        diff::vm(&state, provider, before.as_ref(), after).into_iter().collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

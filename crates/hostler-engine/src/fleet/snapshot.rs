@@ -1,6 +1,8 @@
-//! The present picture, ready for lists: views of everything, indexed by id.
+//! The present picture, ready for lists: views of everything, indexed by id,
+//! and the users of volumes. It never changes; the next one shares with it what
+//! is the same.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use hostler_core::id::{HostId, NetworkId, PoolId, ProviderId, VmId};
@@ -11,20 +13,23 @@ use hostler_core::{Fact, Timestamp, placement};
 use hostler_provider::{Group, groups};
 use hostler_store::VmRow;
 
+use super::shelf::Shelf;
+use super::users::Users;
 use super::views::{
     HostState, HostView, NetworkView, PoolView, ProviderState, ProviderView, VmView,
 };
 use super::{Entry, Reach, Seen, State};
 
 /// Everything that is told, at one moment.
+#[derive(Clone, Default)]
 pub(crate) struct Snapshot {
-    pub(crate) version: u64,
-    pub(crate) vms: Vec<Arc<VmView>>,
-    pub(crate) vm_index: HashMap<VmId, Arc<VmView>>,
-    pub(crate) hosts: BTreeMap<HostId, Arc<HostView>>,
-    pub(crate) pools: BTreeMap<PoolId, Arc<PoolView>>,
-    pub(crate) networks: BTreeMap<NetworkId, Arc<NetworkView>>,
-    pub(crate) providers: BTreeMap<ProviderId, Arc<ProviderView>>,
+    pub(crate) vms: Shelf<VmId, Arc<VmView>>,
+    pub(crate) hosts: Shelf<HostId, Arc<HostView>>,
+    pub(crate) pools: Shelf<PoolId, Arc<PoolView>>,
+    pub(crate) networks: Shelf<NetworkId, Arc<NetworkView>>,
+    pub(crate) providers: Shelf<ProviderId, Arc<ProviderView>>,
+    /// Which VM uses which volume.
+    pub(crate) users: Users,
     /// When the oldest part was seen.
     pub(crate) observed_at: Option<Timestamp>,
     /// Whether some provider does not answer.
@@ -32,43 +37,44 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Puts together what is known.
-    pub(crate) fn build(state: &State) -> Self {
-        let mut snapshot = Self {
-            version: state.version,
-            vms: Vec::new(),
-            vm_index: HashMap::new(),
-            hosts: BTreeMap::new(),
-            pools: BTreeMap::new(),
-            networks: BTreeMap::new(),
-            providers: BTreeMap::new(),
-            observed_at: state.providers.values().filter_map(|e| Some(e.seen.as_ref()?.at)).min(),
-            stale: state.providers.values().any(|e| {
-                let silent = e.seen.as_ref().is_some_and(|seen| !seen.unreachable.is_empty());
-                silent || e.reach != Reach::Answering
-            }),
-        };
-        let mut placed = BTreeSet::new();
-        for (id, entry) in &state.providers {
-            let groups: Arc<[Group]> = groups(entry.provider.as_ref()).into();
-            snapshot.add_provider(*id, entry, &groups);
-            let Some(seen) = &entry.seen else { continue };
-            snapshot.add_vms(state, *id, entry, seen, &groups, &mut placed);
-            snapshot.add_places(state, *id, entry, seen);
-        }
-        for row in state.rows.values().filter(|row| !placed.contains(&row.id)) {
-            snapshot.push(vm_not_seen(state, row));
-        }
-        snapshot
+    /// Says how old it is.
+    pub(super) fn date(&mut self, state: &State) {
+        self.observed_at = state.providers.values().filter_map(|e| Some(e.seen.as_ref()?.at)).min();
+        self.stale = state.providers.values().any(|e| {
+            let silent = e.seen.as_ref().is_some_and(|seen| !seen.unreachable.is_empty());
+            silent || e.reach != Reach::Answering
+        });
     }
 
-    fn push(&mut self, vm: VmView) {
-        let vm = Arc::new(vm);
-        self.vm_index.insert(vm.id, vm.clone());
-        self.vms.push(vm);
+    /// Takes over a provider with its hosts, pools and networks as they are now.
+    /// The hosts whose VMs have to be counted go into `to_count`; those that are
+    /// gone are returned.
+    pub(super) fn places(
+        &mut self,
+        state: &State,
+        provider: ProviderId,
+        to_count: &mut BTreeSet<HostId>,
+    ) -> Vec<HostId> {
+        let hosts: Vec<_> =
+            self.hosts.values().filter(|h| h.provider.0 == provider).map(|h| h.id).collect();
+        let pools: Vec<_> =
+            self.pools.values().filter(|p| p.provider.0 == provider).map(|p| p.id).collect();
+        let networks: Vec<_> =
+            self.networks.values().filter(|n| n.provider.0 == provider).map(|n| n.id).collect();
+        hosts.iter().for_each(|id| drop(self.hosts.remove(id)));
+        pools.iter().for_each(|id| drop(self.pools.remove(id)));
+        networks.iter().for_each(|id| drop(self.networks.remove(id)));
+        self.providers.remove(&provider);
+        if let Some(entry) = state.providers.get(&provider) {
+            self.add_provider(provider, entry);
+            if let Some(seen) = &entry.seen {
+                self.add_places(state, provider, entry, seen, to_count);
+            }
+        }
+        hosts.into_iter().filter(|id| self.hosts.get(id).is_none()).collect()
     }
 
-    fn add_provider(&mut self, id: ProviderId, entry: &Entry, groups: &Arc<[Group]>) {
+    fn add_provider(&mut self, id: ProviderId, entry: &Entry) {
         let (state, reason, silent_since) = match &entry.reach {
             Reach::Connecting => (ProviderState::Connecting, None, None),
             Reach::Answering => (ProviderState::Healthy, None, None),
@@ -87,53 +93,31 @@ impl Snapshot {
             product: seen.map(|seen| seen.probe.product.clone()),
             observed_at: seen.map(|seen| seen.at),
             inventory_took: seen.map(|seen| seen.took),
-            groups: groups.clone(),
+            groups: groups(entry.provider.as_ref()).into(),
             vm_count: seen.map(|seen| seen.vms.len()),
         };
         self.providers.insert(id, Arc::new(view));
     }
 
-    fn add_vms(
+    /// How many VMs a provider holds now.
+    pub(super) fn count_vms(&mut self, state: &State, provider: ProviderId) {
+        let seen = state.providers.get(&provider).and_then(|entry| entry.seen.as_ref());
+        let vm_count = seen.map(|seen| seen.vms.len());
+        let Some(view) = self.providers.get(&provider) else { return };
+        if view.vm_count != vm_count {
+            let counted = ProviderView { vm_count, ..(**view).clone() };
+            self.providers.insert(provider, Arc::new(counted));
+        }
+    }
+
+    fn add_places(
         &mut self,
         state: &State,
         provider: ProviderId,
         entry: &Entry,
         seen: &Seen,
-        groups: &Arc<[Group]>,
-        placed: &mut BTreeSet<VmId>,
+        to_count: &mut BTreeSet<HostId>,
     ) {
-        for vm in seen.vms.values() {
-            // Without an id yet: between being seen and being stored, for a moment.
-            let Some(id) = state.vm_id(provider, vm) else { continue };
-            let row = state.rows.get(&id);
-            if row.is_some() {
-                placed.insert(id);
-            }
-            let created_at = row
-                .map(|row| row.created_at)
-                .or_else(|| state.first_seen_at(provider, vm))
-                .unwrap_or(vm.observed_at);
-            let unreachable = vm.host_ref.as_ref().and_then(|host| seen.unreachable.get(host));
-            let view = VmView {
-                id,
-                name: row.map_or_else(|| vm.name.clone(), |row| row.spec.name.clone()),
-                project: row.map(|row| row.spec.project.clone()),
-                provider: Some((provider, entry.row.name.clone())),
-                host: vm.host_ref.as_ref().and_then(|r| host_name(state, provider, seen, r)),
-                managed: row.is_some(),
-                simulated: entry.provider.is_simulated(),
-                status: tell(row, Some(vm), entry, unreachable),
-                row: row.cloned(),
-                observed: Some(vm.clone()),
-                operation: state.claims.get(&Resource::Vm(id)).copied(),
-                created_at,
-                groups: groups.clone(),
-            };
-            self.push(view);
-        }
-    }
-
-    fn add_places(&mut self, state: &State, provider: ProviderId, entry: &Entry, seen: &Seen) {
         let named = (provider, entry.row.name.clone());
         let simulated = entry.provider.is_simulated();
         let stale = |host: &Option<String>| {
@@ -143,9 +127,6 @@ impl Snapshot {
         for (external_ref, host) in &seen.hosts {
             let Some(id) = state.host_id(provider, external_ref) else { continue };
             let (host_state, reason) = host_state(entry, seen, external_ref, host.closed.as_ref());
-            let on_it = seen.vms.values().filter(|vm| vm.host_ref.as_ref() == Some(external_ref));
-            let (count, running) = on_it
-                .fold((0, 0), |(all, live), vm| (all + 1, live + u32::from(vm.power.is_live())));
             let view = HostView {
                 id,
                 name: host.host.name.clone(),
@@ -154,9 +135,11 @@ impl Snapshot {
                 state: host_state,
                 reason,
                 observed: host.clone(),
-                vm_count: count,
-                vm_running_count: running,
+                // Counted when it is known which VMs are on it.
+                vm_count: 0,
+                vm_running_count: 0,
             };
+            to_count.insert(id);
             self.hosts.insert(id, Arc::new(view));
         }
         for (external_ref, pool) in &seen.pools {
@@ -235,8 +218,47 @@ fn silent_host<'a>(state: &State, entry: &'a Entry, row: &VmRow) -> Option<&'a S
     silent.next().map(|(_, reason)| reason)
 }
 
+/// A VM as it was seen under a name at a provider.
+pub(super) fn vm_seen(
+    state: &State,
+    snapshot: &Snapshot,
+    id: VmId,
+    provider: ProviderId,
+    name: &str,
+) -> Option<VmView> {
+    let entry = state.providers.get(&provider)?;
+    let seen = entry.seen.as_ref()?;
+    let vm = seen.vms.get(name)?;
+    let row = state.rows.get(&id);
+    let created_at = row
+        .map(|row| row.created_at)
+        .or_else(|| state.first_seen_at(provider, vm))
+        .unwrap_or(vm.observed_at);
+    let unreachable = vm.host_ref.as_ref().and_then(|host| seen.unreachable.get(host));
+    Some(VmView {
+        id,
+        name: row.map_or_else(|| vm.name.clone(), |row| row.spec.name.clone()),
+        project: row.map(|row| row.spec.project.clone()),
+        provider: Some((provider, entry.row.name.clone())),
+        host: vm.host_ref.as_ref().and_then(|r| host_name(state, provider, seen, r)),
+        managed: row.is_some(),
+        simulated: entry.provider.is_simulated(),
+        status: tell(row, Some(vm), entry, unreachable),
+        row: row.cloned(),
+        observed: Some(vm.clone()),
+        operation: state.claims.get(&Resource::Vm(id)).copied(),
+        created_at,
+        groups: groups_of(snapshot, provider),
+    })
+}
+
+/// What a provider can do.
+fn groups_of(snapshot: &Snapshot, provider: ProviderId) -> Arc<[Group]> {
+    snapshot.providers.get(&provider).map_or_else(|| Arc::from([]), |view| view.groups.clone())
+}
+
 /// A VM of ours that no inventory shows.
-fn vm_not_seen(state: &State, row: &Arc<VmRow>) -> VmView {
+pub(super) fn vm_not_seen(state: &State, snapshot: &Snapshot, row: &Arc<VmRow>) -> VmView {
     let entry = row.provider.and_then(|id| state.providers.get(&id));
     let status = match (entry, row.phase) {
         (Some(entry), _) => tell(Some(row), None, entry, silent_host(state, entry, row)),
@@ -250,13 +272,8 @@ fn vm_not_seen(state: &State, row: &Arc<VmRow>) -> VmView {
         }
     };
     let host = row.host.and_then(|id| {
-        let entry = entry?;
-        let seen = entry.seen.as_ref()?;
-        let provider = row.provider?;
-        seen.hosts.iter().find_map(|(external_ref, host)| {
-            let known = state.host_id(provider, external_ref)?;
-            (known == id).then(|| (id, host.host.name.clone()))
-        })
+        let host = snapshot.hosts.get(&id).filter(|host| Some(host.provider.0) == row.provider)?;
+        Some((id, host.name.clone()))
     });
     VmView {
         id: row.id,
@@ -271,7 +288,7 @@ fn vm_not_seen(state: &State, row: &Arc<VmRow>) -> VmView {
         observed: None,
         operation: state.claims.get(&Resource::Vm(row.id)).copied(),
         created_at: row.created_at,
-        groups: entry.map_or_else(|| Arc::from([]), |e| groups(e.provider.as_ref()).into()),
+        groups: entry.map_or_else(|| Arc::from([]), |entry| groups_of(snapshot, entry.row.id)),
     }
 }
 

@@ -139,7 +139,7 @@ impl Inner {
         let progress = self.progress.get(row.id);
         let snapshot = self.fleet.snapshot();
         let names = row.resources.iter().map(|resource| match resource {
-            Resource::Vm(vm) => snapshot.vm_index.get(vm).map(|view| view.name.clone()),
+            Resource::Vm(vm) => snapshot.vms.get(vm).map(|view| view.name.clone()),
             Resource::Host(_)
             | Resource::Provider(_)
             | Resource::Pool(_)

@@ -184,7 +184,7 @@ async fn inventory(engine: &Arc<Inner>, id: ProviderId, provider: &Arc<dyn Provi
             let took = (began_at, began.elapsed());
             let seen = Seen::new(inventory, probe, engine.clock.now(), took);
             engine.remember(engine.fleet.unidentified(id, &seen)).await;
-            let events = engine.fleet.apply(id, seen);
+            let events = engine.fleet.apply(id, seen, engine.pace.inventory * 2);
             engine.publish(events).await;
             true
         }
