@@ -1,6 +1,7 @@
 //! What has to stay true, kept true: each reconciler is woken by a timer or a
 //! signal, is given no input, looks for itself, and can run at any time.
 
+mod belief;
 mod inventory;
 mod leftovers;
 mod recovery;

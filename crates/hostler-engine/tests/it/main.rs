@@ -6,6 +6,7 @@
 mod events;
 mod fairness;
 mod fleet;
+mod forgetting;
 mod histories;
 mod images;
 mod late;
