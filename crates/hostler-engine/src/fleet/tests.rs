@@ -130,7 +130,7 @@ fn row(n: u8, at_provider: Option<u8>, name: Option<&str>, volume: Option<Volume
         project: "default".into(),
         name: format!("ours-{n}"),
         phase: Phase::Ready,
-        spec: VmSpec::new(&format!("ours-{n}"), 1 << 30),
+        spec: VmSpec::new(format!("ours-{n}"), 1 << 30),
         bindings: serde_json::to_value(bindings).unwrap(),
         generation: 1,
         created_at: at(3),

@@ -183,14 +183,13 @@ mod tests {
         assert!(begun(&driving, 1) && !begun(&driving, 2));
         assert!(driving.rest(id(1)), "somebody was refused and is told of the room");
         assert!(begun(&driving, 2));
-        let again = tokio::spawn({
-            let driving = driving.clone();
-            async move { driving.turn(id(1), None).await }
-        });
+        let mut waiting = tokio::task::JoinSet::new();
+        let table = driving.clone();
+        waiting.spawn(async move { table.turn(id(1), None).await });
         tokio::task::yield_now().await;
-        assert!(!again.is_finished());
+        assert!(waiting.try_join_next().is_none());
         driving.end(id(2));
-        assert_eq!(again.await.unwrap(), Ok(()));
+        assert_eq!(waiting.join_next().await.unwrap().unwrap(), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
