@@ -15,7 +15,7 @@ const BUILD: &[Need] = &[
     },
 ];
 
-/// For tests against real peers: the database whose SQL ours has to be, and what makes certificates.
+/// For tests against real peers, beyond what the lab names: the database whose SQL ours has to be.
 const PEERS: &[Need] = &[
     Need {
         probe: Probe::AnyFile(&[
@@ -27,7 +27,6 @@ const PEERS: &[Need] = &[
         dnf: "postgresql-server",
     },
     Need { probe: Probe::Program("psql"), apt: "postgresql-client", dnf: "postgresql" },
-    Need { probe: Probe::Program("openssl"), apt: "openssl", dnf: "openssl" },
 ];
 
 /// For browser tests.
@@ -58,7 +57,10 @@ pub(crate) fn guest() -> Result<()> {
 
 /// Makes sure that the real peers of our tests are there.
 pub(crate) fn peers() -> Result<()> {
-    ensure(PEERS)
+    for needs in [PEERS, packages::SSH, packages::TLS, packages::SCHEMAS] {
+        ensure(needs)?;
+    }
+    Ok(())
 }
 
 /// Makes sure that there is a browser for tests.

@@ -25,6 +25,6 @@ mod test_daemon;
 pub use deadline::{poll_until, timed};
 pub use error::{Error, Result};
 pub use hash::Fingerprint;
-pub use lab::{Lab, LabOptions, NetworkState};
+pub use lab::{Gateway, Lab, LabOptions, NetworkState, SshServer, TlsListener};
 pub use process::{command_line, find_program, is_root, run, run_quietly, terminate};
 pub use test_daemon::TestDaemon;

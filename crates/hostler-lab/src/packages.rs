@@ -67,6 +67,25 @@ pub const LAB: &[Need] = &[
     program("mount", "mount", "util-linux-core"),
 ];
 
+/// What [`crate::Lab::ssh_server`] needs. It runs the program only, with files of its own; where
+/// installing the package also starts a server for the machine, that is Debian's doing, and
+/// `systemctl disable --now ssh` ends it.
+pub const SSH: &[Need] = &[
+    program("sshd", "openssh-server", "openssh-server"),
+    program("ssh", "openssh-client", "openssh-clients"),
+    program("ssh-keygen", "openssh-client", "openssh"),
+    program("virt-ssh-helper", "libvirt-daemon", "libvirt-daemon"),
+];
+
+/// What [`crate::Lab::listen_tls`] makes certificates with.
+pub const TLS: &[Need] = &[program("openssl", "openssl", "openssl")];
+
+/// What checks documents against libvirt's schemas.
+pub const SCHEMAS: &[Need] = &[
+    program("virt-xml-validate", "libvirt-clients", "libvirt-client"),
+    program("xmllint", "libxml2-utils", "libxml2"),
+];
+
 /// What [`crate::guest::build`] needs beside apt's own tools: it unpacks everything else itself.
 pub const GUEST: &[Need] = &[
     program("dpkg-deb", "dpkg", "dpkg"),

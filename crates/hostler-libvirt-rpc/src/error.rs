@@ -87,14 +87,18 @@ pub enum Error {
     Tls {
         /// The other side.
         host: String,
+        /// Who can mend it.
+        obstacle: Obstacle,
         /// What failed.
         detail: String,
     },
-    /// The ssh process could not be started or its arguments are unsafe.
+    /// ssh did not log in, what it was to run there failed, or its arguments are unsafe.
     #[error("SSH to {host}: {detail}")]
     Ssh {
         /// The other side.
         host: String,
+        /// Who can mend it.
+        obstacle: Obstacle,
         /// What failed.
         detail: String,
     },
@@ -148,6 +152,25 @@ pub enum Error {
         /// How many connections there may be.
         limit: usize,
     },
+}
+
+/// What stands in the way of a secured connection, by who can mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// The other side has not proven to be the host that is meant: its host key is unknown or
+    /// another, or its certificate is for another name, of another authority, or out of date.
+    UntrustedHost,
+    /// The host does not let us in.
+    Rejected,
+    /// Our own key, certificate or authority cannot be used.
+    Credentials,
+    /// The host cannot be reached or does not answer. It may pass.
+    Unreachable,
+    /// We are let in, but the host has not what speaks libvirt's protocol.
+    Helper,
+    /// We are let in, but nothing is forwarded to where we want.
+    Forwarding,
 }
 
 /// Says of an unanswered call that it was never sent.

@@ -42,8 +42,8 @@
 //!
 //! # What is not here
 //!
-//! SASL, plain TCP, passing of file descriptors other than screens' ([`open_graphics_fd`]), sparse
-//! streams, and migration that the client drives itself (peer to peer works).
+//! SASL, plain TCP, passing of file descriptors other than screens' ([`open_graphics_fd`]; through
+//! ssh, [`forward_ssh`] reaches where a screen listens), sparse streams, and migration that the client drives itself (peer to peer works).
 
 mod calls;
 mod connection;
@@ -61,12 +61,12 @@ mod uri;
 pub mod xdr;
 
 pub use connection::{Connection, KeepAlive, Options};
-pub use error::{CloseReason, Error, ErrorCode, RemoteError, Result};
+pub use error::{CloseReason, Error, ErrorCode, Obstacle, RemoteError, Result};
 pub use event::{CallbackId, DomainEventKind, Event, Events, StoragePoolEventKind};
 pub use graphics::open_graphics_fd;
 pub use pool::{Pool, PoolCounts, PoolOptions, Role};
 pub use procedure::Procedure;
 pub use stream::{Overflow, Stream, StreamOptions};
-pub use transport::{Io, SshCommand};
+pub use transport::{Forwarded, Io, Listener, SshCommand, forward_ssh};
 pub use types::*;
 pub use uri::{ConnectUri, Transport};

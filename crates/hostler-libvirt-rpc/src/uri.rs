@@ -104,12 +104,36 @@ struct Query {
     socket: Option<String>,
     pki_path: Option<String>,
     key_file: Option<String>,
+    known_hosts: Option<String>,
+    /// What the daemon is asked to open instead of what the URI itself says.
+    name: Option<String>,
     /// libvirt's name for the ssh program.
     command: Option<String>,
     /// What runs on the other side; our own addition.
     helper: Option<String>,
     /// Passed on to the daemon.
     rest: Vec<String>,
+}
+
+impl Query {
+    /// Refuses what the transport has no use for: passed over, it would have another daemon
+    /// reached, or another key used, than the URI says.
+    fn check(&self, transport: &str) -> std::result::Result<(), String> {
+        let parameters = [
+            ("socket", self.socket.is_some(), "unix"),
+            ("pkipath", self.pki_path.is_some(), "tls"),
+            ("keyfile", self.key_file.is_some(), "ssh"),
+            ("known_hosts", self.known_hosts.is_some(), "ssh"),
+            ("command", self.command.is_some(), "ssh"),
+            ("helper", self.helper.is_some(), "ssh"),
+        ];
+        match parameters.iter().find(|(_, given, of)| *given && *of != transport) {
+            Some((name, _, of)) => {
+                Err(format!("the parameter {name} is for the transport {of}, not for {transport}"))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 fn parse(text: &str) -> std::result::Result<ConnectUri, String> {
@@ -137,6 +161,7 @@ fn parse(text: &str) -> std::result::Result<ConnectUri, String> {
         name.push('?');
         name.push_str(&query.rest.join("&"));
     }
+    let name = query.name.clone().unwrap_or(name);
     let transport = transport_of(transport, authority, query)?;
     let (driver, path) = (driver.to_owned(), path.to_owned());
     Ok(ConnectUri { text: text.to_owned(), driver, path, name, transport })
@@ -154,6 +179,7 @@ fn transport_of(
         None if host.is_empty() => "unix",
         None => "tls",
     };
+    query.check(kind)?;
     match kind {
         "unix" if host.is_empty() => Ok(Transport::Unix { socket: query.socket.map(Into::into) }),
         "unix" => Err("the unix transport is for this host, so it takes no host name".into()),
@@ -167,6 +193,7 @@ fn transport_of(
             host,
             port,
             key_file: query.key_file.map(Into::into),
+            known_hosts: query.known_hosts.map(Into::into),
             program: query.command.unwrap_or_else(|| "ssh".into()).into(),
             helper: query.helper.unwrap_or_else(|| "virt-ssh-helper".into()),
         })),
@@ -220,14 +247,18 @@ fn parse_query(text: &str) -> std::result::Result<Query, String> {
             "keyfile" => query.key_file = value()?,
             "command" => query.command = value()?,
             "helper" => query.helper = value()?,
+            "known_hosts" => query.known_hosts = value()?,
+            "name" => query.name = value()?,
+            // Nobody is ever asked anything here.
+            "no_tty" => {}
             "no_verify" => {
                 return Err("no_verify would accept any host; add its certificate's authority \
                             to cacert.pem, or its key to known_hosts"
                     .into());
             }
             // Only shapes the C client's own dialogue or remote shell.
-            "no_tty" | "sshauth" | "known_hosts" | "known_hosts_verify" | "netcat" | "proxy"
-            | "mode" | "tls_priority" | "authfile" => {
+            "sshauth" | "known_hosts_verify" | "netcat" | "proxy" | "mode" | "tls_priority"
+            | "authfile" => {
                 return Err(format!("the parameter {key} is not supported"));
             }
             _ => query.rest.push(pair.to_owned()),
@@ -293,6 +324,24 @@ mod tests {
         let Transport::Ssh(ssh) = ssh.transport() else { panic!("not ssh") };
         assert_eq!((ssh.user.as_deref(), ssh.host.as_str(), ssh.port), (Some("me"), "h", Some(22)));
         assert_eq!(ssh.program, PathBuf::from("/opt/ssh"));
+        let named = uri("qemu+ssh://h/system?known_hosts=/k&no_tty=1&name=qemu:///session");
+        let Transport::Ssh(ssh) = named.transport() else { panic!("not ssh") };
+        assert_eq!(
+            (ssh.known_hosts.as_deref(), named.name()),
+            (Some("/k".as_ref()), "qemu:///session")
+        );
+    }
+
+    #[test]
+    fn a_parameter_of_another_transport_is_refused_and_not_passed_over() {
+        for text in [
+            "qemu+ssh://h/system?socket=/run/other",
+            "qemu+tls://h/system?keyfile=/k",
+            "qemu+unix:///system?pkipath=/p",
+            "qemu:///system?known_hosts=/k",
+        ] {
+            assert!(refused(text).contains("is for the transport"), "{text}");
+        }
     }
 
     #[test]

@@ -15,7 +15,10 @@
 //! *detached* lab (`cargo xtask lab start`) has no pipe and lives until `stop`.
 
 mod config;
+mod gateway;
 mod namespace;
+mod ssh;
+mod tls;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -29,7 +32,10 @@ use crate::deadline::poll_until;
 use crate::error::{Context, Error, Result};
 use crate::hash::Fingerprint;
 use crate::process::{is_root, program, run_quietly, tail_of_file};
+pub use gateway::Gateway;
 use namespace::Namespace;
+pub use ssh::SshServer;
+pub use tls::TlsListener;
 
 /// The longest path a unix socket can have, with the final NUL (`sun_path`, unix(7)).
 const SOCKET_PATH_LIMIT: usize = 108;

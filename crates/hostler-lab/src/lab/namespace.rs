@@ -123,6 +123,11 @@ impl Namespace {
         command
     }
 
+    /// The network, to be entered by a thread.
+    pub(super) fn network(&self) -> Result<fs::File> {
+        Ok(fs::File::open(format!("/proc/{}/ns/net", self.init.pid))?)
+    }
+
     /// The id out here of the process whose id is `within` in the namespaces.
     pub(super) fn outer_pid(&self, within: i32) -> Option<i32> {
         let ours = fs::read_link(format!("/proc/{}/ns/pid", self.init.pid)).ok()?;

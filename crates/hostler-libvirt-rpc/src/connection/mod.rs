@@ -116,7 +116,11 @@ impl Connection {
         let after = options.connect_timeout;
         let opening = async {
             let dialled = transport::dial(uri, &options).await?;
-            Self::start(dialled, options).login(uri.name()).await
+            let note = dialled.note.clone();
+            match Self::start(dialled, options).login(uri.name()).await {
+                Ok(connection) => Ok(connection),
+                Err(error) => Err(transport::explain(uri, note.as_ref(), error).await),
+            }
         };
         match timeout(after, opening).await {
             Ok(result) => result,

@@ -1,5 +1,8 @@
 //! Ways to the daemon: its unix socket, TLS, or an ssh process. All give one byte stream.
 
+mod explain;
+mod forward;
+mod process;
 mod ssh;
 mod tls;
 mod unix;
@@ -7,11 +10,12 @@ mod unix;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
-pub(crate) use ssh::Note;
+pub use forward::{Forwarded, Listener, forward_ssh};
+pub(crate) use process::Note;
 pub use ssh::SshCommand;
 
 use crate::connection::Options;
-use crate::error::Result;
+use crate::error::{CloseReason, Error, Obstacle, Result};
 use crate::uri::{ConnectUri, Transport};
 
 /// A byte stream to a daemon: what [`Connection::over`](crate::Connection::over) accepts.
@@ -46,8 +50,28 @@ pub(crate) async fn dial(uri: &ConnectUri, options: &Options) -> Result<Dialled>
             Ok(Dialled { io, note: None })
         }
         Transport::Ssh(command) => {
-            let (io, note) = ssh::dial(command, uri.name())?;
+            let (io, note) = ssh::dial(command, uri.name(), options.read_only)?;
             Ok(Dialled { io: Box::new(io), note: Some(note) })
         }
+    }
+}
+
+/// Says why an ssh process gave no connection, where it was one that did not: its end alone would
+/// only say that there is none.
+pub(crate) async fn explain(uri: &ConnectUri, note: Option<&Note>, error: Error) -> Error {
+    let (Transport::Ssh(command), Some(note)) = (uri.transport(), note) else { return error };
+    match &error {
+        Error::Closed { reason: CloseReason::Protocol { detail }, .. } => Error::Ssh {
+            host: command.host.clone(),
+            obstacle: Obstacle::Helper,
+            detail: format!(
+                "what came is not libvirt's protocol; the user's shell there must write nothing \
+                 of its own: {detail}"
+            ),
+        },
+        Error::Closed {
+            reason: CloseReason::EndOfStream { .. } | CloseReason::Io { .. }, ..
+        } => explain::ssh_ended(&command.host, &command.helper, &note.words().await),
+        _ => error,
     }
 }

@@ -3,24 +3,29 @@
 //! No shell runs on this side, so nothing in a URI can start one; the other side's login shell
 //! does read the remote command, so the URI in it is quoted. The process dies with the connection.
 
-use std::path::PathBuf;
-use std::pin::Pin;
-use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use super::process::{Note, ProcessStream, start};
+use crate::error::{Error, Obstacle, Result};
 
-use crate::error::{Error, Result};
-
-/// How much of ssh's error output is kept: its last words are the ones that matter.
-const NOTE_BYTES: usize = 2_048;
-/// How long to wait for them after its standard output has ended.
-const NOTE_WAIT: Duration = Duration::from_millis(500);
+/// What holds whatever the user's own configuration of ssh says: nobody answers prompts, nothing
+/// is lent to the host (agent, display, this machine's ports), no other command is run, and this
+/// process does not become the one that other sessions depend on.
+const ALWAYS: &[&str] = &[
+    "-T",
+    "-a",
+    "-x",
+    "-e",
+    "none",
+    "-o",
+    "BatchMode=yes",
+    "-o",
+    "ControlMaster=no",
+    "-o",
+    "PermitLocalCommand=no",
+    "-o",
+    "RemoteCommand=none",
+];
 
 /// How ssh is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +36,11 @@ pub struct SshCommand {
     pub host: String,
     /// The port, if not as ssh's configuration says.
     pub port: Option<u16>,
-    /// The private key, if not as ssh's configuration says.
+    /// The private key, and then the only one that is tried, if not as ssh's configuration says.
     pub key_file: Option<PathBuf>,
+    /// The file of known host keys, and then the only one, if not as ssh's configuration says. A
+    /// host that is not in it is refused.
+    pub known_hosts: Option<PathBuf>,
     /// The ssh program; `ssh` from the search path by default.
     pub program: PathBuf,
     /// What to run on the other side; `virt-ssh-helper` by default. The remote shell reads it as
@@ -41,35 +49,68 @@ pub struct SshCommand {
 }
 
 impl SshCommand {
-    /// Arguments after the program's name.
+    /// Arguments after the program's name, to reach the daemon that opens `name`.
     ///
     /// # Errors
-    /// When user or host could be taken for an option, or could change what is run.
-    pub fn arguments(&self, name: &str) -> Result<Vec<String>> {
-        let refuse =
-            |detail: &str| Err(Error::Ssh { host: self.host.clone(), detail: detail.to_owned() });
+    /// When user, host or a file's name could be taken for something else.
+    pub fn arguments(&self, name: &str, read_only: bool) -> Result<Vec<String>> {
+        let mut arguments = self.login()?;
+        // Ports that the user's configuration forwards are none of this connection's business.
+        arguments.extend(["-o", "ClearAllForwardings=yes", "--"].map(Into::into));
+        arguments.push(self.host.clone());
+        // The helper then takes the daemon's other socket, which needs fewer rights.
+        let flag = if read_only { " -r" } else { "" };
+        arguments.push(format!("{}{flag} {}", self.helper, quote(name)));
+        Ok(arguments)
+    }
+
+    /// Options that say who logs in, where, and whom to believe.
+    pub(super) fn login(&self) -> Result<Vec<String>> {
         if self.host.is_empty() || self.host.starts_with('-') {
-            return refuse("the host name is empty or begins with a hyphen");
+            return Err(self.refuse("the host name is empty or begins with a hyphen"));
         }
         if self.user.as_deref().is_some_and(|user| user.is_empty() || user.starts_with('-')) {
-            return refuse("the user name is empty or begins with a hyphen");
+            return Err(self.refuse("the user name is empty or begins with a hyphen"));
         }
-        // ssh needs no password prompt here: there is nobody to answer it.
-        let mut arguments: Vec<String> =
-            ["-T", "-e", "none", "-o", "BatchMode=yes"].map(Into::into).into();
+        let mut arguments: Vec<String> = ALWAYS.iter().copied().map(Into::into).collect();
+        let mut option = |text: String| arguments.extend(["-o".to_owned(), text]);
+        if let Some(key) = &self.key_file {
+            option(format!("IdentityFile={}", self.plain(key)?));
+            // Keys of an agent, tried first, could use up the attempts that the host allows.
+            option("IdentitiesOnly=yes".into());
+        }
+        if let Some(known) = &self.known_hosts {
+            option(format!("UserKnownHostsFile={}", self.plain(known)?));
+            option("GlobalKnownHostsFile=/dev/null".into());
+            option("StrictHostKeyChecking=yes".into());
+        }
         if let Some(port) = self.port {
             arguments.extend(["-p".into(), port.to_string()]);
-        }
-        if let Some(key) = &self.key_file {
-            let Some(key) = key.to_str() else { return refuse("the key file's name is not UTF-8") };
-            arguments.extend(["-i".into(), key.into()]);
         }
         if let Some(user) = &self.user {
             arguments.extend(["-l".into(), user.clone()]);
         }
-        arguments.extend(["--".into(), self.host.clone()]);
-        arguments.push(format!("{} {}", self.helper, quote(name)));
         Ok(arguments)
+    }
+
+    /// A path that ssh takes as it is: it would expand some characters, and split at others.
+    pub(super) fn plain<'a>(&self, path: &'a Path) -> Result<&'a str> {
+        let is_plain = |c: char| c.is_alphanumeric() || "/._+,@=-".contains(c);
+        path.to_str().filter(|path| path.starts_with('/') && path.chars().all(is_plain)).ok_or_else(
+            || {
+                let path = path.display();
+                self.refuse(&format!(
+                    "{path} is no absolute path of letters, digits and /._+,@=- alone, which are \
+                     all that ssh takes literally"
+                ))
+            },
+        )
+    }
+
+    /// Arguments that must not be given to ssh.
+    fn refuse(&self, detail: &str) -> Error {
+        let (host, detail) = (self.host.clone(), detail.to_owned());
+        Error::Ssh { host, obstacle: Obstacle::Credentials, detail }
     }
 }
 
@@ -78,123 +119,27 @@ fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// What a process said before it ended.
-#[derive(Clone)]
-pub(crate) struct Note {
-    text: Arc<Mutex<Vec<u8>>>,
-    is_complete: watch::Receiver<bool>,
-}
-
-impl Note {
-    /// The last words, waited for a moment.
-    pub(crate) async fn text(&self) -> Option<String> {
-        let mut is_complete = self.is_complete.clone();
-        // When they do not end in time, what there is has to do.
-        let _: std::result::Result<_, _> =
-            tokio::time::timeout(NOTE_WAIT, is_complete.wait_for(|done| *done)).await;
-        let bytes = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-        (!text.is_empty()).then_some(text)
-    }
-}
-
-/// The process as a byte stream.
-pub(super) struct SshStream {
-    /// Killed when dropped.
-    _child: Child,
-    input: ChildStdin,
-    output: ChildStdout,
-    _errors: JoinSet<()>,
-}
-
 /// Starts ssh. Whether it reaches anything shows when it is read from.
-pub(super) fn dial(command: &SshCommand, name: &str) -> Result<(SshStream, Note)> {
-    let failed = |source| Error::Io {
-        action: format!("start {} to {}", command.program.display(), command.host),
-        source,
-    };
-    let mut child = Command::new(&command.program)
-        .args(command.arguments(name)?)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(failed)?;
-    let (Some(input), Some(output), Some(errors)) =
-        (child.stdin.take(), child.stdout.take(), child.stderr.take())
-    else {
-        return Err(failed(std::io::ErrorKind::BrokenPipe.into()));
-    };
-    let text = Arc::new(Mutex::new(Vec::new()));
-    let (done, is_complete) = watch::channel(false);
-    let mut tasks = JoinSet::new();
-    tasks.spawn(keep_last_words(errors, text.clone(), done));
-    let stream = SshStream { _child: child, input, output, _errors: tasks };
-    Ok((stream, Note { text, is_complete }))
-}
-
-/// Reads the error output to its end, so that ssh never waits for us, and keeps the tail.
-async fn keep_last_words(
-    mut errors: ChildStderr,
-    text: Arc<Mutex<Vec<u8>>>,
-    done: watch::Sender<bool>,
-) {
-    let mut buffer = [0; 512];
-    while let Ok(count) = errors.read(&mut buffer).await {
-        let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else { break };
-        let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
-        text.extend_from_slice(read);
-        let excess = text.len().saturating_sub(NOTE_BYTES);
-        text.drain(..excess);
-    }
-    done.send_replace(true);
-}
-
-impl AsyncRead for SshStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.output).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for SshStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.input).poll_write(context, bytes)
-    }
-
-    fn poll_flush(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.input).poll_flush(context)
-    }
-
-    fn poll_shutdown(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.input).poll_shutdown(context)
-    }
+pub(super) fn dial(
+    command: &SshCommand,
+    name: &str,
+    read_only: bool,
+) -> Result<(ProcessStream, Note)> {
+    let arguments = command.arguments(name, read_only)?;
+    start(&command.program, &arguments, &command.host)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn command() -> SshCommand {
+    pub(crate) fn command() -> SshCommand {
         SshCommand {
             user: Some("root".into()),
             host: "h1".into(),
             port: Some(2222),
             key_file: Some("/k".into()),
+            known_hosts: None,
             program: "ssh".into(),
             helper: "virt-ssh-helper".into(),
         }
@@ -202,19 +147,34 @@ mod tests {
 
     #[test]
     fn the_remote_command_is_one_quoted_word_after_the_host() {
-        let arguments = command().arguments("qemu:///system").unwrap().join(" ");
-        let expected = "-T -e none -o BatchMode=yes -p 2222 -i /k -l root -- h1 \
+        let arguments = command().arguments("qemu:///system", false).unwrap().join(" ");
+        let expected = "-T -a -x -e none -o BatchMode=yes -o ControlMaster=no \
+                        -o PermitLocalCommand=no -o RemoteCommand=none -o IdentityFile=/k \
+                        -o IdentitiesOnly=yes -p 2222 -l root -o ClearAllForwardings=yes -- h1 \
                         virt-ssh-helper 'qemu:///system'";
         assert_eq!(arguments, expected);
-        let arguments = command().arguments("test:///'; reboot; '").unwrap();
-        assert_eq!(arguments.last().unwrap(), r"virt-ssh-helper 'test:///'\''; reboot; '\'''");
+        let arguments = command().arguments("test:///'; reboot; '", true).unwrap();
+        assert_eq!(arguments.last().unwrap(), r"virt-ssh-helper -r 'test:///'\''; reboot; '\'''");
+    }
+
+    #[test]
+    fn a_named_file_of_host_keys_is_the_only_one_believed() {
+        let command = SshCommand { known_hosts: Some("/etc/h/known".into()), ..command() };
+        let arguments = command.arguments("x", false).unwrap().join(" ");
+        let expected = "-o UserKnownHostsFile=/etc/h/known -o GlobalKnownHostsFile=/dev/null \
+                        -o StrictHostKeyChecking=yes";
+        assert!(arguments.contains(expected), "{arguments}");
     }
 
     #[test]
     fn names_that_could_be_options_are_refused() {
         let host = SshCommand { host: "-oProxyCommand=reboot".into(), ..command() };
-        assert!(matches!(host.arguments("x"), Err(Error::Ssh { .. })));
+        assert!(matches!(host.arguments("x", false), Err(Error::Ssh { .. })));
         let user = SshCommand { user: Some("-lroot".into()), ..command() };
-        assert!(matches!(user.arguments("x"), Err(Error::Ssh { .. })));
+        assert!(matches!(user.arguments("x", false), Err(Error::Ssh { .. })));
+        for path in ["~/key", "key", "/a b", "/%h", "/${HOME}", "/a\"b"] {
+            let key = SshCommand { key_file: Some(path.into()), ..command() };
+            assert!(matches!(key.arguments("x", false), Err(Error::Ssh { .. })), "{path}");
+        }
     }
 }

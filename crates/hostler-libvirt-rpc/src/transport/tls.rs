@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Obstacle, Result};
 
 /// Where the certificates are.
 struct Files {
@@ -46,10 +46,14 @@ pub(super) async fn dial(
     port: u16,
     pki_path: Option<&Path>,
 ) -> Result<TlsStream<TcpStream>> {
-    let failed = |detail: String| Error::Tls { host: host.to_owned(), detail };
-    let config = configure(&Files::find(pki_path)).await.map_err(&failed)?;
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| failed("the host is neither a DNS name nor an IP address".into()))?;
+    let failed = |obstacle, detail: String| Error::Tls { host: host.to_owned(), obstacle, detail };
+    let config = configure(&Files::find(pki_path))
+        .await
+        .map_err(|detail| failed(Obstacle::Credentials, detail))?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| {
+        let detail = "the host is neither a DNS name nor an IP address";
+        failed(Obstacle::UntrustedHost, detail.into())
+    })?;
     let socket = TcpStream::connect((host, port))
         .await
         .map_err(|source| Error::Io { action: format!("connect to {host} port {port}"), source })?;
@@ -61,14 +65,27 @@ pub(super) async fn dial(
     let mut stream = TlsConnector::from(Arc::new(config))
         .connect(name, socket)
         .await
-        .map_err(|error| failed(format!("the handshake failed: {error}")))?;
+        .map_err(|error| failed(obstacle(&error), format!("the handshake failed: {error}")))?;
     // The daemon checks our certificate only after the handshake and then sends a single 1.
     let verdict = stream.read_u8().await.map_err(|error| {
-        failed(format!("the daemon did not accept the client certificate: {error}"))
+        let detail = format!("the daemon did not accept the client certificate: {error}");
+        failed(Obstacle::Rejected, detail)
     })?;
     match verdict {
         1 => Ok(stream),
-        _ => Err(failed("the daemon refused the client certificate".into())),
+        _ => {
+            let detail = "the daemon refused the client certificate";
+            Err(failed(Obstacle::Rejected, detail.into()))
+        }
+    }
+}
+
+/// Who ended the handshake: we, who do not believe the certificate, or the daemon.
+fn obstacle(error: &std::io::Error) -> Obstacle {
+    match error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(_)) => Obstacle::UntrustedHost,
+        Some(rustls::Error::AlertReceived(_)) => Obstacle::Rejected,
+        _ => Obstacle::Unreachable,
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hostler_libvirt_rpc::{CloseReason, Connection, Error};
+use hostler_libvirt_rpc::{Connection, Error, Obstacle};
 use tempfile::TempDir;
 
 use crate::daemon::{Daemon, eventually, is_root, quiet};
@@ -86,19 +86,25 @@ async fn tls_proves_both_sides_to_each_other() {
 
     // The certificate is for another name.
     let error = open_tls("127.0.0.1", port, pki.path()).await.unwrap_err();
-    assert!(matches!(error, Error::Tls { .. }), "{error}");
+    let Error::Tls { obstacle, .. } = &error else { panic!("{error}") };
+    assert_eq!(*obstacle, Obstacle::UntrustedHost, "{error}");
 
     // Another authority: first we do not trust the daemon, then the daemon does not trust us.
     let other = tempfile::tempdir().unwrap();
     authority(other.path(), "localhost");
     let error = open_tls("localhost", port, other.path()).await.unwrap_err();
-    assert!(error.to_string().contains("handshake"), "{error}");
+    let Error::Tls { obstacle, .. } = &error else { panic!("{error}") };
+    assert_eq!(*obstacle, Obstacle::UntrustedHost, "{error}");
     fs::copy(pki.path().join("cacert.pem"), other.path().join("cacert.pem")).unwrap();
     let error = open_tls("localhost", port, other.path()).await.unwrap_err();
+    let Error::Tls { obstacle, .. } = &error else { panic!("{error}") };
+    assert_eq!(*obstacle, Obstacle::Rejected, "{error}");
     assert!(error.to_string().contains("client certificate"), "{error}");
 
     fs::remove_file(other.path().join("clientkey.pem")).unwrap();
     let error = open_tls("localhost", port, other.path()).await.unwrap_err();
+    let Error::Tls { obstacle, .. } = &error else { panic!("{error}") };
+    assert_eq!(*obstacle, Obstacle::Credentials, "{error}");
     assert!(error.to_string().contains("clientkey.pem"), "{error}");
 }
 
@@ -143,14 +149,17 @@ async fn what_ssh_complains_about_is_told() {
     let ssh = pretended_ssh(directory.path(), body);
     let uri = format!("qemu+ssh://host/system?command={}", ssh.display());
     let error = Connection::open(&uri.parse().unwrap(), quiet()).await.unwrap_err();
-    let Error::Closed {
-        reason: CloseReason::EndOfStream { note: Some(note) } | CloseReason::Io { detail: note },
-        ..
-    } = &error
-    else {
-        panic!("{error}")
+    let Error::Ssh { obstacle: Obstacle::Rejected, detail, .. } = &error else {
+        panic!("{error:?}")
     };
-    assert!(note.contains("Permission denied"), "{error}");
+    assert!(detail.contains("Permission denied (publickey)"), "{error}");
+    // A shell that greets whoever logs in speaks before libvirt does.
+    let talkative = tempfile::tempdir().unwrap();
+    let ssh = pretended_ssh(talkative.path(), "echo 'Welcome to this host!'\nsleep 60");
+    let uri = format!("qemu+ssh://host/system?command={}", ssh.display());
+    let error = Connection::open(&uri.parse().unwrap(), quiet()).await.unwrap_err();
+    assert!(matches!(error, Error::Ssh { obstacle: Obstacle::Helper, .. }), "{error}");
+
     let uri = "qemu+ssh://host/system?command=/nonexistent/ssh".parse().unwrap();
     assert!(matches!(Connection::open(&uri, quiet()).await, Err(Error::Io { .. })));
 }
