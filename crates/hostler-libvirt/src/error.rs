@@ -4,7 +4,7 @@
 //! whether it may have happened all the same. libvirt's own words go only into
 //! `raw`, since they hold paths, addresses and versions of the host.
 
-use hostler_libvirt_rpc::{Error as RpcError, ErrorCode, RemoteError};
+use hostler_libvirt_rpc::{Error as RpcError, ErrorCode, Obstacle, RemoteError};
 use hostler_provider::{Error, Kind};
 
 /// Whether a call changes anything, which decides what a lost reply means.
@@ -49,9 +49,14 @@ fn local_kind(error: &RpcError) -> (Kind, &'static str) {
         RpcError::TooManyStreams { .. } => {
             (Kind::Exhausted, "too many consoles and transfers are open on this host")
         }
+        RpcError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            let remedy = "we may not use libvirt's socket; run hostlerd as root, or add its user \
+                          to the group libvirt";
+            (Kind::Denied, remedy)
+        }
         RpcError::Io { .. } => (Kind::Unavailable, "libvirt cannot be reached"),
-        RpcError::Tls { .. } => (Kind::Unavailable, "the TLS connection to libvirt failed"),
-        RpcError::Ssh { .. } => (Kind::Unavailable, "the SSH connection to libvirt failed"),
+        RpcError::Tls { obstacle, .. } => tls_kind(*obstacle),
+        RpcError::Ssh { obstacle, .. } => ssh_kind(*obstacle),
         RpcError::Auth { .. } => (Kind::Denied, "libvirt did not accept our credentials"),
         RpcError::Uri { .. } | RpcError::Argument { .. } => {
             (Kind::Invalid, "libvirt cannot be asked this")
@@ -61,6 +66,59 @@ fn local_kind(error: &RpcError) -> (Kind, &'static str) {
             (Kind::Unavailable, "the transfer was interrupted")
         }
         _ => (Kind::Bug, "libvirt gave an answer that makes no sense"),
+    }
+}
+
+/// What TLS says. Only an unreachable host may come back by itself.
+fn tls_kind(obstacle: Obstacle) -> (Kind, &'static str) {
+    match obstacle {
+        Obstacle::UntrustedHost => (
+            Kind::Denied,
+            "the host's TLS certificate is not to be believed: it is for another name, of another \
+             authority, or out of date; compare it with cacert.pem and with the name in the URI",
+        ),
+        Obstacle::Rejected => (
+            Kind::Denied,
+            "the host does not accept our TLS certificate; have clientcert.pem signed by the \
+             authority that the host trusts",
+        ),
+        Obstacle::Credentials => (
+            Kind::Denied,
+            "our TLS certificate, its key or the authority cannot be used; check cacert.pem, \
+             clientcert.pem and clientkey.pem",
+        ),
+        _ => (Kind::Unavailable, "the TLS connection to libvirt failed"),
+    }
+}
+
+/// What ssh says. Only an unreachable host may come back by itself.
+fn ssh_kind(obstacle: Obstacle) -> (Kind, &'static str) {
+    match obstacle {
+        Obstacle::UntrustedHost => (
+            Kind::Denied,
+            "the host's SSH key is not the known one, or none is known; compare it, then put it \
+             into known_hosts",
+        ),
+        Obstacle::Rejected => (
+            Kind::Denied,
+            "the host does not let us in by SSH; add our public key to authorized_keys of a user \
+             that may use libvirt there",
+        ),
+        Obstacle::Credentials => (
+            Kind::Denied,
+            "our SSH key cannot be used; check the file that keyfile names and who may read it",
+        ),
+        Obstacle::Helper => (
+            Kind::Unsupported,
+            "the host has no virt-ssh-helper that answers; install libvirt 6.8 or later there, \
+             and let the login shell write nothing",
+        ),
+        Obstacle::Forwarding => (
+            Kind::Unsupported,
+            "the host's SSH server forwards nothing to there; allow AllowTcpForwarding and \
+             AllowStreamLocalForwarding, and log in as a user that may reach it",
+        ),
+        _ => (Kind::Unavailable, "the SSH connection to libvirt failed"),
     }
 }
 
@@ -240,6 +298,27 @@ mod tests {
         let sorted = translate(&remote(1, words, 0), Intent::Change, "cannot start \"web\"");
         assert_eq!(sorted.message(), "cannot start \"web\": libvirt refuses this");
         assert!(sorted.raw().unwrap().contains(words));
+    }
+
+    #[test]
+    fn c31_who_has_to_mend_a_transport_is_told() {
+        let ssh = |obstacle| {
+            let error = RpcError::Ssh { host: "h".into(), obstacle, detail: "/secret".into() };
+            let sorted = translate(&error, Intent::Look, "x");
+            assert!(!sorted.message().contains("secret") && sorted.raw().is_some());
+            (sorted.kind(), sorted.message().to_owned())
+        };
+        assert_eq!(ssh(Obstacle::Unreachable).0, Kind::Unavailable);
+        let (kind, message) = ssh(Obstacle::Rejected);
+        assert!(kind == Kind::Denied && message.contains("authorized_keys"), "{message}");
+        let (kind, message) = ssh(Obstacle::UntrustedHost);
+        assert!(kind == Kind::Denied && message.contains("known_hosts"), "{message}");
+        let (kind, message) = ssh(Obstacle::Helper);
+        assert!(kind == Kind::Unsupported && message.contains("virt-ssh-helper"), "{message}");
+        let source = std::io::ErrorKind::PermissionDenied.into();
+        let socket = RpcError::Io { action: "connect".into(), source };
+        let sorted = translate(&socket, Intent::Look, "x");
+        assert!(sorted.kind() == Kind::Denied && sorted.message().contains("group libvirt"));
     }
 
     #[test]

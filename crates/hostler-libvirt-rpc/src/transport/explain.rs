@@ -58,7 +58,12 @@ fn of_ssh(text: &str) -> (Obstacle, String) {
              AllowStreamLocalForwarding in its sshd_config",
         )
     } else if has("open failed: connect failed") {
-        (Obstacle::Forwarding, "nothing accepts the connection where it should be forwarded to")
+        // Of a unix socket the server says no more, also when it is the one that refuses.
+        (
+            Obstacle::Forwarding,
+            "the connection was not forwarded: nothing listens there, the user may not reach it, \
+             or the server does not allow it (AllowStreamLocalForwarding in its sshd_config)",
+        )
     } else {
         (Obstacle::Unreachable, "the connection failed")
     };

@@ -62,8 +62,9 @@ impl std::fmt::Debug for Forwarded {
 
 impl Forwarded {
     /// Why it has ended, for somebody who has seen it end before its time.
-    pub async fn failure(&self) -> Error {
-        ssh_ended(&self.host, "ssh", &self.note.words().await)
+    pub fn failure(&self) -> impl Future<Output = Error> + Send + use<> {
+        let (host, note) = (self.host.clone(), self.note.clone());
+        async move { ssh_ended(&host, "ssh", &note.words().await) }
     }
 }
 

@@ -73,16 +73,18 @@ impl SshCommand {
             return Err(self.refuse("the user name is empty or begins with a hyphen"));
         }
         let mut arguments: Vec<String> = ALWAYS.iter().copied().map(Into::into).collect();
-        let mut option = |text: String| arguments.extend(["-o".to_owned(), text]);
         if let Some(key) = &self.key_file {
-            option(format!("IdentityFile={}", self.plain(key)?));
             // Keys of an agent, tried first, could use up the attempts that the host allows.
-            option("IdentitiesOnly=yes".into());
+            arguments.extend(["-o", "IdentitiesOnly=yes"].map(Into::into));
+            // Not as an option like the others: only of this one does ssh say when it is missing.
+            let key = self.plain(key)?.to_owned();
+            arguments.extend(["-i".into(), key]);
         }
         if let Some(known) = &self.known_hosts {
-            option(format!("UserKnownHostsFile={}", self.plain(known)?));
-            option("GlobalKnownHostsFile=/dev/null".into());
-            option("StrictHostKeyChecking=yes".into());
+            let known = format!("UserKnownHostsFile={}", self.plain(known)?);
+            for option in [&known, "GlobalKnownHostsFile=/dev/null", "StrictHostKeyChecking=yes"] {
+                arguments.extend(["-o".into(), option.to_owned()]);
+            }
         }
         if let Some(port) = self.port {
             arguments.extend(["-p".into(), port.to_string()]);
@@ -149,8 +151,8 @@ mod tests {
     fn the_remote_command_is_one_quoted_word_after_the_host() {
         let arguments = command().arguments("qemu:///system", false).unwrap().join(" ");
         let expected = "-T -a -x -e none -o BatchMode=yes -o ControlMaster=no \
-                        -o PermitLocalCommand=no -o RemoteCommand=none -o IdentityFile=/k \
-                        -o IdentitiesOnly=yes -p 2222 -l root -o ClearAllForwardings=yes -- h1 \
+                        -o PermitLocalCommand=no -o RemoteCommand=none -o IdentitiesOnly=yes -i /k \
+                        -p 2222 -l root -o ClearAllForwardings=yes -- h1 \
                         virt-ssh-helper 'qemu:///system'";
         assert_eq!(arguments, expected);
         let arguments = command().arguments("test:///'; reboot; '", true).unwrap();

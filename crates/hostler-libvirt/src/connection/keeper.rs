@@ -8,7 +8,7 @@ use hostler_provider::{Change, Kind};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::backoff::Backoff;
-use super::{ConnectionState, SharedLink, reference};
+use super::{ConnectionState, ScreenClient, SharedLink, reference};
 use crate::error::{Intent, translate};
 
 /// Unread events before some are dropped (and that is told).
@@ -24,6 +24,7 @@ const KINDS: &[DomainEventKind] = &[
     DomainEventKind::Lifecycle,
     DomainEventKind::Reboot,
     DomainEventKind::Watchdog,
+    DomainEventKind::Graphics,
     DomainEventKind::IoErrorReason,
     DomainEventKind::ControlError,
     DomainEventKind::BlockJob2,
@@ -41,6 +42,9 @@ const KINDS: &[DomainEventKind] = &[
     DomainEventKind::MetadataChange,
     DomainEventKind::MemoryDeviceSizeChange,
 ];
+
+/// `VIR_DOMAIN_EVENT_GRAPHICS_CONNECT`.
+const GRAPHICS_CONNECT: i32 = 0;
 
 /// Why a session ended or did not begin.
 struct Ended {
@@ -158,6 +162,15 @@ async fn listen(link: &SharedLink, events: &mut Events) {
 }
 
 fn on_event(link: &SharedLink, event: &Event) {
+    // Who looks at a screen is no change of the VM.
+    if let Event::Graphics { domain, phase, local, .. } = event {
+        if *phase == GRAPHICS_CONNECT {
+            let client = ScreenClient { uuid: domain.uuid, id: domain.id, local: local.clone() };
+            // Most of the time nobody waits for one.
+            let _: Result<_, _> = link.screens.send(client);
+        }
+        return;
+    }
     if let Some(domain) = event.domain() {
         link.cache.touch(domain.uuid);
         link.hub.publish(&Change::Vm(reference(domain)));

@@ -26,7 +26,7 @@ use hostler_libvirt_rpc::{
     ConnectUri, Connection, Domain, KeepAlive, Options, Pool, PoolOptions, Role, Uuid,
 };
 use hostler_provider::{Cx, Error, Kind, Result, VmRef};
-use tokio::sync::{Mutex, Notify, mpsc, watch};
+use tokio::sync::{Mutex, Notify, broadcast, mpsc, watch};
 
 pub(crate) use hub::Hub;
 pub(crate) use keeper::keep;
@@ -40,6 +40,9 @@ use crate::inventory::host::HostCell;
 /// How long a call may stay unanswered when nobody says how long: a bound for
 /// calls whose caller has all the time in the world.
 const LONGEST_CALL: Duration = Duration::from_secs(6 * 3600);
+
+/// Reports of screens' clients that one who waits may be behind.
+const SCREEN_CLIENTS: usize = 64;
 
 /// Where the connection stands, for people and for health checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +69,17 @@ pub enum ConnectionState {
     },
 }
 
+/// Somebody who has just connected to a screen.
+#[derive(Debug, Clone)]
+pub(crate) struct ScreenClient {
+    /// The domain.
+    pub(crate) uuid: Uuid,
+    /// Its number, which is another one each time it is started.
+    pub(crate) id: i32,
+    /// Where the client came to, as `address:port` or `:path`.
+    pub(crate) local: String,
+}
+
 /// What all parts of the driver share.
 pub(crate) struct Link {
     pub(crate) config: LibvirtConfig,
@@ -73,6 +87,8 @@ pub(crate) struct Link {
     pub(crate) cache: Cache,
     pub(crate) host: HostCell,
     pub(crate) agents: Agents,
+    /// Clients of screens, as their hypervisors report them.
+    pub(crate) screens: broadcast::Sender<ScreenClient>,
     /// Held while a domain is looked for and then defined.
     pub(crate) defining: Mutex<()>,
     uri: Option<ConnectUri>,
@@ -114,6 +130,7 @@ impl Link {
             hub: Hub::default(),
             host: HostCell::default(),
             agents: Agents::new(agents),
+            screens: broadcast::Sender::new(SCREEN_CLIENTS),
             defining: Mutex::default(),
             uri,
             pool,

@@ -1,13 +1,17 @@
-//! Consoles: the serial line as a stream of the daemon's, the screen as a
-//! connected descriptor from the daemon. Neither goes through an address or a
-//! path on the host, so it is always the console of this very VM (A16).
+//! Consoles: the serial line as a stream of the daemon's, whatever the way to
+//! it; the screen as a connected descriptor from the daemon where it is on this
+//! host, and otherwise through SSH. It is always the console of this very VM
+//! (A16): streams and descriptors go through no address on the host, and what
+//! does is shown only once the VM itself has confirmed it.
 
+mod remote;
 mod screen;
 mod serial;
 
 use async_trait::async_trait;
 use hostler_core::vm::VmState;
 use hostler_core::vm::observed::ConsoleKind;
+use hostler_libvirt_rpc::Transport;
 use hostler_provider::{Console, ConsoleStream, Cx, Error, Kind, Result, VmRef};
 
 use crate::Libvirt;
@@ -37,8 +41,17 @@ impl Console for Libvirt {
         match kind {
             ConsoleKind::Serial => serial::open(&self.link, cx, &domain, take_over).await,
             ConsoleKind::Vnc => {
-                let index = known.domain.vnc_index.unwrap_or(0);
-                screen::open(&self.link, cx, &domain, index).await
+                let doing = format!("cannot open the screen of \"{}\"", domain.name);
+                match self.link.uri(cx, &doing).await?.transport() {
+                    Transport::Unix { .. } => {
+                        let index = known.domain.vnc_index.unwrap_or(0);
+                        screen::open(&self.link, cx, &domain, index).await
+                    }
+                    Transport::Ssh(command) => {
+                        remote::open(&self.link, cx, &domain, &known, command).await
+                    }
+                    Transport::Tls { .. } => Err(remote::refuse_tls(&domain, &known)),
+                }
             }
             ConsoleKind::Spice => Err(Error::new(
                 Kind::Unsupported,

@@ -49,12 +49,33 @@ pub(crate) struct Domain {
     pub(crate) nics: Vec<ObservedNic>,
     /// Its consoles.
     pub(crate) consoles: Vec<ConsoleKind>,
+    /// Its number while it runs: another one each time it is started.
+    pub(crate) id: Option<i32>,
+    /// Where its first display that speaks RFB listens, while it runs.
+    pub(crate) screen: Option<Screen>,
     /// Which of its displays, counted from 0, speaks RFB.
     pub(crate) vnc_index: Option<u32>,
     /// Whether its guest agent is connected; `None` when it has no channel or is off.
     pub(crate) agent_connected: Option<bool>,
     /// What it can never take part in.
     pub(crate) blocked: Vec<Blocked>,
+}
+
+/// Where a display listens, as its host sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Screen {
+    /// On a TCP port.
+    Tcp {
+        /// An address of the host, or the one that stands for all of them.
+        address: String,
+        /// The port.
+        port: u16,
+    },
+    /// On a unix socket.
+    Unix {
+        /// Its path.
+        path: String,
+    },
 }
 
 impl Domain {
@@ -86,6 +107,10 @@ impl Domain {
             volumes: device("disk").flat_map(volumes).collect(),
             nics: device("interface").map(nic).collect(),
             consoles: consoles(devices),
+            id: root.attribute("id").and_then(|id| id.parse().ok()),
+            screen: device("graphics")
+                .find(|g| g.attribute("type") == Some("vnc"))
+                .and_then(screen),
             vnc_index: vnc.and_then(|index| u32::try_from(index).ok()),
             agent_connected: device("channel").find_map(agent_state),
             blocked: blocked(devices),
@@ -195,6 +220,24 @@ fn consoles(devices: Option<Node<'_, '_>>) -> Vec<ConsoleKind> {
         kinds.push(ConsoleKind::Spice);
     }
     kinds
+}
+
+/// The first way in that a display has. One that is not running has a port of
+/// -1, or a socket without a path.
+fn screen(graphics: Node<'_, '_>) -> Option<Screen> {
+    let port = graphics.attribute("port").and_then(|p| p.parse().ok()).filter(|port| *port > 0);
+    let tcp = |address: Option<String>| Some(Screen::Tcp { address: address?, port: port? });
+    let unix = |path: Option<String>| path.map(|path| Screen::Unix { path });
+    let mut listens = graphics.all("listen").peekable();
+    if listens.peek().is_none() {
+        // As it was told before there could be several.
+        return unix(graphics.attr("socket")).or_else(|| tcp(graphics.attr("listen")));
+    }
+    listens.find_map(|listen| match listen.attribute("type") {
+        Some("socket") => unix(listen.attr("socket")),
+        Some("address" | "network") => tcp(listen.attr("address")),
+        _ => None,
+    })
 }
 
 fn agent_state(channel: Node<'_, '_>) -> Option<bool> {

@@ -14,7 +14,7 @@ use super::support::*;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running VM without a disk: quick to make, and it stays as it is.
-async fn idle(world: &World, name: &str) -> VmRef {
+pub(crate) async fn idle(world: &World, name: &str) -> VmRef {
     let mut spec = guest_spec(name);
     spec.disks.clear();
     spec.memory.bytes = 48 << 20;
@@ -24,7 +24,7 @@ async fn idle(world: &World, name: &str) -> VmRef {
 }
 
 /// Waits for a change that is wanted.
-async fn told(changes: &mut mpsc::Receiver<Change>, wanted: impl Fn(&Change) -> bool) {
+pub(crate) async fn told(changes: &mut mpsc::Receiver<Change>, wanted: impl Fn(&Change) -> bool) {
     let heard = async {
         loop {
             if wanted(&changes.recv().await.expect("the driver lives")) {

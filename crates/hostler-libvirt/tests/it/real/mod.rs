@@ -6,5 +6,7 @@ mod conformance;
 mod faults;
 mod foreign;
 mod guest;
+mod ssh;
 mod storage;
 mod support;
+mod tls;

@@ -37,6 +37,15 @@ pub(crate) fn images() -> guest::GuestImages {
     guest::build(&guest::checkout_dir(), &mut |line| eprintln!("{line}")).unwrap()
 }
 
+/// A configuration for a machine that is busy with other tests.
+pub(crate) fn patient(uri: String) -> LibvirtConfig {
+    LibvirtConfig {
+        connect_timeout: Duration::from_secs(30),
+        max_backoff: Duration::from_secs(1),
+        ..LibvirtConfig::new(uri)
+    }
+}
+
 /// A context for one call.
 pub(crate) fn cx() -> Cx {
     Cx::within(Duration::from_secs(60))
@@ -52,7 +61,13 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new(name: &str) -> Self {
         let lab = Lab::start(&LabOptions::throwaway(name)).unwrap();
-        let libvirt = Libvirt::new(LibvirtConfig::new(lab.uri()));
+        let uri = lab.uri();
+        Self::over(lab, uri).await
+    }
+
+    /// The same with the driver connected by another way.
+    pub(crate) async fn over(lab: Lab, uri: String) -> Self {
+        let libvirt = Libvirt::new(patient(uri));
         let inventory = libvirt.inventory(&cx()).await.unwrap();
         let host = inventory.hosts[0].host.external_ref.clone();
         Self { libvirt, lab, host }
