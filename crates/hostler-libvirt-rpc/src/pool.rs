@@ -182,12 +182,15 @@ impl Pool {
         if let Some(connection) = self.ready(role) {
             return Ok(connection);
         }
-        let place = Place::take(self)?;
+        // Failing a further one, one that is open but busy is better than none.
+        let place = match Place::take(self) {
+            Ok(place) => place,
+            Err(full) => return self.least_busy(role).ok_or(full),
+        };
         match (self.shared.connector)().await {
             Ok(connection) => place.fill(role, connection),
             Err(error) => {
                 self.state().counts.failed_total += 1;
-                // Failing that, one that is open but busy is better than none.
                 drop(place);
                 self.least_busy(role).ok_or(error)
             }

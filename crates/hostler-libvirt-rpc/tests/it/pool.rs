@@ -57,6 +57,25 @@ async fn a_saturated_connection_is_replaced_and_still_counts() {
 }
 
 #[tokio::test]
+async fn a_busy_connection_serves_where_no_further_one_may_be_opened() {
+    let daemon = Daemon::start().await;
+    // Two for changes were allowed, if there were not so many in all.
+    let pool = pool(&daemon, PoolOptions { max_total: 2, mutate: 2, ..PoolOptions::default() });
+    let only = pool.get(Role::Mutate).await.unwrap();
+    pool.get(Role::Events).await.unwrap();
+    daemon.freeze();
+    let busy = only.hostname();
+    tokio::pin!(busy);
+    assert!(futures_util::poll!(&mut busy).is_pending());
+    let shared = pool.get(Role::Mutate).await.expect("the busy one, with slots to spare");
+    let second = shared.hostname();
+    daemon.thaw();
+    let (first, second) = tokio::join!(busy, second);
+    assert_eq!((first.unwrap(), only.in_flight()), (second.unwrap(), 0));
+    assert_eq!(pool.counts().opened_total, 2);
+}
+
+#[tokio::test]
 async fn a_closed_connection_is_replaced() {
     let daemon = Daemon::start().await;
     let pool = pool(&daemon, PoolOptions::default());
