@@ -39,7 +39,10 @@ impl Console for Libvirt {
             return Err(Error::new(Kind::Unsupported, message));
         }
         match kind {
-            ConsoleKind::Serial => serial::open(&self.link, cx, &domain, take_over).await,
+            ConsoleKind::Serial => {
+                let alias = known.domain.serial_alias.as_deref();
+                serial::open(&self.link, cx, &domain, alias, take_over).await
+            }
             ConsoleKind::Vnc => {
                 let doing = format!("cannot open the screen of \"{}\"", domain.name);
                 match self.link.uri(cx, &doing).await?.transport() {

@@ -1,15 +1,16 @@
 //! Who uses a volume: nothing is deleted that a VM or another volume needs (I5).
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use hostler_libvirt_rpc::{Domain, StoragePool, StorageVol};
+use hostler_libvirt_rpc::{Domain, StoragePool, StorageVol, flags};
 use hostler_provider::{Cx, Error, Kind, Result};
 
 use crate::connection::Link;
 use crate::inventory::{PARALLEL, present};
+use crate::xml;
 
 impl Link {
     /// Refuses when a VM, running or not, has the volume anywhere in its
-    /// disks' chains, or another volume of the pool lies on it. What could not
+    /// disks' chains or boots from it, now or after its next start, or another volume of the pool lies on it. What could not
     /// be read counts as a user: a deletion cannot be taken back.
     pub(super) async fn refuse_in_use(
         &self,
@@ -39,14 +40,25 @@ impl Link {
     }
 
     async fn uses(&self, cx: &Cx, domain: &Domain, names: &[Option<String>]) -> Result<bool> {
-        let known = match self.cache.fresh(domain) {
-            Some(known) => known,
-            None => match present(self.read(cx, domain).await)? {
-                Some(known) => known,
-                None => return Ok(false),
-            },
-        };
-        Ok(known.domain.volumes.iter().any(|used| names.iter().flatten().any(|n| n == used)))
+        // Read anew, whatever events have told: nobody gets a deleted volume back.
+        let Some(known) = present(self.read(cx, domain).await)? else { return Ok(false) };
+        let is_one = |used: &String| names.iter().flatten().any(|name| name == used);
+        if known.domain.volumes.iter().any(is_one) {
+            return Ok(true);
+        }
+        if !domain.is_active() {
+            return Ok(false);
+        }
+        // A running VM may get others at its next start.
+        let doing = format!("cannot read the configuration of \"{}\"", domain.name);
+        let inactive = flags::domain_xml::INACTIVE;
+        let read =
+            self.look(cx, &doing, |c| async move { c.domain_xml(domain, inactive).await }).await;
+        let Some(xml) = present(read)? else { return Ok(false) };
+        let next = xml::domain::read::Domain::read(&xml).map_err(|bad| {
+            Error::new(Kind::Bug, format!("{doing}: it makes no sense")).with_raw(bad)
+        })?;
+        Ok(next.volumes.iter().any(is_one))
     }
 
     /// A volume of the pool that lies on one of these.

@@ -43,7 +43,8 @@ pub(crate) struct Domain {
     pub(crate) has_nvram: bool,
     /// Its disks.
     pub(crate) disks: Vec<ObservedDisk>,
-    /// Paths and `pool/volume` names that it uses, backing chains included.
+    /// Paths and `pool/volume` names that it uses, backing chains and what it
+    /// boots from included.
     pub(crate) volumes: Vec<String>,
     /// Its network interfaces.
     pub(crate) nics: Vec<ObservedNic>,
@@ -51,6 +52,8 @@ pub(crate) struct Domain {
     pub(crate) consoles: Vec<ConsoleKind>,
     /// Its number while it runs: another one each time it is started.
     pub(crate) id: Option<i32>,
+    /// The name of the serial line to be opened, where it is not the first one.
+    pub(crate) serial_alias: Option<String>,
     /// Where its first display that speaks RFB listens, while it runs.
     pub(crate) screen: Option<Screen>,
     /// Which of its displays, counted from 0, speaks RFB.
@@ -104,7 +107,12 @@ impl Domain {
             firmware: firmware(root),
             has_nvram: root.get("os").is_some_and(|os| os.get("nvram").is_some()),
             disks: device("disk").filter_map(disk).collect(),
-            volumes: device("disk").flat_map(volumes).collect(),
+            volumes: device("disk")
+                .flat_map(volumes)
+                .chain(device("filesystem").flat_map(volumes))
+                .chain(boot_files(root))
+                .collect(),
+            serial_alias: serial_alias(devices),
             nics: device("interface").map(nic).collect(),
             consoles: consoles(devices),
             id: root.attribute("id").and_then(|id| id.parse().ok()),
@@ -189,6 +197,16 @@ fn volumes(disk: Node<'_, '_>) -> Vec<String> {
     sources.filter_map(source_name).collect()
 }
 
+/// What it boots from without a disk, and its firmware with the variables.
+fn boot_files(root: Node<'_, '_>) -> impl Iterator<Item = String> {
+    let names = ["loader", "nvram", "kernel", "initrd", "dtb"];
+    let os = root.get("os");
+    names.into_iter().filter_map(move |name| {
+        let text = os?.text_of(name)?.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    })
+}
+
 fn nic(node: Node<'_, '_>) -> ObservedNic {
     let source = node.get("source").and_then(|source| {
         ["network", "bridge", "dev", "portgroup"].iter().find_map(|name| source.attr(name))
@@ -203,13 +221,26 @@ fn nic(node: Node<'_, '_>) -> ObservedNic {
     }
 }
 
+/// Only a pseudo-terminal or socket can be opened through the daemon; a
+/// serial line that goes to a file is no console.
+fn is_openable(line: Node<'_, '_>) -> bool {
+    matches!(line.attribute("type"), Some("pty" | "unix"))
+}
+
+/// The daemon opens the first line when none is named, whatever it goes to.
+fn serial_alias(devices: Option<Node<'_, '_>>) -> Option<String> {
+    let devices = devices?;
+    let mut lines = devices.all("console").chain(devices.all("serial"));
+    if lines.next().is_none_or(is_openable) {
+        return None;
+    }
+    lines.find(|line| is_openable(*line))?.get("alias")?.attr("name")
+}
+
 fn consoles(devices: Option<Node<'_, '_>>) -> Vec<ConsoleKind> {
     let Some(devices) = devices else { return Vec::new() };
-    // Only a pseudo-terminal or socket can be opened through the daemon; a
-    // serial line that goes to a file is no console.
-    let open = |n: &Node<'_, '_>| matches!(n.attribute("type"), Some("pty" | "unix"));
     let mut kinds = Vec::new();
-    if devices.all("serial").chain(devices.all("console")).any(|n| open(&n)) {
+    if devices.all("serial").chain(devices.all("console")).any(is_openable) {
         kinds.push(ConsoleKind::Serial);
     }
     let screen = |kind| devices.all("graphics").any(|g| g.attribute("type") == Some(kind));

@@ -115,6 +115,8 @@ fn c1_a_machine_with_everything() {
     expect_file!["../../../tests/xml/full.xml"].assert_eq(&xml);
 }
 
+mod real;
+
 #[test]
 fn c1_the_smallest_machine() {
     let xml = to_xml(&plan(&VmSpec::new("small", 64 << 20))).unwrap();
@@ -225,11 +227,58 @@ fn x17_a_foreign_document_is_read_as_far_as_it_is_known() {
     assert_eq!((read.tag, read.cpu_count, read.cpu_max), (None, None, None));
     assert_eq!(read.firmware, Some("uefi"));
     assert_eq!(read.disks[0].source.as_deref(), Some("rbd://mon1/pool/image"));
-    assert_eq!(read.volumes, ["rbd://mon1/pool/image", "/a", "/b"]);
+    assert_eq!(read.volumes, ["rbd://mon1/pool/image", "/a", "/b", "/usr/share/qemu/OVMF.fd"]);
     assert_eq!(read.consoles, [ConsoleKind::Vnc, ConsoleKind::Spice], "a log file is no console");
     assert_eq!((read.vnc_index, read.agent_connected), (Some(1), Some(true)));
     assert_eq!(read.blocked.len(), 1);
     assert_eq!(read.memory_max_bytes, Some(512 << 20));
+}
+
+#[test]
+fn a16_where_a_screen_listens_is_read_while_it_runs() {
+    let screen = |graphics: &str| {
+        let devices = format!("<devices><graphics type='spice'/>{graphics}</devices>");
+        let xml = format!("<domain id='7'><name>n</name>{devices}</domain>");
+        let read = Domain::read(&xml).unwrap();
+        assert_eq!(read.id, Some(7));
+        read.screen
+    };
+    let tcp = |address: &str| Some(read::Screen::Tcp { address: address.into(), port: 5901 });
+    let unix = || Some(read::Screen::Unix { path: "/s".into() });
+    assert_eq!(
+        screen(
+            "<graphics type='vnc' port='5901' listen='::1'>\
+             <listen type='address' address='::1'/></graphics>"
+        ),
+        tcp("::1")
+    );
+    assert_eq!(screen("<graphics type='vnc' port='5901' listen='0.0.0.0'/>"), tcp("0.0.0.0"));
+    assert_eq!(
+        screen("<graphics type='vnc'><listen type='socket' socket='/s'/></graphics>"),
+        unix()
+    );
+    assert_eq!(screen("<graphics type='vnc' socket='/s'/>"), unix());
+    for nowhere in [
+        "<graphics type='vnc' port='-1' autoport='yes'><listen type='address'/></graphics>",
+        "<graphics type='vnc'><listen type='socket'/></graphics>",
+        "<graphics type='vnc' port='5901'><listen type='none'/></graphics>",
+        "<graphics type='vnc' port='99999' listen='::1'/>",
+    ] {
+        assert_eq!(screen(nowhere), None, "{nowhere}");
+    }
+}
+
+#[test]
+fn a_line_that_cannot_be_opened_does_not_hide_one_that_can() {
+    let alias = |lines: &str| {
+        let xml = format!("<domain><name>n</name><devices>{lines}</devices></domain>");
+        Domain::read(&xml).unwrap().serial_alias
+    };
+    let file = "<serial type='file'><alias name='serial0'/></serial>";
+    let pty = "<serial type='pty'><alias name='serial1'/></serial>";
+    assert_eq!(alias(&format!("{file}{pty}")).as_deref(), Some("serial1"));
+    assert_eq!(alias(&format!("{pty}{file}")), None, "the first will do");
+    assert_eq!(alias(file), None);
 }
 
 const CANARY: &str = "\"/><qemu:arg value='-x'/><!-- ]]> &amp; &#10;";

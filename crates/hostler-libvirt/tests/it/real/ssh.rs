@@ -33,8 +33,13 @@ async fn c5_a_host_is_reached_by_ssh_and_found_again_after_the_network_failed() 
     told(&mut changes, |change| *change == Change::Vm(vm.clone())).await;
     assert_eq!(world.state(&vm).await.0, PowerState::Paused);
 
+    let console = world.libvirt.console().unwrap();
+    let mut line = console.open(&cx(), &vm, ConsoleKind::Serial, true).await.unwrap();
     while changes.try_recv().is_ok() {}
     server.cut();
+    // A line that was lost does not look like one that the guest has closed.
+    let lost = tokio::time::timeout(PATIENCE, line.read_to_end(&mut Vec::new())).await.unwrap();
+    assert!(lost.unwrap_err().to_string().contains("closed"));
     told(&mut changes, |change| matches!(change, Change::Lost { .. })).await;
     eventually("the host is connected to again", PATIENCE, || async {
         world.libvirt.inventory(&cx()).await.ok()
@@ -176,7 +181,31 @@ async fn foreign(world: &World, name: &str, options: &str) -> VmRef {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a16_a_screen_whose_hypervisor_does_not_confirm_is_not_shown() {
+async fn a16_another_vms_screen_at_the_same_address_is_not_shown() {
+    let (world, _server) = world("ssh-swapped").await;
+    let (mine, others) = (foreign(&world, "mine", "").await, foreign(&world, "others", "").await);
+    let port = |vm: &VmRef| {
+        let said = world.lab.virsh(["domdisplay", &vm.name]).unwrap().stdout;
+        let display =
+            String::from_utf8(said).unwrap().trim().rsplit_once(':').unwrap().1.to_owned();
+        (5900 + display.parse::<u16>().unwrap()).to_string()
+    };
+    // Whoever comes to mine ends up at the other's, which greets like any.
+    let mut redirect = world.lab.command_within("iptables");
+    redirect.args(["-t", "nat", "-A", "OUTPUT", "-p", "tcp", "--dport", &port(&mine)]);
+    redirect.args(["-j", "REDIRECT", "--to-ports", &port(&others)]);
+    hostler_lab::run_quietly(&mut redirect).unwrap();
+    let console = world.libvirt.console().unwrap();
+    let Err(error) = console.open(&cx(), &mine, ConsoleKind::Vnc, false).await else {
+        panic!("shown")
+    };
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+    assert!(error.message().contains("another VM's screen"), "{error}");
+    drop(console.open(&cx(), &others, ConsoleKind::Vnc, false).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_screen_that_says_nothing_is_not_waited_for_without_limit() {
     let (world, _server) = world("ssh-hung").await;
     let vm = foreign(&world, "hung", "").await;
     let process = world.lab.qemu_pid("hung").unwrap();

@@ -33,6 +33,7 @@ async fn i5_a_volume_that_anything_needs_is_not_deleted() {
     assert_eq!(error.kind(), Kind::Conflict, "even though the VM is off");
     assert!(error.message().contains("\"user\" uses it"), "{error}");
 
+    needed_later(&world).await;
     ensure(&world, "base", VolumeContent::Empty, 1 << 20).await.unwrap();
     let images = world.lab.images_dir();
     let made = std::process::Command::new("qemu-img")
@@ -49,6 +50,33 @@ async fn i5_a_volume_that_anything_needs_is_not_deleted() {
     storage.remove_volume(&cx(), &world.volume("overlay")).await.unwrap();
     storage.remove_volume(&cx(), &world.volume("base")).await.unwrap();
     storage.remove_volume(&cx(), &world.volume("base")).await.unwrap();
+}
+
+/// Disks that a running VM will have only after its next start, and what it
+/// boots from without a disk.
+async fn needed_later(world: &World) {
+    let storage = world.libvirt.storage().unwrap();
+    for name in ["later", "kernel"] {
+        ensure(world, name, VolumeContent::Empty, 1 << 20).await.unwrap();
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let xml = "<domain type='qemu'><name>direct</name><memory unit='MiB'>32</memory>\
+        <os><type arch='x86_64' machine='pc'>hvm</type>\
+        <kernel>/var/lib/libvirt/images/kernel</kernel></os></domain>";
+    std::fs::write(file.path(), xml).unwrap();
+    world.lab.virsh(["define", file.path().to_str().unwrap()]).unwrap();
+    let mut spec = guest_spec("grows");
+    spec.disks.clear();
+    spec.memory.bytes = 48 << 20;
+    let vm = world.make_on(&spec, &[]).await;
+    world.power().start(&cx(), &vm).await.unwrap();
+    let source = "/var/lib/libvirt/images/later";
+    world.lab.virsh(["attach-disk", "grows", source, "vdx", "--config"]).unwrap();
+    for (volume, user) in [("later", "grows"), ("kernel", "direct")] {
+        let error = storage.remove_volume(&cx(), &world.volume(volume)).await.unwrap_err();
+        assert!(error.message().contains(&format!("\"{user}\" uses it")), "{error}");
+    }
+    world.power().stop(&cx(), &vm, StopMode::Force).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
