@@ -6,13 +6,14 @@
 
 use async_trait::async_trait;
 use hostler_core::id::VmId;
-use hostler_core::vm::devices::{DiskSource, NicSource};
+use hostler_core::vm::VmSpec;
+use hostler_core::vm::devices::{DiskSource, NicSource, WatchdogModel};
 use hostler_libvirt_rpc::{Domain as Reference, Uuid, flags};
 use hostler_provider::{Create, Cx, EnsureVm, Error, Kind, Result, VmHandle, VmRef};
 
 use crate::Libvirt;
 use crate::connection::{Link, domain_of, reference};
-use crate::inventory::host::HostFacts;
+use crate::inventory::host::{HostFacts, version};
 use crate::inventory::present;
 use crate::xml::domain::platform::Platform;
 use crate::xml::domain::{self, Place, Placed, Plan};
@@ -180,6 +181,7 @@ impl Link {
         platform: &Platform,
     ) -> Result<()> {
         platform.check(request.spec)?;
+        check_age(request.spec, self.host(cx).await?.library)?;
         let doing = "cannot read what the host offers";
         let Platform { arch, machine, kind } = platform;
         let offer = self.look(cx, doing, |c| async move {
@@ -269,6 +271,20 @@ impl Link {
             }
         }
     }
+}
+
+/// Refuses what this libvirt is too old for and does not list among what it
+/// offers.
+fn check_age(spec: &VmSpec, library: u64) -> Result<()> {
+    let is_itco = spec.watchdog.is_some_and(|watchdog| watchdog.model == WatchdogModel::Itco);
+    if is_itco && library < 9_001_000 {
+        let message = format!(
+            "the watchdog itco needs libvirt 9.1 or later, and the host has {}",
+            version(library)
+        );
+        return Err(Error::new(Kind::Unsupported, message));
+    }
+    Ok(())
 }
 
 /// A stand-in while nothing is made.

@@ -205,7 +205,7 @@ fn by_text(remote: &RemoteError) -> (Kind, &'static str) {
         (Kind::Exhausted, "there is not enough room in the storage")
     } else if has("Cannot allocate memory") || has("cannot set up guest memory") {
         (Kind::Exhausted, "the host has not enough memory")
-    } else if has("client socket is closed") || has("End of file while reading") {
+    } else if lost_a_peer(remote) {
         (Kind::Unavailable, "libvirt lost one of its own connections")
     } else if has("\"write\" lock") || has("\"consistent read\" lock") {
         (Kind::Conflict, "a disk is in use by another VM")
@@ -223,8 +223,19 @@ fn by_text(remote: &RemoteError) -> (Kind, &'static str) {
 /// Codes after which a change may be there all the same.
 fn half_done(remote: &RemoteError) -> bool {
     type C = ErrorCode;
-    matches!(remote.code, C::AGENT_COMMAND_TIMEOUT | C::RPC | C::CALL_FAILED | C::OPERATION_ABORTED)
-        || (remote.code == C::INTERNAL_ERROR && remote.message.contains("client socket is closed"))
+    match remote.code {
+        C::AGENT_COMMAND_TIMEOUT | C::RPC | C::CALL_FAILED | C::OPERATION_ABORTED => true,
+        // The daemon had asked somebody, such as the hypervisor, and lost the answer.
+        C::SYSTEM_ERROR => matches!(remote.int1, 32 | 104 | 110),
+        _ => lost_a_peer(remote),
+    }
+}
+
+/// Whether the daemon lost a connection of its own, as its words tell.
+fn lost_a_peer(remote: &RemoteError) -> bool {
+    ["client socket is closed", "End of file while reading"]
+        .iter()
+        .any(|words| remote.message.contains(words))
 }
 
 #[cfg(test)]
@@ -336,6 +347,13 @@ mod tests {
         };
         let sorted = translate(&closed, Intent::Change, "x");
         assert!(sorted.is_unknown() && sorted.kind() == Kind::Unavailable);
+        // The daemon asked its hypervisor, or another daemon, and lost the answer.
+        for lost in [
+            remote(38, "Unable to read from monitor: Connection reset by peer", 104),
+            remote(1, "End of file while reading data: Input/output error", 0),
+        ] {
+            assert!(translate(&lost, Intent::Change, "x").is_unknown(), "{lost}");
+        }
         // The daemon's job lock timed out: the change certainly did not begin.
         assert!(!translate(&remote(68, "job", 0), Intent::Change, "x").is_unknown());
     }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::Libvirt;
 use crate::connection::{Link, domain_of};
+use crate::inventory::optional;
 use crate::state::State;
 
 /// How soon a state is looked at again while one waits for it.
@@ -175,7 +176,7 @@ impl<'a> Job<'a> {
         let read = self.link.look(self.cx, &doing, |c| async move {
             let state = c.domain_state(domain).await?;
             // Without managed save in the driver there is none either.
-            let saved = c.domain_has_managed_save(domain, 0).await.unwrap_or(false);
+            let saved = optional(c.domain_has_managed_save(domain, 0).await)?.unwrap_or(false);
             Ok(State::of(state.state, state.reason).with_saved_memory(saved))
         });
         crate::inventory::present(read.await).map_err(|error| self.told(error))

@@ -18,6 +18,10 @@ const FLUSH: Duration = Duration::from_millis(100);
 /// However impatient callers are, attempts are at least this far apart.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 
+/// A host that refuses us would take the usual pace for an attack, and lock us
+/// out for longer.
+const DENIED_PAUSE: Duration = Duration::from_secs(30);
+
 /// What domains tell us. Statistics-like events are left out: nobody here would
 /// act on them.
 const KINDS: &[DomainEventKind] = &[
@@ -68,10 +72,14 @@ pub(crate) async fn keep(link: SharedLink) {
             raw = ended.raw,
             "libvirt lost"
         );
+        let pause = match ended.denied {
+            true => backoff.pause().max(DENIED_PAUSE),
+            false => backoff.pause(),
+        };
         mark_lost(&link, ended);
         sleep(SHORTEST_PAUSE.min(link.config.max_backoff)).await;
         tokio::select! {
-            () = sleep(backoff.pause()) => {}
+            () = sleep(pause) => {}
             () = link.hurry.notified() => {}
         }
     }

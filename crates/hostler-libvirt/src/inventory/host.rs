@@ -157,8 +157,10 @@ impl Link {
         Ok(HostInventory { host, closed: None })
     }
 
+    /// One that refuses us is left its pause: whoever probes often would else
+    /// make us look like an attack.
     fn hurry_if_lost(&self) {
-        if matches!(self.state(), crate::ConnectionState::Lost { .. }) {
+        if matches!(self.state(), crate::ConnectionState::Lost { denied: false, .. }) {
             self.hurry();
         }
     }

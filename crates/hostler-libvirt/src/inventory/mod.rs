@@ -8,9 +8,10 @@ mod networks;
 mod pools;
 mod vms;
 
-use hostler_provider::{Cx, Inventory, Result};
+use hostler_provider::{Cx, Inventory, Kind, Result};
 
 use crate::connection::Link;
+use crate::error::{Intent, translate};
 
 /// Calls that an inventory has under way at once. The daemon works on four of
 /// a connection, and there are two connections for this.
@@ -36,15 +37,62 @@ impl Link {
 pub(crate) fn present<T>(read: Result<T>) -> Result<Option<T>> {
     match read {
         Ok(value) => Ok(Some(value)),
-        Err(error) if error.kind() == hostler_provider::Kind::NotFound => Ok(None),
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// What a driver may not be able to tell at all. That it did not tell it in
+/// time, or not to us, is a failure like any other.
+pub(crate) fn optional<T>(
+    told: hostler_libvirt_rpc::Result<T>,
+) -> hostler_libvirt_rpc::Result<Option<T>> {
+    match told {
+        Ok(value) => Ok(Some(value)),
+        Err(error) => match translate(&error, Intent::Look, "optional").kind() {
+            Kind::Unsupported | Kind::Invalid => Ok(None),
+            _ => Err(error),
+        },
     }
 }
 
 /// A list that a driver may not have at all.
 pub(crate) fn or_none<T>(list: Result<Vec<T>>) -> Result<Vec<T>> {
     match list {
-        Err(error) if error.kind() == hostler_provider::Kind::Unsupported => Ok(Vec::new()),
+        Err(error) if error.kind() == Kind::Unsupported => Ok(Vec::new()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use hostler_libvirt_rpc::{Error, ErrorCode, RemoteError, procedure};
+
+    use super::*;
+
+    #[test]
+    fn x17_what_was_not_told_in_time_is_not_taken_for_what_cannot_be_told() {
+        let procedure = procedure::DOMAIN_HAS_MANAGED_SAVE_IMAGE;
+        let remote = |code| Error::Remote {
+            procedure,
+            error: Box::new(RemoteError {
+                code,
+                domain: 0,
+                level: 2,
+                message: String::new(),
+                str1: None,
+                str2: None,
+                str3: None,
+                int1: 0,
+                int2: 0,
+            }),
+        };
+        assert!(matches!(optional(Ok(7)), Ok(Some(7))));
+        assert!(matches!(optional::<()>(Err(remote(ErrorCode::NO_SUPPORT))), Ok(None)));
+        assert!(optional::<()>(Err(remote(ErrorCode::NO_DOMAIN))).is_err());
+        let late = Error::Timeout { procedure, after: Duration::from_secs(1), sent: true };
+        assert!(optional::<()>(Err(late)).is_err());
     }
 }

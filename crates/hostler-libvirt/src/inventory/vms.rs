@@ -13,7 +13,7 @@ use hostler_provider::{Cx, Error, Kind, Result, VmRef};
 use super::addresses::Addresses;
 use super::cache::Known;
 use super::host::SOURCE;
-use super::{PARALLEL, present};
+use super::{PARALLEL, optional, present};
 use crate::connection::{Link, domain_of};
 use crate::state::State;
 use crate::xml::domain::read::Domain;
@@ -164,9 +164,9 @@ impl Link {
         let host = self.host(cx).await?;
         let of = &domain;
         let details = self.look(cx, &doing, |c| async move {
-            let saved = c.domain_has_managed_save(of, 0).await.ok();
-            let persistent = c.domain_is_persistent(of).await.ok();
-            Ok((saved, persistent, c.domain_autostart(of).await.ok()))
+            let saved = optional(c.domain_has_managed_save(of, 0).await)?;
+            let persistent = optional(c.domain_is_persistent(of).await)?;
+            Ok((saved, persistent, optional(c.domain_autostart(of).await)?))
         });
         let Some((saved, persistent, autostart)) = present(details.await)? else {
             return Ok(None);
