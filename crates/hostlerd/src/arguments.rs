@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use hostler_sim::demo;
 
 /// Runs Hostler: one control plane for virtual machines, wherever they run.
 #[derive(Debug, Parser)]
@@ -75,6 +76,13 @@ fn freeze(text: &str) -> Result<(u64, hostler_engine::Side), String> {
     write.parse().map(|write| (write, side)).map_err(|error| format!("{write}: {error}"))
 }
 
+fn fleet_size(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=demo::FLEET_MAX) => Ok(count),
+        _ => Err(format!("a fleet has 1 to {} VMs", demo::FLEET_MAX)),
+    }
+}
+
 /// How to run the demo.
 #[derive(Debug, Clone, Args)]
 pub struct DemoFlags {
@@ -84,6 +92,9 @@ pub struct DemoFlags {
     /// The same seed gives the same fleet
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// How many VMs the fleet has, up to 20000
+    #[arg(long, value_name = "NUMBER", default_value_t = demo::FLEET, value_parser = fleet_size)]
+    pub vms: usize,
     /// Keep state here instead of in a temporary directory
     #[arg(long, value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
@@ -156,6 +167,15 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_fleet_larger_than_the_simulator_can_make_is_refused() {
+        let of = |count: &str| Arguments::try_parse_from(["hostlerd", "demo", "--vms", count]);
+        assert!(of("10000").is_ok());
+        for count in ["0", "20001", "-1", "many"] {
+            assert!(of(count).is_err(), "{count}");
+        }
     }
 
     #[test]

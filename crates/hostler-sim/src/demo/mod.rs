@@ -9,6 +9,8 @@
 //!
 //! Five of six VMs bear a tag, as if Hostler had made them; the sixth is
 //! somebody else's, so that there is something to adopt.
+//!
+//! A larger fleet is more of the same: three more hosts for every 120 VMs.
 
 mod life;
 
@@ -33,8 +35,11 @@ use crate::world::vm::Guest;
 
 const GIB: u64 = 1 << 30;
 
-/// How many VMs there are.
+/// How many VMs there are, unless more or fewer are asked for.
 pub const FLEET: usize = 120;
+
+/// The most VMs that a fleet can have: each three hosts have subnets of their own.
+pub const FLEET_MAX: usize = 20_000;
 
 /// Guests slow enough to be watched and quick enough not to bore.
 const GUEST: Guest = Guest {
@@ -100,19 +105,26 @@ impl Dice {
 /// The fleet of `seed`: the providers' names with a connection to each. Ids of
 /// tagged VMs were made within the year before `now`.
 pub fn fleet(seed: u64, now: Timestamp) -> Vec<(String, Sim)> {
-    let dice = Dice::new(seed);
-    let lab = World::new(seed);
-    for (host, subnet) in [("alpha", 10), ("beta", 11)] {
-        add_host(&lab, host, 64, 512, subnet);
-    }
-    let edge = World::new(seed.wrapping_add(1));
-    add_host(&edge, "gamma", 32, 256, 20);
+    fleet_of(FLEET, seed, now)
+}
 
-    let mut deck: Vec<_> = STATES
-        .iter()
-        .flat_map(|(power, reason, count)| std::iter::repeat_n((*power, *reason), *count))
-        .collect();
-    for index in 0..FLEET {
+/// The same with `count` VMs, at most [`FLEET_MAX`].
+pub fn fleet_of(count: usize, seed: u64, now: Timestamp) -> Vec<(String, Sim)> {
+    let dice = Dice::new(seed);
+    let (lab, edge) = (World::new(seed), World::new(seed.wrapping_add(1)));
+    let count = count.min(FLEET_MAX);
+    for group in 0..count.div_ceil(FLEET).max(1) {
+        for (host, cpus, gib, subnet) in [("alpha", 64, 512, 10), ("beta", 64, 512, 11)] {
+            add_host(&lab, &host_name(host, group), cpus, gib, (group, subnet));
+        }
+        add_host(&edge, &host_name("gamma", group), 32, 256, (group, 20));
+    }
+    let mut deck = Vec::new();
+    for index in 0..count {
+        if deck.is_empty() {
+            let states = STATES.iter();
+            deck.extend(states.flat_map(|(power, why, n)| std::iter::repeat_n((*power, *why), *n)));
+        }
         let host = ["alpha", "beta", "alpha", "gamma"][index % 4];
         let host = if host == "alpha" && index % 3 == 0 { "beta" } else { host };
         let world = if host == "gamma" { &edge } else { &lab };
@@ -121,7 +133,7 @@ pub fn fleet(seed: u64, now: Timestamp) -> Vec<(String, Sim)> {
             let minutes = dice.below(365 * 24 * 60) as u64;
             dice.id(now.minus(Duration::from_secs(60 * minutes)))
         });
-        let vm = add_vm(world, host, index, tag, &dice);
+        let vm = add_vm(world, &host_name(host, index / FLEET), index, tag, &dice);
         world.set_guest(&vm, GUEST);
         world.set_power(&vm, power, reason);
     }
@@ -136,7 +148,23 @@ pub fn fleet(seed: u64, now: Timestamp) -> Vec<(String, Sim)> {
         .into()
 }
 
-fn add_host(world: &World, name: &str, cpu_count: u32, memory_gib: u64, subnet: u8) {
+/// `alpha`, then `alpha-2` and so on.
+fn host_name(name: &str, group: usize) -> String {
+    match group {
+        0 => name.to_owned(),
+        _ => format!("{name}-{}", group + 1),
+    }
+}
+
+fn add_host(
+    world: &World,
+    name: &str,
+    cpu_count: u32,
+    memory_gib: u64,
+    (group, subnet): (usize, u8),
+) {
+    // FLEET_MAX keeps this below 256.
+    let second = u8::try_from(77 + group).unwrap_or(u8::MAX);
     let memory_bytes = memory_gib * GIB;
     world.add_host(HostSetup { cpu_count, memory_bytes, ..HostSetup::new(name) });
     for (pool, capacity_gib) in [("default", 4096), ("fast", 1024)] {
@@ -144,7 +172,7 @@ fn add_host(world: &World, name: &str, cpu_count: u32, memory_gib: u64, subnet: 
         world.add_pool(PoolSetup { capacity_bytes, ..PoolSetup::new(name, pool) });
     }
     for (network, bridge, third) in [("default", "virbr0", subnet), ("lan", "br0", subnet + 100)] {
-        let subnet = Ipv4Addr::new(10, 77, third, 1);
+        let subnet = Ipv4Addr::new(10, second, third, 1);
         let bridge = bridge.to_owned();
         world.add_network(NetworkSetup { bridge, subnet, ..NetworkSetup::new(name, network) });
     }

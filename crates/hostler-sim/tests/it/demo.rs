@@ -1,10 +1,10 @@
 //! The demo's fleet: varied, marked as simulated, alive, and the same for the
 //! same seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use hostler_core::vm::PowerState;
+use hostler_core::vm::{ObservedVm, PowerState};
 use hostler_provider::{Change, Provider, Watch};
 use hostler_sim::{Census, Sim, demo};
 
@@ -39,6 +39,27 @@ async fn the_fleet_has_three_hosts_and_120_vms_in_every_state() {
         assert!(on_it >= 20, "{}: {on_it}", host.host.name);
         assert!(*host.host.memory_free_bytes.value().unwrap() > 16 << 30);
     }
+}
+
+#[tokio::test]
+async fn a_larger_fleet_is_more_of_the_same_on_more_hosts() {
+    let fleet = demo::fleet_of(3 * demo::FLEET + 1, 7, NOW);
+    let (mut hosts, mut names) = (BTreeMap::new(), BTreeSet::new());
+    for (provider, sim) in &fleet {
+        let inventory = sim.inventory(&cx()).await.unwrap();
+        for host in inventory.hosts {
+            let on_it = |vm: &&ObservedVm| vm.host_ref.as_ref() == Some(&host.host.name);
+            let count = inventory.vms.iter().filter(on_it).count();
+            assert!(hosts.insert(host.host.name.clone(), count).is_none());
+        }
+        let networks: BTreeSet<_> =
+            inventory.networks.iter().flat_map(|network| network.subnets.clone()).collect();
+        assert_eq!(networks.len(), inventory.networks.len(), "{provider}: a subnet is shared");
+        names.extend(inventory.vms.into_iter().map(|vm| vm.name));
+    }
+    assert_eq!((hosts.len(), names.len()), (12, 3 * demo::FLEET + 1));
+    assert_eq!(hosts.get("alpha"), hosts.get("alpha-3"));
+    assert_eq!(hosts.values().filter(|count| **count == 0).count(), 2, "{hosts:?}");
 }
 
 #[tokio::test]

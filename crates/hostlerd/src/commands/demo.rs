@@ -55,7 +55,7 @@ pub(super) async fn run(flags: DemoFlags) -> Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let ids = IdSource::new(Arc::clone(&clock), Arc::clone(&entropy));
-    let simulated = fleet::furnish(&store, &ids, &*clock, flags.seed).await?;
+    let simulated = fleet::furnish(&store, &ids, &*clock, (flags.seed, flags.vms)).await?;
     let server = Server::start(Setup {
         store,
         wiring: Wiring::demo(Arc::clone(&clock)),

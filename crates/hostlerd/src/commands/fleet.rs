@@ -50,16 +50,16 @@ impl Fleet {
     }
 }
 
-/// Makes the fleet of `seed`, and stores what a Hostler that made it would have stored.
+/// Makes the fleet of `seed` with `count` VMs, and stores what a Hostler that made it would have stored.
 pub(super) async fn furnish(
     store: &Store,
     ids: &IdSource,
     clock: &dyn Clock,
-    seed: u64,
+    (seed, count): (u64, usize),
 ) -> Result<Fleet> {
     let now = clock.now();
     let mut fleet = Vec::new();
-    for (name, sim) in demo::fleet(seed, now) {
+    for (name, sim) in demo::fleet_of(count, seed, now) {
         let row = ProviderRow {
             id: ids.next(ProviderId::new),
             uri: format!("sim:{name}"),
