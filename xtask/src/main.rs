@@ -43,7 +43,7 @@ const COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "demo",
-        usage: "[--seed N] [--listen ADDRESS:PORT] [--data-dir DIRECTORY] [--socket PATH]",
+        usage: "[--seed N] [--vms N] [--listen ADDRESS:PORT] [--data-dir DIRECTORY] [--socket PATH]",
         summary: "the same server on a simulated fleet: no libvirt, no root",
         grammar: run::DEMO_GRAMMAR,
         main: run::demo,
@@ -99,8 +99,9 @@ const COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "bench",
-        usage: "[NAME…] [--runs N] [--write]",
-        summary: "how long things take, beside what others need for the same",
+        usage: "[boot|create|inventory|list …] [--runs N] [--debug] [--write]",
+        summary: "how long things take, beside what others need for the same; --write makes \
+                  docs/reference/performance.md, --debug only tries the benches",
         grammar: bench::GRAMMAR,
         main: bench::main,
     },

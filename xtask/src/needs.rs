@@ -29,6 +29,18 @@ const PEERS: &[Need] = &[
     Need { probe: Probe::Program("psql"), apt: "postgresql-client", dnf: "postgresql" },
 ];
 
+/// What `bench create` compares with, and what makes a seed there.
+const BENCH_CREATE: &[Need] = &[
+    Need { probe: Probe::Program("virt-install"), apt: "virtinst", dnf: "virt-install" },
+    Need { probe: Probe::Program("xorriso"), apt: "xorriso", dnf: "xorriso" },
+];
+
+/// What `bench list` compares with, and what asks both.
+const BENCH_LIST: &[Need] = &[
+    Need { probe: Probe::Program("nginx"), apt: "nginx", dnf: "nginx" },
+    Need { probe: Probe::Program("wrk"), apt: "wrk", dnf: "wrk" },
+];
+
 /// For browser tests.
 const BROWSER: &[Need] =
     &[Need { probe: Probe::Program("chromium"), apt: "chromium", dnf: "chromium" }];
@@ -61,6 +73,19 @@ pub(crate) fn peers() -> Result<()> {
         ensure(needs)?;
     }
     Ok(())
+}
+
+/// Makes sure that there is what `bench create` compares with.
+pub(crate) fn bench_create() -> Result<()> {
+    ensure(BENCH_CREATE)
+}
+
+/// Makes sure that there is what `bench list` compares with.
+pub(crate) fn bench_list() -> Result<()> {
+    if find_program("nginx").is_none() {
+        say::step("the package of nginx may start the system's own; the bench does not use that");
+    }
+    ensure(BENCH_LIST)
 }
 
 /// Makes sure that there is a browser for tests.

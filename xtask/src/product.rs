@@ -25,7 +25,17 @@ const READY_LIMIT: Duration = Duration::from_secs(60);
 /// The server's own limit for ending is 30 s; then it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(35);
 
+/// How programs are compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Quick to compile.
+    Development,
+    /// As users run them.
+    Release,
+}
+
 /// The built programs.
+#[derive(Debug, Clone)]
 pub(crate) struct Programs {
     hostlerd: PathBuf,
     hostler: PathBuf,
@@ -34,12 +44,24 @@ pub(crate) struct Programs {
 impl Programs {
     /// Compiles the server and the command line, in the development profile: it is ready soonest.
     pub(crate) fn build() -> Result<Programs> {
-        let mut command = Command::new(paths::cargo());
-        command.current_dir(paths::root()).args(["build", "-p", "hostlerd", "-p", "hostler"]);
+        Programs::build_as(Profile::Development)
+    }
+
+    /// Compiles them in that profile.
+    pub(crate) fn build_as(profile: Profile) -> Result<Programs> {
+        let mut command = paths::cargo();
+        command.args(["build", "-p", "hostlerd", "-p", "hostler"]);
+        let below = match profile {
+            Profile::Development => "debug",
+            Profile::Release => {
+                command.arg("--release");
+                "release"
+            }
+        };
         run(&mut command)?;
         let directory = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| paths::root().join("target"), PathBuf::from)
-            .join("debug");
+            .join(below);
         Ok(Programs { hostlerd: directory.join("hostlerd"), hostler: directory.join("hostler") })
     }
 
@@ -57,12 +79,18 @@ impl Programs {
 
     /// A demo that runs until it is dropped, on a port of its own.
     pub(crate) fn running_demo(&self) -> Result<Demo> {
+        self.running_demo_with(&[])
+    }
+
+    /// The same with further `arguments`.
+    pub(crate) fn running_demo_with(&self, arguments: &[String]) -> Result<Demo> {
         let port = free_port()?;
         let mut command = self.demo(&["--listen".to_owned(), format!("127.0.0.1:{port}")]);
+        command.args(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null());
         let mut process = command.spawn()?;
         let output = process.stdout.take();
-        let mut demo = Demo { process, login: String::new() };
+        let mut demo = Demo { process, port, login: String::new() };
         let lines = output.map(|output| BufReader::new(output).lines()).into_iter().flatten();
         // The link is among the first lines, or the server ends and so do its lines.
         for line in lines.map_while(std::io::Result::ok) {
@@ -84,6 +112,7 @@ impl Programs {
 /// A running demo; ended when dropped.
 pub(crate) struct Demo {
     process: Child,
+    port: u16,
     login: String,
 }
 
@@ -91,6 +120,16 @@ impl Demo {
     /// The link that logs in once.
     pub(crate) fn login(&self) -> &str {
         &self.login
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!("https://127.0.0.1:{}/", self.port)
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
     }
 }
 
@@ -110,9 +149,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server on SQLite in `data`, connected to the provider `local` at `uri`, and waits
-    /// until it is ready. Its own messages go to `data/hostlerd.log`.
-    pub(crate) fn start(programs: Programs, data: &Path, uri: &str) -> Result<Server> {
+    /// Starts a server on SQLite in `data`, connected to the provider `local` at `uri` if there is
+    /// one, and waits until it is ready. Its own messages go to `data/hostlerd.log`.
+    pub(crate) fn start(programs: Programs, data: &Path, uri: Option<&str>) -> Result<Server> {
         fs::create_dir_all(data)?;
         let socket = data.join("hostlerd.sock");
         if UnixStream::connect(&socket).is_ok() {
@@ -131,7 +170,7 @@ impl Server {
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .arg("--socket")
             .arg(&socket)
-            .args(["--provider", &format!("local={uri}")])
+            .args(uri.into_iter().flat_map(|uri| ["--provider".to_owned(), format!("local={uri}")]))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -157,6 +196,16 @@ impl Server {
         format!("https://127.0.0.1:{}/", self.port)
     }
 
+    /// The socket for users of this machine.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.data.join("hostlerd.sock")
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The port it listens on, and whether that is the usual one.
     pub(crate) fn port(&self) -> (u16, bool) {
         (self.port, self.port == PORT)
@@ -172,14 +221,14 @@ impl Server {
 
     /// How a user calls the command line for this server.
     pub(crate) fn command_line(&self) -> String {
-        let socket = self.data.join("hostlerd.sock");
+        let socket = self.socket();
         format!("{} --socket {}", self.programs.hostler().display(), socket.display())
     }
 
     /// A command line that is connected to this server.
     pub(crate) fn hostler(&self) -> Command {
         let mut command = Command::new(&self.programs.hostler);
-        command.arg("--socket").arg(self.data.join("hostlerd.sock"));
+        command.arg("--socket").arg(self.socket());
         command
     }
 
@@ -237,7 +286,7 @@ impl Server {
 
     /// Asks the server over its own socket; anything but 200 is an error.
     fn get(&self, path: &str) -> Result<()> {
-        let mut stream = UnixStream::connect(self.data.join("hostlerd.sock"))?;
+        let mut stream = UnixStream::connect(self.socket())?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -300,7 +349,11 @@ fn read_console(console: &mut Child, text: &str, limit: Duration) -> Result<Stri
     found?
 }
 
-fn free_port() -> Result<u16> {
+/// A port that nobody listens on, the server's usual one if that is free.
+///
+/// # Errors
+/// When many from that one on are taken.
+pub(crate) fn free_port() -> Result<u16> {
     (PORT..PORT + PORTS_TRIED)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .ok_or_else(|| Error::new(format!("no port from {PORT} on is free")))

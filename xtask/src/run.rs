@@ -25,7 +25,7 @@ pub(crate) const GRAMMAR: Grammar =
 /// `demo [FLAGS of hostlerd demo]`.
 pub(crate) const DEMO_GRAMMAR: Grammar = Grammar {
     switches: &[],
-    options: &["seed", "listen", "data-dir", "socket"],
+    options: &["seed", "vms", "listen", "data-dir", "socket"],
     words: Words::None,
 };
 
@@ -135,7 +135,7 @@ fn serve(
     signals: &mut Signals,
 ) -> Result<()> {
     let data: PathBuf = paths::build().join("run");
-    let mut server = Server::start(programs, &data, &place.uri)?;
+    let mut server = Server::start(programs, &data, Some(&place.uri))?;
     let (port, usual) = server.port();
     if !usual {
         say::step(&format!("port 7443 is taken: using {port}"));

@@ -7,8 +7,6 @@
 //! | ui | vitest; Playwright in Chromium against the real server | `ui/` |
 //! | e2e | the real programs from outside | the crate `e2e` |
 
-use std::process::Command;
-
 use hostler_lab::{Error, Result, command_line, find_program, guest, is_root, run};
 
 use crate::arguments::{Arguments, Grammar, Words};
@@ -102,8 +100,7 @@ fn rust(selection: Selection) -> Result<()> {
             "cargo-nextest is not installed: using cargo test, which shows less and is slower",
         );
     }
-    let mut command = Command::new(paths::cargo());
-    command.current_dir(paths::root());
+    let mut command = paths::cargo();
     command.args(if with_nextest {
         nextest_words(selection, has_stories())
     } else {

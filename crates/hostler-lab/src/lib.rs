@@ -27,4 +27,4 @@ pub use error::{Error, Result};
 pub use hash::Fingerprint;
 pub use lab::{Gateway, Lab, LabOptions, NetworkState, SshServer, TlsListener};
 pub use process::{command_line, find_program, is_root, run, run_quietly, terminate};
-pub use test_daemon::TestDaemon;
+pub use test_daemon::{TestDaemon, test_domains};

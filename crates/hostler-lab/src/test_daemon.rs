@@ -3,8 +3,10 @@
 //! The test driver keeps its world per connection: each connection to the URI reads the file
 //! anew (0.9 s for 1,000 domains) and sees none of the changes of another. It has lifecycle,
 //! networks and pools, but no attach, migration, block jobs or agent.
+//!
+//! Its built-in world, `default`, is shared by all connections while one of them is open; it begins
+//! with one domain, and others have to be defined in it.
 
-use std::fmt::Write;
 use std::fs;
 
 use crate::error::{Context, Result};
@@ -45,6 +47,11 @@ impl TestDaemon {
         format!("test+unix://{WITHIN}?socket={}", self.lab.socket().display())
     }
 
+    /// The URI of the world that all connections to this daemon share.
+    pub fn shared_uri(&self) -> String {
+        format!("test+unix:///default?socket={}", self.lab.socket().display())
+    }
+
     /// The daemon itself, to freeze, kill or restart it.
     pub fn lab(&self) -> &Lab {
         &self.lab
@@ -62,22 +69,30 @@ fn node_xml(domains: usize) -> String {
 <pool type='dir'><name>default</name><target><path>/pool</path></target></pool>
 ",
     );
-    for number in 1..=domains {
+    for (_, domain) in test_domains(domains) {
+        xml.push_str(&domain);
+    }
+    xml.push_str("</node>\n");
+    xml
+}
+
+/// The names and definitions of `count` domains for the test driver, as [`TestDaemon::start`] has
+/// them.
+pub fn test_domains(count: usize) -> impl Iterator<Item = (String, String)> {
+    (1..=count).map(|number| {
         let (high, middle, low) = ((number >> 16) & 255, (number >> 8) & 255, number & 255);
-        // Writing into a String cannot fail.
-        let _ = writeln!(
-            xml,
-            "<domain type='test'><name>vm{number}</name>\
+        let name = format!("vm{number}");
+        let xml = format!(
+            "<domain type='test'><name>{name}</name>\
              <uuid>00000000-0000-0000-0001-{number:012}</uuid>\
              <memory>1048576</memory><vcpu>2</vcpu><os><type>hvm</type></os><devices>\
              <disk type='file' device='disk'><source file='/pool/{number}.img'/>\
              <target dev='vda' bus='virtio'/></disk>\
              <interface type='network'><mac address='52:54:00:{high:02x}:{middle:02x}:{low:02x}'/>\
-             <source network='default'/></interface></devices></domain>"
+             <source network='default'/></interface></devices></domain>\n"
         );
-    }
-    xml.push_str("</node>\n");
-    xml
+        (name, xml)
+    })
 }
 
 #[cfg(test)]

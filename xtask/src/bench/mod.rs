@@ -1,69 +1,198 @@
 //! `cargo xtask bench`: how long things take, beside what others need for the same.
 //!
-//! A bench is a function that measures and gives rows; this file runs the chosen ones and, with
-//! `--write`, replaces their sections in `docs/reference/performance.md`. Rows are compared by
-//! their ratio, which travels between machines; seconds do not.
+//! A bench is a module with a function that measures and gives comparisons; this file runs the
+//! chosen ones and, with `--write`, makes `docs/reference/performance.md` of all of them. What is
+//! compared is the ratio, which travels between machines; seconds do not.
+//!
+//! | bench | Hostler | beside |
+//! |---|---|---|
+//! | `boot` | not in it: the floor under `create` | |
+//! | `create` | a VM through the API, to running | virt-install; virsh |
+//! | `inventory` | every fact of a thousand domains | virsh |
+//! | `list` | a page of ten thousand VMs under load | nginx with the same bytes |
 
+mod api;
 mod boot;
+mod cpu;
+mod create;
+mod figures;
+mod inventory;
+mod list;
+mod machine;
+mod nginx;
 mod report;
+mod virsh;
+mod wrk;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use hostler_lab::{Error, Result};
 
 use crate::arguments::{Arguments, Grammar, Words};
-use crate::{paths, say};
+use crate::product::{Profile, Programs};
+use crate::{needs, paths, say, ui};
+use figures::{Comparison, Sample, Unit};
+use machine::Machine;
+use report::Report;
 
-pub(crate) use report::{Report, Row};
-
-/// `bench [NAME…] [--write] [--runs N]`.
+/// `bench [NAME…] [--runs N] [--debug] [--write]`.
 pub(crate) const GRAMMAR: Grammar =
-    Grammar { switches: &["write"], options: &["runs"], words: Words::UpTo(16) };
+    Grammar { switches: &["debug", "write"], options: &["runs"], words: Words::UpTo(16) };
 
-/// How often each thing is measured unless `--runs` says otherwise.
+/// How many rounds there are unless `--runs` says otherwise.
 const RUNS: usize = 5;
 const DOCUMENT: &str = "docs/reference/performance.md";
 
 /// One bench.
 struct Bench {
     name: &'static str,
-    measure: fn(runs: usize) -> Result<Report>,
+    measure: fn(&Settings) -> Result<Report>,
 }
 
 /// Every bench; a new one is a module here and a line in this list.
-const BENCHES: &[Bench] = &[Bench { name: "boot", measure: boot::measure }];
+const BENCHES: &[Bench] = &[
+    Bench { name: "boot", measure: boot::measure },
+    Bench { name: "create", measure: create::measure },
+    Bench { name: "inventory", measure: inventory::measure },
+    Bench { name: "list", measure: list::measure },
+];
+
+/// How to measure.
+struct Settings {
+    /// How many rounds.
+    runs: usize,
+    /// Development builds and small numbers: to try the benches, not the product.
+    is_trial: bool,
+}
+
+impl Settings {
+    /// Hostler's programs, compiled if they are not.
+    fn programs(&self) -> Result<Programs> {
+        needs::build()?;
+        ui::build()?;
+        let profile = if self.is_trial { Profile::Development } else { Profile::Release };
+        say::step(&format!("building hostlerd and hostler ({profile:?})"));
+        Programs::build_as(profile)
+    }
+
+    /// The number to measure with, or the smaller one for a trial.
+    const fn sized(&self, full: usize, trial: usize) -> usize {
+        if self.is_trial { trial } else { full }
+    }
+}
 
 /// Runs the benches named, or all.
 ///
 /// # Errors
 /// When one of them cannot be run.
 pub(crate) fn main(arguments: &Arguments) -> Result<()> {
+    let settings = settings(arguments)?;
+    let benches = chosen(arguments.words())?;
+    let machine = Machine::here()?;
+    let mut reports = Vec::new();
+    for bench in benches {
+        say::step(&format!("measuring {} ({} rounds)", bench.name, settings.runs));
+        let report = (bench.measure)(&settings).map_err(|error| error.context(bench.name))?;
+        say::line(&report.text(bench.name));
+        reports.push((bench.name, report));
+    }
+    if settings.is_trial {
+        say::step("a trial: development builds and small numbers; these figures mean nothing");
+    }
+    if arguments.has("write") {
+        let path = paths::root().join(DOCUMENT);
+        // What needed installing was installed meanwhile, and has a version now.
+        let machine = Machine { facts: machine.with_versions(), ..machine };
+        fs::write(&path, report::document(&reports, &machine, settings.runs))?;
+        say::step(&format!("wrote {DOCUMENT}"));
+    }
+    Ok(())
+}
+
+fn settings(arguments: &Arguments) -> Result<Settings> {
     let runs = match arguments.option("runs") {
         Some(text) => text.parse().ok().filter(|runs| *runs > 0),
         None => Some(RUNS),
     };
     let runs = runs.ok_or_else(|| Error::new("--runs wants a number from 1 on"))?;
-    for name in arguments.words() {
+    let is_trial = arguments.has("debug");
+    if arguments.has("write") && (is_trial || !arguments.words().is_empty()) {
+        return Err(Error::new(
+            "--write makes one page of one measurement: all benches, and without --debug",
+        ));
+    }
+    Ok(Settings { runs, is_trial })
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Bench>> {
+    for name in names {
         if !BENCHES.iter().any(|bench| bench.name == name) {
-            let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
-            return Err(Error::new(format!(
-                "there is no bench {name:?}; there are {}",
-                names.join(", ")
-            )));
+            let known: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+            let known = known.join(", ");
+            return Err(Error::new(format!("there is no bench {name:?}; there are {known}")));
         }
     }
-    let wanted = |bench: &&Bench| {
-        arguments.words().is_empty() || arguments.words().iter().any(|name| name == bench.name)
-    };
-    for bench in BENCHES.iter().filter(wanted) {
-        say::step(&format!("measuring {} ({runs} runs each)", bench.name));
-        let section = (bench.measure)(runs)?.section(bench.name, runs);
-        say::line(&section);
-        if arguments.has("write") {
-            let path = paths::root().join(DOCUMENT);
-            let document = fs::read_to_string(&path).unwrap_or_default();
-            fs::write(&path, report::with_section(&document, bench.name, &section))?;
-        }
+    let wanted = |bench: &&Bench| names.is_empty() || names.iter().any(|name| name == bench.name);
+    Ok(BENCHES.iter().filter(wanted).collect())
+}
+
+/// A directory of the bench's own, removed when dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    /// An empty one, for the bench of that name.
+    fn new(name: &str) -> Result<Scratch> {
+        let own = format!("hostler-bench-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(own);
+        fs::create_dir_all(&path)?;
+        Ok(Scratch(path))
     }
-    Ok(())
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Arguments {
+        let typed: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Arguments::parse(&typed, &GRAMMAR).unwrap()
+    }
+
+    #[test]
+    fn a_page_is_never_written_of_a_part_or_of_a_trial() {
+        for line in ["list --write", "--debug --write"] {
+            assert!(settings(&parsed(line)).is_err(), "{line}");
+        }
+        assert!(settings(&parsed("--write --runs 3")).is_ok());
+    }
+
+    #[test]
+    fn no_rounds_are_refused() {
+        for line in ["--runs 0", "--runs many", "--runs -1"] {
+            assert!(settings(&parsed(line)).is_err(), "{line}");
+        }
+        assert_eq!(settings(&parsed("")).unwrap().runs, RUNS);
+    }
+
+    #[test]
+    fn benches_run_in_their_order_and_unknown_ones_are_named() {
+        let names = |line: &str| -> Result<Vec<&str>> {
+            Ok(chosen(parsed(line).words())?.into_iter().map(|bench| bench.name).collect())
+        };
+        assert_eq!(names("list create").unwrap(), ["create", "list"]);
+        assert_eq!(names("").unwrap().len(), BENCHES.len());
+        let error = names("lists").unwrap_err().to_string();
+        assert!(error.contains("\"lists\"") && error.contains("inventory"), "{error}");
+    }
 }

@@ -1,116 +1,158 @@
-//! What a bench found, and its place in the document of figures.
+//! The document of figures: what a reader must know, one table, how each row was measured, and on
+//! which machine. Nothing in it is typed by hand.
 
-use std::time::Duration;
+use super::figures::{Comparison, Sample, Unit, significant};
+use super::machine::Machine;
 
-const HEAD: &str = "# Performance\n\n\
-    Measured by `cargo xtask bench --write`; each section names the command that made it. Compare \
-    the ratios: seconds depend on the machine.\n";
+const HEAD: &str = "# Performance
 
-/// One thing measured.
-#[derive(Debug, Clone)]
-pub(crate) struct Row {
-    /// What was done, such as `virsh create`.
-    pub(crate) what: String,
-    /// How long each run took, in the order of the runs.
-    pub(crate) durations: Vec<Duration>,
-}
+What Hostler costs, beside what people would use in its place. `cargo xtask bench --write` measured
+it and wrote this page; run it to have the figures of your own machine.
+
+## How to read it
+
+- Compare **ratios**, not seconds: a ratio is Hostler's median by the other's, on the same machine,
+  in the same minutes, with rounds of both taken in turn. Seconds belong to the machine below.
+- *Better* says which side of 1 is Hostler's. Behind each median stand the lowest and the highest of
+  its rounds; *rounds' ratios* are the lowest and the highest within one round. Where those are far
+  apart, the machine was not quiet and the ratio says little.
+- The others are not doing the same work: a web server that serves a file knows nothing of virtual
+  machines, and `virsh` remembers nothing, checks nobody's permission and undoes nothing. They are
+  the floor that is known to everybody. What each does is said below the table.
+- CPU time counts in hundredths of a second, so small values of it are rough.
+";
 
 /// What one bench found.
 #[derive(Debug, Clone)]
 pub(crate) struct Report {
-    /// What is measured, from when to when.
+    /// What is measured, as a sentence without its full stop.
     pub(crate) title: String,
-    /// The first row is what the others are compared with.
-    pub(crate) rows: Vec<Row>,
-    /// What a reader must know to believe the figures.
-    pub(crate) notes: String,
+    /// The rows.
+    pub(crate) comparisons: Vec<Comparison>,
+    /// What a reader must know to believe the rows, a sentence or more each.
+    pub(crate) notes: Vec<String>,
 }
 
+/// A report with the name of its bench.
+pub(super) type Named = (&'static str, Report);
+
 impl Report {
-    /// The section of the document.
-    pub(super) fn section(&self, name: &str, runs: usize) -> String {
-        let mut text = format!(
-            "## {name}\n\n{}. `cargo xtask bench {name} --runs {runs}`\n\n\
-             | what | median | fastest | slowest | ratio |\n|---|---|---|---|---|\n",
-            self.title
-        );
-        let base = self.rows.first().and_then(|row| median(&row.durations));
-        for row in &self.rows {
-            let seconds = |duration: Option<Duration>| {
-                duration.map_or("–".into(), |duration| format!("{:.2} s", duration.as_secs_f64()))
-            };
-            let middle = median(&row.durations);
-            let ratio = base.zip(middle).map_or("–".into(), |(base, middle)| {
-                format!("{:.2}", middle.as_secs_f64() / base.as_secs_f64().max(f64::MIN_POSITIVE))
-            });
-            text.push_str(&format!(
-                "| {} | {} | {} | {} | {ratio} |\n",
-                row.what,
-                seconds(middle),
-                seconds(row.durations.iter().min().copied()),
-                seconds(row.durations.iter().max().copied()),
-            ));
+    /// What is shown at a terminal.
+    pub(super) fn text(&self, name: &'static str) -> String {
+        format!("{}\n{}", table(&[(name, self.clone())]), self.method(name))
+    }
+
+    /// How it was measured.
+    fn method(&self, name: &str) -> String {
+        let mut text = format!("### {name}\n\n{}.\n\n", self.title);
+        for note in &self.notes {
+            text.push_str(&format!("- {note}\n"));
         }
-        text.push_str(&format!("\n{}\n", self.notes));
         text
     }
 }
 
-/// The middle one, or of an even number the lower of the two in the middle.
-fn median(durations: &[Duration]) -> Option<Duration> {
-    let mut sorted = durations.to_vec();
-    sorted.sort_unstable();
-    sorted.get(sorted.len().saturating_sub(1) / 2).copied()
+/// The whole document.
+pub(super) fn document(reports: &[Named], machine: &Machine, runs: usize) -> String {
+    let mut text = format!(
+        "{HEAD}\n## Ratios\n\n{} rounds each, measured on {} by `cargo xtask bench --runs {runs} \
+         --write`.\n\n{}\n## What was measured\n",
+        runs,
+        machine.date,
+        table(reports)
+    );
+    for (name, report) in reports {
+        text.push('\n');
+        text.push_str(&report.method(name));
+    }
+    text.push_str(&format!("\n## The machine\n\n{}", machine.table()));
+    text
 }
 
-/// The document with the section of that name replaced, or added at the end.
-pub(super) fn with_section(document: &str, name: &str, section: &str) -> String {
-    let document = if document.trim().is_empty() { HEAD } else { document };
-    let heading = format!("## {name}\n");
-    let Some((before, rest)) = document.split_once(&heading) else {
-        return format!("{}\n\n{}\n", document.trim_end(), section.trim_end());
+fn table(reports: &[Named]) -> String {
+    let mut text = String::from(
+        "| bench | what | measured | beside | ratio | better | rounds' ratios |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    for (name, report) in reports {
+        for comparison in &report.comparisons {
+            text.push_str(&row(name, comparison));
+        }
+    }
+    text
+}
+
+fn row(name: &str, comparison: &Comparison) -> String {
+    let Comparison { what, unit, ours, theirs } = comparison;
+    let ratio = comparison.ratio().map_or("–".into(), significant);
+    let range = comparison.ratio_range();
+    let range = range
+        .map_or("–".into(), |(low, high)| format!("{}–{}", significant(low), significant(high)));
+    format!(
+        "| {name} | {what} | {} | {} | **{ratio}** | {} | {range} |\n",
+        cell(ours, *unit),
+        cell(theirs, *unit),
+        unit.better(),
+    )
+}
+
+/// Who, the median, and between what.
+fn cell(sample: &Sample, unit: Unit) -> String {
+    let (Some(middle), Some((low, high))) = (sample.median(), sample.range()) else {
+        return format!("{}: –", sample.who);
     };
-    let after = rest.find("\n## ").and_then(|at| rest.get(at + 1..)).unwrap_or_default();
-    let parts = [before.trim_end(), section.trim_end(), after.trim_end()];
-    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("\n\n") + "\n"
+    format!("{}: {} ({} to {})", sample.who, unit.show(middle), unit.show(low), unit.show(high))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(what: &str, millis: &[u64]) -> Row {
-        let durations = millis.iter().copied().map(Duration::from_millis).collect();
-        Row { what: what.into(), durations }
-    }
-
-    #[test]
-    fn rows_are_compared_with_the_first_by_their_medians() {
-        let report = Report {
+    fn report() -> Report {
+        let sample = |who: &str, values: &[f64]| Sample { who: who.into(), values: values.into() };
+        Report {
             title: "From a to b".into(),
-            rows: vec![row("bare", &[900, 1000, 5000]), row("ours", &[1500])],
-            notes: "Quiet machine.".into(),
-        };
-        let text = report.section("boot", 3);
-        assert!(text.contains("| bare | 1.00 s | 0.90 s | 5.00 s | 1.00 |"), "{text}");
-        assert!(text.contains("| ours | 1.50 s | 1.50 s | 1.50 s | 1.50 |"), "{text}");
+            comparisons: vec![
+                Comparison {
+                    what: "to running".into(),
+                    unit: Unit::Seconds,
+                    ours: sample("hostlerd", &[1.5, 1.4, 3.0]),
+                    theirs: sample("virt-install", &[3.0, 2.8, 4.0]),
+                },
+                Comparison {
+                    what: "nothing".into(),
+                    unit: Unit::PerSecond,
+                    ours: sample("hostlerd", &[]),
+                    theirs: sample("nginx", &[]),
+                },
+            ],
+            notes: vec!["Emulated.".into()],
+        }
     }
 
     #[test]
-    fn a_bench_that_measured_nothing_shows_no_figure() {
-        let rows = vec![row("bare", &[])];
-        let text = Report { title: "t".into(), rows, notes: String::new() }.section("boot", 1);
-        assert!(text.contains("| bare | – | – | – | – |"), "{text}");
+    fn a_row_shows_both_medians_their_ranges_and_the_ratio() {
+        let text = report().text("create");
+        let row = "| create | to running | hostlerd: 1.50 s (1.40 s to 3.00 s) | virt-install: \
+                   3.00 s (2.80 s to 4.00 s) | **0.500** | below 1 | 0.500–0.750 |";
+        assert!(text.contains(row), "{text}");
     }
 
     #[test]
-    fn a_section_replaces_its_earlier_self_and_no_other() {
-        let one = with_section("", "boot", "## boot\n\nold\n");
-        let two = with_section(&one, "list", "## list\n\nkept\n");
-        let three = with_section(&two, "boot", "## boot\n\nnew\n");
-        assert!(three.starts_with("# Performance\n"), "{three}");
-        assert!(three.contains("new") && three.contains("kept") && !three.contains("old"));
-        assert_eq!(three.matches("## boot").count(), 1);
-        assert_eq!(with_section(&three, "boot", "## boot\n\nnew\n"), three);
+    fn what_was_not_measured_shows_no_figure() {
+        let text = report().text("create");
+        let row = "| create | nothing | hostlerd: – | nginx: – | **–** | above 1 | – |";
+        assert!(text.contains(row), "{text}");
+    }
+
+    #[test]
+    fn the_document_says_when_where_and_how_often() {
+        let machine = Machine { date: "2026-01-31".into(), facts: vec![("processor", "x".into())] };
+        let text = document(&[("create", report())], &machine, 7);
+        assert!(text.starts_with("# Performance\n"), "{text}");
+        let when = "7 rounds each, measured on 2026-01-31 by `cargo xtask bench --runs 7 --write`.";
+        assert!(text.contains(when), "{text}");
+        assert!(text.contains("### create\n\nFrom a to b.\n\n- Emulated.\n"), "{text}");
+        assert!(text.contains("| processor | x |"), "{text}");
     }
 }

@@ -4,7 +4,6 @@
 //! to compile, so a fresh machine has the part that needs nothing, and is told of the rest.
 
 use std::fs;
-use std::process::Command;
 
 use hostler_lab::{Error, Result, find_program, run};
 use toml::{Table, Value};
@@ -37,16 +36,8 @@ pub(super) fn check() -> Result<()> {
         );
         return Ok(());
     }
-    let mut command = Command::new(paths::cargo());
     // Advisories come over the network, which a check must not depend on.
-    run(command.current_dir(root).args([
-        "deny",
-        "--offline",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ]))
+    run(paths::cargo().args(["deny", "--offline", "check", "bans", "licenses", "sources"]))
 }
 
 fn table(text: &str) -> Result<Table> {

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use hostler_lab::{Error, Result, run_quietly};
 use serde_json::Value;
 
-use super::{Finding, cargo, outcome};
+use super::{Finding, outcome};
+use crate::paths;
 
 /// A crate of the workspace, what its code may know, and what its tests may know beside that.
 struct Row {
@@ -101,7 +102,8 @@ struct Arrow {
 
 /// Checks the workspace as cargo describes it.
 pub(super) fn check() -> Result<()> {
-    let output = run_quietly(cargo().args(["metadata", "--format-version", "1", "--no-deps"]))?;
+    let output =
+        run_quietly(paths::cargo().args(["metadata", "--format-version", "1", "--no-deps"]))?;
     let metadata: Value = serde_json::from_slice(&output.stdout)
         .map_err(|error| Error::new(format!("cargo metadata: {error}")))?;
     outcome(findings(&metadata))

@@ -9,8 +9,6 @@ mod docs;
 mod exceptions;
 mod tidy;
 
-use std::process::Command;
-
 use hostler_lab::{Error, Result, run, timed};
 
 use crate::arguments::{Arguments, Grammar, Words};
@@ -95,14 +93,8 @@ fn outcome(findings: Vec<Finding>) -> Result<()> {
     Err(Error::new(text))
 }
 
-fn cargo() -> Command {
-    let mut command = Command::new(paths::cargo());
-    command.current_dir(paths::root());
-    command
-}
-
 fn fmt() -> Result<()> {
-    let outcome = run(cargo().args(["fmt", "--all", "--check"]));
+    let outcome = run(paths::cargo().args(["fmt", "--all", "--check"]));
     outcome.map_err(|error| error.context("run `cargo fmt --all`"))
 }
 
@@ -112,5 +104,13 @@ fn clippy() -> Result<()> {
     if ui::directory().join("package.json").is_file() {
         ui::build()?;
     }
-    run(cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
+    run(paths::cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ]))
 }
