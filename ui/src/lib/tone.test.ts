@@ -19,3 +19,10 @@ test("an operation that needs attention is not over", () => {
   expect(isFinished("needs_attention")).toBe(false);
   expect(["succeeded", "failed", "cancelled"].every(isFinished)).toBe(true);
 });
+
+test("a step that could not be undone is never calm", () => {
+  expect(toneOf("step", "undone")).toBe("off");
+  expect(toneOf("step", "failed_undone")).toBe("bad");
+  expect(toneOf("step", "not_undone")).toBe("held");
+  expect(toneOf("step", "undo_failed")).toBe("bad");
+});

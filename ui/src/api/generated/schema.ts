@@ -1421,7 +1421,14 @@ export interface components {
         OperationStep: {
             /** @description What it does. */
             name: string;
-            /** @description `pending`, `running`, `done`, `failed`, `undoing`, `undone`. */
+            /** @description What else has to be said of it, for example `the VM is stopped`. */
+            note?: string | null;
+            /**
+             * @description `pending`, `running`, `done`; `failed`: failed, and left nothing to undo;
+             *     `failed_undone`: failed, and what it had done is undone; `undoing`;
+             *     `undone`; `not_undone`: took effect, or may have, and cannot be undone;
+             *     `undo_failed`: could not be undone, though it can be.
+             */
             state: string;
         };
         /** @description A page of a list. */
