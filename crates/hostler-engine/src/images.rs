@@ -18,6 +18,7 @@ use hostler_core::error::Fault;
 use hostler_core::id::ImageId;
 use hostler_core::image::Image;
 use hostler_core::image::inspect::{HEADER_BYTES, inspect};
+use hostler_core::vm::VmSpec;
 use hostler_core::vm::devices::{DiskSource, VolumeFormat};
 use hostler_core::vm::status::Phase;
 use hostler_core::{Code, Error, Result, name};
@@ -168,6 +169,30 @@ impl Inner {
             .image_by_name(name)
             .await?
             .ok_or_else(|| Error::new(Code::ImageNotFound, format!("there is no image \"{name}\"")))
+    }
+
+    /// Checks that the images of a VM to be made are there and fit its disks, so
+    /// that whoever asks hears of it now and not when the disks are made.
+    pub(crate) async fn check_images(&self, spec: &VmSpec) -> Result<()> {
+        let mut faults = Vec::new();
+        for (index, disk) in spec.disks.iter().enumerate() {
+            let DiskSource::Image { image, size_bytes, format, .. } = &disk.source else {
+                continue;
+            };
+            let image = self.image_by_name(image).await?;
+            let at = |field: &str| format!("/disks/{index}/source/image/{field}");
+            if image.format != *format {
+                let (name, is, asked) = (&image.name, image.format.as_str(), format.as_str());
+                let detail = format!("image \"{name}\" is {is}, not {asked}; ask for {is}");
+                faults.push(Fault::new(at("format"), "other_format", detail));
+            }
+            if size_bytes.is_some_and(|size| size < image.virtual_bytes) {
+                let (name, bytes) = (&image.name, image.virtual_bytes);
+                let detail = format!("must be at least {bytes}, the size of image \"{name}\"");
+                faults.push(Fault::new(at("size_bytes"), "too_small", detail));
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::faults(Code::SpecInvalid, faults)) }
     }
 
     fn image_path(&self, id: ImageId) -> PathBuf {

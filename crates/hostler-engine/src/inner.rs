@@ -1,5 +1,6 @@
 //! What all parts of the engine share, and the few things they all do with it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,7 +71,7 @@ impl Inner {
         let fleet = Fleet::default();
         {
             let (rows, claims) = (store.vms().await?, store.claims().await?);
-            fleet.load(rows, claims);
+            fleet.load(rows, on_vms(claims));
         }
         let (_, last_seq) = store.first_and_last_seq().await?;
         tokio::fs::create_dir_all(&config.images_dir).await.map_err(|error| {
@@ -276,8 +277,8 @@ impl Inner {
     }
 
     /// Appends one event to an operation's journal, with what changes in the
-    /// store and what the world is told, in one transaction. With
-    /// `expected_len` only if nobody appended meanwhile.
+    /// store and what the world is told (`news` besides the event itself), in one
+    /// transaction. With `expected_len` only if nobody appended meanwhile.
     pub(crate) async fn append(
         self: &Arc<Self>,
         row: &OperationRow,
@@ -285,9 +286,10 @@ impl Inner {
         expected_len: Option<u64>,
         event: Event,
         effects: &[Effect],
+        news: Option<NewEvent>,
     ) -> Result<(), hostler_store::Error> {
         let now = self.clock.now();
-        let mut public = Vec::new();
+        let mut public = Vec::from_iter(news);
         if view::is_worth_telling(&event) {
             let mut journal = self.journal(row.id).await?;
             journal.apply(&event);
@@ -351,7 +353,7 @@ impl Inner {
         let read = async { Ok((self.store.vms().await?, self.store.claims().await?)) };
         match read.await {
             Ok((rows, claims)) => {
-                self.fleet.load(rows, claims);
+                self.fleet.load(rows, on_vms(claims));
                 Ok(())
             }
             Err(error) => {
@@ -381,6 +383,13 @@ impl Inner {
     }
 }
 
+/// The claims on VMs, which the fleet shows and keeps up to date; who has claimed
+/// anything else the store is asked.
+fn on_vms(mut claims: HashMap<Resource, OperationId>) -> HashMap<Resource, OperationId> {
+    claims.retain(|resource, _| vm_among(resource).is_some());
+    claims
+}
+
 /// The VM whose row an effect changes.
 fn vm_of(effect: &Effect) -> Option<VmId> {
     match effect {
@@ -404,6 +413,7 @@ pub(crate) fn vm_among(resource: &Resource) -> Option<VmId> {
         Resource::Host(_)
         | Resource::Provider(_)
         | Resource::Pool(_)
+        | Resource::Volume(_)
         | Resource::Network(_)
         | Resource::Image(_) => None,
     }

@@ -53,7 +53,7 @@ pub use pools::Pools;
 pub use providers::Providers;
 pub use sabotage::{Sabotage, Side};
 pub use vms::{Accepted, DeleteOptions, VmChange, VmCreateRequest, VmPlan, Vms};
-pub use volumes::{VolumeView, Volumes};
+pub use volumes::{VolumeCreateRequest, VolumePlan, VolumeView, Volumes};
 
 pub(crate) use inner::{Inner, journal_grew, vm_among};
 

@@ -116,7 +116,8 @@ impl<'a> Vms<'a> {
             return Ok(replay);
         }
         request.spec.check()?;
-        self.check_images(&request.spec).await?;
+        self.engine.check_images(&request.spec).await?;
+        self.engine.check_volumes(&request.spec).await?;
         // A creation that cannot be placed now is refused now, while the user is there.
         self.engine.would_place(&request.spec, &request.wish)?;
         let vm = self.engine.ids.next(VmId::new);
@@ -144,7 +145,8 @@ impl<'a> Vms<'a> {
     pub async fn plan(&self, actor: &Actor, request: &VmCreateRequest) -> Result<VmPlan> {
         access::may(actor, Permission::VmCreate)?;
         request.spec.check()?;
-        self.check_images(&request.spec).await?;
+        self.engine.check_images(&request.spec).await?;
+        self.engine.check_volumes(&request.spec).await?;
         self.check_name_is_free(&request.spec)?;
         let (placement, host_ref) = self.engine.would_place(&request.spec, &request.wish)?;
         let operation = VmCreate {
@@ -411,15 +413,6 @@ impl<'a> Vms<'a> {
         if taken {
             let message = format!("a VM \"{}\" exists in project \"{}\"", spec.name, spec.project);
             return Err(Error::new(Code::VmExists, message));
-        }
-        Ok(())
-    }
-
-    async fn check_images(&self, spec: &VmSpec) -> Result<()> {
-        for disk in &spec.disks {
-            if let DiskSource::Image { image, .. } = &disk.source {
-                self.engine.image_by_name(image).await?;
-            }
         }
         Ok(())
     }

@@ -1,17 +1,26 @@
-//! Volumes of pools, read from the provider when somebody asks.
+//! Volumes of pools, read from the provider when somebody asks; each change is
+//! checked here and done by an operation.
 
 use std::sync::Arc;
 
 use hostler_core::access::{self, Actor, Permission};
 use hostler_core::error::Fault;
-use hostler_core::id::{PoolId, VmId};
-use hostler_core::storage::ObservedVolume;
+use hostler_core::id::{OperationId, PoolId, ProviderId, VmId};
+use hostler_core::operation::Resource;
+use hostler_core::storage::{ObservedVolume, VolumeKey};
+use hostler_core::vm::VmSpec;
 use hostler_core::vm::check::DISK_MAX_BYTES;
-use hostler_core::vm::devices::VolumeFormat;
+use hostler_core::vm::devices::{DiskSource, DiskSpec, VolumeFormat};
+use hostler_core::vm::status::Phase;
 use hostler_core::{Code, Error, Result, name};
-use hostler_provider::{Cx, EnsureVolume, Group, Provider, VolumeContent, VolumeRef};
+use hostler_provider::{Cx, Group, Provider, VolumeRef};
+use hostler_store::{IdempotencyKey, VmRow};
 
-use crate::operations::lacks;
+use crate::operations::vm_create::is_made_for;
+use crate::operations::volume_create::{VolumeCreate, exists};
+use crate::operations::volume_delete::VolumeDelete;
+use crate::operations::{Operation, lacks};
+use crate::vms::{Accepted, bindings};
 use crate::{Inner, PoolView};
 
 /// Volumes of pools.
@@ -28,6 +37,30 @@ pub struct VolumeView {
     pub used_by: Option<(VmId, String)>,
 }
 
+/// A volume to be made.
+#[derive(Debug, Clone)]
+pub struct VolumeCreateRequest {
+    /// The pool it is to be in.
+    pub pool: PoolId,
+    /// Its name, unique within the pool; checked here.
+    pub name: String,
+    /// The size a guest sees, in bytes; checked here.
+    pub capacity_bytes: u64,
+    /// How it is stored.
+    pub format: VolumeFormat,
+}
+
+/// What making a volume would do.
+#[derive(Debug, Clone)]
+pub struct VolumePlan {
+    /// The pool it would be in.
+    pub pool: Arc<PoolView>,
+    /// The steps it would take.
+    pub steps: Vec<String>,
+    /// What would be there afterwards, a line each.
+    pub changes: Vec<String>,
+}
+
 impl<'a> Volumes<'a> {
     pub(crate) fn new(engine: &'a Arc<Inner>) -> Self {
         Self { engine }
@@ -35,8 +68,8 @@ impl<'a> Volumes<'a> {
 
     /// All volumes of a pool, sorted by name.
     pub async fn list(&self, pool: PoolId) -> Result<Vec<VolumeView>> {
-        let (view, provider, host_ref) = self.open(pool)?;
-        let volumes = self.read(&provider, &host_ref, &view.observed.name).await?;
+        let (view, provider, at) = self.open(pool, "")?;
+        let volumes = self.read(&provider, &at).await?;
         Ok(volumes.into_iter().map(|observed| self.view(&view, observed)).collect())
     }
 
@@ -44,62 +77,133 @@ impl<'a> Volumes<'a> {
     pub async fn create(
         &self,
         actor: &Actor,
-        pool: PoolId,
-        name: &str,
-        capacity_bytes: u64,
-        format: VolumeFormat,
-    ) -> Result<VolumeView> {
+        key: Option<IdempotencyKey>,
+        request: &VolumeCreateRequest,
+    ) -> Result<Accepted> {
         access::may(actor, Permission::VolumeManage)?;
-        check(name, capacity_bytes)?;
-        let (view, provider, host_ref) = self.open(pool)?;
-        let pool_name = &view.observed.name;
-        // `ensure_volume` makes a half-filled volume anew, so what exists is refused first.
-        let existing = self.read(&provider, &host_ref, pool_name).await?;
-        if existing.iter().any(|volume| volume.name == name) {
-            let message = format!("pool \"{pool_name}\" has a volume \"{name}\"");
-            return Err(Error::new(Code::VolumeExists, message));
+        // A repeated request is answered by what it did, whatever has changed since.
+        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
+            return Ok(replay);
         }
-        let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
-        let volume = VolumeRef {
-            host_ref: host_ref.clone(),
-            pool: pool_name.clone(),
-            name: name.to_owned(),
+        let prepared = self.prepare(request).await;
+        let (pool, operation) = match prepared {
+            Ok(prepared) => prepared,
+            Err(refused) => return self.replay_or(actor, key, refused).await,
         };
-        let content = VolumeContent::Empty;
-        let request = EnsureVolume { volume: &volume, capacity_bytes, format, content };
-        let cx = Cx::within(self.engine.pace.inventory_deadline);
-        cx.run("make volume", storage.ensure_volume(&cx, &request)).await?;
-        let made = self.read(&provider, &host_ref, pool_name).await?;
-        made.into_iter()
-            .find(|volume| volume.name == name)
-            .map(|observed| self.view(&view, observed))
-            .ok_or_else(|| {
-                let message = format!("volume \"{name}\" was made and is not there");
-                Error::new(Code::ProviderBug, message)
-            })
+        let submission = self
+            .engine
+            .submission(VolumeCreate::KIND, &operation, actor, key)?
+            .on_volume(&operation.key, &pool.observed.name);
+        self.engine.submit(submission).await
+    }
+
+    /// What making a volume would do, without doing it.
+    pub async fn plan(&self, actor: &Actor, request: &VolumeCreateRequest) -> Result<VolumePlan> {
+        access::may(actor, Permission::VolumeManage)?;
+        let (pool, operation) = self.prepare(request).await?;
+        let bytes = operation.capacity_bytes;
+        let size = if bytes.is_multiple_of(1 << 20) {
+            format!("{} MiB", bytes >> 20)
+        } else {
+            format!("{bytes} bytes")
+        };
+        let (volume, format) = (&operation.volume, operation.format.as_str());
+        let steps = operation.plan();
+        Ok(VolumePlan {
+            pool,
+            steps: steps.into_iter().map(|s| VolumeCreate::step_name(s).to_owned()).collect(),
+            changes: vec![format!("+ volume {volume}: {size}, empty, {format}")],
+        })
+    }
+
+    /// Checks what can be known before the claim is taken; the operation looks again.
+    async fn prepare(
+        &self,
+        request: &VolumeCreateRequest,
+    ) -> Result<(Arc<PoolView>, VolumeCreate)> {
+        let VolumeCreateRequest { pool, name, capacity_bytes, format } = request;
+        check(name, *capacity_bytes)?;
+        let (view, provider, volume) = self.open(*pool, name)?;
+        let key = VolumeKey { pool: *pool, name: name.clone() };
+        self.refuse_busy(&key).await?;
+        let existing = self.read(&provider, &volume).await?;
+        if let Some(there) = existing.iter().find(|there| there.name == *name) {
+            return Err(exists(&volume.pool, there));
+        }
+        let (provider, capacity_bytes, format) = (view.provider.0, *capacity_bytes, *format);
+        Ok((view, VolumeCreate { key, provider, volume, capacity_bytes, format }))
     }
 
     /// Deletes a volume and the data on it; refused while a known VM uses it.
-    pub async fn delete(&self, actor: &Actor, pool: PoolId, name: &str) -> Result<()> {
+    pub async fn delete(
+        &self,
+        actor: &Actor,
+        key: Option<IdempotencyKey>,
+        pool: PoolId,
+        name: &str,
+    ) -> Result<Accepted> {
         access::may(actor, Permission::VolumeManage)?;
-        let (view, provider, host_ref) = self.open(pool)?;
+        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
+            return Ok(replay);
+        }
+        let operation = match self.prepare_deletion(pool, name).await {
+            Ok(operation) => operation,
+            Err(refused) => return self.replay_or(actor, key, refused).await,
+        };
+        let pool_name = operation.volume.pool.clone();
+        let submission = self
+            .engine
+            .submission(VolumeDelete::KIND, &operation, actor, key)?
+            .on_volume(&operation.key, &pool_name);
+        self.engine.submit(submission).await
+    }
+
+    async fn prepare_deletion(&self, pool: PoolId, name: &str) -> Result<VolumeDelete> {
+        let (view, provider, volume) = self.open(pool, name)?;
+        let key = VolumeKey { pool, name: name.to_owned() };
+        self.refuse_busy(&key).await?;
         let pool_name = &view.observed.name;
-        let volumes = self.read(&provider, &host_ref, pool_name).await?;
+        let volumes = self.read(&provider, &volume).await?;
         let Some(found) = volumes.into_iter().find(|volume| volume.name == name) else {
             let message = format!("pool \"{pool_name}\" has no volume \"{name}\"");
             return Err(Error::new(Code::VolumeNotFound, message));
         };
-        if let Some((vm, vm_name)) = self.view(&view, found).used_by {
-            let message = format!("volume \"{name}\" belongs to VM \"{vm_name}\"");
-            return Err(Error::new(Code::VolumeInUse, message).with_detail("vm", vm));
+        let owner = self.user_of(&view, &found).or_else(|| {
+            let state = self.engine.fleet.read();
+            owner_among(state.rows.values().map(Arc::as_ref), view.provider.0, pool_name, name)
+        });
+        match owner {
+            Some(owner) => Err(in_use(name, &owner)),
+            None => Ok(VolumeDelete { key, provider: view.provider.0, volume }),
         }
-        let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
-        let volume = VolumeRef { host_ref, pool: pool_name.clone(), name: name.to_owned() };
-        let cx = Cx::within(self.engine.pace.inventory_deadline);
-        Ok(cx.run("delete volume", storage.remove_volume(&cx, &volume)).await?)
     }
 
-    fn open(&self, pool: PoolId) -> Result<(Arc<PoolView>, Arc<dyn Provider>, String)> {
+    /// What was refused may have been refused because the same request was taken
+    /// on while this one looked around; then that is the answer.
+    async fn replay_or(
+        &self,
+        actor: &Actor,
+        key: Option<IdempotencyKey>,
+        refused: Error,
+    ) -> Result<Accepted> {
+        self.engine.replay(actor, key.as_ref()).await?.ok_or(refused)
+    }
+
+    /// Refuses while an operation has the volume: what is there now may be half made.
+    async fn refuse_busy(&self, key: &VolumeKey) -> Result<()> {
+        let resource = Resource::Volume(key.clone());
+        match self.engine.store.claims().await?.get(&resource) {
+            Some(operation) => Err(busy(key, *operation)),
+            None => Ok(()),
+        }
+    }
+
+    /// The pool, its provider, and a volume of it in the provider's terms.
+    fn open(
+        &self,
+        pool: PoolId,
+        volume: &str,
+    ) -> Result<(Arc<PoolView>, Arc<dyn Provider>, VolumeRef)> {
         let snapshot = self.engine.fleet.snapshot();
         let view = snapshot.pools.get(&pool).cloned().ok_or_else(|| {
             Error::new(Code::PoolNotFound, format!("there is no pool with the id {pool}"))
@@ -117,18 +221,19 @@ impl<'a> Volumes<'a> {
         let host_ref = host_ref.ok_or_else(|| {
             Error::new(Code::ProviderUnavailable, "no host of the pool is known at present")
         })?;
-        Ok((view, provider, host_ref))
+        let (pool, name) = (view.observed.name.clone(), volume.to_owned());
+        Ok((view, provider, VolumeRef { host_ref, pool, name }))
     }
 
+    /// All volumes of the pool that `at` is in.
     async fn read(
         &self,
         provider: &Arc<dyn Provider>,
-        host_ref: &str,
-        pool: &str,
+        at: &VolumeRef,
     ) -> Result<Vec<ObservedVolume>> {
         let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
         let cx = Cx::within(self.engine.pace.inventory_deadline);
-        Ok(cx.run("list volumes", storage.volumes(&cx, host_ref, pool)).await?)
+        Ok(cx.run("list volumes", storage.volumes(&cx, &at.host_ref, &at.pool)).await?)
     }
 
     fn view(&self, pool: &PoolView, observed: ObservedVolume) -> VolumeView {
@@ -142,6 +247,73 @@ impl<'a> Volumes<'a> {
         let vm = snapshot.users.of(pool.provider.0, &pool.observed, volume)?;
         Some((vm, snapshot.vms.get(&vm)?.name.clone()))
     }
+}
+
+impl Inner {
+    /// Refuses a VM with volumes that other operations are working on: what is
+    /// being made is not there yet, and what is being deleted soon not any more.
+    pub(crate) async fn check_volumes(&self, spec: &VmSpec) -> Result<()> {
+        let wants = |key: &VolumeKey, in_pool: Option<&str>| {
+            spec.disks.iter().any(|disk| match &disk.source {
+                DiskSource::Volume { pool, volume } => {
+                    *volume == key.name && in_pool.is_none_or(|name| name == pool)
+                }
+                DiskSource::Empty { .. } | DiskSource::Image { .. } | DiskSource::NoMedia {} => {
+                    false
+                }
+            })
+        };
+        if !spec.disks.iter().any(|disk| matches!(disk.source, DiskSource::Volume { .. })) {
+            return Ok(());
+        }
+        let claims = self.store.claims().await?;
+        let snapshot = self.fleet.snapshot();
+        let taken = claims.iter().find_map(|(resource, operation)| {
+            let Resource::Volume(key) = resource else { return None };
+            let pool = snapshot.pools.get(&key.pool).map(|pool| pool.observed.name.as_str());
+            wants(key, pool).then(|| busy(key, *operation))
+        });
+        taken.map_or(Ok(()), Err)
+    }
+}
+
+/// The VM among `rows` that has or is about to have the volume, by what was
+/// asked for it, made for it, or is being made for it.
+pub(crate) fn owner_among<'a>(
+    rows: impl Iterator<Item = &'a VmRow>,
+    provider: ProviderId,
+    pool: &str,
+    name: &str,
+) -> Option<(VmId, String)> {
+    // A VM without a place yet may come to be here.
+    let mut here = rows.filter(|row| row.provider.is_none_or(|at| at == provider));
+    let asked_for = |disk: &DiskSpec| match &disk.source {
+        DiskSource::Volume { pool: in_pool, volume } => in_pool == pool && volume == name,
+        DiskSource::Empty { .. } | DiskSource::Image { .. } | DiskSource::NoMedia {} => false,
+    };
+    let owner = here.find(|row| {
+        let is_making = row.phase == Phase::Creating && is_made_for(row.id, name);
+        is_making
+            || row.spec.disks.iter().any(asked_for)
+            || bindings(&row.bindings)
+                .iter()
+                .any(|b| b.volume.pool == pool && b.volume.name == name)
+    })?;
+    Some((owner.id, owner.spec.name.clone()))
+}
+
+/// A VM has the volume.
+pub(crate) fn in_use(volume: &str, (vm, name): &(VmId, String)) -> Error {
+    let message = format!("volume \"{volume}\" belongs to VM \"{name}\"");
+    Error::new(Code::VolumeInUse, message).with_detail("vm", vm)
+}
+
+fn busy(key: &VolumeKey, operation: OperationId) -> Error {
+    let message =
+        format!("operation {operation} is working on volume \"{}\"; wait for it", key.name);
+    Error::new(Code::VolumeBusy, message)
+        .with_detail("operation", operation)
+        .with_detail("resource", Resource::Volume(key.clone()))
 }
 
 fn check(volume: &str, capacity_bytes: u64) -> Result<()> {

@@ -195,6 +195,7 @@ impl Conflict {
             Self::Busy { resource, .. } => match resource {
                 Resource::Vm(_) => Code::VmBusy,
                 Resource::Image(_) => Code::ImageInUse,
+                Resource::Volume(_) => Code::VolumeBusy,
                 Resource::Host(_)
                 | Resource::Provider(_)
                 | Resource::Pool(_)

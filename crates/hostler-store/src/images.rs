@@ -72,7 +72,7 @@ impl Store {
     pub async fn delete_image(&self, id: ImageId, public: &[NewEvent]) -> Result<Vec<StoredEvent>> {
         let mut tx = self.write().await?;
         let resource = hostler_core::operation::Resource::Image(id);
-        if let Some(operation) = crate::operations::claim_holder(&mut tx, resource).await? {
+        if let Some(operation) = crate::operations::claim_holder(&mut tx, &resource).await? {
             return Err(crate::operations::busy(resource, operation));
         }
         if tx.execute(query(statements::IMAGE_DELETE).bind(id.to_string())).await? == 0 {

@@ -69,7 +69,8 @@ pub struct Event {
     /// When.
     pub at: Time,
     /// What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
-    /// `operation.changed`, `provider.state`, `image.created`, `image.deleted` …
+    /// `operation.changed`, `provider.state`, `image.created`, `image.deleted`, `volume.created`,
+    /// `volume.deleted` …
     #[serde(rename = "type")]
     pub kind: String,
     /// To what.

@@ -78,6 +78,7 @@ endpoints![
     PoolShow,
     VolumeList,
     VolumeCreate,
+    VolumePlan,
     VolumeDelete,
     NetworkList,
     NetworkShow,

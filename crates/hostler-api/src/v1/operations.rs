@@ -161,9 +161,9 @@ pub struct OperationStep {
 /// A resource by kind and id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ResourceRef {
-    /// `vm`, `host`, `provider`, `pool`, `network`, `image` or `operation`.
+    /// `vm`, `host`, `provider`, `pool`, `volume`, `network`, `image` or `operation`.
     pub kind: String,
-    /// Its id.
+    /// Its id; of a volume its pool's id and its name, with a slash between.
     pub id: String,
     /// Its name when that is known.
     pub name: Option<String>,

@@ -33,8 +33,8 @@ endpoint! {
         needs: VmCreate,
         body: Json VmRequest,
         reply: Json Operation, status: ACCEPTED,
-        errors: [SpecInvalid, VmExists, ImageNotFound, HostNotFound, ProviderNotFound, NoHostFits,
-            CapabilityMissing, IdempotencyMismatch],
+        errors: [SpecInvalid, VmExists, ImageNotFound, VolumeBusy, HostNotFound, ProviderNotFound,
+            NoHostFits, CapabilityMissing, IdempotencyMismatch],
     }
 }
 
@@ -47,8 +47,8 @@ endpoint! {
         needs: VmCreate,
         body: Json VmRequest,
         reply: Json VmPlanned,
-        errors: [SpecInvalid, VmExists, ImageNotFound, HostNotFound, ProviderNotFound, NoHostFits,
-            CapabilityMissing, ProviderRefused],
+        errors: [SpecInvalid, VmExists, ImageNotFound, VolumeBusy, HostNotFound, ProviderNotFound,
+            NoHostFits, CapabilityMissing, ProviderRefused],
     }
 }
 

@@ -1,10 +1,10 @@
-//! Volumes of a pool, read from the provider when asked.
+//! Volumes of a pool, read from the provider when asked, and changed by operations.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::endpoint;
-use crate::{ListQuery, Nothing, Page};
+use super::{Operation, endpoint};
+use crate::{ListQuery, Page};
 
 endpoint! {
     /// List the volumes of a pool.
@@ -21,14 +21,29 @@ endpoint! {
 
 endpoint! {
     /// Make an empty volume.
+    ///
+    /// Answers with the operation at work; send `Prefer: wait=30` to wait for its end.
     VolumeCreate {
         id: "volume_create", tag: "volumes", POST "/api/v1/pools/{pool}/volumes",
         needs: VolumeManage,
         path: super::PoolPath,
         body: Json VolumeRequest,
-        reply: Json Volume, status: CREATED,
-        errors: [IdInvalid, PoolNotFound, SpecInvalid, VolumeExists, CapabilityMissing,
-            ProviderExhausted, ProviderUnavailable, ProviderTimeout],
+        reply: Json Operation, status: ACCEPTED,
+        errors: [IdInvalid, PoolNotFound, SpecInvalid, VolumeExists, VolumeBusy, CapabilityMissing,
+            IdempotencyMismatch, ProviderUnavailable, ProviderTimeout],
+    }
+}
+
+endpoint! {
+    /// Show what making a volume would do, without doing it.
+    VolumePlan {
+        id: "volume_plan", tag: "volumes", POST "/api/v1/pools/{pool}/volume-plan",
+        needs: VolumeManage,
+        path: super::PoolPath,
+        body: Json VolumeRequest,
+        reply: Json VolumePlanned,
+        errors: [IdInvalid, PoolNotFound, SpecInvalid, VolumeExists, VolumeBusy, CapabilityMissing,
+            ProviderUnavailable, ProviderTimeout],
     }
 }
 
@@ -40,9 +55,9 @@ endpoint! {
         id: "volume_delete", tag: "volumes", DELETE "/api/v1/pools/{pool}/volumes/{volume}",
         needs: VolumeManage,
         path: VolumePath,
-        reply: Empty Nothing, status: NO_CONTENT,
-        errors: [IdInvalid, PoolNotFound, VolumeNotFound, VolumeInUse, CapabilityMissing,
-            ProviderUnavailable, ProviderTimeout],
+        reply: Json Operation, status: ACCEPTED,
+        errors: [IdInvalid, PoolNotFound, VolumeNotFound, VolumeInUse, VolumeBusy,
+            CapabilityMissing, ProviderUnavailable, ProviderTimeout],
     }
 }
 
@@ -66,6 +81,19 @@ pub struct VolumeRequest {
     /// How it is stored.
     #[serde(default)]
     pub format: super::VolumeFormat,
+}
+
+/// What making a volume would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VolumePlanned {
+    /// The pool it would be in.
+    pub pool: crate::Ref,
+    /// That pool's provider.
+    pub provider: crate::Ref,
+    /// The steps it would take.
+    pub steps: Vec<String>,
+    /// What would be there afterwards, a line each: `+ volume default/data: 20480 MiB, empty, raw`.
+    pub changes: Vec<String>,
 }
 
 /// A volume, as the provider tells it now.

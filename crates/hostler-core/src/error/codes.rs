@@ -69,6 +69,8 @@ pub enum Code {
     VolumeExists,
     /// The volume belongs to a VM.
     VolumeInUse,
+    /// Another operation is working on this volume.
+    VolumeBusy,
     /// This Idempotency-Key was used for a different request.
     IdempotencyMismatch,
     /// The resource changed since you read it.
@@ -155,6 +157,7 @@ impl Code {
         Self::ImageInUse,
         Self::VolumeExists,
         Self::VolumeInUse,
+        Self::VolumeBusy,
         Self::IdempotencyMismatch,
         Self::PreconditionFailed,
         Self::PreconditionRequired,
@@ -216,6 +219,7 @@ impl Code {
             Self::ImageInUse => "image_in_use",
             Self::VolumeExists => "volume_exists",
             Self::VolumeInUse => "volume_in_use",
+            Self::VolumeBusy => "volume_busy",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::PreconditionFailed => "precondition_failed",
             Self::PreconditionRequired => "precondition_required",
@@ -277,6 +281,7 @@ impl Code {
             | Self::ImageInUse
             | Self::VolumeExists
             | Self::VolumeInUse
+            | Self::VolumeBusy
             | Self::IdempotencyMismatch
             | Self::PreconditionFailed
             | Self::PreconditionRequired
@@ -339,6 +344,7 @@ impl Code {
             Self::ImageInUse => "VMs depend on this image",
             Self::VolumeExists => "a volume with this name exists in the pool",
             Self::VolumeInUse => "the volume belongs to a VM",
+            Self::VolumeBusy => "another operation is working on this volume",
             Self::IdempotencyMismatch => "this Idempotency-Key was used for a different request",
             Self::PreconditionFailed => "the resource changed since you read it",
             Self::PreconditionRequired => "this change needs an If-Match header",
@@ -424,6 +430,9 @@ impl Code {
             Self::ImageInUse => "Delete them first, or keep the image.",
             Self::VolumeExists => "Choose another name.",
             Self::VolumeInUse => "Detach it or delete the VM first.",
+            Self::VolumeBusy => {
+                "Wait for the operation that `details.operation` names, or cancel it."
+            }
             Self::IdempotencyMismatch => "Use a new key for a new request.",
             Self::PreconditionFailed => {
                 "Read it again, look at what changed, and send the new ETag in If-Match."

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Fault};
 use crate::id::{HostId, ImageId, NetworkId, PoolId, ProviderId, VmId};
+use crate::storage::VolumeKey;
 
 pub use journal::{Event, Fate, Journal, Next, Plan, Trace};
 
@@ -94,7 +95,7 @@ impl OperationState {
 
 /// Something that an operation works on, and that can be claimed by one
 /// operation at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "id")]
 pub enum Resource {
     /// A VM.
@@ -105,6 +106,8 @@ pub enum Resource {
     Provider(ProviderId),
     /// A pool.
     Pool(PoolId),
+    /// A volume, or the name of one that is to be made.
+    Volume(VolumeKey),
     /// A network.
     Network(NetworkId),
     /// An image.
@@ -119,6 +122,7 @@ impl Resource {
             Self::Host(_) => "host",
             Self::Provider(_) => "provider",
             Self::Pool(_) => "pool",
+            Self::Volume(_) => "volume",
             Self::Network(_) => "network",
             Self::Image(_) => "image",
         }
@@ -131,6 +135,7 @@ impl Resource {
             Self::Host(id) => id.to_string(),
             Self::Provider(id) => id.to_string(),
             Self::Pool(id) => id.to_string(),
+            Self::Volume(key) => key.to_string(),
             Self::Network(id) => id.to_string(),
             Self::Image(id) => id.to_string(),
         }

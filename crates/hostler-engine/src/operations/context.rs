@@ -111,7 +111,7 @@ impl ProgressSink for Sink {
     ) -> Pin<Box<dyn Future<Output = hostler_provider::Result<()>> + Send + '_>> {
         Box::pin(async move {
             let event = Event::Checkpoint { step: self.step, value };
-            self.engine.append(&self.row, self.epoch, None, event, &[]).await.map_err(|e| {
+            self.engine.append(&self.row, self.epoch, None, event, &[], None).await.map_err(|e| {
                 let message = format!("cannot note where the step is: {}", Error::from(e));
                 hostler_provider::Error::new(hostler_provider::Kind::Unavailable, message)
             })

@@ -18,12 +18,12 @@ use std::time::Duration;
 use hostler_core::operation::{Event, Failure, Journal, Next, Outcome, Plan};
 use hostler_core::{Code, Error};
 use hostler_provider::{Cx, VmRef};
-use hostler_store::{Effect, Epoch, OperationRow, StoreErrorKind};
+use hostler_store::{Effect, Epoch, NewEvent, OperationRow, StoreErrorKind};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, warn};
 
 use super::runner::{Runner, StepRequest};
-use super::{StepCx, StepError, retry};
+use super::{StepCx, StepError, retry, view};
 use crate::Inner;
 
 /// How long a step that was cancelled has to notice it.
@@ -184,17 +184,23 @@ impl Drive<'_> {
     }
 
     async fn append(&self, event: Event, effects: Vec<Effect>) -> Result<(), Stop> {
-        Ok(self.engine.append(self.row, self.epoch, None, event, &effects).await?)
+        Ok(self.engine.append(self.row, self.epoch, None, event, &effects, None).await?)
     }
 
     /// Writes that a step begins, unless somebody appended since the journal was
     /// read: a step past the point of no return must not begin after a cancel.
     async fn begin(&self, step: u32, seen: u64) -> Result<bool, Stop> {
-        self.append_if(seen, Event::Started { step }, &[]).await
+        self.append_if(seen, Event::Started { step }, &[], None).await
     }
 
-    async fn append_if(&self, seen: u64, event: Event, effects: &[Effect]) -> Result<bool, Stop> {
-        match self.engine.append(self.row, self.epoch, Some(seen), event, effects).await {
+    async fn append_if(
+        &self,
+        seen: u64,
+        event: Event,
+        effects: &[Effect],
+        news: Option<NewEvent>,
+    ) -> Result<bool, Stop> {
+        match self.engine.append(self.row, self.epoch, Some(seen), event, effects, news).await {
             Ok(()) => Ok(true),
             Err(error) if crate::journal_grew(&error) => Ok(false),
             Err(error) => Err(error.into()),
@@ -341,12 +347,13 @@ impl Drive<'_> {
         seen: u64,
         outcome: Outcome,
     ) -> Result<bool, Stop> {
-        let effects = match runner.finished(&self.row.params, journal.state(), outcome) {
-            Ok(effects) => effects,
+        let (effects, news) = match runner.finished(&self.row.params, journal.state(), outcome) {
+            Ok(ending) => ending,
             Err(error) => return self.give_up(&error).await.map(|()| true),
         };
         self.look_at_vms().await;
-        let ended = self.append_if(seen, Event::Finished { outcome }, &effects).await?;
+        let news = news.map(|news| view::news(self.row, news, self.engine.clock.now()));
+        let ended = self.append_if(seen, Event::Finished { outcome }, &effects, news).await?;
         if ended {
             self.engine.promises.release(self.row.id, self.engine.clock.now());
             if outcome != Outcome::Succeeded && runner.is_swept() && journal.has_unsettled() {

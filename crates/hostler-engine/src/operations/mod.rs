@@ -20,13 +20,15 @@ pub(crate) mod view;
 pub(crate) mod vm_create;
 pub(crate) mod vm_delete;
 pub(crate) mod vm_power;
+pub(crate) mod volume_create;
+pub(crate) mod volume_delete;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_core::error::Kind;
 use hostler_core::id::ProviderId;
-use hostler_core::operation::{Outcome, Trace};
+use hostler_core::operation::{Outcome, Resource, Trace};
 use hostler_core::{Code, Error};
 use hostler_store::Effect;
 use serde::Serialize;
@@ -100,6 +102,23 @@ pub(crate) trait Operation:
 
     /// What changes in the store together with the end.
     fn finished(&self, state: &Self::State, outcome: Outcome) -> Vec<Effect>;
+
+    /// What people are told together with the end, where the operation's own
+    /// events and what is seen of the world do not say it.
+    fn news(&self, _outcome: Outcome) -> Option<News> {
+        None
+    }
+}
+
+/// Something that people are told together with the end of an operation.
+pub(crate) struct News {
+    /// For example `volume.created`.
+    pub(crate) kind: &'static str,
+    pub(crate) resource: Resource,
+    /// The resource's name.
+    pub(crate) name: String,
+    /// One line, to which "by WHOM" is added.
+    pub(crate) message: String,
 }
 
 /// What undoing a step found.

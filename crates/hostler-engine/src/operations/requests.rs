@@ -6,6 +6,7 @@ use std::time::Duration;
 use hostler_core::access::{self, Actor, Permission};
 use hostler_core::id::{OperationId, VmId};
 use hostler_core::operation::{Event, Journal, OperationState, Resource};
+use hostler_core::storage::VolumeKey;
 use hostler_core::vm::status::Phase;
 use hostler_core::{Code, Error, Result};
 use hostler_store::{
@@ -23,19 +24,29 @@ pub(crate) struct Submission(NewOperation);
 
 impl Submission {
     /// The VM it works on and claims.
-    pub(crate) fn on_vm(mut self, vm: VmId, name: &str) -> Self {
-        self.0.resources.push(Resource::Vm(vm));
-        self.0.claims.push(Resource::Vm(vm));
+    pub(crate) fn on_vm(self, vm: VmId, name: &str) -> Self {
+        self.on(Resource::Vm(vm), name, &format!("VM {name}"))
+    }
+
+    /// The volume it works on and claims; of one to be made, the name.
+    pub(crate) fn on_volume(self, key: &VolumeKey, pool: &str) -> Self {
+        let called = format!("volume {pool}/{}", key.name);
+        self.on(Resource::Volume(key.clone()), &key.name, &called)
+    }
+
+    fn on(mut self, resource: Resource, name: &str, called: &str) -> Self {
         let (kind, id) = (&self.0.kind, self.0.id);
         self.0.events.push(NewEvent {
             at: self.0.created_at,
             kind: "operation.changed".into(),
-            resource_kind: Some("vm".into()),
-            resource_id: Some(vm.to_string()),
+            resource_kind: Some(resource.kind().to_owned()),
+            resource_id: Some(resource.id()),
             resource_name: Some(name.to_owned()),
-            message: format!("{kind} of VM {name} asked for by {}", self.0.actor),
+            message: format!("{kind} of {called} asked for by {}", self.0.actor),
             data: serde_json::json!({ "operation": id, "kind": kind, "state": "pending" }),
         });
+        self.0.resources.push(resource.clone());
+        self.0.claims.push(resource);
         self
     }
 
@@ -140,6 +151,7 @@ impl Inner {
         let snapshot = self.fleet.snapshot();
         let names = row.resources.iter().map(|resource| match resource {
             Resource::Vm(vm) => snapshot.vms.get(vm).map(|view| view.name.clone()),
+            Resource::Volume(key) => Some(key.name.clone()),
             Resource::Host(_)
             | Resource::Provider(_)
             | Resource::Pool(_)

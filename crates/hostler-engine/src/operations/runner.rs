@@ -16,11 +16,18 @@ use serde_json::Value;
 use super::vm_create::VmCreate;
 use super::vm_delete::VmDelete;
 use super::vm_power::VmPower;
-use super::{Operation, StepCx, StepError, Undo};
+use super::volume_create::VolumeCreate;
+use super::volume_delete::VolumeDelete;
+use super::{News, Operation, StepCx, StepError, Undo};
 
 /// Every kind of operation this version can run.
 pub(crate) fn registry() -> Registry {
-    let mut kinds = HashMap::from([entry::<VmCreate>(), entry::<VmDelete>()]);
+    let mut kinds = HashMap::from([
+        entry::<VmCreate>(),
+        entry::<VmDelete>(),
+        entry::<VolumeCreate>(),
+        entry::<VolumeDelete>(),
+    ]);
     // One operation for all power verbs, under the name of each.
     for kind in POWER_KINDS {
         kinds.insert(kind, Arc::new(Typed::<VmPower>(PhantomData)));
@@ -83,13 +90,13 @@ pub(crate) trait Runner: Send + Sync {
     /// Whether it may be undone once more after it has ended.
     fn is_swept(&self) -> bool;
 
-    /// What changes in the store together with the end.
+    /// What changes in the store together with the end, and what is told of it.
     fn finished(
         &self,
         params: &Value,
         state: Option<&Value>,
         outcome: Outcome,
-    ) -> Result<Vec<Effect>>;
+    ) -> Result<(Vec<Effect>, Option<News>)>;
 }
 
 /// Which step, of what.
@@ -166,7 +173,8 @@ impl<O: Operation> Runner for Typed<O> {
         params: &Value,
         state: Option<&Value>,
         outcome: Outcome,
-    ) -> Result<Vec<Effect>> {
-        Ok(Self::read(params)?.finished(&Self::state(state)?, outcome))
+    ) -> Result<(Vec<Effect>, Option<News>)> {
+        let operation = Self::read(params)?;
+        Ok((operation.finished(&Self::state(state)?, outcome), operation.news(outcome)))
     }
 }

@@ -6,6 +6,8 @@ use hostler_provider::Progress;
 use hostler_store::{NewEvent, OperationRow};
 use serde_json::json;
 
+use super::News;
+
 /// An operation as it is told.
 #[derive(Debug, Clone)]
 pub struct OperationView {
@@ -175,6 +177,19 @@ pub(crate) fn is_worth_telling(event: &Event) -> bool {
         | Event::UndoRetried { .. }
         | Event::Resolved { .. }
         | Event::Finished { .. } => true,
+    }
+}
+
+/// The event that tells what an operation came to, for people.
+pub(crate) fn news(row: &OperationRow, news: News, now: Timestamp) -> NewEvent {
+    NewEvent {
+        at: now,
+        kind: news.kind.to_owned(),
+        resource_kind: Some(news.resource.kind().to_owned()),
+        resource_id: Some(news.resource.id()),
+        resource_name: Some(news.name),
+        message: format!("{} by {}", news.message, row.actor),
+        data: json!({ "operation": row.id }),
     }
 }
 

@@ -75,9 +75,7 @@ impl VmCreate {
 
     /// A name that no other VM's volume has, and that people can read.
     fn volume_name(&self, part: &str, suffix: &str) -> String {
-        let id = self.vm.as_uuid().simple().to_string();
-        let tail = id.get(20..).unwrap_or(&id);
-        format!("{}-{part}-{tail}.{suffix}", self.spec.name)
+        format!("{}-{part}-{}.{suffix}", self.spec.name, tail(self.vm))
     }
 
     /// The volume of its cloud-init seed, if it has one.
@@ -220,6 +218,8 @@ impl VmCreate {
     }
 
     async fn define(&self, cx: &StepCx, state: &mut State) -> Result<(), StepError> {
+        // A volume that somebody deletes may have been free when this was asked for.
+        cx.engine.check_volumes(&self.spec).await?;
         let place = self.place(state)?.clone();
         let provider = cx.provider(place.provider)?;
         let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
@@ -306,6 +306,17 @@ impl VmCreate {
         }
         Ok(found)
     }
+}
+
+/// The part of a VM's id that the names of its volumes end with.
+fn tail(vm: VmId) -> String {
+    let id = vm.as_uuid().simple().to_string();
+    id.get(20..).unwrap_or(&id).to_owned()
+}
+
+/// Whether a volume of this name is made for the VM.
+pub(crate) fn is_made_for(vm: VmId, volume: &str) -> bool {
+    volume.rsplit_once('.').is_some_and(|(stem, _)| stem.ends_with(&format!("-{}", tail(vm))))
 }
 
 fn other_format(image: &hostler_core::image::Image, wanted: VolumeFormat) -> Error {

@@ -1,7 +1,8 @@
 //! Images: what comes in is inspected, what fails leaves nothing.
 
 use hostler_core::Code;
-use hostler_core::vm::devices::VolumeFormat;
+use hostler_core::operation::OperationState;
+use hostler_core::vm::devices::{DiskSource, VolumeFormat};
 use hostler_engine::ImageImport;
 
 use crate::world::{Lab, admin};
@@ -36,6 +37,40 @@ async fn a4_an_unsafe_image_is_refused_and_leaves_no_file() {
     let error = images.import(&admin(), wrong, [0_u8; 512].as_slice()).await.unwrap_err();
     assert!(error.to_string().contains("has the SHA-256"), "{error}");
     assert_eq!(images.list().await.unwrap().len(), 1, "only the lab's own");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_its_image_does_not_fit_is_refused_before_anything_is_made() {
+    let lab = Lab::new().await;
+    let mut request = lab.request("web");
+    let bytes = vec![7_u8; 128 << 10];
+    let big = import("big", VolumeFormat::Raw);
+    lab.engine.images().import(&admin(), big, bytes.as_slice()).await.unwrap();
+    let source = |size_bytes, format| DiskSource::Image {
+        image: "big".into(),
+        size_bytes,
+        pool: None,
+        format,
+    };
+    request.spec.disks[0].source = source(Some(64 << 10), VolumeFormat::Qcow2);
+    request.spec.disks[1].source = source(None, VolumeFormat::Raw);
+    let vms = lab.engine.vms();
+    for error in [
+        vms.create(&admin(), None, request.clone()).await.unwrap_err(),
+        vms.plan(&admin(), &request).await.unwrap_err(),
+    ] {
+        assert_eq!(error.code(), Code::SpecInvalid);
+        let faults = error.fault_list().iter().map(|f| (f.pointer.as_str(), f.code.as_str()));
+        let expected = [
+            ("/disks/0/source/image/format", "other_format"),
+            ("/disks/0/source/image/size_bytes", "too_small"),
+        ];
+        assert_eq!(faults.collect::<Vec<_>>(), expected);
+    }
+    assert_eq!(lab.store.vms().await.unwrap(), [], "no row, so no operation");
+    request.spec.disks[0].source = source(Some(128 << 10), VolumeFormat::Raw);
+    let asked = vms.create(&admin(), None, request).await.unwrap();
+    assert_eq!(lab.end(&asked).await.state(), OperationState::Succeeded, "just large enough");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

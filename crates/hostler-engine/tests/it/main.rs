@@ -16,4 +16,5 @@ mod requests;
 mod steps;
 mod subject;
 mod unwinding;
+mod volumes;
 mod world;

@@ -50,6 +50,8 @@ macro_rules! four_proofs {
 
 four_proofs!(VmCreate { create: Subject::Create });
 four_proofs!(VmDelete { delete: Subject::Delete });
+four_proofs!(VolumeCreate { volume_create: Subject::VolumeCreate });
+four_proofs!(VolumeDelete { volume_delete: Subject::VolumeDelete });
 four_proofs!(VmPower {
     start: Subject::Power(PowerVerb::Start),
     stop: Subject::Power(PowerVerb::Stop(GRACEFUL)),
@@ -108,12 +110,21 @@ async fn fail(subject: Subject, call: u64, when: When, kind: Kind) {
     let how = format!("{subject:?}, call {call} fails {when:?} as {kind:?}");
     lab.world.faults().reset();
     lab.world.faults().fail_call_as(call, when, kind);
-    let accepted = subject.submit(&lab, vm).await;
+    let accepted = match subject.try_submit(&lab, vm).await {
+        Ok(accepted) => accepted,
+        // The provider is asked before anything is taken on, too.
+        Err(error) => {
+            assert!(matches!(subject, Subject::VolumeCreate | Subject::VolumeDelete), "{error}");
+            let exists = subject.exists_after(OperationState::Failed);
+            return subject.check_volume(&lab, exists, &how).await;
+        }
+    };
     let mut ended = lab.end(&accepted).await;
     if ended.state() == OperationState::NeedsAttention {
         // Only a lasting failure past the point of no return may need a person,
         // and then trying again has to do.
-        assert!(matches!(subject, Subject::Delete), "{how}: stuck: {:?}", ended.error());
+        let may = matches!(subject, Subject::Delete | Subject::VolumeDelete);
+        assert!(may, "{how}: stuck: {:?}", ended.error());
         assert_eq!(kind, Kind::Denied, "{how}");
         lab.engine.operations().retry(&admin(), ended.row.id).await.unwrap();
         ended = lab.ended(ended.row.id).await.unwrap();

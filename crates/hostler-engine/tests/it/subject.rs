@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hostler_core::Result;
 use hostler_core::id::VmId;
 use hostler_core::operation::OperationState;
 use hostler_core::vm::PowerState;
@@ -18,6 +19,8 @@ pub(crate) enum Subject {
     Create,
     Delete,
     Power(PowerVerb),
+    VolumeCreate,
+    VolumeDelete,
 }
 
 pub(crate) const GRACEFUL: StopMode = StopMode::Graceful { within: Duration::from_secs(5) };
@@ -41,7 +44,11 @@ impl Subject {
     /// Prepares what the operation needs to be admitted.
     pub(crate) async fn prepare(self, lab: &Lab) -> Option<VmId> {
         match self {
-            Self::Create => None,
+            Self::Create | Self::VolumeCreate => None,
+            Self::VolumeDelete => {
+                lab.create_volume("data").await;
+                None
+            }
             Self::Delete => Some(lab.create("web").await),
             Self::Power(verb) => {
                 let vm = lab.create("web").await;
@@ -60,17 +67,24 @@ impl Subject {
     }
 
     pub(crate) async fn submit(self, lab: &Lab, vm: Option<VmId>) -> Accepted {
-        let vms = lab.engine.vms();
-        let accepted = match (self, vm) {
+        self.try_submit(lab, vm).await.unwrap()
+    }
+
+    pub(crate) async fn try_submit(self, lab: &Lab, vm: Option<VmId>) -> Result<Accepted> {
+        let (vms, volumes) = (lab.engine.vms(), lab.engine.volumes());
+        match (self, vm) {
             (Self::Create, _) => vms.create(&admin(), None, lab.request("web")).await,
+            (Self::VolumeCreate, _) => {
+                volumes.create(&admin(), None, &lab.volume_request("data")).await
+            }
+            (Self::VolumeDelete, _) => volumes.delete(&admin(), None, lab.pool(), "data").await,
             (Self::Delete, Some(vm)) => {
                 let options = DeleteOptions { disks: true, force: true };
                 vms.delete(&admin(), None, vm, options).await
             }
             (Self::Power(verb), Some(vm)) => vms.power(&admin(), None, vm, verb).await,
             (subject, None) => panic!("{subject:?} needs a VM"),
-        };
-        accepted.unwrap()
+        }
     }
 
     /// The calls by which it changes anything, in their order.
@@ -78,6 +92,8 @@ impl Subject {
         match self {
             Self::Create => vec![Verb::EnsureVolume, Verb::EnsureVm, Verb::Start],
             Self::Delete => vec![Verb::Stop, Verb::RemoveVm, Verb::RemoveVolume],
+            Self::VolumeCreate => vec![Verb::EnsureVolume],
+            Self::VolumeDelete => vec![Verb::RemoveVolume],
             Self::Power(verb) => vec![match verb {
                 PowerVerb::Start => Verb::Start,
                 PowerVerb::Stop(_) => Verb::Stop,
@@ -95,7 +111,7 @@ impl Subject {
         match self {
             Self::Create => Verb::Start,
             Self::Delete => Verb::RemoveVm,
-            Self::Power(_) => self.changes()[0],
+            Self::Power(_) | Self::VolumeCreate | Self::VolumeDelete => self.changes()[0],
         }
     }
 
@@ -103,24 +119,34 @@ impl Subject {
     pub(crate) fn last_cancellable(self) -> Verb {
         match self {
             Self::Delete => Verb::Stop,
-            Self::Create | Self::Power(_) => self.last_way_back(),
+            Self::Create | Self::Power(_) | Self::VolumeCreate | Self::VolumeDelete => {
+                self.last_way_back()
+            }
+        }
+    }
+
+    /// Whether what it is about has to be there after it ended so.
+    pub(crate) fn exists_after(self, ended: OperationState) -> bool {
+        match self {
+            Self::Create | Self::VolumeCreate => ended == OperationState::Succeeded,
+            Self::Delete | Self::VolumeDelete => ended != OperationState::Succeeded,
+            Self::Power(_) => true,
         }
     }
 
     /// Checks that the world is as the operation's end says.
     pub(crate) async fn check(self, lab: &Lab, ended: &OperationView, how: &str) {
+        let state = ended.state();
+        assert_ne!(state, OperationState::NeedsAttention, "{how}: stuck: {:?}", ended.error());
+        let exists = self.exists_after(state);
+        assert_eq!(lab.claims().await, 0, "{how}: claims");
+        if matches!(self, Self::VolumeCreate | Self::VolumeDelete) {
+            return self.check_volume(lab, exists, how).await;
+        }
         let vm = vm_of(ended);
-        let exists = match (self, ended.state()) {
-            (_, OperationState::NeedsAttention) => panic!("{how}: stuck: {:?}", ended.error()),
-            (Self::Create, OperationState::Succeeded) => true,
-            (Self::Create, _) => false,
-            (Self::Delete, OperationState::Succeeded) => false,
-            (Self::Delete, _) | (Self::Power(_), _) => true,
-        };
         let wanted = if exists { vec![vm] } else { Vec::new() };
         lab.assert_clean(&wanted, &[], how);
         assert_eq!(lab.store.vm(vm).await.unwrap().is_some(), exists, "{how}: row");
-        assert_eq!(lab.claims().await, 0, "{how}: claims");
         self.check_power(lab, ended, how);
         if matches!(self, Self::Create) && exists {
             assert_eq!(lab.world.live_count(vm), 1, "{how}: runs once");
@@ -128,10 +154,22 @@ impl Subject {
         }
     }
 
+    /// The volume is there, whole, or not at all; and people were told once.
+    pub(crate) async fn check_volume(self, lab: &Lab, exists: bool, how: &str) {
+        let kept = if exists { vec![lab.volume("data")] } else { Vec::new() };
+        lab.assert_clean(&[], &kept, how);
+        let is = lab.world.census().volumes.into_iter().map(|found| found.volume);
+        assert_eq!(is.collect::<Vec<_>>(), kept, "{how}");
+        let made = matches!(self, Self::VolumeDelete) || exists;
+        assert_eq!(lab.told("volume.created").await, usize::from(made), "{how}");
+        let deleted = matches!(self, Self::VolumeDelete) && !exists;
+        assert_eq!(lab.told("volume.deleted").await, usize::from(deleted), "{how}");
+    }
+
     /// Checks that the VM's power state is what the end claims.
     fn check_power(self, lab: &Lab, ended: &OperationView, how: &str) {
         let (before, after) = match self {
-            Self::Create => return,
+            Self::Create | Self::VolumeCreate | Self::VolumeDelete => return,
             Self::Delete => (PowerState::Running, PowerState::Stopped),
             Self::Power(verb) => before_and_after(verb),
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hostler_core::access::Actor;
 use hostler_core::clock::SystemClock;
-use hostler_core::id::{Entropy, ProviderId, SeededEntropy, VmId};
+use hostler_core::id::{Entropy, PoolId, ProviderId, SeededEntropy, VmId};
 use hostler_core::operation::OperationState;
 use hostler_core::vm::VmSpec;
 use hostler_core::vm::cloud_init::CloudInit;
@@ -15,10 +15,11 @@ use hostler_core::vm::status::VmState;
 use hostler_core::{Clock, Result};
 use hostler_engine::{
     Accepted, Engine, EngineConfig, ImageImport, OperationView, Pace, Sabotage, VmCreateRequest,
+    VolumeCreateRequest,
 };
 use hostler_provider::{VmRef, VolumeRef};
 use hostler_sim::{Sim, World};
-use hostler_store::{ProviderRow, Store};
+use hostler_store::{EventFilter, ProviderRow, Store};
 
 /// How long a test waits for what has to happen; only a broken test waits so long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -164,6 +165,41 @@ impl Lab {
         vm_of(&ended)
     }
 
+    /// The only pool.
+    pub(crate) fn pool(&self) -> PoolId {
+        let pools = self.engine.pools().list(&hostler_core::query::ListRequest::first(2)).items;
+        let [pool] = pools.as_slice() else { panic!("not one pool: {pools:?}") };
+        pool.id
+    }
+
+    /// A volume of that pool, in the provider's terms.
+    pub(crate) fn volume(&self, name: &str) -> VolumeRef {
+        VolumeRef { host_ref: "h1".into(), pool: "default".into(), name: name.into() }
+    }
+
+    /// A request for a volume in that pool.
+    pub(crate) fn volume_request(&self, name: &str) -> VolumeCreateRequest {
+        VolumeCreateRequest {
+            pool: self.pool(),
+            name: name.into(),
+            capacity_bytes: 1 << 20,
+            format: VolumeFormat::Raw,
+        }
+    }
+
+    pub(crate) async fn create_volume(&self, name: &str) {
+        let request = self.volume_request(name);
+        let accepted = self.engine.volumes().create(&admin(), None, &request).await.unwrap();
+        let ended = self.end(&accepted).await;
+        assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());
+    }
+
+    /// How many events of this kind there were.
+    pub(crate) async fn told(&self, kind: &str) -> usize {
+        let filter = EventFilter { kind: Some(kind.into()), resource: None };
+        self.store.events_before(None, &filter, 1000).await.unwrap().len()
+    }
+
     /// The operation when it has ended or is stuck.
     pub(crate) async fn end(&self, accepted: &Accepted) -> OperationView {
         self.ended(accepted.operation.row.id).await.unwrap()
@@ -249,7 +285,7 @@ async fn start(
     engine
 }
 
-fn disk(name: &str, source: DiskSource) -> DiskSpec {
+pub(crate) fn disk(name: &str, source: DiskSource) -> DiskSpec {
     DiskSpec {
         name: name.into(),
         device: DiskDevice::Disk,

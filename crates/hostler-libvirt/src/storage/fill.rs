@@ -1,5 +1,6 @@
 //! Making volumes and filling them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hostler_core::vm::devices::VolumeFormat;
@@ -24,19 +25,27 @@ const SETTLE: Duration = Duration::from_secs(10);
 
 /// Makes the volume unless it is there, complete.
 pub(super) async fn ensure(link: &Link, cx: &Cx, request: &EnsureVolume<'_>) -> Result<VolumeInfo> {
+    if request.volume.name.ends_with(MARKER) {
+        let message = format!("a volume's name cannot end in {MARKER}: it would not be listed");
+        return Err(Error::new(Kind::Invalid, message));
+    }
     let pool = link.pool_named(cx, &request.volume.pool).await?;
-    let work = Work { link, cx, request, pool: &pool };
+    let work = Work { link, cx, request, pool: &pool, ours: AtomicBool::new(false) };
     let marker_name = format!("{}{MARKER}", request.volume.name);
     let there = link.find_volume(cx, &pool, &request.volume.name).await?;
     let marker = link.find_volume(cx, &pool, &marker_name).await?;
     let marker = match (there, marker) {
         (Some(whole), None) => return work.info(&whole, false).await,
         (Some(half), Some(marker)) => {
+            work.set_ours(true);
             link.delete_volume(cx, &half).await?;
             marker
         }
-        (None, Some(marker)) => marker,
-        (None, None) => work.make(&marker_name, 512, VolumeFormat::Raw).await?,
+        (None, Some(marker)) => {
+            work.set_ours(true);
+            marker
+        }
+        (None, None) => work.mark(&marker_name).await?,
     };
     match work.make_and_fill().await {
         // It is there, whatever becomes of the rest.
@@ -44,10 +53,16 @@ pub(super) async fn ensure(link: &Link, cx: &Cx, request: &EnsureVolume<'_>) -> 
             Ok(()) => work.info(&volume, true).await.map_err(Error::with_unknown_effect),
             Err(error) => Err(error.with_unknown_effect()),
         },
-        Err(error) => match work.tidy(&marker).await {
-            true => Err(error),
-            false => Err(error.with_unknown_effect()),
-        },
+        Err(error) => {
+            let is_tidy = work.tidy(&marker).await;
+            if error.kind() == Kind::Conflict
+                && !work.is_ours()
+                && let Some(whole) = link.find_volume(cx, &pool, &request.volume.name).await?
+            {
+                return work.info(&whole, false).await;
+            }
+            Err(if is_tidy { error } else { error.with_unknown_effect() })
+        }
     }
 }
 
@@ -57,11 +72,22 @@ struct Work<'a> {
     cx: &'a Cx,
     request: &'a EnsureVolume<'a>,
     pool: &'a StoragePool,
+    /// Whether what bears the name may be taken away: a marker of an earlier
+    /// attempt vouches for it, or it was made here.
+    ours: AtomicBool,
 }
 
 impl Work<'_> {
     fn doing(&self) -> String {
         format!("cannot make the volume {}", self.request.volume)
+    }
+
+    fn is_ours(&self) -> bool {
+        self.ours.load(Ordering::Relaxed)
+    }
+
+    fn set_ours(&self, ours: bool) {
+        self.ours.store(ours, Ordering::Relaxed);
     }
 
     async fn info(&self, volume: &StorageVol, created: bool) -> Result<VolumeInfo> {
@@ -165,26 +191,54 @@ impl Work<'_> {
     }
 
     /// Makes an empty volume. A file of that name that libvirt has not seen yet
-    /// (after a crash of the daemon) is found by refreshing the pool.
+    /// is found by refreshing the pool: it is removed where a marker says that
+    /// it was left half-filled (by a crash of the daemon), and else it is whole and
+    /// somebody's data.
     async fn make(&self, name: &str, capacity: u64, format: VolumeFormat) -> Result<StorageVol> {
-        let xml = volume::build(name, capacity, format)
-            .to_xml()
-            .map_err(|bad| Error::new(Kind::Invalid, bad.to_string()))?;
+        let xml = document(name, capacity, format)?;
+        let vouched = self.is_ours();
+        let made = match self.create(&xml).await {
+            Err(error) if error.kind() == Kind::Conflict => {
+                self.refresh().await?;
+                match self.link.find_volume(self.cx, self.pool, name).await? {
+                    Some(_) if !vouched => Err(error),
+                    Some(left) => {
+                        self.link.delete_volume(self.cx, &left).await?;
+                        self.create(&xml).await
+                    }
+                    None => self.create(&xml).await,
+                }
+            }
+            other => other,
+        };
+        let taken = made.as_ref().is_err_and(|error| error.kind() == Kind::Conflict);
+        self.set_ours(vouched || !taken);
+        made
+    }
+
+    /// Makes the marker. One that libvirt had not seen yet vouches for what it marks.
+    async fn mark(&self, name: &str) -> Result<StorageVol> {
+        let xml = document(name, 512, VolumeFormat::Raw)?;
         match self.create(&xml).await {
             Err(error) if error.kind() == Kind::Conflict => {
-                let pool = self.pool;
-                self.link
-                    .change(self.cx, &self.doing(), |c| async move {
-                        c.storage_pool_refresh(pool, 0).await
-                    })
-                    .await?;
-                if let Some(left) = self.link.find_volume(self.cx, pool, name).await? {
-                    self.link.delete_volume(self.cx, &left).await?;
+                self.refresh().await?;
+                match self.link.find_volume(self.cx, self.pool, name).await? {
+                    Some(marker) => {
+                        self.set_ours(true);
+                        Ok(marker)
+                    }
+                    None => self.create(&xml).await,
                 }
-                self.create(&xml).await
             }
             other => other,
         }
+    }
+
+    async fn refresh(&self) -> Result<()> {
+        let (pool, doing) = (self.pool, self.doing());
+        self.link
+            .change(self.cx, &doing, |c| async move { c.storage_pool_refresh(pool, 0).await })
+            .await
     }
 
     async fn create(&self, xml: &str) -> Result<StorageVol> {
@@ -242,15 +296,16 @@ impl Work<'_> {
             return Err(Error::new(Kind::Invalid, message));
         }
         let name = &self.request.volume.name;
-        let xml = volume::build(name, original.capacity_bytes, self.request.format)
-            .to_xml()
-            .map_err(|bad| Error::new(Kind::Invalid, bad.to_string()))?;
+        let xml = document(name, original.capacity_bytes, self.request.format)?;
         self.cx.progress(None, "copying");
         let xml = &xml;
         let copied = self.link.change(self.cx, &doing, |c| async move {
             c.storage_vol_create_xml_from(pool, xml, source, 0).await
         });
-        let volume = copied.await?;
+        let copied = copied.await;
+        let taken = copied.as_ref().is_err_and(|error| error.kind() == Kind::Conflict);
+        self.set_ours(self.is_ours() || !taken);
+        let volume = copied?;
         let info = self.info(&volume, true).await?;
         self.grow(&volume, info.capacity_bytes).await?;
         Ok(volume)
@@ -262,7 +317,9 @@ impl Work<'_> {
         let cx = Cx::within(TIDY).with_clock(self.link.config.clock.clone());
         let tidied = async {
             let name = &self.request.volume.name;
-            if let Some(half) = self.link.find_volume(&cx, self.pool, name).await? {
+            if self.is_ours()
+                && let Some(half) = self.link.find_volume(&cx, self.pool, name).await?
+            {
                 self.link.delete_volume(&cx, &half).await?;
             }
             self.link.delete_volume(&cx, marker).await
@@ -273,6 +330,12 @@ impl Work<'_> {
         }
         tidied.is_ok()
     }
+}
+
+/// What libvirt is told of a volume to be made.
+fn document(name: &str, capacity_bytes: u64, format: VolumeFormat) -> Result<String> {
+    let xml = volume::build(name, capacity_bytes, format).to_xml();
+    xml.map_err(|bad| Error::new(Kind::Invalid, bad.to_string()))
 }
 
 /// The size a guest sees of an image with this header; `None` when it is none.

@@ -87,9 +87,9 @@ pub trait Storage: Send + Sync {
     /// `default`, else the active one with most room. `NotFound` when there is none.
     async fn default_pool(&self, cx: &Cx, host_ref: &str) -> Result<String>;
 
-    /// Makes the volume unless it is there, complete. A volume that an
-    /// interrupted call left half-filled is made anew: callers give names that
-    /// only they use, so what bears the name is theirs.
+    /// Makes the volume unless it is there, complete; one that is complete is
+    /// never touched, whoever made it. A volume that an interrupted call left
+    /// half-filled is made anew.
     async fn ensure_volume(&self, cx: &Cx, request: &EnsureVolume<'_>) -> Result<VolumeInfo>;
 
     /// Deletes the volume. Absent is success; one in use is a `Conflict` where

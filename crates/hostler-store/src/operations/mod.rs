@@ -295,7 +295,7 @@ pub(crate) fn key_mismatch(key: &IdempotencyKey) -> Error {
 /// The operation that has claimed `resource`, if one has.
 pub(crate) async fn claim_holder(
     connection: &mut Connection,
-    resource: Resource,
+    resource: &Resource,
 ) -> Result<Option<OperationId>> {
     let query = query(statements::CLAIM_HOLDER).bind(resource.to_string());
     let row = connection.optional(query).await?;

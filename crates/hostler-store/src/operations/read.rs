@@ -135,7 +135,7 @@ fn filtered(statement: statements::Statement, filter: &OperationFilter) -> Bound
         .bind(states)
         .bind(filter.kind.clone())
         .bind(filter.actor.clone())
-        .bind(filter.resource.map(|resource| resource.to_string()))
+        .bind(filter.resource.as_ref().map(Resource::to_string))
 }
 
 /// The resource written as `vm/0192…`, as claims are.
@@ -146,6 +146,7 @@ fn parse_resource(text: &str) -> Option<Resource> {
         "host" => Resource::Host(id.parse().ok()?),
         "provider" => Resource::Provider(id.parse().ok()?),
         "pool" => Resource::Pool(id.parse().ok()?),
+        "volume" => Resource::Volume(id.parse().ok()?),
         "network" => Resource::Network(id.parse().ok()?),
         "image" => Resource::Image(id.parse().ok()?),
         _ => return None,
@@ -213,6 +214,7 @@ pub(super) fn entries(rows: &[SqliteRow]) -> Result<Vec<JournalEntry>> {
 mod tests {
     use super::*;
     use hostler_core::id::{HostId, ImageId, NetworkId, PoolId, ProviderId, VmId};
+    use hostler_core::storage::VolumeKey;
 
     #[test]
     fn every_kind_of_claim_is_read_back_as_it_was_written() {
@@ -222,6 +224,7 @@ mod tests {
             Resource::Host(HostId::new(now, [2; 10])),
             Resource::Provider(ProviderId::new(now, [3; 10])),
             Resource::Pool(PoolId::new(now, [4; 10])),
+            Resource::Volume(VolumeKey { pool: PoolId::new(now, [4; 10]), name: "a/b".into() }),
             Resource::Network(NetworkId::new(now, [5; 10])),
             Resource::Image(ImageId::new(now, [6; 10])),
         ];

@@ -84,10 +84,10 @@ async fn insert_operation(tx: &mut Connection, new: &NewOperation) -> Result<()>
         if tx.execute(take).await? > 0 {
             continue;
         }
-        match claim_holder(tx, *resource).await? {
+        match claim_holder(tx, resource).await? {
             // Named twice in one list: held by itself.
             Some(holder) if holder == new.id => {}
-            Some(holder) => return Err(busy(*resource, holder)),
+            Some(holder) => return Err(busy(resource.clone(), holder)),
             None => return Err(Error::bug("a claim is neither free nor taken")),
         }
     }

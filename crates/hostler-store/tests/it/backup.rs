@@ -90,7 +90,7 @@ async fn nothing_goes_on_by_itself_after_a_restore_f15() {
     let store = open(&path).await;
     let vm = Resource::Vm(world.ids.next(hostler_core::id::VmId::new));
     let (at_work, ended, waiting) =
-        (world.operation(&[vm]), world.operation(&[]), world.operation(&[]));
+        (world.operation(std::slice::from_ref(&vm)), world.operation(&[]), world.operation(&[]));
     for new in [&at_work, &ended, &waiting] {
         store.submit(new).await.unwrap();
     }

@@ -42,9 +42,10 @@ async fn the_loser_of_a_claim_is_told_the_operation_in_its_way() {
     on_both(|store| async move {
         let world = World::new();
         let vm = Resource::Vm(world.ids.next(VmId::new));
-        let first = world.operation(&[vm]);
+        let first = world.operation(std::slice::from_ref(&vm));
         store.submit(&first).await.unwrap();
-        let mut second = world.operation(&[Resource::Host(world.ids.next(HostId::new)), vm]);
+        let mut second =
+            world.operation(&[Resource::Host(world.ids.next(HostId::new)), vm.clone()]);
         second.events = vec![world.event("vm.started", "x")];
         let error = store.submit(&second).await.unwrap_err();
         let busy = Conflict::Busy { resource: vm, operation: first.id };
@@ -67,7 +68,7 @@ async fn of_500_conflicting_operations_at_once_exactly_one_is_accepted_f32() {
         let vm = Resource::Vm(world.ids.next(VmId::new));
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..500 {
-            let (store, new) = (store.clone(), world.operation(&[vm]));
+            let (store, new) = (store.clone(), world.operation(std::slice::from_ref(&vm)));
             tasks.spawn(async move { store.submit(&new).await });
         }
         let results = tasks.join_all().await;
@@ -242,7 +243,7 @@ async fn what_needs_attention_keeps_its_claims_and_goes_on_when_asked() {
     on_both(|store| async move {
         let world = World::new();
         let vm = Resource::Vm(world.ids.next(VmId::new));
-        let new = world.operation(&[vm]);
+        let new = world.operation(std::slice::from_ref(&vm));
         store.submit(&new).await.unwrap();
         let epoch = store.acquire_lease(new.id, "a", TTL, world.now()).await.unwrap().unwrap();
         let events = [
@@ -298,7 +299,7 @@ async fn lists_are_filtered_and_paged_newest_first() {
             let mut new = world.operation(&[]);
             new.kind = if number % 2 == 0 { "vm.start".into() } else { "vm.stop".into() };
             if number == 3 {
-                new.resources = vec![vm];
+                new.resources = vec![vm.clone()];
             }
             if number == 4 {
                 new.actor = "local:root".into();

@@ -17,4 +17,5 @@ mod planning;
 mod power;
 mod rig;
 mod terminals;
+mod volumes;
 mod watching;

@@ -45,14 +45,14 @@ async fn list(app: App, call: Call<v1::VmList>) -> Result<Reply<Page<v1::VmSumma
 
 async fn create(app: App, call: Call<v1::VmCreate>) -> Result<Reply<v1::Operation>> {
     let request = convert::request(&call.body)?;
-    let made = app.engine.vms().create(&call.caller.actor, call.key()?, request).await?;
-    accepted(&app, &call, made).await
+    let made = app.engine.vms().create(&call.caller.actor, call.key()?, request).await;
+    accepted(&app, &call, made.map_err(convert::in_spec)?).await
 }
 
 async fn plan(app: App, call: Call<v1::VmPlan>) -> Result<Reply<v1::VmPlanned>> {
     let request = convert::request(&call.body)?;
-    let plan = app.engine.vms().plan(&call.caller.actor, &request).await?;
-    Ok(Reply::of(convert::planned(plan)))
+    let plan = app.engine.vms().plan(&call.caller.actor, &request).await;
+    Ok(Reply::of(convert::planned(plan.map_err(convert::in_spec)?)))
 }
 
 async fn show(app: App, call: Call<v1::VmShow>) -> Result<Reply<v1::Vm>> {

@@ -1,11 +1,12 @@
 //! Volumes.
 
 use hostler_api::v1;
-use hostler_api::{Nothing, Page, Ref};
+use hostler_api::{Page, Ref};
 use hostler_core::query::{Field, Row, Value};
-use hostler_engine::VolumeView;
+use hostler_engine::{VolumeCreateRequest, VolumeView};
 
 use super::error::Result;
+use super::operations::accepted;
 use super::{Api, Call, Reply, ids, lists};
 use crate::app::App;
 
@@ -17,7 +18,10 @@ const FIELDS: &[Field] = &[
 ];
 
 pub(super) fn route(api: Api) -> Api {
-    api.route(v1::VolumeList, list).route(v1::VolumeCreate, create).route(v1::VolumeDelete, delete)
+    api.route(v1::VolumeList, list)
+        .route(v1::VolumeCreate, create)
+        .route(v1::VolumePlan, plan)
+        .route(v1::VolumeDelete, delete)
 }
 
 async fn list(app: App, call: Call<v1::VolumeList>) -> Result<Reply<Page<v1::Volume>>> {
@@ -27,18 +31,39 @@ async fn list(app: App, call: Call<v1::VolumeList>) -> Result<Reply<Page<v1::Vol
     lists::of_rows(&app, &list, &call.query, FIELDS, &rows, |row| volume(&row.0)).map(Reply::of)
 }
 
-async fn create(app: App, call: Call<v1::VolumeCreate>) -> Result<Reply<v1::Volume>> {
-    let (pool, actor) = (ids::of_path(&call.path.pool)?, &call.caller.actor);
-    let v1::VolumeRequest { name, capacity_bytes, format } = &call.body;
-    let volumes = app.engine.volumes();
-    let made = volumes.create(actor, pool, name, *capacity_bytes, (*format).into()).await?;
-    Ok(Reply::of(volume(&made)).at(&format!("/api/v1/pools/{pool}/volumes/{name}")))
+async fn create(app: App, call: Call<v1::VolumeCreate>) -> Result<Reply<v1::Operation>> {
+    let request = request(&call.path, &call.body)?;
+    let taken = app.engine.volumes().create(&call.caller.actor, call.key()?, &request).await?;
+    accepted(&app, &call, taken).await
 }
 
-async fn delete(app: App, call: Call<v1::VolumeDelete>) -> Result<Reply<Nothing>> {
-    let pool = ids::of_path(&call.path.pool)?;
-    app.engine.volumes().delete(&call.caller.actor, pool, &call.path.volume).await?;
-    Ok(Reply::of(Nothing {}))
+async fn plan(app: App, call: Call<v1::VolumePlan>) -> Result<Reply<v1::VolumePlanned>> {
+    let request = request(&call.path, &call.body)?;
+    let plan = app.engine.volumes().plan(&call.caller.actor, &request).await?;
+    let (provider, name) = &plan.pool.provider;
+    Ok(Reply::of(v1::VolumePlanned {
+        pool: Ref::new(plan.pool.id, &plan.pool.observed.name),
+        provider: Ref::new(provider, name),
+        steps: plan.steps,
+        changes: plan.changes,
+    }))
+}
+
+async fn delete(app: App, call: Call<v1::VolumeDelete>) -> Result<Reply<v1::Operation>> {
+    let (pool, volume) = (ids::of_path(&call.path.pool)?, &call.path.volume);
+    let volumes = app.engine.volumes();
+    let taken = volumes.delete(&call.caller.actor, call.key()?, pool, volume).await?;
+    accepted(&app, &call, taken).await
+}
+
+fn request(path: &v1::PoolPath, body: &v1::VolumeRequest) -> Result<VolumeCreateRequest> {
+    let v1::VolumeRequest { name, capacity_bytes, format } = body.clone();
+    Ok(VolumeCreateRequest {
+        pool: ids::of_path(&path.pool)?,
+        name,
+        capacity_bytes,
+        format: format.into(),
+    })
 }
 
 fn volume(view: &VolumeView) -> v1::Volume {

@@ -74,6 +74,50 @@ async fn faults_of_a_specification_point_into_the_request() {
 }
 
 #[tokio::test]
+async fn an_image_that_does_not_fit_its_disk_is_pointed_at() {
+    let fixture = Fixture::start().await;
+    let image = Some(("application/octet-stream", Bytes::from(vec![0_u8; 128 << 10])));
+    let path = "/api/v1/images?name=tiny&format=raw";
+    assert_eq!(fixture.local().send("POST", path, image).await.status, 201);
+    let source = json!({ "image": { "image": "tiny", "size_bytes": 64 << 10, "format": "qcow2" } });
+    let disks = json!([{ "name": "root", "source": source }]);
+    let body = json!({ "spec": { "name": "web", "memory": { "bytes": 1 << 28 }, "disks": disks } });
+    for path in ["/api/v1/vms", "/api/v1/vms/plan"] {
+        let refused = fixture.local().post(path, &body).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "spec_invalid"), "{path}");
+        let faults = refused.json()["errors"].clone();
+        assert_eq!(faults[0]["pointer"], "/spec/disks/0/source/image/format");
+        assert_eq!(faults[0]["detail"], "image \"tiny\" is raw, not qcow2; ask for raw");
+        assert_eq!(faults[1]["pointer"], "/spec/disks/0/source/image/size_bytes");
+    }
+    let operations = fixture.local().get("/api/v1/operations").await.json();
+    assert_eq!(operations["items"], json!([]), "nothing was taken on");
+}
+
+#[tokio::test]
+async fn i5_a_volume_in_use_is_refused_with_its_user() {
+    let fixture = Fixture::start().await;
+    let local = fixture.local().header("prefer", "wait=30");
+    let pools = local.get("/api/v1/pools").await.json();
+    let path = format!("/api/v1/pools/{}/volumes", pools["items"][0]["id"].as_str().unwrap());
+    let body = json!({ "name": "data", "capacity_bytes": 1 << 20 });
+    let made = local.post(&path, &body).await.json();
+    assert_eq!(made["state"], "succeeded", "{made:#}");
+    assert_eq!(made["resources"][0]["kind"], "volume");
+    let source = json!({ "volume": { "pool": "default", "volume": "data" } });
+    let disks = json!([{ "name": "data", "source": source }]);
+    let spec = json!({ "name": "web", "memory": { "bytes": 1 << 28 }, "disks": disks });
+    let vm = local.post("/api/v1/vms", &json!({ "spec": spec, "start": false })).await.json();
+    assert_eq!(vm["state"], "succeeded", "{vm:#}");
+    let refused = local.send("DELETE", &format!("{path}/data"), None).await;
+    assert_eq!((refused.status, refused.code().as_str()), (409, "volume_in_use"));
+    assert_eq!(refused.json()["detail"], "volume \"data\" belongs to VM \"web\"");
+    assert_eq!(refused.json()["details"]["vm"], vm["resources"][0]["id"]);
+    let absent = local.send("DELETE", &format!("{path}/more"), None).await;
+    assert_eq!((absent.status, absent.code().as_str()), (404, "volume_not_found"));
+}
+
+#[tokio::test]
 async fn what_readers_may_not_do_is_not_offered_to_them() {
     let fixture = Fixture::start().await;
     let vm = fixture.make_vm("web").await;

@@ -319,6 +319,7 @@ async fn infrastructure(story: &mut Story) {
     let pool = format!("/api/v1/pools/{}", id(&pools["items"][0]["id"]));
     story.tell("pool_show", &pool, None).await;
     let body = json!({ "name": "data", "capacity_bytes": 1_048_576, "format": "raw" });
+    story.tell("volume_plan", &format!("{pool}/volume-plan"), Some(body.clone())).await;
     story.tell("volume_create", &format!("{pool}/volumes"), Some(body)).await;
     story.tell("volume_list", &format!("{pool}/volumes"), None).await;
     story.tell("volume_delete", &format!("{pool}/volumes/data"), None).await;

@@ -40,20 +40,47 @@ async fn how_a_document_is_written_does_not_matter() {
 #[tokio::test]
 async fn a_thing_that_is_made_at_once_is_made_once_for_a_key() {
     let fixture = Fixture::start().await;
-    let local = fixture.local().header("idempotency-key", "v1");
-    let pools = local.get("/api/v1/pools").await.json();
-    let path = format!("/api/v1/pools/{}/volumes", pools["items"][0]["id"].as_str().unwrap());
-    let body = json!({ "name": "data", "capacity_bytes": 1 << 20 });
-    let first = local.post(&path, &body).await;
+    let local = fixture.local().header("idempotency-key", "p1");
+    let path = "/api/v1/providers";
+    let body =
+        |name: &str| json!({ "name": name, "uri": "test+unix:///default?socket=/nonexistent" });
+    let first = local.post(path, &body("far")).await;
     assert_eq!(first.status, 201, "{}", first.text());
-    let again = local.post(&path, &body).await;
+    let again = local.post(path, &body("far")).await;
     assert_eq!((again.status, again.header("idempotent-replayed").as_str()), (201, "true"));
     assert_eq!(again.body, first.body);
     assert_eq!(again.header("location"), first.header("location"));
+    assert_eq!(local.post(path, &body("farther")).await.code(), "idempotency_mismatch");
+    let fresh = fixture.local().post(path, &body("far")).await;
+    assert_eq!((fresh.status, fresh.code().as_str()), (409, "provider_conflict"));
+}
+
+#[tokio::test]
+async fn a_volume_is_made_once_for_a_key_and_then_it_is_there() {
+    let fixture = Fixture::start().await;
+    let local = fixture.local().header("idempotency-key", "v1").header("prefer", "wait=30");
+    let path = format!("{}/volumes", pool(&fixture).await);
+    let body = json!({ "name": "data", "capacity_bytes": 1 << 20 });
+    let first = local.post(&path, &body).await;
+    assert_eq!((first.status, first.json()["state"].clone()), (202, json!("succeeded")));
+    let again = local.post(&path, &body).await;
+    assert_eq!((again.status, again.header("idempotent-replayed").as_str()), (202, "true"));
+    assert_eq!(again.json()["id"], first.json()["id"]);
+    let location = format!("/api/v1/operations/{}", first.json()["id"].as_str().unwrap());
+    assert_eq!((first.header("location"), again.header("location")), (location.clone(), location));
     let other = json!({ "name": "more", "capacity_bytes": 1 << 20 });
     assert_eq!(local.post(&path, &other).await.code(), "idempotency_mismatch");
     let fresh = fixture.local().post(&path, &body).await;
     assert_eq!((fresh.status, fresh.code().as_str()), (409, "volume_exists"));
+    assert_eq!(fresh.json()["details"]["capacity_bytes"], "1048576");
+    let gone = local.send("DELETE", &format!("{path}/data"), None).await;
+    assert_eq!(gone.code(), "idempotency_mismatch", "the key was for making it");
+}
+
+/// The address of the only pool.
+async fn pool(fixture: &Fixture) -> String {
+    let pools = fixture.local().get("/api/v1/pools").await.json();
+    format!("/api/v1/pools/{}", pools["items"][0]["id"].as_str().unwrap())
 }
 
 #[tokio::test]
@@ -129,15 +156,14 @@ async fn an_upload_is_not_read_again_for_its_key() {
 async fn what_was_begun_is_done_even_if_its_client_hangs_up() {
     let fixture = Fixture::start().await;
     let local = fixture.local().header("idempotency-key", "gone");
-    let pools = local.get("/api/v1/pools").await.json();
-    let path = format!("/api/v1/pools/{}/volumes", pools["items"][0]["id"].as_str().unwrap());
+    let path = format!("{}/volumes", pool(&fixture).await);
     let body = json!({ "name": "data", "capacity_bytes": 1 << 20 });
     let slow = std::time::Duration::from_millis(300);
-    fixture.world.faults().set_verb_latency(hostler_sim::Verb::EnsureVolume, slow);
+    fixture.world.faults().set_verb_latency(hostler_sim::Verb::Volumes, slow);
     let text = bytes::Bytes::from(body.to_string());
     let asked = local.stream("POST", &path, Some(("application/json", text)));
-    // Hangs up while the provider is at work.
+    // Hangs up while the provider is still asked whether the name is free.
     tokio::time::timeout(slow / 3, asked).await.expect_err("it is still at work");
     let again = local.post(&path, &body).await;
-    assert_eq!((again.status, again.header("idempotent-replayed").as_str()), (201, "true"));
+    assert_eq!((again.status, again.header("idempotent-replayed").as_str()), (202, "true"));
 }

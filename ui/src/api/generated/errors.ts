@@ -34,6 +34,7 @@ export type ErrorCode =
   | 'image_in_use'
   | 'volume_exists'
   | 'volume_in_use'
+  | 'volume_busy'
   | 'idempotency_mismatch'
   | 'precondition_failed'
   | 'precondition_required'
@@ -93,6 +94,7 @@ export const errorHelp: Record<ErrorCode, string> = {
   image_in_use: "Delete them first, or keep the image.",
   volume_exists: "Choose another name.",
   volume_in_use: "Detach it or delete the VM first.",
+  volume_busy: "Wait for the operation that `details.operation` names, or cancel it.",
   idempotency_mismatch: "Use a new key for a new request.",
   precondition_failed: "Read it again, look at what changed, and send the new ETag in If-Match.",
   precondition_required: "Read the resource and send its ETag in If-Match, so that nobody's change is lost.",

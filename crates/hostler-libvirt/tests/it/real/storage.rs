@@ -104,6 +104,20 @@ async fn f1_an_upload_cut_off_by_a_dying_daemon_is_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn i5_a_file_that_libvirt_has_not_seen_is_not_taken_for_a_left_over() {
+    let world = World::new("unseen").await;
+    let file = world.lab.images_dir().join("data");
+    std::fs::write(&file, "somebody's work").unwrap();
+    let info = ensure(&world, "data", VolumeContent::Empty, 1 << 20).await.unwrap();
+    assert!(!info.created, "it is whole, since no marker says otherwise");
+    assert_eq!(std::fs::read(&file).unwrap(), b"somebody's work");
+    let files = std::fs::read_dir(world.lab.images_dir()).unwrap().count();
+    assert_eq!(files, 1, "no marker is left");
+    let error = ensure(&world, "a.hostler-partial", VolumeContent::Empty, 1 << 20).await;
+    assert_eq!(error.unwrap_err().kind(), Kind::Invalid, "nobody would ever see it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn c2_an_uploaded_image_is_grown_as_its_own_header_tells() {
     let world = World::new("grow").await;
     let reader = FileReader::open(&images().disk_qcow2);

@@ -7,7 +7,9 @@ use hostler_api::v1::{
     VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
 };
 use hostler_api::{Fact, Ref, Time};
+use hostler_core::Error;
 use hostler_core::access::{Actor, Permission, may};
+use hostler_core::error::Fault;
 use hostler_core::placement::Wish;
 use hostler_core::vm::observed::{ObservedDisk, ObservedNic};
 use hostler_core::vm::{Action, Admission, ObservedVm};
@@ -21,15 +23,21 @@ pub(super) fn request(body: &VmRequest) -> Result<VmCreateRequest> {
         provider: ids::of_document(body.provider.as_deref(), "/provider")?,
         host: ids::of_document(body.host.as_deref(), "/host")?,
     };
-    // Faults of the specification point into it, and it is a part of this document.
-    let spec = body.spec.to_core().map_err(|error| {
-        let faults = error.fault_list().iter().map(|fault| {
-            let pointer = format!("/spec{}", fault.pointer);
-            hostler_core::error::Fault::new(pointer, fault.code.as_str(), fault.detail.as_str())
-        });
-        hostler_core::Error::faults(error.code(), faults.collect())
-    })?;
+    let spec = body.spec.to_core().map_err(in_spec)?;
     Ok(VmCreateRequest { spec, wish, start: body.start })
+}
+
+/// Faults of the specification point into it, and it is a part of the document
+/// that was sent.
+pub(super) fn in_spec(error: Error) -> Error {
+    if error.fault_list().is_empty() {
+        return error;
+    }
+    let faults = error.fault_list().iter().map(|fault| {
+        let pointer = format!("/spec{}", fault.pointer);
+        Fault::new(pointer, fault.code.as_str(), fault.detail.as_str())
+    });
+    Error::faults(error.code(), faults.collect())
 }
 
 pub(super) fn planned(plan: VmPlan) -> VmPlanned {
