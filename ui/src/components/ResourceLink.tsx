@@ -7,6 +7,8 @@ const PAGES: Record<string, (id: string) => LinkOptions> = {
   vm: (id) => paths.vm(id),
   host: paths.host,
   pool: paths.pool,
+  // Its id is its pool's and its name; it is shown on the pool's page.
+  volume: (id) => paths.pool(id.split("/", 1)[0] ?? id),
   network: paths.network,
   operation: paths.operation,
   image: () => paths.images(),

@@ -46,6 +46,11 @@ test("what was deleted is known to be gone", () => {
   expect(effectsOf(event).gone).toEqual(["1"]);
 });
 
+test("a volume is shown with its pool", () => {
+  const event = { type: "volume.created", resource: { kind: "volume", id: "p/data" } };
+  expect(effectsOf(event)).toEqual({ lists: ["events", "pools"], items: [], gone: [] });
+});
+
 test("x17: a provider that falls silent makes everything behind it old", () => {
   expect(
     effectsOf({ type: "provider.state", resource: { kind: "provider", id: "p" } }).lists,

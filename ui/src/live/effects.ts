@@ -28,6 +28,8 @@ const ALSO: Record<string, ListName[]> = {
   vm: ["hosts"],
   provider: ["hosts", "pools", "networks", "vms"],
   host: ["vms"],
+  // Volumes are read with their pool.
+  volume: ["pools"],
 };
 
 export function noEffects(): Effects {
@@ -42,9 +44,10 @@ export function addEffects(effects: Effects, event: HostlerEvent): void {
   for (const resource of [event.resource, operation]) {
     if (!resource) continue;
     const list = LIST_OF[resource.kind];
-    if (!list) continue;
-    effects.lists.add(list);
-    effects.items.add(`${list}/${resource.id}`);
+    if (list) {
+      effects.lists.add(list);
+      effects.items.add(`${list}/${resource.id}`);
+    }
     for (const also of ALSO[resource.kind] ?? []) effects.lists.add(also);
   }
 }

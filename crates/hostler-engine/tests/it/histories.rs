@@ -72,7 +72,7 @@ async fn happen(lab: &mut Lab, dice: &Dice, seed: u64, n: usize) {
     let vms: Vec<VmId> = listed.iter().map(|vm| vm.id).collect();
     let api = lab.engine.vms();
     // What is refused is refused; what matters is what is taken on.
-    match dice.below(20) {
+    match dice.below(22) {
         0..5 => drop(api.create(&admin(), None, lab.request(&format!("vm-{n}"))).await),
         5..11 => {
             if let (Some(vm), Some(verb)) = (dice.pick(&vms), dice.pick(VERBS)) {
@@ -100,6 +100,14 @@ async fn happen(lab: &mut Lab, dice: &Dice, seed: u64, n: usize) {
             lab.world.disconnect();
             tokio::time::sleep(Duration::from_millis(dice.below(30))).await;
             lab.world.reconnect();
+        }
+        20 => {
+            let request = lab.volume_request(&format!("vol-{}", dice.below(3)));
+            drop(lab.engine.volumes().create(&admin(), None, &request).await);
+        }
+        21 => {
+            let name = format!("vol-{}", dice.below(3));
+            drop(lab.engine.volumes().delete(&admin(), None, lab.pool(), &name).await);
         }
         _ if dice.below(3) == 0 => lab.restart().await,
         _ => {
@@ -140,7 +148,12 @@ async fn check(lab: &Lab, seed: u64) {
     assert_eq!(lab.claims().await, 0, "seed {seed}: claims");
     let rows = lab.store.vms().await.unwrap();
     let wanted: Vec<VmId> = rows.iter().map(|row| row.id).collect();
-    lab.assert_clean(&wanted, &[], &format!("seed {seed}"));
+    // Of volumes that are nobody's disk only whole ones may be there.
+    let volumes = lab.world.census().volumes.into_iter();
+    let free: Vec<_> = volumes.filter(|found| found.volume.name.starts_with("vol-")).collect();
+    assert!(free.iter().all(|found| found.is_complete), "seed {seed}: {free:?}");
+    let kept: Vec<_> = free.into_iter().map(|found| found.volume).collect();
+    lab.assert_clean(&wanted, &kept, &format!("seed {seed}"));
     for vm in &wanted {
         assert!(lab.world.live_count(*vm) <= 1, "seed {seed}: {vm} runs twice");
         let is: PowerState = lab.world.vm_of(*vm).expect("leaks() found it").power;

@@ -165,11 +165,11 @@ impl Lab {
         vm_of(&ended)
     }
 
-    /// The only pool.
+    /// The pool of the host `h1`.
     pub(crate) fn pool(&self) -> PoolId {
-        let pools = self.engine.pools().list(&hostler_core::query::ListRequest::first(2)).items;
-        let [pool] = pools.as_slice() else { panic!("not one pool: {pools:?}") };
-        pool.id
+        let pools = self.engine.pools().list(&hostler_core::query::ListRequest::first(9)).items;
+        let is_it = |host: &Option<String>| host.as_deref() == Some("h1");
+        pools.iter().find(|pool| is_it(&pool.observed.host_ref)).unwrap().id
     }
 
     /// A volume of that pool, in the provider's terms.

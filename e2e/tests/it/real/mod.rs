@@ -8,6 +8,7 @@ mod libvirtd;
 mod metrics;
 mod tls;
 mod verbs;
+mod volumes;
 
 use hostler_api::v1;
 use serde_json::json;

@@ -345,6 +345,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/pools/{pool}/volume-plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show what making a volume would do, without doing it. */
+        post: operations["volume_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pools/{pool}/volumes": {
         parameters: {
             query?: never;
@@ -355,7 +372,10 @@ export interface paths {
         /** List the volumes of a pool. */
         get: operations["volume_list"];
         put?: never;
-        /** Make an empty volume. */
+        /**
+         * Make an empty volume.
+         * @description Answers with the operation at work; send `Prefer: wait=30` to wait for its end.
+         */
         post: operations["volume_create"];
         delete?: never;
         options?: never;
@@ -993,7 +1013,8 @@ export interface components {
             seq: number;
             /**
              * @description What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
-             *     `operation.changed`, `provider.state`, `image.created`, `image.deleted` …
+             *     `operation.changed`, `provider.state`, `image.created`, `image.deleted`, `volume.created`,
+             *     `volume.deleted` …
              */
             type: string;
         };
@@ -1744,9 +1765,9 @@ export interface components {
         };
         /** @description A resource by kind and id. */
         ResourceRef: {
-            /** @description Its id. */
+            /** @description Its id; of a volume its pool's id and its name, with a slash between. */
             id: string;
-            /** @description `vm`, `host`, `provider`, `pool`, `network`, `image` or `operation`. */
+            /** @description `vm`, `host`, `provider`, `pool`, `volume`, `network`, `image` or `operation`. */
             kind: string;
             /** @description Its name when that is known. */
             name?: string | null;
@@ -2207,6 +2228,17 @@ export interface components {
         };
         /** @description How a volume is stored. Always told, never guessed from the bytes (A6). */
         VolumeFormat: "qcow2" | "raw";
+        /** @description What making a volume would do. */
+        VolumePlanned: {
+            /** @description What would be there afterwards, a line each: `+ volume default/data: 20480 MiB, empty, raw`. */
+            changes: string[];
+            /** @description The pool it would be in. */
+            pool: components["schemas"]["Ref"];
+            /** @description That pool's provider. */
+            provider: components["schemas"]["Ref"];
+            /** @description The steps it would take. */
+            steps: string[];
+        };
         /** @description A volume to be made. */
         VolumeRequest: {
             /**
@@ -4212,6 +4244,166 @@ export interface operations {
             };
         };
     };
+    volume_plan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The pool's id. */
+                pool: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VolumeRequest"];
+            };
+        };
+        responses: {
+            /** @description Show what making a volume would do, without doing it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VolumePlanned"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `pool_not_found`: there is no such storage pool */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `volume_exists`: a volume with this name exists in the pool
+             *
+             *     `volume_busy`: another operation is working on this volume
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `server_draining`: the server is stopping
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     volume_list: {
         parameters: {
             query?: {
@@ -4368,12 +4560,12 @@ export interface operations {
         };
         responses: {
             /** @description Make an empty volume. */
-            201: {
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Volume"];
+                    "application/json": components["schemas"]["Operation"];
                 };
             };
             /**
@@ -4426,7 +4618,13 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `volume_exists`: a volume with this name exists in the pool */
+            /**
+             * @description `volume_exists`: a volume with this name exists in the pool
+             *
+             *     `volume_busy`: another operation is working on this volume
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4502,15 +4700,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `provider_exhausted`: the provider has no room left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
         };
     };
     volume_delete: {
@@ -4528,11 +4717,13 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Delete a volume and the data on it. */
-            204: {
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
             };
             /** @description `id_invalid`: the id in the URL is not an id */
             400: {
@@ -4582,7 +4773,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `volume_in_use`: the volume belongs to a VM */
+            /**
+             * @description `volume_in_use`: the volume belongs to a VM
+             *
+             *     `volume_busy`: another operation is working on this volume
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5776,6 +5971,8 @@ export interface operations {
             /**
              * @description `vm_exists`: a VM with this name exists in the project
              *
+             *     `volume_busy`: another operation is working on this volume
+             *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
@@ -5932,7 +6129,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `vm_exists`: a VM with this name exists in the project */
+            /**
+             * @description `vm_exists`: a VM with this name exists in the project
+             *
+             *     `volume_busy`: another operation is working on this volume
+             */
             409: {
                 headers: {
                     [name: string]: unknown;

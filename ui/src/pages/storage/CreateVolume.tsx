@@ -1,11 +1,12 @@
-// Makes an empty volume in a pool.
+// Asks for an empty volume in a pool; events tell when it is there.
 import { FormGroup, FormSelect, FormSelectOption, TextInput } from "@patternfly/react-core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { body, client } from "../../api/client";
-import { keys } from "../../api/query";
+import { keepOperation } from "../../api/operations";
 import type { VolumeFormat } from "../../api/types";
 import { ProblemAlert } from "../../components/ProblemAlert";
+import { useToasts } from "../../components/Toasts";
 import { parseBytes } from "../../lib/format";
 import { ConfirmDialog } from "../../primitives/ConfirmDialog";
 
@@ -14,6 +15,7 @@ export function CreateVolume({ pool, onClose }: { pool: string; onClose: () => v
   const [size, setSize] = useState("");
   const [format, setFormat] = useState<VolumeFormat>("qcow2");
   const queries = useQueryClient();
+  const { tell } = useToasts();
   const capacity_bytes = parseBytes(size, "G");
   const { mutate, isPending, error } = useMutation({
     mutationFn: () =>
@@ -23,8 +25,9 @@ export function CreateVolume({ pool, onClose }: { pool: string; onClose: () => v
           body: { name, capacity_bytes: capacity_bytes ?? 0, format },
         }),
       ),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: keys.volumes(pool) });
+    onSuccess: (operation) => {
+      keepOperation(queries, operation);
+      tell(`Create volume ${name}: accepted`);
       onClose();
     },
   });

@@ -4,7 +4,8 @@ import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tansta
 import { useParams } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { body, client } from "../../api/client";
-import { keys, poolQuery, volumesQuery } from "../../api/query";
+import { keepOperation } from "../../api/operations";
+import { poolQuery, volumesQuery } from "../../api/query";
 import type { Volume } from "../../api/types";
 import { DetailPage } from "../../components/DetailPage";
 import { Facts, Item } from "../../components/Facts";
@@ -12,6 +13,7 @@ import { FactValue } from "../../components/FactValue";
 import { ProblemAlert } from "../../components/ProblemAlert";
 import { Simulated } from "../../components/Simulated";
 import { StateBadge } from "../../components/StateBadge";
+import { useToasts } from "../../components/Toasts";
 import { useMissing } from "../../components/useMay";
 import { bytes } from "../../lib/format";
 import { paths } from "../../paths";
@@ -130,6 +132,7 @@ function DeleteVolume({
   onClose: () => void;
 }) {
   const queries = useQueryClient();
+  const { tell } = useToasts();
   const { mutate, isPending, error } = useMutation({
     mutationFn: () =>
       body(
@@ -137,8 +140,9 @@ function DeleteVolume({
           params: { path: { pool, volume: volume.name } },
         }),
       ),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: keys.volumes(pool) });
+    onSuccess: (operation) => {
+      keepOperation(queries, operation);
+      tell(`Delete volume ${volume.name}: accepted`);
       onClose();
     },
   });
