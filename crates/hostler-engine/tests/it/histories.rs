@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
-use hostler_core::id::{Entropy, SeededEntropy, VmId};
+use hostler_core::id::{Entropy, PoolId, SeededEntropy, VmId};
 use hostler_core::operation::OperationState;
 use hostler_core::query::ListRequest;
 use hostler_core::vm::PowerState;
+use hostler_core::vm::devices::VolumeFormat;
 use hostler_core::vm::status::VmState;
-use hostler_engine::{DeleteOptions, PowerVerb};
+use hostler_engine::{DeleteOptions, PowerVerb, VolumeCreateRequest};
 use hostler_provider::{Kind, StopMode};
 use hostler_sim::{When, World};
 use hostler_store::OperationFilter;
@@ -54,8 +55,10 @@ async fn history(seed: u64) {
     world.add_host(hostler_sim::HostSetup::new("h2"));
     world.add_pool(hostler_sim::PoolSetup::new("h2", "default"));
     let mut lab = Lab::with(world, None).await;
+    // It keeps its id, also while nobody sees it.
+    let pool = lab.pool();
     for n in 0..HAPPENINGS {
-        happen(&mut lab, &dice, seed, n).await;
+        happen(&mut lab, &dice, pool, seed, n).await;
         if dice.below(3) == 0 {
             tokio::time::sleep(Duration::from_millis(dice.below(6))).await;
         }
@@ -67,7 +70,7 @@ async fn history(seed: u64) {
     lab.engine.shutdown().await;
 }
 
-async fn happen(lab: &mut Lab, dice: &Dice, seed: u64, n: usize) {
+async fn happen(lab: &mut Lab, dice: &Dice, pool: PoolId, seed: u64, n: usize) {
     let listed = lab.engine.vms().list(&ListRequest::first(1000)).items;
     let vms: Vec<VmId> = listed.iter().map(|vm| vm.id).collect();
     let api = lab.engine.vms();
@@ -102,12 +105,14 @@ async fn happen(lab: &mut Lab, dice: &Dice, seed: u64, n: usize) {
             lab.world.reconnect();
         }
         20 => {
-            let request = lab.volume_request(&format!("vol-{}", dice.below(3)));
+            let (name, capacity_bytes) = (format!("vol-{}", dice.below(3)), 1 << 20);
+            let request =
+                VolumeCreateRequest { pool, name, capacity_bytes, format: VolumeFormat::Raw };
             drop(lab.engine.volumes().create(&admin(), None, &request).await);
         }
         21 => {
             let name = format!("vol-{}", dice.below(3));
-            drop(lab.engine.volumes().delete(&admin(), None, lab.pool(), &name).await);
+            drop(lab.engine.volumes().delete(&admin(), None, pool, &name).await);
         }
         _ if dice.below(3) == 0 => lab.restart().await,
         _ => {
