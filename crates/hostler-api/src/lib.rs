@@ -22,7 +22,7 @@ pub use problem::{PROBLEM_JSON, Problem, ProblemFault};
 pub use status::status_of;
 pub use value::{Fact, Ref, Time};
 
-/// The header by which a client makes a POST safe to repeat.
+/// The header by which a client makes a POST or DELETE safe to repeat.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The header of an answer that was given before for the same key.
 pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";

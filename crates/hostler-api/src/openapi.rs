@@ -67,7 +67,7 @@ fn operation(endpoint: &Described, generator: &mut SchemaGenerator, problem: &Sc
     if endpoint.body == BodyKind::MergePatch {
         parameters.push(header("If-Match", true, "The ETag of the resource as you read it."));
     }
-    if endpoint.method == http::Method::POST {
+    if takes_key(endpoint) {
         let what = "Makes the request safe to repeat: the same key gives the same answer.";
         parameters.push(header("Idempotency-Key", false, what));
     }
@@ -96,6 +96,12 @@ fn operation(endpoint: &Described, generator: &mut SchemaGenerator, problem: &Sc
             json!({ "required": true, "content": { media: { "schema": schema } } });
     }
     operation
+}
+
+/// Whether it can be made safe to repeat by `Idempotency-Key`. What is done under
+/// `If-Match` is safe already: its second time is refused.
+fn takes_key(endpoint: &Described) -> bool {
+    matches!(endpoint.method, http::Method::POST | http::Method::DELETE)
 }
 
 fn header(name: &str, required: bool, description: &str) -> Value {
@@ -170,6 +176,9 @@ fn by_status(endpoint: &Described) -> Vec<(u16, Vec<Code>)> {
             Code::PermissionDenied,
             Code::OriginDenied,
         ]);
+    }
+    if takes_key(endpoint) {
+        codes.push(Code::IdempotencyMismatch);
     }
     if matches!(endpoint.body, BodyKind::Json | BodyKind::MergePatch) {
         codes.extend([Code::BodyMalformed, Code::BodyTooLarge, Code::MediaTypeUnsupported]);

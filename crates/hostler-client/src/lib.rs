@@ -13,7 +13,7 @@
 //! | upload an image | [`Client::import_image`] |
 //! | send what no endpoint value describes | [`Client::raw`] |
 //!
-//! POSTs carry an `Idempotency-Key`, so a lost connection is repaired by
+//! POSTs and DELETEs carry an `Idempotency-Key`, so a lost connection is repaired by
 //! sending the same request again. Where that would not be safe, the error says
 //! that the outcome is unknown ([`Error::Lost`]), and nothing is guessed.
 //!

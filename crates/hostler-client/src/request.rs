@@ -110,14 +110,14 @@ fn finish(
     }
     let repeatable = match method {
         Method::GET | Method::HEAD | Method::OPTIONS => true,
-        Method::POST => {
+        Method::POST | Method::DELETE => {
             let key = terms.idempotency_key.clone().unwrap_or_else(random_key);
             let name = HeaderName::from_static(hostler_api::IDEMPOTENCY_KEY);
             headers.insert(name, header_value("the idempotency key", &key)?);
             true
         }
-        // A repeated DELETE or PATCH would be refused because the first was
-        // carried out, and the caller would be told of a failure that is none.
+        // A repeated PATCH would be refused because the first was carried out,
+        // and the caller would be told of a failure that is none.
         _ => false,
     };
     Ok(Prepared { method, target, headers, body, repeatable })
@@ -247,11 +247,11 @@ mod tests {
     }
 
     #[test]
-    fn a_delete_is_never_repeated_blindly() {
+    fn a_delete_has_a_key_so_that_it_is_never_repeated_blindly() {
         let path = v1::VmPath { vm: "1".into() };
         let query = v1::VmDeleteQuery { disks: true, force: false };
         let made = prepare::<v1::VmDelete>(&path, &query, &Nothing {}, &Terms::default()).unwrap();
-        assert!(!made.repeatable);
+        assert!(made.repeatable && made.headers.contains_key("idempotency-key"));
         assert_eq!(made.target, "/api/v1/vms/1?disks=true&force=false");
     }
 
@@ -263,6 +263,7 @@ mod tests {
             prepare::<v1::VmUpdate>(&path, &Nothing {}, &v1::VmPatch::default(), &terms).unwrap();
         assert_eq!(made.headers.get("content-type").unwrap(), "application/merge-patch+json");
         assert_eq!(made.headers.get("if-match").unwrap(), "\"3\"");
+        assert!(!made.repeatable, "the second time the tag is an old one");
     }
 
     proptest! {

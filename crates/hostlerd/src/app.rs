@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Auth;
-use crate::http::consoles::Tickets;
+use crate::http::consoles::{Holders, Tickets};
 use crate::http::{Checkup, Cursors, Meters, Replays};
 use crate::wiring::Wiring;
 
@@ -34,6 +34,8 @@ pub struct Parts {
     pub auth: Auth,
     /// Console tickets that were not used yet.
     pub tickets: Tickets,
+    /// Consoles in use.
+    pub holders: Holders,
     /// Signs cursors.
     pub cursors: Cursors,
     /// Answers that were given before.

@@ -8,10 +8,12 @@
 //! ```
 
 mod authority;
+mod compress;
 mod conditions;
 pub mod consoles;
 mod cursor;
 pub(crate) mod docs;
+mod encoding;
 pub mod error;
 mod events;
 mod headers;
@@ -253,9 +255,11 @@ pub fn metrics_router(app: App) -> Router {
     observe::wrap(some, &app).with_state(app)
 }
 
-/// The key under which an answer is kept; operations keep their keys themselves.
+/// The key under which an answer is kept. Operations keep their keys themselves, in
+/// the transaction that takes them on; what is done to one later is kept here.
 fn replay_key<E: Endpoint>(call: &Call<E>) -> Result<Option<IdempotencyKey>> {
-    match E::METHOD == Method::POST && E::STATUS != StatusCode::ACCEPTED {
+    let takes_on = E::STATUS == StatusCode::ACCEPTED && E::TAG != "operations";
+    match matches!(E::METHOD, Method::POST | Method::DELETE) && !takes_on {
         true => call.key(),
         false => Ok(None),
     }

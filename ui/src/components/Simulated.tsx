@@ -3,7 +3,13 @@
 import { Label } from "@patternfly/react-core";
 import { FlaskIcon } from "@patternfly/react-icons";
 
-export function Simulated({ when, compact = false }: { when: boolean; compact?: boolean }) {
+interface Props {
+  /** null: nobody can tell yet. */
+  when: boolean | null;
+  compact?: boolean;
+}
+
+export function Simulated({ when, compact = false }: Props) {
   if (!when) return null;
   if (compact) {
     return (

@@ -10,14 +10,16 @@ use crate::value::Time;
 endpoint! {
     /// Get a ticket for a VM's console.
     ///
-    /// The ticket opens this console once within 30 seconds, for you only.
+    /// The ticket opens this console once within 30 seconds, for you only. A serial
+    /// console is for one at a time: while somebody else uses it the answer is
+    /// `console_busy` with `held_by` and `since`, unless `take_over` is true.
     ConsoleOpen {
         id: "console_open", tag: "consoles", POST "/api/v1/vms/{vm}/consoles",
         needs: VmConsole,
         path: super::VmPath,
         body: Json ConsoleRequest,
         reply: Json ConsoleTicket, status: CREATED,
-        errors: [IdInvalid, VmNotFound, VmWrongState, VmStateUnknown, CapabilityMissing],
+        errors: [IdInvalid, VmNotFound, VmWrongState, VmStateUnknown, CapabilityMissing, ConsoleBusy],
     }
 }
 
@@ -26,12 +28,14 @@ endpoint! {
     ///
     /// Ask for the subprotocols `hostler.console.v1` and `hostler.ticket.TICKET`;
     /// the ticket is never part of the URL. Binary messages are the console's
-    /// bytes, both ways: a serial line's, or RFB.
+    /// bytes, both ways: a serial line's, or RFB. Pages cannot read a refused handshake:
+    /// for them a console in use opens, and closes at once with 4409 and the reason.
+    /// Whoever is disconnected by `take_over` is closed with 4409 too.
     ConsoleConnect {
         id: "console_connect", tag: "consoles", GET "/api/v1/consoles",
         needs: Public,
         reply: WebSocket Nothing,
-        errors: [TicketInvalid, OriginDenied, ProviderConflict, ProviderUnavailable],
+        errors: [TicketInvalid, OriginDenied, ConsoleBusy, ProviderConflict, ProviderUnavailable],
     }
 }
 

@@ -285,12 +285,21 @@ pub struct VmStatus {
 pub struct ActionVerdict {
     /// Whether it is.
     pub allowed: bool,
+    /// Whether the VM is already as the action would make it: it may be asked for,
+    /// and nothing would happen. Left out when it is not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub already: bool,
     /// Why not, as a code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// Why not, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A VM in a list.
@@ -308,8 +317,9 @@ pub struct VmSummary {
     pub host: Option<Ref>,
     /// Whether Hostler manages it, or only observes it.
     pub managed: bool,
-    /// Whether its data is made up, because it belongs to a demo.
-    pub simulated: bool,
+    /// Whether its data is made up, because it belongs to a demo; null while it is at
+    /// no provider that could tell.
+    pub simulated: Option<bool>,
     /// What it is doing.
     pub status: VmStatus,
     /// Processors: seen, else asked for; null when neither is known.

@@ -83,6 +83,8 @@ pub enum Code {
     OperationNotCancellable,
     /// The operation does not need attention.
     OperationNotStuck,
+    /// Somebody else uses the console, and it is for one at a time.
+    ConsoleBusy,
     /// The provider says that the resource is in another state or in use.
     ProviderConflict,
     /// Events that old are no longer kept.
@@ -164,6 +166,7 @@ impl Code {
         Self::OperationFinished,
         Self::OperationNotCancellable,
         Self::OperationNotStuck,
+        Self::ConsoleBusy,
         Self::ProviderConflict,
         Self::EventsExpired,
         Self::CapabilityMissing,
@@ -226,6 +229,7 @@ impl Code {
             Self::OperationFinished => "operation_finished",
             Self::OperationNotCancellable => "operation_not_cancellable",
             Self::OperationNotStuck => "operation_not_stuck",
+            Self::ConsoleBusy => "console_busy",
             Self::ProviderConflict => "provider_conflict",
             Self::EventsExpired => "events_expired",
             Self::CapabilityMissing => "capability_missing",
@@ -288,6 +292,7 @@ impl Code {
             | Self::OperationFinished
             | Self::OperationNotCancellable
             | Self::OperationNotStuck
+            | Self::ConsoleBusy
             | Self::ProviderConflict
             | Self::EventsExpired => Kind::Conflict,
             Self::CapabilityMissing
@@ -351,6 +356,7 @@ impl Code {
             Self::OperationFinished => "the operation has ended",
             Self::OperationNotCancellable => "the operation has passed the point of no return",
             Self::OperationNotStuck => "the operation does not need attention",
+            Self::ConsoleBusy => "somebody else uses the console, and it is for one at a time",
             Self::ProviderConflict => {
                 "the provider says that the resource is in another state or in use"
             }
@@ -444,6 +450,9 @@ impl Code {
             Self::OperationNotCancellable => "Let it end; what it has removed cannot be put back.",
             Self::OperationNotStuck => {
                 "Only operations in state needs_attention can be retried or resolved by hand."
+            }
+            Self::ConsoleBusy => {
+                "Wait until they have left, or ask again with `take_over`, which disconnects them; `details` says who and since when, where that is known."
             }
             Self::ProviderConflict => {
                 "Look at the resource again; somebody else may have changed it."

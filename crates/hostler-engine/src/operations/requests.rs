@@ -150,7 +150,10 @@ impl Inner {
         let progress = self.progress.get(row.id);
         let snapshot = self.fleet.snapshot();
         let names = row.resources.iter().map(|resource| match resource {
-            Resource::Vm(vm) => snapshot.vms.get(vm).map(|view| view.name.clone()),
+            Resource::Vm(vm) => {
+                let present = snapshot.vms.get(vm).map(|view| view.name.clone());
+                present.or_else(|| view::subject(&row))
+            }
             Resource::Volume(key) => Some(key.name.clone()),
             Resource::Host(_)
             | Resource::Provider(_)

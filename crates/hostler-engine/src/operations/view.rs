@@ -193,6 +193,14 @@ pub(crate) fn news(row: &OperationRow, news: News, now: Timestamp) -> NewEvent {
     }
 }
 
+/// The name of what an operation works on, as it was when that was asked for:
+/// what has been deleted since is told by name all the same.
+pub(crate) fn subject(row: &OperationRow) -> Option<String> {
+    // Every kind of operation writes it down; creations within what they make.
+    let name = row.params.get("name").or_else(|| row.params.pointer("/spec/name"))?;
+    name.as_str().map(str::to_owned)
+}
+
 /// The event that tells of an operation's move.
 pub(crate) fn changed(row: &OperationRow, journal: &Journal, now: Timestamp) -> NewEvent {
     let told = journal.told();
@@ -216,7 +224,7 @@ pub(crate) fn changed(row: &OperationRow, journal: &Journal, now: Timestamp) -> 
         kind: "operation.changed".into(),
         resource_kind: resource.map(|r| r.kind().to_owned()),
         resource_id: resource.map(hostler_core::operation::Resource::id),
-        resource_name: None,
+        resource_name: subject(row),
         message,
         data: json!({
             "operation": row.id,

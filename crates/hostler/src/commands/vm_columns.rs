@@ -38,7 +38,7 @@ impl Resource for v1::VmSummary {
     }
 
     fn is_simulated(&self) -> bool {
-        self.simulated
+        self.simulated == Some(true)
     }
 }
 
@@ -118,7 +118,7 @@ impl Resource for v1::Vm {
     }
 
     fn is_simulated(&self) -> bool {
-        self.summary.simulated
+        self.summary.simulated == Some(true)
     }
 
     fn details(&self, view: &View<'_>) -> Vec<(&'static str, String)> {

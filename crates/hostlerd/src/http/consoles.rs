@@ -5,14 +5,17 @@
 //! cannot make, opens one console once, and never stands in an address, where
 //! logs and histories would keep it (A15, A16).
 
+mod holders;
 mod proxy;
 mod tickets;
 
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use axum::extract::{FromRequestParts, WebSocketUpgrade};
 use axum::response::Response;
 use hostler_api::{CONSOLE_PROTOCOL, TICKET_PROTOCOL_PREFIX, Time, v1};
-use hostler_core::Code;
 use hostler_core::id::VmId;
+use hostler_core::{Code, Error, Kind};
+use hostler_provider::ConsoleStream;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::request::Parts;
 
@@ -20,6 +23,8 @@ use super::error::{Refusal, Result};
 use super::{Api, Call, Reply, ids};
 use crate::app::App;
 
+use holders::Held;
+pub use holders::Holders;
 use tickets::Bound;
 pub use tickets::Tickets;
 
@@ -27,6 +32,11 @@ pub use tickets::Tickets;
 const PATH: &str = "/api/v1/consoles";
 /// The largest message of a client.
 pub(super) const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Closes a page's console that somebody else has: 4000 and the status (RFC 6455
+/// leaves these to applications).
+const TAKEN: u16 = 4409;
+/// The longest reason that a close frame has room for.
+const REASON_BYTES_MAX: usize = 123;
 
 pub(super) fn route(api: Api) -> Api {
     api.route(v1::ConsoleOpen, open).stream(v1::ConsoleConnect, connect)
@@ -36,6 +46,11 @@ async fn open(app: App, call: Call<v1::ConsoleOpen>) -> Result<Reply<v1::Console
     let vm: VmId = ids::of_path(&call.path.vm)?;
     let (kind, actor) = (call.body.kind.into(), call.caller.actor.clone());
     app.engine.vms().admit_console(&actor, vm, kind)?;
+    // Told now, while there is an answer that everybody can read; what counts is
+    // who is there when the console is connected.
+    if !call.body.take_over {
+        app.holders.refuse(vm, kind)?;
+    }
     let origin = call.source.origin().map(str::to_owned);
     let bound = Bound { actor, vm, kind, take_over: call.body.take_over, origin };
     let ticket = app.tickets.issue(&app.ids, bound)?;
@@ -57,9 +72,18 @@ async fn connect(app: App, call: Call<v1::ConsoleConnect>, mut parts: Parts) -> 
     let permit = app.streams.consoles.clone().try_acquire_owned().map_err(|_| {
         Refusal::new(Code::RateLimited, "too many consoles are open").retry_after(30)
     })?;
-    let Bound { actor, vm, kind, take_over, .. } = bound;
     // Before the upgrade, so that a refusal is an answer that says why.
-    let guest = app.engine.vms().open_console(&actor, vm, kind, take_over).await?;
+    let (guest, held) = match occupy(&app, &bound).await {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == Kind::Conflict && call.source.origin().is_some() => {
+            return Ok(upgrade.protocols([CONSOLE_PROTOCOL]).on_upgrade(move |socket| {
+                let frame = CloseFrame { code: TAKEN, reason: reason(error.message()).into() };
+                close_at_once(socket, frame)
+            }));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Bound { actor, vm, kind, take_over, .. } = bound;
     tracing::info!(%actor, vm_id = %vm, kind = kind.as_str(), take_over, "console opened");
     let upgrade = upgrade
         .protocols([CONSOLE_PROTOCOL])
@@ -70,11 +94,51 @@ async fn connect(app: App, call: Call<v1::ConsoleConnect>, mut parts: Parts) -> 
     let (tasks, caller) = (app.tasks.clone(), call.caller);
     Ok(upgrade.on_upgrade(move |socket| {
         tasks.track_future(async move {
-            let ending = proxy::run(&app, &caller, socket, guest).await;
+            let ending = proxy::run(&app, &caller, socket, guest, &held).await;
             tracing::info!(%actor, vm_id = %vm, kind = kind.as_str(), ?ending, "console closed");
-            drop(permit);
+            drop((held, permit));
         })
     }))
+}
+
+/// Connects to the guest, and stands as the one who uses the console.
+async fn occupy(app: &App, bound: &Bound) -> Result<(Box<dyn ConsoleStream>, Held), Error> {
+    let Bound { actor, vm, kind, take_over, .. } = bound;
+    let contest = match take_over {
+        true => Some(app.holders.contest(*vm, *kind)),
+        false => {
+            app.holders.refuse(*vm, *kind)?;
+            None
+        }
+    };
+    match app.engine.vms().open_console(actor, *vm, *kind, *take_over).await {
+        Ok(guest) => Ok((guest, app.holders.hold(*vm, *kind, &actor.name, app.clock.now()))),
+        Err(error) => {
+            if let Some(contest) = contest {
+                contest.lost();
+            }
+            // Two at once: whoever was quicker is there by now.
+            if error.kind() == Kind::Conflict {
+                app.holders.refuse(*vm, *kind)?;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn close_at_once(mut socket: WebSocket, frame: CloseFrame) {
+    let close = socket.send(Message::Close(Some(frame)));
+    // A client that does not take it finds the connection closed all the same.
+    let _ = tokio::time::timeout(proxy::FAREWELL, close).await;
+}
+
+/// As much of a message as fits into a close frame.
+fn reason(message: &str) -> String {
+    let mut end = message.len().min(REASON_BYTES_MAX);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    message.get(..end).unwrap_or_default().to_owned()
 }
 
 /// The ticket among the subprotocols that the client asks for.

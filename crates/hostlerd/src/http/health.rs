@@ -34,11 +34,33 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// The latest look at the engine's health; one look at a time.
 #[derive(Debug, Default)]
-pub struct Checkup(Mutex<Option<(Instant, Health)>>);
+pub struct Checkup {
+    latest: Mutex<Option<(Instant, Health)>>,
+    /// What was said last in the log: why it is not ready; nothing when it is.
+    told: std::sync::Mutex<String>,
+}
 
 impl Checkup {
+    /// Writes a line when readiness changes. Probes ask every few seconds, and a line
+    /// for each would bury the one that says why.
+    fn tell_change(&self, checks: &[Check]) {
+        let reasons = checks.iter().filter_map(|(name, check)| {
+            check.as_ref().err().map(|reason| format!("{name}: {reason}"))
+        });
+        let reasons = reasons.collect::<Vec<_>>().join("; ");
+        let mut told = self.told.lock().expect("nothing panics while it holds this lock");
+        if *told == reasons {
+            return;
+        }
+        match reasons.as_str() {
+            "" => tracing::info!("ready again"),
+            reasons => tracing::warn!(reasons, "not ready"),
+        }
+        *told = reasons;
+    }
+
     async fn of(&self, app: &App) -> Health {
-        let mut latest = self.0.lock().await;
+        let mut latest = self.latest.lock().await;
         if let Some((at, health)) = &*latest
             && at.elapsed() < FRESH
         {
@@ -56,6 +78,7 @@ type Check = (&'static str, Result<(), String>);
 async fn ready(State(app): State<App>, request: Request) -> Response {
     let health = app.checkup.of(&app).await;
     let checks = checks(&health, app.draining.is_cancelled());
+    app.checkup.tell_change(&checks);
     let is_ready = checks.iter().all(|(_, check)| check.is_ok());
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let query = request.uri().query().unwrap_or_default();

@@ -12,6 +12,7 @@ use hostler_core::{Code, Error};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::compress::Secret;
 use super::error::{Refusal, Result};
 use super::{admit, peer_of, read};
 use crate::app::App;
@@ -64,7 +65,7 @@ async fn local<T: serde::de::DeserializeOwned>(app: &App, request: Request) -> R
 
 fn answer(made: Result<Value>) -> Response {
     match made {
-        Ok(value) => axum::Json(value).into_response(),
+        Ok(value) => (axum::Extension(Secret), axum::Json(value)).into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use hostler_api::REQUEST_ID;
@@ -18,7 +18,7 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::error::{Refusal, write_problem};
-use super::headers;
+use super::{compress, headers};
 use crate::app::App;
 use crate::listen::Peer;
 
@@ -29,7 +29,8 @@ const ALWAYS: &[&str] = &["/livez", "/readyz", "/healthz", "/metrics"];
 
 /// Puts it around every route.
 pub(super) fn wrap(router: Router<App>, app: &App) -> Router<App> {
-    router.layer(from_fn_with_state(app.clone(), observe))
+    // Outermost, because what is refused gets its text only in `observe`.
+    router.layer(from_fn_with_state(app.clone(), observe)).layer(from_fn(compress::compress))
 }
 
 async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -71,6 +72,8 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
     app.meters.request(&route, &method, status, took);
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match (status, method) {
+        // What probes are told is written once, where it changes (see `health`).
+        _ if ALWAYS.contains(&route.as_str()) => tracing::debug!(status, duration_ms, "answered"),
         (500.., _) => tracing::warn!(status, duration_ms, "answered"),
         (_, Method::GET | Method::HEAD) => tracing::debug!(status, duration_ms, "answered"),
         _ => tracing::info!(status, duration_ms, "answered"),

@@ -10,6 +10,7 @@ use hostler_store::ProviderRow;
 use super::error::Result;
 use super::{Api, Call, Reply, ids, lists};
 use crate::app::App;
+use crate::wiring::without_password;
 
 pub(super) fn route(api: Api) -> Api {
     api.route(v1::ProviderList, list)
@@ -62,34 +63,5 @@ fn provider(view: &ProviderView) -> v1::Provider {
         groups: view.groups.iter().map(|group| group.as_str().to_owned()).collect(),
         vm_count: view.vm_count.and_then(|count| u32::try_from(count).ok()),
         from_config: view.row.from_config,
-    }
-}
-
-/// An address without the password that somebody may have put into it.
-fn without_password(uri: &str) -> String {
-    let Some((scheme, rest)) = uri.split_once("://") else { return uri.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let Some((user, host)) = authority.rsplit_once('@') else { return uri.to_owned() };
-    let user = user.split(':').next().unwrap_or_default();
-    format!("{scheme}://{user}@{host}{path}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_password;
-
-    #[test]
-    fn a36_a_password_in_an_address_is_not_shown() {
-        for (given, shown) in [
-            ("qemu+ssh://root:hunter2@h2/system", "qemu+ssh://root@h2/system"),
-            ("qemu+ssh://root@h2/system", "qemu+ssh://root@h2/system"),
-            ("qemu:///system", "qemu:///system"),
-            ("qemu:///system?socket=/a@b:c", "qemu:///system?socket=/a@b:c"),
-            ("https://a:b@c@h/x", "https://a@h/x"),
-            ("nothing", "nothing"),
-        ] {
-            assert_eq!(without_password(given), shown);
-        }
     }
 }

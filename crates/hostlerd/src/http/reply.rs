@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::compress::Secret;
 use super::error::Result;
 
 /// An answer of the endpoint's type, with headers.
@@ -61,7 +62,7 @@ impl<T> Reply<T> {
         self
     }
 
-    /// It holds a secret: it is never written to disk.
+    /// It holds a secret: it is never written to disk, and never compressed.
     #[must_use]
     pub fn secret(mut self) -> Self {
         self.is_secret = true;
@@ -100,6 +101,9 @@ impl Written {
             *response.status_mut() = status;
         }
         *response.headers_mut() = self.headers;
+        if self.is_secret {
+            response.extensions_mut().insert(Secret);
+        }
         response
     }
 }

@@ -5,10 +5,14 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hostler_core::Code;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    VARY,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use super::encoding::{self, Coding};
 use super::error::Refusal;
 
 /// What the interface's own build made. In a development build the files are
@@ -21,6 +25,9 @@ struct Built;
 /// What is shown when nothing was built.
 const PLACEHOLDER: &str = include_str!("../../assets/placeholder/index.html");
 
+/// What the build adds to a file's name for the same, compressed with brotli.
+const PACKED: &str = ".br";
+
 /// Files whose names hold a hash of their content never change.
 const HASHED: &str = "assets/";
 
@@ -30,8 +37,10 @@ pub(super) async fn serve(request: Request) -> Response {
     let is_api = path == "api" || path.starts_with("api/") || path.starts_with("local/");
     let is_reading = matches!(*request.method(), Method::GET | Method::HEAD);
     // A path that tries to climb, or to name another host, is no page of ours (A17).
-    let is_odd =
-        path.contains("..") || path.contains("//") || request.uri().path().starts_with("//");
+    let is_odd = path.contains("..")
+        || path.contains("//")
+        || request.uri().path().starts_with("//")
+        || path.ends_with(PACKED);
     if is_api || !is_reading || is_odd {
         return nothing(request.uri().path());
     }
@@ -62,22 +71,36 @@ fn nothing(path: &str) -> Response {
 fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
     let digest: String =
         file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    let etag = format!("\"{digest}\"");
+    // Weak, because it stands for the file however it is compressed.
+    let etag = format!("W/\"{digest}\"");
     let is_known = asked
         .get_all(IF_NONE_MATCH)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|one| one.trim().trim_start_matches("W/") == etag);
+        .any(|one| one.trim().trim_start_matches("W/") == etag.trim_start_matches("W/"));
+    let packed = Built::get(&format!("{path}{PACKED}"));
+    let can_be_packed = packed.is_some();
+    // Without brotli it is compressed on its way like every text.
+    let wanted = encoding::best(asked, &[Coding::Brotli, Coding::Gzip]);
+    let packed = packed.filter(|_| wanted == Some(Coding::Brotli));
+    let is_packed = packed.is_some() && !is_known;
     let mut response = match is_known {
         true => StatusCode::NOT_MODIFIED.into_response(),
-        false => Bytes::from(file.data.into_owned()).into_response(),
+        false => Bytes::from(packed.unwrap_or(file).data.into_owned()).into_response(),
     };
     let keep = match path.starts_with(HASHED) {
         true => "public, max-age=31536000, immutable",
         false => "no-cache",
     };
     let headers = response.headers_mut();
+    if is_packed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(Coding::Brotli.as_str()));
+    }
+    // Where it is not packed, whoever compresses it on its way says so.
+    if is_packed || (is_known && can_be_packed) {
+        headers.insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
+    }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind_of(path)));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(keep));
     if let Ok(value) = HeaderValue::from_str(&etag) {

@@ -148,3 +148,47 @@ async fn only_administrators_see_a_providers_own_words() {
     assert_eq!(shown["error"]["code"], failed["error"]["code"]);
     assert!(shown.get("error_raw").is_none(), "{shown:#}");
 }
+
+#[tokio::test]
+async fn an_action_that_would_change_nothing_says_so_and_may_be_asked_for() {
+    let fixture = Fixture::start().await;
+    let vm = fixture.make_vm("web").await;
+    let actions = fixture.local().get(&format!("/api/v1/vms/{vm}")).await.json()["actions"].clone();
+    assert_eq!(actions["start"], json!({ "allowed": true, "already": true }));
+    assert_eq!(actions["stop"], json!({ "allowed": true }));
+    assert_eq!(actions["delete"]["allowed"], false);
+    assert_eq!(actions["delete"].get("already"), None);
+    let done = fixture.act(&vm, "start", None).await;
+    assert_eq!((&done["state"], &done["note"]), (&json!("succeeded"), &json!("already running")));
+    // Who may not is not told that it is so already: they could not ask for it.
+    let reader = fixture.token(hostler_core::access::Role::Reader).await;
+    let seen = reader.get(&format!("/api/v1/vms/{vm}")).await.json();
+    assert_eq!(seen["actions"]["start"]["allowed"], false);
+    assert_eq!(seen["actions"]["start"].get("already"), None);
+}
+
+#[tokio::test]
+async fn what_was_deleted_is_still_told_by_its_name() {
+    let fixture = Fixture::start().await;
+    let vm = fixture.make_vm("web").await;
+    fixture.act(&vm, "stop", Some(&json!({ "mode": "force" }))).await;
+    let local = fixture.local().header("prefer", "wait=30");
+    let gone = local.delete(&format!("/api/v1/vms/{vm}?disks=true")).await.json();
+    assert_eq!(gone["state"], "succeeded", "{gone:#}");
+    assert_eq!(fixture.local().get(&format!("/api/v1/vms/{vm}")).await.status, 404);
+    let operations =
+        fixture.local().get(&format!("/api/v1/operations?filter=vm={vm}")).await.json();
+    let kinds: Vec<_> =
+        operations["items"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
+    assert_eq!(kinds, ["vm.delete", "vm.force_stop", "vm.create"]);
+    for operation in operations["items"].as_array().unwrap() {
+        assert_eq!(operation["resources"][0]["name"], "web", "{operation:#}");
+    }
+    let path = format!("/api/v1/events/history?limit=1000&filter=resource={vm}");
+    let events = fixture.local().get(&path).await.json();
+    let events = events["items"].as_array().unwrap();
+    assert!(events.len() > 6, "{}", events.len());
+    for event in events {
+        assert_eq!(event["resource"]["name"], "web", "{event:#}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Consoles: one ticket, one person, one VM, once; bytes both ways (A16, A40).
 
 use futures_util::SinkExt;
+use hostler_core::Clock;
 use hostler_core::access::Role;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -118,11 +119,43 @@ async fn a_console_in_use_is_refused_unless_it_is_taken_over() {
     let local = fixture.local();
     let mut first = connect(&local, &ticket(&local, &vm, "serial", false).await).await.unwrap();
     read_until(&mut first, "hello").await;
-    let refused = connect(&local, &ticket(&local, &vm, "serial", false).await).await.map(drop);
-    assert_eq!(refused, Err((409, "provider_conflict".to_owned())));
+    let body = json!({ "kind": "serial" });
+    let busy = fixture.local().post(&format!("/api/v1/vms/{vm}/consoles"), &body).await;
+    assert_eq!((busy.status, busy.code().as_str()), (409, "console_busy"));
+    let details = &busy.json()["details"];
+    assert_eq!(details["held_by"], fixture.user().await);
+    let since: hostler_core::Timestamp = details["since"].as_str().unwrap().parse().unwrap();
+    assert!(since <= fixture.clock.now());
     let mut second = connect(&local, &ticket(&local, &vm, "serial", true).await).await.unwrap();
     read_until(&mut second, "hello").await;
-    assert_eq!(closed(&mut first).await, 1000, "whoever was there is told that it is over");
+    assert_eq!(closed(&mut first).await, 4409, "whoever was there is told that it was taken");
+    second.send(Message::Close(None)).await.unwrap();
+    while next(&mut second).await.is_some() {}
+    let mut third = connect(&local, &ticket(&local, &vm, "serial", false).await).await.unwrap();
+    read_until(&mut third, "hello").await;
+}
+
+#[tokio::test]
+async fn of_two_who_come_at_once_the_second_is_told_in_a_way_that_they_can_read() {
+    let fixture = Fixture::start().await;
+    let vm = fixture.make_vm("web").await;
+    let (local, browser) = (fixture.local(), fixture.browser().await);
+    // All have a ticket before anybody is connected.
+    let (mine, theirs) =
+        (ticket(&local, &vm, "serial", false).await, ticket(&browser, &vm, "serial", false).await);
+    let late = ticket(&local, &vm, "serial", false).await;
+    let mut first = connect(&local, &mine).await.unwrap();
+    read_until(&mut first, "hello").await;
+    assert_eq!(connect(&local, &late).await.map(drop), Err((409, "console_busy".to_owned())));
+    // A page cannot read the answer to a handshake, only how a socket closes.
+    let mut page = connect(&browser, &theirs).await.unwrap();
+    match next(&mut page).await {
+        Some(Message::Close(Some(frame))) => {
+            assert_eq!(u16::from(frame.code), 4409);
+            assert!(frame.reason.contains(&fixture.user().await), "{}", frame.reason);
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

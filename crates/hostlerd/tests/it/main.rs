@@ -4,6 +4,7 @@
 
 mod changes;
 mod client;
+mod compression;
 mod consoles;
 mod contract;
 mod coverage;

@@ -167,3 +167,54 @@ async fn what_was_begun_is_done_even_if_its_client_hangs_up() {
     let again = local.post(&path, &body).await;
     assert_eq!((again.status, again.header("idempotent-replayed").as_str()), (202, "true"));
 }
+
+#[tokio::test]
+async fn what_was_deleted_under_a_key_is_not_missing_the_second_time() {
+    let fixture = Fixture::start().await;
+    let token = json!({ "name": "ci", "role": "reader" });
+    let path = fixture.local().post("/api/v1/tokens", &token).await.header("location");
+    let local = fixture.local().header("idempotency-key", "d1");
+    let first = local.delete(&path).await;
+    assert_eq!((first.status, first.header("idempotent-replayed").as_str()), (204, ""));
+    let again = local.delete(&path).await;
+    assert_eq!((again.status, again.header("idempotent-replayed").as_str()), (204, "true"));
+    assert!(again.body.is_empty());
+    assert_eq!(fixture.local().delete(&path).await.status, 404, "without the key it is another");
+    let other = "/api/v1/tokens/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e";
+    assert_eq!(local.delete(other).await.code(), "idempotency_mismatch");
+}
+
+#[tokio::test]
+async fn a_vm_is_deleted_once_for_a_key() {
+    let fixture = Fixture::start().await;
+    let vm = fixture.make_vm("web").await;
+    let local = fixture.local().header("idempotency-key", "d2").header("prefer", "wait=30");
+    let path = format!("/api/v1/vms/{vm}?disks=true&force=true");
+    let first = local.delete(&path).await;
+    assert_eq!((first.status, &first.json()["state"]), (202, &json!("succeeded")));
+    let again = local.delete(&path).await;
+    assert_eq!((again.status, again.header("idempotent-replayed").as_str()), (202, "true"));
+    assert_eq!(first.json()["id"], again.json()["id"]);
+}
+
+#[tokio::test]
+async fn an_operation_is_cancelled_once_for_a_key() {
+    let fixture = Fixture::start().await;
+    let slow = std::time::Duration::from_secs(30);
+    fixture.world.faults().set_verb_latency(hostler_sim::Verb::EnsureVolume, slow);
+    let begun = fixture.local().post("/api/v1/vms", &with_disk("web")).await.json();
+    let path = format!("/api/v1/operations/{}/cancel", begun["id"].as_str().unwrap());
+    let local = fixture.local().header("idempotency-key", "c1");
+    let first = local.send("POST", &path, None).await;
+    assert_eq!(first.status, 202, "{}", first.text());
+    let again = local.send("POST", &path, None).await;
+    assert_eq!((again.status, again.header("idempotent-replayed").as_str()), (202, "true"));
+    assert_eq!(again.body, first.body);
+}
+
+fn with_disk(name: &str) -> serde_json::Value {
+    let source = json!({ "empty": { "size_bytes": 1 << 20 } });
+    let mut body = spec(name);
+    body["spec"]["disks"] = json!([{ "name": "data", "source": source }]);
+    body
+}

@@ -41,6 +41,7 @@ export type ErrorCode =
   | 'operation_finished'
   | 'operation_not_cancellable'
   | 'operation_not_stuck'
+  | 'console_busy'
   | 'provider_conflict'
   | 'events_expired'
   | 'capability_missing'
@@ -101,6 +102,7 @@ export const errorHelp: Record<ErrorCode, string> = {
   operation_finished: "There is nothing left to cancel or retry.",
   operation_not_cancellable: "Let it end; what it has removed cannot be put back.",
   operation_not_stuck: "Only operations in state needs_attention can be retried or resolved by hand.",
+  console_busy: "Wait until they have left, or ask again with `take_over`, which disconnects them; `details` says who and since when, where that is known.",
   provider_conflict: "Look at the resource again; somebody else may have changed it.",
   events_expired: "Read the lists again and subscribe from the present.",
   capability_missing: "`hostler provider show` lists what it can do.",

@@ -4,7 +4,7 @@ import { Dropdown, DropdownItem, DropdownList, MenuToggle } from "@patternfly/re
 import { EllipsisVIcon } from "@patternfly/react-icons";
 import { useState } from "react";
 import type { VmSummary } from "../../api/types";
-import { ACTION_TEXT, POWER_ACTIONS, refusal, type VmAction } from "./actions";
+import { ACTION_TEXT, idle, POWER_ACTIONS, type VmAction } from "./actions";
 
 interface Props {
   vm: VmSummary;
@@ -59,7 +59,7 @@ export function VmMenu({ vm, only = ALL, onAction, text, openAtFirst = false }: 
       <DropdownList>
         {open &&
           only.map((action) => {
-            const reason = refusal(vm, action);
+            const reason = idle(vm, action);
             return (
               <DropdownItem
                 key={action}

@@ -61,6 +61,23 @@ export function deleteVm(vm: string, disks: boolean): Promise<Operation> {
   return body(client.DELETE("/api/v1/vms/{vm}", { params }));
 }
 
+/** What is so where the server says that an action would change nothing. */
+const ALREADY: Partial<Record<string, string>> = {
+  start: "It runs already.",
+  stop: "It is off already.",
+  force_stop: "It is off already.",
+  pause: "It is paused already.",
+  resume: "It runs already.",
+  save: "It is saved already.",
+  delete: "It is being deleted already.",
+};
+
+/** Why there is no use in asking for `action` now; undefined when there is. */
+export function idle(vm: Pick<VmSummary, "actions">, action: string): string | undefined {
+  const already = vm.actions[action]?.already ? (ALREADY[action] ?? "It is so already.") : undefined;
+  return refusal(vm, action) ?? already;
+}
+
 /** Why `action` is not possible now; undefined when it is. */
 export function refusal(vm: Pick<VmSummary, "actions">, action: string): string | undefined {
   const verdict = vm.actions[action];

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::holders::Held;
 use crate::app::App;
 use crate::auth::Caller;
 
@@ -22,6 +23,8 @@ const CHUNK_BYTES: usize = 32 << 10;
 const CLIENT_TIME: Duration = Duration::from_secs(10);
 /// How long a guest may take to accept what was typed.
 const GUEST_TIME: Duration = Duration::from_secs(60);
+/// How long it may take to accept that it is over.
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 /// How often a client is asked whether it is there.
 const PING: Duration = Duration::from_secs(20);
 /// A client that gives no sign of life for this long is gone.
@@ -38,8 +41,10 @@ pub(super) enum Ending {
     Slow,
     /// The client sent something that is no console's bytes.
     Nonsense,
-    /// The guest's side closed it: it was stopped, or somebody took over.
+    /// The guest's side closed it: it was stopped, say.
     Guest,
+    /// Somebody else took it over.
+    TakenOver,
     /// The guest's side failed.
     GuestFailed,
     /// Whoever opened it may not any more.
@@ -56,6 +61,7 @@ impl Ending {
             Self::Slow => Some((1013, "you read too slowly")),
             Self::Nonsense => Some((1003, "only binary messages are a console's bytes")),
             Self::Guest => Some((1000, "the guest's side closed the console")),
+            Self::TakenOver => Some((super::TAKEN, "somebody else took this console over")),
             Self::GuestFailed => Some((1011, "the connection to the guest failed")),
             Self::Expelled => Some((1008, "your credentials have ended")),
             Self::Stopping => Some((1012, "the server is stopping")),
@@ -69,6 +75,7 @@ pub(super) async fn run(
     caller: &Caller,
     socket: WebSocket,
     guest: Box<dyn ConsoleStream>,
+    held: &Held,
 ) -> Ending {
     let (mut to_client, from_client) = socket.split();
     let (from_guest, to_guest) = tokio::io::split(guest);
@@ -78,11 +85,15 @@ pub(super) async fn run(
         ending = up(from_client, to_guest, &life) => ending,
         ending = watch(app, caller, &life) => ending,
     };
+    let ending = match ending {
+        Ending::Guest | Ending::GuestFailed if held.is_contested() => Ending::TakenOver,
+        other => other,
+    };
     if let Some((code, reason)) = ending.close() {
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
         let close = to_client.send(Message::Close(Some(frame)));
         // A client that takes no message takes no farewell either.
-        let _ = tokio::time::timeout(Duration::from_secs(1), close).await;
+        let _ = tokio::time::timeout(FAREWELL, close).await;
     }
     ending
 }

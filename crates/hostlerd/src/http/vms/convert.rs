@@ -72,7 +72,7 @@ pub(super) fn summary(vm: &VmView, viewer: &Viewer<'_>) -> VmSummary {
         provider: vm.provider.as_ref().map(|(id, name)| Ref::new(id, name)),
         host: vm.host.as_ref().map(|(id, name)| Ref::new(id, name)),
         managed: vm.managed,
-        simulated: vm.simulated || viewer.is_demo,
+        simulated: simulated(viewer.is_demo, vm.provider.is_some(), vm.simulated),
         status: status(vm),
         cpu_count: vm.cpu_count(),
         memory_bytes: vm.memory_bytes(),
@@ -104,6 +104,16 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
     })
 }
 
+/// Whether it is made up: its provider's word. One that is at none (yet, or any
+/// more) is neither real nor made up, except where everything is.
+const fn simulated(is_demo: bool, is_placed: bool, provider_says: bool) -> Option<bool> {
+    match (is_demo, is_placed) {
+        (true, _) => Some(true),
+        (false, true) => Some(provider_says),
+        (false, false) => None,
+    }
+}
+
 fn status(vm: &VmView) -> VmStatus {
     VmStatus {
         state: vm.status.state.as_str().to_owned(),
@@ -121,9 +131,8 @@ fn actions(vm: &VmView, actor: &Actor) -> BTreeMap<String, ActionVerdict> {
         match (refused, admission) {
             (Some(error), _) => denied(error.code().as_str(), error.message()),
             (None, Admission::Denied(denial)) => denied(denial.code.as_str(), &denial.message),
-            (None, Admission::Start | Admission::AlreadyThere) => {
-                ActionVerdict { allowed: true, code: None, reason: None }
-            }
+            (None, Admission::Start) => allowed(false),
+            (None, Admission::AlreadyThere) => allowed(true),
         }
     };
     let named = |(action, admission): (Action, Admission)| {
@@ -132,8 +141,13 @@ fn actions(vm: &VmView, actor: &Actor) -> BTreeMap<String, ActionVerdict> {
     vm.actions().into_iter().map(named).collect()
 }
 
+const fn allowed(already: bool) -> ActionVerdict {
+    ActionVerdict { allowed: true, already, code: None, reason: None }
+}
+
 fn denied(code: &str, reason: &str) -> ActionVerdict {
-    ActionVerdict { allowed: false, code: Some(code.to_owned()), reason: Some(reason.to_owned()) }
+    let (code, reason) = (Some(code.to_owned()), Some(reason.to_owned()));
+    ActionVerdict { allowed: false, already: false, code, reason }
 }
 
 const fn permission(action: Action) -> Permission {
@@ -195,5 +209,18 @@ fn nic(nic: &ObservedNic) -> NicObserved {
         model: nic.model.clone(),
         host_device: nic.host_device.clone(),
         addresses: addresses.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::simulated;
+
+    #[test]
+    fn x17_nothing_is_called_real_before_its_provider_is_known() {
+        assert_eq!(simulated(false, false, false), None);
+        assert_eq!(simulated(false, true, false), Some(false));
+        assert_eq!(simulated(false, true, true), Some(true));
+        assert_eq!(simulated(true, false, false), Some(true), "in a demo everything is");
     }
 }

@@ -9,7 +9,7 @@ import { Simulated } from "../../../components/Simulated";
 import { VmStateBadge } from "../../../components/StateBadge";
 import { paths } from "../../../paths";
 import { Age } from "../../../primitives/Age";
-import { ACTION_TEXT, refusal, type VmAction } from "../actions";
+import { ACTION_TEXT, idle, refusal, type VmAction } from "../actions";
 import { VmMenu } from "../VmMenu";
 import { EditDialog } from "./EditDialog";
 
@@ -85,7 +85,7 @@ function ActionButton({
   action: VmAction;
   onAction: Props["onAction"];
 }) {
-  const reason = refusal(vm, action);
+  const reason = idle(vm, action);
   const button = (
     <Button
       variant="secondary"

@@ -4,6 +4,9 @@ import { ApiError } from "../../../../api/errors";
 import { ProblemAlert } from "../../../../components/ProblemAlert";
 import type { ConsoleState } from "./useConsole";
 
+/** Somebody else has it: known to this server, or only to the provider. */
+const BUSY: readonly string[] = ["console_busy", "provider_conflict"];
+
 interface Props {
   state: ConsoleState;
   onConnect: (takeOver?: boolean) => void;
@@ -52,7 +55,7 @@ export function ConsoleBanner({ state, onConnect }: Props) {
       </Alert>
     );
   }
-  const busy = state.error instanceof ApiError && state.error.code === "provider_conflict";
+  const busy = state.error instanceof ApiError && BUSY.includes(state.error.code);
   return (
     <>
       <ProblemAlert error={state.error} doing="Cannot open the console" variant="warning" />

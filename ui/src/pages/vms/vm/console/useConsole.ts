@@ -84,7 +84,7 @@ export function useConsole(vm: string, kind: ConsoleKind, attach: Attach | undef
 
 function lossOf(event: CloseEvent, opened: boolean, failures: number): ConsoleState {
   if (event.code === CONFLICT) {
-    return { phase: "taken", reason: "Somebody else uses this console." };
+    return { phase: "taken", reason: event.reason || "Somebody else uses this console." };
   }
   const reason =
     event.reason ||
