@@ -53,7 +53,8 @@ pub struct RunFlags {
     /// Connect to this provider, for example `local=qemu:///system`; may be repeated
     #[arg(long, value_name = "NAME=URI")]
     pub provider: Vec<String>,
-    /// Read this configuration file [default: /etc/hostler/hostlerd.toml, where it exists]
+    /// Read this configuration file, and those in the directory beside it that is named alike
+    /// with `.d` at its end [default: /etc/hostler/hostlerd.toml, where it exists]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Write logs as `text` or `json` [default: json under systemd, else text]
@@ -154,8 +155,9 @@ pub enum ConfigAction {
     Default,
     /// Say whether the configuration is right
     Check,
-    /// Print the configuration as the server would use it
-    Dump,
+    /// Print the configuration as the server would use it, and where each value comes from
+    #[command(alias = "dump")]
+    Show,
 }
 
 #[cfg(test)]

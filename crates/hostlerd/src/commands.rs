@@ -10,14 +10,15 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use crate::arguments::{Arguments, Command, ConfigAction, ConfigFlags, RunFlags};
-use crate::config::{Config, DEFAULT_TEXT};
+use crate::config::{DEFAULT_TEXT, Loaded};
 use crate::failure::{Failure, Result};
+use crate::listen::Passed;
 
 /// Does what the command line says.
 pub(crate) fn execute(arguments: Arguments) -> Result<()> {
     match arguments.command {
-        None => in_runtime(run::run(arguments.run)),
-        Some(Command::Run(flags)) => in_runtime(run::run(flags)),
+        None => serve(arguments.run),
+        Some(Command::Run(flags)) => serve(flags),
         Some(Command::Demo(flags)) => in_runtime(demo::run(flags)),
         Some(Command::AdminLink(flags)) => in_runtime(admin_link::run(flags)),
         Some(Command::Backup(flags)) => in_runtime(backup::backup(flags)),
@@ -27,15 +28,24 @@ pub(crate) fn execute(arguments: Arguments) -> Result<()> {
     }
 }
 
+fn serve(flags: RunFlags) -> Result<()> {
+    // Before there are threads: it changes the environment, so that no program that
+    // is started later takes the sockets for its own.
+    let passed = Passed::take(&crate::config::passed_socket_names())?;
+    in_runtime(run::run(flags, passed))
+}
+
 fn config(flags: &ConfigFlags) -> Result<()> {
     match flags.action {
         ConfigAction::Default => print(DEFAULT_TEXT),
-        ConfigAction::Check => Config::load(&flags.run).and_then(|_| print("ok\n")),
-        ConfigAction::Dump => {
-            let config = Config::load(&flags.run)?;
-            let text = toml::to_string_pretty(&config)
-                .map_err(|error| Failure::new(format!("cannot be written as TOML: {error}")))?;
-            print(&text)
+        ConfigAction::Check => {
+            let config = Loaded::read(&flags.run)?.config;
+            crate::tls::check(&config)?;
+            print("ok\n")
+        }
+        ConfigAction::Show => {
+            let loaded = Loaded::read(&flags.run)?;
+            print(&loaded.config.show(&loaded.origins)?)
         }
     }
 }

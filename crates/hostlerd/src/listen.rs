@@ -9,6 +9,7 @@
 mod guard;
 mod http;
 mod limits;
+mod passed;
 mod peer;
 mod permits;
 mod tcp;
@@ -20,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 pub use guard::{Activity, Verdict};
 pub use limits::Limits;
+pub use passed::Passed;
 pub use peer::Peer;
 pub use permits::Permits;
 pub use tcp::{PlainListener, TlsListener};

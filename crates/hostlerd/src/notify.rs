@@ -10,6 +10,19 @@ pub(crate) fn watchdog_interval() -> Duration {
     wanted.unwrap_or(Duration::from_secs(3600)).max(Duration::from_millis(100))
 }
 
+/// The server comes up, and what it does meanwhile.
+pub(crate) fn starting(status: &str) {
+    tell(&[NotifyState::Status(status)]);
+}
+
+/// The server reads its configuration again; it is ready again afterwards.
+pub(crate) fn reloading() {
+    let mut states = vec![NotifyState::Reloading];
+    // Wanted by newer versions of systemd, which compare it with when they asked.
+    states.extend(NotifyState::monotonic_usec_now());
+    tell(&states);
+}
+
 /// The server serves.
 pub(crate) fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);

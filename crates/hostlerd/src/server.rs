@@ -15,6 +15,7 @@ use hostler_core::id::{Entropy, IdSource};
 use hostler_engine::{Engine, EngineConfig, Pace, Sabotage};
 use hostler_provider::Provider;
 use hostler_store::{ProviderRow, Store};
+use rustls::ServerConfig;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,9 +24,9 @@ use crate::app::{App, Parts, Streams};
 use crate::auth::{Auth, LocalUsers};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::http::consoles::Tickets;
+use crate::http::consoles::{Holders, Tickets};
 use crate::http::{self, Checkup, Cursors, Meters, Replays};
-use crate::listen::{Limits, LocalListener, PlainListener, Shared, TlsListener};
+use crate::listen::{Limits, LocalListener, Passed, PlainListener, Shared, TlsListener};
 use crate::tls::Identity;
 use crate::wiring::Wiring;
 
@@ -52,6 +53,8 @@ pub struct Setup {
     pub local_users: LocalUsers,
     /// How much connections may take.
     pub limits: Limits,
+    /// Sockets that were opened for it.
+    pub sockets: Passed,
     /// How often the engine looks.
     pub pace: Pace,
     /// Whether everything shown is made up.
@@ -82,7 +85,12 @@ impl Server {
     ///
     /// # Errors
     /// As [`Server::start`].
-    pub async fn start_with(setup: Setup, sabotage: Option<Arc<Sabotage>>) -> Result<Self> {
+    pub async fn start_with(mut setup: Setup, sabotage: Option<Arc<Sabotage>>) -> Result<Self> {
+        let sockets = std::mem::take(&mut setup.sockets);
+        if !sockets.tls.is_empty() {
+            // The certificate names the addresses that are served.
+            setup.config.listen = sockets.addresses();
+        }
         let identity = Identity::load(&setup.config, &*setup.clock)?;
         let tls = identity.server_config()?;
         let (config, limits) = (setup.config.clone(), setup.limits);
@@ -90,18 +98,14 @@ impl Server {
         let app = build(setup, sabotage, &identity).await?;
         let shared = Shared::new(http::router(app.clone()), limits);
         let mut addresses = Vec::new();
-        for address in &config.listen {
-            let listener = TlsListener::bind(*address, Arc::clone(&tls))
-                .await
-                .map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))?;
+        for listener in public(&config, sockets.tls, &tls).await? {
             addresses.push(listener.address().map_err(io_failed)?);
             shared.tasks.spawn(listener.run(shared.clone()));
         }
-        let local = LocalListener::bind(&config.socket, group).await.map_err(|error| {
-            Failure::new(format!("cannot listen at {}: {error}", config.socket.display()))
-        })?;
-        shared.tasks.spawn(local.run(shared.clone()));
-        let metrics_address = serve_metrics(&config, &app, &shared).await;
+        for listener in local(&config, sockets.local, group).await? {
+            shared.tasks.spawn(listener.run(shared.clone()));
+        }
+        let metrics_address = serve_metrics(&config, sockets.metrics, &app, &shared).await;
         let base_url = config.base_url_for(&addresses);
         app.base_url.set(base_url.clone()).map_err(|_| Failure::new("the address is set twice"))?;
         app.engine.begin();
@@ -214,6 +218,7 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         clock,
         ids,
         tickets: Tickets::default(),
+        holders: Holders::default(),
         cursors: Cursors::new(key),
         replays: Replays::default(),
         checkup: Checkup::default(),
@@ -229,11 +234,56 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
     }))
 }
 
+/// What serves HTTPS: sockets that were passed, else those that are configured.
+async fn public(
+    config: &Config,
+    passed: Vec<std::net::TcpListener>,
+    tls: &Arc<ServerConfig>,
+) -> Result<Vec<TlsListener>> {
+    if !passed.is_empty() {
+        let adopt = |socket| TlsListener::of(socket, Arc::clone(tls)).map_err(io_failed);
+        return passed.into_iter().map(adopt).collect();
+    }
+    let mut listeners = Vec::new();
+    for address in &config.listen {
+        let listener = TlsListener::bind(*address, Arc::clone(tls))
+            .await
+            .map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// What serves local users, in the same way.
+async fn local(
+    config: &Config,
+    passed: Vec<std::os::unix::net::UnixListener>,
+    group: Option<u32>,
+) -> Result<Vec<LocalListener>> {
+    if !passed.is_empty() {
+        let adopt = |socket| LocalListener::of(socket).map_err(io_failed);
+        return passed.into_iter().map(adopt).collect();
+    }
+    let listener = LocalListener::bind(&config.socket, group).await.map_err(|error| {
+        Failure::new(format!("cannot listen at {}: {error}", config.socket.display()))
+    })?;
+    Ok(vec![listener])
+}
+
 /// Metrics are a convenience: a server that cannot serve them there serves all else.
-async fn serve_metrics(config: &Config, app: &App, shared: &Shared) -> Option<SocketAddr> {
-    let address = config.metrics_listen?;
+async fn serve_metrics(
+    config: &Config,
+    passed: Option<std::net::TcpListener>,
+    app: &App,
+    shared: &Shared,
+) -> Option<SocketAddr> {
+    let passed_at = passed.as_ref().and_then(|socket| socket.local_addr().ok());
+    let address = passed_at.or(config.metrics_listen)?;
     let bound = async {
-        let listener = PlainListener::bind(address).await?;
+        let listener = match passed {
+            Some(socket) => PlainListener::of(socket)?,
+            None => PlainListener::bind(address).await?,
+        };
         let bound = listener.address()?;
         let router = http::metrics_router(app.clone());
         let serving = Shared { router, ..shared.clone() };

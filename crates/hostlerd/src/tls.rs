@@ -110,6 +110,17 @@ impl Source {
     }
 }
 
+/// Whether the operator's own certificate, where there is one, can be used.
+///
+/// # Errors
+/// When its files cannot be read or understood.
+pub fn check(config: &Config) -> Result<()> {
+    match (&config.tls.certificate, &config.tls.key) {
+        (Some(certificate), Some(key)) => certified(certificate, key).map(drop),
+        _ => Ok(()),
+    }
+}
+
 /// Where the authority of the server with this data directory keeps its certificate.
 pub fn ca_path(tls_directory: &Path) -> PathBuf {
     tls_directory.join("ca.pem")

@@ -67,6 +67,16 @@ impl std::fmt::Debug for Wiring {
     }
 }
 
+/// An address without the password that somebody may have put into it.
+pub(crate) fn without_password(uri: &str) -> String {
+    let Some((scheme, rest)) = uri.split_once("://") else { return uri.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let Some((user, host)) = authority.rsplit_once('@') else { return uri.to_owned() };
+    let user = user.split(':').next().unwrap_or_default();
+    format!("{scheme}://{user}@{host}{path}")
+}
+
 #[cfg(test)]
 mod tests {
     use hostler_core::clock::SystemClock;
@@ -91,5 +101,19 @@ mod tests {
     async fn x17_a_demo_reaches_nothing_real() {
         let wiring = Wiring::demo(Arc::new(SystemClock));
         assert!(wiring.connect("qemu:///system").is_err());
+    }
+
+    #[test]
+    fn a36_a_password_in_an_address_is_not_shown() {
+        for (given, shown) in [
+            ("qemu+ssh://root:hunter2@h2/system", "qemu+ssh://root@h2/system"),
+            ("qemu+ssh://root@h2/system", "qemu+ssh://root@h2/system"),
+            ("qemu:///system", "qemu:///system"),
+            ("qemu:///system?socket=/a@b:c", "qemu:///system?socket=/a@b:c"),
+            ("https://a:b@c@h/x", "https://a@h/x"),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(without_password(given), shown);
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::auth::LocalUsers;
 use crate::config::Config;
 use crate::entropy::SystemEntropy;
 use crate::failure::{Failure, Result};
-use crate::listen::Limits;
+use crate::listen::{Limits, Passed};
 use crate::logging;
 use crate::server::{Server, Setup};
 use crate::wiring::Wiring;
@@ -64,6 +64,7 @@ pub(super) async fn run(flags: DemoFlags) -> Result<()> {
         providers: simulated.providers(),
         local_users: LocalUsers::of_system(),
         limits: Limits::default(),
+        sockets: Passed::default(),
         pace: Pace::default(),
         is_demo: true,
         config: config.clone(),
@@ -74,7 +75,7 @@ pub(super) async fn run(flags: DemoFlags) -> Result<()> {
     fleet::begin_some_work(server.app()).await?;
     print(&announcement(&server, &config, &server.login_link().await?))?;
     let mut signals = Signals::new()?;
-    signals.wait_for_stop(&server).await;
+    signals.wait_for_stop(&server, None).await;
     stop(server, signals).await
 }
 

@@ -20,7 +20,7 @@ use crate::auth::LocalUsers;
 use crate::config::{Config, runtime_dir};
 use crate::entropy::SystemEntropy;
 use crate::failure::{Failure, Result};
-use crate::listen::Limits;
+use crate::listen::{Limits, Passed};
 use crate::server::{Server, Setup};
 use crate::wiring::Wiring;
 use crate::{logging, notify};
@@ -28,9 +28,9 @@ use crate::{logging, notify};
 /// How long systemd waits for providers before the server counts as started.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 
-pub(super) async fn run(flags: RunFlags) -> Result<()> {
+pub(super) async fn run(flags: RunFlags, sockets: Passed) -> Result<()> {
     let config = Config::load(&flags)?;
-    logging::start(config.log, &config.log_filter)?;
+    let filter = logging::start(config.log, &config.log_filter)?;
     make_data_dir(&config.data_dir)?;
     let store = open(&config.data_dir).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -47,9 +47,10 @@ pub(super) async fn run(flags: RunFlags) -> Result<()> {
         providers,
         local_users: LocalUsers::of_system(),
         limits,
+        sockets,
         pace: Pace::default(),
         is_demo: false,
-        config,
+        config: config.clone(),
     };
     #[cfg(debug_assertions)]
     let sabotage =
@@ -59,12 +60,14 @@ pub(super) async fn run(flags: RunFlags) -> Result<()> {
     let server = Server::start_with(setup, sabotage).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), url = server.base_url(), "serving");
     let mut signals = Signals::new()?;
+    notify::starting("looking at the providers");
     // A signal ends the waiting too: nobody has to sit out a slow start.
     tokio::select! {
         () = server.first_look(FIRST_LOOK) => notify::ready(server.base_url()),
-        () = signals.wait_for_stop(&server) => return stop(server, signals).await,
+        () = signals.wait_for_stop(&server, None) => return stop(server, signals).await,
     }
-    signals.wait_for_stop(&server).await;
+    let reload = Reload { flags, config, filter };
+    signals.wait_for_stop(&server, Some(&reload)).await;
     stop(server, signals).await
 }
 
@@ -97,15 +100,16 @@ impl Signals {
         })
     }
 
-    /// Returns at the first signal to stop; reads certificates again at a hangup.
-    pub(super) async fn wait_for_stop(&mut self, server: &Server) {
+    /// Returns at the first signal to stop; at a hangup reads certificates again, and
+    /// with `reload` the configuration too.
+    pub(super) async fn wait_for_stop(&mut self, server: &Server, reload: Option<&Reload>) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => match server.reload() {
-                    Ok(()) => tracing::info!("certificates were read again"),
-                    Err(error) => tracing::error!(%error, "certificates stay as they were"),
+                _ = self.hangup.recv() => match reload {
+                    Some(reload) => reload.run(server),
+                    None => told(server.reload()),
                 },
             }
         }
@@ -116,6 +120,41 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+    }
+}
+
+/// What can be changed while the server runs: what is logged, and certificates.
+pub(super) struct Reload {
+    flags: RunFlags,
+    config: Config,
+    filter: logging::Filter,
+}
+
+impl Reload {
+    /// Reads the configuration again. Either all of it is taken over or nothing is.
+    fn run(&self, server: &Server) {
+        notify::reloading();
+        told(self.take_over(server));
+        notify::ready(server.base_url());
+    }
+
+    fn take_over(&self, server: &Server) -> Result<()> {
+        let fresh = Config::load(&self.flags)?;
+        server.reload()?;
+        self.filter.set(&fresh.log_filter)?;
+        let waiting = fresh.differs_from(&self.config);
+        if !waiting.is_empty() {
+            let keys = waiting.join(", ");
+            tracing::warn!(keys, "changed in the configuration; takes effect at the next start");
+        }
+        Ok(())
+    }
+}
+
+fn told(reloaded: Result<()>) {
+    match reloaded {
+        Ok(()) => tracing::info!("configuration and certificates were read again"),
+        Err(error) => tracing::error!(%error, "everything stays as it was"),
     }
 }
 

@@ -44,6 +44,14 @@ impl TlsListener {
         Ok(Self { listener: TcpListener::bind(address).await?, tls })
     }
 
+    /// Listens on a socket that somebody opened for us.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn of(socket: std::net::TcpListener, tls: Arc<ServerConfig>) -> io::Result<Self> {
+        Ok(Self { listener: adopt(socket)?, tls })
+    }
+
     /// Where it listens: the port is known when it was asked for as 0.
     ///
     /// # Errors
@@ -81,6 +89,14 @@ impl PlainListener {
         Ok(Self(TcpListener::bind(address).await?))
     }
 
+    /// Listens on a socket that somebody opened for us.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn of(socket: std::net::TcpListener) -> io::Result<Self> {
+        adopt(socket).map(Self)
+    }
+
     /// Where it listens.
     ///
     /// # Errors
@@ -100,6 +116,11 @@ impl PlainListener {
             });
         }
     }
+}
+
+fn adopt(socket: std::net::TcpListener) -> io::Result<TcpListener> {
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket)
 }
 
 /// The next connection; `None` when the server stops.

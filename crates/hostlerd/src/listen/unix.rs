@@ -13,7 +13,8 @@ use super::{Peer, Shared};
 #[derive(Debug)]
 pub struct LocalListener {
     listener: UnixListener,
-    path: PathBuf,
+    /// What is removed at the end; `None` where somebody else made it.
+    path: Option<PathBuf>,
 }
 
 impl LocalListener {
@@ -37,10 +38,20 @@ impl LocalListener {
             None => 0o600,
         };
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
-        Ok(Self { listener, path: path.to_owned() })
+        Ok(Self { listener, path: Some(path.to_owned()) })
     }
 
-    /// Accepts and serves until `shared.stop`, then removes the socket.
+    /// Listens on a socket that somebody opened for us: they decided who may
+    /// connect, and it stays when the server ends.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn of(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self { listener: UnixListener::from_std(socket)?, path: None })
+    }
+
+    /// Accepts and serves until `shared.stop`, then removes the socket it made.
     pub async fn run(self, shared: Shared) {
         loop {
             let accepted = tokio::select! {
@@ -55,7 +66,9 @@ impl LocalListener {
                 }
             }
         }
-        let _ = std::fs::remove_file(&self.path);
+        if let Some(path) = &self.path {
+            let _ = std::fs::remove_file(path);
+        }
     }
 
     fn serve(&self, stream: UnixStream, shared: &Shared) {

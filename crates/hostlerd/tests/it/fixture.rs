@@ -13,7 +13,7 @@ use hostler_store::{ProviderRow, Store, TokenRow};
 use hostlerd::arguments::RunFlags;
 use hostlerd::auth::{LocalUsers, secrets};
 use hostlerd::config::Config;
-use hostlerd::listen::Limits;
+use hostlerd::listen::{Limits, Passed};
 use hostlerd::server::{Server, Setup};
 use hostlerd::wiring::Wiring;
 use serde_json::{Value, json};
@@ -73,6 +73,7 @@ impl Fixture {
             providers: vec![(row, Arc::new(Sim::new(&world)))],
             local_users,
             limits,
+            sockets: Passed::default(),
             pace: Pace { inventory: Duration::from_secs(3600), ..Pace::default() },
             is_demo: true,
         })
@@ -91,6 +92,12 @@ impl Fixture {
     /// A client on the unix socket, which is root's or the server's own user.
     pub(crate) fn local(&self) -> Client {
         Client::unix(&self.socket)
+    }
+
+    /// Who the client on the unix socket is.
+    pub(crate) async fn user(&self) -> String {
+        let session = self.local().get("/api/v1/session").await.json();
+        session["actor"].as_str().unwrap().to_owned()
     }
 
     /// A client with a fresh token of a role.

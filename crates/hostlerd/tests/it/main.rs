@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod activation;
 mod changes;
 mod client;
 mod compression;
@@ -17,6 +18,7 @@ mod local;
 mod login;
 mod origins;
 mod pages;
+mod process;
 mod program;
 mod replays;
 mod sockets;

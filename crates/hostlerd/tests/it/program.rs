@@ -1,9 +1,8 @@
 //! The program itself: its words, its exit codes, its signals.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,55 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use crate::client::Client;
-
-/// Within this time everything has happened.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-fn hostlerd() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hostlerd"));
-    command.env_clear().stdin(Stdio::null());
-    command
-}
-
-fn run(arguments: &[&str]) -> Output {
-    hostlerd().args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A process of a test's own, killed with the test.
-struct Process(Child);
-
-impl Process {
-    fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_child(&self.0);
-        rustix::process::kill_process(pid, signal).unwrap();
-    }
-
-    async fn ended(&mut self) -> std::process::ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.0.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "it ends");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+use crate::process::{PATIENCE, Process, free_port, hostlerd, run, text, until_it_serves};
 
 /// A real server without providers, ready.
 async fn server(data: &Path) -> (Process, Client) {
@@ -74,11 +25,7 @@ async fn server(data: &Path) -> (Process, Client) {
         .unwrap();
     let process = Process(child);
     let socket = data.join("hostlerd.sock");
-    let deadline = Instant::now() + PATIENCE;
-    while std::os::unix::net::UnixStream::connect(&socket).is_err() {
-        assert!(Instant::now() < deadline, "it serves");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_it_serves(&socket).await;
     (process, Client::unix(&socket))
 }
 
@@ -158,6 +105,33 @@ async fn a_server_gives_login_links_while_it_runs_and_while_it_does_not() {
     let (_process, local) = server(&data).await;
     let opened = local.post("/api/v1/session", &json!({ "code": code })).await;
     assert_eq!(opened.status, 200, "{}", opened.text());
+}
+
+#[tokio::test]
+async fn probes_that_find_it_not_ready_do_not_fill_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    let nowhere = format!("away=qemu+unix:///system?socket={}/none", directory.path().display());
+    let child = hostlerd()
+        .env("HOSTLER_METRICS_LISTEN", "off")
+        .arg("--data-dir")
+        .arg(directory.path())
+        .args(["--listen", "127.0.0.1:0", "--provider", &nowhere])
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let _process = Process(child);
+    let socket = directory.path().join("hostlerd.sock");
+    until_it_serves(&socket).await;
+    let local = Client::unix(&socket);
+    for _ in 0..20 {
+        assert_eq!(local.get("/readyz").await.status, 503);
+    }
+    let text = std::fs::read_to_string(&log).unwrap();
+    let about = |what: &str| text.lines().filter(|line| line.contains(what)).count();
+    assert_eq!((about("not ready"), about("answered")), (1, 0), "{text}");
+    assert!(text.contains("none of 1 providers answers"), "{text}");
 }
 
 #[tokio::test]
