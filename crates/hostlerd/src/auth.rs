@@ -1,7 +1,7 @@
 //! Who asks: by token, by session cookie, or by the kernel's word on the unix
 //! socket. What they may do is decided by `hostler_core::access`.
 
-mod attempts;
+pub mod attempts;
 mod cookie;
 mod local;
 mod origin;
@@ -20,7 +20,7 @@ use subtle::ConstantTimeEq;
 
 use crate::listen::Peer;
 
-pub use attempts::Attempts;
+pub use attempts::{Attempts, Standing};
 pub use local::{GROUP, LocalUsers};
 pub use origin::Source;
 
@@ -205,11 +205,11 @@ impl Auth {
         Ok(cookie::take_back())
     }
 
-    /// Counts an attempt to log in; `Err` with the seconds to wait.
-    pub fn count_attempt(&self, peer: Peer) -> std::result::Result<(), u64> {
+    /// Counts an attempt to log in; `None` where there is no limit.
+    pub fn count_attempt(&self, peer: Peer) -> Option<Standing> {
         match peer {
-            Peer::Local { .. } => Ok(()), // whoever gets here needs no code
-            Peer::Tls(_) | Peer::Loopback(_) => self.attempts.count(peer.ip()),
+            Peer::Local { .. } => None, // whoever gets here needs no code
+            Peer::Tls(_) | Peer::Loopback(_) => Some(self.attempts.count(peer.ip())),
         }
     }
 }

@@ -133,11 +133,12 @@ impl Api {
         self.add::<E, _, _>(move |app: App, request: Request| {
             let handler = handler.clone();
             async move {
+                let uri = request.uri().clone();
                 let (call, _) = open::<E>(&app, request).await?;
                 let (key, actor) = (replay_key(&call)?, call.caller.actor.name.clone());
                 let work = {
                     let app = app.clone();
-                    async move { Written::of::<E>(handler(app, call).await?) }
+                    async move { Written::of::<E>(handler(app, call).await?, &uri) }
                 };
                 let written = match E::METHOD == Method::GET {
                     true => work.await?,
@@ -165,7 +166,7 @@ impl Api {
                 let (key, actor) = (replay_key(&call)?, call.caller.actor.name.clone());
                 let work = {
                     let app = app.clone();
-                    async move { Written::of::<E>(handler(app, call, body).await?) }
+                    async move { Written::of::<E>(handler(app, call, body).await?, &parts.uri) }
                 };
                 let written = to_its_end(&app, actor, key, work).await?;
                 Ok(written.into_response())

@@ -78,6 +78,10 @@ pub(super) fn write_problem(mut response: Response, request_id: &str) -> Respons
         Kind::Unauthenticated => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"hostler\""));
         }
+        // Whoever set a limit with a window has said when it ends; others pass sooner or later.
+        _ if error.code() == Code::RateLimited && !headers.contains_key(RETRY_AFTER) => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("30"));
+        }
         Kind::Unavailable | Kind::Timeout if !headers.contains_key(RETRY_AFTER) => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }

@@ -17,7 +17,7 @@ pub(super) fn route(api: Api) -> Api {
 async fn list(app: App, call: Call<v1::HostList>) -> Result<Reply<Page<v1::Host>>> {
     let take = |request: &_| app.engine.hosts().list(request);
     let convert = |view: &Arc<HostView>| Ok(host(view));
-    lists::page(&app, "hosts", &call.query, HostView::FIELDS, take, convert).map(Reply::of)
+    lists::page(&app, "hosts", &call.query, HostView::FIELDS, take, convert).map(Reply::page)
 }
 
 async fn show(app: App, call: Call<v1::HostShow>) -> Result<Reply<v1::Host>> {

@@ -44,7 +44,7 @@ pub(super) fn route(api: Api) -> Api {
 
 async fn list(app: App, call: Call<v1::ImageList>) -> Result<Reply<Page<v1::Image>>> {
     let rows: Vec<_> = app.engine.images().list().await?.into_iter().map(Listed).collect();
-    lists::of_rows(&app, "images", &call.query, FIELDS, &rows, |row| image(&row.0)).map(Reply::of)
+    lists::of_rows(&app, "images", &call.query, FIELDS, &rows, |row| image(&row.0)).map(Reply::page)
 }
 
 async fn import(app: App, call: Call<v1::ImageImport>, body: Body) -> Result<Reply<v1::Image>> {

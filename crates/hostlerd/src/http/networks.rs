@@ -17,7 +17,7 @@ pub(super) fn route(api: Api) -> Api {
 async fn list(app: App, call: Call<v1::NetworkList>) -> Result<Reply<Page<v1::Network>>> {
     let take = |request: &_| app.engine.networks().list(request);
     let convert = |view: &Arc<NetworkView>| Ok(network(view));
-    lists::page(&app, "networks", &call.query, NetworkView::FIELDS, take, convert).map(Reply::of)
+    lists::page(&app, "networks", &call.query, NetworkView::FIELDS, take, convert).map(Reply::page)
 }
 
 async fn show(app: App, call: Call<v1::NetworkShow>) -> Result<Reply<v1::Network>> {

@@ -17,7 +17,7 @@ pub(super) fn route(api: Api) -> Api {
 async fn list(app: App, call: Call<v1::PoolList>) -> Result<Reply<Page<v1::Pool>>> {
     let take = |request: &_| app.engine.pools().list(request);
     let convert = |view: &Arc<PoolView>| Ok(pool(view));
-    lists::page(&app, "pools", &call.query, PoolView::FIELDS, take, convert).map(Reply::of)
+    lists::page(&app, "pools", &call.query, PoolView::FIELDS, take, convert).map(Reply::page)
 }
 
 async fn show(app: App, call: Call<v1::PoolShow>) -> Result<Reply<v1::Pool>> {

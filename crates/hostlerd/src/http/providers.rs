@@ -23,7 +23,7 @@ async fn list(app: App, call: Call<v1::ProviderList>) -> Result<Reply<Page<v1::P
     let take = |request: &_| app.engine.providers().list(request);
     let convert = |view: &Arc<ProviderView>| Ok(provider(view));
     let fields = ProviderView::FIELDS;
-    lists::page(&app, "providers", &call.query, fields, take, convert).map(Reply::of)
+    lists::page(&app, "providers", &call.query, fields, take, convert).map(Reply::page)
 }
 
 async fn show(app: App, call: Call<v1::ProviderShow>) -> Result<Reply<v1::Provider>> {

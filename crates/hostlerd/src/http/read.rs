@@ -63,11 +63,11 @@ pub(super) async fn document<E: Endpoint>(headers: &HeaderMap, body: Body) -> Re
         }
         BodyKind::Json => {
             expect_type(headers, &["application/json"])?;
-            parse(&collect(headers, body).await?)
+            object(&collect(headers, body).await?)
         }
         BodyKind::MergePatch => {
             expect_type(headers, &["application/merge-patch+json"])?;
-            parse(&collect(headers, body).await?)
+            object(&collect(headers, body).await?)
         }
     }
 }
@@ -78,7 +78,7 @@ pub(super) async fn any_document<T: DeserializeOwned>(
     body: Body,
 ) -> Result<T> {
     expect_type(headers, &["application/json"])?;
-    parse(&collect(headers, body).await?)
+    object(&collect(headers, body).await?)
 }
 
 fn nothing<T: DeserializeOwned>() -> Result<T> {
@@ -146,6 +146,17 @@ async fn gather(mut body: Body) -> Result<Bytes> {
 
 fn too_large() -> Refusal {
     Refusal::new(Code::BodyTooLarge, format!("the body is larger than {JSON_BYTES_MAX} bytes"))
+}
+
+/// Reads a document that has to be an object: serde would take a list for one, its
+/// elements for the fields in their order, and nobody means that.
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    match bytes.trim_ascii_start().first() {
+        Some(b'[') if depth(bytes) <= JSON_DEPTH_MAX => {
+            Err(malformed("", "wrong_type", "is a list, and has to be an object"))
+        }
+        _ => parse(bytes),
+    }
 }
 
 /// Reads a document. What serde says is safe to repeat: it quotes only what was sent.

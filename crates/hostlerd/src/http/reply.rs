@@ -2,10 +2,10 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use hostler_api::{Endpoint, IDEMPOTENT_REPLAYED, ReplyKind};
+use hostler_api::{Endpoint, IDEMPOTENT_REPLAYED, Page, ReplyKind};
 use hostler_core::Error;
-use http::header::{CONTENT_TYPE, ETAG, LOCATION, SET_COOKIE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, ETAG, LINK, LOCATION, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -18,12 +18,21 @@ pub struct Reply<T> {
     value: T,
     headers: HeaderMap,
     is_secret: bool,
+    next: Option<String>,
+}
+
+impl<T> Reply<Page<T>> {
+    /// A page of a list, with a link to the next one.
+    pub fn page(page: Page<T>) -> Self {
+        let next = page.next_cursor.clone();
+        Self { next, ..Self::of(page) }
+    }
 }
 
 impl<T> Reply<T> {
     /// An answer.
     pub fn of(value: T) -> Self {
-        Self { value, headers: HeaderMap::new(), is_secret: false }
+        Self { value, headers: HeaderMap::new(), is_secret: false, next: None }
     }
 
     /// With the generation of what it shows, for `If-Match`.
@@ -62,6 +71,13 @@ impl<T> Reply<T> {
         self
     }
 
+    /// With a header.
+    #[must_use]
+    pub fn with_value(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
     /// It holds a secret: it is never written to disk, and never compressed.
     #[must_use]
     pub fn secret(mut self) -> Self {
@@ -80,8 +96,12 @@ pub(super) struct Written {
 }
 
 impl Written {
-    pub(super) fn of<E: Endpoint>(reply: Reply<E::Reply>) -> Result<Self> {
+    /// The bytes of an answer to a request for `uri`.
+    pub(super) fn of<E: Endpoint>(reply: Reply<E::Reply>, uri: &Uri) -> Result<Self> {
         let mut headers = reply.headers;
+        if let Some(value) = reply.next.and_then(|cursor| link(uri, &cursor)) {
+            headers.insert(LINK, value);
+        }
         let (kind, body) = match E::REPLY {
             ReplyKind::Empty => (None, Vec::new()),
             ReplyKind::Text => (Some("text/plain; charset=utf-8"), text(&reply.value)?),
@@ -108,6 +128,16 @@ impl Written {
     }
 }
 
+/// The address of the next page (RFC 8288): this one's, but for the cursor.
+fn link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
+    let asked = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(asked.filter(|(name, _)| name != "cursor"));
+    query.append_pair("cursor", cursor);
+    let target = format!("<{}?{}>; rel=\"next\"", uri.path(), query.finish());
+    HeaderValue::try_from(target).ok()
+}
+
 fn json(value: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(value)
         .map_err(|error| Error::bug(format!("an answer is not JSON: {error}")).into())
@@ -117,5 +147,24 @@ fn text(value: &impl Serialize) -> Result<Vec<u8>> {
     match serde_json::to_value(value) {
         Ok(Value::String(text)) => Ok(text.into_bytes()),
         _ => Err(Error::bug("an answer that is to be text is none").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_asked_for_like_this_one() {
+        for (asked, wanted) in [
+            ("/api/v1/vms", "</api/v1/vms?cursor=c-_1>; rel=\"next\""),
+            ("/api/v1/vms?cursor=old&limit=2", "</api/v1/vms?limit=2&cursor=c-_1>; rel=\"next\""),
+            (
+                "https://h/api/v1/vms?filter=name%3Dweb-*",
+                "</api/v1/vms?filter=name%3Dweb-*&cursor=c-_1>; rel=\"next\"",
+            ),
+        ] {
+            assert_eq!(link(&asked.parse().unwrap(), "c-_1").unwrap(), wanted);
+        }
     }
 }

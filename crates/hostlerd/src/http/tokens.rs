@@ -26,7 +26,7 @@ pub(super) fn route(api: Api) -> Api {
 async fn list(app: App, call: Call<v1::TokenList>) -> Result<Reply<Page<v1::Token>>> {
     let rows = app.store.tokens().await.map_err(Error::from)?;
     let rows: Vec<_> = rows.into_iter().filter(|row| !row.revoked).map(Listed).collect();
-    lists::of_rows(&app, "tokens", &call.query, FIELDS, &rows, |row| token(&row.0)).map(Reply::of)
+    lists::of_rows(&app, "tokens", &call.query, FIELDS, &rows, |row| token(&row.0)).map(Reply::page)
 }
 
 async fn create(app: App, call: Call<v1::TokenCreate>) -> Result<Reply<v1::NewToken>> {

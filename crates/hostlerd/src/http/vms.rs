@@ -40,7 +40,7 @@ async fn list(app: App, call: Call<v1::VmList>) -> Result<Reply<Page<v1::VmSumma
     let viewer = viewer(&app, &call);
     let take = |request: &_| app.engine.vms().list(request);
     let convert = |vm: &std::sync::Arc<VmView>| Ok(convert::summary(vm, &viewer));
-    lists::page(&app, "vms", &call.query, VmView::FIELDS, take, convert).map(Reply::of)
+    lists::page(&app, "vms", &call.query, VmView::FIELDS, take, convert).map(Reply::page)
 }
 
 async fn create(app: App, call: Call<v1::VmCreate>) -> Result<Reply<v1::Operation>> {

@@ -28,7 +28,7 @@ async fn list(app: App, call: Call<v1::VolumeList>) -> Result<Reply<Page<v1::Vol
     let pool = ids::of_path(&call.path.pool)?;
     let rows: Vec<_> = app.engine.volumes().list(pool).await?.into_iter().map(Listed).collect();
     let list = format!("volumes of {pool}");
-    lists::of_rows(&app, &list, &call.query, FIELDS, &rows, |row| volume(&row.0)).map(Reply::of)
+    lists::of_rows(&app, &list, &call.query, FIELDS, &rows, |row| volume(&row.0)).map(Reply::page)
 }
 
 async fn create(app: App, call: Call<v1::VolumeCreate>) -> Result<Reply<v1::Operation>> {

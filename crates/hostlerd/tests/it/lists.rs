@@ -27,8 +27,15 @@ async fn c10_pages_follow_each_other_without_gap_or_repetition() {
     let base = "/api/v1/vms?sort=-name&limit=2";
     let (mut seen, mut path) = (Vec::new(), base.to_owned());
     loop {
-        let page = local.get(&path).await.json();
+        let answer = local.get(&path).await;
+        let page = answer.json();
         assert_eq!(page["approx_total"], 5);
+        let link = answer.header("link");
+        match page["next_cursor"].as_str() {
+            // The same for clients that follow links.
+            Some(cursor) => assert_eq!(link, format!("<{base}&cursor={cursor}>; rel=\"next\"")),
+            None => assert_eq!(link, ""),
+        }
         seen.extend(page["items"].as_array().unwrap().iter().map(|vm| vm["name"].to_string()));
         match page["next_cursor"].as_str() {
             Some(cursor) => path = format!("{base}&cursor={cursor}"),

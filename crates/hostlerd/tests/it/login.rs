@@ -48,12 +48,18 @@ async fn a_login_link_ends_after_ten_minutes() {
 async fn a26_guessing_codes_has_to_wait() {
     let fixture = Fixture::start().await;
     let guess = json!({ "code": "guess" });
-    for _ in 0..10 {
-        assert_eq!(fixture.client().post("/api/v1/session", &guess).await.status, 401);
+    for left in (0..10).rev() {
+        let answer = fixture.client().post("/api/v1/session", &guess).await;
+        assert_eq!(answer.status, 401);
+        assert_eq!(answer.header("ratelimit-policy"), "\"login\";q=10;w=60");
+        let limit = answer.header("ratelimit");
+        assert!(limit.starts_with(&format!("\"login\";r={left};t=")), "{limit}");
     }
     let answer = fixture.client().post("/api/v1/session", &guess).await;
     assert_eq!((answer.status, answer.code().as_str()), (429, "rate_limited"));
-    assert!((1..=60).contains(&answer.header("retry-after").parse::<u64>().unwrap()));
+    let seconds: u64 = answer.header("retry-after").parse().unwrap();
+    assert!((1..=60).contains(&seconds));
+    assert_eq!(answer.header("ratelimit"), format!("\"login\";r=0;t={seconds}"));
     // Even the right code waits, so that nobody learns by the difference.
     assert_eq!(fixture.log_in().await.status, 429);
 }
