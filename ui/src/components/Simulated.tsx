@@ -5,7 +5,7 @@ import { FlaskIcon } from "@patternfly/react-icons";
 
 interface Props {
   /** null: nobody can tell yet. */
-  when: boolean | null;
+  when: boolean | null | undefined;
   compact?: boolean;
 }
 

@@ -68,9 +68,22 @@ fn nothing(path: &str) -> Response {
     Refusal::new(Code::EndpointNotFound, format!("there is nothing at {path}")).into_response()
 }
 
+/// A file of the interface, as it is and, where the build packed it, packed.
+struct Served {
+    sha256: [u8; 32],
+    plain: Bytes,
+    packed: Option<Bytes>,
+}
+
 fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
-    let digest: String =
-        file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let bytes = |file: EmbeddedFile| Bytes::from(file.data.into_owned());
+    let sha256 = file.metadata.sha256_hash();
+    let packed = Built::get(&format!("{path}{PACKED}")).map(bytes);
+    respond(path, Served { sha256, plain: bytes(file), packed }, asked)
+}
+
+fn respond(path: &str, file: Served, asked: &HeaderMap) -> Response {
+    let digest: String = file.sha256.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     // Weak, because it stands for the file however it is compressed.
     let etag = format!("W/\"{digest}\"");
     let is_known = asked
@@ -79,15 +92,14 @@ fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .any(|one| one.trim().trim_start_matches("W/") == etag.trim_start_matches("W/"));
-    let packed = Built::get(&format!("{path}{PACKED}"));
-    let can_be_packed = packed.is_some();
-    // Without brotli it is compressed on its way like every text.
+    let can_be_packed = file.packed.is_some();
+    // Whoever likes gzip better gets it: it is made on the way, like every text's.
     let wanted = encoding::best(asked, &[Coding::Brotli, Coding::Gzip]);
-    let packed = packed.filter(|_| wanted == Some(Coding::Brotli));
-    let is_packed = packed.is_some() && !is_known;
+    let packed = file.packed.filter(|_| wanted == Some(Coding::Brotli) && !is_known);
+    let is_packed = packed.is_some();
     let mut response = match is_known {
         true => StatusCode::NOT_MODIFIED.into_response(),
-        false => Bytes::from(packed.unwrap_or(file).data.into_owned()).into_response(),
+        false => packed.unwrap_or(file.plain).into_response(),
     };
     let keep = match path.starts_with(HASHED) {
         true => "public, max-age=31536000, immutable",
@@ -137,5 +149,53 @@ mod tests {
         assert_eq!(kind_of("assets/index-abc.js"), "text/javascript; charset=utf-8");
         assert_eq!(kind_of("assets/a.b.css"), "text/css; charset=utf-8");
         assert_eq!(kind_of("nothing"), "application/octet-stream");
+    }
+
+    async fn asked(names: &[(http::HeaderName, &'static str)]) -> (u16, HeaderMap, Bytes) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in names {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let (plain, packed) = (Bytes::from_static(b"plain"), Some(Bytes::from_static(b"packed")));
+        let file = Served { sha256: [7; 32], plain, packed };
+        let (parts, body) = respond("assets/a.js", file, &headers).into_parts();
+        let body = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
+        (parts.status.as_u16(), parts.headers, body)
+    }
+
+    #[tokio::test]
+    async fn browsers_get_what_the_build_packed_and_others_the_file_itself() {
+        let (_, headers, body) = asked(&[(ACCEPT_ENCODING, "gzip, deflate, br")]).await;
+        assert_eq!((headers[CONTENT_ENCODING].as_bytes(), &body[..]), (&b"br"[..], &b"packed"[..]));
+        assert_eq!(headers[VARY], "accept-encoding");
+        assert_eq!(headers[CONTENT_TYPE], "text/javascript; charset=utf-8");
+        for other in ["gzip", "identity", "br;q=0", "gzip, br;q=0.5"] {
+            let (_, headers, body) = asked(&[(ACCEPT_ENCODING, other)]).await;
+            assert_eq!(
+                (headers.get(CONTENT_ENCODING), &body[..]),
+                (None, &b"plain"[..]),
+                "{other}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_known_again_however_it_was_packed() {
+        let (_, headers, _) = asked(&[(ACCEPT_ENCODING, "br")]).await;
+        let (_, plain, _) = asked(&[]).await;
+        assert_eq!(headers[ETAG], plain[ETAG]);
+        assert_eq!(headers[ETAG], "W/\"07070707070707070707070707070707\"");
+        for known in [
+            "W/\"07070707070707070707070707070707\"",
+            "\"x\", \"07070707070707070707070707070707\"",
+        ] {
+            let (status, headers, body) =
+                asked(&[(IF_NONE_MATCH, known), (ACCEPT_ENCODING, "br")]).await;
+            assert_eq!((status, body.len()), (304, 0));
+            assert_eq!(
+                (headers.get(CONTENT_ENCODING), &headers[VARY]),
+                (None, &HeaderValue::from_static("accept-encoding"))
+            );
+        }
     }
 }

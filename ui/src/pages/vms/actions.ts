@@ -74,7 +74,9 @@ const ALREADY: Partial<Record<string, string>> = {
 
 /** Why there is no use in asking for `action` now; undefined when there is. */
 export function idle(vm: Pick<VmSummary, "actions">, action: string): string | undefined {
-  const already = vm.actions[action]?.already ? (ALREADY[action] ?? "It is so already.") : undefined;
+  const already = vm.actions[action]?.already
+    ? (ALREADY[action] ?? "It is so already.")
+    : undefined;
   return refusal(vm, action) ?? already;
 }
 
