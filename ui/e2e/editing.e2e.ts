@@ -53,7 +53,7 @@ test("an image is uploaded, listed and deleted", async () => {
   expect(await dialog.locator("#upload-format").inputValue()).toBe("raw");
   await dialog.getByRole("button", { name: "Upload", exact: true }).click();
   await dialog.waitFor({ state: "detached" });
-  const row = page.locator(`tr[data-row="${name}"]`);
+  const row = page.locator(`[data-row="${name}"]`);
   await row.getByText("1 MiB").first().waitFor();
   await row.getByRole("button", { name: `Delete ${name}` }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Delete", exact: true }).click();

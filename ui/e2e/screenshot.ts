@@ -21,7 +21,7 @@ describe("light", () => {
 
   test("the table of VMs", async () => {
     await story.open("/vms");
-    await story.page.locator("tr[data-row]").first().waitFor();
+    await story.page.locator("[data-row]").first().waitFor();
     await shoot(story, "vms");
   });
 
@@ -48,7 +48,7 @@ describe("dark", () => {
 
   test("the table of VMs in the dark", async () => {
     await story.open("/vms");
-    await story.page.locator("tr[data-row]").first().waitFor();
+    await story.page.locator("[data-row]").first().waitFor();
     await shoot(story, "vms-dark");
   });
 });

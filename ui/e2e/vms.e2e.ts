@@ -3,10 +3,11 @@ import { expect, test } from "vitest";
 import type { Page as ListPage, VmSummary } from "../src/api/types";
 import { stories } from "./browser";
 import { vmFor, vmsIn } from "./fleet";
+import { restyled } from "./restyled";
 
 const story = stories();
 const table = () => story.page.getByRole("table", { name: "Virtual machines" });
-const rows = () => table().locator("tbody tr[data-row]");
+const rows = () => table().locator("[data-row]");
 
 test("c10: the table shows what the API has, and a filter stands in the URL", async () => {
   const all = await story.api<ListPage<VmSummary>>("/api/v1/vms?limit=1");
@@ -123,4 +124,62 @@ test("many VMs are acted on at once, and each answers for itself", async () => {
   expect(answers).toHaveLength(3);
   for (const name of names) expect(answers.some((answer) => answer.startsWith(name))).toBe(true);
   expect(answers.some((answer) => answer.includes("waiting"))).toBe(false);
+});
+
+test("scrolling restyles the rows that come into view and no others", async () => {
+  await story.open("/vms");
+  await rows().first().waitFor();
+  const { rows: came, elements } = await restyled(story.page);
+  expect(came).toBeGreaterThan(10);
+  expect(elements / came).toBeLessThan(100);
+});
+
+test("the table is walked by keyboard: j and k, x ticks, Enter opens", async () => {
+  const { page } = story;
+  await story.open("/vms");
+  await rows().first().waitFor();
+  const names = await rows().evaluateAll((all) => all.map((row) => row.getAttribute("data-row")));
+  for (const key of ["j", "j", "j", "k", "x"]) await page.keyboard.press(key);
+  await page.getByRole("toolbar", { name: "Selected VMs" }).getByText("1 VM selected").waitFor();
+  expect(await rows().nth(1).getByRole("checkbox").isChecked()).toBe(true);
+  // The row with the focus stays in the document however far is scrolled.
+  await page
+    .locator("section.data-table")
+    .first()
+    .evaluate((element) => element.scrollTo(0, 3000));
+  await expect.poll(() => focused(names[1])).toBe(true);
+  await page.keyboard.press("j");
+  await expect.poll(() => focused(names[2])).toBe(true);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: names[2] ?? "", level: 1 }).waitFor();
+});
+
+/** Whether the row of that name has the focus. */
+function focused(name: string | null | undefined): Promise<boolean> {
+  return story.page.evaluate(
+    (wanted) => document.activeElement?.closest("[data-row]")?.getAttribute("data-row") === wanted,
+    name,
+  );
+}
+
+test("a row's menu opens over the table, whole, and gives the focus back", async () => {
+  const { page } = story;
+  await story.open("/vms");
+  await rows().first().waitFor();
+  const name = await rows().nth(2).getAttribute("data-row");
+  await rows()
+    .nth(2)
+    .getByRole("button", { name: `Actions of ${name}` })
+    .click();
+  const item = page.getByRole("menuitem", { name: /^Start/ });
+  await item.waitFor();
+  const top = await item.evaluate((element) => {
+    const { left, top, width, height } = element.getBoundingClientRect();
+    const hit = document.elementFromPoint(left + width / 2, top + height / 2);
+    return hit !== null && (element.contains(hit) || hit.contains(element));
+  });
+  expect(top).toBe(true);
+  await page.keyboard.press("Escape");
+  await item.waitFor({ state: "detached" });
+  expect(await focused(name)).toBe(true);
 });

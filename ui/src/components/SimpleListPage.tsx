@@ -59,6 +59,7 @@ export function SimpleListPage<T extends { id: string; name: string }>(props: Pr
       filters={<SearchBox label={`Search ${nouns[1]}`} value={search.search} onChange={onSearch} />}
     >
       <DataTable
+        keyboard
         label={props.title}
         columns={columns}
         rows={rows}

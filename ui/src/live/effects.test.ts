@@ -20,9 +20,9 @@ function effectsOf(event: Partial<HostlerEvent>) {
   };
 }
 
-test("c5c: a VM's event touches its list, its page and its host's counts", () => {
+test("c5c: a VM's event touches its row, its page and its host's counts", () => {
   expect(effectsOf({ type: "vm.state", resource: { kind: "vm", id: "1" } })).toEqual({
-    lists: ["events", "hosts", "vms"],
+    lists: ["events", "hosts"],
     items: ["vms/1"],
     gone: [],
   });
@@ -35,10 +35,25 @@ test("an operation's event touches it and what it works on", () => {
     data: { operation: "9", kind: "vm.start", state: "running" },
   };
   expect(effectsOf(event)).toEqual({
-    lists: ["events", "hosts", "operations", "vms"],
+    lists: ["events", "hosts", "operations"],
     items: ["vms/1", "operations/9"],
     gone: [],
   });
+});
+
+test("c5c: who is in the list of VMs is asked when that may have changed, and only then", () => {
+  const resource = { kind: "vm", id: "1" } as const;
+  const asks = (event: Partial<HostlerEvent>) =>
+    effectsOf({ ...event, resource }).lists.includes("vms");
+  for (const type of ["vm.created", "vm.found", "vm.lost", "vm.deleted"]) {
+    expect(asks({ type }), type).toBe(true);
+  }
+  for (const kind of ["vm.create", "vm.delete"]) {
+    expect(asks({ type: "operation.changed", data: { operation: "9", kind } }), kind).toBe(true);
+  }
+  for (const type of ["vm.state", "vm.changed", "vm.updated"]) {
+    expect(asks({ type }), type).toBe(false);
+  }
 });
 
 test("what was deleted is known to be gone", () => {

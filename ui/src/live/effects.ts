@@ -6,7 +6,7 @@ import type { HostlerEvent } from "../api/types";
 /** Lists and single things to read again. */
 export interface Effects {
   lists: Set<ListName>;
-  /** `vms/ID` … */
+  /** `vms/ID` …; a VM here is a row of the list of VMs, too. */
   items: Set<string>;
   /** Ids of VMs that are no more; nobody has to ask for them. */
   gone: Set<string>;
@@ -36,6 +36,11 @@ export function noEffects(): Effects {
   return { lists: new Set(), items: new Set(), gone: new Set() };
 }
 
+/** Kinds of events by which the list of VMs gets another member or loses one. */
+const MEMBERSHIP = new Set(["vm.created", "vm.found", "vm.deleted", "vm.lost"]);
+/** Kinds of operations that do. */
+const MAKES_OR_ENDS = new Set(["vm.create", "vm.delete"]);
+
 /** Adds to `effects` what `event` makes old. */
 export function addEffects(effects: Effects, event: HostlerEvent): void {
   effects.lists.add("events");
@@ -45,11 +50,19 @@ export function addEffects(effects: Effects, event: HostlerEvent): void {
     if (!resource) continue;
     const list = LIST_OF[resource.kind];
     if (list) {
-      effects.lists.add(list);
       effects.items.add(`${list}/${resource.id}`);
+      // VMs are many: mostly one row is read, and not the list.
+      if (list !== "vms" || changesMembers(event)) effects.lists.add(list);
     }
     for (const also of ALSO[resource.kind] ?? []) effects.lists.add(also);
   }
+}
+
+function changesMembers({ type, data }: HostlerEvent): boolean {
+  if (MEMBERSHIP.has(type)) return true;
+  if (!type.startsWith("operation.") || typeof data !== "object" || data === null) return false;
+  const { kind } = data as { kind?: unknown };
+  return typeof kind === "string" && MAKES_OR_ENDS.has(kind);
 }
 
 /** An operation's event is about what it works on; the operation stands beside it. */

@@ -1,12 +1,16 @@
 // Turns events into reads, with a bound on both: events are gathered for a
-// moment, a few changed VMs are read one by one and put into the rows at once,
-// and a whole list is read again at most as often as reading it is cheap.
-import type { InfiniteData, QueryClient } from "@tanstack/react-query";
-import { keys, type ListName, vmQuery } from "../api/query";
-import type { HostlerEvent, Page, Vm, VmSummary } from "../api/types";
+// moment, a few changed VMs are read one by one and put into the rows together,
+// and a whole list is read again only where rows do not do, and at most as often
+// as reading it is cheap.
+import type { QueryClient } from "@tanstack/react-query";
+import { keys, type ListName, type ListParams, vmQuery } from "../api/query";
+import type { HostlerEvent, Vm } from "../api/types";
 import { addEffects, noEffects } from "./effects";
+import { patchRows, type VmList, withoutRow } from "./rows";
 
 const GATHER_MS = 300;
+/** VMs that arrive within this time go into the rows together; no longer than a frame or three. */
+const PUT_MS = 50;
 /** More changed VMs than this at once, and the list is read instead. */
 const ROWS_MAX = 12;
 const LIST_PAUSE_MIN_MS = 1_500;
@@ -16,6 +20,8 @@ const LIST_PAUSE_FACTOR = 4;
 export class CacheUpdater {
   private effects = noEffects();
   private gathering: ReturnType<typeof setTimeout> | undefined;
+  private arrived = new Map<string, Vm>();
+  private putting: ReturnType<typeof setTimeout> | undefined;
   private readonly waiting = new Map<ListName, ReturnType<typeof setTimeout>>();
   private readonly notBefore = new Map<ListName, number>();
 
@@ -34,6 +40,7 @@ export class CacheUpdater {
 
   stop(): void {
     clearTimeout(this.gathering);
+    clearTimeout(this.putting);
     for (const timer of this.waiting.values()) clearTimeout(timer);
     this.waiting.clear();
   }
@@ -50,13 +57,16 @@ export class CacheUpdater {
       if (name === "vms" && !gone.has(id)) vms.push(id);
       else void this.queries.invalidateQueries({ queryKey: keys.item(name, id) });
     }
-    if (vms.length <= ROWS_MAX) for (const id of vms) void this.row(id);
-    else
+    if (vms.length <= ROWS_MAX) {
+      for (const id of vms) void this.row(id);
+    } else {
+      lists.add("vms");
       for (const id of vms) void this.queries.invalidateQueries({ queryKey: keys.item("vms", id) });
+    }
     for (const list of lists) this.list(list);
   }
 
-  /** Reads one VM and puts it into its rows, if anything shows it. */
+  /** Reads one VM, if anything shows it; its rows follow. */
   private async row(id: string): Promise<void> {
     const shown = this.queries.getQueryCache().find({ queryKey: keys.item("vms", id) });
     const listed = this.queries.getQueriesData({ queryKey: keys.lists("vms") });
@@ -67,18 +77,32 @@ export class CacheUpdater {
         staleTime: 0,
         retry: false,
       });
-      this.queries.setQueriesData<InfiniteData<Page<VmSummary>>>(
-        { queryKey: keys.lists("vms") },
-        (list) => list && patchRow(list, data),
-      );
+      this.arrived.set(id, data);
+      this.putting ??= setTimeout(() => this.put(), PUT_MS);
     } catch {
-      // Gone or unreadable: the list's own read, which follows, tells the truth.
+      // Gone or unreadable: the list's own read tells the truth.
+      this.list("vms");
+    }
+  }
+
+  /** Puts all VMs that arrived into their rows at once: a change of the table is not cheap. */
+  private put(): void {
+    this.putting = undefined;
+    const vms = this.arrived;
+    this.arrived = new Map();
+    for (const [key, list] of this.queries.getQueriesData<VmList>({
+      queryKey: keys.lists("vms"),
+    })) {
+      if (!list) continue;
+      const patched = patchRows(list, (key[2] ?? {}) as ListParams, vms);
+      if (patched.list !== list) this.queries.setQueryData(key, patched.list);
+      if (patched.reread) this.list("vms");
     }
   }
 
   /** Takes a VM out of the rows at once; the list's own read follows. */
   private remove(id: string): void {
-    this.queries.setQueriesData<InfiniteData<Page<VmSummary>>>(
+    this.queries.setQueriesData<VmList>(
       { queryKey: keys.lists("vms") },
       (list) => list && withoutRow(list, id),
     );
@@ -104,30 +128,4 @@ export class CacheUpdater {
     const pause = Math.max(LIST_PAUSE_MIN_MS, LIST_PAUSE_FACTOR * took);
     this.notBefore.set(name, Date.now() + pause);
   }
-}
-
-/** The list with `vm` in its place; the same object where it is not in it. */
-export function patchRow(
-  list: InfiniteData<Page<VmSummary>>,
-  vm: Vm,
-): InfiniteData<Page<VmSummary>> {
-  const page = list.pages.findIndex((p) => p.items.some((row) => row.id === vm.id));
-  if (page < 0) return list;
-  const { spec: _spec, observed: _observed, ...row } = vm;
-  const pages = list.pages.map((p, index) =>
-    index === page ? { ...p, items: p.items.map((r) => (r.id === vm.id ? row : r)) } : p,
-  );
-  return { ...list, pages };
-}
-
-/** The list without the VM. */
-export function withoutRow(
-  list: InfiniteData<Page<VmSummary>>,
-  id: string,
-): InfiniteData<Page<VmSummary>> {
-  const pages = list.pages.map((page) => ({
-    ...page,
-    items: page.items.filter((row) => row.id !== id),
-  }));
-  return { ...list, pages };
 }

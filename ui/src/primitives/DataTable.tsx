@@ -1,12 +1,23 @@
 // A table that stays quick with ten thousand rows: only what is in view is in
 // the document. It knows nothing of Hostler; columns say what cells show. Plain
 // elements, because PatternFly's cells measure and listen each for themselves,
-// which costs most of the time when rows rush by.
+// and rows that stand alone (`contain: strict`), because a table's layout makes
+// every row's width everybody's matter. The roles say what the elements would.
 import "./table.css";
 import { ArrowsAltVIcon, LongArrowAltDownIcon, LongArrowAltUpIcon } from "@patternfly/react-icons";
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { memo, type ReactNode, useEffect, useRef } from "react";
+import {
+  type CSSProperties,
+  type FocusEvent,
+  memo,
+  type ReactNode,
+  useEffect,
+  useRef,
+  useState,
+} from "react";
+import { flushSync } from "react-dom";
 import type { Sort } from "../lib/filter";
+import { useRowKeys } from "./useRowKeys";
+import { ROW_HEIGHT, useRowWindow } from "./useRowWindow";
 
 export interface Column<T> {
   id: string;
@@ -16,6 +27,8 @@ export interface Column<T> {
   /** The least width, in pixels. */
   width: number;
   cell: (row: T) => ReactNode;
+  /** What the cells show is always narrower than the column, as a number or an age is. */
+  short?: boolean;
 }
 
 export interface Selection {
@@ -38,54 +51,59 @@ interface Props<T> {
   rowMenu?: (row: T) => ReactNode;
   /** Called when the reader nears the last row. */
   onNearEnd?: () => void;
+  /** Whether `j`, `k` and `x` on the page are meant for this table. */
+  keyboard?: boolean;
   /** What stands below the last row, for example that more is being read. */
   footer?: ReactNode;
 }
 
-const ROW_HEIGHT = 37;
-const OVERSCAN = 10;
 const NEAR_END = 60;
 
 export function DataTable<T>(props: Props<T>) {
   const { columns, rows, rowId, selection, rowMenu, onNearEnd } = props;
   const scroller = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => ROW_HEIGHT,
-    overscan: OVERSCAN,
-  });
-  const shown = virtual.getVirtualItems();
-  const last = shown.at(-1)?.index ?? 0;
-  useEffect(() => {
-    if (rows.length > 0 && last >= rows.length - NEAR_END) onNearEnd?.();
-  }, [last, rows.length, onNearEnd]);
-
-  const before = shown[0]?.start ?? 0;
-  const after = virtual.getTotalSize() - (shown.at(-1)?.end ?? 0);
-  const span = columns.length + (selection ? 1 : 0) + (rowMenu ? 1 : 0);
   const minWidth = columns.reduce((sum, column) => sum + column.width, 0) + 96;
+  const { first, end, sideways } = useRowWindow(scroller, rows.length, minWidth);
+  useEffect(() => {
+    if (rows.length > 0 && end >= rows.length - NEAR_END) onNearEnd?.();
+  }, [end, rows.length, onNearEnd]);
+  const focus = useFocusedRow(rows, rowId);
+  useRowKeys(scroller, props.keyboard ?? false, rows.length, focus.show);
+
+  const indexes = Array.from({ length: end - first }, (_, at) => first + at);
+  if (focus.index !== undefined && focus.index < first) indexes.unshift(focus.index);
+  if (focus.index !== undefined && focus.index >= end) indexes.push(focus.index);
+  const style = {
+    minWidth,
+    "--columns": tracks(columns, selection !== undefined, rowMenu !== undefined),
+  } as CSSProperties;
   return (
     // Focusable, so that the keyboard can scroll it.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable
     <section className="data-table" ref={scroller} tabIndex={0} aria-label={props.label}>
-      <table
-        className="table fixed"
+      <div
+        role="table"
+        className={sideways ? "rows sideways" : "rows"}
         aria-label={props.label}
         aria-rowcount={props.total ?? rows.length}
-        style={{ minWidth }}
+        style={style}
       >
         <Head {...props} />
-        <tbody>
-          <Spacer height={before} span={span} />
-          {shown.map((item) => {
-            const row = rows[item.index];
+        <div
+          role="rowgroup"
+          className="body"
+          style={{ height: rows.length * ROW_HEIGHT }}
+          onFocus={focus.onFocus}
+          onBlur={focus.onBlur}
+        >
+          {indexes.map((index) => {
+            const row = rows[index];
             if (row === undefined) return null;
             const id = rowId(row);
             return (
               <Row
                 key={id}
-                index={item.index}
+                index={index}
                 row={row}
                 id={id}
                 name={props.rowName?.(row) ?? id}
@@ -96,34 +114,60 @@ export function DataTable<T>(props: Props<T>) {
               />
             );
           })}
-          <Spacer height={after} span={span} />
-        </tbody>
-      </table>
+        </div>
+      </div>
       {props.footer}
     </section>
   );
 }
 
+/** The widths of all cells of a row, in the language of CSS grids. */
+function tracks<T>(columns: readonly Column<T>[], ticks: boolean, menu: boolean): string {
+  const widths = columns.map(({ width }) => `minmax(${width}px, ${width}fr)`);
+  return [ticks && "44px", ...widths, menu && "52px"].filter(Boolean).join(" ");
+}
+
+/** Keeps the row with the focus in the document while it is scrolled out of view. */
+function useFocusedRow<T>(rows: readonly T[], rowId: (row: T) => string) {
+  const [id, setId] = useState<string>();
+  const found = id === undefined ? -1 : rows.findIndex((row) => rowId(row) === id);
+  return {
+    index: found < 0 ? undefined : found,
+    onFocus: (event: FocusEvent) => setId(rowOf(event.target)?.dataset.id),
+    onBlur: (event: FocusEvent) => {
+      if (!rowOf(event.relatedTarget)) setId(undefined);
+    },
+    show: (index: number) => {
+      const row = rows[index];
+      if (row !== undefined) flushSync(() => setId(rowId(row)));
+    },
+  };
+}
+
+function rowOf(target: EventTarget | null): HTMLElement | null {
+  return target instanceof Element ? target.closest<HTMLElement>("[data-row]") : null;
+}
+
 function PlainHead<T>({ columns, rows, rowId, sort, onSort, selection, rowMenu }: Props<T>) {
   const every = rows.length > 0 && rows.every((row) => selection?.ids.has(rowId(row)));
   return (
-    <thead>
-      <tr>
+    <div role="rowgroup" className="head">
+      <div role="row" className="row">
         {selection && (
-          <th className="check" scope="col" style={{ width: 44 }}>
+          <div role="columnheader" className="check">
             <Tick label="Select all loaded rows" ticked={every} onTick={selection.toggleAll} />
-          </th>
+          </div>
         )}
         {columns.map((column) => (
           <HeadCell key={column.id} column={column} sort={sort} onSort={onSort} />
         ))}
         {rowMenu && (
-          <th scope="col" style={{ width: 52 }}>
+          <div role="columnheader">
             <span className="pf-v6-screen-reader">Actions</span>
-          </th>
+          </div>
         )}
-      </tr>
-    </thead>
+      </div>
+    </div>
   );
 }
 
@@ -136,21 +180,21 @@ interface HeadCellProps<T> {
 }
 
 function HeadCell<T>({ column, sort, onSort }: HeadCellProps<T>) {
-  const { sortField: field, header, width } = column;
+  const { sortField: field, header } = column;
   if (!field || !onSort) {
     return (
-      <th scope="col" style={{ width }}>
+      <div role="columnheader" className="cut">
         {header || <span className="pf-v6-screen-reader">{column.id}</span>}
-      </th>
+      </div>
     );
   }
   const sorted = sort?.field === field;
   const descending = sorted && sort.descending;
   const Icon = !sorted ? ArrowsAltVIcon : descending ? LongArrowAltDownIcon : LongArrowAltUpIcon;
   return (
-    <th
-      scope="col"
-      style={{ width }}
+    <div
+      role="columnheader"
+      className="cut"
       aria-sort={!sorted ? "none" : descending ? "descending" : "ascending"}
     >
       <button
@@ -160,7 +204,7 @@ function HeadCell<T>({ column, sort, onSort }: HeadCellProps<T>) {
       >
         {header} <Icon />
       </button>
-    </th>
+    </div>
   );
 }
 
@@ -198,33 +242,36 @@ interface RowProps<T> {
 
 function PlainRow<T>({ index, row, id, name, columns, selected, onToggle, rowMenu }: RowProps<T>) {
   return (
-    <tr className={selected ? "selected" : undefined} aria-rowindex={index + 2} data-row={name}>
+    <div
+      role="row"
+      className={selected ? "row selected" : "row"}
+      style={{ top: index * ROW_HEIGHT }}
+      aria-rowindex={index + 2}
+      data-row={name}
+      data-id={id}
+    >
       {onToggle && (
-        <td className="check">
+        <div role="cell" className="check">
           <Tick
             label={`Select ${name}`}
             ticked={selected ?? false}
             onTick={(wanted) => onToggle(id, wanted)}
           />
-        </td>
+        </div>
       )}
       {columns.map((column) => (
-        <td key={column.id}>{column.cell(row)}</td>
+        <div role="cell" key={column.id} className={column.short ? undefined : "cut"}>
+          {column.cell(row)}
+        </div>
       ))}
-      {rowMenu && <td className="menu">{rowMenu(row)}</td>}
-    </tr>
+      {rowMenu && (
+        <div role="cell" className="menu">
+          {rowMenu(row)}
+        </div>
+      )}
+    </div>
   );
 }
 
 // Scrolling renders the table often; a row only when something about it changed.
 const Row = memo(PlainRow) as typeof PlainRow;
-
-function Spacer({ height, span }: { height: number; span: number }) {
-  if (height <= 0) return null;
-  return (
-    // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row of nothing cannot be focused
-    <tr aria-hidden="true" className="spacer">
-      <td colSpan={span} style={{ height, padding: 0 }} />
-    </tr>
-  );
-}

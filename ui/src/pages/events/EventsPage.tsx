@@ -36,6 +36,7 @@ export default function EventsPage(): ReactNode {
       }
     >
       <DataTable
+        keyboard
         label="Events"
         columns={eventColumns}
         rows={list.rows}

@@ -55,6 +55,7 @@ export default function OperationsPage(): ReactNode {
       }
     >
       <DataTable
+        keyboard
         label="Operations"
         columns={operationColumns}
         rows={list.rows}

@@ -2,7 +2,7 @@
 // possible now is greyed and says why.
 import { Dropdown, DropdownItem, DropdownList, MenuToggle } from "@patternfly/react-core";
 import { EllipsisVIcon } from "@patternfly/react-icons";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import type { VmSummary } from "../../api/types";
 import { ACTION_TEXT, idle, POWER_ACTIONS, type VmAction } from "./actions";
 
@@ -35,12 +35,19 @@ export function RowMenu(props: Props) {
 }
 
 export function VmMenu({ vm, only = ALL, onAction, text, openAtFirst = false }: Props) {
-  const [open, setOpen] = useState(openAtFirst);
+  const [open, setOpen] = useState(false);
+  useEffect(() => {
+    if (!openAtFirst) return;
+    // After the click that made this: still on its way up, it would count as one beside the menu.
+    const timer = setTimeout(() => setOpen(true));
+    return () => clearTimeout(timer);
+  }, [openAtFirst]);
   return (
     <Dropdown
       isOpen={open}
       onOpenChange={setOpen}
-      popperProps={{ position: "right" }}
+      // A row shows nothing beyond its edges, so its menu is no part of it.
+      popperProps={{ position: "right", appendTo: text ? "inline" : () => document.body }}
       shouldFocusFirstItemOnOpen
       isScrollable
       toggle={(ref) => (

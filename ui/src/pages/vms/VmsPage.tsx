@@ -68,6 +68,7 @@ export default function VmsPage(): ReactNode {
         />
       )}
       <DataTable
+        keyboard
         label="Virtual machines"
         columns={vmColumns}
         rows={rows}

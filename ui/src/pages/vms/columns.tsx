@@ -16,6 +16,7 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     header: "Name",
     sortField: "name",
     width: 175,
+    short: true, // it cuts the name itself
     cell: (vm) => (
       <span className="name-cell">
         <RowLink href={`/vms/${vm.id}`} link={() => paths.vm(vm.id)}>
@@ -39,6 +40,7 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     header: "State",
     sortField: "state",
     width: 195,
+    short: true, // it cuts the reason itself
     cell: (vm) => (
       <span className="state-cell">
         <VmStateBadge status={vm.status} /> <small>{vm.status.reason}</small>
@@ -71,6 +73,7 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     header: "CPUs",
     sortField: "cpu_count",
     width: 75,
+    short: true,
     cell: (vm) => <span className="number">{vm.cpu_count ?? UNKNOWN}</span>,
   },
   {
@@ -78,6 +81,7 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     header: "Memory",
     sortField: "memory_bytes",
     width: 95,
+    short: true,
     cell: (vm) => <span className="number">{bytes(vm.memory_bytes)}</span>,
   },
   {
@@ -97,6 +101,7 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     header: "Age",
     sortField: "created_at",
     width: 80,
+    short: true,
     cell: (vm) => <Age at={vm.created_at} />,
   },
 ];

@@ -1,0 +1,50 @@
+// Walking a table by keyboard: `j` and `k` move the focus from row to row, `x`
+// ticks the row that has it, and Enter follows its link as links do. The focus is
+// the browser's own, so that nothing has to be announced twice.
+import { type RefObject, useEffect } from "react";
+
+/** Where keys are text, or a dialog's. */
+const BUSY =
+  "input:not([type=checkbox]), textarea, select, [contenteditable], [role=dialog], [role=menu]";
+
+export function useRowKeys(
+  scroller: RefObject<HTMLElement | null>,
+  enabled: boolean,
+  count: number,
+  /** Puts a row into the document. */
+  show: (index: number) => void,
+): void {
+  useEffect(() => {
+    if (!enabled) return;
+    const pressed = (event: KeyboardEvent) => {
+      const place = scroller.current;
+      if (!place || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (document.querySelector("[role=dialog]")) return;
+      const target = event.target instanceof Element ? event.target : undefined;
+      if (target?.closest(BUSY)) return;
+      const focused = document.activeElement;
+      const row = place.contains(focused) ? focused?.closest("[data-row]") : null;
+      if (event.key === "x") row?.querySelector<HTMLElement>("input[type=checkbox]")?.click();
+      else if (event.key === "j" || event.key === "k") {
+        const next = nextRow(row, event.key === "j" ? 1 : -1, count);
+        if (next === undefined) return;
+        show(next);
+        const shown = place.querySelector(`[aria-rowindex="${next + 2}"][data-row]`);
+        const link = shown?.querySelector<HTMLElement>("a") ?? shown?.querySelector("button");
+        link?.focus();
+      } else return;
+      event.preventDefault();
+    };
+    document.addEventListener("keydown", pressed);
+    return () => document.removeEventListener("keydown", pressed);
+  }, [scroller, enabled, count, show]);
+}
+
+/** The row after or before the one with the focus; the first when none has it. */
+function nextRow(row: Element | null | undefined, by: 1 | -1, count: number): number | undefined {
+  if (count === 0) return undefined;
+  if (!row) return 0;
+  // The header is row 1.
+  const next = Number(row.getAttribute("aria-rowindex")) - 2 + by;
+  return Math.min(count - 1, Math.max(0, next));
+}
