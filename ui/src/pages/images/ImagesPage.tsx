@@ -1,16 +1,13 @@
 // The catalogue of images: what VMs are made from; upload and delete.
-import { Button } from "@patternfly/react-core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { body, client } from "../../api/client";
 import { keys } from "../../api/query";
 import type { Image } from "../../api/types";
-import { ProblemAlert } from "../../components/ProblemAlert";
+import { PermittedButton } from "../../components/PermittedButton";
+import { RemoveDialog } from "../../components/RemoveDialog";
 import { SimpleListPage } from "../../components/SimpleListPage";
-import { useMissing } from "../../components/useMay";
 import { bytes } from "../../lib/format";
 import { Age } from "../../primitives/Age";
-import { ConfirmDialog } from "../../primitives/ConfirmDialog";
 import type { Column } from "../../primitives/DataTable";
 import { UploadDialog } from "./UploadDialog";
 
@@ -30,7 +27,6 @@ const columns: readonly Column<Image>[] = [
 ];
 
 export default function ImagesPage(): ReactNode {
-  const missing = useMissing("image.manage");
   const [uploading, setUploading] = useState(false);
   const [deleting, setDeleting] = useState<Image>();
   return (
@@ -47,56 +43,39 @@ export default function ImagesPage(): ReactNode {
         </>
       }
       actions={
-        <Button
-          variant="primary"
-          isDisabled={missing !== undefined}
-          title={missing}
-          onClick={() => setUploading(true)}
-        >
+        <PermittedButton permission="image.manage" onClick={() => setUploading(true)}>
           Upload image
-        </Button>
+        </PermittedButton>
       }
       rowMenu={(image: Image) => (
-        <Button
+        <PermittedButton
+          permission="image.manage"
           variant="link"
           isDanger
           size="sm"
-          isDisabled={missing !== undefined}
-          title={missing}
           aria-label={`Delete ${image.name}`}
           onClick={() => setDeleting(image)}
         >
           Delete
-        </Button>
+        </PermittedButton>
       )}
     >
       {uploading && <UploadDialog onClose={() => setUploading(false)} />}
-      {deleting && <DeleteImage image={deleting} onClose={() => setDeleting(undefined)} />}
+      {deleting && (
+        <RemoveDialog
+          title={`Delete image ${deleting.name}?`}
+          confirm="Delete"
+          list={keys.lists("images")}
+          remove={() =>
+            body(
+              client.DELETE("/api/v1/images/{image}", { params: { path: { image: deleting.id } } }),
+            )
+          }
+          onClose={() => setDeleting(undefined)}
+        >
+          VMs made from it have copies of their own and stay as they are.
+        </RemoveDialog>
+      )}
     </SimpleListPage>
-  );
-}
-
-function DeleteImage({ image, onClose }: { image: Image; onClose: () => void }) {
-  const queries = useQueryClient();
-  const { mutate, isPending, error } = useMutation({
-    mutationFn: () =>
-      body(client.DELETE("/api/v1/images/{image}", { params: { path: { image: image.id } } })),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: keys.lists("images") });
-      onClose();
-    },
-  });
-  return (
-    <ConfirmDialog
-      title={`Delete image ${image.name}?`}
-      confirm="Delete"
-      danger
-      busy={isPending}
-      onClose={onClose}
-      onConfirm={() => mutate()}
-    >
-      <p>VMs made from it have copies of their own and stay as they are.</p>
-      {error && <ProblemAlert error={error} doing="Not deleted" />}
-    </ConfirmDialog>
   );
 }

@@ -1,20 +1,17 @@
 // Places where VMs run: whether they answer, what they can do; add and remove.
-import { Button } from "@patternfly/react-core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { body, client } from "../../api/client";
 import { keys } from "../../api/query";
 import type { Provider } from "../../api/types";
-import { ProblemAlert } from "../../components/ProblemAlert";
+import { PermittedButton } from "../../components/PermittedButton";
+import { RemoveDialog } from "../../components/RemoveDialog";
 import { SimpleListPage } from "../../components/SimpleListPage";
 import { Simulated } from "../../components/Simulated";
 import { StateBadge } from "../../components/StateBadge";
-import { useMissing } from "../../components/useMay";
 import { UNKNOWN, words } from "../../lib/format";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
-import { ConfirmDialog } from "../../primitives/ConfirmDialog";
 import type { Column } from "../../primitives/DataTable";
 import { Tag } from "../../primitives/Tag";
 import { AddProvider } from "./AddProvider";
@@ -80,7 +77,6 @@ const columns: readonly Column<Provider>[] = [
 ];
 
 export default function ProvidersPage(): ReactNode {
-  const missing = useMissing("provider.manage");
   const [adding, setAdding] = useState(false);
   const [removing, setRemoving] = useState<Provider>();
   return (
@@ -97,63 +93,42 @@ export default function ProvidersPage(): ReactNode {
         </>
       }
       actions={
-        <Button
-          variant="primary"
-          isDisabled={missing !== undefined}
-          title={missing}
-          onClick={() => setAdding(true)}
-        >
+        <PermittedButton permission="provider.manage" onClick={() => setAdding(true)}>
           Add provider
-        </Button>
+        </PermittedButton>
       }
       rowMenu={(provider: Provider) => (
-        <Button
+        <PermittedButton
+          permission="provider.manage"
+          refused={provider.from_config ? "it stands in the server's configuration" : undefined}
           variant="link"
           isDanger
           size="sm"
-          isDisabled={missing !== undefined || provider.from_config}
-          title={
-            missing ??
-            (provider.from_config ? "it stands in the server's configuration" : undefined)
-          }
           aria-label={`Remove ${provider.name}`}
           onClick={() => setRemoving(provider)}
         >
           Remove
-        </Button>
+        </PermittedButton>
       )}
     >
       {adding && <AddProvider onClose={() => setAdding(false)} />}
-      {removing && <Remove provider={removing} onClose={() => setRemoving(undefined)} />}
+      {removing && (
+        <RemoveDialog
+          title={`Remove ${removing.name}?`}
+          confirm="Remove"
+          list={keys.lists("providers")}
+          remove={() =>
+            body(
+              client.DELETE("/api/v1/providers/{provider}", {
+                params: { path: { provider: removing.id } },
+              }),
+            )
+          }
+          onClose={() => setRemoving(undefined)}
+        >
+          Nothing at the provider is touched. Hostler only stops looking at it.
+        </RemoveDialog>
+      )}
     </SimpleListPage>
-  );
-}
-
-function Remove({ provider, onClose }: { provider: Provider; onClose: () => void }) {
-  const queries = useQueryClient();
-  const { mutate, isPending, error } = useMutation({
-    mutationFn: () =>
-      body(
-        client.DELETE("/api/v1/providers/{provider}", {
-          params: { path: { provider: provider.id } },
-        }),
-      ),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: keys.lists("providers") });
-      onClose();
-    },
-  });
-  return (
-    <ConfirmDialog
-      title={`Remove ${provider.name}?`}
-      confirm="Remove"
-      danger
-      busy={isPending}
-      onClose={onClose}
-      onConfirm={() => mutate()}
-    >
-      <p>Nothing at the provider is touched. Hostler only stops looking at it.</p>
-      {error && <ProblemAlert error={error} doing="Not removed" />}
-    </ConfirmDialog>
   );
 }

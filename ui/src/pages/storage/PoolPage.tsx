@@ -1,24 +1,24 @@
 // One pool and its volumes, read from the provider when the page is opened.
-import { Button, Gallery } from "@patternfly/react-core";
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Gallery } from "@patternfly/react-core";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { body, client } from "../../api/client";
 import { keepOperation } from "../../api/operations";
-import { poolQuery, volumesQuery } from "../../api/query";
-import type { Volume } from "../../api/types";
+import { keys, poolQuery, volumesQuery } from "../../api/query";
+import type { Operation, Volume } from "../../api/types";
 import { DetailPage } from "../../components/DetailPage";
 import { Facts, Item } from "../../components/Facts";
 import { FactValue } from "../../components/FactValue";
+import { PermittedButton } from "../../components/PermittedButton";
 import { ProblemAlert } from "../../components/ProblemAlert";
+import { RemoveDialog } from "../../components/RemoveDialog";
 import { Simulated } from "../../components/Simulated";
 import { StateBadge } from "../../components/StateBadge";
 import { useToasts } from "../../components/Toasts";
-import { useMissing } from "../../components/useMay";
 import { bytes } from "../../lib/format";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
-import { ConfirmDialog } from "../../primitives/ConfirmDialog";
 import { DataTable } from "../../primitives/DataTable";
 import { CreateVolume } from "./CreateVolume";
 import { volumeColumns } from "./volumeColumns";
@@ -71,7 +71,8 @@ export default function PoolPage(): ReactNode {
 
 function Volumes({ pool }: { pool: string }) {
   const { data, error, fetchNextPage, hasNextPage } = useInfiniteQuery(volumesQuery(pool));
-  const missing = useMissing("volume.manage");
+  const queries = useQueryClient();
+  const { tell } = useToasts();
   const [creating, setCreating] = useState(false);
   const [deleting, setDeleting] = useState<Volume>();
   const rows = data?.pages.flatMap((page) => page.items) ?? [];
@@ -80,15 +81,14 @@ function Volumes({ pool }: { pool: string }) {
       <div className="list-head">
         <h2>Volumes</h2>
         <span className="spring" />
-        <Button
+        <PermittedButton
+          permission="volume.manage"
           variant="secondary"
           size="sm"
-          isDisabled={missing !== undefined}
-          title={missing}
           onClick={() => setCreating(true)}
         >
           Create volume
-        </Button>
+        </PermittedButton>
       </div>
       {error && <ProblemAlert error={error} doing="Cannot read the volumes" variant="warning" />}
       {data && rows.length === 0 && <p>There is no volume in it.</p>}
@@ -100,64 +100,42 @@ function Volumes({ pool }: { pool: string }) {
           rowId={(volume) => volume.name}
           onNearEnd={() => hasNextPage && void fetchNextPage({ cancelRefetch: false })}
           rowMenu={(volume) => (
-            <Button
+            <PermittedButton
+              permission="volume.manage"
+              refused={volume.used_by ? `${volume.used_by.name} uses it` : undefined}
               variant="link"
               isDanger
               size="sm"
-              isDisabled={missing !== undefined || volume.used_by != null}
-              title={missing ?? (volume.used_by ? `${volume.used_by.name} uses it` : undefined)}
               aria-label={`Delete ${volume.name}`}
               onClick={() => setDeleting(volume)}
             >
               Delete
-            </Button>
+            </PermittedButton>
           )}
         />
       )}
       {creating && <CreateVolume pool={pool} onClose={() => setCreating(false)} />}
       {deleting && (
-        <DeleteVolume pool={pool} volume={deleting} onClose={() => setDeleting(undefined)} />
+        <RemoveDialog
+          title={`Delete volume ${deleting.name}?`}
+          confirm="Delete"
+          typed={deleting.name}
+          list={keys.volumes(pool)}
+          remove={async () => {
+            keepOperation(queries, await deleteVolume(pool, deleting.name));
+            tell(`Delete volume ${deleting.name}: accepted`);
+          }}
+          onClose={() => setDeleting(undefined)}
+        >
+          {bytes(deleting.capacity_bytes)} of data go with it. No VM that Hostler knows uses it.
+        </RemoveDialog>
       )}
     </section>
   );
 }
 
-function DeleteVolume({
-  pool,
-  volume,
-  onClose,
-}: {
-  pool: string;
-  volume: Volume;
-  onClose: () => void;
-}) {
-  const queries = useQueryClient();
-  const { tell } = useToasts();
-  const { mutate, isPending, error } = useMutation({
-    mutationFn: () =>
-      body(
-        client.DELETE("/api/v1/pools/{pool}/volumes/{volume}", {
-          params: { path: { pool, volume: volume.name } },
-        }),
-      ),
-    onSuccess: (operation) => {
-      keepOperation(queries, operation);
-      tell(`Delete volume ${volume.name}: accepted`);
-      onClose();
-    },
-  });
-  return (
-    <ConfirmDialog
-      title={`Delete volume ${volume.name}?`}
-      confirm="Delete"
-      danger
-      typed={volume.name}
-      busy={isPending}
-      onClose={onClose}
-      onConfirm={() => mutate()}
-    >
-      <p>{bytes(volume.capacity_bytes)} of data go with it. No VM that Hostler knows uses it.</p>
-      {error && <ProblemAlert error={error} doing="Not deleted" />}
-    </ConfirmDialog>
+function deleteVolume(pool: string, volume: string): Promise<Operation> {
+  return body(
+    client.DELETE("/api/v1/pools/{pool}/volumes/{volume}", { params: { path: { pool, volume } } }),
   );
 }
