@@ -1,6 +1,6 @@
 // Pasting into a guest's screen.
 import { expect, test } from "vitest";
-import { strokesOf } from "./keysyms";
+import { COMBINATIONS, strokesOf } from "./keysyms";
 
 test("letters, shifted signs, line ends", () => {
   expect(strokesOf("aA!\r\n")).toEqual([
@@ -16,4 +16,11 @@ test("letters beyond Latin-1 go as Unicode keysyms, control characters not at al
     { keysym: 0xe9, shift: false },
     { keysym: 0x0100_20ac, shift: false },
   ]);
+});
+
+test("combinations have names of their own and end with the key that is no modifier", () => {
+  expect(new Set(COMBINATIONS.map(({ text }) => text)).size).toBe(COMBINATIONS.length);
+  const reset = COMBINATIONS.find(({ text }) => text === "Ctrl-Alt-Del");
+  expect(reset?.keys.map(({ keysym }) => keysym)).toEqual([0xffe3, 0xffe9, 0xffff]);
+  expect(COMBINATIONS.find(({ text }) => text === "Ctrl-Alt-F7")?.keys.at(-1)?.keysym).toBe(0xffc4);
 });

@@ -26,3 +26,27 @@ export function strokesOf(text: string): Stroke[] {
   }
   return strokes;
 }
+
+/** Keys pressed in this order and let go in the other. */
+export interface Combination {
+  text: string;
+  keys: readonly { keysym: number; code: string }[];
+}
+
+const CONTROL = { keysym: 0xffe3, code: "ControlLeft" };
+const ALT = { keysym: 0xffe9, code: "AltLeft" };
+const F1 = 0xffbe;
+
+/** What a browser or a desktop would keep for itself. */
+export const COMBINATIONS: readonly Combination[] = [
+  { text: "Ctrl-Alt-Del", keys: [CONTROL, ALT, { keysym: 0xffff, code: "Delete" }] },
+  { text: "Ctrl-Alt-Backspace", keys: [CONTROL, ALT, { keysym: 0xff08, code: "Backspace" }] },
+  ...[1, 2, 3, 4, 5, 6, 7].map((number) => ({
+    text: `Ctrl-Alt-F${number}`,
+    keys: [CONTROL, ALT, { keysym: F1 + number - 1, code: `F${number}` }],
+  })),
+  { text: "Alt-Tab", keys: [ALT, { keysym: TAB, code: "Tab" }] },
+  { text: "Alt-F4", keys: [ALT, { keysym: F1 + 3, code: "F4" }] },
+  { text: "Super", keys: [{ keysym: 0xffeb, code: "MetaLeft" }] },
+  { text: "Print Screen", keys: [{ keysym: 0xff61, code: "PrintScreen" }] },
+];

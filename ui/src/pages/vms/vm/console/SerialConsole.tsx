@@ -1,15 +1,16 @@
 // The serial line in a terminal: what the guest writes, and what is typed. The
 // terminal keeps its lines over reconnects.
 import "@xterm/xterm/css/xterm.css";
-import { Button } from "@patternfly/react-core";
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal } from "@xterm/xterm";
 import { useEffect, useRef, useState } from "react";
-import { useToasts } from "../../../../components/Toasts";
 import { ConsoleBanner } from "./ConsoleBanner";
+import { SerialTools } from "./SerialTools";
 import { type Attach, useConsole } from "./useConsole";
 
 const SCROLLBACK = 5_000;
+const FONT = "Red Hat Mono";
+const FONT_SIZE = 13;
 const COLOURS = { background: "#151515", foreground: "#e0e0e0", cursor: "#73c5c5" };
 
 export function SerialConsole({ vm, name }: { vm: string; name: string }) {
@@ -18,69 +19,37 @@ export function SerialConsole({ vm, name }: { vm: string; name: string }) {
   const terminal = useRef<Terminal>(null);
   const [attach, setAttach] = useState<Attach>();
   const { state, connect } = useConsole(vm, "serial", attach);
-  const { fail } = useToasts();
 
   useEffect(() => {
-    if (!place.current) return;
-    const term = new Terminal({
-      scrollback: SCROLLBACK,
-      cursorBlink: true,
-      fontFamily: '"Red Hat Mono", "DejaVu Sans Mono", monospace',
-      fontSize: 13,
-      theme: COLOURS,
-      screenReaderMode: true,
-    });
-    const fit = new FitAddon();
-    term.loadAddon(fit);
-    term.open(place.current);
-    const resize = () => fit.fit();
-    resize();
-    const watcher = new ResizeObserver(resize);
-    watcher.observe(place.current);
-    terminal.current = term;
-    // The guest gets Tab, so the keyboard needs another way out.
-    term.attachCustomKeyEventHandler((event) => {
-      if (event.type !== "keydown" || event.key !== "Escape" || !event.shiftKey) return true;
-      tools.current?.querySelector("button")?.focus();
-      return false;
-    });
-    setAttach(() => attachTo(term));
-    term.focus();
+    const ended = new AbortController();
+    // Letters are measured once: with those of another font, the last lines would not fit.
+    void document.fonts
+      .load(`${FONT_SIZE}px "${FONT}"`)
+      .catch(() => []) // then it is the next font in the list, for good
+      .then(() => {
+        if (ended.signal.aborted || !place.current) return;
+        const term = openTerminal(place.current, ended.signal, () =>
+          tools.current?.querySelector("button")?.focus(),
+        );
+        terminal.current = term;
+        setAttach(() => attachTo(term));
+        term.focus();
+      });
     return () => {
-      watcher.disconnect();
       setAttach(undefined);
       terminal.current = null;
-      term.dispose();
+      ended.abort();
     };
   }, []);
-
-  const copy = () => {
-    const term = terminal.current;
-    if (!term) return;
-    const text = term.getSelection() || allLines(term);
-    navigator.clipboard.writeText(text).catch((error) => fail("Cannot copy", error));
-  };
-  const paste = () => {
-    navigator.clipboard
-      .readText()
-      .then((text) => terminal.current?.paste(text))
-      .catch((error) => fail("Cannot paste", error));
-  };
   return (
     <div className="console">
       <div className="console-tools" ref={tools}>
-        <Button variant="secondary" size="sm" onClick={copy}>
-          Copy
-        </Button>
-        <Button variant="secondary" size="sm" onClick={paste}>
-          Paste
-        </Button>
-        <Button variant="secondary" size="sm" onClick={() => terminal.current?.clear()}>
-          Clear
-        </Button>
-        <Button variant="link" size="sm" onClick={() => connect()}>
-          Reconnect
-        </Button>
+        <SerialTools
+          name={name}
+          terminal={terminal}
+          onFullScreen={() => void place.current?.requestFullscreen()}
+          onReconnect={() => connect()}
+        />
         <span className="spring" />
         <span className="hint">Shift+Esc leaves the terminal</span>
       </div>
@@ -94,6 +63,35 @@ export function SerialConsole({ vm, name }: { vm: string; name: string }) {
       />
     </div>
   );
+}
+
+/** A terminal that fills `place` until `ended`. */
+function openTerminal(place: HTMLElement, ended: AbortSignal, onLeave: () => void): Terminal {
+  const term = new Terminal({
+    scrollback: SCROLLBACK,
+    cursorBlink: true,
+    fontFamily: `"${FONT}", "DejaVu Sans Mono", monospace`,
+    fontSize: FONT_SIZE,
+    theme: COLOURS,
+    screenReaderMode: true,
+  });
+  const fit = new FitAddon();
+  term.loadAddon(fit);
+  term.open(place);
+  fit.fit();
+  const watcher = new ResizeObserver(() => fit.fit());
+  watcher.observe(place);
+  // The guest gets Tab, so the keyboard needs another way out.
+  term.attachCustomKeyEventHandler((event) => {
+    if (event.type !== "keydown" || event.key !== "Escape" || !event.shiftKey) return true;
+    onLeave();
+    return false;
+  });
+  ended.addEventListener("abort", () => {
+    watcher.disconnect();
+    term.dispose();
+  });
+  return term;
 }
 
 /** Joins a terminal and a socket, bytes both ways. */
@@ -117,14 +115,4 @@ function attachTo(term: Terminal): Attach {
       socket.removeEventListener("message", heard);
     };
   };
-}
-
-/** Everything the terminal still has, without the empty end. */
-function allLines(term: Terminal): string {
-  const buffer = term.buffer.active;
-  const lines: string[] = [];
-  for (let row = 0; row < buffer.length; row += 1) {
-    lines.push(buffer.getLine(row)?.translateToString(true) ?? "");
-  }
-  return `${lines.join("\n").trimEnd()}\n`;
 }

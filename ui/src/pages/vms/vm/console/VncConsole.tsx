@@ -1,11 +1,11 @@
 // The guest's screen by noVNC over our own WebSocket, with the keys a browser
 // keeps for itself, and pasting by typing.
 import RFB from "@novnc/novnc";
-import { Button, FormGroup, TextArea } from "@patternfly/react-core";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { SHIFT, strokesOf } from "../../../../lib/keysyms";
-import { ConfirmDialog } from "../../../../primitives/ConfirmDialog";
+import { type Combination, SHIFT, strokesOf } from "../../../../lib/keysyms";
+import { saveFile } from "../../../../lib/saveFile";
 import { ConsoleBanner } from "./ConsoleBanner";
+import { ScreenTools } from "./ScreenTools";
 import { type Attach, useConsole } from "./useConsole";
 
 export function VncConsole({ vm, name }: { vm: string; name: string }) {
@@ -13,7 +13,7 @@ export function VncConsole({ vm, name }: { vm: string; name: string }) {
   const rfb = useRef<RFB>(null);
   const [attach, setAttach] = useState<Attach>();
   const [fits, setFits] = useState(true);
-  const [pasting, setPasting] = useState(false);
+  const [viewOnly, setViewOnly] = useState(false);
   const [trouble, setTrouble] = useState<string>();
   const { state, connect } = useConsole(vm, "vnc", attach);
 
@@ -43,6 +43,19 @@ export function VncConsole({ vm, name }: { vm: string; name: string }) {
     rfb.current.clipViewport = !fits;
   }, [fits]);
 
+  const { phase } = state;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new connection is to obey, too
+  useEffect(() => {
+    if (rfb.current) rfb.current.viewOnly = viewOnly;
+  }, [viewOnly, phase]);
+
+  const press = useCallback(({ keys }: Combination) => {
+    const screen = rfb.current;
+    if (!screen) return;
+    for (const { keysym, code } of keys) screen.sendKey(keysym, code, true);
+    for (const { keysym, code } of keys.toReversed()) screen.sendKey(keysym, code, false);
+    screen.focus();
+  }, []);
   const type = useCallback((text: string) => {
     const screen = rfb.current;
     if (!screen) return;
@@ -56,25 +69,17 @@ export function VncConsole({ vm, name }: { vm: string; name: string }) {
   return (
     <div className="console">
       <div className="console-tools">
-        <Button variant="secondary" size="sm" onClick={() => rfb.current?.sendCtrlAltDel()}>
-          Ctrl-Alt-Del
-        </Button>
-        <Button variant="secondary" size="sm" onClick={() => setPasting(true)}>
-          Paste as keys
-        </Button>
-        <Button variant="secondary" size="sm" aria-pressed={fits} onClick={() => setFits(!fits)}>
-          {fits ? "Show 1:1" : "Fit"}
-        </Button>
-        <Button
-          variant="secondary"
-          size="sm"
-          onClick={() => void place.current?.requestFullscreen()}
-        >
-          Full screen
-        </Button>
-        <Button variant="link" size="sm" onClick={() => connect()}>
-          Reconnect
-        </Button>
+        <ScreenTools
+          fits={fits}
+          viewOnly={viewOnly}
+          onFits={setFits}
+          onViewOnly={setViewOnly}
+          onKeys={press}
+          onType={type}
+          onPicture={() => rfb.current?.toBlob((blob) => saveFile(`${name}.png`, blob))}
+          onFullScreen={() => void place.current?.requestFullscreen()}
+          onReconnect={() => connect()}
+        />
       </div>
       <ConsoleBanner state={state} onConnect={connect} />
       {trouble && <p className="stale">{trouble}</p>}
@@ -84,40 +89,6 @@ export function VncConsole({ vm, name }: { vm: string; name: string }) {
         aria-label={`Screen of ${name}`}
         data-phase={state.phase}
       />
-      {pasting && <PasteDialog onClose={() => setPasting(false)} onPaste={type} />}
     </div>
-  );
-}
-
-function PasteDialog({
-  onClose,
-  onPaste,
-}: {
-  onClose: () => void;
-  onPaste: (text: string) => void;
-}) {
-  const [text, setText] = useState("");
-  return (
-    <ConfirmDialog
-      title="Paste as keys"
-      confirm="Type it"
-      onClose={onClose}
-      onConfirm={() => {
-        onClose();
-        onPaste(text);
-      }}
-    >
-      <FormGroup
-        label="The text is typed into the guest as if on a US keyboard."
-        fieldId="paste-text"
-      >
-        <TextArea
-          id="paste-text"
-          value={text}
-          resizeOrientation="vertical"
-          onChange={(_event, next) => setText(next)}
-        />
-      </FormGroup>
-    </ConfirmDialog>
   );
 }
