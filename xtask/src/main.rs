@@ -15,6 +15,7 @@ mod paths;
 mod product;
 mod run;
 mod say;
+mod screenshots;
 mod test;
 mod ui;
 
@@ -71,10 +72,17 @@ const COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "ui",
-        usage: "[build|test|lint|NPM ARGUMENTS…]",
+        usage: "[build|test|bench|lint|NPM ARGUMENTS…]",
         summary: "the web user interface, with a Node.js recent enough",
         grammar: ui::GRAMMAR,
         main: ui::main,
+    },
+    Entry {
+        name: "screenshots",
+        usage: "",
+        summary: "the pictures in docs/images: of the demo, and of a real guest's console",
+        grammar: screenshots::GRAMMAR,
+        main: screenshots::main,
     },
     Entry {
         name: "codegen",

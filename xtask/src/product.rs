@@ -34,6 +34,9 @@ pub(crate) enum Profile {
     Release,
 }
 
+/// How many VMs a demo has unless it is asked for more.
+pub(crate) const DEMO_VMS: usize = 120;
+
 /// The built programs.
 #[derive(Debug, Clone)]
 pub(crate) struct Programs {
@@ -77,12 +80,12 @@ impl Programs {
         command
     }
 
-    /// A demo that runs until it is dropped, on a port of its own.
-    pub(crate) fn running_demo(&self) -> Result<Demo> {
-        self.running_demo_with(&[])
+    /// A demo with so many VMs that runs until it is dropped, on a port of its own.
+    pub(crate) fn running_demo(&self, vms: usize) -> Result<Demo> {
+        self.running_demo_with(&[format!("--vms={vms}")])
     }
 
-    /// The same with further `arguments`.
+    /// The same with any further `arguments`.
     pub(crate) fn running_demo_with(&self, arguments: &[String]) -> Result<Demo> {
         let port = free_port()?;
         let mut command = self.demo(&["--listen".to_owned(), format!("127.0.0.1:{port}")]);

@@ -30,7 +30,7 @@ pub(crate) const DEMO_GRAMMAR: Grammar = Grammar {
 };
 
 /// The sample guest's name.
-const VM: &str = "hello";
+pub(crate) const VM: &str = "hello";
 /// A boot takes 5 s on a quiet machine without KVM.
 const CONSOLE_LIMIT: Duration = Duration::from_secs(180);
 /// How often we look whether we should end.
@@ -83,7 +83,11 @@ pub(crate) fn demo(arguments: &Arguments) -> Result<()> {
     run(&mut programs.demo(&words))
 }
 
-fn build() -> Result<Programs> {
+/// The programs, with the user interface in them.
+///
+/// # Errors
+/// When something cannot be installed or built.
+pub(crate) fn build() -> Result<Programs> {
     needs::build()?;
     ui::build()?;
     say::step("building hostlerd and hostler (development profile: quickest to build)");
@@ -140,10 +144,7 @@ fn serve(
     if !usual {
         say::step(&format!("port 7443 is taken: using {port}"));
     }
-    say::step("creating and booting the sample guest");
-    server.ensure_sample_image(disk)?;
-    server.ensure_sample_vm(VM)?;
-    let shown = server.console_until(VM, guest::BANNER, CONSOLE_LIMIT)?;
+    let shown = boot(&server, disk)?;
     say::line(&announcement(&server, &shown)?);
     if arguments.has("once") {
         return Ok(());
@@ -162,6 +163,17 @@ fn serve(
         }
         std::thread::sleep(LOOK_INTERVAL);
     }
+}
+
+/// Makes sure that the sample guest runs; gives what its console shows.
+///
+/// # Errors
+/// When it does not boot.
+pub(crate) fn boot(server: &Server, disk: &std::path::Path) -> Result<String> {
+    say::step("creating and booting the sample guest");
+    server.ensure_sample_image(disk)?;
+    server.ensure_sample_vm(VM)?;
+    server.console_until(VM, guest::BANNER, CONSOLE_LIMIT)
 }
 
 fn announcement(server: &Server, console: &str) -> Result<String> {

@@ -7,15 +7,18 @@ use hostler_lab::{Error, Fingerprint, Result, find_program, run};
 
 use crate::arguments::{Arguments, Grammar, Words};
 use crate::node::Node;
-use crate::product::Programs;
+use crate::product::{DEMO_VMS, Programs};
 use crate::{needs, paths, say};
 
-/// `ui [build|test|lint|npm …]`.
+/// `ui [build|test|bench|lint|npm …]`.
 pub(crate) const GRAMMAR: Grammar =
     Grammar { switches: &[], options: &[], words: Words::ThenAnything };
 
 /// Not inputs of a build: made by npm, by the build or by its tests.
 const NOT_INPUTS: &[&str] = &["node_modules", "dist", "test-results", "playwright-report"];
+
+/// As many VMs as the user interface promises to do well with.
+const BENCH_VMS: usize = 10_000;
 
 /// The API's types in TypeScript, made from the checked-in description.
 const API_TYPES: &str = "src/api/generated/schema.ts";
@@ -29,6 +32,10 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
         [] => build().map(drop),
         [word] if word == "build" => build().map(drop),
         [word] if word == "test" => test(&Programs::build()?),
+        [word] if word == "bench" => {
+            build()?;
+            bench(&Programs::build()?)
+        }
         [word] if word == "lint" => script(&installed()?, "lint"),
         words => run(installed()?.npm(&directory())?.args(words)),
     }
@@ -70,10 +77,33 @@ pub(crate) fn test(programs: &Programs) -> Result<()> {
     script(&node, "test")?;
     needs::browser()?;
     // The stories' backend is the real server over a simulated fleet.
-    let demo = programs.running_demo()?;
+    let demo = programs.running_demo(DEMO_VMS)?;
     let mut stories = prepared(&node, "e2e")?;
     stories.env("HOSTLER_LOGIN", demo.login()).env("HOSTLER_CLI", programs.hostler());
     run(&mut stories)
+}
+
+/// Measures the table of VMs in a browser, with ten thousand of them.
+fn bench(programs: &Programs) -> Result<()> {
+    let node = installed()?;
+    needs::browser()?;
+    say::step(&format!("making a fleet of {BENCH_VMS} VMs"));
+    let demo = programs.running_demo(BENCH_VMS)?;
+    run(prepared(&node, "bench")?.env("HOSTLER_LOGIN", demo.login()))
+}
+
+/// Makes the pictures in `docs/images` from a server that `login` logs in to: those of a demo, or
+/// those of a real VM of that name.
+///
+/// # Errors
+/// When the browser does not find there what is to be seen.
+pub(crate) fn screenshots(login: &str, real: Option<&str>) -> Result<()> {
+    let mut pictures = prepared(&installed()?, "screenshots")?;
+    pictures.env("HOSTLER_LOGIN", login);
+    if let Some(vm) = real {
+        pictures.env("HOSTLER_REAL", vm);
+    }
+    run(&mut pictures)
 }
 
 /// The user interface's own checks: its linter, its types, and that the API's types it was compiled
