@@ -1,7 +1,9 @@
 // Nobody is kept out: axe finds nothing serious on any page in either theme, and
 // the frame works by keyboard.
 import axe from "axe-core";
+import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
+import type { Page as ListPage } from "../src/api/types";
 import { type Story, stories } from "./browser";
 import { vmsIn, vmWithConsole } from "./fleet";
 
@@ -16,6 +18,38 @@ const PAGES = [
   "/events",
   "/providers",
 ];
+
+/** What opens over a page. */
+const OPENED: { name: string; path: string; open: (page: Page) => Promise<void> }[] = [
+  { name: "the palette", path: "/vms", open: (page) => page.keyboard.press("Control+k") },
+  { name: "the list of keys", path: "/hosts", open: (page) => page.keyboard.press("?") },
+  { name: "the choice of columns", path: "/vms", open: (page) => button(page, "Columns").click() },
+  {
+    name: "a row's menu",
+    path: "/vms",
+    open: (page) => page.locator("[data-row] .kebab").first().click(),
+  },
+  {
+    name: "an action on many",
+    path: "/vms",
+    open: async (page) => {
+      for (const row of [0, 1]) {
+        await page.locator("[data-row]").nth(row).getByRole("checkbox").check();
+      }
+      await page.getByRole("toolbar").getByRole("button", { name: "Delete" }).click();
+    },
+  },
+  { name: "an upload", path: "/images", open: (page) => button(page, "Upload image").click() },
+  {
+    name: "a new provider",
+    path: "/providers",
+    open: (page) => button(page, "Add provider").click(),
+  },
+];
+
+function button(page: Page, name: string) {
+  return page.getByRole("button", { name, exact: true });
+}
 
 for (const theme of ["light", "dark"] as const) {
   describe(theme, () => {
@@ -41,6 +75,45 @@ for (const theme of ["light", "dark"] as const) {
       story.expectStatus(409);
       await story.open(`/vms/${vm.id}?tab=console&console=serial`);
       await story.page.locator(".terminal .xterm-screen").waitFor();
+      expect(await faults(story)).toEqual([]);
+    });
+
+    test.each(["hosts", "pools", "networks", "operations"])(
+      "a page of one of the %s has no serious fault",
+      async (name) => {
+        const list = await story.api<ListPage<{ id: string }>>(`/api/v1/${name}?limit=1`);
+        await story.open(`/${name === "pools" ? "storage" : name}/${list.items[0]?.id}`);
+        await settled(story);
+        expect(await faults(story)).toEqual([]);
+      },
+    );
+
+    test("the screen and a console in a window of its own have no serious fault", async () => {
+      const vm = await vmWithConsole(story, "vnc");
+      for (const path of [`/vms/${vm.id}?tab=console&console=vnc`, `/vms/${vm.id}/console/vnc`]) {
+        await story.open(path);
+        await story.page.locator(".screen[data-phase=open] canvas").waitFor();
+        expect(await faults(story), path).toEqual([]);
+      }
+    });
+
+    test.each(OPENED)("$name has no serious fault", async ({ path, open }) => {
+      await story.open(path);
+      await settled(story);
+      await open(story.page);
+      await settled(story);
+      expect(await faults(story)).toEqual([]);
+    });
+
+    test("what is said to who is not logged in, and to a wrong address", async () => {
+      story.expectStatus(401);
+      await story.open("/nowhere");
+      await settled(story);
+      expect(await faults(story)).toEqual([]);
+      await story.context.clearCookies();
+      await story.open("/vms");
+      await story.page.getByRole("heading", { name: "Log in to Hostler" }).waitFor();
+      await settled(story);
       expect(await faults(story)).toEqual([]);
     });
 

@@ -126,6 +126,20 @@ test("many VMs are acted on at once, and each answers for itself", async () => {
   expect(answers.some((answer) => answer.includes("waiting"))).toBe(false);
 });
 
+test("columns are hidden and shown, and the URL says which", async () => {
+  const { page } = story;
+  await story.open("/vms");
+  await rows().first().waitFor();
+  await page.getByRole("button", { name: "Columns" }).click();
+  await page.getByRole("menuitem", { name: "Memory" }).getByRole("checkbox").uncheck();
+  await page.waitForURL(/hide=memory_bytes/);
+  await table().getByRole("columnheader", { name: "Memory" }).waitFor({ state: "detached" });
+  await page.reload();
+  await rows().first().waitFor();
+  expect(await table().getByRole("columnheader", { name: "Memory" }).count()).toBe(0);
+  expect(await table().getByRole("columnheader", { name: "CPUs" }).count()).toBe(1);
+});
+
 test("scrolling restyles the rows that come into view and no others", async () => {
   await story.open("/vms");
   await rows().first().waitFor();

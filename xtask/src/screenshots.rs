@@ -40,7 +40,7 @@ pub(crate) fn main(_: &Arguments) -> Result<()> {
 }
 
 fn of_a_real_guest(programs: Programs, lab: &Lab, disk: &std::path::Path) -> Result<()> {
-    let server = Server::start(programs, &paths::build().join(NAME), &lab.uri())?;
+    let server = Server::start(programs, &paths::build().join(NAME), Some(&lab.uri()))?;
     run::boot(&server, disk)?;
     say::step("a picture of the guest's console");
     ui::screenshots(&server.admin_link()?, Some(run::VM))

@@ -69,7 +69,8 @@ function Settle({ operation, onClose }: { operation: Operation; onClose: () => v
     <ConfirmDialog
       title={`Mark ${operation.kind} as resolved`}
       confirm="Mark resolved"
-      busy={isPending || note.trim() === ""}
+      busy={isPending}
+      complete={note.trim() !== ""}
       onClose={onClose}
       onConfirm={() =>
         mutate(

@@ -41,6 +41,8 @@ export interface VmsSearch extends ListSearch {
   label?: string;
   /** The reader's own filter, in the server's language. */
   filter?: string;
+  /** Ids of columns that are not shown, joined by commas. */
+  hide?: string;
 }
 
 export function vmsSearch(raw: RawSearch): VmsSearch {
@@ -51,6 +53,7 @@ export function vmsSearch(raw: RawSearch): VmsSearch {
     host: text(raw.host),
     label: text(raw.label),
     filter: text(raw.filter),
+    hide: text(raw.hide),
   };
 }
 

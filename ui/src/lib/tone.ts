@@ -39,7 +39,7 @@ const STEP: Record<string, Tone> = {
   failed: "bad",
   failed_undone: "bad",
   undoing: "moving",
-  undone: "off",
+  undone: "held",
   not_undone: "held",
   undo_failed: "bad",
 };

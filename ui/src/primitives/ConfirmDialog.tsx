@@ -19,16 +19,18 @@ interface Props {
   /** What has to be typed before the button works; none: nothing. */
   typed?: string;
   busy?: boolean;
+  /** Whether all that is asked for has been filled in. */
+  complete?: boolean;
   onConfirm: () => void;
   onClose: () => void;
   children: ReactNode;
 }
 
 export function ConfirmDialog(props: Props) {
-  const { title, confirm, danger, typed, busy, onConfirm, onClose, children } = props;
+  const { title, confirm, danger, typed, busy, complete = true, onConfirm, onClose } = props;
   const [text, setText] = useState("");
   const id = useId();
-  const ready = typed === undefined || text === typed;
+  const ready = complete && (typed === undefined || text === typed);
   return (
     <Modal isOpen variant="small" onClose={onClose} aria-labelledby={`${id}-title`}>
       <ModalHeader
@@ -43,7 +45,7 @@ export function ConfirmDialog(props: Props) {
             if (ready && !busy) onConfirm();
           }}
         >
-          {children}
+          {props.children}
           {typed !== undefined && (
             <FormGroup label={`Type ${typed} to confirm`} fieldId={`${id}-typed`}>
               <TextInput

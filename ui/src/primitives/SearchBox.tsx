@@ -3,6 +3,7 @@
 // in the history.
 import { SearchInput } from "@patternfly/react-core";
 import { useEffect, useRef, useState } from "react";
+import { isForPage } from "../lib/shortcuts";
 
 interface Props {
   label: string;
@@ -29,11 +30,7 @@ export function SearchBox({ label, value, onChange }: Props) {
   }, [text, value, onChange]);
   useEffect(() => {
     const focus = (event: KeyboardEvent) => {
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-      const target = event.target;
-      if (target instanceof HTMLElement && target.closest("input, textarea, [contenteditable]")) {
-        return;
-      }
+      if (event.key !== "/" || !isForPage(event)) return;
       event.preventDefault();
       field.current?.focus();
     };

@@ -2,10 +2,7 @@
 // ticks the row that has it, and Enter follows its link as links do. The focus is
 // the browser's own, so that nothing has to be announced twice.
 import { type RefObject, useEffect } from "react";
-
-/** Where keys are text, or a dialog's. */
-const BUSY =
-  "input:not([type=checkbox]), textarea, select, [contenteditable], [role=dialog], [role=menu]";
+import { isForPage } from "../lib/shortcuts";
 
 export function useRowKeys(
   scroller: RefObject<HTMLElement | null>,
@@ -18,10 +15,7 @@ export function useRowKeys(
     if (!enabled) return;
     const pressed = (event: KeyboardEvent) => {
       const place = scroller.current;
-      if (!place || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (document.querySelector("[role=dialog]")) return;
-      const target = event.target instanceof Element ? event.target : undefined;
-      if (target?.closest(BUSY)) return;
+      if (!place || !isForPage(event)) return;
       const focused = document.activeElement;
       const row = place.contains(focused) ? focused?.closest("[data-row]") : null;
       if (event.key === "x") row?.querySelector<HTMLElement>("input[type=checkbox]")?.click();

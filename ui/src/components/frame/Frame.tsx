@@ -5,6 +5,7 @@ import { useLocation } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useRef } from "react";
 import { DemoRibbon } from "./DemoRibbon";
 import { OperationsDrawer } from "./OperationsDrawer";
+import { Shortcuts } from "./Shortcuts";
 import { Sidebar } from "./Sidebar";
 import { TopBar } from "./TopBar";
 
@@ -28,6 +29,7 @@ export function Frame({ children }: { children: ReactNode }) {
         {children}
       </Page>
       <OperationsDrawer />
+      <Shortcuts />
     </div>
   );
 }

@@ -12,7 +12,7 @@ import {
   MenuToggle,
   PageToggleButton,
 } from "@patternfly/react-core";
-import { BarsIcon, MoonIcon, SunIcon, UserIcon } from "@patternfly/react-icons";
+import { BarsIcon, MoonIcon, SearchIcon, SunIcon, UserIcon } from "@patternfly/react-icons";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
@@ -22,6 +22,7 @@ import { chooseTheme, useTheme } from "../../lib/theme";
 import { paths } from "../../paths";
 import { useToasts } from "../Toasts";
 import { LiveChip } from "./LiveChip";
+import { OPEN_PALETTE } from "./Shortcuts";
 
 export function TopBar() {
   return (
@@ -40,6 +41,13 @@ export function TopBar() {
       </MastheadMain>
       <MastheadContent>
         <div className="spring" />
+        <Button
+          variant="plain"
+          aria-label="Go to a VM, a host or a page (Ctrl K)"
+          title="Go to … (Ctrl K)"
+          icon={<SearchIcon />}
+          onClick={() => document.dispatchEvent(new Event(OPEN_PALETTE))}
+        />
         <LiveChip />
         <ThemeButton />
         <UserMenu />

@@ -1,5 +1,8 @@
 // One operation: its steps, how far it has come, and why it failed or stuck.
 import {
+  Card,
+  CardBody,
+  CardTitle,
   Content,
   Gallery,
   ProgressStep,
@@ -19,7 +22,7 @@ import { ProblemAlert } from "../../components/ProblemAlert";
 import { ResourceLinks } from "../../components/ResourceLink";
 import { StateBadge } from "../../components/StateBadge";
 import { words } from "../../lib/format";
-import { isFinished } from "../../lib/tone";
+import { isFinished, type Tone, toneOf } from "../../lib/tone";
 import { useLive } from "../../live/LiveProvider";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
@@ -91,27 +94,7 @@ function Details({ operation }: { operation: Operation }) {
             <code>{operation.id}</code>
           </Item>
         </Facts>
-        <Facts
-          title={`Steps (${operation.progress.steps_done} of ${operation.progress.steps_total})`}
-        >
-          <ProgressStepper isVertical aria-label="Steps">
-            {operation.steps.map((step, index) => (
-              <ProgressStep
-                // Steps never change place, and their names may repeat.
-                // biome-ignore lint/suspicious/noArrayIndexKey: the position is the identity
-                key={index}
-                id={`step-${index}`}
-                titleId={`step-${index}-title`}
-                variant={variantOf(step)}
-                isCurrent={step.state === "running" || step.state === "undoing"}
-                aria-label={`${words(step.name)}: ${told(step)}`}
-                description={step.state === "done" ? undefined : told(step)}
-              >
-                {words(step.name)}
-              </ProgressStep>
-            ))}
-          </ProgressStepper>
-        </Facts>
+        <Steps operation={operation} />
       </Gallery>
     </>
   );
@@ -128,10 +111,39 @@ function told({ state, note }: OperationStep): string {
   return note ? `${said}: ${note}` : said;
 }
 
-function variantOf({ state }: OperationStep): ProgressStepProps["variant"] {
-  if (state === "done") return "success";
-  if (state === "failed" || state === "failed_undone" || state === "undo_failed") return "danger";
-  if (state === "running" || state === "undoing") return "info";
-  if (state === "undone" || state === "not_undone") return "warning";
-  return "pending";
+function Steps({ operation: { progress, steps } }: { operation: Operation }) {
+  return (
+    <Card isCompact>
+      <CardTitle component="h2">{`Steps (${progress.steps_done} of ${progress.steps_total})`}</CardTitle>
+      <CardBody>
+        <ProgressStepper isVertical aria-label="Steps">
+          {steps.map((step, index) => (
+            <ProgressStep
+              // Steps never change place, and their names may repeat.
+              // biome-ignore lint/suspicious/noArrayIndexKey: the position is the identity
+              key={index}
+              id={`step-${index}`}
+              titleId={`step-${index}-title`}
+              variant={VARIANTS[toneOf("step", step.state)]}
+              isCurrent={toneOf("step", step.state) === "moving"}
+              aria-label={`${words(step.name)}: ${told(step)}`}
+              description={step.state === "done" ? undefined : told(step)}
+            >
+              {words(step.name)}
+            </ProgressStep>
+          ))}
+        </ProgressStepper>
+      </CardBody>
+    </Card>
+  );
 }
+
+/** How a step looks; one in a state that this does not know is neither done nor to be done. */
+const VARIANTS: Record<Tone, ProgressStepProps["variant"]> = {
+  good: "success",
+  off: "pending",
+  held: "warning",
+  moving: "info",
+  bad: "danger",
+  unknown: "warning",
+};

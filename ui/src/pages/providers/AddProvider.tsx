@@ -31,7 +31,8 @@ export function AddProvider({ onClose }: { onClose: () => void }) {
     <ConfirmDialog
       title="Add provider"
       confirm="Add"
-      busy={isPending || name === "" || uri === ""}
+      busy={isPending}
+      complete={name !== "" && uri !== ""}
       onClose={onClose}
       onConfirm={() => mutate()}
     >

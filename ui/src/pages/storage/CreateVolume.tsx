@@ -35,7 +35,8 @@ export function CreateVolume({ pool, onClose }: { pool: string; onClose: () => v
     <ConfirmDialog
       title="Create volume"
       confirm="Create"
-      busy={isPending || name === "" || !capacity_bytes}
+      busy={isPending}
+      complete={name !== "" && Boolean(capacity_bytes)}
       onClose={onClose}
       onConfirm={() => mutate()}
     >

@@ -10,6 +10,7 @@ import { useMissing } from "../../components/useMay";
 import { buildFilter, labelFacet, parseSort, type Sort, sortText } from "../../lib/filter";
 import type { VmsSearch } from "../../lib/search";
 import { paths } from "../../paths";
+import { ColumnChooser } from "../../primitives/ColumnChooser";
 import { DataTable } from "../../primitives/DataTable";
 import { useSelection } from "../../primitives/useSelection";
 import { BulkBar } from "./BulkBar";
@@ -35,7 +36,9 @@ export default function VmsPage(): ReactNode {
   );
   const onSort = useCallback((sort: Sort) => change({ sort: sortText(sort) }), [change]);
   const menu = useCallback((vm: VmSummary) => <RowMenu vm={vm} onAction={run} />, [run]);
-  const { sort, ...narrowing } = search;
+  const { sort, hide, ...narrowing } = search;
+  const hidden = useMemo(() => new Set(hide?.split(",")), [hide]);
+  const columns = useMemo(() => vmColumns.filter(({ id }) => !hidden.has(id)), [hidden]);
   const narrowed = Object.values(narrowing).some((value) => typeof value === "string");
   const chosen = rows.filter((vm) => selection.ids.has(vm.id));
   return (
@@ -45,14 +48,23 @@ export default function VmsPage(): ReactNode {
       list={list}
       empty={rows.length === 0}
       narrowed={narrowed}
-      onClear={() => void navigate({ search: (old) => ({ ops: old.ops, sort }) })}
+      onClear={() => void navigate({ search: (old) => ({ ops: old.ops, sort, hide }) })}
       first={
         <>
           Make one with <code>hostler vm create hello --sample</code>, or connect a place where VMs
           run under <Link {...paths.providers()}>Providers</Link>.
         </>
       }
-      filters={<VmFilters search={search} onChange={change} />}
+      filters={
+        <>
+          <VmFilters search={search} onChange={change} />
+          <ColumnChooser
+            columns={vmColumns}
+            hidden={hidden}
+            onChange={(next) => change({ hide: [...next].join(",") || undefined })}
+          />
+        </>
+      }
       actions={<CreateButton />}
       dialogs={dialogs}
     >
@@ -70,7 +82,7 @@ export default function VmsPage(): ReactNode {
       <DataTable
         keyboard
         label="Virtual machines"
-        columns={vmColumns}
+        columns={columns}
         rows={rows}
         rowId={idOf}
         rowName={nameOf}

@@ -1,0 +1,53 @@
+// The pages that everything else hangs on: the navigation, `g` and its second
+// key, and the palette all read this list.
+import {
+  BellIcon,
+  CubesIcon,
+  DatabaseIcon,
+  ListIcon,
+  NetworkIcon,
+  PluggedIcon,
+  ServerIcon,
+  VirtualMachineIcon,
+} from "@patternfly/react-icons";
+import type { LinkOptions } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { paths } from "../../paths";
+
+export interface TopPage {
+  text: string;
+  prefix: string;
+  link: LinkOptions;
+  icon: ReactNode;
+  /** After `g`. */
+  key: string;
+}
+
+export const TOP_PAGES: readonly TopPage[] = [
+  { text: "VMs", prefix: "/vms", link: paths.vms(), icon: <VirtualMachineIcon />, key: "v" },
+  { text: "Hosts", prefix: "/hosts", link: paths.hosts(), icon: <ServerIcon />, key: "h" },
+  { text: "Storage", prefix: "/storage", link: paths.storage(), icon: <DatabaseIcon />, key: "s" },
+  {
+    text: "Networks",
+    prefix: "/networks",
+    link: paths.networks(),
+    icon: <NetworkIcon />,
+    key: "n",
+  },
+  { text: "Images", prefix: "/images", link: paths.images(), icon: <CubesIcon />, key: "i" },
+  {
+    text: "Operations",
+    prefix: "/operations",
+    link: paths.operations(),
+    icon: <ListIcon />,
+    key: "o",
+  },
+  { text: "Events", prefix: "/events", link: paths.events(), icon: <BellIcon />, key: "e" },
+  {
+    text: "Providers",
+    prefix: "/providers",
+    link: paths.providers(),
+    icon: <PluggedIcon />,
+    key: "p",
+  },
+];

@@ -1,0 +1,30 @@
+// When a key is a command and when it is text or somebody else's.
+
+/** Where single keys have another meaning. */
+const TEXT = "input:not([type=checkbox]), textarea, select, [contenteditable], [role=menu]";
+
+/** Whether a plain key, pressed now, is meant for the page. */
+export function isForPage(event: KeyboardEvent): boolean {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return false;
+  if (document.querySelector("[role=dialog]")) return false;
+  return !(event.target instanceof Element && event.target.closest(TEXT));
+}
+
+/** What the sheet under `?` lists. */
+export const SHORTCUTS: readonly { keys: string[]; does: string }[] = [
+  { keys: ["Ctrl K"], does: "go to a VM, a host or a page by its name" },
+  { keys: ["/"], does: "search the list" },
+  { keys: ["j", "k"], does: "next and previous row" },
+  { keys: ["x"], does: "tick the row" },
+  { keys: ["Enter"], does: "open the row" },
+  { keys: ["g v"], does: "VMs" },
+  { keys: ["g h"], does: "hosts" },
+  { keys: ["g s"], does: "storage" },
+  { keys: ["g n"], does: "networks" },
+  { keys: ["g i"], does: "images" },
+  { keys: ["g o"], does: "operations" },
+  { keys: ["g e"], does: "events" },
+  { keys: ["g p"], does: "providers" },
+  { keys: ["Shift Esc"], does: "leave the terminal of a console" },
+  { keys: ["?"], does: "this list" },
+];
