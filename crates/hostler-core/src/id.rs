@@ -195,6 +195,20 @@ mod tests {
     }
 
     #[test]
+    fn ids_sort_as_their_texts_do() {
+        let entropy = SeededEntropy::new(11);
+        let made = || {
+            let mut bytes = [0; 16];
+            entropy.fill(&mut bytes);
+            VmId::from_uuid(Uuid::from_bytes(bytes))
+        };
+        for _ in 0..1000 {
+            let (one, other) = (made(), made());
+            assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
+        }
+    }
+
+    #[test]
     fn ids_of_one_millisecond_differ() {
         let clock = ManualClock::at(Timestamp::from_millis(1));
         let ids = ids(&clock);

@@ -12,58 +12,73 @@
 //! begins after the last row of the page before and inserting rows meanwhile
 //! neither skips nor repeats another.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::error::{Code, Error, Fault, Result};
 
 mod filter;
+mod page;
 mod position;
 
 pub use filter::{FILTER_MAX, Filter, Operator, TERMS_MAX, Term};
+pub use page::Paged;
 pub use position::Position;
 
-/// A value that rows are filtered and sorted by.
+/// A value that rows are filtered and sorted by; text is the row's own, because
+/// a list looks at every row to find the few of a page.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Value {
+pub enum Value<'a> {
     /// There is none; sorts first, and no comparison with it holds.
     Absent,
     /// A number.
     Number(i128),
     /// Text, or a word of a closed set.
-    Text(String),
+    Text(Cow<'a, str>),
 }
 
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
+impl Value<'_> {
+    /// The same without the row.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Absent => Value::Absent,
+            Self::Number(number) => Value::Number(number),
+            Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+        }
     }
 }
 
-impl From<String> for Value {
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Value<'_> {
     fn from(text: String) -> Self {
-        Self::Text(text)
+        Self::Text(Cow::Owned(text))
     }
 }
 
-impl From<bool> for Value {
+impl From<bool> for Value<'_> {
     fn from(truth: bool) -> Self {
         Self::from(if truth { "true" } else { "false" })
     }
 }
 
-impl From<u64> for Value {
+impl From<u64> for Value<'_> {
     fn from(number: u64) -> Self {
         Self::Number(i128::from(number))
     }
 }
 
-impl From<i64> for Value {
+impl From<i64> for Value<'_> {
     fn from(number: i64) -> Self {
         Self::Number(i128::from(number))
     }
 }
 
-impl<T: Into<Value>> From<Option<T>> for Value {
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Absent, Into::into)
     }
@@ -110,23 +125,45 @@ pub trait Row {
     fn id(&self) -> String;
 
     /// The value of a declared field.
-    fn value(&self, field: &str) -> Value;
+    fn value(&self, field: &str) -> Value<'_>;
 
     /// Whether free text is found in what people see of it; `needle` is lower case.
     fn contains(&self, needle: &str) -> bool;
+
+    /// How its id sorts beside another row's: as their texts do. Rows of long
+    /// lists that keep no text of their ids say it without making one.
+    fn compare_id(&self, other: &Self) -> Ordering
+    where
+        Self: Sized,
+    {
+        self.id().cmp(&other.id())
+    }
+
+    /// The same beside an id's text.
+    fn compare_id_to(&self, text: &str) -> Ordering {
+        self.id().as_str().cmp(text)
+    }
 }
 
-impl<T: Row + ?Sized> Row for std::sync::Arc<T> {
+impl<T: Row> Row for std::sync::Arc<T> {
     fn id(&self) -> String {
         self.as_ref().id()
     }
 
-    fn value(&self, field: &str) -> Value {
+    fn value(&self, field: &str) -> Value<'_> {
         self.as_ref().value(field)
     }
 
     fn contains(&self, needle: &str) -> bool {
         self.as_ref().contains(needle)
+    }
+
+    fn compare_id(&self, other: &Self) -> Ordering {
+        self.as_ref().compare_id(other)
+    }
+
+    fn compare_id_to(&self, text: &str) -> Ordering {
+        self.as_ref().compare_id_to(text)
     }
 }
 
@@ -217,53 +254,9 @@ impl ListRequest {
         Ok(Self { filter, sort, search, limit: limit as usize, after })
     }
 
-    /// The rows of the page, where the next one begins, and how many rows there
-    /// are on all pages.
-    pub fn page<'a, R: Row + 'a>(&self, rows: impl Iterator<Item = &'a R>) -> Paged<&'a R> {
-        let mut kept: Vec<(Position, &R)> = rows
-            .filter(|row| self.matches(*row))
-            .map(|row| (Position::of(row, &self.sort), row))
-            .collect();
-        let total = kept.len();
-        if let Some(after) = &self.after {
-            kept.retain(|(position, _)| self.compare(position, after) == Ordering::Greater);
-        }
-        let more = kept.len() > self.limit;
-        if more && self.limit > 0 {
-            // Only the page itself has to be in order: n rows cost n, not n log n.
-            kept.select_nth_unstable_by(self.limit - 1, |(a, _), (b, _)| self.compare(a, b));
-            kept.truncate(self.limit);
-        }
-        kept.sort_unstable_by(|(a, _), (b, _)| self.compare(a, b));
-        let next = if more { kept.last().map(|(position, _)| position.clone()) } else { None };
-        Paged { rows: kept.into_iter().map(|(_, row)| row).collect(), next, total }
-    }
-
     fn matches<R: Row>(&self, row: &R) -> bool {
         self.filter.matches(row) && self.search.as_deref().is_none_or(|text| row.contains(text))
     }
-
-    fn compare(&self, a: &Position, b: &Position) -> Ordering {
-        for (index, key) in self.sort.iter().enumerate() {
-            let ordering = a.keys.get(index).cmp(&b.keys.get(index));
-            let ordering = if key.descending { ordering.reverse() } else { ordering };
-            if ordering != Ordering::Equal {
-                return ordering;
-            }
-        }
-        a.id.cmp(&b.id)
-    }
-}
-
-/// A page of rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Paged<T> {
-    /// The rows, in order.
-    pub rows: Vec<T>,
-    /// Where the next page begins; `None` on the last.
-    pub next: Option<Position>,
-    /// How many rows there are on all pages.
-    pub total: usize,
 }
 
 fn parse_sort(text: &str, fields: &[Field]) -> Result<Vec<SortKey>, Fault> {

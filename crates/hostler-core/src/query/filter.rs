@@ -24,7 +24,7 @@ pub struct Term {
     /// How it is compared.
     pub operator: Operator,
     /// With what.
-    pub value: Value,
+    pub value: Value<'static>,
 }
 
 /// How a field is compared.
@@ -113,7 +113,7 @@ fn parse_term<'a>(text: &'a str, fields: &[Field]) -> Result<(Term, &'a str), St
         let number = value.parse().map_err(|_| format!("`{}` is not a number", cut(&value)))?;
         Value::Number(number)
     } else {
-        Value::Text(value)
+        Value::from(value)
     };
     Ok((Term { field: name.to_owned(), operator: *operator, value }, rest))
 }
@@ -143,7 +143,7 @@ fn parse_value(text: &str) -> Result<(String, &str), String> {
 }
 
 impl Term {
-    fn holds(&self, actual: &Value) -> bool {
+    fn holds(&self, actual: &Value<'_>) -> bool {
         let equal = || match (actual, &self.value) {
             (Value::Text(actual), Value::Text(wanted)) => glob(wanted, actual),
             (actual, wanted) => actual == wanted,

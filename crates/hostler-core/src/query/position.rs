@@ -5,14 +5,15 @@ use super::{Row, SortKey, Value};
 /// The place of a row in a sorted list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
-    pub(super) keys: Vec<Value>,
+    pub(super) keys: Vec<Value<'static>>,
     pub(super) id: String,
 }
 
 impl Position {
     /// The place of `row` in a list sorted by `sort`.
     pub fn of<R: Row + ?Sized>(row: &R, sort: &[SortKey]) -> Self {
-        Self { keys: sort.iter().map(|key| row.value(&key.field)).collect(), id: row.id() }
+        let keys = sort.iter().map(|key| row.value(&key.field).into_owned());
+        Self { keys: keys.collect(), id: row.id() }
     }
 
     /// As text. Not meant to be read by anybody; whoever hands it out signs it.
@@ -24,7 +25,7 @@ impl Position {
                 Value::Absent => serde_json::Value::Null,
                 // As text: JSON numbers do not reach as far.
                 Value::Number(number) => serde_json::json!({ "n": number.to_string() }),
-                Value::Text(text) => serde_json::Value::from(text.as_str()),
+                Value::Text(text) => serde_json::Value::from(text.as_ref()),
             })
             .collect();
         serde_json::json!([self.id, keys]).to_string()
@@ -37,7 +38,7 @@ impl Position {
             .into_iter()
             .map(|key| match key {
                 serde_json::Value::Null => Some(Value::Absent),
-                serde_json::Value::String(text) => Some(Value::Text(text)),
+                serde_json::Value::String(text) => Some(Value::from(text)),
                 serde_json::Value::Object(map) => {
                     map.get("n")?.as_str()?.parse().ok().map(Value::Number)
                 }

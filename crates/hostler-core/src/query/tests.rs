@@ -26,7 +26,7 @@ impl Row for Vm {
         format!("{:08}", self.id)
     }
 
-    fn value(&self, field: &str) -> Value {
+    fn value(&self, field: &str) -> Value<'_> {
         match field {
             "name" => self.name.as_str().into(),
             "memory_bytes" => self.memory.into(),
@@ -110,10 +110,13 @@ proptest! {
         memory in proptest::collection::vec(proptest::option::of(0_u64..5), 0..60),
         limit in 1_u32..7,
         sort in prop::sample::select(vec!["", "memory_bytes", "-memory_bytes,name", "name"]),
+        arrival in 1_usize..60,
     ) {
-        let rows: Vec<_> = memory.iter().enumerate()
+        let mut rows: Vec<_> = memory.iter().enumerate()
             .map(|(id, memory)| vm(id as u32, &format!("vm-{}", id % 3), *memory))
             .collect();
+        // In whatever order they come.
+        rows.sort_by_key(|vm| (vm.id as usize * 7 + 3) % arrival);
         let params = ListParams { limit: Some(limit), sort: Some(sort), ..ListParams::default() };
         let mut after = None;
         let mut seen = Vec::new();
@@ -131,6 +134,15 @@ proptest! {
         let all = ListRequest::parse(&ListParams { limit: Some(1000), ..params }, FIELDS, None).unwrap();
         let whole: Vec<_> = all.page(rows.iter()).rows.iter().map(|vm| vm.id).collect();
         prop_assert_eq!(&seen, &whole);
+        let mut plainly = rows.clone();
+        plainly.sort_by_key(|vm| (vm.name.clone(), vm.id));
+        match sort {
+            "memory_bytes" => plainly.sort_by_key(|vm| (vm.memory, vm.id)),
+            "-memory_bytes,name" => plainly.sort_by_key(|vm| std::cmp::Reverse(vm.memory)),
+            "" => plainly.sort_by_key(|vm| vm.id),
+            _ => {}
+        }
+        prop_assert_eq!(&whole, &plainly.iter().map(|vm| vm.id).collect::<Vec<_>>());
         prop_assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), rows.len());
     }
 

@@ -1,5 +1,6 @@
 //! What is told of each kind of thing: seen, asked and stored put together.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -170,7 +171,7 @@ impl Row for VmView {
         self.id.to_string()
     }
 
-    fn value(&self, field: &str) -> Value {
+    fn value(&self, field: &str) -> Value<'_> {
         match field {
             "name" => self.name.as_str().into(),
             "id" => self.id.to_string().into(),
@@ -205,6 +206,18 @@ impl Row for VmView {
                 row.spec.labels.iter().any(|(key, value)| has(key) || has(value))
             })
             || self.addresses().iter().any(|address| has(address))
+    }
+
+    // Their texts sort as the bytes they are made of.
+    fn compare_id(&self, other: &Self) -> Ordering {
+        self.id.cmp(&other.id)
+    }
+
+    fn compare_id_to(&self, text: &str) -> Ordering {
+        let mut buffer = uuid::Uuid::encode_buffer();
+        let id = self.id.as_uuid();
+        let own: &str = id.hyphenated().encode_lower(&mut buffer);
+        own.cmp(text)
     }
 }
 
@@ -269,7 +282,7 @@ impl Row for HostView {
         self.id.to_string()
     }
 
-    fn value(&self, field: &str) -> Value {
+    fn value(&self, field: &str) -> Value<'_> {
         match field {
             "name" => self.name.as_str().into(),
             "id" => self.id.to_string().into(),
@@ -323,7 +336,7 @@ macro_rules! held_view {
                 self.id.to_string()
             }
 
-            fn value(&self, field: &str) -> Value {
+            fn value(&self, field: &str) -> Value<'_> {
                 let $view = self;
                 match field {
                     "name" => self.observed.name.as_str().into(),
@@ -416,7 +429,7 @@ impl Row for ProviderView {
         self.row.id.to_string()
     }
 
-    fn value(&self, field: &str) -> Value {
+    fn value(&self, field: &str) -> Value<'_> {
         match field {
             "name" => self.row.name.as_str().into(),
             "id" => self.row.id.to_string().into(),

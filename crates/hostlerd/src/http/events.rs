@@ -63,7 +63,7 @@ fn filter(app: &App, query: &ListQuery) -> Result<EventFilter> {
             "kind" => &mut wanted.kind,
             _ => &mut wanted.resource,
         };
-        if place.replace(value).is_some() {
+        if place.replace(value.into_owned()).is_some() {
             return Err(fault("filter", &format!("has `{}` twice", term.field)).into());
         }
     }

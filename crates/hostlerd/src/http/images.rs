@@ -112,7 +112,7 @@ impl Row for Listed {
         self.0.id.to_string()
     }
 
-    fn value(&self, field: &str) -> Value {
+    fn value(&self, field: &str) -> Value<'_> {
         let image = &self.0;
         match field {
             "name" => image.name.as_str().into(),

@@ -102,7 +102,7 @@ impl Row for Listed {
         self.0.id.to_string()
     }
 
-    fn value(&self, field: &str) -> Value {
+    fn value(&self, field: &str) -> Value<'_> {
         match field {
             "name" => self.0.name.as_str().into(),
             "role" => self.0.role.as_str().into(),

@@ -87,7 +87,7 @@ impl Row for Listed {
         self.0.observed.name.clone()
     }
 
-    fn value(&self, field: &str) -> Value {
+    fn value(&self, field: &str) -> Value<'_> {
         let seen = &self.0.observed;
         match field {
             "name" => seen.name.as_str().into(),

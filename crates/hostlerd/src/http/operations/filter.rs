@@ -52,8 +52,8 @@ pub(super) fn read(cursors: &Cursors, query: &ListQuery) -> Result<OperationFilt
                 let state = OperationState::parse(&value);
                 wanted.states.push(state.ok_or_else(|| no_such("state", &value))?);
             }
-            "kind" => wanted.kind = Some(value),
-            "actor" => wanted.actor = Some(value),
+            "kind" => wanted.kind = Some(value.into_owned()),
+            "actor" => wanted.actor = Some(value.into_owned()),
             _ => {
                 let id = value.parse().map_err(|_| no_such("VM id", &value))?;
                 wanted.resource = Some(Resource::Vm(id));
