@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use hostler_core::id::VmId;
 use hostler_core::vm::VmSpec;
-use hostler_core::vm::devices::{DiskSource, NicSource, WatchdogModel};
+use hostler_core::vm::devices::{DiskDevice, DiskSource, NicSource, VolumeFormat, WatchdogModel};
 use hostler_libvirt_rpc::{Domain as Reference, Uuid, flags};
 use hostler_provider::{Create, Cx, EnsureVm, Error, Kind, Result, VmHandle, VmRef};
 
@@ -154,20 +154,21 @@ impl Link {
             let bound = request.disks.iter().find(|b| b.disk == disk.name).ok_or_else(|| {
                 Error::new(Kind::Invalid, format!("disk \"{}\" has no volume", disk.name))
             })?;
-            let mut placed = self.place(cx, &bound.volume).await?;
-            // The format of what we made is what was asked, whatever the pool
-            // believes to see in the bytes (A6).
-            if let DiskSource::Empty { format, .. } | DiskSource::Image { format, .. } =
-                &disk.source
-            {
-                placed.format = format.as_str().to_owned();
-            }
+            let placed = match &disk.source {
+                // The format of what we made is what was asked, whatever the
+                // pool believes to see in the bytes (A6).
+                DiskSource::Empty { format, .. } | DiskSource::Image { format, .. } => {
+                    self.place(cx, &bound.volume, *format).await?
+                }
+                DiskSource::Volume { .. } | DiskSource::NoMedia {} => {
+                    let reads = disk.read_only || disk.device == DiskDevice::Cdrom;
+                    self.place_given(cx, &bound.volume, reads).await?
+                }
+            };
             disks.push(Some(placed));
         }
         let seed = match request.seed {
-            Some(volume) => {
-                Some(Placed { format: "raw".to_owned(), ..self.place(cx, volume).await? })
-            }
+            Some(volume) => Some(self.place(cx, volume, VolumeFormat::Raw).await?),
             None => None,
         };
         let plan = Plan { vm: request.vm, spec: request.spec, platform, disks, seed };
@@ -289,7 +290,7 @@ fn check_age(spec: &VmSpec, library: u64) -> Result<()> {
 
 /// A stand-in while nothing is made.
 fn somewhere() -> Placed {
-    Placed { place: Place::File("/".to_owned()), format: "raw".to_owned(), backed: false }
+    Placed { place: Place::File("/".to_owned()), format: VolumeFormat::Raw }
 }
 
 fn require(what: &str, name: &str, active: Option<bool>) -> Result<()> {

@@ -88,13 +88,29 @@ pub struct Error {
     message: String,
     raw: Option<String>,
     retry_after: Option<Duration>,
+    code: Option<Code>,
 }
 
 impl Error {
     /// A failure that surely had no effect. The message is public: what failed
     /// and on what, lower case, no full stop, without the provider's raw text.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, effect: Effect::None, message: message.into(), raw: None, retry_after: None }
+        Self {
+            kind,
+            effect: Effect::None,
+            message: message.into(),
+            raw: None,
+            retry_after: None,
+            code: None,
+        }
+    }
+
+    /// Names what is wrong more exactly than its kind does. The code's own kind
+    /// has to allow the same: what can be done about it does not change.
+    #[must_use]
+    pub const fn with_code(mut self, code: Code) -> Self {
+        self.code = Some(code);
+        self
     }
 
     /// Says that the effect is not known.
@@ -128,6 +144,14 @@ impl Error {
     /// What can be done about it.
     pub const fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// The code that a caller of Hostler sees.
+    pub const fn code(&self) -> Code {
+        match self.code {
+            Some(code) => code,
+            None => self.kind.code(),
+        }
     }
 
     /// Whether it may have taken effect.
@@ -166,7 +190,7 @@ impl std::error::Error for Error {}
 
 impl From<Error> for hostler_core::Error {
     fn from(error: Error) -> Self {
-        let public = Self::new(error.kind.code(), error.message);
+        let public = Self::new(error.code(), error.message);
         match error.raw {
             Some(raw) => public.with_internal(raw),
             None => public,
@@ -189,6 +213,15 @@ mod tests {
             public.internal(),
             Some("Requested operation is not valid: domain is already running")
         );
+    }
+
+    #[test]
+    fn a_code_that_is_more_exact_than_the_kind_reaches_the_caller() {
+        let error = Error::new(Kind::Invalid, "it has a backing file").with_code(Code::ImageUnsafe);
+        assert_eq!(error.kind(), Kind::Invalid);
+        assert_eq!(hostler_core::Error::from(error).code(), Code::ImageUnsafe);
+        let error = Error::new(Kind::Invalid, "no such field");
+        assert_eq!(hostler_core::Error::from(error).code(), Code::ProviderRefused);
     }
 
     #[test]

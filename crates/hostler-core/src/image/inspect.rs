@@ -4,6 +4,10 @@
 //! Nothing is guessed from a name, and the format declared by the uploader has
 //! to be the one found. A "raw" file that begins like another format is refused
 //! too: whoever probes it later would be misled.
+//!
+//! A volume that a guest could write to is looked at as well before another VM
+//! gets it: a guest owns every byte of a raw disk, so also those that make it
+//! look like a file with a backing file.
 
 use crate::error::{Code, Error, Result};
 use crate::vm::check::DISK_MAX_BYTES;
@@ -37,6 +41,35 @@ pub fn inspect(declared: VolumeFormat, header: &[u8], file_bytes: u64) -> Result
         (VolumeFormat::Raw, None) => raw(file_bytes),
     }
 }
+
+/// Checks that a volume kept as `declared`, beginning with `header`, reads from
+/// nothing but itself, whatever its last user wrote there.
+///
+/// Gentler than [`inspect`] with raw volumes: a guest may well have put an
+/// archive or an encrypted file system directly on its disk. Refused is only
+/// what could name other files once somebody guesses the format.
+pub fn inspect_volume(declared: VolumeFormat, header: &[u8]) -> Result<()> {
+    match (declared, magic(header)) {
+        (VolumeFormat::Qcow2, Some("qcow2")) => qcow2(header).map(drop),
+        (VolumeFormat::Qcow2, found) => {
+            Err(refuse(format!("the volume is kept as qcow2 but is {}", found.unwrap_or("not"))))
+        }
+        (VolumeFormat::Raw, Some(found)) if !SELF_CONTAINED.contains(&found) => {
+            // The worse of the two things there are to say.
+            if found == "qcow2" {
+                qcow2(header)?;
+            }
+            Err(refuse(format!(
+                "the volume is kept as raw but begins like {found}, which its last user may have \
+                 written; refresh the pool if that is its true format"
+            )))
+        }
+        (VolumeFormat::Raw, _) => Ok(()),
+    }
+}
+
+/// Formats that have no way to name another file.
+const SELF_CONTAINED: &[&str] = &["luks", "gzip", "xz", "zstd", "bzip2", "zip"];
 
 fn refuse(message: impl Into<String>) -> Error {
     Error::new(Code::ImageUnsafe, message)
@@ -189,6 +222,50 @@ mod tests {
         }
     }
 
+    fn volume_refusal(declared: VolumeFormat, header: &[u8]) -> String {
+        let error = inspect_volume(declared, header).unwrap_err();
+        assert_eq!(error.code(), Code::ImageUnsafe);
+        error.to_string()
+    }
+
+    #[test]
+    fn a4_a_volume_whose_guest_wrote_a_backing_file_into_it_is_refused_however_it_is_kept() {
+        let mut bytes = header();
+        bytes[15] = 200;
+        bytes[19] = 7;
+        for declared in [VolumeFormat::Qcow2, VolumeFormat::Raw] {
+            assert!(volume_refusal(declared, &bytes).contains("backing file"));
+        }
+        let mut bytes = header();
+        bytes[79] = 1 << 2;
+        for declared in [VolumeFormat::Qcow2, VolumeFormat::Raw] {
+            assert!(volume_refusal(declared, &bytes).contains("another file of the host"));
+        }
+    }
+
+    #[test]
+    fn a6_a_volume_is_what_it_is_kept_as() {
+        inspect_volume(VolumeFormat::Qcow2, &header()).unwrap();
+        assert!(volume_refusal(VolumeFormat::Raw, &header()).contains("begins like qcow2"));
+        assert!(volume_refusal(VolumeFormat::Qcow2, &[0; 512]).contains("is not"));
+        assert!(volume_refusal(VolumeFormat::Qcow2, &[]).contains("is not"));
+        let cut = &header()[..40];
+        assert!(volume_refusal(VolumeFormat::Qcow2, cut).contains("cut short"));
+    }
+
+    #[test]
+    fn a7_a_raw_volume_may_hold_anything_that_names_no_other_file() {
+        for harmless in
+            [&b""[..], &[0; 512], b"LUKS\xba\xbe\0\x02", b"\x1f\x8b\x08", b"\xeb\x63\x90"]
+        {
+            inspect_volume(VolumeFormat::Raw, harmless).unwrap();
+        }
+        for other in [&b"KDMV"[..], b"# Disk DescriptorFile\n", b"QED\0", b"vhdxfile", b"conectix"]
+        {
+            volume_refusal(VolumeFormat::Raw, other);
+        }
+    }
+
     #[test]
     fn a_raw_file_is_whole_sectors() {
         assert_eq!(inspect(VolumeFormat::Raw, &[0; 512], 1024).unwrap().virtual_bytes, 1024);
@@ -202,6 +279,8 @@ mod tests {
             with_magic.extend(&bytes);
             let _ = inspect(VolumeFormat::Qcow2, &with_magic, 1);
             let _ = inspect(VolumeFormat::Raw, &bytes, bytes.len() as u64);
+            let _ = inspect_volume(VolumeFormat::Qcow2, &with_magic);
+            let _ = inspect_volume(VolumeFormat::Raw, &bytes);
         }
     }
 }

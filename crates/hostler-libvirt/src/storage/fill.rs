@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hostler_core::image::inspect::{HEADER_BYTES, inspect, inspect_volume};
 use hostler_core::vm::devices::VolumeFormat;
 use hostler_libvirt_rpc::{Role, StoragePool, StorageVol, StreamOptions};
 use hostler_provider::{
@@ -10,6 +11,8 @@ use hostler_provider::{
 };
 
 use super::MARKER;
+use super::place::unsafe_volume;
+use super::users::Sharing;
 use crate::connection::Link;
 use crate::error::{Intent, translate};
 use crate::seed;
@@ -133,18 +136,27 @@ impl Work<'_> {
     }
 
     /// The size that a guest will see of the bytes to upload. They have to be
-    /// in the format that was said: it is never guessed, and bytes of another
-    /// one are refused (A6).
+    /// in the format that was said, and to name no other file: it is never
+    /// guessed, and bytes of another one are refused (A4–A7).
     async fn virtual_bytes(&self, reader: &dyn VolumeReader) -> Result<u64> {
-        match self.request.format {
-            VolumeFormat::Raw => Ok(reader.len()),
-            VolumeFormat::Qcow2 => {
-                let header = self.read(reader, 0, 32).await?;
-                qcow2_bytes(&header).ok_or_else(|| {
-                    let message = format!("{}: the bytes to upload are no qcow2", self.doing());
-                    Error::new(Kind::Invalid, message)
-                })
+        let mut header = Vec::new();
+        while header.len() < HEADER_BYTES {
+            let at = header.len();
+            let more = self.read(reader, at as u64, HEADER_BYTES - at).await?;
+            if more.is_empty() {
+                break;
             }
+            header.extend_from_slice(&more);
+        }
+        let unsafe_bytes = |bad: hostler_core::Error| unsafe_volume(&self.doing(), bad);
+        match self.request.format {
+            VolumeFormat::Raw => {
+                inspect_volume(VolumeFormat::Raw, &header).map_err(unsafe_bytes)?;
+                Ok(reader.len())
+            }
+            VolumeFormat::Qcow2 => inspect(VolumeFormat::Qcow2, &header, reader.len())
+                .map(|found| found.virtual_bytes)
+                .map_err(unsafe_bytes),
         }
     }
 
@@ -295,6 +307,11 @@ impl Work<'_> {
             );
             return Err(Error::new(Kind::Invalid, message));
         }
+        // The daemon reads its format from the bytes and follows what they name,
+        // so nobody may write to it from here on.
+        let names = original.names(&pool.name);
+        self.link.refuse_users(self.cx, &doing, &names, Sharing::Idle).await?;
+        self.link.judge(self.cx, source, &original, &doing).await?;
         let name = &self.request.volume.name;
         let xml = document(name, original.capacity_bytes, self.request.format)?;
         self.cx.progress(None, "copying");
@@ -338,12 +355,6 @@ fn document(name: &str, capacity_bytes: u64, format: VolumeFormat) -> Result<Str
     xml.map_err(|bad| Error::new(Kind::Invalid, bad.to_string()))
 }
 
-/// The size a guest sees of an image with this header; `None` when it is none.
-fn qcow2_bytes(header: &[u8]) -> Option<u64> {
-    let size = header.get(24..32)?.try_into().ok()?;
-    header.starts_with(b"QFI\xfb").then(|| u64::from_be_bytes(size))
-}
-
 /// A whole image in memory.
 struct Image(bytes::Bytes);
 
@@ -356,21 +367,5 @@ impl VolumeReader for Image {
     async fn read_at(&self, offset: u64, max: usize) -> std::io::Result<bytes::Bytes> {
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.0.len());
         Ok(self.0.slice(start..self.0.len().min(start.saturating_add(max))))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a6_the_size_of_an_image_is_read_from_its_own_header_or_not_at_all() {
-        let mut header = b"QFI\xfb\0\0\0\x03".to_vec();
-        header.resize(24, 0);
-        header.extend_from_slice(&(20_u64 << 20).to_be_bytes());
-        assert_eq!(qcow2_bytes(&header), Some(20 << 20));
-        assert_eq!(qcow2_bytes(&header[..31]), None);
-        header[0] = b'X';
-        assert_eq!(qcow2_bytes(&header), None);
     }
 }

@@ -16,6 +16,7 @@
 //! is: `NAME.hostler-partial`.
 
 mod fill;
+mod place;
 mod users;
 
 use async_trait::async_trait;
@@ -27,7 +28,6 @@ use hostler_provider::{Cx, EnsureVolume, Error, Kind, Result, Storage, VolumeInf
 use crate::Libvirt;
 use crate::connection::Link;
 use crate::inventory::{PARALLEL, present};
-use crate::xml::domain::{Place, Placed};
 use crate::xml::volume::Volume;
 
 /// The end of a marker's name.
@@ -38,7 +38,8 @@ impl Storage for Libvirt {
     async fn default_pool(&self, cx: &Cx, host_ref: &str) -> Result<String> {
         self.link.expect_host(cx, host_ref).await?;
         let pools = self.link.pools(cx, host_ref).await?;
-        let usable = pools.into_iter().filter(|pool| pool.active);
+        // One that could not be read may be active, and is no place to begin with.
+        let usable = pools.into_iter().filter(|p| p.active && p.available_bytes.value().is_some());
         let room = |pool: &hostler_core::storage::ObservedPool| {
             (pool.name == "default", pool.available_bytes.value().copied().unwrap_or(0))
         };
@@ -161,35 +162,5 @@ impl Link {
                 other => return other,
             }
         }
-    }
-
-    /// How a domain refers to a volume.
-    pub(crate) async fn place(&self, cx: &Cx, volume: &VolumeRef) -> Result<Placed> {
-        let pool = self.pool_named(cx, &volume.pool).await?;
-        let missing =
-            || Error::new(Kind::Invalid, format!("there is no volume {volume} on the host"));
-        let found = self.find_volume(cx, &pool, &volume.name).await?.ok_or_else(missing)?;
-        if self.find_volume(cx, &pool, &format!("{}{MARKER}", volume.name)).await?.is_some() {
-            let message = format!("the volume {volume} was never filled to its end");
-            return Err(Error::new(Kind::Conflict, message));
-        }
-        let read = self.volume(cx, &found).await?;
-        let place = match (read.kind.as_deref(), read.path) {
-            (Some("file"), Some(path)) => Place::File(path),
-            (Some("block"), Some(path)) => Place::Block(path),
-            _ => Place::Volume { pool: volume.pool.clone(), volume: volume.name.clone() },
-        };
-        // Disks are qcow2 or plain bytes to us; an ISO image is plain bytes.
-        let format = match read.format.as_deref() {
-            Some("qcow2") => "qcow2",
-            Some("raw" | "iso") | None => "raw",
-            Some(other) => {
-                let message = format!(
-                    "the volume {volume} is stored as {other}, which VMs made by us cannot use"
-                );
-                return Err(Error::new(Kind::Unsupported, message));
-            }
-        };
-        Ok(Placed { place, format: format.to_owned(), backed: read.backing.is_some() })
     }
 }

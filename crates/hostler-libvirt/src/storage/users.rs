@@ -1,4 +1,5 @@
-//! Who uses a volume: nothing is deleted that a VM or another volume needs (I5).
+//! Who uses a volume: nothing is deleted that a VM or another volume needs (I5),
+//! and nothing is trusted that a guest can still write to (A4).
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hostler_libvirt_rpc::{Domain, StoragePool, StorageVol, flags};
@@ -6,12 +7,24 @@ use hostler_provider::{Cx, Error, Kind, Result};
 
 use crate::connection::Link;
 use crate::inventory::{PARALLEL, present};
-use crate::xml;
+use crate::xml::domain::read::Domain as Configuration;
+
+/// Which uses of a volume are no obstacle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// None: whoever has it, running or not, is in the way.
+    Nobody,
+    /// Those of VMs that can only read it.
+    Readers,
+    /// Those of VMs that are off, or can only read it.
+    Idle,
+}
 
 impl Link {
     /// Refuses when a VM, running or not, has the volume anywhere in its
-    /// disks' chains or boots from it, now or after its next start, or another volume of the pool lies on it. What could not
-    /// be read counts as a user: a deletion cannot be taken back.
+    /// disks' chains or boots from it, now or after its next start, or another
+    /// volume of the pool lies on it. What could not be read counts as a user:
+    /// a deletion cannot be taken back.
     pub(super) async fn refuse_in_use(
         &self,
         cx: &Cx,
@@ -19,18 +32,10 @@ impl Link {
         volume: &StorageVol,
     ) -> Result<()> {
         let doing = format!("cannot delete the volume {}/{}", pool.name, volume.name);
-        let path = self.volume(cx, volume).await?.path;
-        let names = [path.clone(), Some(format!("{}/{}", pool.name, volume.name))];
-        let all = self.look(cx, &doing, |c| async move { c.list_all_domains(0).await }).await?;
-        let (names, doing) = (&names, &doing);
-        let users = stream::iter(all).map(|domain| async move {
-            self.uses(cx, &domain, names).await.map(|u| u.then_some(domain.name))
-        });
-        let users: Vec<Option<String>> = users.buffer_unordered(PARALLEL).try_collect().await?;
-        if let Some(user) = users.into_iter().flatten().min() {
-            return Err(Error::new(Kind::Conflict, format!("{doing}: the VM \"{user}\" uses it")));
-        }
-        match (path, self.overlay_of(cx, pool, names).await?) {
+        let read = self.volume(cx, volume).await?;
+        let names = read.names(&pool.name);
+        self.refuse_users(cx, &doing, &names, Sharing::Nobody).await?;
+        match (read.path, self.overlay_of(cx, pool, &names).await?) {
             (Some(_), Some(overlay)) => {
                 let message = format!("{doing}: the volume \"{overlay}\" lies on it");
                 Err(Error::new(Kind::Conflict, message))
@@ -39,14 +44,44 @@ impl Link {
         }
     }
 
-    async fn uses(&self, cx: &Cx, domain: &Domain, names: &[Option<String>]) -> Result<bool> {
+    /// Refuses when a VM uses what has one of these names, other than `sharing`
+    /// allows.
+    pub(super) async fn refuse_users(
+        &self,
+        cx: &Cx,
+        doing: &str,
+        names: &[String],
+        sharing: Sharing,
+    ) -> Result<()> {
+        let all = self.look(cx, doing, |c| async move { c.list_all_domains(0).await }).await?;
+        let users = stream::iter(all).map(|domain| async move {
+            self.uses(cx, &domain, names, sharing).await.map(|u| u.then_some(domain.name))
+        });
+        let users: Vec<Option<String>> = users.buffer_unordered(PARALLEL).try_collect().await?;
+        match users.into_iter().flatten().min() {
+            Some(user) => {
+                Err(Error::new(Kind::Conflict, format!("{doing}: the VM \"{user}\" uses it")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn uses(
+        &self,
+        cx: &Cx,
+        domain: &Domain,
+        names: &[String],
+        sharing: Sharing,
+    ) -> Result<bool> {
+        if sharing == Sharing::Idle && !domain.is_active() {
+            return Ok(false);
+        }
         // Read anew, whatever events have told: nobody gets a deleted volume back.
         let Some(known) = present(self.read(cx, domain).await)? else { return Ok(false) };
-        let is_one = |used: &String| names.iter().flatten().any(|name| name == used);
-        if known.domain.volumes.iter().any(is_one) {
+        if is_used(&known.domain, names, sharing) {
             return Ok(true);
         }
-        if !domain.is_active() {
+        if !domain.is_active() || sharing == Sharing::Idle {
             return Ok(false);
         }
         // A running VM may get others at its next start.
@@ -55,10 +90,10 @@ impl Link {
         let read =
             self.look(cx, &doing, |c| async move { c.domain_xml(domain, inactive).await }).await;
         let Some(xml) = present(read)? else { return Ok(false) };
-        let next = xml::domain::read::Domain::read(&xml).map_err(|bad| {
+        let next = Configuration::read(&xml).map_err(|bad| {
             Error::new(Kind::Bug, format!("{doing}: it makes no sense")).with_raw(bad)
         })?;
-        Ok(next.volumes.iter().any(is_one))
+        Ok(is_used(&next, names, sharing))
     }
 
     /// A volume of the pool that lies on one of these.
@@ -66,7 +101,7 @@ impl Link {
         &self,
         cx: &Cx,
         pool: &StoragePool,
-        names: &[Option<String>],
+        names: &[String],
     ) -> Result<Option<String>> {
         let doing = format!("cannot list the volumes of \"{}\"", pool.name);
         let all =
@@ -74,11 +109,46 @@ impl Link {
         let read =
             stream::iter(all).map(|volume| async move { present(self.volume(cx, &volume).await) });
         let volumes: Vec<_> = read.buffer_unordered(PARALLEL).try_collect().await?;
-        let lies_on = |backing: &str| names.iter().flatten().any(|name| name == backing);
+        let lies_on = |backing: &str| names.iter().any(|name| name == backing);
         Ok(volumes
             .into_iter()
             .flatten()
             .find(|volume| volume.backing.as_deref().is_some_and(lies_on))
             .map(|volume| volume.name))
+    }
+}
+
+/// Whether a VM so configured uses one of these, other than `sharing` allows.
+fn is_used(domain: &Configuration, names: &[String], sharing: Sharing) -> bool {
+    let all = domain.volumes.iter().filter(|used| names.contains(used)).count();
+    let read_only = domain.disks.iter().filter(|disk| {
+        disk.read_only && disk.source.as_ref().is_some_and(|source| names.contains(source))
+    });
+    // What is no disk's own source, such as a variable store, may be written to.
+    all > if sharing == Sharing::Nobody { 0 } else { read_only.count() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_is_a_user_but_no_writer() {
+        let domain = |device: &str, more: &str| {
+            Configuration::read(&format!(
+                "<domain><name>a</name><os><type>hvm</type>{more}</os><devices>\
+                 <disk device='{device}'><source file='/p/v'/><target dev='sda'/></disk>\
+                 </devices></domain>"
+            ))
+            .unwrap()
+        };
+        let names = ["/p/v".to_owned(), "p/v".to_owned()];
+        let reader = domain("cdrom", "");
+        assert!(is_used(&reader, &names, Sharing::Nobody));
+        assert!(!is_used(&reader, &names, Sharing::Readers));
+        assert!(!is_used(&reader, &["/p/w".to_owned()], Sharing::Nobody));
+        assert!(is_used(&domain("disk", ""), &names, Sharing::Readers));
+        let writes_too = domain("cdrom", "<nvram>/p/v</nvram>");
+        assert!(is_used(&writes_too, &names, Sharing::Readers));
     }
 }

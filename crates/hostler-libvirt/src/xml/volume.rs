@@ -37,6 +37,12 @@ pub(crate) struct Volume {
 }
 
 impl Volume {
+    /// Everything that a domain may call it.
+    pub(crate) fn names(&self, pool: &str) -> Vec<String> {
+        let in_pool = format!("{pool}/{}", self.name);
+        self.path.iter().cloned().chain([in_pool]).collect()
+    }
+
     /// Reads the document.
     pub(crate) fn read(xml: &str) -> Result<Self, BadXml> {
         let document = parse(xml, "volume")?;

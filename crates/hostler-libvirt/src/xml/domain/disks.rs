@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use hostler_core::vm::VmSpec;
-use hostler_core::vm::devices::{BootDevice, CacheMode, DiskBus, DiskDevice, DiskSpec};
+use hostler_core::vm::devices::{
+    BootDevice, CacheMode, DiskBus, DiskDevice, DiskSpec, VolumeFormat,
+};
 use hostler_provider::{Error, Kind, Result};
 
 use super::Plan;
@@ -16,10 +18,8 @@ use crate::xml::element::Element;
 pub(crate) struct Placed {
     /// Where it is.
     pub(crate) place: Place,
-    /// How it is stored: `qcow2`, `raw`.
-    pub(crate) format: String,
-    /// Whether it lies on another volume, so that the chain must not end here.
-    pub(crate) backed: bool,
+    /// How it is stored, as was asked or judged: the hypervisor never guesses.
+    pub(crate) format: VolumeFormat,
 }
 
 /// Where the bytes of a volume are.
@@ -118,7 +118,7 @@ struct Options<'a> {
 }
 
 fn element(shown: &Shown, placed: Option<&Placed>, options: &Options<'_>, target: &str) -> Element {
-    let format = placed.map_or("raw", |p| p.format.as_str());
+    let format = placed.map_or(VolumeFormat::Raw, |p| p.format).as_str();
     let mut driver = Element::new("driver").attribute("name", "qemu").attribute("type", format);
     if let Some(cache) = options.cache {
         driver = driver.attribute("cache", cache_word(cache));
@@ -136,7 +136,7 @@ fn element(shown: &Shown, placed: Option<&Placed>, options: &Options<'_>, target
         None => ("file", None),
     };
     // An empty element ends the chain: nobody looks into the volume for more.
-    let ends = placed.is_some_and(|p| !p.backed).then(|| Element::new("backingStore"));
+    let ends = placed.map(|_| Element::new("backingStore"));
     Element::new("disk")
         .attribute("type", kind)
         .attribute("device", shown.device)

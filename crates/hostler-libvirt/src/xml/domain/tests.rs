@@ -28,23 +28,23 @@ fn id() -> VmId {
     VmId::new(Timestamp::from_millis(1_700_000_000_000), [7; 10])
 }
 
-fn placed(name: &str, format: &str) -> Placed {
+fn placed(name: &str, format: VolumeFormat) -> Placed {
     let place = Place::File(format!("/var/lib/libvirt/images/{name}"));
-    Placed { place, format: format.into(), backed: false }
+    Placed { place, format }
 }
 
 fn plan(spec: &VmSpec) -> Plan<'_> {
     let host = Capabilities::read(HOST).unwrap();
     let disks = spec.disks.iter().map(|disk| match &disk.source {
         DiskSource::NoMedia {} => None,
-        _ => Some(placed(&disk.name, "qcow2")),
+        _ => Some(placed(&disk.name, VolumeFormat::Qcow2)),
     });
     Plan {
         vm: id(),
         spec,
         platform: Platform::choose(spec, &host).unwrap(),
         disks: disks.collect(),
-        seed: spec.cloud_init.as_ref().map(|_| placed("seed", "raw")),
+        seed: spec.cloud_init.as_ref().map(|_| placed("seed", VolumeFormat::Raw)),
     }
 }
 

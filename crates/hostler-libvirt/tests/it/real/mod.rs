@@ -10,3 +10,4 @@ mod ssh;
 mod storage;
 mod support;
 mod tls;
+mod untrusted;

@@ -134,7 +134,7 @@ async fn c2_an_uploaded_image_is_grown_as_its_own_header_tells() {
     assert_eq!(error.kind(), Kind::Invalid);
     let raw = FileReader::open(&images().disk_raw);
     let error = ensure(&world, "raw", VolumeContent::Upload(&raw), wanted).await.unwrap_err();
-    assert!(error.message().contains("no qcow2"), "{error}");
+    assert!(error.message().contains("declared as qcow2"), "{error}");
     let files = std::fs::read_dir(world.lab.images_dir()).unwrap().count();
     assert_eq!(files, 1, "what was refused left nothing");
 }
