@@ -64,7 +64,8 @@ pub struct ObservedPool {
     pub host_ref: Option<String>,
     /// Its name, unique within the host.
     pub name: String,
-    /// What it is made of: `dir`, `logical`, `rbd` …
+    /// What it is made of: `dir`, `logical`, `rbd` …; `unknown` where it exists but could not be
+    /// read, which its sizes then say, too.
     pub kind: String,
     /// Whether it can be used now.
     pub active: bool,

@@ -1,8 +1,11 @@
 //! A host's storage pools.
+//!
+//! A pool that exists and cannot be read is told as such: left out, it would
+//! look deleted, and failing for it would hide all others.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use hostler_core::Fact;
 use hostler_core::storage::ObservedPool;
+use hostler_core::{Fact, Timestamp};
 use hostler_libvirt_rpc::StoragePool;
 use hostler_provider::{Cx, Error, Kind, Result};
 
@@ -20,9 +23,28 @@ impl Link {
         let list = self
             .look(cx, "cannot list pools", |c| async move { c.list_all_storage_pools(0).await });
         let read = stream::iter(or_none(list.await)?)
-            .map(|pool| async move { present(self.pool(cx, host, &pool).await) });
+            .map(|pool| async move { self.pool_or_why_not(cx, host, &pool).await });
         let found: Vec<Option<ObservedPool>> = read.buffered(PARALLEL).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
+    }
+
+    /// The pool; `None` when it vanished meanwhile.
+    async fn pool_or_why_not(
+        &self,
+        cx: &Cx,
+        host: &str,
+        pool: &StoragePool,
+    ) -> Result<Option<ObservedPool>> {
+        let why = match unreadable(self.pool(cx, host, pool).await)? {
+            None => return Ok(None),
+            Some(Readable::Yes(read)) => return Ok(Some(read)),
+            Some(Readable::No(why)) => why,
+        };
+        tracing::warn!(pool = %pool.name, error = %why, raw = why.raw(), "a pool cannot be read");
+        let doing = format!("cannot look at pool \"{}\"", pool.name);
+        let active =
+            self.look(cx, &doing, |c| async move { c.storage_pool_is_active(pool).await }).await;
+        Ok(present(active)?.map(|active| unread(host, pool, active, cx.now(), &why)))
     }
 
     async fn pool(&self, cx: &Cx, host: &str, pool: &StoragePool) -> Result<ObservedPool> {
@@ -55,5 +77,75 @@ impl Link {
             allocated_bytes: bytes(info.allocation_bytes),
             available_bytes: bytes(info.available_bytes),
         })
+    }
+}
+
+/// Whether a pool could be read, or why not.
+#[derive(Debug)]
+enum Readable {
+    Yes(ObservedPool),
+    No(Error),
+}
+
+/// Tells what concerns this pool alone from what concerns the whole host: one
+/// that does not answer now has not told anything of its other pools either.
+fn unreadable(read: Result<ObservedPool>) -> Result<Option<Readable>> {
+    match present(read) {
+        Ok(read) => Ok(read.map(Readable::Yes)),
+        Err(error) if error.kind().is_transient() || error.kind() == Kind::Cancelled => Err(error),
+        Err(error) => Ok(Some(Readable::No(error))),
+    }
+}
+
+/// A pool of which nothing is known but that it is there.
+fn unread(
+    host: &str,
+    pool: &StoragePool,
+    active: bool,
+    at: Timestamp,
+    why: &Error,
+) -> ObservedPool {
+    let bytes = || Fact::unavailable(SOURCE, why.message());
+    ObservedPool {
+        external_ref: pool.uuid.to_string(),
+        host_ref: Some(host.to_owned()),
+        name: pool.name.clone(),
+        kind: "unknown".to_owned(),
+        active,
+        observed_at: at,
+        capacity_bytes: bytes(),
+        allocated_bytes: bytes(),
+        available_bytes: bytes(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hostler_core::Quality;
+    use hostler_libvirt_rpc::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn x17_a_pool_that_cannot_be_read_is_neither_gone_nor_empty() {
+        let pool = StoragePool { name: "p".into(), uuid: Uuid([7; 16]) };
+        let bad = Error::new(Kind::Bug, "cannot read pool \"p\": it makes no sense").with_raw("<");
+        let Ok(Some(Readable::No(why))) = unreadable(Err(bad)) else { panic!("it was dropped") };
+        let seen = unread("h", &pool, true, Timestamp::from_millis(5), &why);
+        assert_eq!((seen.external_ref, seen.kind.as_str()), (pool.uuid.to_string(), "unknown"));
+        for fact in [seen.capacity_bytes, seen.allocated_bytes, seen.available_bytes] {
+            assert_eq!((fact.value(), fact.quality()), (None, Quality::Unavailable));
+            assert_eq!(fact.reason(), Some("cannot read pool \"p\": it makes no sense"));
+        }
+    }
+
+    #[test]
+    fn x17_a_pool_that_vanished_is_left_out_and_a_silent_host_told_nothing() {
+        let failed = |kind| unreadable(Err(Error::new(kind, "no")));
+        assert!(matches!(failed(Kind::NotFound), Ok(None)));
+        for kind in [Kind::Timeout, Kind::Unavailable, Kind::Cancelled] {
+            assert_eq!(failed(kind).unwrap_err().kind(), kind);
+        }
+        assert!(matches!(failed(Kind::Denied), Ok(Some(Readable::No(_)))));
     }
 }
