@@ -37,8 +37,8 @@ impl Link {
     ) -> Result<Option<ObservedPool>> {
         let why = match unreadable(self.pool(cx, host, pool).await)? {
             None => return Ok(None),
-            Some(Readable::Yes(read)) => return Ok(Some(read)),
-            Some(Readable::No(why)) => why,
+            Some(Ok(read)) => return Ok(Some(read)),
+            Some(Err(why)) => why,
         };
         tracing::warn!(pool = %pool.name, error = %why, raw = why.raw(), "a pool cannot be read");
         let doing = format!("cannot look at pool \"{}\"", pool.name);
@@ -80,20 +80,14 @@ impl Link {
     }
 }
 
-/// Whether a pool could be read, or why not.
-#[derive(Debug)]
-enum Readable {
-    Yes(ObservedPool),
-    No(Error),
-}
-
 /// Tells what concerns this pool alone from what concerns the whole host: one
 /// that does not answer now has not told anything of its other pools either.
-fn unreadable(read: Result<ObservedPool>) -> Result<Option<Readable>> {
+/// The inner error is the pool's own.
+fn unreadable(read: Result<ObservedPool>) -> Result<Option<Result<ObservedPool>>> {
     match present(read) {
-        Ok(read) => Ok(read.map(Readable::Yes)),
+        Ok(read) => Ok(read.map(Ok)),
         Err(error) if error.kind().is_transient() || error.kind() == Kind::Cancelled => Err(error),
-        Err(error) => Ok(Some(Readable::No(error))),
+        Err(error) => Ok(Some(Err(error))),
     }
 }
 
@@ -130,7 +124,7 @@ mod tests {
     fn x17_a_pool_that_cannot_be_read_is_neither_gone_nor_empty() {
         let pool = StoragePool { name: "p".into(), uuid: Uuid([7; 16]) };
         let bad = Error::new(Kind::Bug, "cannot read pool \"p\": it makes no sense").with_raw("<");
-        let Ok(Some(Readable::No(why))) = unreadable(Err(bad)) else { panic!("it was dropped") };
+        let Ok(Some(Err(why))) = unreadable(Err(bad)) else { panic!("it was dropped") };
         let seen = unread("h", &pool, true, Timestamp::from_millis(5), &why);
         assert_eq!((seen.external_ref, seen.kind.as_str()), (pool.uuid.to_string(), "unknown"));
         for fact in [seen.capacity_bytes, seen.allocated_bytes, seen.available_bytes] {
@@ -146,6 +140,6 @@ mod tests {
         for kind in [Kind::Timeout, Kind::Unavailable, Kind::Cancelled] {
             assert_eq!(failed(kind).unwrap_err().kind(), kind);
         }
-        assert!(matches!(failed(Kind::Denied), Ok(Some(Readable::No(_)))));
+        assert!(matches!(failed(Kind::Denied), Ok(Some(Err(_)))));
     }
 }
