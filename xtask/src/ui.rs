@@ -106,6 +106,14 @@ pub(crate) fn screenshots(login: &str, real: Option<&str>) -> Result<()> {
     run(&mut pictures)
 }
 
+/// Makes the API's types from the checked-in description.
+///
+/// # Errors
+/// When npm fails.
+pub(crate) fn generate_types() -> Result<()> {
+    if has_script("codegen")? { script(&installed()?, "codegen") } else { Ok(()) }
+}
+
 /// The user interface's own checks: its linter, its types, and that the API's types it was compiled
 /// with are those of the checked-in description.
 ///
@@ -113,16 +121,14 @@ pub(crate) fn screenshots(login: &str, real: Option<&str>) -> Result<()> {
 /// When one of them finds something.
 pub(crate) fn check() -> Result<()> {
     let node = installed()?;
-    if has_script("codegen")? {
-        let path = directory().join(API_TYPES);
-        let before = fs::read(&path).unwrap_or_default();
-        script(&node, "codegen")?;
-        if fs::read(&path)? != before {
-            return Err(Error::new(format!(
-                "ui/{API_TYPES} was not what openapi/hostler-latest.json says; it is now: look at \
-                 the difference and commit it"
-            )));
-        }
+    let path = directory().join(API_TYPES);
+    let before = fs::read(&path).unwrap_or_default();
+    generate_types()?;
+    if fs::read(&path).unwrap_or_default() != before {
+        return Err(Error::new(format!(
+            "ui/{API_TYPES} was not what openapi/hostler-latest.json says; it is now: look at the \
+             difference and commit it"
+        )));
     }
     for name in ["lint", "types"] {
         if has_script(name)? {

@@ -4,7 +4,6 @@
 // and rows that stand alone (`contain: strict`), because a table's layout makes
 // every row's width everybody's matter. The roles say what the elements would.
 import "./table.css";
-import { ArrowsAltVIcon, LongArrowAltDownIcon, LongArrowAltUpIcon } from "@patternfly/react-icons";
 import {
   type CSSProperties,
   type FocusEvent,
@@ -16,6 +15,7 @@ import {
 } from "react";
 import { flushSync } from "react-dom";
 import type { Sort } from "../lib/filter";
+import { HeadCell } from "./HeadCell";
 import { useRowKeys } from "./useRowKeys";
 import { ROW_HEIGHT, useRowWindow } from "./useRowWindow";
 
@@ -172,41 +172,6 @@ function PlainHead<T>({ columns, rows, rowId, sort, onSort, selection, rowMenu }
 }
 
 const Head = memo(PlainHead) as typeof PlainHead;
-
-interface HeadCellProps<T> {
-  column: Column<T>;
-  sort: Sort | undefined;
-  onSort: ((sort: Sort) => void) | undefined;
-}
-
-function HeadCell<T>({ column, sort, onSort }: HeadCellProps<T>) {
-  const { sortField: field, header } = column;
-  if (!field || !onSort) {
-    return (
-      <div role="columnheader" className="cut">
-        {header || <span className="pf-v6-screen-reader">{column.id}</span>}
-      </div>
-    );
-  }
-  const sorted = sort?.field === field;
-  const descending = sorted && sort.descending;
-  const Icon = !sorted ? ArrowsAltVIcon : descending ? LongArrowAltDownIcon : LongArrowAltUpIcon;
-  return (
-    <div
-      role="columnheader"
-      className="cut"
-      aria-sort={!sorted ? "none" : descending ? "descending" : "ascending"}
-    >
-      <button
-        type="button"
-        className="sort"
-        onClick={() => onSort({ field, descending: sorted && !descending })}
-      >
-        {header} <Icon />
-      </button>
-    </div>
-  );
-}
 
 function Tick({
   label,

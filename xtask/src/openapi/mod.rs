@@ -35,6 +35,8 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     fs::create_dir_all(directory())?;
     fs::write(latest(), &text)?;
     say::line(&format!("wrote {}", latest().display()));
+    // The browser's types follow at once: a commit with one and without the other fails its checks.
+    ui::generate_types()?;
     match arguments.option("freeze") {
         Some(version) => freeze(version, &text),
         None => Ok(()),

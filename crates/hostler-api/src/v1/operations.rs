@@ -33,7 +33,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Cancel an operation: what it did is undone.
+    /// Cancel an operation: what it did is undone, as far as it can be.
     OperationCancel {
         id: "operation_cancel", tag: "operations", POST "/api/v1/operations/{operation}/cancel",
         needs: OperationManage,

@@ -484,7 +484,9 @@ impl Code {
             Self::ProviderTimeout => {
                 "It may still be working; look at the resource before you try again."
             }
-            Self::OperationCancelled => "What it had done has been undone.",
+            Self::OperationCancelled => {
+                "What it had done has been undone, as far as it can be; its steps say what cannot."
+            }
             Self::InternalError => {
                 "Please report it with the request id and the server's log lines for it."
             }

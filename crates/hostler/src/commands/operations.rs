@@ -257,9 +257,10 @@ impl Resource for v1::Operation {
     }
 
     fn details(&self, view: &View<'_>) -> Vec<(&'static str, String)> {
+        let widest = self.steps.iter().map(|step| step.state.len()).max().unwrap_or(0).max(9);
         let line = |step: &v1::OperationStep| {
             let state = state(&step.state);
-            let word = view.terminal.paint(state.tone, &format!("{:<13}", step.state));
+            let word = view.terminal.paint(state.tone, &format!("{:<widest$}", step.state));
             let note = step.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
             format!("{word} {}", crate::text::printable(&format!("{}{note}", step.name)))
         };

@@ -74,7 +74,11 @@ impl Fixture {
             local_users,
             limits,
             sockets: Passed::default(),
-            pace: Pace { inventory: Duration::from_secs(3600), ..Pace::default() },
+            pace: Pace {
+                inventory: Duration::from_secs(3600),
+                settle: Duration::from_millis(100),
+                ..Pace::default()
+            },
             is_demo: true,
         })
         .await

@@ -119,7 +119,7 @@ export const errorHelp: Record<ErrorCode, string> = {
   server_draining: "Try again in a few seconds.",
   store_unavailable: "Look at the server's log and at the disk below its data directory.",
   provider_timeout: "It may still be working; look at the resource before you try again.",
-  operation_cancelled: "What it had done has been undone.",
+  operation_cancelled: "What it had done has been undone, as far as it can be; its steps say what cannot.",
   internal_error: "Please report it with the request id and the server's log lines for it.",
   provider_bug: "Please report it with the request id and the server's log lines for it.",
 };

@@ -35,7 +35,9 @@ export interface paths {
          * Connect to a console (WebSocket).
          * @description Ask for the subprotocols `hostler.console.v1` and `hostler.ticket.TICKET`;
          *      the ticket is never part of the URL. Binary messages are the console's
-         *      bytes, both ways: a serial line's, or RFB.
+         *      bytes, both ways: a serial line's, or RFB. Pages cannot read a refused handshake:
+         *      for them a console in use opens, and closes at once with 4409 and the reason.
+         *      Whoever is disconnected by `take_over` is closed with 4409 too.
          */
         get: operations["console_connect"];
         put?: never;
@@ -269,7 +271,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancel an operation: what it did is undone. */
+        /** Cancel an operation: what it did is undone, as far as it can be. */
         post: operations["operation_cancel"];
         delete?: never;
         options?: never;
@@ -589,7 +591,9 @@ export interface paths {
         put?: never;
         /**
          * Get a ticket for a VM's console.
-         * @description The ticket opens this console once within 30 seconds, for you only.
+         * @description The ticket opens this console once within 30 seconds, for you only. A serial
+         *      console is for one at a time: while somebody else uses it the answer is
+         *      `console_busy` with `held_by` and `since`, unless `take_over` is true.
          */
         post: operations["console_open"];
         delete?: never;
@@ -744,6 +748,11 @@ export interface components {
         ActionVerdict: {
             /** @description Whether it is. */
             allowed: boolean;
+            /**
+             * @description Whether the VM is already as the action would make it: it may be asked for,
+             *     and nothing would happen. Left out when it is not.
+             */
+            already?: boolean;
             /** @description Why not, as a code. */
             code?: string | null;
             /** @description Why not, for people. */
@@ -1912,8 +1921,11 @@ export interface components {
             project?: string | null;
             /** @description The provider it is at; null until it has been placed. */
             provider?: components["schemas"]["Ref"] | null;
-            /** @description Whether its data is made up, because it belongs to a demo. */
-            simulated: boolean;
+            /**
+             * @description Whether its data is made up, because it belongs to a demo; null while it is at
+             *     no provider that could tell.
+             */
+            simulated?: boolean | null;
             /**
              * @description What is asked of it; null for VMs that Hostler only observes. Cloud-init
              *     documents are left out: they hold secrets.
@@ -2198,8 +2210,11 @@ export interface components {
             project?: string | null;
             /** @description The provider it is at; null until it has been placed. */
             provider?: components["schemas"]["Ref"] | null;
-            /** @description Whether its data is made up, because it belongs to a demo. */
-            simulated: boolean;
+            /**
+             * @description Whether its data is made up, because it belongs to a demo; null while it is at
+             *     no provider that could tell.
+             */
+            simulated?: boolean | null;
             /** @description What it is doing. */
             status: components["schemas"]["VmStatus"];
         };
@@ -2355,7 +2370,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `provider_conflict`: the provider says that the resource is in another state or in use */
+            /**
+             * @description `console_busy`: somebody else uses the console, and it is for one at a time
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3054,7 +3073,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `image_exists`: an image with this name exists */
+            /**
+             * @description `image_exists`: an image with this name exists
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3207,7 +3230,10 @@ export interface operations {
     image_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The image's id. */
                 image: string;
@@ -3267,7 +3293,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `image_in_use`: VMs depend on this image */
+            /**
+             * @description `image_in_use`: VMs depend on this image
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3715,7 +3745,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Cancel an operation: what it did is undone. */
+            /** @description Cancel an operation: what it did is undone, as far as it can be. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -3769,7 +3799,9 @@ export interface operations {
                 };
             };
             /**
-             * @description `operation_finished`: the operation has ended
+             * @description `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `operation_finished`: the operation has ended
              *
              *     `operation_not_cancellable`: the operation has passed the point of no return
              */
@@ -3888,7 +3920,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation_not_stuck`: the operation does not need attention */
+            /**
+             * @description `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `operation_not_stuck`: the operation does not need attention
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4012,7 +4048,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation_not_stuck`: the operation does not need attention */
+            /**
+             * @description `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `operation_not_stuck`: the operation does not need attention
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4326,6 +4366,8 @@ export interface operations {
              * @description `volume_exists`: a volume with this name exists in the pool
              *
              *     `volume_busy`: another operation is working on this volume
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
                 headers: {
@@ -4705,7 +4747,10 @@ export interface operations {
     volume_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The pool's id. */
                 pool: string;
@@ -4777,6 +4822,8 @@ export interface operations {
              * @description `volume_in_use`: the volume belongs to a VM
              *
              *     `volume_busy`: another operation is working on this volume
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
                 headers: {
@@ -5154,7 +5201,10 @@ export interface operations {
     provider_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The provider's id. */
                 provider: string;
@@ -5214,7 +5264,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `provider_conflict`: the provider says that the resource is in another state or in use */
+            /**
+             * @description `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5368,6 +5422,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `body_too_large`: the request body is too large */
             413: {
                 headers: {
@@ -5418,7 +5481,10 @@ export interface operations {
     session_close: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5450,6 +5516,15 @@ export interface operations {
              *     `origin_denied`: the request comes from a page of another site
              */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5650,6 +5725,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `body_too_large`: the request body is too large */
             413: {
                 headers: {
@@ -5700,7 +5784,10 @@ export interface operations {
     token_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The token's id. */
                 token: string;
@@ -5753,6 +5840,15 @@ export interface operations {
             };
             /** @description `token_not_found`: there is no such token */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6133,6 +6229,8 @@ export interface operations {
              * @description `vm_exists`: a VM with this name exists in the project
              *
              *     `volume_busy`: another operation is working on this volume
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
                 headers: {
@@ -6309,7 +6407,10 @@ export interface operations {
                 /** @description Whether its power is cut first if it runs. */
                 force?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The VM's id. */
                 vm: string;
@@ -6383,6 +6484,8 @@ export interface operations {
              *     `vm_state_unknown`: the VM's present state is not known
              *
              *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
                 headers: {
@@ -6666,6 +6769,10 @@ export interface operations {
              * @description `vm_wrong_state`: the VM's state does not allow this
              *
              *     `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `console_busy`: somebody else uses the console, and it is for one at a time
              */
             409: {
                 headers: {
