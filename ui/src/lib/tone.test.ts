@@ -20,8 +20,8 @@ test("an operation that needs attention is not over", () => {
   expect(["succeeded", "failed", "cancelled"].every(isFinished)).toBe(true);
 });
 
-test("a step that could not be undone is never calm", () => {
-  expect(toneOf("step", "undone")).toBe("off");
+test("a step that was undone, or could not be, is never calm", () => {
+  expect(toneOf("step", "undone")).toBe("held");
   expect(toneOf("step", "failed_undone")).toBe("bad");
   expect(toneOf("step", "not_undone")).toBe("held");
   expect(toneOf("step", "undo_failed")).toBe("bad");
