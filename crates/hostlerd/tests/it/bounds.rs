@@ -70,7 +70,9 @@ async fn a37_a_word_that_is_no_id_is_refused_wherever_one_is_read() {
             let body = match endpoint.id {
                 "console_open" => json!({ "kind": "serial" }),
                 "operation_resolve" => json!({ "note": "done" }),
-                "volume_create" => json!({ "name": "a", "capacity_bytes": 1 << 20 }),
+                "volume_create" | "volume_plan" => {
+                    json!({ "name": "a", "capacity_bytes": 1 << 20 })
+                }
                 _ => json!({}),
             };
             let answer = ask(&client, endpoint, &path(endpoint, word), &body.to_string()).await;
