@@ -1,5 +1,6 @@
 //! Volumes: whole, half and in use.
 
+use std::sync::Once;
 use std::time::Duration;
 
 use hostler_core::vm::devices::VolumeFormat;
@@ -83,7 +84,7 @@ async fn needed_later(world: &World) {
 async fn f1_an_upload_cut_off_by_a_dying_daemon_is_made_anew() {
     let world = World::new("half").await;
     let reader = FileReader::open(&images().disk_qcow2);
-    let slow = Slow { reader: &reader, lab: &world.lab };
+    let slow = Slow { reader: &reader, lab: &world.lab, killed: Once::new() };
     let error = ensure(&world, "image", VolumeContent::Upload(&slow), guest_disk_bytes()).await;
     assert!(error.is_err(), "the daemon died while it was uploaded");
     world.lab.start_libvirtd().unwrap();
@@ -143,6 +144,7 @@ async fn c2_an_uploaded_image_is_grown_as_its_own_header_tells() {
 struct Slow<'a> {
     reader: &'a FileReader,
     lab: &'a hostler_lab::Lab,
+    killed: Once,
 }
 
 #[async_trait::async_trait]
@@ -153,7 +155,8 @@ impl VolumeReader for Slow<'_> {
 
     async fn read_at(&self, offset: u64, max: usize) -> std::io::Result<bytes::Bytes> {
         if offset > self.len() / 2 {
-            self.lab.kill_libvirtd().unwrap();
+            // More may be read before the death is noticed.
+            self.killed.call_once(|| self.lab.kill_libvirtd().unwrap());
         }
         self.reader.read_at(offset, max.min(64 * 1024)).await
     }
