@@ -78,6 +78,7 @@ test("the table of VMs, measured", async () => {
     `${Math.round(height / 37)} rows loaded: ${(heap / 1e6).toFixed(0)} MB of heap, ${count} rows in the document`,
   );
   expect(count).toBeLessThan(60);
+  expect(Math.round(height / 37)).toBeGreaterThanOrEqual((all.approx_total ?? 0) - 5);
 });
 
 /** Notes when the first row was painted; runs in the page before anything else. */

@@ -1,4 +1,5 @@
 // The table of VMs: what stands in the URL, live changes, actions and operations.
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Page as ListPage, VmSummary } from "../src/api/types";
 import { stories } from "./browser";
@@ -138,6 +139,27 @@ test("columns are hidden and shown, and the URL says which", async () => {
   await rows().first().waitFor();
   expect(await table().getByRole("columnheader", { name: "Memory" }).count()).toBe(0);
   expect(await table().getByRole("columnheader", { name: "CPUs" }).count()).toBe(1);
+});
+
+test("all VMs that match are exported as a file", async () => {
+  const { page } = story;
+  const filter = encodeURIComponent("state=running");
+  const list = await story.api<ListPage<VmSummary>>(`/api/v1/vms?limit=1&filter=${filter}`);
+  expect(list.approx_total).toBeGreaterThan(10);
+  await story.open("/vms?state=running");
+  await rows().first().waitFor();
+  await page.getByRole("button", { name: "Export" }).click();
+  const saving = page.waitForEvent("download");
+  await page.getByRole("menuitem", { name: "As CSV" }).click();
+  const saved = await saving;
+  expect(saved.suggestedFilename()).toBe("vms.csv");
+  const [header, ...lines] = readFileSync(await saved.path(), "utf8")
+    .trimEnd()
+    .split("\r\n");
+  expect(header).toMatch(/^id,name,state,/);
+  // The fleet lives: a few may have started or stopped meanwhile.
+  expect(Math.abs(lines.length - (list.approx_total ?? 0))).toBeLessThan(10);
+  expect(lines.every((line) => line.split(",")[2] === "running")).toBe(true);
 });
 
 test("scrolling restyles the rows that come into view and no others", async () => {

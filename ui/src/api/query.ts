@@ -3,6 +3,7 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import { body, bodyAndTag, client } from "./client";
 import { ApiError } from "./errors";
+import { shareRows } from "./sharing";
 import type {
   Host,
   HostlerEvent,
@@ -105,6 +106,7 @@ export function listQuery<N extends ListName>(name: N, params: ListParams = {}, 
     queryFn: ({ pageParam, signal }) =>
       readers[name]({ ...params, limit, cursor: pageParam }, signal),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
+    structuralSharing: shareRows,
   });
 }
 

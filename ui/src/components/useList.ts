@@ -19,11 +19,13 @@ export function useList<N extends ListName>(
     placeholderData: keepPreviousData,
     refetchInterval: live.phase === "live" ? false : POLL_MS,
   });
-  const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  const { data, hasNextPage, isFetching, isFetchingNextPage, fetchNextPage } = query;
   const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);
+  // While the whole list is read again, asking for more would be taken for asking for that; once
+  // it is there this is another function, and who waits at the end of the list calls it.
   const more = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage({ cancelRefetch: false });
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+    if (hasNextPage && !isFetching) void fetchNextPage({ cancelRefetch: false });
+  }, [hasNextPage, isFetching, fetchNextPage]);
   const first = data?.pages[0];
   return {
     rows,
@@ -38,10 +40,12 @@ export function useList<N extends ListName>(
     changing: query.isPlaceholderData,
     error: query.error,
     refetch: query.refetch,
+    /** Every row there is; throws where one of the reads fails. */
     readAll: async () => {
-      let last = await fetchNextPage({ cancelRefetch: false });
-      while (last.hasNextPage && !last.isError) {
-        last = await last.fetchNextPage({ cancelRefetch: false });
+      if (!hasNextPage) return rows;
+      let last = await fetchNextPage({ cancelRefetch: false, throwOnError: true });
+      while (last.hasNextPage) {
+        last = await last.fetchNextPage({ cancelRefetch: false, throwOnError: true });
       }
       return last.data?.pages.flatMap((page) => page.items) ?? [];
     },

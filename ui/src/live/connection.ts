@@ -11,7 +11,7 @@ import { FrameReader } from "./sse";
 
 export interface LiveStatus {
   phase: "connecting" | "live" | "reconnecting";
-  /** When the stream last said anything, in milliseconds since 1970. */
+  /** When the stream last said anything, in milliseconds since 1970; as of the last change. */
   lastSign: number | undefined;
 }
 
@@ -133,9 +133,11 @@ export class LiveConnection {
     this.watchdog = setTimeout(() => attempt.abort(), SILENCE_MS);
   }
 
+  /** Only a change of phase is news; each message would have every page drawn anew. */
   private sign(): void {
+    const isNews = this.status.phase !== "live";
     this.status = { phase: "live", lastSign: Date.now() };
-    this.handlers.onStatus(this.status);
+    if (isNews) this.handlers.onStatus(this.status);
   }
 
   private tell(phase: LiveStatus["phase"]): void {

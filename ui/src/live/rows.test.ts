@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { ListParams } from "../api/query";
 import type { Vm, VmSummary } from "../api/types";
-import { patchRows, type VmList, withoutRow } from "./rows";
+import { mayHold, patchRows, type VmList, withoutRow } from "./rows";
 
 function vm(id: string, state = "running"): Vm {
   return {
@@ -65,4 +65,12 @@ describe("patchRows", () => {
 
 test("a deleted VM leaves its row", () => {
   expect(withoutRow(LIST, "3").pages.map((page) => page.items.length)).toEqual([2, 0]);
+});
+
+test("a list sorted by what does not change holds the VMs that it has, any other might get one", () => {
+  expect(mayHold(LIST, { sort: "name" }, "3")).toBe(true);
+  expect(mayHold(LIST, { sort: "-created_at" }, "9")).toBe(false);
+  expect(mayHold(LIST, { sort: "state" }, "9")).toBe(true);
+  expect(mayHold(LIST, { filter: "state=running" }, "9")).toBe(true);
+  expect(mayHold(undefined, {}, "1")).toBe(false);
 });

@@ -27,9 +27,21 @@ export interface Patched {
   reread: boolean;
 }
 
+/** Whether the list holds the VM, or might once it has changed. */
+export function mayHold(list: VmList | undefined, params: ListParams, id: string): boolean {
+  if (!list) return false;
+  const narrowed = params.filter !== undefined || params.search !== undefined;
+  if (narrowed || !LASTING.has(fieldOf(params))) return true;
+  return list.pages.some((page) => page.items.some((row) => row.id === id));
+}
+
+function fieldOf(params: ListParams): string {
+  return parseSort(params.sort)?.field ?? "name";
+}
+
 /** The list with these VMs, by id, in their places; the same object where it has none of them. */
 export function patchRows(list: VmList, params: ListParams, vms: ReadonlyMap<string, Vm>): Patched {
-  const field = parseSort(params.sort)?.field ?? "name";
+  const field = fieldOf(params);
   const key = SORTED_BY[field];
   let reread = params.filter !== undefined || params.search !== undefined || key === undefined;
   let found = 0;

@@ -90,3 +90,28 @@ test("a list sorted by what changed is read again", async () => {
   expect(queries.getQueryState(keys.list("vms", { sort: "state" }))?.isInvalidated).toBe(true);
   updater.stop();
 });
+
+test("a change that comes while the list is being read is not lost", async () => {
+  const { updater, states, queries } = await withList("name");
+  let answerList = (_answer: Response) => {};
+  const listAnswer = JSON.stringify(answer("/api/v1/vms"));
+  const usual = globalThis.fetch;
+  vi.stubGlobal("fetch", (request: Request) =>
+    new URL(request.url, "http://localhost").pathname === "/api/v1/vms"
+      ? new Promise<Response>((resolve) => {
+          answerList = resolve;
+        })
+      : usual(request),
+  );
+  const reading = queries.refetchQueries({ queryKey: keys.lists("vms") });
+  await vi.advanceTimersByTimeAsync(10);
+  state = "paused";
+  updater.event(changed("1"));
+  await vi.advanceTimersByTimeAsync(1_000);
+  // The answer tells of the time before.
+  answerList(new Response(listAnswer, { headers: { "content-type": "application/json" } }));
+  await vi.advanceTimersByTimeAsync(1_000);
+  await reading;
+  expect(states()?.[0]).toBe("paused");
+  updater.stop();
+});

@@ -6,7 +6,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import { keys, type ListName, type ListParams, vmQuery } from "../api/query";
 import type { HostlerEvent, Vm } from "../api/types";
 import { addEffects, noEffects } from "./effects";
-import { patchRows, type VmList, withoutRow } from "./rows";
+import { mayHold, patchRows, type VmList, withoutRow } from "./rows";
 
 const GATHER_MS = 300;
 /** VMs that arrive within this time go into the rows together; no longer than a frame or three. */
@@ -68,9 +68,7 @@ export class CacheUpdater {
 
   /** Reads one VM, if anything shows it; its rows follow. */
   private async row(id: string): Promise<void> {
-    const shown = this.queries.getQueryCache().find({ queryKey: keys.item("vms", id) });
-    const listed = this.queries.getQueriesData({ queryKey: keys.lists("vms") });
-    if (!shown?.isActive() && listed.length === 0) return;
+    if (!this.isWanted(id)) return;
     try {
       const { data } = await this.queries.fetchQuery({
         ...vmQuery(id),
@@ -85,9 +83,27 @@ export class CacheUpdater {
     }
   }
 
+  /** Whether a page or a list shows the VM, or a list may have to from now on. */
+  private isWanted(id: string): boolean {
+    const cache = this.queries.getQueryCache();
+    if (cache.find({ queryKey: keys.item("vms", id) })?.isActive()) return true;
+    return cache
+      .findAll({ queryKey: keys.lists("vms") })
+      .some(
+        ({ queryKey, state }) =>
+          state.fetchStatus === "fetching" ||
+          mayHold(state.data as VmList | undefined, (queryKey[2] ?? {}) as ListParams, id),
+      );
+  }
+
   /** Puts all VMs that arrived into their rows at once: a change of the table is not cheap. */
   private put(): void {
     this.putting = undefined;
+    // A read under way may be older than these, and would take their place when it ends.
+    if (this.isReading("vms")) {
+      this.putting = setTimeout(() => this.put(), PUT_MS);
+      return;
+    }
     const vms = this.arrived;
     this.arrived = new Map();
     for (const [key, list] of this.queries.getQueriesData<VmList>({
@@ -117,7 +133,19 @@ export class CacheUpdater {
     this.waiting.set(name, timer);
   }
 
+  private isReading(name: ListName): boolean {
+    return this.queries.isFetching({ queryKey: keys.lists(name) }) > 0;
+  }
+
   private async readList(name: ListName): Promise<void> {
+    // One under way may have begun before the change, and would be joined.
+    if (this.isReading(name)) {
+      this.waiting.set(
+        name,
+        setTimeout(() => void this.readList(name), GATHER_MS),
+      );
+      return;
+    }
     const begun = Date.now();
     // What changes meanwhile asks for another read, which waits its turn.
     this.waiting.delete(name);

@@ -2,6 +2,7 @@
 import { Button } from "@patternfly/react-core";
 import { useState } from "react";
 import type { VmSummary } from "../../api/types";
+import { useToasts } from "../../components/Toasts";
 import { count } from "../../lib/format";
 import { ACTION_TEXT, type VmAction } from "./actions";
 
@@ -19,6 +20,7 @@ const ACTIONS: readonly VmAction[] = ["start", "stop", "force_stop", "delete"];
 
 export function BulkBar({ chosen, loaded, total, hasMore, onSelectAll, onClear, onAction }: Props) {
   const [reading, setReading] = useState(false);
+  const { fail } = useToasts();
   return (
     <div className="bulk-bar" role="toolbar" aria-label="Selected VMs">
       <strong aria-live="polite">{count(chosen.length, "VM")} selected</strong>
@@ -29,7 +31,9 @@ export function BulkBar({ chosen, loaded, total, hasMore, onSelectAll, onClear, 
           isLoading={reading}
           onClick={() => {
             setReading(true);
-            void onSelectAll().finally(() => setReading(false));
+            onSelectAll()
+              .catch((error) => fail("Cannot read all VMs", error))
+              .finally(() => setReading(false));
           }}
         >
           Select all{total === undefined ? "" : ` ${total}`} that match

@@ -15,6 +15,7 @@ import { DataTable } from "../../primitives/DataTable";
 import { useSelection } from "../../primitives/useSelection";
 import { BulkBar } from "./BulkBar";
 import { vmColumns } from "./columns";
+import { ExportMenu } from "./ExportMenu";
 import { useVmCommands } from "./useVmCommands";
 import { VmFilters } from "./VmFilters";
 import { RowMenu } from "./VmMenu";
@@ -63,6 +64,7 @@ export default function VmsPage(): ReactNode {
             hidden={hidden}
             onChange={(next) => change({ hide: [...next].join(",") || undefined })}
           />
+          <ExportMenu readAll={list.readAll} />
         </>
       }
       actions={<CreateButton />}

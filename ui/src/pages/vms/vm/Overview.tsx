@@ -10,6 +10,7 @@ import { ResourceLink } from "../../../components/ResourceLink";
 import { bytes, UNKNOWN, words } from "../../../lib/format";
 import { paths } from "../../../paths";
 import { Age } from "../../../primitives/Age";
+import { Copy } from "../../../primitives/Copy";
 
 export function Overview({ vm }: { vm: Vm }) {
   return (
@@ -32,7 +33,10 @@ function General({ vm }: { vm: Vm }) {
           vm.status.last_seen &&
           `, was ${words(vm.status.last_seen)}`}
       </Item>
-      <Item name="Addresses">{vm.addresses.join(", ") || noData("none was seen")}</Item>
+      <Item name="Addresses">
+        {vm.addresses.join(", ") || noData("none was seen")}{" "}
+        {vm.addresses[0] && <Copy text={`ssh ${vm.addresses[0]}`} label="Copy ssh command" />}
+      </Item>
       <Item name="Labels">
         <span className="labels wrap">
           {labels.length === 0
