@@ -62,6 +62,22 @@ unwinding_proofs! {
     pause: Subject::Power(PowerVerb::Pause),
     resume: Subject::Power(PowerVerb::Resume),
     save: Subject::Power(PowerVerb::Save),
+    volume_create: Subject::VolumeCreate,
+}
+
+/// Removing a volume cannot be cancelled on its way: only a refusal undoes it.
+mod volume_delete {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn f2_a_crash_at_each_write_of_a_failure_is_recovered_from_also_twice() {
+        crash_everywhere(Subject::VolumeDelete, Way::Refused).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_undo_can_be_repeated() {
+        repeat(Subject::VolumeDelete, Way::Refused).await;
+    }
 }
 
 impl Way {
@@ -158,7 +174,8 @@ async fn crash(subject: Subject, way: Way, at: (u64, Side), again: Option<(u64, 
     lab.restart().await;
     let mut ended = lab.ended(id).await.unwrap();
     let mut outcome = way.outcome();
-    if matches!(subject, Subject::Delete) && ended.state() == OperationState::NeedsAttention {
+    let has_no_return = matches!(subject, Subject::Delete | Subject::VolumeDelete);
+    if has_no_return && ended.state() == OperationState::NeedsAttention {
         // At the point of no return a refusal tells nothing of the try that the
         // crash cut off, so there is only forward.
         assert_eq!(way, Way::Refused, "{how}");
