@@ -249,6 +249,9 @@ async fn a_call_whose_future_is_dropped_leaves_the_store_usable_a46() {
                 tokio::task::yield_now().await;
             }
             drop(submit);
+            // A commit that was already on its way may still land: the next writer comes
+            // after it, so that what is read from here on is decided.
+            store.set_setting("round", b"decided").await.unwrap();
             // Completely or not at all, and nothing is held.
             let operation = store.operation(new.id).await.unwrap();
             let vm = store.vm(new.vm.unwrap().id).await.unwrap();
