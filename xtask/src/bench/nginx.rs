@@ -131,10 +131,11 @@ http {{
 
 /// A word of the configuration. What cannot be written there is refused, not changed.
 fn quoted(text: &str) -> Result<String> {
-    if text.chars().any(|c| matches!(c, '"' | '\\' | '$') || c.is_control()) {
+    // A variable begins with `$`, and nothing takes that meaning from it.
+    if text.chars().any(|c| c == '$' || c.is_control()) {
         return Err(Error::new(format!("{text:?} cannot stand in a configuration of nginx")));
     }
-    Ok(format!("\"{text}\""))
+    Ok(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
 #[cfg(test)]
@@ -173,8 +174,11 @@ mod tests {
 
     #[test]
     fn a_header_that_nginx_would_read_as_something_else_is_refused() {
-        for value in ["$remote_addr", "a\"b", "a\\b"] {
+        for value in ["$remote_addr", "a\nb"] {
             assert!(configured(&[("x", value)]).is_err(), "{value}");
         }
+        let text = configured(&[("link", "</next>; rel=\"next\""), ("x", "a\\b")]).unwrap();
+        assert!(text.contains("add_header link \"</next>; rel=\\\"next\\\"\";"), "{text}");
+        assert!(text.contains("add_header x \"a\\\\b\";"), "{text}");
     }
 }
