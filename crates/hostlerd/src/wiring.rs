@@ -10,6 +10,11 @@ use hostler_provider::Provider;
 /// Drivers of libvirt, and what may follow each after a `+`.
 const LIBVIRT_SCHEMES: &[&str] = &["qemu", "test", "lxc", "xen", "bhyve", "vz", "ch"];
 
+/// Parameters of an address that name programs, files and sockets of the server's machine,
+/// or a program of the other one.
+const LOCAL_PARAMETERS: &[&str] =
+    &["command", "helper", "keyfile", "known_hosts", "pkipath", "socket"];
+
 /// Connects providers by their addresses.
 #[derive(Clone)]
 pub struct Wiring {
@@ -35,6 +40,18 @@ impl Wiring {
     /// # Errors
     /// What is wrong with the address, for people.
     pub fn connect(&self, uri: &str) -> Result<Arc<dyn Provider>, String> {
+        Ok(Arc::new(Libvirt::new(self.configured(uri)?)))
+    }
+
+    /// Whether `uri` could be connected to, without doing so.
+    ///
+    /// # Errors
+    /// What is wrong with the address, for people.
+    pub fn check(&self, uri: &str) -> Result<(), String> {
+        self.configured(uri).map(drop)
+    }
+
+    fn configured(&self, uri: &str) -> Result<LibvirtConfig, String> {
         let (scheme, _) = uri.split_once(':').ok_or_else(|| {
             "is no address; one looks like qemu:///system or qemu+ssh://root@host/system".to_owned()
         })?;
@@ -48,7 +65,7 @@ impl Wiring {
                 config.runtime_dir.clone_from(&self.runtime_dir);
                 config.clock = Arc::clone(&self.clock);
                 config.check().map_err(|error| error.to_string())?;
-                Ok(Arc::new(Libvirt::new(config)))
+                Ok(config)
             }
             "sim" => Err("is simulated; run `hostlerd demo` for that".to_owned()),
             _ => {
@@ -64,6 +81,23 @@ impl Wiring {
 impl std::fmt::Debug for Wiring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Wiring")
+    }
+}
+
+/// Whether an address may come from somebody who administers VMs, but not this machine:
+/// who says which program reaches a host runs programs as the server's user (A29).
+///
+/// # Errors
+/// With the parameter that is too much.
+pub(crate) fn check_reach(uri: &str) -> Result<(), String> {
+    let query = uri.split_once('?').map_or("", |(_, query)| query);
+    let named = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    match named.into_iter().find(|name| LOCAL_PARAMETERS.contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "has `{name}`, which only root and the server's own user may set: add the provider \
+             on the server's machine by its socket, or in its configuration"
+        )),
     }
 }
 
@@ -101,6 +135,24 @@ mod tests {
     async fn x17_a_demo_reaches_nothing_real() {
         let wiring = Wiring::demo(Arc::new(SystemClock));
         assert!(wiring.connect("qemu:///system").is_err());
+    }
+
+    #[test]
+    fn a29_who_may_add_a_host_may_not_say_what_runs_on_this_one() {
+        for good in
+            ["qemu+ssh://root@h2:22/system", "qemu:///system", "qemu+tls://h/system?no_tty=1"]
+        {
+            assert_eq!(check_reach(good), Ok(()));
+        }
+        for (bad, name) in [
+            ("qemu+ssh://h/system?command=/tmp/x", "`command`"),
+            ("qemu+ssh://h/system?no_tty=1&helper=sh%20-c%20id", "`helper`"),
+            ("qemu+ssh://h/system?keyfile", "`keyfile`"),
+            ("qemu+tls://h/system?pkipath=/etc", "`pkipath`"),
+            ("qemu:///system?socket=/run/docker.sock", "`socket`"),
+        ] {
+            assert!(check_reach(bad).unwrap_err().contains(name), "{bad}");
+        }
     }
 
     #[test]

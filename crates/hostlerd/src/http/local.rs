@@ -39,9 +39,9 @@ struct Backup {
 
 async fn backup(State(app): State<App>, request: Request) -> Response {
     let made = async {
-        let (uid, Backup { file }) = local(&app, request).await?;
+        let (peer, Backup { file }) = local(&app, request).await?;
         // The server writes where its own user may: more than its administrators may.
-        if uid != 0 && uid != rustix::process::getuid().as_raw() {
+        if !peer.is_servers_user() {
             let message = "only root and the server's own user may back it up";
             return Err(Refusal::new(Code::PermissionDenied, message));
         }
@@ -51,16 +51,16 @@ async fn backup(State(app): State<App>, request: Request) -> Response {
     answer(made.await)
 }
 
-/// The user who asks, if by the socket, and what they say.
-async fn local<T: serde::de::DeserializeOwned>(app: &App, request: Request) -> Result<(u32, T)> {
+/// Who asks, if by the socket, and what they say.
+async fn local<T: serde::de::DeserializeOwned>(app: &App, request: Request) -> Result<(Peer, T)> {
     let (parts, body) = request.into_parts();
     let peer = peer_of(&parts)?;
-    let Peer::Local { uid, .. } = peer else {
+    if !matches!(peer, Peer::Local { .. }) {
         let message = format!("there is nothing at {}", parts.uri.path());
         return Err(Refusal::new(Code::EndpointNotFound, message));
-    };
+    }
     admit(app, &parts, peer, Permission::TokenManage).await?;
-    Ok((uid, read::any_document(&parts.headers, body).await?))
+    Ok((peer, read::any_document(&parts.headers, body).await?))
 }
 
 fn answer(made: Result<Value>) -> Response {

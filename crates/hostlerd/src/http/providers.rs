@@ -10,7 +10,7 @@ use hostler_store::ProviderRow;
 use super::error::Result;
 use super::{Api, Call, Reply, ids, lists};
 use crate::app::App;
-use crate::wiring::without_password;
+use crate::wiring::{check_reach, without_password};
 
 pub(super) fn route(api: Api) -> Api {
     api.route(v1::ProviderList, list)
@@ -35,6 +35,9 @@ async fn create(app: App, call: Call<v1::ProviderCreate>) -> Result<Reply<v1::Pr
     let v1::ProviderRequest { name, uri } = call.body;
     hostler_core::name::check(&name)
         .map_err(|bad| ids::fault("/name", "bad_name", &bad.to_string()))?;
+    if !call.peer.is_servers_user() {
+        check_reach(&uri).map_err(|why| ids::fault("/uri", "not_yours", &why))?;
+    }
     let connected = app.wiring.connect(&uri).map_err(|why| ids::fault("/uri", "unusable", &why))?;
     let (id, created_at) = (app.engine.providers().next_id(), app.clock.now());
     let row = ProviderRow { id, name, uri, from_config: false, created_at };

@@ -27,6 +27,13 @@ impl Peer {
         }
     }
 
+    /// Whether it is root or the server's own user on this machine: who can do already
+    /// whatever the server's process can.
+    pub fn is_servers_user(&self) -> bool {
+        let own = rustix::process::getuid().as_raw();
+        matches!(self, Self::Local { uid, .. } if *uid == 0 || *uid == own)
+    }
+
     /// Whether what is said can be read by nobody else.
     pub const fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
