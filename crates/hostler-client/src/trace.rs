@@ -95,7 +95,10 @@ fn mask(json: &mut Value, is_login: bool) {
 fn mask_password(value: &mut Value) {
     let Value::String(text) = value else { return };
     let Some((scheme, rest)) = text.split_once("://") else { return };
-    let Some((user, host)) = rest.split_once('@') else { return };
+    // The last one, as a password may have the sign in it; what follows a path is none.
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let Some(at) = rest[..end].rfind('@') else { return };
+    let (user, host) = (&rest[..at], &rest[at + 1..]);
     if let Some((name, _)) = user.split_once(':') {
         *text = format!("{scheme}://{name}:***@{host}");
     }

@@ -26,7 +26,8 @@ Which server: --url or --socket, else --context, else HOSTLER_URL or HOSTLER_SOC
 else HOSTLER_CONTEXT, else the context in use, else the server of this machine.
 
 Also read from the environment: HOSTLER_TOKEN_FILE, HOSTLER_CA_FILE, HOSTLER_OUTPUT (as -o takes
-it), HOSTLER_PROJECT (of new VMs), VISUAL and EDITOR, NO_COLOR and FORCE_COLOR.
+it), HOSTLER_PROJECT (of new VMs), HOSTLER_COMPLETE_SECONDS (how long Tab waits for names; 1),
+VISUAL and EDITOR, NO_COLOR and FORCE_COLOR.
 
 Exit codes: 0 done, 1 some of several failed, 2 usage, 3 not allowed, 4 not found,
 5 conflict, 6 not supported, 7 no room, 8 unreachable or timed out, 9 cancelled,

@@ -36,6 +36,8 @@ pub(crate) struct Environment {
     pub(crate) project: Option<String>,
     /// The person's editor, as a shell command.
     pub(crate) editor: Option<String>,
+    /// How many seconds Tab may wait for the server's names.
+    pub(crate) complete_seconds: Option<u64>,
     pub(crate) no_colour: bool,
     pub(crate) force_colour: bool,
     pub(crate) dumb: bool,
@@ -75,6 +77,7 @@ impl Environment {
             cache_folder: cache.map(|folder| folder.join("hostler")),
             project: var("HOSTLER_PROJECT"),
             editor: var("VISUAL").or_else(|| var("EDITOR")),
+            complete_seconds: var("HOSTLER_COMPLETE_SECONDS").and_then(|text| text.parse().ok()),
             no_colour: var("NO_COLOR").is_some(),
             force_colour: is_set(var("FORCE_COLOR")) || is_set(var("CLICOLOR_FORCE")),
             dumb: var("TERM").is_some_and(|term| term == "dumb"),

@@ -18,8 +18,10 @@ use crate::resolve::by_name;
 use crate::select::quote;
 use crate::text::printable;
 
-/// How long the shell may be kept waiting.
-const DEADLINE: Duration = Duration::from_secs(1);
+/// How long the shell may be kept waiting, unless `HOSTLER_COMPLETE_SECONDS` says otherwise.
+const DEADLINE_SECONDS: u64 = 1;
+/// Nobody waits longer at a prompt, and a typing error must not make it hang.
+const DEADLINE_SECONDS_MAX: u64 = 60;
 /// The most names that are asked for; nobody reads more.
 const MOST: u32 = 500;
 /// The most operations: only the latest are of interest.
@@ -53,7 +55,9 @@ fn of_server(
     word: &str,
 ) -> Option<Vec<Candidate>> {
     let mut options = config::options(&line.global(), environment).ok()?;
-    options.connect_timeout = DEADLINE;
+    let seconds = environment.complete_seconds.unwrap_or(DEADLINE_SECONDS);
+    let deadline = Duration::from_secs(seconds.min(DEADLINE_SECONDS_MAX));
+    options.connect_timeout = deadline;
     let pool = line.positionals.first().filter(|_| kind == Names::Volume);
     let login = options.token.as_ref().map(|token| token.reveal().to_owned());
     let subject = (options.address.to_string(), login, kind, pool);
@@ -62,7 +66,7 @@ fn of_server(
     if let Some(known) = file.as_ref().and_then(|file| cache::read(file, word, now)) {
         return Some(known);
     }
-    let (candidates, is_whole) = ask(options, kind, word, pool.map(String::as_str))?;
+    let (candidates, is_whole) = ask(options, deadline, kind, word, pool.map(String::as_str))?;
     let entry = Entry::new(now, word, is_whole, candidates.clone());
     // Without a cache it is only slower.
     let _ = file.and_then(|file| cache::write(&file, &entry));
@@ -72,6 +76,7 @@ fn of_server(
 /// Asks the server, within the deadline.
 fn ask(
     options: Options,
+    deadline: Duration,
     kind: Names,
     word: &str,
     pool: Option<&str>,
@@ -79,7 +84,7 @@ fn ask(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let asked = runtime.block_on(async {
         let client = Client::new(options).ok()?;
-        tokio::time::timeout(DEADLINE, fetch(&client, kind, word, pool)).await.ok()?
+        tokio::time::timeout(deadline, fetch(&client, kind, word, pool)).await.ok()?
     });
     runtime.shutdown_background();
     asked

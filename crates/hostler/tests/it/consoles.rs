@@ -42,7 +42,7 @@ fn input_goes_to_the_guest_and_a_text_can_be_waited_for() {
 #[test]
 fn a_text_that_does_not_come_is_an_error() {
     let server = console(&["boot"], None);
-    let ended = run(&server, &["console", "web-1", "--until", "login:", "--for", "50ms"]);
+    let ended = run(&server, &["console", "web-1", "--until", "login:", "--for", "2s"]);
     assert_eq!((ended.code, ended.out.as_str()), (8, "boot"));
     assert!(ended.err.contains("`login:` did not come in time"), "{}", ended.err);
     let server = console(&["boot"], Some("gone"));
@@ -53,7 +53,7 @@ fn a_text_that_does_not_come_is_an_error() {
 #[test]
 fn a_time_limit_alone_is_no_error() {
     let server = console(&["boot"], None);
-    let ended = run(&server, &["console", "web-1", "--for", "50ms"]);
+    let ended = run(&server, &["console", "web-1", "--for", "2s"]);
     assert_eq!((ended.code, ended.out.as_str(), ended.err.as_str()), (0, "boot", ""));
 }
 

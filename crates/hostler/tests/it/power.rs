@@ -156,13 +156,13 @@ fn ctrl_c_leaves_and_a_second_one_cancels() {
         _ => Reply::Hang,
     });
     let interrupted = |times: usize| -> Ended {
+        let asked = || server.lines().iter().filter(|l| l.contains("/operations/")).count();
+        let before = asked();
         let mut child = crate::rig::program(&server, &["start", "web-1"])
             .stderr(std::process::Stdio::piped())
             .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
-        let asked = || server.lines().iter().filter(|l| l.contains("/operations/")).count();
-        let before = asked();
         until(|| asked() > before);
         let pid = rustix::process::Pid::from_child(&child);
         let mut err = child.stderr.take().unwrap();

@@ -189,7 +189,7 @@ async fn a40_what_is_no_consoles_bytes_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn a25_a_ticket_is_in_no_address_and_no_header_but_one() {
+async fn a16_a_ticket_is_in_no_address() {
     let fixture = Fixture::start().await;
     let vm = fixture.make_vm("web").await;
     let made = ticket(&fixture.local(), &vm, "serial", false).await;

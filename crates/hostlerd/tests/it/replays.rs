@@ -1,6 +1,9 @@
 //! `Idempotency-Key`: the same key gives the same answer, whatever was asked for.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use hostler_sim::Verb;
 use serde_json::json;
 
 use crate::fixture::Fixture;
@@ -96,7 +99,7 @@ async fn a36_a_secret_is_given_again_but_never_stored() {
     let other = json!({ "name": "cd", "role": "reader" });
     assert_eq!(local.post("/api/v1/tokens", &other).await.code(), "idempotency_mismatch");
     let key = hostler_store::IdempotencyKey { key: "t1".into(), body_hash: [0; 32] };
-    let kept = fixture.store.reply("local:root", &key).await.unwrap();
+    let kept = fixture.store.reply(&fixture.user().await, &key).await.unwrap();
     assert_eq!(kept, None, "nothing of it is in the database");
 }
 
@@ -158,12 +161,21 @@ async fn what_was_begun_is_done_even_if_its_client_hangs_up() {
     let local = fixture.local().header("idempotency-key", "gone");
     let path = format!("{}/volumes", pool(&fixture).await);
     let body = json!({ "name": "data", "capacity_bytes": 1 << 20 });
-    let slow = std::time::Duration::from_millis(300);
-    fixture.world.faults().set_verb_latency(hostler_sim::Verb::Volumes, slow);
+    let faults = fixture.world.faults();
+    faults.set_verb_latency(Verb::Volumes, Duration::from_secs(2));
+    let before = faults.calls().len();
+    let is_begun = async {
+        while !faults.calls().iter().skip(before).any(|verb| *verb == Verb::Volumes) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
     let text = bytes::Bytes::from(body.to_string());
     let asked = local.stream("POST", &path, Some(("application/json", text)));
     // Hangs up while the provider is still asked whether the name is free.
-    tokio::time::timeout(slow / 3, asked).await.expect_err("it is still at work");
+    tokio::select! {
+        _ = asked => panic!("it answered before the provider did"),
+        () = is_begun => {}
+    }
     let again = local.post(&path, &body).await;
     assert_eq!((again.status, again.header("idempotent-replayed").as_str()), (202, "true"));
 }

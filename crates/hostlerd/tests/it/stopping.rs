@@ -36,7 +36,13 @@ async fn streams_and_waiting_requests_end_when_the_server_stops() {
     // A guest that does not obey keeps its operation, and whoever waits for it, waiting.
     fixture.world.faults().hang_vm("web");
     let pause = local.send("POST", &format!("/api/v1/vms/{vm}/pause"), None).await.json();
-    let path = format!("/api/v1/operations/{}?wait=60", pause["id"].as_str().unwrap());
+    let path = format!("/api/v1/operations/{}", pause["id"].as_str().unwrap());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while local.get(&path).await.json()["state"] == "pending" {
+        assert!(Instant::now() < deadline, "it begins");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let path = format!("{path}?wait=60");
     let waiting = local.get(&path);
     let start = Instant::now();
     let Fixture { server, world, socket: path_of_socket, .. } = fixture;
