@@ -50,6 +50,9 @@ const GUEST: Guest = Guest {
     obeys_acpi: true,
 };
 
+/// A guest that does not hear the power button.
+pub const DEAF_GUEST: Guest = Guest { obeys_acpi: false, ..GUEST };
+
 /// What VMs are for: name, processors, memory in GiB, disk in GiB, team.
 const ROLES: [(&str, u32, u64, u64, &str); 12] = [
     ("web", 2, 2, 20, "shop"),

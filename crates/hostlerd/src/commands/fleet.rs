@@ -8,12 +8,13 @@ use hostler_core::access::Actor;
 use hostler_core::id::{HostId, IdSource, OperationId, ProviderId, VmId};
 use hostler_core::operation::{Event, Outcome, Plan, Resource};
 use hostler_core::placement::Wish;
+use hostler_core::query::{ListParams, ListRequest};
 use hostler_core::vm::devices::{DiskDevice, DiskSource, DiskSpec, VolumeFormat};
 use hostler_core::vm::status::Phase;
 use hostler_core::vm::{ObservedVm, VmSpec};
 use hostler_core::{Clock, Timestamp};
-use hostler_engine::VmCreateRequest;
-use hostler_provider::{Create, Cx, DiskBinding, Provider, VmRef};
+use hostler_engine::{PowerVerb, VmCreateRequest, VmView};
+use hostler_provider::{Create, Cx, DiskBinding, Provider, StopMode, VmRef};
 use hostler_sim::Sim;
 use hostler_sim::demo;
 use hostler_store::{Append, NewOperation, NewVm, ProviderRow, Store};
@@ -26,6 +27,8 @@ use crate::failure::{Failure, Result};
 const LIFE_STEP: Duration = Duration::from_secs(3);
 /// How long a simulated world may take to answer.
 const ANSWER: Duration = Duration::from_secs(2);
+/// How long the one who asks in vain goes on waiting.
+const PATIENCE: Duration = Duration::from_secs(3600);
 /// Whom the demo's past is told of.
 const WHO: &str = "demo";
 
@@ -169,8 +172,14 @@ fn bindings(spec: &VmSpec, vm: &ObservedVm) -> Result<serde_json::Value> {
         .map_err(|error| Failure::new(format!("bindings are no JSON: {error}")))
 }
 
-/// Begins to make a VM, so that there is an operation to watch.
-pub(super) async fn begin_some_work(app: &App) -> Result<()> {
+/// Begins operations, so that there are some to watch: one that ends soon, and one
+/// that whoever comes later still finds at work.
+pub(super) async fn begin_some_work(app: &App, fleet: &Fleet) -> Result<()> {
+    make_a_newcomer(app).await?;
+    ask_in_vain(app, fleet).await
+}
+
+async fn make_a_newcomer(app: &App) -> Result<()> {
     let mut spec = VmSpec::new("newcomer", 2 << 30);
     spec.description = "made when the demo began".into();
     spec.disks.push(DiskSpec {
@@ -190,6 +199,35 @@ pub(super) async fn begin_some_work(app: &App) -> Result<()> {
         Err(error) if error.code() == hostler_core::Code::VmExists => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Asks a guest that does not listen to shut down. It is the last of its kind by name, so
+/// that nobody who plays with the first ones meets it.
+async fn ask_in_vain(app: &App, fleet: &Fleet) -> Result<()> {
+    let params = ListParams {
+        limit: Some(1),
+        sort: Some("-name"),
+        filter: Some("state=running AND managed=true"),
+        search: None,
+    };
+    let request = ListRequest::parse(&params, VmView::FIELDS, None)?;
+    for vm in app.engine.vms().list(&request).items {
+        let of_provider = |(row, sim): &(ProviderRow, Sim)| {
+            let is_its = vm.provider.as_ref().is_some_and(|(id, _)| *id == row.id);
+            is_its.then(|| sim.world().clone())
+        };
+        let (Some(world), Some(seen)) = (fleet.0.iter().find_map(of_provider), &vm.observed) else {
+            continue;
+        };
+        let at = VmRef { external_ref: seen.external_ref.clone(), name: vm.name.clone() };
+        world.set_guest(&at, demo::DEAF_GUEST);
+        let verb = PowerVerb::Stop(StopMode::Graceful { within: PATIENCE });
+        // The fleet lives: it may have been stopped this moment.
+        if let Err(error) = app.engine.vms().power(&Actor::system(), None, vm.id, verb).await {
+            tracing::warn!(%error, "the demo begins with an operation less");
+        }
+    }
+    Ok(())
 }
 
 fn failed(error: hostler_store::Error) -> Failure {

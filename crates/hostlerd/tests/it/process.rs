@@ -1,6 +1,5 @@
 //! The program as a process of a test's own.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -52,15 +51,16 @@ impl Drop for Process {
     }
 }
 
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// Waits until `is_so`.
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Waits until somebody listens on a unix socket.
 pub(crate) async fn until_it_serves(socket: &Path) {
-    let deadline = Instant::now() + PATIENCE;
-    while std::os::unix::net::UnixStream::connect(socket).is_err() {
-        assert!(Instant::now() < deadline, "it serves");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("it serves", || std::os::unix::net::UnixStream::connect(socket).is_ok()).await;
 }
