@@ -127,7 +127,8 @@ impl Demo {
 
     /// Its address.
     pub(crate) fn url(&self) -> String {
-        format!("https://127.0.0.1:{}/", self.port)
+        // The name that the login link has, too: a session is of one name only.
+        format!("https://localhost:{}/", self.port)
     }
 
     /// Its process.
@@ -257,10 +258,13 @@ impl Server {
             let devices = ["--accelerator", "tcg", "--network", "default", "--graphics", "vnc"];
             return run_quietly(self.hostler().args(words).args(devices)).map(drop);
         };
-        if vm.pointer("/status/state").and_then(Value::as_str) == Some("running") {
-            return Ok(());
-        }
-        run_quietly(self.hostler().args(["vm", "start", name])).map(drop)
+        // It may have outlived an earlier run, in whatever state somebody left it.
+        let verb = match vm.pointer("/status/state").and_then(Value::as_str) {
+            Some("running") => return Ok(()),
+            Some("paused") => "resume",
+            _ => "start",
+        };
+        run_quietly(self.hostler().args(["vm", verb, name])).map(drop)
     }
 
     /// Opens the serial console of `name` until it shows `text`; gives what it showed.

@@ -149,7 +149,11 @@ fn serve(
     if arguments.has("once") {
         return Ok(());
     }
-    say::line("Ctrl-C stops it.");
+    let guests = match place.own_lab && !arguments.has("keep") {
+        true => "the lab is stopped with it, and its guests",
+        false => place.fate,
+    };
+    say::line(&format!("Ctrl-C stops it; {guests}."));
     loop {
         if signals.pending().next().is_some() {
             say::step("stopping hostlerd");
