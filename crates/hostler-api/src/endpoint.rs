@@ -71,6 +71,18 @@ pub enum ReplyKind {
     WebSocket,
 }
 
+impl ReplyKind {
+    /// The media type it comes as; `None` where no document comes.
+    pub const fn media_type(self) -> Option<&'static str> {
+        match self {
+            Self::Empty | Self::WebSocket => None,
+            Self::Json => Some("application/json"),
+            Self::Text => Some("text/plain"),
+            Self::EventStream => Some("text/event-stream"),
+        }
+    }
+}
+
 /// No parameters, or no body.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

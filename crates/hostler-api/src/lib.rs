@@ -17,7 +17,7 @@ pub mod v1;
 mod value;
 
 pub use endpoint::{BodyKind, Described, Endpoint, Nothing, ReplyKind};
-pub use page::{LIMIT_DEFAULT, LIMIT_MAX, ListQuery, Page};
+pub use page::{LIMIT_DEFAULT, LIMIT_MAX, ListQuery, Page, item_members};
 pub use problem::{PROBLEM_JSON, Problem, ProblemFault};
 pub use status::status_of;
 pub use value::{Fact, Ref, Time};

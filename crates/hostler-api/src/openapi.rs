@@ -64,8 +64,10 @@ fn operation(endpoint: &Described, generator: &mut SchemaGenerator, problem: &Sc
     let schemas = (endpoint.schemas)(generator);
     let mut parameters = parameters("path", &schemas.path);
     parameters.extend(self::parameters("query", &schemas.query));
-    if endpoint.body == BodyKind::MergePatch {
-        parameters.push(header("If-Match", true, "The ETag of the resource as you read it."));
+    if endpoint.errors.contains(&Code::PreconditionFailed) {
+        let is_required = endpoint.errors.contains(&Code::PreconditionRequired);
+        let what = "The ETag of the resource as you read it.";
+        parameters.push(header("If-Match", is_required, what));
     }
     if takes_key(endpoint) {
         let what = "Makes the request safe to repeat: the same key gives the same answer.";
@@ -140,14 +142,8 @@ fn responses(endpoint: &Described, reply: &Schema, problem: &Schema) -> Value {
         ReplyKind::WebSocket => 101,
         _ => endpoint.status.as_u16(),
     };
-    let media = match endpoint.reply {
-        ReplyKind::Empty | ReplyKind::WebSocket => None,
-        ReplyKind::Json => Some("application/json"),
-        ReplyKind::Text => Some("text/plain"),
-        ReplyKind::EventStream => Some("text/event-stream"),
-    };
     let mut success = json!({ "description": endpoint.summary });
-    if let Some(media) = media {
+    if let Some(media) = endpoint.reply.media_type() {
         success["content"] = json!({ media: { "schema": reply } });
     }
     responses.insert(status.to_string(), success);
@@ -176,6 +172,13 @@ fn by_status(endpoint: &Described) -> Vec<(u16, Vec<Code>)> {
             Code::PermissionDenied,
             Code::OriginDenied,
         ]);
+    }
+    if endpoint.reply.media_type().is_some() {
+        codes.push(Code::NotAcceptable);
+    }
+    if !endpoint.method.is_safe() {
+        // Where nothing has an ETag, a condition is refused rather than overlooked.
+        codes.push(Code::PreconditionFailed);
     }
     if takes_key(endpoint) {
         codes.push(Code::IdempotencyMismatch);

@@ -1,7 +1,10 @@
 //! Lists: a page at a time, by opaque cursor.
 
-use schemars::JsonSchema;
+use std::collections::BTreeSet;
+
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::value::Time;
 
@@ -45,4 +48,33 @@ pub struct ListQuery {
     /// Free text that the name or another shown text has to contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<String>,
+    /// The members that each item is to have, separated by commas: `id,name,status`. The
+    /// items then lack all others, also those that they always have otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<String>,
+}
+
+/// The names that can stand in [`ListQuery::fields`] of a list that answers `P`: the
+/// members of its items, by their schema. Empty when `P` is no page.
+pub fn item_members<P: JsonSchema>() -> BTreeSet<String> {
+    let mut generator = SchemaGenerator::default();
+    let page = P::json_schema(&mut generator);
+    let item = page.as_value().pointer("/properties/items/items/$ref").and_then(Value::as_str);
+    let name = item.and_then(|reference| reference.rsplit('/').next()).unwrap_or_default();
+    let schema = generator.definitions().get(name).and_then(|item| item.get("properties"));
+    schema.and_then(Value::as_object).map(|map| map.keys().cloned().collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::v1;
+
+    #[test]
+    fn members_are_those_of_the_schema() {
+        let known = item_members::<Page<v1::VmSummary>>();
+        assert!(["id", "name", "status"].iter().all(|name| known.contains(*name)), "{known:?}");
+        assert!(!known.contains("items"));
+        assert!(item_members::<v1::Vm>().is_empty());
+    }
 }

@@ -8,6 +8,7 @@ use http::StatusCode;
 pub fn status_of(code: Code) -> StatusCode {
     match code {
         Code::MethodNotAllowed => return StatusCode::METHOD_NOT_ALLOWED,
+        Code::NotAcceptable => return StatusCode::NOT_ACCEPTABLE,
         Code::EventsExpired => return StatusCode::GONE,
         Code::PreconditionFailed => return StatusCode::PRECONDITION_FAILED,
         Code::PreconditionRequired => return StatusCode::PRECONDITION_REQUIRED,

@@ -61,6 +61,8 @@ pub struct DeleteOptions {
     pub disks: bool,
     /// Whether its power is cut first if it runs.
     pub force: bool,
+    /// The generation that was read before; where it has changed since, nothing is deleted.
+    pub generation: Option<u64>,
 }
 
 /// Changes to what is asked of a VM.
@@ -248,6 +250,10 @@ impl<'a> Vms<'a> {
             return Ok(replay);
         }
         let vm = self.get(id)?;
+        if options.generation.is_some_and(|read| read != vm.generation()) {
+            let message = format!("{} was changed since you read it", vm.name);
+            return Err(Error::new(Code::PreconditionFailed, message));
+        }
         self.refuse_twins(&vm)?;
         let row = vm.row.clone();
         let cuts_power = match vm.admit(Action::Delete) {

@@ -41,6 +41,7 @@ fn config(flags: &ConfigFlags) -> Result<()> {
         ConfigAction::Check => {
             let config = Loaded::read(&flags.run)?.config;
             crate::tls::check(&config)?;
+            run::check_providers(&config)?;
             print("ok\n")
         }
         ConfigAction::Show => {

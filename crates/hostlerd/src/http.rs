@@ -7,6 +7,7 @@
 //!     any refusal ────────────────────────────────────► problem document (`error`)
 //! ```
 
+mod accept;
 mod authority;
 mod compress;
 mod conditions;
@@ -16,6 +17,7 @@ pub(crate) mod docs;
 mod encoding;
 pub mod error;
 mod events;
+mod fields;
 mod headers;
 mod health;
 mod hosts;
@@ -30,6 +32,7 @@ mod operations;
 mod pools;
 mod problems;
 mod providers;
+mod quality;
 mod read;
 mod replays;
 mod reply;
@@ -91,6 +94,11 @@ impl<E: Endpoint> Call<E> {
     /// The generation that a change is meant for, from `If-Match`.
     pub fn generation(&self) -> Result<u64> {
         self.conditions.generation()
+    }
+
+    /// The same where a change may do without.
+    pub fn generation_if_given(&self) -> Result<Option<u64>> {
+        self.conditions.has_if_match().then(|| self.conditions.generation()).transpose()
     }
 
     /// How long the caller would like to wait for the end, from `Prefer`.
@@ -308,6 +316,10 @@ async fn read_parts<E: Endpoint>(app: &App, parts: &mut Parts, body: Body) -> Re
     match E::REPLY {
         ReplyKind::WebSocket => source.check_socket(caller.has_cookie())?,
         _ => source.check_change(&parts.method, caller.has_cookie())?,
+    }
+    accept::check(&parts.headers, E::REPLY)?;
+    if !E::METHOD.is_safe() && !E::ERRORS.contains(&Code::PreconditionFailed) {
+        conditions::refuse_if_match(&parts.headers)?;
     }
     let params = RawPathParams::from_request_parts(parts, app)
         .await

@@ -1,5 +1,6 @@
 //! Asking the running server by its own unix socket, for the program's own commands.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
+use crate::auth::GROUP;
 use crate::failure::{Failure, Result};
 
 /// No answer to these questions is longer.
@@ -18,7 +20,21 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// # Errors
 /// When it listens and refuses, with its own words.
 pub(crate) async fn post(socket: &Path, path: &str, body: &Value) -> Result<Option<Value>> {
-    let Ok(stream) = UnixStream::connect(socket).await else { return Ok(None) };
+    let stream = match UnixStream::connect(socket).await {
+        Ok(stream) => stream,
+        // Nothing is there, or only what a server left that has ended.
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => {
+            return Err(Failure::new(format!(
+                "the socket {} cannot be used: {error}; root and members of the group {GROUP} can",
+                socket.display()
+            )));
+        }
+    };
     let failed = |error: &dyn std::fmt::Display| {
         Failure::new(format!("the server at {}: {error}", socket.display()))
     };

@@ -82,7 +82,8 @@ endpoint! {
     /// Delete a VM.
     ///
     /// Its firmware variables, TPM state, saved memory and snapshot metadata go
-    /// with it; its disks stay unless `disks` is true.
+    /// with it; its disks stay unless `disks` is true. With `If-Match`, only what you
+    /// read is deleted.
     VmDelete {
         id: "vm_delete", tag: "vms", DELETE "/api/v1/vms/{vm}",
         needs: VmDelete,
@@ -90,7 +91,7 @@ endpoint! {
         query: VmDeleteQuery,
         reply: Json Operation, status: ACCEPTED,
         errors: [IdInvalid, VmNotFound, VmWrongState, VmStateUnknown, VmNotManaged, VmBusy,
-            QueryInvalid, CapabilityMissing],
+            QueryInvalid, CapabilityMissing, PreconditionFailed],
     }
 }
 

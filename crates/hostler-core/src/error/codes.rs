@@ -97,6 +97,8 @@ pub enum Code {
     BodyTooLarge,
     /// The content type is not one this endpoint reads.
     MediaTypeUnsupported,
+    /// The answer comes in no form that the client takes.
+    NotAcceptable,
     /// This address does not take that method.
     MethodNotAllowed,
     /// No host can take this VM.
@@ -173,6 +175,7 @@ impl Code {
         Self::LimitExceeded,
         Self::BodyTooLarge,
         Self::MediaTypeUnsupported,
+        Self::NotAcceptable,
         Self::MethodNotAllowed,
         Self::NoHostFits,
         Self::ProviderExhausted,
@@ -236,6 +239,7 @@ impl Code {
             Self::LimitExceeded => "limit_exceeded",
             Self::BodyTooLarge => "body_too_large",
             Self::MediaTypeUnsupported => "media_type_unsupported",
+            Self::NotAcceptable => "not_acceptable",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NoHostFits => "no_host_fits",
             Self::ProviderExhausted => "provider_exhausted",
@@ -299,6 +303,7 @@ impl Code {
             | Self::LimitExceeded
             | Self::BodyTooLarge
             | Self::MediaTypeUnsupported
+            | Self::NotAcceptable
             | Self::MethodNotAllowed => Kind::Unsupported,
             Self::NoHostFits | Self::ProviderExhausted | Self::StoreFull | Self::RateLimited => {
                 Kind::Exhausted
@@ -365,6 +370,7 @@ impl Code {
             Self::LimitExceeded => "the request exceeds a limit of the provider or of the API",
             Self::BodyTooLarge => "the request body is too large",
             Self::MediaTypeUnsupported => "the content type is not one this endpoint reads",
+            Self::NotAcceptable => "the answer comes in no form that the client takes",
             Self::MethodNotAllowed => "this address does not take that method",
             Self::NoHostFits => "no host can take this VM",
             Self::ProviderExhausted => "the provider has no room left",
@@ -463,6 +469,9 @@ impl Code {
             Self::BodyTooLarge => "The message names the limit.",
             Self::MediaTypeUnsupported => {
                 "Send `Content-Type: application/json`, or what the endpoint's documentation names."
+            }
+            Self::NotAcceptable => {
+                "Leave `Accept` out, or name the type that the endpoint's documentation names."
             }
             Self::MethodNotAllowed => "/api/docs lists the methods of each address.",
             Self::NoHostFits => "The message says for each host why not.",

@@ -53,7 +53,7 @@ async fn c5_a_vms_whole_life_is_told() {
     let lab = Lab::new().await;
     let vm = lab.create("web").await;
     lab.sees(vm, VmState::Running).await;
-    let options = DeleteOptions { disks: true, force: true };
+    let options = DeleteOptions { disks: true, force: true, ..DeleteOptions::default() };
     let asked = lab.engine.vms().delete(&admin(), None, vm, options).await.unwrap();
     lab.end(&asked).await;
     let filter = EventFilter { resource: Some(vm.to_string()), ..EventFilter::default() };

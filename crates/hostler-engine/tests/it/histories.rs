@@ -84,7 +84,8 @@ async fn happen(lab: &mut Lab, dice: &Dice, pool: PoolId, seed: u64, n: usize) {
         }
         11..14 => {
             if let Some(vm) = dice.pick(&vms) {
-                let options = DeleteOptions { disks: true, force: true };
+                let options =
+                    DeleteOptions { disks: true, force: true, ..DeleteOptions::default() };
                 drop(api.delete(&admin(), None, vm, options).await);
             }
         }

@@ -178,7 +178,7 @@ async fn c4_a_power_verb_cut_off_on_its_way_tells_what_is() {
 async fn i17_a_deleted_vm_that_comes_back_is_left_alone_and_told_once() {
     let lab = Lab::new().await;
     let vm = lab.create("web").await;
-    let options = DeleteOptions { disks: true, force: true };
+    let options = DeleteOptions { disks: true, force: true, ..DeleteOptions::default() };
     let asked = lab.engine.vms().delete(&admin(), None, vm, options).await.unwrap();
     assert_eq!(lab.end(&asked).await.state(), OperationState::Succeeded);
     // Somebody defined it again from a copy of its description, mark and all.

@@ -121,7 +121,7 @@ async fn deleting_keeps_the_disks_unless_asked_and_says_which() {
     let refused =
         lab.engine.vms().delete(&admin(), None, vm, DeleteOptions::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::VmWrongState);
-    let options = DeleteOptions { force: true, disks: false };
+    let options = DeleteOptions { force: true, disks: false, ..DeleteOptions::default() };
     let asked = lab.engine.vms().delete(&admin(), None, vm, options).await.unwrap();
     let ended = lab.end(&asked).await;
     assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());
@@ -140,7 +140,7 @@ async fn f31_deleting_a_vm_in_the_making_waits_for_its_end() {
     lab.world.faults().set_latency(Duration::from_millis(30));
     let asked = lab.engine.vms().create(&admin(), None, lab.request("web")).await.unwrap();
     let vm = vm_of(&asked.operation);
-    let options = DeleteOptions { force: true, disks: true };
+    let options = DeleteOptions { force: true, disks: true, ..DeleteOptions::default() };
     let refused = lab.engine.vms().delete(&admin(), None, vm, options).await.unwrap_err();
     assert_eq!(refused.code(), Code::VmBusy);
     lab.engine.operations().cancel(&admin(), asked.operation.row.id).await.unwrap();
@@ -157,7 +157,7 @@ async fn a_vm_that_vanished_is_missing_and_can_be_forgotten() {
     lab.sees(vm, VmState::Missing).await;
     let start = lab.engine.vms().power(&admin(), None, vm, PowerVerb::Start).await.unwrap_err();
     assert_eq!(start.code(), Code::VmWrongState);
-    let options = DeleteOptions { force: false, disks: true };
+    let options = DeleteOptions { force: false, disks: true, ..DeleteOptions::default() };
     let asked = lab.engine.vms().delete(&admin(), None, vm, options).await.unwrap();
     let ended = lab.end(&asked).await;
     assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());

@@ -79,7 +79,8 @@ impl Subject {
             }
             (Self::VolumeDelete, _) => volumes.delete(&admin(), None, lab.pool(), "data").await,
             (Self::Delete, Some(vm)) => {
-                let options = DeleteOptions { disks: true, force: true };
+                let options =
+                    DeleteOptions { disks: true, force: true, ..DeleteOptions::default() };
                 vms.delete(&admin(), None, vm, options).await
             }
             (Self::Power(verb), Some(vm)) => vms.power(&admin(), None, vm, verb).await,

@@ -128,7 +128,7 @@ async fn i5_a_volume_in_use_stays_and_its_user_is_named() {
     assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());
     refused(volumes.delete(&admin(), None, lab.pool(), "data").await.unwrap_err());
     // The VM's deletion leaves what was not made for it.
-    let options = DeleteOptions { disks: true, force: true };
+    let options = DeleteOptions { disks: true, force: true, ..DeleteOptions::default() };
     let vm = vm_of(&asked.operation);
     let gone = lab.engine.vms().delete(&admin(), None, vm, options).await.unwrap();
     assert_eq!(lab.end(&gone).await.state(), OperationState::Succeeded);

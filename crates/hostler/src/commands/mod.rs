@@ -94,6 +94,7 @@ impl ListArgs {
             cursor: None,
             sort: self.sort.clone(),
             filter: self.filter.clone(),
+            fields: None,
             search: self.search.clone(),
         }
     }

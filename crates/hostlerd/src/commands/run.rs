@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hostler_core::Clock;
@@ -17,12 +17,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::arguments::RunFlags;
 use crate::auth::LocalUsers;
-use crate::config::{Config, runtime_dir};
+use crate::config::{Config, ConfiguredProvider, runtime_dir};
 use crate::entropy::SystemEntropy;
 use crate::failure::{Failure, Result};
 use crate::listen::{Limits, Passed};
 use crate::server::{Server, Setup};
-use crate::wiring::Wiring;
+use crate::wiring::{Wiring, without_password};
 use crate::{logging, notify};
 
 /// How long systemd waits for providers before the server counts as started.
@@ -66,7 +66,9 @@ pub(super) async fn run(flags: RunFlags, sockets: Passed) -> Result<()> {
         () = server.first_look(FIRST_LOOK) => notify::ready(server.base_url()),
         () = signals.wait_for_stop(&server, None) => return stop(server, signals).await,
     }
-    let reload = Reload { flags, config, filter };
+    let configured = config.log_filter.clone();
+    let verbosity = Mutex::new(Verbosity { configured, loudness: Loudness::Configured });
+    let reload = Reload { flags, config, filter, verbosity };
     signals.wait_for_stop(&server, Some(&reload)).await;
     stop(server, signals).await
 }
@@ -86,6 +88,7 @@ pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    louder: Signal,
 }
 
 impl Signals {
@@ -97,11 +100,13 @@ impl Signals {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
             hangup: listen(SignalKind::hangup())?,
+            louder: listen(SignalKind::user_defined1())?,
         })
     }
 
     /// Returns at the first signal to stop; at a hangup reads certificates again, and
-    /// with `reload` the configuration too.
+    /// with `reload` the configuration too, and the first user's signal makes the log
+    /// say more.
     pub(super) async fn wait_for_stop(&mut self, server: &Server, reload: Option<&Reload>) {
         loop {
             tokio::select! {
@@ -110,6 +115,9 @@ impl Signals {
                 _ = self.hangup.recv() => match reload {
                     Some(reload) => reload.run(server),
                     None => told(server.reload()),
+                },
+                _ = self.louder.recv() => if let Some(reload) = reload {
+                    reload.log_more();
                 },
             }
         }
@@ -128,9 +136,46 @@ pub(super) struct Reload {
     flags: RunFlags,
     config: Config,
     filter: logging::Filter,
+    verbosity: Mutex<Verbosity>,
+}
+
+/// What is logged, and what is to be logged again later.
+struct Verbosity {
+    configured: String,
+    loudness: Loudness,
+}
+
+/// How much is logged: as configured, or more for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loudness {
+    Configured,
+    Debug,
+    Trace,
 }
 
 impl Reload {
+    /// Logs more: `debug`, then `trace`, then as configured again.
+    fn log_more(&self) {
+        let mut verbosity = self.verbosity.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = match verbosity.loudness {
+            Loudness::Configured => Loudness::Debug,
+            Loudness::Debug => Loudness::Trace,
+            Loudness::Trace => Loudness::Configured,
+        };
+        let filter = match next {
+            Loudness::Configured => verbosity.configured.as_str(),
+            Loudness::Debug => "debug",
+            Loudness::Trace => "trace",
+        };
+        match self.filter.set(filter) {
+            Ok(()) => {
+                tracing::warn!(filter, "a signal set the log's filter");
+                verbosity.loudness = next;
+            }
+            Err(error) => tracing::error!(%error, "the log goes on as it is"),
+        }
+    }
+
     /// Reads the configuration again. Either all of it is taken over or nothing is.
     fn run(&self, server: &Server) {
         notify::reloading();
@@ -142,6 +187,8 @@ impl Reload {
         let fresh = Config::load(&self.flags)?;
         server.reload()?;
         self.filter.set(&fresh.log_filter)?;
+        *self.verbosity.lock().unwrap_or_else(PoisonError::into_inner) =
+            Verbosity { configured: fresh.log_filter.clone(), loudness: Loudness::Configured };
         let waiting = fresh.differs_from(&self.config);
         if !waiting.is_empty() {
             let keys = waiting.join(", ");
@@ -186,6 +233,23 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
+/// Whether every configured provider's address makes sense; nobody is connected to.
+///
+/// # Errors
+/// With the first that does not.
+pub(super) fn check_providers(config: &Config) -> Result<()> {
+    let wiring = Wiring::new(Arc::new(SystemClock), runtime_dir());
+    let unusable = |given: &ConfiguredProvider| {
+        wiring.check(&given.uri).err().map(|why| unusable(given, &why))
+    };
+    config.providers.iter().find_map(unusable).map_or(Ok(()), Err)
+}
+
+fn unusable(given: &ConfiguredProvider, why: &str) -> Failure {
+    let uri = without_password(&given.uri);
+    Failure::usage(format!("provider {:?}: {uri:?} {why}", given.name))
+}
+
 type Attached = Vec<(ProviderRow, Arc<dyn Provider>)>;
 
 /// Providers of the configuration, and those that were added while it ran.
@@ -198,9 +262,7 @@ async fn providers(
 ) -> Result<Attached> {
     let mut attached = Vec::new();
     for given in &config.providers {
-        let provider = wiring.connect(&given.uri).map_err(|why| {
-            Failure::usage(format!("provider {:?}: {:?} {why}", given.name, given.uri))
-        })?;
+        let provider = wiring.connect(&given.uri).map_err(|why| unusable(given, &why))?;
         let row = ProviderRow {
             id: ids.next(ProviderId::new),
             name: given.name.clone(),
@@ -226,7 +288,10 @@ async fn providers(
         }
         match wiring.connect(&row.uri) {
             Ok(provider) => attached.push((row, provider)),
-            Err(why) => tracing::error!(provider = row.name, uri = row.uri, why, "cannot connect"),
+            Err(why) => {
+                let uri = without_password(&row.uri);
+                tracing::error!(provider = row.name, uri, why, "cannot connect");
+            }
         }
     }
     Ok(attached)

@@ -29,7 +29,8 @@ pub(super) struct Conditions {
 impl Conditions {
     pub(super) fn read(headers: &HeaderMap) -> Result<Self> {
         let text = |name: &str| headers.get(name).map(|value| value.to_str());
-        let if_match = text(IF_MATCH.as_str()).and_then(|value| value.ok()).map(str::to_owned);
+        // What is no text is no ETag of ours, and is refused as such.
+        let if_match = text(IF_MATCH.as_str()).map(|value| value.unwrap_or_default().to_owned());
         let key = match text(IDEMPOTENCY_KEY) {
             None => None,
             Some(Ok(key)) if !key.is_empty() && key.len() <= KEY_BYTES_MAX => Some(key.to_owned()),
@@ -47,6 +48,11 @@ impl Conditions {
         Ok(Self { if_match, key, wait })
     }
 
+    /// Whether the request is meant for one generation only.
+    pub(super) const fn has_if_match(&self) -> bool {
+        self.if_match.is_some()
+    }
+
     /// The generation that a change is meant for.
     pub(super) fn generation(&self) -> Result<u64> {
         let Some(text) = &self.if_match else {
@@ -62,6 +68,18 @@ impl Conditions {
                 let message = "If-Match is not an ETag of this resource";
                 Refusal::new(Code::PreconditionFailed, message)
             })
+    }
+}
+
+/// Refuses a condition that nobody would look at: what is done although it may not
+/// hold is not what was asked for.
+pub(super) fn refuse_if_match(headers: &HeaderMap) -> Result<()> {
+    match headers.contains_key(IF_MATCH) {
+        false => Ok(()),
+        true => {
+            let message = "this endpoint has no ETag that If-Match could match; leave it out";
+            Err(Refusal::new(Code::PreconditionFailed, message))
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use http::HeaderMap;
 use http::header::ACCEPT_ENCODING;
 
+use super::quality;
+
 /// A content coding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
@@ -22,19 +24,10 @@ impl Coding {
     }
 }
 
-/// The weight of a coding, in thousandths; clients cannot say it more exactly.
-type Weight = u16;
-
 /// The coding that the client likes best of those `offered`, best first among
 /// equals; `None` for none at all, which everybody can read.
 pub(super) fn best(headers: &HeaderMap, offered: &[Coding]) -> Option<Coding> {
-    let asked: Vec<(String, Weight)> = headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(term)
-        .collect();
+    let asked = quality::terms(headers, &ACCEPT_ENCODING);
     let named = |name: &str| asked.iter().find(|(word, _)| word == name).map(|(_, weight)| *weight);
     let any = named("*");
     let weight = |coding: Coding| named(coding.as_str()).or(any).unwrap_or(0);
@@ -48,26 +41,6 @@ pub(super) fn best(headers: &HeaderMap, offered: &[Coding]) -> Option<Coding> {
         }
     }
     best.map(|(coding, _)| coding)
-}
-
-/// `gzip;q=0.8` as name and weight; what makes no sense counts as refused.
-fn term(text: &str) -> Option<(String, Weight)> {
-    let mut parts = text.split(';').map(str::trim);
-    let name = parts.next().filter(|name| !name.is_empty())?.to_ascii_lowercase();
-    let given = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-    Some((name, given.map_or(1000, thousandths)))
-}
-
-fn thousandths(text: &str) -> Weight {
-    match text.parse::<f64>() {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "between 0 and 1000 after the check"
-        )]
-        Ok(weight) if (0.0..=1.0).contains(&weight) => (weight * 1000.0) as Weight,
-        _ => 0,
-    }
 }
 
 #[cfg(test)]

@@ -45,8 +45,12 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
     let is_http_1 = request.version() <= Version::HTTP_11;
     let is_refused = app.draining.is_cancelled() && !ALWAYS.contains(&request.uri().path());
     let _at_work = (!is_refused).then(|| app.requests.token());
-    let span =
-        tracing::info_span!("request", request_id = %id, method = %method, route, user = Empty);
+    let span = tracing::info_span!(
+        "request", request_id = %id, method = %method, route, user = Empty, trace_id = Empty
+    );
+    if let Some(trace) = trace_id(request.headers()) {
+        span.record("trace_id", trace);
+    }
     let mut response = async {
         if is_refused {
             let refusal = Refusal::new(Code::ServerDraining, "the server is stopping");
@@ -94,8 +98,55 @@ fn request_id(app: &App, headers: &HeaderMap) -> String {
     }
 }
 
+/// The trace that a request is part of (W3C Trace Context, `traceparent`), so that its
+/// lines in the log are found from the caller's side; `None` where the header is none.
+fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get("traceparent")?.to_str().ok()?;
+    let mut parts = text.split('-');
+    let (version, trace, parent) = (parts.next()?, parts.next()?, parts.next()?);
+    let flags = parts.next()?;
+    let is_hex = |part: &str, length: usize| {
+        part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_good = is_hex(version, 2) && is_hex(trace, 32) && is_hex(parent, 16) && is_hex(flags, 2);
+    // Later versions may say more; this one says just this.
+    let is_whole = version != "00" || parts.next().is_none();
+    let is_something = trace.bytes().any(|b| b != b'0') && parent.bytes().any(|b| b != b'0');
+    (is_good && is_whole && is_something && version != "ff").then_some(trace)
+}
+
 fn host_of(request: &Request) -> String {
     let of_header = || request.headers().get(HOST).and_then(|value| value.to_str().ok());
     let host = request.uri().authority().map(http::uri::Authority::as_str).or_else(of_header);
     host.unwrap_or_default().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_well_formed_trace_is_logged() {
+        let of = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("traceparent", text.parse().unwrap());
+            trace_id(&headers).map(str::to_owned)
+        };
+        let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+        assert_eq!(of(&format!("00-{trace}-{parent}-01")).as_deref(), Some(trace));
+        assert_eq!(of(&format!("cc-{trace}-{parent}-01-more")).as_deref(), Some(trace));
+        let zeros = "0".repeat(32);
+        for wrong in [
+            format!("00-{trace}-{parent}-01-more"),
+            format!("ff-{trace}-{parent}-01"),
+            format!("00-{}-{parent}-01", trace.to_uppercase()),
+            format!("00-{zeros}-{parent}-01"),
+            format!("00-{trace}-{}-01", &zeros[..16]),
+            format!("00-{trace}-{parent}"),
+            format!("00-{trace}\"x-{parent}-01"),
+            String::new(),
+        ] {
+            assert_eq!(of(&wrong), None, "{wrong}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::compress::Secret;
 use super::error::Result;
+use super::fields;
 
 /// An answer of the endpoint's type, with headers.
 #[derive(Debug)]
@@ -19,20 +20,21 @@ pub struct Reply<T> {
     headers: HeaderMap,
     is_secret: bool,
     next: Option<String>,
+    is_page: bool,
 }
 
 impl<T> Reply<Page<T>> {
     /// A page of a list, with a link to the next one.
     pub fn page(page: Page<T>) -> Self {
         let next = page.next_cursor.clone();
-        Self { next, ..Self::of(page) }
+        Self { next, is_page: true, ..Self::of(page) }
     }
 }
 
 impl<T> Reply<T> {
     /// An answer.
     pub fn of(value: T) -> Self {
-        Self { value, headers: HeaderMap::new(), is_secret: false, next: None }
+        Self { value, headers: HeaderMap::new(), is_secret: false, next: None, is_page: false }
     }
 
     /// With the generation of what it shows, for `If-Match`.
@@ -102,11 +104,16 @@ impl Written {
         if let Some(value) = reply.next.and_then(|cursor| link(uri, &cursor)) {
             headers.insert(LINK, value);
         }
+        let fields = reply.is_page.then(|| fields::asked(uri)).flatten();
         let (kind, body) = match E::REPLY {
             ReplyKind::Empty => (None, Vec::new()),
             ReplyKind::Text => (Some("text/plain; charset=utf-8"), text(&reply.value)?),
             ReplyKind::Json | ReplyKind::EventStream | ReplyKind::WebSocket => {
-                (Some("application/json"), json(&reply.value)?)
+                let body = match fields {
+                    Some(fields) => json(&fields::only::<E>(&reply.value, &fields)?)?,
+                    None => json(&reply.value)?,
+                };
+                (Some("application/json"), body)
             }
         };
         if let Some(kind) = kind {

@@ -70,7 +70,8 @@ async fn update(app: App, call: Call<v1::VmUpdate>) -> Result<Reply<v1::Vm>> {
 
 async fn delete(app: App, call: Call<v1::VmDelete>) -> Result<Reply<v1::Operation>> {
     let id = ids::of_path(&call.path.vm)?;
-    let options = DeleteOptions { disks: call.query.disks, force: call.query.force };
+    let generation = call.generation_if_given()?;
+    let options = DeleteOptions { disks: call.query.disks, force: call.query.force, generation };
     let taken = app.engine.vms().delete(&call.caller.actor, call.key()?, id, options).await?;
     accepted(&app, &call, taken).await
 }

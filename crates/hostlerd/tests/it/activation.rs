@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use crate::client::{Client, connect, tls};
-use crate::process::{PATIENCE, Process, hostlerd, text};
+use crate::process::{PATIENCE, Process, hostlerd, text, until};
 
 /// Sockets for the program's file descriptors 3 and 4.
 struct Sockets {
@@ -184,6 +184,15 @@ async fn systemd_is_told_of_every_turn_and_that_it_lives() {
     assert!(logged("everything stays as it was") && logged("hostlerd.toml:2"));
     assert_eq!(local.get("/api/v1/hosts").await.status, 200);
     assert!(logged("/api/v1/hosts"), "nothing of a wrong file is taken over");
+
+    let told =
+        |count| std::fs::read_to_string(&log).unwrap().matches("a signal set").count() >= count;
+    for count in 1..=3 {
+        process.signal(rustix::process::Signal::USR1);
+        until("it logs by another filter", || told(count)).await;
+    }
+    let filters = std::fs::read_to_string(&log).unwrap();
+    assert!(filters.contains("debug") && filters.contains("trace"), "{filters}");
 
     process.signal(rustix::process::Signal::TERM);
     manager.hears("STOPPING=1").await;

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use hostler_api::{BodyKind, Described, ReplyKind, v1};
+use hostler_core::Code;
 use serde_json::json;
 
 use crate::client::{Answer, Client};
@@ -41,6 +42,14 @@ async fn ask(client: &Client, endpoint: &Described, path: &str, body: &str) -> A
     client.send(endpoint.method.as_str(), path, body).await
 }
 
+/// A client that says which generation it has read, where the endpoint looks at it.
+fn client(fixture: &Fixture, endpoint: &Described) -> Client {
+    match endpoint.errors.contains(&Code::PreconditionFailed) {
+        true => fixture.local().header("if-match", "\"1\""),
+        false => fixture.local(),
+    }
+}
+
 fn refused(endpoint: &Described, answer: &Answer, status: u16, code: &str) {
     let id = endpoint.id;
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{id} {}", answer.text());
@@ -66,7 +75,7 @@ async fn a37_a_word_that_is_no_id_is_refused_wherever_one_is_read() {
     let mut asked = 0;
     for endpoint in endpoints.iter().filter(|endpoint| endpoint.path.contains('{')) {
         for word in words {
-            let client = fixture.local().header("if-match", "\"1\"");
+            let client = client(&fixture, endpoint);
             let body = match endpoint.id {
                 "console_open" => json!({ "kind": "serial" }),
                 "operation_resolve" => json!({ "note": "done" }),
@@ -86,12 +95,11 @@ async fn a37_a_word_that_is_no_id_is_refused_wherever_one_is_read() {
 #[tokio::test]
 async fn a37_documents_are_bounded_in_size_depth_and_fields_by_every_endpoint() {
     let fixture = Fixture::start().await;
-    let client = fixture.local().header("if-match", "\"1\"");
     let large = format!("{{\"nonsense\":\"{}\"}}", "x".repeat(TOO_LARGE));
     let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
     let mut asked = 0;
     for endpoint in v1::endpoints().iter().filter(|endpoint| reads_documents(endpoint)) {
-        let path = path(endpoint, NO_ID);
+        let (path, client) = (path(endpoint, NO_ID), client(&fixture, endpoint));
         refused(endpoint, &ask(&client, endpoint, &path, &large).await, 413, "body_too_large");
         let answer = ask(&client, endpoint, &path, &deep).await;
         refused(endpoint, &answer, 400, "body_malformed");
@@ -194,4 +202,36 @@ async fn a37_numbers_and_texts_of_single_endpoints_are_bounded() {
     assert_eq!((answer.status, answer.code().as_str()), (400, "query_invalid"));
     let answer = local.get(&format!("/api/v1/vms?search={}", "x".repeat(257))).await;
     assert_eq!((answer.status, answer.code().as_str()), (400, "query_invalid"));
+}
+
+#[tokio::test]
+async fn a_client_that_cannot_read_the_answer_is_told_so_before_anything_is_done() {
+    let fixture = Fixture::start().await;
+    for endpoint in v1::endpoints() {
+        let client = client(&fixture, &endpoint).header("accept", "image/png, */*;q=0");
+        let answer = ask(&client, &endpoint, &path(&endpoint, NO_ID), "{}").await;
+        match endpoint.reply {
+            ReplyKind::Empty | ReplyKind::WebSocket => assert_ne!(answer.status, 406),
+            _ => refused(&endpoint, &answer, 406, "not_acceptable"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_condition_that_nobody_looks_at_is_refused() {
+    let fixture = Fixture::start().await;
+    let (mut refusals, mut looked_at) = (0, Vec::new());
+    for endpoint in v1::endpoints().iter().filter(|endpoint| !endpoint.method.is_safe()) {
+        let client = fixture.local().header("if-match", "\"77\"");
+        let answer = ask(&client, endpoint, &path(endpoint, NO_ID), "{}").await;
+        match endpoint.errors.contains(&Code::PreconditionFailed) {
+            true => looked_at.push(endpoint.id),
+            false => {
+                refused(endpoint, &answer, 412, "precondition_failed");
+                refusals += 1;
+            }
+        }
+    }
+    assert_eq!(looked_at, ["vm_update", "vm_delete"]);
+    assert!(refusals > 10, "{refusals}");
 }

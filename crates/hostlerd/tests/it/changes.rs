@@ -36,6 +36,23 @@ async fn a_change_needs_the_etag_of_what_was_read() {
 }
 
 #[tokio::test]
+async fn only_what_was_read_is_deleted_where_the_client_says_what_that_is() {
+    let fixture = Fixture::start().await;
+    let vm = fixture.make_vm("web").await;
+    let path = format!("/api/v1/vms/{vm}?force=true");
+    let tag = fixture.local().get(&format!("/api/v1/vms/{vm}")).await.header("etag");
+    let body = json!({ "description": "keep me" });
+    assert_eq!(patch(&fixture, &vm, Some(&tag), &body, PATCH).await.status, 200);
+    for old in [tag.as_str(), "*", "W/\"1\""] {
+        let refused = fixture.local().header("if-match", old).delete(&path).await;
+        assert_eq!((refused.status, refused.code().as_str()), (412, "precondition_failed"));
+    }
+    let tag = fixture.local().get(&format!("/api/v1/vms/{vm}")).await.header("etag");
+    let taken = fixture.local().header("if-match", &tag).delete(&path).await;
+    assert_eq!(taken.status, 202, "{}", taken.text());
+}
+
+#[tokio::test]
 async fn a_merge_patch_removes_by_null_and_leaves_what_it_does_not_name() {
     let fixture = Fixture::start().await;
     let vm = fixture.make_vm("web").await;

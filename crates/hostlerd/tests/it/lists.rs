@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use hostler_api::v1;
+use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
 
@@ -129,4 +130,42 @@ async fn operations_are_found_by_state_kind_actor_and_vm() {
     assert_eq!(first["items"][0]["kind"], "vm.pause", "newest first");
     assert_eq!(second["items"][0]["kind"], "vm.create");
     assert_eq!(second["next_cursor"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_list_can_have_only_what_is_asked_for() {
+    let fixture = fleet(&["a-1", "b-1"]).await;
+    let local = fixture.local();
+    let answer = local.get("/api/v1/vms?fields=name,%20managed&sort=name&limit=1").await;
+    let page = answer.json();
+    assert_eq!(page["items"], json!([{ "name": "a-1", "managed": true }]));
+    assert_eq!(page["approx_total"], 2);
+    assert!(answer.header("link").contains("fields=name"), "{}", answer.header("link"));
+    let refused = local.get("/api/v1/vms?fields=name,nmae").await;
+    assert_eq!((refused.status, refused.code().as_str()), (400, "query_invalid"));
+    assert_eq!(refused.json()["errors"][0]["pointer"], "fields");
+}
+
+#[tokio::test]
+async fn every_list_takes_fields() {
+    let fixture = fleet(&["a-1"]).await;
+    let lists = v1::endpoints().into_iter().filter(|endpoint| endpoint.id.ends_with("_list"));
+    let mut asked = 0;
+    for list in lists {
+        // A list that hangs on something has it in its path, and is asked with nothing there.
+        if list.path.contains('{') {
+            continue;
+        }
+        let one = if list.id == "event_list" { "seq" } else { "id" };
+        let page = fixture.local().get(&format!("{}?fields={one}", list.path)).await;
+        assert_eq!(page.status, 200, "{}: {}", list.id, page.text());
+        for item in page.json()["items"].as_array().unwrap() {
+            let names: Vec<_> = item.as_object().unwrap().keys().collect();
+            assert_eq!(names, [one], "{}", list.id);
+        }
+        let refused = fixture.local().get(&format!("{}?fields=", list.path)).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "query_invalid"));
+        asked += 1;
+    }
+    assert!(asked >= 8, "{asked}");
 }

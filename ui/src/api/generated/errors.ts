@@ -48,6 +48,7 @@ export type ErrorCode =
   | 'limit_exceeded'
   | 'body_too_large'
   | 'media_type_unsupported'
+  | 'not_acceptable'
   | 'method_not_allowed'
   | 'no_host_fits'
   | 'provider_exhausted'
@@ -109,6 +110,7 @@ export const errorHelp: Record<ErrorCode, string> = {
   limit_exceeded: "The message names the limit.",
   body_too_large: "The message names the limit.",
   media_type_unsupported: "Send `Content-Type: application/json`, or what the endpoint's documentation names.",
+  not_acceptable: "Leave `Accept` out, or name the type that the endpoint's documentation names.",
   method_not_allowed: "/api/docs lists the methods of each address.",
   no_host_fits: "The message says for each host why not.",
   provider_exhausted: "Free memory, disk or addresses there; the message says which.",

@@ -568,7 +568,8 @@ export interface paths {
         /**
          * Delete a VM.
          * @description Its firmware variables, TPM state, saved memory and snapshot metadata go
-         *      with it; its disks stay unless `disks` is true.
+         *      with it; its disks stay unless `disks` is true. With `If-Match`, only what you
+         *      read is deleted.
          */
         delete: operations["vm_delete"];
         options?: never;
@@ -2307,6 +2308,15 @@ export interface operations {
                     "application/json": components["schemas"]["Server"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -2474,6 +2484,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `events_expired`: events that old are no longer kept */
             410: {
                 headers: {
@@ -2528,6 +2547,11 @@ export interface operations {
                 filter?: string | null;
                 /** @description Free text that the name or another shown text has to contain. */
                 search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
             };
             header?: never;
             path?: never;
@@ -2576,6 +2600,15 @@ export interface operations {
              *     `origin_denied`: the request comes from a page of another site
              */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2722,6 +2755,11 @@ export interface operations {
                 filter?: string | null;
                 /** @description Free text that the name or another shown text has to contain. */
                 search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
             };
             header?: never;
             path?: never;
@@ -2770,6 +2808,15 @@ export interface operations {
              *     `origin_denied`: the request comes from a page of another site
              */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2871,6 +2918,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -2916,6 +2972,11 @@ export interface operations {
                 filter?: string | null;
                 /** @description Free text that the name or another shown text has to contain. */
                 search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
             };
             header?: never;
             path?: never;
@@ -2964,6 +3025,15 @@ export interface operations {
              *     `origin_denied`: the request comes from a page of another site
              */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3073,12 +3143,30 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `image_exists`: an image with this name exists
              *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3198,6 +3286,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -3306,6 +3403,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -3351,6 +3457,11 @@ export interface operations {
                 filter?: string | null;
                 /** @description Free text that the name or another shown text has to contain. */
                 search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
             };
             header?: never;
             path?: never;
@@ -3399,6 +3510,15 @@ export interface operations {
              *     `origin_denied`: the request comes from a page of another site
              */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3500,6 +3620,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -3545,6 +3674,11 @@ export interface operations {
                 filter?: string | null;
                 /** @description Free text that the name or another shown text has to contain. */
                 search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
             };
             header?: never;
             path?: never;
@@ -3593,6 +3727,15 @@ export interface operations {
              *     `origin_denied`: the request comes from a page of another site
              */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3701,6 +3844,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -3798,6 +3950,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `idempotency_mismatch`: this Idempotency-Key was used for a different request
              *
@@ -3806,6 +3967,15 @@ export interface operations {
              *     `operation_not_cancellable`: the operation has passed the point of no return
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3920,12 +4090,30 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `idempotency_mismatch`: this Idempotency-Key was used for a different request
              *
              *     `operation_not_stuck`: the operation does not need attention
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4048,12 +4236,30 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `idempotency_mismatch`: this Idempotency-Key was used for a different request
              *
              *     `operation_not_stuck`: the operation does not need attention
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4106,6 +4312,11 @@ export interface operations {
                 filter?: string | null;
                 /** @description Free text that the name or another shown text has to contain. */
                 search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
             };
             header?: never;
             path?: never;
@@ -4154,6 +4365,15 @@ export interface operations {
              *     `origin_denied`: the request comes from a page of another site
              */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4248,6 +4468,15 @@ export interface operations {
             };
             /** @description `pool_not_found`: there is no such storage pool */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4362,6 +4591,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `volume_exists`: a volume with this name exists in the pool
              *
@@ -4370,6 +4608,15 @@ export interface operations {
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4462,6 +4709,11 @@ export interface operations {
                 filter?: string | null;
                 /** @description Free text that the name or another shown text has to contain. */
                 search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
             };
             header?: never;
             path: {
@@ -4524,6 +4776,15 @@ export interface operations {
             };
             /** @description `pool_not_found`: there is no such storage pool */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4660,6 +4921,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `volume_exists`: a volume with this name exists in the pool
              *
@@ -4668,6 +4938,15 @@ export interface operations {
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4818,6 +5097,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `volume_in_use`: the volume belongs to a VM
              *
@@ -4826,6 +5114,15 @@ export interface operations {
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4900,6 +5197,11 @@ export interface operations {
                 filter?: string | null;
                 /** @description Free text that the name or another shown text has to contain. */
                 search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
             };
             header?: never;
             path?: never;
@@ -4948,6 +5250,15 @@ export interface operations {
              *     `origin_denied`: the request comes from a page of another site
              */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5048,8 +5359,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5169,6 +5498,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -5277,6 +5615,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -5343,6 +5690,15 @@ export interface operations {
              *     `origin_denied`: the request comes from a page of another site
              */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5422,8 +5778,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5532,6 +5906,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -5577,6 +5960,11 @@ export interface operations {
                 filter?: string | null;
                 /** @description Free text that the name or another shown text has to contain. */
                 search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
             };
             header?: never;
             path?: never;
@@ -5625,6 +6013,15 @@ export interface operations {
              *     `origin_denied`: the request comes from a page of another site
              */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5725,8 +6122,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5856,6 +6271,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -5901,6 +6325,11 @@ export interface operations {
                 filter?: string | null;
                 /** @description Free text that the name or another shown text has to contain. */
                 search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
             };
             header?: never;
             path?: never;
@@ -5949,6 +6378,15 @@ export interface operations {
              *     `origin_denied`: the request comes from a page of another site
              */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6064,6 +6502,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `vm_exists`: a VM with this name exists in the project
              *
@@ -6072,6 +6519,15 @@ export interface operations {
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6225,6 +6681,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `vm_exists`: a VM with this name exists in the project
              *
@@ -6233,6 +6698,15 @@ export interface operations {
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6370,6 +6844,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -6408,6 +6891,8 @@ export interface operations {
                 force?: boolean;
             };
             header?: {
+                /** @description The ETag of the resource as you read it. */
+                "If-Match"?: string;
                 /** @description Makes the request safe to repeat: the same key gives the same answer. */
                 "Idempotency-Key"?: string;
             };
@@ -6476,6 +6961,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `vm_busy`: another operation is working on this VM
              *
@@ -6488,6 +6982,15 @@ export interface operations {
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6604,6 +7107,15 @@ export interface operations {
             };
             /** @description `vm_not_found`: there is no such VM */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6765,6 +7277,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `vm_wrong_state`: the VM's state does not allow this
              *
@@ -6775,6 +7296,15 @@ export interface operations {
              *     `console_busy`: somebody else uses the console, and it is for one at a time
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6903,6 +7433,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -7022,6 +7561,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `vm_busy`: another operation is working on this VM
              *
@@ -7034,6 +7582,15 @@ export interface operations {
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7147,6 +7704,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `vm_busy`: another operation is working on this VM
              *
@@ -7159,6 +7725,15 @@ export interface operations {
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7272,6 +7847,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `vm_busy`: another operation is working on this VM
              *
@@ -7284,6 +7868,15 @@ export interface operations {
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7397,6 +7990,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `vm_busy`: another operation is working on this VM
              *
@@ -7409,6 +8011,15 @@ export interface operations {
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7522,6 +8133,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `vm_busy`: another operation is working on this VM
              *
@@ -7534,6 +8154,15 @@ export interface operations {
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7647,6 +8276,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `vm_busy`: another operation is working on this VM
              *
@@ -7659,6 +8297,15 @@ export interface operations {
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7780,6 +8427,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `vm_busy`: another operation is working on this VM
              *
@@ -7792,6 +8448,15 @@ export interface operations {
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
