@@ -161,15 +161,21 @@ impl Core {
             return Err(format!("a reply to serial {serial}, which was not called"));
         };
         let (asked, told) = (pending.procedure, frame.header.procedure());
-        if asked != told {
-            state.streams.remove(&serial);
-            return Err(format!("a reply of {told} to a call of {asked}"));
-        }
-        match status {
-            Status::Ok => {}
-            // No stream was opened.
-            Status::Error => drop(state.streams.remove(&serial)),
-            Status::Continue => return Err(format!("a reply to {asked} that is to be continued")),
+        let broken = match status {
+            _ if asked != told => Some(format!("a reply of {told} to a call of {asked}")),
+            Status::Continue => Some(format!("a reply to {asked} that is to be continued")),
+            Status::Ok => None,
+            Status::Error => {
+                // No stream was opened.
+                state.streams.remove(&serial);
+                None
+            }
+        };
+        if let Some(detail) = broken {
+            drop(state);
+            // Before `pending` is dropped, which wakes the caller: it has to find the reason.
+            self.close(CloseReason::Protocol { detail: detail.clone() });
+            return Err(detail);
         }
         let unwanted = match pending.waiter {
             Some(waiter) => waiter.send(frame).is_err(),
@@ -368,6 +374,30 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         if !self.settled {
             self.core.abandon(self.serial);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::procedure::{CONNECT_GET_HOSTNAME, CONNECT_GET_TYPE};
+
+    #[test]
+    fn whoever_got_a_wrong_answer_finds_the_reason_when_it_wakes() {
+        for (told, status) in
+            [(CONNECT_GET_TYPE, Status::Ok), (CONNECT_GET_HOSTNAME, Status::Continue)]
+        {
+            let (core, _outgoing) = Core::new(Options::default());
+            let slot = core.slots.clone().try_acquire_owned().unwrap();
+            let (in_flight, mut answer) = core.register(CONNECT_GET_HOSTNAME, slot, None).unwrap();
+            let header = Header::new(told, MessageType::Reply, in_flight.serial, status);
+            let detail = core.on_reply(Frame { header, payload: Bytes::new() }).unwrap_err();
+            // The waiter is gone, so its caller may be awake already.
+            assert_eq!(answer.try_recv().unwrap_err(), oneshot::error::TryRecvError::Closed);
+            assert_eq!(core.close_reason(), Some(CloseReason::Protocol { detail }));
         }
     }
 }
