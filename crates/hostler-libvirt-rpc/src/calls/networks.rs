@@ -1,7 +1,38 @@
 //! Virtual networks and network filters.
 
 use super::{NEED_RESULTS, calls};
+use crate::connection::Connection;
+use crate::error::Result;
+use crate::procedure::NETWORK_UPDATE;
 use crate::types::{DhcpLease, Network, NwFilter, Uuid};
+
+/// `VIR_DRV_FEATURE_NETWORK_UPDATE_HAS_CORRECT_ORDER`.
+const FEATURE_UPDATE_ORDER: i32 = 16;
+
+impl Connection {
+    /// Changes a section of a network; numbers are `virNetworkUpdateCommand` and
+    /// `virNetworkUpdateSection`, -1 lets the daemon find the parent.
+    ///
+    /// # Errors
+    /// As [`Connection::call`].
+    pub async fn network_update(
+        &self,
+        network: &Network,
+        command: u32,
+        section: u32,
+        parent_index: i32,
+        xml: &str,
+        flags: u32,
+    ) -> Result<()> {
+        // Daemons before 7.2, but for some that distributions have mended, take the two numbers
+        // the other way round than the protocol says. Only the daemon itself knows.
+        let (first, second) = match self.supports_feature(FEATURE_UPDATE_ORDER).await? {
+            true => (command, section),
+            false => (section, command),
+        };
+        self.call(NETWORK_UPDATE, &(network, first, second, parent_index, xml, flags)).await
+    }
+}
 
 calls! {
     /// Networks by [`list_networks`](crate::flags::list_networks) flags; all for 0.
@@ -22,11 +53,6 @@ calls! {
     fn network_destroy(network: &Network) -> () = NETWORK_DESTROY(network);
     /// Removes a network's definition.
     fn network_undefine(network: &Network) -> () = NETWORK_UNDEFINE(network);
-    /// Changes a section of a network; numbers are `virNetworkUpdateCommand` and
-    /// `virNetworkUpdateSection`, -1 lets the daemon find the parent.
-    fn network_update(
-        network: &Network, command: u32, section: u32, parent_index: i32, xml: &str, flags: u32,
-    ) -> () = NETWORK_UPDATE(network, command, section, parent_index, xml, flags);
     /// Whether it starts with the daemon.
     fn network_autostart(network: &Network) -> bool = NETWORK_GET_AUTOSTART(network);
     /// Lets it start with the daemon, or not.

@@ -1,10 +1,14 @@
 //! Typed procedures against the test driver, which has domains, networks, pools, volumes and
-//! snapshots without a hypervisor.
+//! snapshots without a hypervisor; and against a daemon played by the test, for what differs
+//! between versions.
 
 use futures_util::future::join_all;
-use hostler_libvirt_rpc::{Connection, Domain, ErrorCode, TypedParam, Uuid, flags};
+use hostler_libvirt_rpc::procedure::{CONNECT_SUPPORTS_FEATURE, NETWORK_UPDATE};
+use hostler_libvirt_rpc::xdr::to_bytes;
+use hostler_libvirt_rpc::{Connection, Domain, ErrorCode, Network, TypedParam, Uuid, flags};
 
 use crate::daemon::{Daemon, quiet};
+use crate::hostile::Fake;
 
 const DOMAIN: &str = "<domain type='test'><name>web</name>\
     <uuid>6f1c2a34-0000-4abc-8def-0123456789ab</uuid><memory>65536</memory><vcpu>2</vcpu>\
@@ -195,6 +199,10 @@ async fn networks_are_defined_started_and_removed() {
     assert!(connection.network_is_active(&network).await.unwrap());
     assert!(connection.network_is_persistent(&network).await.unwrap());
     assert_eq!(connection.network_bridge_name(&network).await.unwrap(), "virbr7");
+    // Adds (3) a group of ports (9).
+    let group = "<portgroup name='guests'/>";
+    connection.network_update(&network, 3, 9, -1, group, 0).await.unwrap();
+    assert!(connection.network_xml(&network, 0).await.unwrap().contains("'guests'"));
     connection.network_set_autostart(&network, true).await.unwrap();
     assert!(connection.network_autostart(&network).await.unwrap());
     assert!(connection.network_xml(&network, 0).await.unwrap().contains("<name>lan</name>"));
@@ -202,6 +210,25 @@ async fn networks_are_defined_started_and_removed() {
     connection.network_undefine(&network).await.unwrap();
     let gone = connection.network_lookup_by_name("lan").await.unwrap_err();
     assert_eq!(gone.code(), Some(ErrorCode::NO_NETWORK));
+}
+
+#[tokio::test]
+async fn a_network_is_changed_in_the_order_that_its_daemon_reads() {
+    let (command, section, parent) = (3u32, 9u32, -1i32);
+    for (is_mended, first, second) in [(true, command, section), (false, section, command)] {
+        let (io, mut fake) = Fake::pair(1 << 16);
+        let connection = Connection::over(io, quiet());
+        let network = Network { name: "lan".into(), uuid: Uuid([7; 16]) };
+        let updated = connection.network_update(&network, command, section, parent, "<x/>", 1);
+        let (updated, (asked, update)) = tokio::join!(updated, async {
+            let asked = fake.serve(CONNECT_SUPPORTS_FEATURE, &is_mended).await;
+            (asked, fake.serve(NETWORK_UPDATE, &()).await)
+        });
+        updated.unwrap();
+        assert_eq!(asked.payload, to_bytes(&16i32).unwrap(), "the feature's number");
+        let sent = to_bytes(&(&network, first, second, parent, "<x/>", 1u32)).unwrap();
+        assert_eq!(update.payload, sent, "the daemon is mended: {is_mended}");
+    }
 }
 
 #[tokio::test]
