@@ -83,7 +83,7 @@ async fn the_queue_for_slots_is_bounded() {
 #[tokio::test]
 async fn silence_closes_the_connection_and_every_caller_is_told() {
     let daemon = Daemon::start().await;
-    let connection = daemon.open("test", "/default", watchful(50, 3)).await;
+    let connection = daemon.open("test", "/default", watchful(1_000, 3)).await;
     daemon.freeze();
     let error = connection.hostname().await.unwrap_err();
     let reason = CloseReason::KeepAlive { unanswered: 3 };
@@ -99,11 +99,11 @@ async fn silence_closes_the_connection_and_every_caller_is_told() {
 
 #[tokio::test]
 async fn the_daemons_own_pings_are_answered() {
-    // One ping unanswered and the daemon hangs up; we send none ourselves after the first second.
-    let lines = "keepalive_interval = 1\nkeepalive_count = 1\n";
+    // Eight pings unanswered and the daemon hangs up, after nine seconds. We send none ourselves.
+    let lines = "keepalive_interval = 1\nkeepalive_count = 8\n";
     let daemon = Daemon::start_with(lines, &[]).await;
     let connection = daemon.open("test", "/default", watchful(3_600_000, 1)).await;
-    let lasted = tokio::time::timeout(Duration::from_secs(5), connection.closed()).await;
+    let lasted = tokio::time::timeout(Duration::from_secs(12), connection.closed()).await;
     assert!(lasted.is_err(), "closed: {lasted:?}");
     connection.hostname().await.unwrap();
 }
