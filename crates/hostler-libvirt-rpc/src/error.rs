@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::pool::Role;
 use crate::procedure::Procedure;
 use crate::types::{Domain, Network};
 use crate::xdr::{Decode, Decoder, Encode, Encoder, XdrError};
@@ -146,10 +147,13 @@ pub enum Error {
         /// What opened the stream.
         procedure: Procedure,
     },
-    /// The pool has as many connections as it may have, and none of them is of use.
-    #[error("all {limit} connections to the daemon are taken by calls that had no answer")]
+    /// The pool has as many connections as it may have, and none of them is of use: calls that had
+    /// no answer hold them, or streams that are still open.
+    #[error("all {limit} connections that there may be to the daemon are taken")]
     PoolExhausted {
-        /// How many connections there may be.
+        /// What another one was wanted for.
+        role: Role,
+        /// How many connections there may be, of the role or in all.
         limit: usize,
     },
 }

@@ -11,15 +11,20 @@
 //! A retired connection still counts: the daemon's worker is still at its call. So the number of
 //! connections, and with it the number of the daemon's workers that can be stuck because of us, is
 //! bounded by [`PoolOptions::max_total`].
+//!
+//! Streams share no connection. The daemon counts the packets of a stream that nobody takes, such
+//! as what is typed to a paused guest, like calls; at five it reads nothing more of that client, be
+//! it another's upload or a ping. So each stream has a connection to itself, and its silence proves
+//! nothing: whoever sees the daemon go ends them by [`Pool::close_streams`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt};
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::connection::{Connection, Options};
-use crate::error::{Error, Result};
+use crate::connection::{Connection, Known, Options};
+use crate::error::{CloseReason, Error, Result};
 use crate::procedure::CONNECT_OPEN;
 use crate::uri::ConnectUri;
 
@@ -32,12 +37,22 @@ pub enum Role {
     Mutate,
     /// Statistics: the calls that hang when a guest does.
     Collect,
-    /// Consoles, uploads and downloads.
+    /// A console or a transfer: each has a connection of its own, without keepalive, for as long as
+    /// somebody holds it.
     Stream,
 }
 
 impl Role {
     const COUNT: usize = 4;
+
+    /// How many connections may be opened at once. Callers of most roles share what one of them
+    /// opens; an ssh server turns away clients of which too many are logging in.
+    const fn openers(self) -> usize {
+        match self {
+            Self::Events | Self::Mutate | Self::Collect => 1,
+            Self::Stream => 4,
+        }
+    }
 
     fn index(self) -> usize {
         match self {
@@ -63,14 +78,14 @@ pub struct PoolOptions {
     pub mutate: usize,
     /// Connections for [`Role::Collect`].
     pub collect: usize,
-    /// Connections for [`Role::Stream`].
+    /// Most connections for [`Role::Stream`], and so most streams, at once.
     pub stream: usize,
 }
 
 impl Default for PoolOptions {
     fn default() -> Self {
         let connection = Options::default();
-        Self { connection, max_total: 8, events: 1, mutate: 1, collect: 2, stream: 1 }
+        Self { connection, max_total: 8, events: 1, mutate: 1, collect: 2, stream: 4 }
     }
 }
 
@@ -106,20 +121,30 @@ struct State {
     /// By role.
     open: [Vec<Connection>; Role::COUNT],
     retired: Vec<Connection>,
+    /// Those of streams, which whoever has them keeps open.
+    streams: Vec<Known>,
     /// Openings under way; each has its place already.
     opening: usize,
+    /// How many of them are for streams.
+    opening_streams: usize,
     counts: PoolCounts,
     is_closed: bool,
 }
 
-type Connector = dyn Fn() -> BoxFuture<'static, Result<Connection>> + Send + Sync;
+impl State {
+    fn open(&self) -> usize {
+        self.open.iter().map(Vec::len).sum::<usize>() + self.streams.len()
+    }
+}
+
+type Connector = dyn Fn(Role) -> BoxFuture<'static, Result<Connection>> + Send + Sync;
 
 struct Shared {
     options: PoolOptions,
     connector: Box<Connector>,
     state: Mutex<State>,
-    /// By role: one caller opens, the others wait for what it opens.
-    openers: [AsyncMutex<()>; Role::COUNT],
+    /// By role: who opens, while others wait for their turn or for what was opened.
+    openers: [Semaphore; Role::COUNT],
 }
 
 /// A bounded set of connections to one daemon. Clones share it.
@@ -138,8 +163,11 @@ impl Pool {
     /// A pool of connections to `uri`, opened when they are wanted.
     pub fn new(uri: ConnectUri, options: PoolOptions) -> Self {
         let (uri, connection) = (Arc::new(uri), options.connection.clone());
-        Self::with_connector(options, move || {
-            let (uri, connection) = (uri.clone(), connection.clone());
+        Self::with_connector(options, move |role| {
+            let (uri, mut connection) = (uri.clone(), connection.clone());
+            if role == Role::Stream {
+                connection.keepalive = None;
+            }
             async move { Connection::open(&uri, connection).await }.boxed()
         })
     }
@@ -147,18 +175,21 @@ impl Pool {
     /// A pool of connections that `connector` opens. Its future is dropped at the deadline.
     pub fn with_connector(
         options: PoolOptions,
-        connector: impl Fn() -> BoxFuture<'static, Result<Connection>> + Send + Sync + 'static,
+        connector: impl Fn(Role) -> BoxFuture<'static, Result<Connection>> + Send + Sync + 'static,
     ) -> Self {
         let connector = Box::new(connector);
-        let (state, openers) = (Mutex::default(), Default::default());
+        let state = Mutex::default();
+        let openers = [Role::Events, Role::Mutate, Role::Collect, Role::Stream]
+            .map(|role| Semaphore::new(role.openers()));
         Self { shared: Arc::new(Shared { options, connector, state, openers }) }
     }
 
     /// A connection for a role: the least busy one that is open, or a new one while there may be
-    /// more. Retrying after a failure, and with which delay, is the caller's.
+    /// more; for a stream always a new one. Retrying after a failure, and with which delay, is the caller's.
     ///
     /// # Errors
-    /// Why none could be opened; [`Error::PoolExhausted`] when there are too many that hang.
+    /// Why none could be opened; [`Error::PoolExhausted`] when there are too many that hang, or too
+    /// many streams.
     pub async fn get(&self, role: Role) -> Result<Connection> {
         if let Some(connection) = self.ready(role) {
             return Ok(connection);
@@ -176,19 +207,23 @@ impl Pool {
     }
 
     async fn open(&self, role: Role) -> Result<Connection> {
-        let Some(opener) = self.shared.openers.get(role.index()) else { return Err(self.full()) };
-        let _one_at_a_time = opener.lock().await;
+        let opener = self.shared.openers.get(role.index());
+        let _turn = match opener {
+            // Nobody closes it.
+            Some(opener) => opener.acquire().await.ok(),
+            None => None,
+        };
         // Somebody else may have opened one while we waited.
         if let Some(connection) = self.ready(role) {
             return Ok(connection);
         }
         // Failing a further one, one that is open but busy is better than none.
-        let place = match Place::take(self) {
+        let place = match Place::take(self, role) {
             Ok(place) => place,
             Err(full) => return self.least_busy(role).ok_or(full),
         };
-        match (self.shared.connector)().await {
-            Ok(connection) => place.fill(role, connection),
+        match (self.shared.connector)(role).await {
+            Ok(connection) => place.fill(connection),
             Err(error) => {
                 self.state().counts.failed_total += 1;
                 drop(place);
@@ -201,11 +236,7 @@ impl Pool {
     pub fn counts(&self) -> PoolCounts {
         let mut state = self.state();
         sweep(&mut state);
-        PoolCounts {
-            open: state.open.iter().map(Vec::len).sum(),
-            retired: state.retired.len(),
-            ..state.counts
-        }
+        PoolCounts { open: state.open(), retired: state.retired.len(), ..state.counts }
     }
 
     /// Closes every connection, for everybody who has one; later calls of [`Pool::get`] fail.
@@ -213,6 +244,7 @@ impl Pool {
         let connections: Vec<_> = {
             let mut state = self.state();
             state.is_closed = true;
+            state.streams.drain(..).for_each(|stream| stream.close(CloseReason::Requested));
             let open = std::mem::take(&mut state.open);
             open.into_iter().flatten().chain(std::mem::take(&mut state.retired)).collect()
         };
@@ -224,12 +256,17 @@ impl Pool {
         futures_util::future::join_all(goodbyes).await;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Ends every stream, for whoever has one. They notice by themselves that their socket closes,
+    /// but not that nothing comes any more.
+    pub fn close_streams(&self, reason: &CloseReason) {
+        let streams = std::mem::take(&mut self.state().streams);
+        for stream in streams {
+            stream.close(reason.clone());
+        }
     }
 
-    fn full(&self) -> Error {
-        Error::PoolExhausted { limit: self.shared.options.max_total.max(1) }
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An open connection that need not wait, or the least busy once there are as many as the role
@@ -276,32 +313,43 @@ fn sweep(state: &mut State) {
     state.retired.extend(retired);
     // Once answered, a retired connection has done its time; callers that still have it keep it.
     state.retired.retain(|connection| !connection.is_closed() && connection.abandoned() > 0);
+    state.streams.retain(Known::is_open);
 }
 
 /// The right to open one more connection, given back when dropped.
 struct Place<'a> {
     pool: &'a Pool,
+    role: Role,
 }
 
 impl<'a> Place<'a> {
-    fn take(pool: &'a Pool) -> Result<Self> {
+    fn take(pool: &'a Pool, role: Role) -> Result<Self> {
         let mut state = pool.state();
-        let total =
-            state.open.iter().map(Vec::len).sum::<usize>() + state.retired.len() + state.opening;
-        if state.is_closed || total >= pool.shared.options.max_total.max(1) {
-            return Err(pool.full());
+        let limit = pool.shared.options.max_total.max(1);
+        if state.is_closed || state.open() + state.retired.len() + state.opening >= limit {
+            return Err(Error::PoolExhausted { role, limit });
+        }
+        if role == Role::Stream {
+            let limit = pool.shared.options.of(role);
+            if state.streams.len() + state.opening_streams >= limit {
+                return Err(Error::PoolExhausted { role, limit });
+            }
+            state.opening_streams += 1;
         }
         state.opening += 1;
-        Ok(Self { pool })
+        Ok(Self { pool, role })
     }
 
-    fn fill(self, role: Role, connection: Connection) -> Result<Connection> {
+    fn fill(self, connection: Connection) -> Result<Connection> {
         let mut state = self.pool.state();
         state.counts.opened_total += 1;
         if state.is_closed {
-            return Err(self.pool.full());
+            let limit = self.pool.shared.options.max_total.max(1);
+            return Err(Error::PoolExhausted { role: self.role, limit });
         }
-        if let Some(open) = state.open.get_mut(role.index()) {
+        if self.role == Role::Stream {
+            state.streams.push(connection.known());
+        } else if let Some(open) = state.open.get_mut(self.role.index()) {
             open.push(connection.clone());
         }
         // Released before the place, which takes the lock to give itself back.
@@ -312,6 +360,10 @@ impl<'a> Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.pool.state().opening -= 1;
+        let mut state = self.pool.state();
+        state.opening -= 1;
+        if self.role == Role::Stream {
+            state.opening_streams -= 1;
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! whether it may have happened all the same. libvirt's own words go only into
 //! `raw`, since they hold paths, addresses and versions of the host.
 
-use hostler_libvirt_rpc::{Error as RpcError, ErrorCode, Obstacle, RemoteError};
+use hostler_libvirt_rpc::{Error as RpcError, ErrorCode, Obstacle, RemoteError, Role};
 use hostler_provider::{Error, Kind};
 
 /// Whether a call changes anything, which decides what a lost reply means.
@@ -43,6 +43,9 @@ fn local_kind(error: &RpcError) -> (Kind, &'static str) {
     match error {
         RpcError::Timeout { .. } => (Kind::Timeout, "libvirt did not answer in time"),
         RpcError::Closed { .. } => (Kind::Unavailable, "the connection to libvirt was lost"),
+        RpcError::PoolExhausted { role: Role::Stream, .. } => {
+            (Kind::Unavailable, "too many consoles and transfers are open on this host")
+        }
         RpcError::QueueFull { .. } | RpcError::PoolExhausted { .. } => {
             (Kind::Unavailable, "too many calls to this host are waiting for an answer")
         }

@@ -5,8 +5,8 @@ mod core;
 mod tasks;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -96,6 +96,23 @@ pub struct Connection {
     timeout: Duration,
 }
 
+/// Knows a connection without keeping it open.
+pub(crate) struct Known(Weak<Inner>);
+
+impl Known {
+    /// Whether anybody has it and it has not ended.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.upgrade().is_some_and(|inner| inner.core.close_reason().is_none())
+    }
+
+    /// Ends it for whoever has it.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.core.close(reason);
+        }
+    }
+}
+
 impl std::fmt::Debug for Connection {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
@@ -175,6 +192,11 @@ impl Connection {
 
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.inner.core
+    }
+
+    /// The connection, to be known and not kept open.
+    pub(crate) fn known(&self) -> Known {
+        Known(Arc::downgrade(&self.inner))
     }
 
     /// The same connection with another deadline for each call.

@@ -25,8 +25,6 @@ use crate::error::{Error, Obstacle, Result};
 
 /// How often one looks whether ssh has logged in.
 const POLL: Duration = Duration::from_millis(20);
-/// A screen may stand still for days, and its host be gone: ssh asks now and then.
-const ALIVE: [&str; 4] = ["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"];
 
 /// Where something listens, as its own host sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +74,6 @@ impl Forwarded {
 pub async fn forward_ssh(command: &SshCommand, to: &Listener) -> Result<Forwarded> {
     let host = command.host.clone();
     let mut arguments = command.login()?;
-    arguments.extend(ALIVE.map(Into::into));
     match to {
         Listener::Tcp { host: address, port } => {
             let is_address = |c: char| c.is_ascii_alphanumeric() || ".:-".contains(c);

@@ -9,8 +9,9 @@ use super::process::{Note, ProcessStream, start};
 use crate::error::{Error, Obstacle, Result};
 
 /// What holds whatever the user's own configuration of ssh says: nobody answers prompts, nothing
-/// is lent to the host (agent, display, this machine's ports), no other command is run, and this
-/// process does not become the one that other sessions depend on.
+/// is lent to the host (agent, display, this machine's ports), no other command is run, this
+/// process does not become the one that other sessions depend on, and it asks now and then whether
+/// the host is still there, because a console may stand still for days.
 const ALWAYS: &[&str] = &[
     "-T",
     "-a",
@@ -25,6 +26,10 @@ const ALWAYS: &[&str] = &[
     "PermitLocalCommand=no",
     "-o",
     "RemoteCommand=none",
+    "-o",
+    "ServerAliveInterval=15",
+    "-o",
+    "ServerAliveCountMax=3",
 ];
 
 /// How ssh is started.
@@ -151,7 +156,9 @@ mod tests {
     fn the_remote_command_is_one_quoted_word_after_the_host() {
         let arguments = command().arguments("qemu:///system", false).unwrap().join(" ");
         let expected = "-T -a -x -e none -o BatchMode=yes -o ControlMaster=no \
-                        -o PermitLocalCommand=no -o RemoteCommand=none -o IdentitiesOnly=yes -i /k \
+                        -o PermitLocalCommand=no -o RemoteCommand=none \
+                        -o ServerAliveInterval=15 -o ServerAliveCountMax=3 \
+                        -o IdentitiesOnly=yes -i /k \
                         -p 2222 -l root -o ClearAllForwardings=yes -- h1 \
                         virt-ssh-helper 'qemu:///system'";
         assert_eq!(arguments, expected);

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures_util::future::{FutureExt, join_all};
-use hostler_libvirt_rpc::{Connection, Error, Pool, PoolOptions, Role};
+use hostler_libvirt_rpc::{CloseReason, Connection, Error, Pool, PoolOptions, Role};
 
-use crate::daemon::{Daemon, eventually, quiet};
+use crate::daemon::{Daemon, eventually, quiet, watchful};
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -48,7 +48,7 @@ async fn a_saturated_connection_is_replaced_and_still_counts() {
     let counts = pool.counts();
     assert_eq!((counts.open, counts.retired, counts.replaced_total), (0, 2, 2));
     let error = pool.get(Role::Collect).await.unwrap_err();
-    assert!(matches!(error, Error::PoolExhausted { limit: 2 }), "{error}");
+    assert!(matches!(error, Error::PoolExhausted { role: Role::Collect, limit: 2 }), "{error}");
 
     daemon.thaw();
     eventually("the retired ones are answered", || pool.counts().retired == 0).await;
@@ -87,6 +87,41 @@ async fn a_closed_connection_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_stream_has_a_connection_to_itself_until_it_is_dropped() {
+    let daemon = Daemon::start().await;
+    let pool = pool(&daemon, PoolOptions { stream: 2, ..PoolOptions::default() });
+    let (first, second) = tokio::join!(pool.get(Role::Stream), pool.get(Role::Stream));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_eq!((pool.counts().open, pool.counts().opened_total), (2, 2));
+    let error = pool.get(Role::Stream).await.unwrap_err();
+    assert!(matches!(error, Error::PoolExhausted { role: Role::Stream, limit: 2 }), "{error}");
+    pool.get(Role::Events).await.expect("others have room of their own");
+    drop(first);
+    let third = pool.get(Role::Stream).await.unwrap();
+    third.hostname().await.unwrap();
+
+    let reason = CloseReason::KeepAlive { unanswered: 3 };
+    pool.close_streams(&reason);
+    assert_eq!((second.closed().await, third.closed().await), (reason.clone(), reason));
+    assert_eq!(pool.counts().open, 1);
+    pool.get(Role::Stream).await.unwrap().hostname().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_silence_of_a_streams_connection_proves_nothing() {
+    let daemon = Daemon::start().await;
+    let uri = daemon.uri("test", "/default").parse().unwrap();
+    let options = PoolOptions { connection: watchful(1_000, 3), ..PoolOptions::default() };
+    let pool = Pool::new(uri, options);
+    let stream = pool.get(Role::Stream).await.unwrap();
+    let events = pool.get(Role::Events).await.unwrap();
+    daemon.freeze();
+    assert_eq!(events.closed().await, CloseReason::KeepAlive { unanswered: 3 });
+    daemon.thaw();
+    stream.hostname().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_failed_opening_is_told_and_counted() {
     let uri = "qemu+unix:///system?socket=/nonexistent/socket".parse().unwrap();
     let pool = Pool::new(uri, PoolOptions::default());
@@ -96,7 +131,7 @@ async fn a_failed_opening_is_told_and_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn many_callers_of_a_silent_daemon_wait_no_longer_than_one() {
-    let pool = Pool::with_connector(PoolOptions::default(), || std::future::pending().boxed());
+    let pool = Pool::with_connector(PoolOptions::default(), |_| std::future::pending().boxed());
     let start = tokio::time::Instant::now();
     for result in join_all((0..20).map(|_| pool.get(Role::Collect))).await {
         assert!(matches!(result, Err(Error::Timeout { sent: false, .. })));

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use hostler_libvirt_rpc::{Connection, DomainEventKind, Event, Events, Role, StoragePoolEventKind};
+use hostler_libvirt_rpc::{
+    CloseReason, Connection, DomainEventKind, Event, Events, Role, StoragePoolEventKind,
+};
 use hostler_provider::{Change, Kind};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -106,7 +108,10 @@ async fn session(link: &SharedLink, backoff: &mut Backoff) -> Ended {
     tracing::info!(uri = link.config.uri, "libvirt connected");
     link.hub.publish(&Change::Lost { reason: "connected anew".to_owned() });
     listen(link, &mut events).await;
-    let raw = connection.close_reason().map(|reason| reason.to_string());
+    let reason = connection.close_reason();
+    // They do not watch the daemon themselves.
+    link.pool.close_streams(reason.as_ref().unwrap_or(&CloseReason::Requested));
+    let raw = reason.map(|reason| reason.to_string());
     hang_up(&connection).await;
     Ended { reason: "the connection to libvirt was lost".to_owned(), raw, denied: false }
 }

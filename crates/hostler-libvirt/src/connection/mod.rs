@@ -41,6 +41,12 @@ use crate::inventory::host::HostCell;
 /// calls whose caller has all the time in the world.
 const LONGEST_CALL: Duration = Duration::from_secs(6 * 3600);
 
+/// Connections for calls, those that hang included. libvirtd serves 20 clients' calls at a time by
+/// default, for everybody.
+const CALLERS: usize = 9;
+/// Consoles and uploads at once; each is a connection, but a call only while it begins.
+const STREAMS: usize = 64;
+
 /// Reports of screens' clients that one who waits may be behind.
 const SCREEN_CLIENTS: usize = 64;
 
@@ -108,9 +114,14 @@ impl Link {
             runtime_dir: config.runtime_dir.clone(),
             ..Options::default()
         };
-        // libvirtd serves 20 clients' calls at a time by default, for everybody.
-        let options =
-            PoolOptions { connection, max_total: 12, events: 1, mutate: 2, collect: 2, stream: 3 };
+        let options = PoolOptions {
+            connection,
+            max_total: CALLERS + STREAMS,
+            events: 1,
+            mutate: 2,
+            collect: 2,
+            stream: STREAMS,
+        };
         // A URI that cannot be parsed is a state, not a panic: it is told like
         // any other reason why there is no connection.
         let (uri, refusal) = match config.parse_uri() {

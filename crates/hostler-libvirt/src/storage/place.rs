@@ -17,13 +17,12 @@
 use hostler_core::Code;
 use hostler_core::image::inspect::{HEADER_BYTES, inspect_volume};
 use hostler_core::vm::devices::VolumeFormat;
-use hostler_libvirt_rpc::{Role, StoragePool, StorageVol, StreamOptions};
+use hostler_libvirt_rpc::{StoragePool, StorageVol, StreamOptions};
 use hostler_provider::{Cx, Error, Kind, Result, VolumeRef};
 
 use super::MARKER;
 use super::users::Sharing;
 use crate::connection::Link;
-use crate::error::Intent;
 use crate::xml::domain::{Place, Placed};
 use crate::xml::volume::Volume;
 
@@ -99,9 +98,10 @@ impl Link {
         Ok(declared)
     }
 
-    /// The first bytes of a volume, or all of a shorter one.
+    /// The first bytes of a volume, or all of a shorter one. What is read so holds up no other
+    /// calls, unlike what is sent.
     async fn header(&self, cx: &Cx, volume: &StorageVol, doing: &str) -> Result<Vec<u8>> {
-        self.call(cx, Role::Stream, Intent::Look, doing, |c| async move {
+        self.look(cx, doing, |c| async move {
             let options = StreamOptions::default();
             let length = HEADER_BYTES as u64;
             let stream = c.storage_vol_download(volume, 0, length, 0, options).await?;

@@ -3,6 +3,7 @@
 //! afterwards; the machine's own libvirt is not touched.
 
 mod conformance;
+mod consoles;
 mod faults;
 mod foreign;
 mod guest;

@@ -1,6 +1,7 @@
 //! A host that is reached by SSH: a real server, real keys, and the helper that
 //! libvirt brings. Everything of the server is the lab's own.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hostler_core::vm::PowerState;
@@ -16,6 +17,9 @@ use super::faults::{idle, told};
 use super::support::*;
 
 const PATIENCE: Duration = Duration::from_secs(90);
+/// What ssh is given as two arguments to reach a socket of the host, and nothing
+/// else is given.
+const FORWARDING: &str = "-N\0-L\0";
 
 async fn world(name: &str) -> (World, SshServer) {
     let lab = Lab::start(&LabOptions::throwaway(name)).unwrap();
@@ -54,17 +58,22 @@ async fn c5_a_host_is_reached_by_ssh_and_found_again_after_the_network_failed() 
     // Every connection is a process, and none is left behind.
     drop(world.libvirt);
     eventually("all ssh processes have ended", PATIENCE, || async {
-        (ssh_processes() == 0).then_some(())
+        (ssh_processes("") == 0).then_some(())
     })
     .await;
 }
 
-/// How many ssh processes this one has started and not buried.
-fn ssh_processes() -> usize {
+/// How many ssh processes with these words among their arguments this one has
+/// started and not buried.
+fn ssh_processes(words: &str) -> usize {
     let own = format!("PPid:\t{}\n", std::process::id());
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let statuses = processes.filter_map(|p| std::fs::read_to_string(p.path().join("status")).ok());
-    statuses.filter(|status| status.starts_with("Name:\tssh\n") && status.contains(&own)).count()
+    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|process| process.path());
+    let read = |path: &Path, file| std::fs::read_to_string(path.join(file)).unwrap_or_default();
+    let is_ours = |path: &PathBuf| {
+        let status = read(path, "status");
+        status.starts_with("Name:\tssh\n") && status.contains(&own)
+    };
+    processes.filter(is_ours).filter(|path| read(path, "cmdline").contains(words)).count()
 }
 
 /// Why a host cannot be used, and whether waiting may help.
@@ -135,13 +144,12 @@ async fn a16_consoles_reach_the_very_vm_through_ssh() {
 
     // A VM made here listens on a socket of its host.
     let console = world.libvirt.console().unwrap();
-    let before = ssh_processes();
     let mut screen = console.open(&cx(), &vm, ConsoleKind::Vnc, false).await.unwrap();
     assert_eq!(kinds(&mut screen).await, [1], "no password");
-    assert!(ssh_processes() > before);
+    assert_eq!(ssh_processes(FORWARDING), 1);
     drop(screen);
     eventually("the process ends with the screen", PATIENCE, || async {
-        (ssh_processes() <= before).then_some(())
+        (ssh_processes(FORWARDING) == 0).then_some(())
     })
     .await;
 
