@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hostler_core::vm::PowerState;
 use hostler_libvirt_rpc::{Connection, Domain, flags};
-use hostler_provider::{Cx, Error, Kind, Power, Result, StopMode, VmRef};
+use hostler_provider::{Change, Cx, Error, Kind, Power, Result, StopMode, VmRef};
 use tokio::time::{Instant, sleep_until};
 
 use crate::Libvirt;
@@ -217,16 +217,27 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Until something may have changed, or it is time to look anyway.
+    /// Until something may have changed, or it is time to look anyway. Other VMs'
+    /// changes wake nobody: a thousand VMs that start at once would all look at
+    /// each other's.
     async fn pause(
         &self,
-        changes: &mut tokio::sync::mpsc::Receiver<hostler_provider::Change>,
+        changes: &mut tokio::sync::mpsc::Receiver<Change>,
         deadline: Instant,
     ) -> Result<()> {
-        let doing = self.doing();
+        let (doing, own) = (self.doing(), self.domain.uuid.to_string());
+        let told = async {
+            loop {
+                match changes.recv().await {
+                    Some(Change::Vm(vm)) if vm.external_ref != own => {}
+                    Some(Change::Inventory) => {}
+                    Some(Change::Vm(_) | Change::Lost { .. }) | None => return,
+                }
+            }
+        };
         let wait = async {
             tokio::select! {
-                _ = changes.recv() => {}
+                () = told => {}
                 () = sleep_until((Instant::now() + POLL).min(deadline)) => {}
             }
             Ok(())
@@ -363,4 +374,38 @@ const fn is_off(power: PowerState) -> bool {
 
 const fn runs(power: PowerState) -> bool {
     matches!(power, PowerState::Running)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::config::LibvirtConfig;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_a_vm_looks_when_that_vm_changed_and_not_for_others() {
+        let (agents, _queue) = mpsc::channel(1);
+        let link = Link::new(LibvirtConfig::new("test:///default"), agents);
+        let vm = |n: u8| VmRef {
+            external_ref: uuid::Uuid::from_bytes([n; 16]).into(),
+            name: "v".into(),
+        };
+        let (own, cx) = (vm(1), Cx::within(Duration::from_secs(60)));
+        let job = Job::new(&link, &cx, &own, "start").unwrap();
+        let lost = || Change::Lost { reason: "x".into() };
+        for (told, is_woken) in [
+            (Change::Vm(vm(2)), false),
+            (Change::Inventory, false),
+            (Change::Vm(own.clone()), true),
+            (lost(), true),
+        ] {
+            let mut changes = link.hub.subscribe();
+            link.hub.publish(&told);
+            let since = Instant::now();
+            job.pause(&mut changes, cx.deadline()).await.unwrap();
+            let waited = if is_woken { Duration::ZERO } else { POLL };
+            assert_eq!(since.elapsed(), waited, "{told:?}");
+        }
+    }
 }
