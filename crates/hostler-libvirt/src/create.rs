@@ -248,7 +248,10 @@ impl Link {
                     let gone = self.is_gone(cx, domain, doing).await;
                     return gone.map_err(Error::with_unknown_effect);
                 }
-                Err(error) if error.kind() == Kind::NotFound => return Ok(()),
+                // Whatever was not found, only the domain itself counts.
+                Err(error) if error.kind() == Kind::NotFound => {
+                    return self.is_gone(cx, domain, doing).await;
+                }
                 Err(error)
                     if flags != 0
                         && matches!(error.kind(), Kind::Invalid | Kind::Unsupported)

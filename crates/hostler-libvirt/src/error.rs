@@ -4,7 +4,9 @@
 //! whether it may have happened all the same. libvirt's own words go only into
 //! `raw`, since they hold paths, addresses and versions of the host.
 
-use hostler_libvirt_rpc::{Error as RpcError, ErrorCode, Obstacle, RemoteError, Role};
+use hostler_libvirt_rpc::{
+    Error as RpcError, ErrorCode, Obstacle, Procedure, RemoteError, Role, procedure,
+};
 use hostler_provider::{Error, Kind};
 
 /// Whether a call changes anything, which decides what a lost reply means.
@@ -16,9 +18,32 @@ pub(crate) enum Intent {
     Change,
 }
 
+/// What is said of a file of the host that is not there.
+pub(crate) const FILE_MISSING: &str = "a file it needs is not there";
+
+/// What is asked of one volume: when its file is not there, the volume is not.
+/// Anywhere else a missing file is not what the call is about.
+const OF_A_VOLUME: [Procedure; 9] = [
+    procedure::STORAGE_VOL_LOOKUP_BY_NAME,
+    procedure::STORAGE_VOL_GET_INFO,
+    procedure::STORAGE_VOL_GET_PATH,
+    procedure::STORAGE_VOL_GET_XML_DESC,
+    procedure::STORAGE_VOL_DELETE,
+    procedure::STORAGE_VOL_RESIZE,
+    procedure::STORAGE_VOL_DOWNLOAD,
+    procedure::STORAGE_VOL_UPLOAD,
+    procedure::STORAGE_VOL_WIPE,
+];
+
 /// Sorts a failure. `doing` says what failed and on what, for people.
 pub(crate) fn translate(error: &RpcError, intent: Intent, doing: &str) -> Error {
     let (kind, message) = match error.remote() {
+        Some(remote) if is_missing_file(remote) => match error.procedure() {
+            Some(procedure) if OF_A_VOLUME.contains(&procedure) => {
+                (Kind::NotFound, "there is no such volume")
+            }
+            _ => (Kind::Conflict, FILE_MISSING),
+        },
         Some(remote) => remote_kind(remote),
         None => local_kind(error),
     };
@@ -185,11 +210,15 @@ fn remote_kind(remote: &RemoteError) -> (Kind, &'static str) {
     }
 }
 
+/// `ENOENT`.
+fn is_missing_file(remote: &RemoteError) -> bool {
+    remote.code == ErrorCode::SYSTEM_ERROR && remote.int1 == 2
+}
+
 /// Errors of the operating system; `int1` is the `errno`.
 fn system_kind(remote: &RemoteError) -> (Kind, &'static str) {
     match remote.int1 {
         1 | 13 => (Kind::Denied, "libvirt has no permission for this on its host"),
-        2 => (Kind::NotFound, "a file it needs is not there"),
         12 => (Kind::Exhausted, "the host has not enough memory"),
         16 | 17 | 26 => (Kind::Conflict, "it is in use or exists already"),
         27 | 28 | 122 => (Kind::Exhausted, "there is not enough room in the storage"),
@@ -245,7 +274,7 @@ fn lost_a_peer(remote: &RemoteError) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use hostler_libvirt_rpc::{CloseReason, procedure};
+    use hostler_libvirt_rpc::CloseReason;
 
     use super::*;
 
@@ -304,6 +333,15 @@ mod tests {
         assert_eq!(sorted(1, "qemu: cannot set up guest memory 'pc.ram'", 0), Kind::Exhausted);
         assert_eq!(sorted(1, "internal error: client socket is closed", 0), Kind::Unavailable);
         assert_eq!(sorted(1, "Failed to get \"write\" lock", 0), Kind::Conflict);
+    }
+
+    #[test]
+    fn c31_a_missing_file_is_no_missing_vm() {
+        let missing = remote(38, "Cannot access storage file '/p/v'", 2);
+        assert_eq!(translate(&missing, Intent::Change, "x").kind(), Kind::Conflict);
+        let RpcError::Remote { error, .. } = missing else { panic!("it is the daemon's") };
+        let read = RpcError::Remote { procedure: procedure::STORAGE_VOL_GET_XML_DESC, error };
+        assert_eq!(translate(&read, Intent::Look, "x").kind(), Kind::NotFound);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::Libvirt;
 use crate::connection::{Link, domain_of};
+use crate::error::FILE_MISSING;
 use crate::inventory::optional;
 use crate::state::State;
 
@@ -333,25 +334,37 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// A start that failed because of saved memory is told as such: the way out
-    /// is another one than for a VM that cannot start at all.
+    /// A start that failed because of saved memory or a missing file is told as
+    /// such: the way out is another one than for a VM that cannot start at all.
     async fn explain_start(&self, error: Error) -> Error {
+        if error.is_unknown() {
+            return error;
+        }
         let domain = &self.domain;
         let saved = self
             .link
             .look(self.cx, "saved", |c| async move { c.domain_has_managed_save(domain, 0).await });
-        if error.is_unknown() || !saved.await.unwrap_or(false) {
+        let why = if saved.await.unwrap_or(false) {
+            "its saved memory cannot be restored; it is kept until the VM is deleted".to_owned()
+        } else if let Some(file) = self.missing_file(&error).await {
+            format!("its file {file} is not there")
+        } else {
             return error;
-        }
-        let message = format!(
-            "{}: its saved memory cannot be restored; it is kept until the VM is deleted",
-            self.doing()
-        );
-        let explained = Error::new(error.kind(), message);
+        };
+        let explained = Error::new(error.kind(), format!("{}: {why}", self.doing()));
         match error.raw() {
             Some(raw) => explained.with_raw(raw),
             None => explained,
         }
+    }
+
+    /// Which file the daemon missed, if it is one that the VM's configuration
+    /// names: other paths of the host are for administrators alone.
+    async fn missing_file(&self, error: &Error) -> Option<String> {
+        let words = error.raw().filter(|_| error.message().ends_with(FILE_MISSING))?;
+        let known = self.link.read(self.cx, &self.domain).await.ok()?;
+        let named = |file: &&String| words.contains(&format!("'{file}'"));
+        known.domain.volumes.iter().find(named).cloned()
     }
 
     fn wrong(&self, why: &str) -> Error {

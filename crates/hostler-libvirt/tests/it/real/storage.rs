@@ -53,6 +53,19 @@ async fn i5_a_volume_that_anything_needs_is_not_deleted() {
     storage.remove_volume(&cx(), &world.volume("base")).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vm_whose_disk_was_taken_away_says_which_file_is_missing() {
+    let world = World::new("gone").await;
+    let vm = world.make(&guest_spec("bare")).await;
+    std::fs::remove_file(world.lab.images_dir().join("bare-root")).unwrap();
+    let error = world.power().start(&cx(), &vm).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_unknown()), (Kind::Conflict, false), "{error}");
+    let file = "its file /var/lib/libvirt/images/bare-root is not there";
+    assert!(error.message().contains(file), "{error}: {:?}", error.raw());
+    assert!(world.observe(&vm).await.is_some(), "the VM itself is there");
+    world.libvirt.create().unwrap().remove_vm(&cx(), &vm).await.unwrap();
+}
+
 /// Disks that a running VM will have only after its next start, and what it
 /// boots from without a disk.
 async fn needed_later(world: &World) {
