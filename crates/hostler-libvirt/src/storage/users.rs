@@ -8,6 +8,7 @@ use hostler_provider::{Cx, Error, Kind, Result};
 use crate::connection::Link;
 use crate::inventory::{PARALLEL, present};
 use crate::xml::domain::read::Domain as Configuration;
+use crate::xml::volume::Volume;
 
 /// Which uses of a volume are no obstacle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub(super) enum Sharing {
 impl Link {
     /// Refuses when a VM, running or not, has the volume anywhere in its
     /// disks' chains or boots from it, now or after its next start, or another
-    /// volume of the pool lies on it. What could not be read counts as a user:
-    /// a deletion cannot be taken back.
+    /// volume lies on it. What could not be read counts as a user: a deletion
+    /// cannot be taken back. What is not there any more has no users.
     pub(super) async fn refuse_in_use(
         &self,
         cx: &Cx,
@@ -32,16 +33,25 @@ impl Link {
         volume: &StorageVol,
     ) -> Result<()> {
         let doing = format!("cannot delete the volume {}/{}", pool.name, volume.name);
-        let read = self.volume(cx, volume).await?;
+        let Some(read) = present(self.volume(cx, volume).await)? else { return Ok(()) };
         let names = read.names(&pool.name);
         self.refuse_users(cx, &doing, &names, Sharing::Nobody).await?;
-        match (read.path, self.overlay_of(cx, pool, &names).await?) {
-            (Some(_), Some(overlay)) => {
-                let message = format!("{doing}: the volume \"{overlay}\" lies on it");
-                Err(Error::new(Kind::Conflict, message))
-            }
-            _ => Ok(()),
+        if read.path.is_none() {
+            return Ok(()); // nothing could name it
         }
+        // A VM that is off tells only the top of its disks' chains, and the
+        // overlay in between may be in any pool.
+        let active = flags::list_pools::ACTIVE;
+        let pools = self
+            .look(cx, &doing, |c| async move { c.list_all_storage_pools(active).await })
+            .await?;
+        for pool in &pools {
+            if let Some(overlay) = self.overlay_of(cx, pool, &names, &doing).await? {
+                let message = format!("{doing}: the volume {}/{overlay} lies on it", pool.name);
+                return Err(Error::new(Kind::Conflict, message));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses when a VM uses what has one of these names, other than `sharing`
@@ -96,25 +106,45 @@ impl Link {
         Ok(is_used(&next, names, sharing))
     }
 
-    /// A volume of the pool that lies on one of these.
+    /// A volume of the pool that lies on one of these. A pool that is there and
+    /// cannot be read is refused.
     async fn overlay_of(
         &self,
         cx: &Cx,
         pool: &StoragePool,
         names: &[String],
+        doing: &str,
     ) -> Result<Option<String>> {
+        let volumes = match present(self.all_volumes(cx, pool).await) {
+            Ok(Some(volumes)) => volumes,
+            Ok(None) => return Ok(None), // it vanished meanwhile
+            Err(error) if error.kind().is_transient() || error.kind() == Kind::Cancelled => {
+                return Err(error);
+            }
+            Err(error) => {
+                let message = format!(
+                    "{doing}: the pool \"{}\" cannot be read, and something in it may lie on it",
+                    pool.name
+                );
+                let refused = Error::new(Kind::Conflict, message);
+                return Err(refused.with_raw(error.raw().unwrap_or(error.message())));
+            }
+        };
+        let lies_on = |backing: &str| names.iter().any(|name| name == backing);
+        Ok(volumes
+            .into_iter()
+            .find(|volume| volume.backing.as_deref().is_some_and(lies_on))
+            .map(|volume| volume.name))
+    }
+
+    async fn all_volumes(&self, cx: &Cx, pool: &StoragePool) -> Result<Vec<Volume>> {
         let doing = format!("cannot list the volumes of \"{}\"", pool.name);
         let all =
             self.look(cx, &doing, |c| async move { c.storage_pool_volumes(pool, 0).await }).await?;
         let read =
             stream::iter(all).map(|volume| async move { present(self.volume(cx, &volume).await) });
-        let volumes: Vec<_> = read.buffer_unordered(PARALLEL).try_collect().await?;
-        let lies_on = |backing: &str| names.iter().any(|name| name == backing);
-        Ok(volumes
-            .into_iter()
-            .flatten()
-            .find(|volume| volume.backing.as_deref().is_some_and(lies_on))
-            .map(|volume| volume.name))
+        let read: Vec<Option<Volume>> = read.buffer_unordered(PARALLEL).try_collect().await?;
+        Ok(read.into_iter().flatten().collect())
     }
 }
 

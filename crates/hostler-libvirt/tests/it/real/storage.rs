@@ -47,10 +47,36 @@ async fn i5_a_volume_that_anything_needs_is_not_deleted() {
     assert!(made.success());
     world.lab.virsh(["pool-refresh", "default"]).unwrap();
     let error = storage.remove_volume(&cx(), &world.volume("base")).await.unwrap_err();
-    assert!(error.message().contains("\"overlay\" lies on it"), "{error}");
+    assert!(error.message().contains("default/overlay lies on it"), "{error}");
     storage.remove_volume(&cx(), &world.volume("overlay")).await.unwrap();
     storage.remove_volume(&cx(), &world.volume("base")).await.unwrap();
     storage.remove_volume(&cx(), &world.volume("base")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i5_a_base_whose_overlay_is_in_another_pool_is_not_deleted() {
+    let world = World::new("two-pools").await;
+    ensure(&world, "base", VolumeContent::Empty, 1 << 20).await.unwrap();
+    let second = world.lab.lib_dir().join("second");
+    std::fs::create_dir(&second).unwrap();
+    let made = std::process::Command::new("qemu-img")
+        .args(["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"])
+        .arg("/var/lib/libvirt/images/base")
+        .args(["-u", "overlay", "1M"])
+        .current_dir(&second)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let define = ["pool-define-as", "second", "dir", "--target", "/var/lib/libvirt/second"];
+    world.lab.virsh(define).unwrap();
+    world.lab.virsh(["pool-start", "second"]).unwrap();
+    let (storage, base) = (world.libvirt.storage().unwrap(), world.volume("base"));
+    let error = storage.remove_volume(&cx(), &base).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict, "{error}");
+    assert!(error.message().contains("second/overlay lies on it"), "{error}");
+    let overlay = VolumeRef { pool: "second".into(), ..world.volume("overlay") };
+    storage.remove_volume(&cx(), &overlay).await.unwrap();
+    storage.remove_volume(&cx(), &base).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,6 +89,9 @@ async fn a_vm_whose_disk_was_taken_away_says_which_file_is_missing() {
     let file = "its file /var/lib/libvirt/images/bare-root is not there";
     assert!(error.message().contains(file), "{error}: {:?}", error.raw());
     assert!(world.observe(&vm).await.is_some(), "the VM itself is there");
+    // A volume that is not there any more is as good as deleted.
+    let storage = world.libvirt.storage().unwrap();
+    storage.remove_volume(&cx(), &world.volume("bare-root")).await.unwrap();
     world.libvirt.create().unwrap().remove_vm(&cx(), &vm).await.unwrap();
 }
 
