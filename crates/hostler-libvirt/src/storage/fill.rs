@@ -41,13 +41,15 @@ pub(super) async fn ensure(link: &Link, cx: &Cx, request: &EnsureVolume<'_>) -> 
         (Some(whole), None) => return work.info(&whole, false).await,
         (Some(half), Some(marker)) => {
             work.set_ours(true);
-            link.delete_volume(cx, &half).await?;
+            work.make_way(&half).await?;
             marker
         }
         (None, Some(marker)) => {
             work.set_ours(true);
             marker
         }
+        // A marker that comes after this was given up stands for a volume that is
+        // not there, or is made anew if nobody uses it.
         (None, None) => work.mark(&marker_name).await?,
     };
     match work.make_and_fill().await {
@@ -57,7 +59,7 @@ pub(super) async fn ensure(link: &Link, cx: &Cx, request: &EnsureVolume<'_>) -> 
             Err(error) => Err(error.with_unknown_effect()),
         },
         Err(error) => {
-            let is_tidy = work.tidy(&marker).await;
+            let is_tidy = work.tidy(&marker, error.is_unknown()).await;
             if error.kind() == Kind::Conflict
                 && !work.is_ours()
                 && let Some(whole) = link.find_volume(cx, &pool, &request.volume.name).await?
@@ -215,7 +217,7 @@ impl Work<'_> {
                 match self.link.find_volume(self.cx, self.pool, name).await? {
                     Some(_) if !vouched => Err(error),
                     Some(left) => {
-                        self.link.delete_volume(self.cx, &left).await?;
+                        self.make_way(&left).await?;
                         self.create(&xml).await
                     }
                     None => self.create(&xml).await,
@@ -226,6 +228,17 @@ impl Work<'_> {
         let taken = made.as_ref().is_err_and(|error| error.kind() == Kind::Conflict);
         self.set_ours(vouched || !taken);
         made
+    }
+
+    /// Removes what a marker calls half-filled; unless it is in use, because then
+    /// it was whole once. An attempt that was given up while it made its marker
+    /// leaves one that comes at any time, even after a later attempt has succeeded.
+    async fn make_way(&self, half: &StorageVol) -> Result<()> {
+        let free = self.link.refuse_in_use(self.cx, self.pool, half).await;
+        free.map_err(|error| {
+            error.context(format!("{}: {}{MARKER} calls it half-filled", self.doing(), half.name))
+        })?;
+        self.link.delete_volume(self.cx, half).await
     }
 
     /// Makes the marker. One that libvirt had not seen yet vouches for what it marks.
@@ -329,8 +342,10 @@ impl Work<'_> {
     }
 
     /// Removes what a failed attempt left, volume first: as long as anything is
-    /// left of it, the marker stays. Whether all of it is gone.
-    async fn tidy(&self, marker: &StorageVol) -> bool {
+    /// left of it, or `may_come` because nobody knows what became of a call, the
+    /// marker stays. Nothing orders what is done here after such a call. Whether
+    /// all of it is gone.
+    async fn tidy(&self, marker: &StorageVol, may_come: bool) -> bool {
         let cx = Cx::within(TIDY).with_clock(self.link.config.clock.clone());
         let tidied = async {
             let name = &self.request.volume.name;
@@ -339,13 +354,13 @@ impl Work<'_> {
             {
                 self.link.delete_volume(&cx, &half).await?;
             }
-            self.link.delete_volume(&cx, marker).await
+            if may_come { Ok(()) } else { self.link.delete_volume(&cx, marker).await }
         };
         let tidied: Result<()> = tidied.await;
         if let Err(error) = &tidied {
             tracing::debug!(volume = %self.request.volume, %error, "left for the next attempt");
         }
-        tidied.is_ok()
+        tidied.is_ok() && !may_come
     }
 }
 

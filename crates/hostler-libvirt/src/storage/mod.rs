@@ -11,6 +11,8 @@
 //! ```
 //!
 //! A volume without a marker is whole, because whoever made it came to the end.
+//! An attempt of which a call was not answered leaves its marker, since what it
+//! asked may still come.
 //! This works for every kind of pool that can make volumes at all, survives a
 //! crash of ours and of the daemon at every point, and shows in `virsh` what it
 //! is: `NAME.hostler-partial`.

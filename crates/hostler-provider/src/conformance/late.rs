@@ -9,14 +9,18 @@
 //! Where the harness can delay effects, they are sure to come late; elsewhere
 //! calls are cut off on their way, and come as late as the place lets them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use hostler_core::vm::PowerState;
+use hostler_core::vm::devices::VolumeFormat;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::trial::{Check, Made, Trial, check, fail};
-use crate::{Cx, Kind, Result, VolumeContent};
+use crate::{Cx, EnsureVolume, Kind, Result, VolumeContent, VolumeReader, VolumeRef};
 
 /// When calls are cut off: before most places have heard of them, and after.
 const POINTS: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
@@ -26,6 +30,10 @@ const LAG: Duration = Duration::from_secs(1);
 const SETTLED: Duration = Duration::from_millis(2500);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(250);
+/// The size of each volume.
+const BYTES: u64 = 1 << 20;
+/// How much of it is read at a time.
+const PIECE: u64 = 64 << 10;
 
 /// Makes a call whose effect comes late, and cancels it after a while.
 async fn cut_off<T, F>(t: &Trial<'_>, point: Duration, call: impl FnOnce(Cx) -> F) -> Result<T>
@@ -127,33 +135,86 @@ pub(super) async fn what_a_cancelled_ensure_vm_made_is_removed_for_good(t: &Tria
     Ok(())
 }
 
+/// A volume's whole content, that knows how far it was read.
+#[derive(Default)]
+struct Counted(AtomicU64);
+
+impl Counted {
+    fn is_read(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == BYTES
+    }
+}
+
+#[async_trait]
+impl VolumeReader for Counted {
+    fn len(&self) -> u64 {
+        BYTES
+    }
+
+    async fn read_at(&self, offset: u64, max: usize) -> std::io::Result<Bytes> {
+        let size = PIECE.min(BYTES.saturating_sub(offset));
+        let size = usize::try_from(size).unwrap_or(max).min(max);
+        self.0.fetch_max(offset + size as u64, Ordering::Relaxed);
+        Ok(vec![7; size].into())
+    }
+}
+
+fn filled<'a>(volume: &'a VolumeRef, content: VolumeContent<'a>) -> EnsureVolume<'a> {
+    EnsureVolume { volume, capacity_bytes: BYTES, format: VolumeFormat::Raw, content }
+}
+
+/// Waits until all has come, and goes on only if that is one volume of the
+/// right size, taken for whole, that can be removed for good.
+async fn one_volume_came(t: &Trial<'_>, volume: &VolumeRef) -> Check {
+    let storage = t.storage()?;
+    sleep(SETTLED).await;
+    let listed = storage.volumes(&t.cx(), &volume.host_ref, &volume.pool).await?;
+    let listed: Vec<_> = listed.into_iter().filter(|seen| seen.name == volume.name).collect();
+    let sizes: Vec<_> = listed.iter().map(|seen| seen.capacity_bytes).collect();
+    check(sizes == [BYTES], || format!("volumes of that name have {sizes:?} bytes"))?;
+    let again = storage.ensure_volume(&t.cx(), &filled(volume, VolumeContent::Empty)).await?;
+    check(!again.created, || "it was not whole".to_owned())?;
+    storage.remove_volume(&t.cx(), volume).await?;
+    sleep(SETTLED).await;
+    let left = storage.volumes(&t.cx(), &volume.host_ref, &volume.pool).await?;
+    check(left.iter().all(|seen| seen.name != volume.name), || "it came back".to_owned())
+}
+
 pub(super) async fn ensure_volume_after_a_cancelled_one_makes_one_whole_volume(
     t: &Trial<'_>,
 ) -> Check {
-    const BYTES: u64 = 1 << 20;
     for point in POINTS {
         let (volume, storage) = (t.volume().await?, t.storage()?);
-        let request = crate::EnsureVolume {
-            volume: &volume,
-            capacity_bytes: BYTES,
-            format: hostler_core::vm::devices::VolumeFormat::Raw,
-            content: VolumeContent::Empty,
-        };
-        let request = &request;
+        let request = &filled(&volume, VolumeContent::Empty);
         let call = |cx: Cx| async move { storage.ensure_volume(&cx, request).await.map(drop) };
         let _ = cut_off(t, point, call).await;
         t.persist(|| async { storage.ensure_volume(&t.cx(), request).await.map(drop) }).await?;
-        sleep(SETTLED).await;
-        let listed = storage.volumes(&t.cx(), &volume.host_ref, &volume.pool).await?;
-        let listed: Vec<_> = listed.into_iter().filter(|seen| seen.name == volume.name).collect();
-        let sizes: Vec<_> = listed.iter().map(|seen| seen.capacity_bytes).collect();
-        check(sizes == [BYTES], || format!("volumes of that name have {sizes:?} bytes"))?;
-        let again = storage.ensure_volume(&t.cx(), request).await?;
-        check(!again.created, || "it was not whole".to_owned())?;
-        storage.remove_volume(&t.cx(), &volume).await?;
-        sleep(SETTLED).await;
-        let left = storage.volumes(&t.cx(), &volume.host_ref, &volume.pool).await?;
-        check(left.iter().all(|seen| seen.name != volume.name), || "it came back".to_owned())?;
+        one_volume_came(t, &volume).await?;
+    }
+    Ok(())
+}
+
+/// What was made and never filled must not pass for whole: one of the calls has
+/// to have read all that is to be in it.
+pub(super) async fn an_upload_after_a_cancelled_one_makes_one_whole_volume(t: &Trial<'_>) -> Check {
+    for point in POINTS {
+        let (volume, storage) = (t.volume().await?, t.storage()?);
+        let (first, second) = (Counted::default(), Counted::default());
+        let request = &filled(&volume, VolumeContent::Upload(&first));
+        let call = |cx: Cx| async move { storage.ensure_volume(&cx, request).await.map(drop) };
+        let ended = cut_off(t, point, call).await;
+        check(ended.is_err() || first.is_read(), || "it was not read to its end".to_owned())?;
+        let request = &filled(&volume, VolumeContent::Upload(&second));
+        t.persist(|| async {
+            let made = storage.ensure_volume(&t.cx(), request).await?;
+            match made.created {
+                true if second.is_read() => Ok(()),
+                false if first.is_read() => Ok(()),
+                _ => Err(crate::Error::new(Kind::Bug, "what was never filled passed for whole")),
+            }
+        })
+        .await?;
+        one_volume_came(t, &volume).await?;
     }
     Ok(())
 }

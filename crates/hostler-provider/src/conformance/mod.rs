@@ -129,7 +129,8 @@ const PROMISES: &[Promise] = promises! {
         remove_absent_volume_succeeds
         a_volume_of_a_running_vm_is_a_conflict;
     Some(Group::Storage) => late:
-        ensure_volume_after_a_cancelled_one_makes_one_whole_volume;
+        ensure_volume_after_a_cancelled_one_makes_one_whole_volume
+        an_upload_after_a_cancelled_one_makes_one_whole_volume;
     Some(Group::Console) => console:
         serial_console_of_a_running_vm_speaks
         vnc_console_begins_with_its_version_and_needs_no_password

@@ -431,6 +431,7 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::TagsLater, "a_look_after_a_cancelled_ensure_vm_tells_the_truth"),
         (Lie::ForgetsCutOff, "ensure_vm_after_a_cancelled_one_makes_one_vm"),
         (Lie::ForgetsCutOff, "ensure_volume_after_a_cancelled_one_makes_one_whole_volume"),
+        (Lie::KeepsHalves, "an_upload_after_a_cancelled_one_makes_one_whole_volume"),
     ] {
         let harness = Simulated::new(Some(lie));
         let report = run_some(&harness, |name| name == promise).await;

@@ -7,6 +7,8 @@ mod consoles;
 mod faults;
 mod foreign;
 mod guest;
+mod late;
+mod relay;
 mod ssh;
 mod storage;
 mod support;
