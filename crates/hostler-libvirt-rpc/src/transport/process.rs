@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 /// How much of the error output is kept: its last words are the ones that matter.
 const NOTE_BYTES: usize = 2_048;
 /// How long to wait for them after the standard output has ended.
-const NOTE_WAIT: Duration = Duration::from_millis(500);
+const NOTE_WAIT: Duration = Duration::from_secs(2);
 
 /// What a process said before it ended, and how it ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

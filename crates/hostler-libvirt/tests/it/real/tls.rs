@@ -11,6 +11,7 @@ use hostler_lab::{Lab, LabOptions};
 use hostler_libvirt::{ConnectionState, Libvirt};
 use hostler_provider::*;
 
+use super::faults::told;
 use super::support::*;
 
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -34,13 +35,9 @@ async fn c5_a_host_is_reached_by_tls_with_its_serial_lines() {
     assert!(error.message().contains("only be reached on its own host"), "{error}");
     assert!(error.message().contains("qemu+ssh"), "{error}");
 
+    let mut changes = world.libvirt.watch().unwrap().subscribe().await.unwrap();
     listener.cut();
-    eventually("the host is connected to again", PATIENCE, || async {
-        let lost = world.libvirt.inventory(&cx()).await.err()?;
-        assert_eq!(lost.kind(), Kind::Unavailable, "{lost}");
-        Some(())
-    })
-    .await;
+    told(&mut changes, |change| matches!(change, Change::Lost { .. })).await;
     eventually("the host is connected to again", PATIENCE, || async {
         world.libvirt.inventory(&cx()).await.ok()
     })
