@@ -8,7 +8,10 @@ export default defineConfig({
     include: ["e2e/**/*.e2e.ts"],
     // One browser at a time, in order: the stories share one server.
     fileParallelism: false,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // A busy machine is no fault of the page: what is waited for comes, or never does.
+    expect: { poll: { timeout: 30_000, interval: 100 } },
+    // More than a story's own waits together, so that the one that failed is named.
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
   },
 });
