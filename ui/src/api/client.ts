@@ -1,5 +1,5 @@
 // The one door to the server: typed by the OpenAPI document, cookies of our own
-// origin, an idempotency key on every POST, and one kind of error.
+// origin, an idempotency key wherever the server takes one, and one kind of error.
 import createClient from "openapi-fetch";
 import { ApiError, noAnswer, problemFrom } from "./errors";
 import type { paths } from "./generated/schema";
@@ -7,20 +7,26 @@ import type { paths } from "./generated/schema";
 /** How often a request that got no answer at all is sent again. */
 const RESENDS = 2;
 
-/** Sends a request; a POST carries one key through all its repetitions. */
+/** By its key the server knows a repetition of these, and gives the first one's answer. */
+const KEYED: readonly string[] = ["POST", "DELETE"];
+
+/** Sends a request; what changes something carries one key through all its repetitions. */
 export async function send(request: Request): Promise<Response> {
-  if (request.method === "POST" && !request.headers.has("idempotency-key")) {
+  const keyed = KEYED.includes(request.method);
+  if (keyed && !request.headers.has("idempotency-key")) {
     request.headers.set("idempotency-key", crypto.randomUUID());
   }
-  for (let resends = 0; ; resends += 1) {
+  // A PATCH takes no key: one that was done would be refused the second time, for the
+  // version that it names is gone by its own doing.
+  const resends = keyed || request.method === "GET" ? RESENDS : 0;
+  for (let resent = 0; ; resent += 1) {
     try {
       // A body can be read once, so each attempt sends a copy.
       return await fetch(request.clone());
     } catch (cause) {
       if (request.signal.aborted) throw cause;
-      // With its key a POST is as safe to repeat as a GET.
-      if (resends >= RESENDS) throw noAnswer(cause);
-      await new Promise((resolve) => setTimeout(resolve, 250 * 2 ** resends));
+      if (resent >= resends) throw noAnswer(cause);
+      await new Promise((resolve) => setTimeout(resolve, 250 * 2 ** resent));
     }
   }
 }
