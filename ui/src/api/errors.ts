@@ -94,6 +94,11 @@ export function isLoggedOut(error: unknown): boolean {
   return error instanceof ApiError && error.status === 401;
 }
 
+/** Whether no answer came, so that what was asked for may have been done or not. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof ApiError && error.code === NO_ANSWER;
+}
+
 /** A problem as plain text, for a bug report or a colleague. */
 export function problemText(problem: Problem): string {
   const lines = [`${problem.title} [${problem.code}]`];

@@ -1,7 +1,8 @@
 // What can be done to a VM, as requests. Which of it is possible now the server
 // says with each VM (`actions`); no rule about states stands here.
-import { body, client } from "../../api/client";
-import type { Operation, VmSummary } from "../../api/types";
+import { body, bodyAndTag, client } from "../../api/client";
+import { isUnanswered } from "../../api/errors";
+import type { Operation, Vm, VmPatch, VmSummary } from "../../api/types";
 
 export const POWER_ACTIONS = [
   "start",
@@ -59,6 +60,39 @@ export function act(vm: string, action: PowerAction): Promise<Operation> {
 export function deleteVm(vm: string, disks: boolean): Promise<Operation> {
   const params = { path: { vm }, query: { disks } };
   return body(client.DELETE("/api/v1/vms/{vm}", { params }));
+}
+
+/** Changes the version `etag` of the VM; gives the VM as it is then. */
+export async function changeVm(
+  vm: string,
+  etag: string | null,
+  patch: VmPatch,
+): Promise<{ data: Vm; etag: string | null }> {
+  const path = { vm };
+  try {
+    return await bodyAndTag(
+      client.PATCH("/api/v1/vms/{vm}", {
+        params: { path, header: { "If-Match": etag ?? "" } },
+        headers: { "content-type": "application/merge-patch+json" },
+        body: patch,
+      }),
+    );
+  } catch (cause) {
+    if (!isUnanswered(cause)) throw cause;
+    // It may have been done all the same: what stands there now tells.
+    const now = await bodyAndTag(client.GET("/api/v1/vms/{vm}", { params: { path } })).catch(() => {
+      throw cause;
+    });
+    if (!isAsAsked(now.data, patch)) throw cause;
+    return now;
+  }
+}
+
+function isAsAsked(vm: Vm, { description, labels }: VmPatch): boolean {
+  if (typeof description === "string" && vm.description !== description) return false;
+  return Object.entries(labels ?? {}).every(([key, value]) =>
+    value === null ? !Object.hasOwn(vm.labels, key) : vm.labels[key] === value,
+  );
 }
 
 /** What is so where the server says that an action would change nothing. */

@@ -15,13 +15,13 @@ import {
 } from "@patternfly/react-core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { bodyAndTag, client } from "../../../api/client";
-import { ApiError } from "../../../api/errors";
+import { ApiError, isUnanswered } from "../../../api/errors";
 import { keys } from "../../../api/query";
 import type { Vm } from "../../../api/types";
 import { ProblemAlert } from "../../../components/ProblemAlert";
 import { useToasts } from "../../../components/Toasts";
 import { labelLines, labelPatch, parseLabels } from "../../../lib/labels";
+import { changeVm } from "../actions";
 
 interface Props {
   vm: Vm;
@@ -39,13 +39,10 @@ export function EditDialog({ vm, etag, onClose }: Props) {
   const parsed = parseLabels(labels);
   const save = useMutation({
     mutationFn: () =>
-      bodyAndTag(
-        client.PATCH("/api/v1/vms/{vm}", {
-          params: { path: { vm: vm.id }, header: { "If-Match": base.etag ?? "" } },
-          headers: { "content-type": "application/merge-patch+json" },
-          body: { description, labels: labelPatch(base.vm.labels, parsed.labels) },
-        }),
-      ),
+      changeVm(vm.id, base.etag, {
+        description,
+        labels: labelPatch(base.vm.labels, parsed.labels),
+      }),
     onSuccess: (answer) => {
       queries.setQueryData(keys.item("vms", vm.id), answer);
       void queries.invalidateQueries({ queryKey: keys.lists("vms") });
@@ -84,7 +81,12 @@ export function EditDialog({ vm, etag, onClose }: Props) {
               </HelperText>
             </FormHelperText>
           </FormGroup>
-          {save.error && <ProblemAlert error={save.error} doing="Not saved" />}
+          {save.error && (
+            <ProblemAlert
+              error={save.error}
+              doing={isUnanswered(save.error) ? "Nobody knows whether it was saved" : "Not saved"}
+            />
+          )}
           {overtaken && (
             <Button
               variant="link"
