@@ -2,10 +2,11 @@
 // terminal keeps its lines over reconnects.
 import "@xterm/xterm/css/xterm.css";
 import { FitAddon } from "@xterm/addon-fit";
-import { Terminal } from "@xterm/xterm";
+import type { Terminal } from "@xterm/xterm";
 import { useEffect, useRef, useState } from "react";
 import { ConsoleBanner } from "./ConsoleBanner";
 import { SerialTools } from "./SerialTools";
+import { newTerminal } from "./terminal";
 import { type Attach, useConsole } from "./useConsole";
 
 const SCROLLBACK = 5_000;
@@ -67,7 +68,7 @@ export function SerialConsole({ vm, name }: { vm: string; name: string }) {
 
 /** A terminal that fills `place` until `ended`. */
 function openTerminal(place: HTMLElement, ended: AbortSignal, onLeave: () => void): Terminal {
-  const term = new Terminal({
+  const term = newTerminal({
     scrollback: SCROLLBACK,
     cursorBlink: true,
     fontFamily: `"${FONT}", "DejaVu Sans Mono", monospace`,
