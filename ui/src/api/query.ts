@@ -43,6 +43,7 @@ export const keys = {
   session: ["session"] as const,
   lists: (name: ListName) => ["list", name] as const,
   list: (name: ListName, params: ListParams) => ["list", name, params] as const,
+  whole: (name: ListName, params: ListParams) => ["whole", name, params] as const,
   volumes: (pool: string) => ["volumes", pool] as const,
   item: (name: ListName, id: string) => ["item", name, id] as const,
   definition: (vm: string) => ["definition", vm] as const,
@@ -108,6 +109,28 @@ export function listQuery<N extends ListName>(name: N, params: ListParams = {}, 
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     structuralSharing: shareRows,
   });
+}
+
+/**
+ * Every row that the server has now, past the cache: rows in a cached list may have changed since,
+ * or fit its filter no more.
+ */
+export async function readWhole<N extends ListName>(
+  queries: QueryClient,
+  name: N,
+  params: ListParams,
+): Promise<ListItems[N][]> {
+  const { pages } = await queries.fetchInfiniteQuery({
+    queryKey: keys.whole(name, params),
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) =>
+      readers[name]({ ...params, limit: PAGE_SIZE, cursor: pageParam }, signal),
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    pages: Number.POSITIVE_INFINITY,
+    staleTime: 0,
+    gcTime: 0,
+  });
+  return pages.flatMap((page) => page.items);
 }
 
 export function volumesQuery(pool: string) {

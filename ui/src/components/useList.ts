@@ -1,8 +1,8 @@
 // A list as pages show it: its rows so far, and how to get more. While the event
 // stream is down the list is read from time to time instead.
-import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo } from "react";
-import { type ListName, type ListParams, listQuery, PAGE_SIZE } from "../api/query";
+import { type ListName, type ListParams, listQuery, PAGE_SIZE, readWhole } from "../api/query";
 import { useLive } from "../live/LiveProvider";
 
 const POLL_MS = 15_000;
@@ -13,6 +13,7 @@ export function useList<N extends ListName>(
   { limit = PAGE_SIZE, enabled = true } = {},
 ) {
   const live = useLive();
+  const queries = useQueryClient();
   const query = useInfiniteQuery({
     ...listQuery(name, params, limit),
     enabled,
@@ -40,8 +41,10 @@ export function useList<N extends ListName>(
     changing: query.isPlaceholderData,
     error: query.error,
     refetch: query.refetch,
-    /** Every row there is; throws where one of the reads fails. */
-    readAll: async () => {
+    /** Every row as it is now, for keeping; the list in view stays as it is. */
+    readAll: () => readWhole(queries, name, params),
+    /** Gets the rest into the list, and gives its rows; throws where one of the reads fails. */
+    loadAll: async () => {
       if (!hasNextPage) return rows;
       let last = await fetchNextPage({ cancelRefetch: false, throwOnError: true });
       while (last.hasNextPage) {
@@ -52,4 +55,4 @@ export function useList<N extends ListName>(
   };
 }
 
-export type ListState = Omit<ReturnType<typeof useList>, "rows" | "readAll">;
+export type ListState = Omit<ReturnType<typeof useList>, "rows" | "readAll" | "loadAll">;

@@ -76,7 +76,7 @@ export default function VmsPage(): ReactNode {
           loaded={rows.length}
           total={list.total ?? undefined}
           hasMore={list.hasMore}
-          onSelectAll={async () => selection.set(new Set((await list.readAll()).map(idOf)))}
+          onSelectAll={async () => selection.set(new Set((await list.loadAll()).map(idOf)))}
           onClear={selection.clear}
           onAction={run}
         />
