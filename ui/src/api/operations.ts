@@ -6,8 +6,13 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { body, client } from "./client";
-import { keys } from "./query";
+import { keys, type ListParams } from "./query";
 import type { Operation, Page } from "./types";
+
+type OperationList = InfiniteData<Page<Operation>>;
+
+/** The order in which the server lists operations unless it is asked for another. */
+const NEWEST_FIRST = "-created_at";
 
 export type OperationVerb =
   | { verb: "cancel" }
@@ -40,10 +45,12 @@ export function useOperationVerb(operation: string) {
 /** Puts an operation that the server just told about into every view of it. */
 export function keepOperation(queries: QueryClient, operation: Operation): void {
   queries.setQueryData(keys.item("operations", operation.id), operation);
-  queries.setQueriesData<InfiniteData<Page<Operation>>>(
-    { queryKey: keys.lists("operations") },
-    (list) => list && withOperation(list, operation),
-  );
+  for (const [key, list] of queries.getQueriesData<OperationList>({
+    queryKey: keys.lists("operations"),
+  })) {
+    const params = (key[2] ?? {}) as ListParams;
+    if (list) queries.setQueryData(key, withOperation(list, operation, beginsWithNewest(params)));
+  }
   for (const resource of operation.resources) {
     if (resource.kind === "vm") {
       void queries.invalidateQueries({ queryKey: keys.item("vms", resource.id) });
@@ -51,13 +58,16 @@ export function keepOperation(queries: QueryClient, operation: Operation): void 
   }
 }
 
-function withOperation(
-  list: InfiniteData<Page<Operation>>,
-  operation: Operation,
-): InfiniteData<Page<Operation>> {
+/** Whether every new operation comes first there; into any other list the server puts it. */
+function beginsWithNewest({ filter, search, sort }: ListParams): boolean {
+  return filter === undefined && search === undefined && (sort ?? NEWEST_FIRST) === NEWEST_FIRST;
+}
+
+/** The list with the operation in its place; at the top where it was not in it and `isNewest`. */
+function withOperation(list: OperationList, operation: Operation, isNewest: boolean) {
   const known = list.pages.some((page) => page.items.some((item) => item.id === operation.id));
   const pages = list.pages.map((page, index) => {
-    if (!known && index === 0) return { ...page, items: [operation, ...page.items] };
+    if (!known && isNewest && index === 0) return { ...page, items: [operation, ...page.items] };
     return {
       ...page,
       items: page.items.map((item) => (item.id === operation.id ? operation : item)),
