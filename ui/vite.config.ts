@@ -41,5 +41,7 @@ export default defineConfig({
   test: {
     environment: "happy-dom",
     include: ["src/**/*.test.{ts,tsx}"],
+    // No test waits for time itself; a busy machine may take long over a component.
+    testTimeout: 60_000,
   },
 });

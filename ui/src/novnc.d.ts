@@ -18,7 +18,7 @@ declare module "@novnc/novnc" {
     blur(): void;
     sendCtrlAltDel(): void;
     sendKey(keysym: number, code: string | null, down?: boolean): void;
-    toBlob(callback: (blob: Blob) => void, type?: string, quality?: number): void;
+    toBlob(callback: (blob: Blob | null) => void, type?: string, quality?: number): void;
     clipboardPasteFrom(text: string): void;
   }
 }

@@ -24,7 +24,11 @@ export function VncConsole({ vm, name }: { vm: string; name: string }) {
       const screen = new RFB(target, socket, { shared: true });
       screen.scaleViewport = true;
       screen.background = "#151515";
-      screen.addEventListener("connect", () => screen.focus({ preventScroll: true }));
+      screen.addEventListener("connect", () => {
+        // What an earlier connection came to grief on is over.
+        setTrouble(undefined);
+        screen.focus({ preventScroll: true });
+      });
       screen.addEventListener("securityfailure", () => setTrouble("The screen refused the login."));
       screen.addEventListener("credentialsrequired", () =>
         setTrouble("The screen asks for a password, which Hostler does not have."),
@@ -37,17 +41,14 @@ export function VncConsole({ vm, name }: { vm: string; name: string }) {
     });
     return () => setAttach(undefined);
   }, []);
+  const { phase } = state;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new connection is to obey, too
   useEffect(() => {
     if (!rfb.current) return;
     rfb.current.scaleViewport = fits;
     rfb.current.clipViewport = !fits;
-  }, [fits]);
-
-  const { phase } = state;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new connection is to obey, too
-  useEffect(() => {
-    if (rfb.current) rfb.current.viewOnly = viewOnly;
-  }, [viewOnly, phase]);
+    rfb.current.viewOnly = viewOnly;
+  }, [fits, viewOnly, phase]);
 
   const press = useCallback(({ keys }: Combination) => {
     const screen = rfb.current;
@@ -76,7 +77,8 @@ export function VncConsole({ vm, name }: { vm: string; name: string }) {
           onViewOnly={setViewOnly}
           onKeys={press}
           onType={type}
-          onPicture={() => rfb.current?.toBlob((blob) => saveFile(`${name}.png`, blob))}
+          // Before the first picture there is none.
+          onPicture={() => rfb.current?.toBlob((blob) => blob && saveFile(`${name}.png`, blob))}
           onFullScreen={() => void place.current?.requestFullscreen()}
           onReconnect={() => connect()}
         />

@@ -20,7 +20,7 @@ test.each([
   ["ended by ST", CANARY],
   ["ended by BEL", CANARY.replaceAll("\x1b\\", "\x07")],
   ["with an id", CANARY.replaceAll("8;;h", "8;id=1;h")],
-])("a link of the guest's, %s, is text", async (_how, output) => {
+])("a18: a link of the guest's, %s, is text", async (_how, output) => {
   const found = await shown(newTerminal(), output);
   expect(found).toEqual({ text: "Log in to Hostler", isLink: false });
 });
