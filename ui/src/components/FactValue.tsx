@@ -1,9 +1,10 @@
 // A fact with its pedigree: the value, or why there is none. Who said so and
-// when is on hover; what is old or partial is marked in text.
+// when is on hover; what is old or partial is marked in text, with why and since when.
 import { Label } from "@patternfly/react-core";
 import type { ReactNode } from "react";
 import type { Fact } from "../api/types";
 import { bothTimes } from "../lib/format";
+import { Age } from "../primitives/Age";
 
 interface Props<T> {
   fact: Fact<T> | null | undefined;
@@ -35,6 +36,12 @@ export function FactValue<T>({ fact, children, brief = false }: Props<T>) {
             {fact.quality}
             {fact.reason ? `: ${fact.reason}` : ""}
           </Label>
+          {fact.quality === "stale" && fact.observed_at && (
+            <small>
+              {" seen "}
+              <Age at={fact.observed_at} ago />
+            </small>
+          )}
         </>
       )}
     </span>
@@ -43,5 +50,6 @@ export function FactValue<T>({ fact, children, brief = false }: Props<T>) {
 
 export function pedigreeOf(fact: Fact<unknown>): string {
   const seen = fact.observed_at ? `seen ${bothTimes(fact.observed_at)}` : "never seen";
-  return `${fact.quality} · source: ${fact.source || "none"} · ${seen}`;
+  const quality = fact.reason ? `${fact.quality}: ${fact.reason}` : fact.quality;
+  return `${quality} · source: ${fact.source || "none"} · ${seen}`;
 }
