@@ -2,7 +2,7 @@
 // typed goes to the URL when the typing pauses, so that each letter is no entry
 // in the history.
 import { SearchInput } from "@patternfly/react-core";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { isForPage } from "../lib/shortcuts";
 
 interface Props {
@@ -16,18 +16,25 @@ const PAUSE_MS = 200;
 export function SearchBox({ label, value, onChange }: Props) {
   const field = useRef<HTMLInputElement>(null);
   const [text, setText] = useState(value ?? "");
-  const [told, setTold] = useState(value);
-  // The URL may change by other means: back, a cleared filter.
-  if (told !== value) {
-    setTold(value);
-    setText(value ?? "");
-  }
+  /** What was said to the URL and has not come back from there, the oldest first. */
+  const said = useRef<(string | undefined)[]>([]);
+  useLayoutEffect(() => {
+    const at = said.current.indexOf(value);
+    said.current = at < 0 ? [] : said.current.slice(at + 1);
+    // The URL may change by other means, too: back, a cleared filter. What only comes back of our
+    // own leaves alone what was typed meanwhile.
+    if (at < 0) setText(value ?? "");
+  }, [value]);
+  const wanted = text.trim() || undefined;
   useEffect(() => {
-    const wanted = text.trim() || undefined;
-    if (wanted === value) return;
-    const timer = setTimeout(() => onChange(wanted), PAUSE_MS);
+    const latest = said.current.length > 0 ? said.current.at(-1) : value;
+    if (wanted === latest) return;
+    const timer = setTimeout(() => {
+      said.current.push(wanted);
+      onChange(wanted);
+    }, PAUSE_MS);
     return () => clearTimeout(timer);
-  }, [text, value, onChange]);
+  }, [wanted, value, onChange]);
   useEffect(() => {
     const focus = (event: KeyboardEvent) => {
       if (event.key !== "/" || !isForPage(event)) return;
@@ -46,6 +53,7 @@ export function SearchBox({ label, value, onChange }: Props) {
       onChange={(_event, next) => setText(next)}
       onClear={() => {
         setText("");
+        said.current.push(undefined);
         onChange(undefined);
       }}
     />
