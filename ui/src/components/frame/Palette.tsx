@@ -23,11 +23,15 @@ const LIMIT = 8;
 
 export function Palette({ onClose }: { onClose: () => void }) {
   const [typed, setTyped] = useState("");
-  const [at, setAt] = useState(0);
+  /** The entry gone to with the arrows; it stays chosen when others come or go. */
+  const [pointed, setPointed] = useState<string>();
   const navigate = useNavigate();
   const list = useId();
   const entries = useEntries(useDeferredValue(typed.trim()));
-  const chosen = Math.min(at, entries.length - 1);
+  const chosen = Math.max(
+    0,
+    entries.findIndex(({ id }) => id === pointed),
+  );
   const go = (entry: Entry | undefined) => {
     if (!entry) return;
     onClose();
@@ -37,7 +41,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const pressed = (event: KeyboardEvent) => {
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (by !== undefined && entries.length > 0) {
-      setAt((chosen + by + entries.length) % entries.length);
+      setPointed(entries[(chosen + by + entries.length) % entries.length]?.id);
     } else if (event.key === "Enter") go(entries[chosen]);
     else return;
     event.preventDefault();
@@ -68,7 +72,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
             spellCheck={false}
             onChange={(_event, next) => {
               setTyped(next);
-              setAt(0);
+              setPointed(undefined);
             }}
           />
           <div id={list} role="listbox" aria-label="What was found">
