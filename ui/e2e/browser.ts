@@ -19,8 +19,11 @@ export const ARGUMENTS = [
   "--disable-sync",
 ];
 
+/** How long anything may take, in milliseconds: a busy machine is no fault of the page. */
+export const PATIENCE = 30_000;
+
 export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS });
+  return chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS, timeout: 2 * PATIENCE });
 }
 
 export interface Story {
@@ -32,6 +35,10 @@ export interface Story {
   open: (path: string) => Promise<void>;
   /** Asks the API as the page would, and gives the JSON. */
   api: <T>(path: string) => Promise<T>;
+  /** Changes something by the API, waits for the operation's end if there is one, and gives the JSON. */
+  change: <T>(method: "POST" | "DELETE", path: string, data?: object) => Promise<T>;
+  /** What is to be done when the story ends, however it ends. */
+  later: (work: () => Promise<void>) => void;
 }
 
 interface Options {
@@ -47,6 +54,7 @@ export function stories(options: Options = {}): Story {
   let browser: Browser;
   let troubles: string[];
   let expected: Set<number>;
+  let lastly: (() => Promise<void>)[];
   const story = {} as Story;
 
   beforeAll(async () => {
@@ -57,15 +65,18 @@ export function stories(options: Options = {}): Story {
   beforeEach(async () => {
     troubles = [];
     expected = new Set();
+    lastly = [];
     const context = await browser.newContext({
       baseURL: url,
       // The server's certificate is its own; the first connection is loopback.
       ignoreHTTPSErrors: true,
       colorScheme: options.theme ?? "light",
+      // What fades in has no honest contrast meanwhile, and what moves is missed by a click.
+      reducedMotion: "reduce",
       viewport: options.viewport ?? { width: 1440, height: 900 },
       storageState: options.loggedIn === false ? undefined : inject("storageState"),
     });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
     page.on("pageerror", (error) => troubles.push(`page error: ${error.message}`));
     page.on("console", (message) => {
@@ -90,9 +101,24 @@ export function stories(options: Options = {}): Story {
       expect(answer.status(), path).toBe(200);
       return answer.json();
     };
+    story.change = async (method, path, data) => {
+      const answer = await context.request.fetch(`${url}${path}`, {
+        method,
+        data,
+        // As the page's own requests have it; and the answer comes when all is done.
+        headers: { origin, prefer: "wait=60" },
+        timeout: 3 * PATIENCE,
+      });
+      expect(answer.ok(), `${method} ${path}: ${answer.status()}`).toBe(true);
+      return answer.json();
+    };
+    story.later = (work) => lastly.push(work);
   });
 
   afterEach(async () => {
+    // Without the pages, which would ask for what is taken away under them.
+    for (const page of story.context.pages()) await page.close();
+    for (const work of lastly) await work();
     await story.context.close();
     expect(troubles).toEqual([]);
   });

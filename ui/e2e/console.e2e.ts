@@ -3,52 +3,47 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { stories } from "./browser";
-import { vmWithConsole } from "./fleet";
+import { newVm } from "./fleet";
 
 const story = stories();
 
-/** What the sample guest and every simulated guest say when they are up. */
-const BANNER = process.env.HOSTLER_BANNER ?? "hello from hostler";
+/** Opens the serial console of a VM of its own, and waits until the guest asks for a command. */
+async function atPrompt() {
+  const vm = await newVm(story, true);
+  await story.open(`/vms/${vm.id}?tab=console&console=serial`);
+  await story.page.locator(".terminal[data-phase=open]").waitFor();
+  await expect.poll(onScreen).toContain("hello from hostler");
+  await story.page.locator(".xterm-helper-textarea").focus();
+  return vm;
+}
+
+/** The text on the terminal's screen. */
+async function onScreen(): Promise<string> {
+  return (await story.page.locator(".xterm-rows").innerText()).replaceAll("\u00a0", " ");
+}
 
 test("the serial console shows the guest's banner, and what is typed comes back", async () => {
-  const vm = await vmWithConsole(story, "serial");
-  await story.open(`/vms/${vm.id}?tab=console&console=serial`);
-  await story.page.locator(".terminal[data-phase=open]").waitFor({ timeout: 30_000 });
-  const screen = story.page.locator(".xterm-rows");
-  await story.page.locator(".xterm-helper-textarea").focus();
-  // A guest at its prompt says its banner anew for an empty line.
-  await expect
-    .poll(
-      async () => {
-        const text = await screen.innerText();
-        if (!text.includes(BANNER)) await story.page.keyboard.press("Enter");
-        return text.replaceAll("\u00a0", " ");
-      },
-      { timeout: 45_000, interval: 1_000 },
-    )
-    .toContain(BANNER);
+  await atPrompt();
   await story.page.keyboard.type("zebra");
-  await expect.poll(() => screen.innerText(), { timeout: 15_000 }).toContain("zebra");
+  await expect.poll(onScreen).toContain("zebra");
 });
 
 test("the terminal's last line is in view; its text is found and kept as a file", async () => {
   const { page } = story;
-  const vm = await vmWithConsole(story, "serial");
-  await story.open(`/vms/${vm.id}?tab=console&console=serial`);
-  await page.locator(".terminal[data-phase=open]").waitFor({ timeout: 30_000 });
-  const beyond = await page
-    .locator(".terminal .xterm-screen")
-    .evaluate(
-      (screen) =>
-        screen.getBoundingClientRect().bottom -
-        (screen.closest(".terminal")?.getBoundingClientRect().bottom ?? 0),
-    );
-  expect(beyond).toBeLessThanOrEqual(0);
+  const vm = await atPrompt();
+  const beyond = () =>
+    page
+      .locator(".terminal .xterm-screen")
+      .evaluate(
+        (screen) =>
+          screen.getBoundingClientRect().bottom -
+          (screen.closest(".terminal")?.getBoundingClientRect().bottom ?? 0),
+      );
+  await expect.poll(beyond).toBeLessThanOrEqual(0);
 
-  await page.locator(".xterm-helper-textarea").focus();
   await page.keyboard.type("echo needle-7\n");
-  const screen = page.locator(".xterm-rows");
-  await expect.poll(() => screen.innerText(), { timeout: 15_000 }).toContain("needle-7");
+  // As it was typed, and as the guest says it.
+  await expect.poll(async () => (await onScreen()).split("needle-7").length).toBe(3);
   const find = page.getByRole("textbox", { name: "Find in the terminal" });
   await find.fill("NEEDLE-7");
   await find.press("Enter");
@@ -65,32 +60,34 @@ test("the terminal's last line is in view; its text is found and kept as a file"
 });
 
 test("a console that somebody uses can be taken over", async () => {
-  story.expectStatus(409);
-  const vm = await vmWithConsole(story, "serial");
-  const path = `/vms/${vm.id}?tab=console&console=serial`;
-  await story.open(path);
-  await story.page.locator(".terminal[data-phase=open]").waitFor({ timeout: 30_000 });
+  const vm = await atPrompt();
   const second = await story.context.newPage();
-  await second.goto(path);
-  await second.getByRole("button", { name: "Take over" }).first().click({ timeout: 30_000 });
-  await second.locator(".terminal[data-phase=open]").waitFor({ timeout: 30_000 });
-  await story.page.locator("section.terminal:not([data-phase=open])").waitFor({ timeout: 30_000 });
+  await second.goto(`/vms/${vm.id}?tab=console&console=serial`);
+  await second.getByRole("button", { name: "Take over" }).first().click();
+  await second.locator(".terminal[data-phase=open]").waitFor();
+  await story.page.locator("section.terminal:not([data-phase=open])").waitFor();
 });
+
+/** Opens the screen of a VM of its own, and waits until it shows something. */
+async function atScreen() {
+  const vm = await newVm(story, true);
+  await story.open(`/vms/${vm.id}?tab=console&console=vnc`);
+  await pictureIn(".screen[data-phase=open] canvas");
+  return vm;
+}
+
+/** Waits until the canvas shows more than one colour. */
+async function pictureIn(canvas: string): Promise<void> {
+  await expect.poll(() => story.page.locator(canvas).evaluate(coloursOf)).toBeGreaterThan(1);
+}
 
 test("the screen shows a picture that is not blank", async () => {
-  const vm = await vmWithConsole(story, "vnc");
-  await story.open(`/vms/${vm.id}?tab=console&console=vnc`);
-  await story.page.locator(".screen[data-phase=open] canvas").waitFor({ timeout: 30_000 });
-  await expect
-    .poll(() => story.page.locator(".screen canvas").evaluate(coloursOf), { timeout: 30_000 })
-    .toBeGreaterThan(1);
+  await atScreen();
 });
 
-test("the screen's tools: keys, looking only, a picture", async () => {
+test("the screen's tools: keys, looking only, a picture, its own size", async () => {
   const { page } = story;
-  const vm = await vmWithConsole(story, "vnc");
-  await story.open(`/vms/${vm.id}?tab=console&console=vnc`);
-  await page.locator(".screen[data-phase=open] canvas").waitFor({ timeout: 30_000 });
+  const vm = await atScreen();
   const keys = page.getByRole("button", { name: "Send keys" });
   await keys.click();
   await page.getByRole("menuitem", { name: "Ctrl-Alt-F2" }).waitFor();
@@ -107,8 +104,22 @@ test("the screen's tools: keys, looking only, a picture", async () => {
   expect(signature).toBe("PNG");
 
   await page.getByRole("button", { name: "View only" }).click();
-  expect(await keys.isDisabled()).toBe(true);
+  await expect.poll(() => keys.isDisabled()).toBe(true);
+
+  const canvas = page.locator(".screen canvas");
+  await page.getByRole("button", { name: "Show 1:1" }).click();
+  await expect.poll(() => canvas.evaluate(scaleOf)).toBe(1);
+  // A new connection draws on a canvas of its own, and shows it as was chosen.
+  await canvas.evaluate((element) => element.setAttribute("data-old", ""));
+  await page.getByRole("button", { name: "Reconnect" }).click();
+  await pictureIn(".screen[data-phase=open] canvas:not([data-old])");
+  await expect.poll(() => canvas.evaluate(scaleOf)).toBe(1);
 });
+
+/** How many pixels of the page one of the canvas takes; runs in the page. */
+function scaleOf(element: Element): number {
+  return element.getBoundingClientRect().width / (element as HTMLCanvasElement).width;
+}
 
 /** How many colours a canvas shows, of a sample of its points; runs in the page. */
 function coloursOf(element: Element): number {

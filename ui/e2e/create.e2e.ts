@@ -25,19 +25,19 @@ test("c1, c2: made through the form, seen at work, deleted with its disks", asyn
   await page.locator("#memory").fill("256");
   // What was typed survives a reload.
   await page.reload();
-  expect(await page.locator("#name").inputValue()).toBe(name);
+  await expect.poll(() => page.locator("#name").inputValue()).toBe(name);
   await page.getByRole("button", { name: "Review" }).click();
   await page.waitForURL(/step=review/);
-  await page.getByRole("heading", { name: /^Goes to / }).waitFor({ timeout: 30_000 });
+  await page.getByRole("heading", { name: /^Goes to / }).waitFor();
   await page.getByText(`hostler vm create ${name}`).first().waitFor();
   await page.getByRole("button", { name: "Create", exact: true }).click();
-  await page.getByRole("heading", { name, level: 1 }).waitFor({ timeout: 30_000 });
+  await page.getByRole("heading", { name, level: 1 }).waitFor();
   await page.locator(".vm-head .state", { hasText: "running" }).waitFor({ timeout: 60_000 });
 
   await page.getByRole("button", { name: "More" }).click();
   await page.getByRole("menuitem", { name: "Force stop" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Force stop" }).click();
-  await page.locator(".vm-head .state", { hasText: "stopped" }).waitFor({ timeout: 45_000 });
+  await page.locator(".vm-head .state", { hasText: "stopped" }).waitFor({ timeout: 60_000 });
 
   await page.getByRole("button", { name: "More" }).click();
   await page.getByRole("menuitem", { name: "Delete", exact: true }).click();
@@ -55,10 +55,10 @@ test("c1, c2: made through the form, seen at work, deleted with its disks", asyn
         const left = await story.api<ListPage<unknown>>(`/api/v1/vms?filter=${filter}`);
         return left.items.length;
       },
-      { timeout: 45_000 },
+      { timeout: 60_000 },
     )
     .toBe(0);
-}, 180_000);
+}, 400_000);
 
 test("faults are shown at their fields, and the first one gets the focus", async () => {
   await story.open("/vms/new");
@@ -68,7 +68,7 @@ test("faults are shown at their fields, and the first one gets the focus", async
   await page.getByRole("button", { name: "Review" }).click();
   await page.getByText("At most 63 letters").waitFor();
   await page.getByText("An amount, for example 2 GiB").waitFor();
-  expect(await page.evaluate(() => document.activeElement?.id)).toBe("name");
+  await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe("name");
 });
 
 const CLI = process.env.HOSTLER_CLI;
@@ -90,10 +90,8 @@ test.skipIf(!CLI)("what is copied as CLI asks for what is copied as JSON", async
       await page.locator("#sshKeys").fill(keys);
     }
     await page.getByRole("button", { name: "Review" }).click();
-    await page.getByRole("button", { name: "Copy as CLI" }).click();
-    const command = await page.evaluate(() => navigator.clipboard.readText());
-    await page.getByRole("button", { name: "Copy as JSON" }).click();
-    const json = await page.evaluate(() => navigator.clipboard.readText());
+    const command = await copiedBy("Copy as CLI");
+    const json = await copiedBy("Copy as JSON");
     const program = command.replace(
       /^hostler vm create/,
       `"${CLI}" vm create --dry-run=client -o json`,
@@ -103,3 +101,13 @@ test.skipIf(!CLI)("what is copied as CLI asks for what is copied as JSON", async
     await page.getByRole("button", { name: "Back" }).click();
   }
 });
+
+/** What the button puts into the clipboard, which takes a moment. */
+async function copiedBy(button: string): Promise<string> {
+  const { page } = story;
+  await page.evaluate(() => navigator.clipboard.writeText(""));
+  await page.getByRole("button", { name: button }).click();
+  const read = () => page.evaluate(() => navigator.clipboard.readText());
+  await expect.poll(read).not.toBe("");
+  return read();
+}

@@ -4,13 +4,13 @@ import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
 import type { Image, Page as ListPage } from "../src/api/types";
 import { stories } from "./browser";
-import { vmFor } from "./fleet";
+import { newVm } from "./fleet";
 
 const story = stories();
 
 test("x8: who edits what somebody else changed meanwhile is told, and loses nothing", async () => {
   const { page } = story;
-  const vm = await vmFor(story, "running", "update");
+  const vm = await newVm(story, false);
   await story.open(`/vms/${vm.id}`);
   const edit = page.getByRole("button", { name: "Edit description and labels" });
   await edit.click();
@@ -49,8 +49,8 @@ test("an image is uploaded, listed and deleted", async () => {
     mimeType: "application/octet-stream",
     buffer: randomBytes(1024 * 1024),
   });
-  expect(await dialog.locator("#upload-name").inputValue()).toBe(name);
-  expect(await dialog.locator("#upload-format").inputValue()).toBe("raw");
+  await expect.poll(() => dialog.locator("#upload-name").inputValue()).toBe(name);
+  await expect.poll(() => dialog.locator("#upload-format").inputValue()).toBe("raw");
   await dialog.getByRole("button", { name: "Upload", exact: true }).click();
   await dialog.waitFor({ state: "detached" });
   const row = page.locator(`[data-row="${name}"]`);

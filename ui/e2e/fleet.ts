@@ -1,6 +1,8 @@
-// Finds VMs that a story can use, by asking the API as the page does.
+// VMs that a story can use: those of the fleet, found by asking the API as the page
+// does, and its own.
+import { randomBytes } from "node:crypto";
 import { expect } from "vitest";
-import type { Page as ListPage, Vm, VmSummary } from "../src/api/types";
+import type { Page as ListPage, Operation, Vm, VmSummary } from "../src/api/types";
 import type { Story } from "./browser";
 
 /** VMs in a state, as the list has them. */
@@ -10,15 +12,30 @@ export async function vmsIn(story: Story, state: string): Promise<VmSummary[]> {
   return page.items;
 }
 
-/** A managed VM at rest in `state`, on which `action` is possible now. */
-export async function vmFor(story: Story, state: string, action: string): Promise<VmSummary> {
-  const vms = await vmsIn(story, state);
-  const vm = vms.find((v) => v.managed && !v.operation && v.actions[action]?.allowed);
-  expect(vm, `the server has no ${state} VM that can ${action}`).toBeDefined();
-  return vm as VmSummary;
+/**
+ * A VM of the story's own, at rest, gone when the story ends. The fleet lives: any other VM may stop
+ * while a story is about to use it. What users make is left alone.
+ */
+export async function newVm(story: Story, start: boolean): Promise<Vm> {
+  const name = `e2e-${randomBytes(4).toString("hex")}`;
+  const spec = { name, memory: { bytes: 256 * 2 ** 20 }, graphics: "vnc" };
+  const made = await story.change<Operation>("POST", "/api/v1/vms", { spec, start });
+  const id = made.resources.find(({ kind }) => kind === "vm")?.id;
+  story.later(async () => {
+    await story.change("DELETE", `/api/v1/vms/${id}?force=true`);
+  });
+  const wanted = start ? "running" : "stopped";
+  let vm: Vm | undefined;
+  await expect
+    .poll(async () => {
+      vm = await story.api<Vm>(`/api/v1/vms/${id}`);
+      return vm.operation ? "at work" : vm.status.state;
+    })
+    .toBe(wanted);
+  return vm as Vm;
 }
 
-/** A running VM with a console of this kind. */
+/** A running VM of the fleet with a console of this kind. */
 export async function vmWithConsole(story: Story, kind: "serial" | "vnc"): Promise<Vm> {
   for (const { id } of (await vmsIn(story, "running")).slice(0, 40)) {
     const vm = await story.api<Vm>(`/api/v1/vms/${id}`);

@@ -9,8 +9,8 @@ test("g and a letter go to a page; in a field they are letters", async () => {
   const { page } = story;
   await story.open("/vms");
   await page.locator("[data-row]").first().waitFor();
-  await page.keyboard.press("g");
-  await page.keyboard.press("h");
+  // At once: the second key is waited for a moment only.
+  await Promise.all([page.keyboard.press("g"), page.keyboard.press("h")]);
   await page.getByRole("heading", { name: "Hosts", level: 1 }).waitFor();
   await page.getByRole("textbox", { name: "Search hosts" }).focus();
   await page.keyboard.type("gv?");
@@ -43,9 +43,9 @@ test("Ctrl-K goes to a VM by a part of its name, without the mouse", async () =>
   await page.keyboard.type(vm?.name ?? "");
   const option = page.getByRole("option", { name: new RegExp(`^${vm?.name} VM`) });
   await option.waitFor();
-  while ((await option.getAttribute("aria-selected")) !== "true") {
-    await page.keyboard.press("ArrowDown");
-  }
+  // Gone to by key, it stays chosen whatever else is found.
+  do await page.keyboard.press("ArrowDown");
+  while ((await option.getAttribute("aria-selected")) !== "true");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: vm?.name ?? "", level: 1 }).waitFor();
   await page.waitForURL(new RegExp(`/vms/${vm?.id}`));
@@ -56,6 +56,8 @@ test("what the palette does not find it says", async () => {
   await story.open("/vms");
   await page.getByRole("button", { name: /^Go to a VM/ }).click();
   await page.getByRole("option", { name: /^Hosts/ }).waitFor();
+  const field = page.getByRole("combobox", { name: "VM, host, page or command" });
+  await expect.poll(() => field.evaluate((el) => el === document.activeElement)).toBe(true);
   await page.keyboard.type("no-such-thing-anywhere");
   await page.getByText("Nothing of that name.").waitFor();
 });

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { launch } from "./browser";
+import { launch, PATIENCE } from "./browser";
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -25,9 +25,10 @@ export async function setup(project: TestProject): Promise<() => void> {
   const browser = await launch();
   try {
     const context = await browser.newContext({ ignoreHTTPSErrors: true });
+    context.setDefaultTimeout(2 * PATIENCE);
     const page = await context.newPage();
     await page.goto(login);
-    await page.getByRole("heading", { name: "Virtual machines" }).waitFor({ timeout: 20_000 });
+    await page.getByRole("heading", { name: "Virtual machines" }).waitFor();
     project.provide("landed", page.url());
     await context.storageState({ path: storageState });
   } finally {
