@@ -9,13 +9,35 @@ interface TraceEvent {
   args: { elementCount?: number };
 }
 
-/** Scrolls the first table row by row; gives how many rows came in and how many elements were restyled. */
-export async function restyled(page: Page): Promise<{ rows: number; elements: number }> {
+interface Restyled {
+  /** How many rows came into view. */
+  rows: number;
+  /** How many elements were restyled meanwhile. */
+  elements: number;
+}
+
+/** So often it is measured: what else changes on a living page only adds. */
+const TIMES = 3;
+
+/** Scrolls the first table row by row; gives the least that was restyled for it. */
+export async function restyled(page: Page): Promise<Restyled> {
+  let least = await restyledOnce(page);
+  for (let time = 1; time < TIMES; time += 1) {
+    const next = await restyledOnce(page);
+    if (next.elements / next.rows < least.elements / least.rows) least = next;
+  }
+  return least;
+}
+
+async function restyledOnce(page: Page): Promise<Restyled> {
   const browser = page.context().browser();
   if (!browser) throw new Error("the page has no browser of its own");
   const place = page.locator("section.data-table").first();
-  await place.evaluate((element) => element.scrollTo(0, 0));
-  await page.waitForTimeout(500);
+  await place.evaluate(async (element) => {
+    element.scrollTo(0, 0);
+    // The frame of the way back, and one in which all is as it was.
+    for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+  });
   await browser.startTracing(page, {
     categories: ["devtools.timeline", "disabled-by-default-devtools.timeline"],
   });
