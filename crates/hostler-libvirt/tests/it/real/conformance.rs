@@ -8,7 +8,7 @@ use hostler_core::vm::VmSpec;
 use hostler_core::vm::devices::VolumeFormat;
 use hostler_core::vm::spec::Accelerator;
 use hostler_lab::guest::BANNER;
-use hostler_libvirt::{Libvirt, LibvirtConfig};
+use hostler_libvirt::Libvirt;
 use hostler_provider::conformance::{BootImage, Harness, Setting, run};
 use hostler_provider::*;
 
@@ -23,7 +23,7 @@ struct InLab {
 #[async_trait]
 impl Harness for InLab {
     async fn connect(&self) -> Result<Arc<dyn Provider>> {
-        Ok(Arc::new(Libvirt::new(LibvirtConfig::new(self.world.lab.uri()))))
+        Ok(Arc::new(Libvirt::new(patient(self.world.lab.uri()))))
     }
 
     fn setting(&self) -> Setting {
@@ -83,10 +83,10 @@ async fn libvirt_keeps_every_promise_of_the_boundary() {
             capacity_bytes: guest_disk_bytes(),
             says: BANNER.into(),
         }),
-        call_within: Duration::from_secs(20),
-        boot_within: Duration::from_secs(90),
-        stop_within: Duration::from_secs(60),
-        promise_within: Duration::from_secs(240),
+        call_within: Duration::from_secs(60),
+        boot_within: Duration::from_secs(150),
+        stop_within: Duration::from_secs(90),
+        promise_within: Duration::from_secs(480),
         limits: Vec::new(),
     };
     let report = run(&InLab { world, setting }).await;

@@ -37,9 +37,11 @@ pub(crate) fn images() -> guest::GuestImages {
     guest::build(&guest::checkout_dir(), &mut |line| eprintln!("{line}")).unwrap()
 }
 
-/// A configuration for a machine that is busy with other tests.
+/// A configuration for a machine that is busy with other tests: nothing that is
+/// merely slow there counts as lost.
 pub(crate) fn patient(uri: String) -> LibvirtConfig {
     LibvirtConfig {
+        keepalive: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(30),
         max_backoff: Duration::from_secs(1),
         ..LibvirtConfig::new(uri)
@@ -67,7 +69,12 @@ impl World {
 
     /// The same with the driver connected by another way.
     pub(crate) async fn over(lab: Lab, uri: String) -> Self {
-        let libvirt = Libvirt::new(patient(uri));
+        Self::with(lab, patient(uri)).await
+    }
+
+    /// The same with the driver configured in another way.
+    pub(crate) async fn with(lab: Lab, config: LibvirtConfig) -> Self {
+        let libvirt = Libvirt::new(config);
         let inventory = libvirt.inventory(&cx()).await.unwrap();
         let host = inventory.hosts[0].host.external_ref.clone();
         Self { libvirt, lab, host }
