@@ -29,9 +29,14 @@ pub(super) type Check<T = ()> = std::result::Result<T, Stop>;
 
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
-        let raw = error.raw().map(|raw| format!(" ({raw})")).unwrap_or_default();
-        Self::Failed(format!("unexpected error: {:?}: {error}{raw}", error.kind()))
+        Self::Failed(format!("unexpected error: {}", whole(&error)))
     }
+}
+
+/// All that an error says: who reads a report has no log of that run.
+fn whole(error: &Error) -> String {
+    let raw = error.raw().map(|raw| format!(" ({raw})")).unwrap_or_default();
+    format!("{:?}: {error}{raw}", error.kind())
 }
 
 /// The end of a promise that is broken.
@@ -54,7 +59,7 @@ pub(super) fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Check {
 pub(super) fn refused<T>(result: Result<T>, kinds: &[Kind]) -> Check<Error> {
     let Err(error) = result else { return fail(format!("succeeded instead of {kinds:?}")) };
     check(kinds.contains(&error.kind()), || {
-        format!("{:?} instead of {kinds:?}: {error}", error.kind())
+        format!("instead of {kinds:?}: {}", whole(&error))
     })?;
     let message = error.message();
     check(!message.is_empty() && !message.ends_with('.'), || {
@@ -272,7 +277,7 @@ impl<'h> Trial<'h> {
         let mut stayed = Vec::new();
         for id in left.vms {
             if let Err(error) = self.persist(|| self.remove(id)).await {
-                stayed.push(format!("the VM of {id}: {error}"));
+                stayed.push(format!("the VM of {id}: {}", whole(&error)));
             }
         }
         for vm in left.foreign {
@@ -282,7 +287,7 @@ impl<'h> Trial<'h> {
             for volume in left.volumes {
                 let remove = || async { storage.remove_volume(&self.cx(), &volume).await };
                 if let Err(error) = self.persist(remove).await {
-                    stayed.push(format!("volume {volume}: {error}"));
+                    stayed.push(format!("volume {volume}: {}", whole(&error)));
                 }
             }
         }
