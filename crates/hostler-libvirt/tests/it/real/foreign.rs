@@ -6,7 +6,7 @@ use std::time::Duration;
 use hostler_core::Quality;
 use hostler_core::vm::PowerState;
 use hostler_lab::TestDaemon;
-use hostler_libvirt::{Libvirt, LibvirtConfig};
+use hostler_libvirt::Libvirt;
 use hostler_provider::*;
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ use super::support::*;
 #[tokio::test(flavor = "multi_thread")]
 async fn d10_a_thousand_domains_are_listed_whole_and_stay_byte_for_byte() {
     let daemon = TestDaemon::start("libvirt-thousand", 1000).unwrap();
-    let libvirt = Libvirt::new(LibvirtConfig::new(daemon.uri()));
+    let libvirt = Libvirt::new(patient(daemon.uri()));
     let first = libvirt.inventory(&cx()).await.unwrap();
     assert_eq!(first.vms.len(), 1000);
     let names: HashSet<_> = first.vms.iter().map(|vm| vm.name.as_str()).collect();
@@ -94,16 +94,18 @@ async fn i15_looking_at_a_foreign_vm_changes_nothing_of_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_at_one_vm_among_a_thousand_takes_no_list() {
     let daemon = TestDaemon::start("libvirt-one", 1000).unwrap();
-    let libvirt = Libvirt::new(LibvirtConfig::new(daemon.uri()));
+    let libvirt = Libvirt::new(patient(daemon.uri()));
+    let since = Instant::now();
     let all = libvirt.inventory(&cx()).await.unwrap();
-    let mut slowest = Duration::ZERO;
+    let list = since.elapsed();
+    let mut quickest = Duration::MAX;
     for vm in all.vms.iter().take(50) {
         let since = Instant::now();
         let seen = libvirt.watch().unwrap().observe(&cx(), &reference(vm)).await.unwrap();
         assert_eq!(seen.map(|seen| seen.power), Some(vm.power));
-        slowest = slowest.max(since.elapsed());
+        quickest = quickest.min(since.elapsed());
     }
-    // A list of all would cost a hundred times as much.
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
-    eprintln!("the slowest of 50 looks: {slowest:?}");
+    eprintln!("a list: {list:?}, the quickest of 50 looks: {quickest:?}");
+    // However busy the machine is: not all of them were disturbed that much.
+    assert!(quickest * 10 < list, "{quickest:?} against {list:?}");
 }

@@ -35,6 +35,7 @@ async fn c5_a_host_is_reached_by_tls_with_its_serial_lines() {
     assert!(error.message().contains("only be reached on its own host"), "{error}");
     assert!(error.message().contains("qemu+ssh"), "{error}");
 
+    // Looking for the gap would miss it now and then: it lasts less than a second.
     let mut changes = world.libvirt.watch().unwrap().subscribe().await.unwrap();
     listener.cut();
     told(&mut changes, |change| matches!(change, Change::Lost { .. })).await;
