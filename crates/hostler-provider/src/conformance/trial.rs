@@ -58,9 +58,7 @@ pub(super) fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Check {
 /// that can be shown: not empty, no full stop.
 pub(super) fn refused<T>(result: Result<T>, kinds: &[Kind]) -> Check<Error> {
     let Err(error) = result else { return fail(format!("succeeded instead of {kinds:?}")) };
-    check(kinds.contains(&error.kind()), || {
-        format!("instead of {kinds:?}: {}", whole(&error))
-    })?;
+    check(kinds.contains(&error.kind()), || format!("instead of {kinds:?}: {}", whole(&error)))?;
     let message = error.message();
     check(!message.is_empty() && !message.ends_with('.'), || {
         format!("the message cannot be shown: `{message}`")
