@@ -121,7 +121,7 @@ impl Link {
         let cx = &cx.at_most(LEASES_PATIENCE);
         let mut serving = Vec::new();
         for network in networks {
-            if network.observed.active && !network.observed.subnets.is_empty() {
+            if network.may_have_leases() {
                 serving.push(network.reference.clone());
             }
         }

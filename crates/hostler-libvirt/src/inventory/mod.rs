@@ -42,6 +42,17 @@ pub(crate) fn present<T>(read: Result<T>) -> Result<Option<T>> {
     }
 }
 
+/// Tells what concerns this thing alone from what concerns the whole host: one
+/// that does not answer now has not told anything of its other things either.
+/// `None`: it vanished. The inner error is the thing's own.
+fn unreadable<T>(read: Result<T>) -> Result<Option<Result<T>>> {
+    match present(read) {
+        Ok(read) => Ok(read.map(Ok)),
+        Err(error) if error.kind().is_transient() || error.kind() == Kind::Cancelled => Err(error),
+        Err(error) => Ok(Some(Err(error))),
+    }
+}
+
 /// What a driver may not be able to tell at all. That it did not tell it in
 /// time, or not to us, is a failure like any other.
 pub(crate) fn optional<T>(
@@ -69,8 +80,20 @@ mod tests {
     use std::time::Duration;
 
     use hostler_libvirt_rpc::{Error, ErrorCode, RemoteError, procedure};
+    use hostler_provider::Error as Sorted;
 
     use super::*;
+
+    #[test]
+    fn x17_what_vanished_is_left_out_and_a_silent_host_told_nothing() {
+        let failed = |kind| unreadable::<()>(Err(Sorted::new(kind, "no")));
+        assert!(matches!(failed(Kind::NotFound), Ok(None)));
+        for kind in [Kind::Timeout, Kind::Unavailable, Kind::Cancelled] {
+            assert_eq!(failed(kind).unwrap_err().kind(), kind);
+        }
+        assert!(matches!(failed(Kind::Denied), Ok(Some(Err(_)))));
+        assert!(matches!(unreadable(Ok(7)), Ok(Some(Ok(7)))));
+    }
 
     #[test]
     fn x17_what_was_not_told_in_time_is_not_taken_for_what_cannot_be_told() {

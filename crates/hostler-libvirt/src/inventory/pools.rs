@@ -10,7 +10,7 @@ use hostler_libvirt_rpc::StoragePool;
 use hostler_provider::{Cx, Error, Kind, Result};
 
 use super::host::SOURCE;
-use super::{PARALLEL, or_none, present};
+use super::{PARALLEL, or_none, present, unreadable};
 use crate::connection::Link;
 use crate::xml::pool::Pool;
 
@@ -80,17 +80,6 @@ impl Link {
     }
 }
 
-/// Tells what concerns this pool alone from what concerns the whole host: one
-/// that does not answer now has not told anything of its other pools either.
-/// The inner error is the pool's own.
-fn unreadable(read: Result<ObservedPool>) -> Result<Option<Result<ObservedPool>>> {
-    match present(read) {
-        Ok(read) => Ok(read.map(Ok)),
-        Err(error) if error.kind().is_transient() || error.kind() == Kind::Cancelled => Err(error),
-        Err(error) => Ok(Some(Err(error))),
-    }
-}
-
 /// A pool of which nothing is known but that it is there.
 fn unread(
     host: &str,
@@ -124,22 +113,14 @@ mod tests {
     fn x17_a_pool_that_cannot_be_read_is_neither_gone_nor_empty() {
         let pool = StoragePool { name: "p".into(), uuid: Uuid([7; 16]) };
         let bad = Error::new(Kind::Bug, "cannot read pool \"p\": it makes no sense").with_raw("<");
-        let Ok(Some(Err(why))) = unreadable(Err(bad)) else { panic!("it was dropped") };
+        let Ok(Some(Err(why))) = unreadable::<ObservedPool>(Err(bad)) else {
+            panic!("it was dropped")
+        };
         let seen = unread("h", &pool, true, Timestamp::from_millis(5), &why);
         assert_eq!((seen.external_ref, seen.kind.as_str()), (pool.uuid.to_string(), "unknown"));
         for fact in [seen.capacity_bytes, seen.allocated_bytes, seen.available_bytes] {
             assert_eq!((fact.value(), fact.quality()), (None, Quality::Unavailable));
             assert_eq!(fact.reason(), Some("cannot read pool \"p\": it makes no sense"));
         }
-    }
-
-    #[test]
-    fn x17_a_pool_that_vanished_is_left_out_and_a_silent_host_told_nothing() {
-        let failed = |kind| unreadable(Err(Error::new(kind, "no")));
-        assert!(matches!(failed(Kind::NotFound), Ok(None)));
-        for kind in [Kind::Timeout, Kind::Unavailable, Kind::Cancelled] {
-            assert_eq!(failed(kind).unwrap_err().kind(), kind);
-        }
-        assert!(matches!(failed(Kind::Denied), Ok(Some(Err(_)))));
     }
 }

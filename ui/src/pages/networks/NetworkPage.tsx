@@ -10,6 +10,7 @@ import { Simulated } from "../../components/Simulated";
 import { StateBadge } from "../../components/StateBadge";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
+import { none } from "./none";
 
 export default function NetworkPage(): ReactNode {
   const { networkId } = useParams({ from: "/networks/$networkId" });
@@ -36,8 +37,8 @@ export default function NetworkPage(): ReactNode {
         <Gallery hasGutter minWidths={{ default: "22rem" }} className="cards">
           <Facts title="Network">
             <Item name="Reaches the world by">{network.forward}</Item>
-            <Item name="Subnets">{network.subnets.join(", ") || "none"}</Item>
-            <Item name="Bridge">{network.bridge ?? "none"}</Item>
+            <Item name="Subnets">{network.subnets.join(", ") || none(network)}</Item>
+            <Item name="Bridge">{network.bridge ?? none(network)}</Item>
             <Item name="Starts with the host">{network.autostart ? "yes" : "no"}</Item>
           </Facts>
           <Facts title="Place">

@@ -9,6 +9,7 @@ import { UNKNOWN } from "../../lib/format";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
 import type { Column } from "../../primitives/DataTable";
+import { none } from "./none";
 
 const columns: readonly Column<Network>[] = [
   {
@@ -37,7 +38,7 @@ const columns: readonly Column<Network>[] = [
     id: "subnets",
     header: "Subnets",
     width: 200,
-    cell: (network) => network.subnets.join(", ") || "none",
+    cell: (network) => network.subnets.join(", ") || none(network),
   },
   {
     id: "seen",
