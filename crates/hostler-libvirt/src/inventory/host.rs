@@ -7,6 +7,7 @@ use hostler_core::host::ObservedHost;
 use hostler_libvirt_rpc::NamedStat;
 use hostler_provider::{Cx, Error, HostInventory, Kind, Probe, Result};
 
+use super::if_able;
 use crate::connection::Link;
 use crate::xml::capabilities::Capabilities;
 
@@ -97,7 +98,8 @@ impl Link {
             name,
             capabilities,
             library,
-            hypervisor: hypervisor.await.ok(),
+            // Kept for as long as the connection: only what holds for as long.
+            hypervisor: if_able(hypervisor.await)?,
         })
     }
 

@@ -67,6 +67,15 @@ pub(crate) fn optional<T>(
     }
 }
 
+/// The same of what was asked already: `None` only where it cannot be told.
+fn if_able<T>(told: Result<T>) -> Result<Option<T>> {
+    match told {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if matches!(error.kind(), Kind::Unsupported | Kind::Invalid) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// A list that a driver may not have at all.
 pub(crate) fn or_none<T>(list: Result<Vec<T>>) -> Result<Vec<T>> {
     match list {
@@ -117,5 +126,16 @@ mod tests {
         assert!(optional::<()>(Err(remote(ErrorCode::NO_DOMAIN))).is_err());
         let late = Error::Timeout { procedure, after: Duration::from_secs(1), sent: true };
         assert!(optional::<()>(Err(late)).is_err());
+    }
+
+    #[test]
+    fn x17_a_hypervisor_that_is_not_told_now_is_not_one_that_is_never_told() {
+        let failed = |kind| if_able::<()>(Err(Sorted::new(kind, "no")));
+        for kind in [Kind::Unsupported, Kind::Invalid] {
+            assert!(matches!(failed(kind), Ok(None)));
+        }
+        for kind in [Kind::Timeout, Kind::Unavailable, Kind::Cancelled, Kind::Denied] {
+            assert_eq!(failed(kind).unwrap_err().kind(), kind);
+        }
     }
 }

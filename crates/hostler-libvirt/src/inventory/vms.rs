@@ -13,7 +13,7 @@ use hostler_provider::{Cx, Error, Kind, Result, VmRef};
 use super::addresses::Addresses;
 use super::cache::Known;
 use super::host::SOURCE;
-use super::{PARALLEL, optional, present};
+use super::{PARALLEL, if_able, optional, present};
 use crate::connection::{Link, domain_of};
 use crate::state::State;
 use crate::xml::domain::read::Domain;
@@ -70,11 +70,8 @@ impl Link {
 
     /// Those that a filter lets through; `None` where the driver has no such filter.
     async fn listed(&self, cx: &Cx, flags: u32) -> Result<Option<HashSet<Uuid>>> {
-        match self.list(cx, flags).await {
-            Ok(list) => Ok(Some(list.into_iter().map(|domain| domain.uuid).collect())),
-            Err(error) if matches!(error.kind(), Kind::Unsupported | Kind::Invalid) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let list = if_able(self.list(cx, flags).await)?;
+        Ok(list.map(|list| list.into_iter().map(|domain| domain.uuid).collect()))
     }
 
     /// The states of all in one call; whoever is missing is asked for singly.
