@@ -30,18 +30,26 @@ struct Entry {
     id: i32,
     name: String,
     read: Instant,
-    /// The count of touches when reading began.
+    /// The time on the cache's own clock when reading began.
     ticket: u64,
 }
 
 #[derive(Default)]
 struct State {
     entries: HashMap<Uuid, Entry>,
-    /// The count of touches at each domain's last one.
+    /// When each domain was last touched.
     touched: HashMap<Uuid, u64>,
-    touches: u64,
-    /// The count when all was forgotten.
+    /// Ticks at each ticket and touch, so that of two one is always the earlier.
+    clock: u64,
+    /// When all was forgotten.
     cleared: u64,
+}
+
+impl State {
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
 }
 
 /// The configurations of a host's VMs.
@@ -87,7 +95,7 @@ impl Cache {
 
     /// To be taken before reading.
     pub(crate) fn ticket(&self) -> Ticket {
-        Ticket(self.lock().touches)
+        Ticket(self.lock().tick())
     }
 
     /// Keeps what was read.
@@ -109,25 +117,26 @@ impl Cache {
     /// Something happened to that domain.
     pub(crate) fn touch(&self, uuid: Uuid) {
         let mut state = self.lock();
-        state.touches += 1;
-        let now = state.touches;
+        let now = state.tick();
         state.touched.insert(uuid, now);
     }
 
     /// Nothing is believed any more.
     pub(crate) fn clear(&self) {
         let mut state = self.lock();
-        state.touches += 1;
-        state.cleared = state.touches;
+        state.cleared = state.tick();
         state.entries.clear();
         state.touched.clear();
     }
 
-    /// Forgets domains that are no longer there.
-    pub(crate) fn retain(&self, present: &HashSet<Uuid>) {
+    /// Forgets domains that are not in a list which was asked for after `before`
+    /// was taken. The list says nothing of what was made since: what was read or
+    /// touched later stays, or a configuration that changed while it was read
+    /// would be believed.
+    pub(crate) fn retain(&self, before: Ticket, present: &HashSet<Uuid>) {
         let mut state = self.lock();
-        state.entries.retain(|uuid, _| present.contains(uuid));
-        state.touched.retain(|uuid, _| present.contains(uuid));
+        state.entries.retain(|uuid, entry| present.contains(uuid) || entry.ticket > before.0);
+        state.touched.retain(|uuid, at| present.contains(uuid) || *at > before.0);
     }
 }
 
@@ -188,7 +197,24 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn domains_that_are_gone_are_forgotten() {
         let cache = filled();
-        cache.retain(&HashSet::new());
+        let before = cache.ticket();
+        cache.retain(before, &HashSet::from([domain(1).uuid]));
+        assert!(cache.last(domain(1).uuid).is_some());
+        cache.retain(before, &HashSet::new());
         assert!(cache.last(domain(1).uuid).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn x17_a_list_from_before_a_domain_was_made_forgets_nothing_of_it() {
+        let cache = Cache::new(Duration::from_secs(60));
+        let before = cache.ticket();
+        // Listed without it; then it is made, looked at, and changed meanwhile.
+        let reading = cache.ticket();
+        cache.touch(domain(1).uuid);
+        cache.retain(before, &HashSet::new());
+        cache.put(reading, &domain(1), known());
+        assert!(cache.fresh(&domain(1)).is_none(), "it changed since");
+        cache.retain(before, &HashSet::new());
+        assert!(cache.last(domain(1).uuid).is_some(), "it was read since");
     }
 }

@@ -47,8 +47,9 @@ impl Link {
         host: &str,
         leases: &Addresses,
     ) -> Result<Vec<ObservedVm>> {
+        let before = self.cache.ticket();
         let all = self.list(cx, 0).await?;
-        self.cache.retain(&all.iter().map(|d| d.uuid).collect());
+        self.cache.retain(before, &all.iter().map(|d| d.uuid).collect());
         let lists = Lists {
             persistent: self.listed(cx, flags::list_domains::PERSISTENT).await?,
             autostart: self.listed(cx, flags::list_domains::AUTOSTART).await?,
