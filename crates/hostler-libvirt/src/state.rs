@@ -26,6 +26,9 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// What is told of a VM whose state did not come in time.
+    pub(crate) const SILENT: Self = Self { power: PowerState::Unknown, reason: "no_answer" };
+
     /// Translates a pair. Numbers of a later libvirt keep what the state alone
     /// says; a state that is not known is unknown, and never guessed.
     pub(crate) fn of(state: i32, reason: i32) -> Self {

@@ -20,7 +20,9 @@ use crate::xml::domain::read::Domain;
 
 /// The states of all VMs come in one call, which is quick as no guest is asked.
 const STATES_PATIENCE: Duration = Duration::from_secs(5);
-/// One VM whose configuration cannot be read must not delay the others much.
+/// One VM whose state cannot be read must not delay the others much,
+const STATE_PATIENCE: Duration = Duration::from_secs(5);
+/// nor one whose configuration cannot be read.
 const XML_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What lists tell about all VMs at once. `None`: this driver does not tell.
@@ -104,7 +106,10 @@ impl Link {
     ) -> Result<ObservedVm> {
         let state = match lists.states.get(&domain.uuid) {
             Some(state) => *state,
-            None => self.state_of(cx, domain).await?,
+            None => {
+                let state = self.state_of(&cx.at_most(STATE_PATIENCE), domain).await;
+                unless_silent(state, cx.remaining())?
+            }
         };
         let has = |set: &Option<HashSet<Uuid>>| set.as_ref().map(|s| s.contains(&domain.uuid));
         let seen = Seen {
@@ -117,16 +122,26 @@ impl Link {
             Some(known) => Ok(known),
             None => self.read(&cx.at_most(XML_PATIENCE), domain).await,
         };
-        if let Err(error) = &known
-            && matches!(error.kind(), Kind::NotFound | Kind::Unavailable | Kind::Cancelled)
-        {
-            return Err(Error::new(error.kind(), error.message()));
-        }
+        let known = match known {
+            Err(error) if self.concerns_all(error.kind(), domain) => return Err(error),
+            known => known,
+        };
         let agent = self.guest_addresses(domain, known.as_ref().ok());
         let mut vm = self.assemble(host, domain, &known, &seen);
         leases.apply(&mut vm);
         agent.apply(&mut vm);
         Ok(vm)
+    }
+
+    /// Whether an inventory ends here because a configuration could not be read.
+    /// A hypervisor that went away under one VM is told as that VM's alone; when
+    /// nothing was ever read of it, the host may as well have gone away.
+    fn concerns_all(&self, kind: Kind, domain: &Reference) -> bool {
+        match kind {
+            Kind::NotFound | Kind::Cancelled => true,
+            Kind::Unavailable => self.cache.last(domain.uuid).is_none(),
+            _ => false,
+        }
     }
 
     /// State and reason of one VM.
@@ -250,10 +265,37 @@ impl Config<'_> {
     }
 }
 
+/// The state of a VM that may keep its answer to itself: then it alone is
+/// unknown, as long as there is time left to hear of the others.
+fn unless_silent(told: Result<State>, left: Duration) -> Result<State> {
+    match told {
+        Err(error) if error.kind() == Kind::Timeout && !left.is_zero() => Ok(State::SILENT),
+        told => told,
+    }
+}
+
 fn state_of(stats: &DomainStats) -> Option<State> {
     let number = |name| {
         let param = stats.params.iter().find(|p| p.field == name)?;
         i32::try_from(param.value.as_i64()?).ok()
     };
     Some(State::of(number("state.state")?, number("state.reason").unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use hostler_core::vm::PowerState;
+
+    use super::*;
+
+    #[test]
+    fn f7_a_vm_that_keeps_its_state_to_itself_hides_no_other() {
+        let late = || Err(Error::new(Kind::Timeout, "no answer"));
+        let second = Duration::from_secs(1);
+        assert_eq!(unless_silent(late(), second).unwrap().power, PowerState::Unknown);
+        // With no time left nobody knows whose silence it was.
+        assert_eq!(unless_silent(late(), Duration::ZERO).unwrap_err().kind(), Kind::Timeout);
+        let gone = Err(Error::new(Kind::NotFound, "gone"));
+        assert_eq!(unless_silent(gone, second).unwrap_err().kind(), Kind::NotFound);
+    }
 }
