@@ -24,6 +24,13 @@ pub(crate) struct Known {
     pub(crate) at: Timestamp,
 }
 
+impl Known {
+    /// Whether the domain of that UUID is ours: it is the VM whose mark it bears.
+    pub(crate) fn is_of(&self, uuid: Uuid) -> bool {
+        self.domain.tag.as_ref().is_some_and(|tag| *tag.vm.as_uuid().as_bytes() == uuid.0)
+    }
+}
+
 struct Entry {
     known: Known,
     /// The domain's number when it was read; -1 while it is off.

@@ -9,6 +9,7 @@ use hostler_core::vm::ObservedVm;
 use hostler_core::{Fact, Timestamp};
 use hostler_libvirt_rpc::{Domain as Reference, DomainStats, Uuid, flags};
 use hostler_provider::{Cx, Error, Kind, Result, VmRef};
+use tokio::time::Instant;
 
 use super::addresses::Addresses;
 use super::cache::Known;
@@ -49,9 +50,11 @@ impl Link {
         host: &str,
         leases: &Addresses,
     ) -> Result<Vec<ObservedVm>> {
-        let before = self.cache.ticket();
+        let (before, since) = (self.cache.ticket(), Instant::now());
         let all = self.list(cx, 0).await?;
-        self.cache.retain(before, &all.iter().map(|d| d.uuid).collect());
+        let listed = all.iter().map(|domain| domain.uuid).collect();
+        self.cache.retain(before, &listed);
+        self.agents.retain(since, &listed);
         let lists = Lists {
             persistent: self.listed(cx, flags::list_domains::PERSISTENT).await?,
             autostart: self.listed(cx, flags::list_domains::AUTOSTART).await?,
