@@ -95,6 +95,8 @@ const fn paused(reason: i32) -> (PowerState, &'static str) {
         10 => (PowerState::Paused, "crashed"),
         11 => (PowerState::Starting, "starting_up"),
         12 => (PowerState::Migrating, "postcopy"),
+        // Half of its memory is at another host, which can be mended. Not failed:
+        // that means off, and a hypervisor still holds it with its disks.
         13 => (PowerState::Paused, "postcopy_failed"),
         14 => (PowerState::Paused, "api_error"),
         _ => (PowerState::Paused, UNKNOWN),
@@ -189,6 +191,23 @@ mod tests {
             pmsuspended  0  Suspended (guest)
         "#]]
         .assert_eq(&table);
+    }
+
+    #[test]
+    fn i5_what_a_hypervisor_holds_is_never_told_to_be_off() {
+        let held = [
+            number::RUNNING,
+            number::BLOCKED,
+            number::PAUSED,
+            number::SHUTDOWN,
+            number::CRASHED,
+            number::PMSUSPENDED,
+        ];
+        for state in held {
+            for reason in 0..32 {
+                assert!(State::of(state, reason).power.is_live(), "{state} {reason}");
+            }
+        }
     }
 
     #[test]
