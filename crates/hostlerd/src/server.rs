@@ -291,7 +291,11 @@ async fn serve_metrics(
         Ok::<_, std::io::Error>(bound)
     };
     match bound.await {
-        Ok(address) => Some(address),
+        Ok(address) => {
+            // The one that is configured may leave the port to the system.
+            tracing::info!(%address, "metrics are served without credentials");
+            Some(address)
+        }
         Err(error) => {
             tracing::warn!(%address, %error, "no metrics without credentials: cannot listen");
             None

@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use crate::rig::{Exchange, Home, Prometheus, check, eventually, free_port, lab};
+use crate::rig::{Exchange, Home, Prometheus, check, eventually, lab};
 
 #[test]
 fn d4_prometheus_scrapes_what_its_own_checker_accepts() {
     let lab = lab("metrics");
     let home = Home::new();
-    let port = free_port();
-    let _server = home.launch().provider("lab", &lab.uri()).metrics(port).ready();
+    let server = home.launch().provider("lab", &lab.uri()).metrics().ready();
+    let port = server.metrics_port();
     let small = ["--memory", "48M", "--disk", "8M", "--accelerator", "tcg"];
     home.done(&[&["vm", "create", "web"], small.as_slice()].concat());
     home.api().until_state("web", "running");

@@ -13,7 +13,7 @@ pub(crate) use golden::Golden;
 pub(crate) use home::Home;
 pub(crate) use http::{Answer, Exchange};
 pub(crate) use libvirt::{domains, files, lab, virsh, volumes};
-pub(crate) use prometheus::{Prometheus, free_port};
+pub(crate) use prometheus::Prometheus;
 pub(crate) use server::Server;
 
 use std::fmt::Display;
@@ -23,7 +23,7 @@ use std::time::Duration;
 use hostler_lab::poll_until;
 
 /// How long something may take that takes seconds on a quiet machine. Only a hang is longer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Waits until `look` gives something; what it last said is in the message when it never does.
 #[track_caller]

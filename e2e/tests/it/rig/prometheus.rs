@@ -2,7 +2,6 @@
 //! installed one would begin to serve on this machine.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -58,19 +57,19 @@ impl Prometheus {
     pub(crate) fn run(&self, home: &Path, config: &str) -> Scraper {
         let file = home.join("prometheus.yml");
         fs::write(&file, config).unwrap();
-        let log = File::create(home.join("prometheus.log")).unwrap();
-        let port = free_port();
+        let log = home.join("prometheus.log");
+        let output = File::create(&log).unwrap();
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL", "--"])
             .arg(self.0.join("usr/bin/prometheus"))
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", home.join("tsdb").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg("--web.listen-address=127.0.0.1:0")
             .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
-        Scraper { child: command.spawn().unwrap(), port }
+            .stdout(output.try_clone().unwrap())
+            .stderr(output);
+        Scraper { child: command.spawn().unwrap(), log }
     }
 }
 
@@ -78,7 +77,7 @@ impl Prometheus {
 #[derive(Debug)]
 pub(crate) struct Scraper {
     child: Child,
-    port: u16,
+    log: PathBuf,
 }
 
 impl Scraper {
@@ -94,9 +93,15 @@ impl Scraper {
     }
 
     fn get(&self, target: &str) -> Value {
-        let asked = Exchange::plain(self.port).and_then(|it| it.ask("GET", target, &[], b""));
+        let Some(port) = self.port() else { return Value::Null };
+        let asked = Exchange::plain(port).and_then(|it| it.ask("GET", target, &[], b""));
         // While it starts it answers in plain text that it is not ready.
         asked.ok().and_then(|it| serde_json::from_slice(&it.body).ok()).unwrap_or_default()
+    }
+
+    /// The port it chose, once it says so.
+    fn port(&self) -> Option<u16> {
+        port_in(&fs::read_to_string(&self.log).unwrap(), "msg=\"Listening on\"")
     }
 }
 
@@ -107,7 +112,10 @@ impl Drop for Scraper {
     }
 }
 
-/// A port that nobody listens on, for programs that cannot be asked which one they chose.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+/// The port at the end of `address=…` in the log's line with these words. A port that is chosen
+/// here may be somebody else's by the time it is used.
+pub(super) fn port_in(log: &str, words: &str) -> Option<u16> {
+    let line = log.lines().find(|line| line.contains(words))?;
+    let address = line.split("address=").nth(1)?.split_whitespace().next()?;
+    address.rsplit(':').next()?.parse().ok()
 }

@@ -17,6 +17,7 @@ use hostler_lab::poll_until;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::http::Exchange;
+use super::prometheus::port_in;
 use super::{Home, PATIENCE, check, eventually, program};
 
 /// How many lines of the log a failure repeats.
@@ -47,9 +48,9 @@ impl<'a> Launch<'a> {
         self
     }
 
-    /// Serving metrics without credentials on that port of the loopback interface.
-    pub(crate) fn metrics(mut self, port: u16) -> Self {
-        self.metrics = format!("127.0.0.1:{port}");
+    /// Serving metrics without credentials on a port of the loopback interface.
+    pub(crate) fn metrics(mut self) -> Self {
+        self.metrics = "127.0.0.1:0".into();
         self
     }
 
@@ -144,6 +145,15 @@ impl Server {
         let all = fs::read(&self.log).unwrap();
         let own = all.get(usize::try_from(self.log_from).unwrap()..).unwrap_or_default();
         String::from_utf8_lossy(own).into_owned()
+    }
+
+    /// The port of its metrics.
+    #[track_caller]
+    pub(crate) fn metrics_port(&self) -> u16 {
+        eventually("the server says where its metrics are", || {
+            let log = self.log();
+            port_in(&log, "metrics are served without credentials").ok_or_else(|| tail(&log))
+        })
     }
 
     /// Waits until its operations have come to the write at which they freeze.
