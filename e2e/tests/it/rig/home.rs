@@ -12,7 +12,7 @@ use super::server::Launch;
 use super::{Api, Server, program};
 
 /// When the command line counts as hung. Its own limits are shorter.
-const KILL_AFTER: &str = "150";
+const KILL_AFTER: &str = "300";
 
 /// A server's state, the command line's settings, logs. Deleted when dropped.
 #[derive(Debug)]
