@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::lifecycle::Action;
 use crate::clock::Timestamp;
-use crate::fact::Fact;
+use crate::fact::{Fact, Quality};
 use crate::id::VmId;
 
 /// What a virtual machine is doing, as its hypervisor says (C5, X8). Absent is
@@ -75,7 +75,7 @@ pub struct ObservedVm {
     pub host_ref: Option<String>,
     /// Its present name there. Names change; identity does not.
     pub name: String,
-    /// Our mark, if it bears one.
+    /// Our mark, if it bears one; says nothing unless [`ObservedVm::is_read`].
     pub tag: Option<Tag>,
     /// What it is doing.
     pub power: PowerState,
@@ -113,6 +113,15 @@ pub struct ObservedVm {
     pub description: Option<String>,
     /// What cannot be done with this one, whatever its state.
     pub blocked: Vec<Blocked>,
+}
+
+impl ObservedVm {
+    /// Whether its configuration was read, now or earlier. Where it was not, its
+    /// disks are unavailable like everything else that it tells, and that it
+    /// bears no tag does not say that it has none.
+    pub fn is_read(&self) -> bool {
+        self.disks.quality() != Quality::Unavailable
+    }
 }
 
 /// An action that this VM cannot take part in, and why.

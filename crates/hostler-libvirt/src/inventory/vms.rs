@@ -288,8 +288,46 @@ fn state_of(stats: &DomainStats) -> Option<State> {
 #[cfg(test)]
 mod tests {
     use hostler_core::vm::PowerState;
+    use tokio::sync::mpsc;
 
     use super::*;
+    use crate::LibvirtConfig;
+
+    /// A link that nobody connects.
+    fn link() -> Link {
+        Link::new(LibvirtConfig::new("test:///default"), mpsc::channel(1).0)
+    }
+
+    fn listed() -> Reference {
+        Reference { name: "a".into(), ..Reference::by_uuid(Uuid([1; 16])) }
+    }
+
+    fn has_read(link: &Link) {
+        let domain = Domain::read("<domain><name>a</name></domain>").unwrap();
+        let known = Known { domain: Arc::new(domain), at: Timestamp::from_millis(1) };
+        link.cache.put(link.cache.ticket(), &listed(), known);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn x17_a_vm_that_was_never_read_is_not_told_to_bear_no_mark() {
+        let link = link();
+        let state = State::SILENT;
+        let seen = Seen { state, persistent: None, autostart: None, at: Timestamp::from_millis(2) };
+        let late = Err(Error::new(Kind::Timeout, "no answer"));
+        assert!(!link.assemble("h", &listed(), &late, &seen).is_read());
+        has_read(&link);
+        assert!(link.assemble("h", &listed(), &late, &seen).is_read(), "it was told earlier");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f7_a_hypervisor_that_went_away_hides_no_vm_but_its_own() {
+        let link = link();
+        assert!(link.concerns_all(Kind::Unavailable, &listed()));
+        has_read(&link);
+        assert!(!link.concerns_all(Kind::Unavailable, &listed()));
+        assert!(!link.concerns_all(Kind::Timeout, &listed()));
+        assert!(link.concerns_all(Kind::Cancelled, &listed()));
+    }
 
     #[test]
     fn f7_a_vm_that_keeps_its_state_to_itself_hides_no_other() {

@@ -69,7 +69,8 @@ async fn looked_for(t: &Trial<'_>, made: &Made) -> Check<bool> {
         let listed = t.provider.inventory(&t.cx()).await?.vms;
         let listed: Vec<_> = listed.into_iter().filter(|vm| vm.name == made.spec.name).collect();
         check(listed.len() <= 1, || format!("there are {} VMs of that name", listed.len()))?;
-        for vm in &listed {
+        // A place that is busy may list it and not tell yet what it is.
+        for vm in listed.iter().filter(|vm| vm.is_read()) {
             let tag = vm.tag.as_ref().map(|tag| tag.vm);
             check(tag == Some(made.id), || format!("it came with the tag {tag:?}"))?;
         }
