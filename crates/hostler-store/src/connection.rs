@@ -24,6 +24,8 @@ pub(crate) fn query(statement: Statement) -> Bound {
 
 enum Access {
     Read(PoolConnection<Sqlite>),
+    /// Reads in a transaction; there is nothing in it to be kept.
+    Snapshot(Transaction<'static, Sqlite>),
     Write(Transaction<'static, Sqlite>),
 }
 
@@ -51,10 +53,16 @@ impl Connection {
         Ok(Self { access: Access::Read(connection), inner: Arc::clone(inner) })
     }
 
+    /// A connection to read with, for which the database stays as it is now.
+    pub(crate) async fn snapshot(inner: &Arc<Inner>) -> Result<Self> {
+        let transaction = inner.reader.begin().await.map_err(|error| noticed(inner, error))?;
+        Ok(Self { access: Access::Snapshot(transaction), inner: Arc::clone(inner) })
+    }
+
     fn raw(&mut self) -> &mut SqliteConnection {
         match &mut self.access {
             Access::Read(connection) => connection,
-            Access::Write(transaction) => transaction,
+            Access::Snapshot(transaction) | Access::Write(transaction) => transaction,
         }
     }
 
@@ -87,7 +95,9 @@ impl Connection {
     /// Keeps what was changed: when this returns, it survives a power cut.
     pub(crate) async fn commit(self) -> Result<()> {
         match self.access {
-            Access::Read(_) => Err(Error::bug("a reading connection has nothing to commit")),
+            Access::Read(_) | Access::Snapshot(_) => {
+                Err(Error::bug("a reading connection has nothing to commit"))
+            }
             Access::Write(transaction) => {
                 transaction.commit().await.map_err(|error| noticed(&self.inner, error))
             }

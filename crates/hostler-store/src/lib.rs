@@ -141,4 +141,9 @@ impl Store {
     async fn read(&self) -> Result<Connection> {
         Connection::acquire(&self.inner).await
     }
+
+    /// A connection to read several things of one moment with.
+    async fn snapshot(&self) -> Result<Connection> {
+        Connection::snapshot(&self.inner).await
+    }
 }

@@ -10,7 +10,8 @@ use hostler_core::storage::VolumeKey;
 use hostler_core::vm::status::Phase;
 use hostler_core::{Code, Error, Result};
 use hostler_store::{
-    IdempotencyKey, NewEvent, NewOperation, NewVm, OperationFilter, OperationRow, Submitted,
+    IdempotencyKey, JournalEntry, NewEvent, NewOperation, NewVm, OperationFilter, OperationRow,
+    Submitted,
 };
 
 use super::Operation;
@@ -134,19 +135,21 @@ impl Inner {
 
     /// An operation as it is told.
     pub(crate) async fn operation_view(&self, id: OperationId) -> Result<OperationView> {
-        let row = self.operation_row(id).await?;
-        let journal = self.journal(id).await?;
-        Ok(self.view_of(row, journal))
+        let (row, entries) = self.operation_record(id).await?;
+        Ok(self.view_of(row, &entries))
     }
 
-    async fn operation_row(&self, id: OperationId) -> Result<OperationRow> {
-        self.store.operation(id).await?.ok_or_else(|| {
+    /// What is kept of an operation, all of one moment: a row from before the
+    /// journal's last event would tell an end without a time.
+    async fn operation_record(&self, id: OperationId) -> Result<(OperationRow, Vec<JournalEntry>)> {
+        self.store.operation_with_journal(id).await?.ok_or_else(|| {
             let message = format!("there is no operation with the id {id}");
             Error::new(Code::OperationNotFound, message)
         })
     }
 
-    fn view_of(&self, row: OperationRow, journal: Journal) -> OperationView {
+    fn view_of(&self, row: OperationRow, entries: &[JournalEntry]) -> OperationView {
+        let journal = Journal::read(entries.iter().map(|entry| &entry.event));
         let progress = self.progress.get(row.id);
         let snapshot = self.fleet.snapshot();
         let names = row.resources.iter().map(|resource| match resource {
@@ -181,16 +184,10 @@ impl<'a> Operations<'a> {
     pub async fn list(&self, filter: &OperationFilter) -> Result<(Vec<OperationView>, bool)> {
         let wanted = filter.limit;
         let one_more = OperationFilter { limit: wanted.saturating_add(1), ..filter.clone() };
-        let mut rows = self.engine.store.operations(&one_more).await?;
-        let more = rows.len() > wanted as usize;
-        rows.truncate(wanted as usize);
-        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-        let mut journals = self.engine.store.journals(&ids).await?;
-        let views = rows.into_iter().map(|row| {
-            let events = journals.remove(&row.id).unwrap_or_default();
-            let journal = Journal::read(events.iter().map(|entry| &entry.event));
-            self.engine.view_of(row, journal)
-        });
+        let mut records = self.engine.store.operations_with_journals(&one_more).await?;
+        let more = records.len() > wanted as usize;
+        records.truncate(wanted as usize);
+        let views = records.into_iter().map(|(row, entries)| self.engine.view_of(row, &entries));
         Ok((views.collect(), more))
     }
 
@@ -292,14 +289,13 @@ impl<'a> Operations<'a> {
         // The driver may append meanwhile; then look again. It moves a bounded
         // number of times, so a few tries always suffice.
         for _ in 0..64 {
-            let row = self.engine.operation_row(id).await?;
-            let events = self.engine.store.journal(id).await?;
-            let mut journal = Journal::read(events.iter().map(|entry| &entry.event));
+            let (row, entries) = self.engine.operation_record(id).await?;
+            let mut journal = Journal::read(entries.iter().map(|entry| &entry.event));
             allowed(&journal)?;
             journal.apply(&event);
             let now = self.engine.clock.now();
             let public = [view::changed(&row, &journal, now)];
-            let seen = events.len() as u64;
+            let seen = entries.len() as u64;
             match self.engine.store.append_unleased(id, &event, seen, &public, now).await {
                 Ok(_) => {
                     self.engine.wrote(Vec::new()).await;

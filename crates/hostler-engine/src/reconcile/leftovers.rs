@@ -122,17 +122,15 @@ async fn load(engine: &Inner) -> Result<(), hostler_store::Error> {
         ..OperationFilter::default()
     };
     for _ in 0..PAGES_MAX {
-        let rows = engine.store.operations(&filter).await?;
-        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-        let journals = engine.store.journals(&ids).await?;
-        for row in rows.iter().filter(|row| is_swept(engine, row) && !is_long_ago(engine, row)) {
-            let events = journals.get(&row.id).map(Vec::as_slice).unwrap_or_default();
-            if Journal::read(events.iter().map(|entry| &entry.event)).has_unsettled() {
+        let records = engine.store.operations_with_journals(&filter).await?;
+        for (row, entries) in &records {
+            let is_due = is_swept(engine, row) && !is_long_ago(engine, row);
+            if is_due && Journal::read(entries.iter().map(|entry| &entry.event)).has_unsettled() {
                 engine.leftovers.watch(row.id, engine.pace.leftovers);
             }
         }
-        match rows.last() {
-            Some(last) if rows.len() == PAGE as usize => filter.before = Some(last.id),
+        match records.last() {
+            Some((last, _)) if records.len() == PAGE as usize => filter.before = Some(last.id),
             _ => break,
         }
     }

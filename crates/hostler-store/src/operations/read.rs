@@ -32,10 +32,39 @@ impl Store {
     /// # Errors
     /// When the database can't be read.
     pub async fn operations(&self, filter: &OperationFilter) -> Result<Vec<OperationRow>> {
-        let query = filtered(statements::OPERATIONS, filter)
-            .bind(filter.before.map(|id| id.to_string()))
-            .bind(i64::from(filter.limit));
-        self.read().await?.all(query).await?.iter().map(read).collect()
+        list(&mut self.read().await?, filter).await
+    }
+
+    /// One operation and its journal, both of one moment: they never disagree.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn operation_with_journal(
+        &self,
+        id: OperationId,
+    ) -> Result<Option<(OperationRow, Vec<JournalEntry>)>> {
+        let mut connection = self.snapshot().await?;
+        let Some(row) = find(&mut connection, id).await? else { return Ok(None) };
+        Ok(Some((row, journal(&mut connection, id).await?)))
+    }
+
+    /// Operations, newest first, each with its journal; all of one moment.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn operations_with_journals(
+        &self,
+        filter: &OperationFilter,
+    ) -> Result<Vec<(OperationRow, Vec<JournalEntry>)>> {
+        let mut connection = self.snapshot().await?;
+        let rows = list(&mut connection, filter).await?;
+        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+        let mut journals = journals(&mut connection, &ids).await?;
+        let with_journal = rows.into_iter().map(|row| {
+            let journal = journals.remove(&row.id).unwrap_or_default();
+            (row, journal)
+        });
+        Ok(with_journal.collect())
     }
 
     /// How many operations there are, whatever the filter's page and limit.
@@ -64,31 +93,7 @@ impl Store {
     /// # Errors
     /// When the database can't be read.
     pub async fn journal(&self, id: OperationId) -> Result<Vec<JournalEntry>> {
-        let query = query(statements::JOURNAL).bind(id.to_string());
-        entries(&self.read().await?.all(query).await?)
-    }
-
-    /// Several operations' journals, each in order; operations that are not
-    /// there are not in it.
-    ///
-    /// # Errors
-    /// When the database can't be read.
-    pub async fn journals(
-        &self,
-        ids: &[OperationId],
-    ) -> Result<HashMap<OperationId, Vec<JournalEntry>>> {
-        let mut journals: HashMap<_, Vec<_>> = HashMap::with_capacity(ids.len());
-        let mut connection = self.read().await?;
-        for chunk in ids.chunks(JOURNALS_AT_ONCE) {
-            let padded = chunk.iter().chain(chunk.last().into_iter().cycle());
-            let query = padded
-                .take(JOURNALS_AT_ONCE)
-                .fold(query(statements::JOURNALS), |query, id| query.bind(id.to_string()));
-            for row in &connection.all(query).await? {
-                journals.entry(row::parsed(row, "operation_id")?).or_default().push(entry(row)?);
-            }
-        }
-        Ok(journals)
+        journal(&mut self.read().await?, id).await
     }
 
     /// What is claimed, and by which operation.
@@ -160,6 +165,36 @@ pub(super) async fn find(
 ) -> Result<Option<OperationRow>> {
     let query = query(statements::OPERATION).bind(id.to_string());
     connection.optional(query).await?.as_ref().map(read).transpose()
+}
+
+async fn list(connection: &mut Connection, filter: &OperationFilter) -> Result<Vec<OperationRow>> {
+    let query = filtered(statements::OPERATIONS, filter)
+        .bind(filter.before.map(|id| id.to_string()))
+        .bind(i64::from(filter.limit));
+    connection.all(query).await?.iter().map(read).collect()
+}
+
+async fn journal(connection: &mut Connection, id: OperationId) -> Result<Vec<JournalEntry>> {
+    let query = query(statements::JOURNAL).bind(id.to_string());
+    entries(&connection.all(query).await?)
+}
+
+/// Several operations' journals, each in order.
+async fn journals(
+    connection: &mut Connection,
+    ids: &[OperationId],
+) -> Result<HashMap<OperationId, Vec<JournalEntry>>> {
+    let mut journals: HashMap<_, Vec<_>> = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(JOURNALS_AT_ONCE) {
+        let padded = chunk.iter().chain(chunk.last().into_iter().cycle());
+        let query = padded
+            .take(JOURNALS_AT_ONCE)
+            .fold(query(statements::JOURNALS), |query, id| query.bind(id.to_string()));
+        for row in &connection.all(query).await? {
+            journals.entry(row::parsed(row, "operation_id")?).or_default().push(entry(row)?);
+        }
+    }
+    Ok(journals)
 }
 
 fn read(row: &SqliteRow) -> Result<OperationRow> {

@@ -1,11 +1,11 @@
 //! Submitting and appending: everything or nothing, one writer per resource.
 
 use hostler_core::Code;
-use hostler_core::id::{HostId, ImageId, ProviderId, VmId};
-use hostler_core::operation::{Event, OperationState, Outcome, Resource};
+use hostler_core::id::{HostId, ImageId, OperationId, ProviderId, VmId};
+use hostler_core::operation::{Event, Journal, OperationState, Outcome, Resource};
 use hostler_core::vm::status::Phase;
 use hostler_store::{
-    Append, Conflict, Effect, Epoch, EventFilter, Missing, OperationFilter, StoreErrorKind,
+    Append, Conflict, Effect, Epoch, EventFilter, Missing, OperationFilter, Store, StoreErrorKind,
     Submitted,
 };
 use serde_json::json;
@@ -353,14 +353,61 @@ async fn journals_of_many_operations_are_read_at_once() {
         let epoch = store.acquire_lease(ids[20], "a", TTL, world.now()).await.unwrap().unwrap();
         let events = [started(0)];
         store.append(ids[20], epoch, &plain(&events, &[], world.now())).await.unwrap();
-        let journals = store.journals(&ids).await.unwrap();
-        assert_eq!(journals.len(), 35);
-        for id in &ids {
-            assert_eq!(journals[id], store.journal(*id).await.unwrap());
+        let all = OperationFilter::default();
+        let read = store.operations_with_journals(&all).await.unwrap();
+        let newest_first = ids.iter().rev().copied();
+        assert!(read.iter().map(|(row, _)| row.id).eq(newest_first));
+        for (row, journal) in &read {
+            assert_eq!(*journal, store.journal(row.id).await.unwrap());
+            let one = store.operation_with_journal(row.id).await.unwrap().unwrap();
+            assert_eq!(one, (row.clone(), journal.clone()));
         }
-        assert!(store.journals(&[]).await.unwrap().is_empty());
+        let none = OperationFilter { limit: 0, ..all };
+        assert!(store.operations_with_journals(&none).await.unwrap().is_empty());
+        let unknown = world.operation(&[]).id;
+        assert_eq!(store.operation_with_journal(unknown).await.unwrap(), None);
     })
     .await;
+}
+
+/// What is read beside a writer is of one moment: the row says what the journal says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_and_its_journal_never_disagree_however_much_is_written_meanwhile() {
+    on_both(|store| async move {
+        let world = World::new();
+        let new = world.operation(&[]);
+        store.submit(&new).await.unwrap();
+        let epoch = store.acquire_lease(new.id, "a", TTL, world.now()).await.unwrap().unwrap();
+        let mut readers = tokio::task::JoinSet::new();
+        for is_list in [false, true] {
+            let store = store.clone();
+            readers.spawn(async move { read_until_it_ends(&store, new.id, is_list).await });
+        }
+        for _ in 0..200 {
+            store.append(new.id, epoch, &plain(&[started(0)], &[], world.now())).await.unwrap();
+        }
+        let end = [finished(Outcome::Succeeded)];
+        store.append(new.id, epoch, &plain(&end, &[], world.now())).await.unwrap();
+        readers.join_all().await;
+    })
+    .await;
+}
+
+async fn read_until_it_ends(store: &Store, id: OperationId, is_list: bool) {
+    loop {
+        let (row, journal) = if is_list {
+            let all = OperationFilter::default();
+            store.operations_with_journals(&all).await.unwrap().remove(0)
+        } else {
+            store.operation_with_journal(id).await.unwrap().unwrap()
+        };
+        let state = Journal::read(journal.iter().map(|entry| &entry.event)).told();
+        assert_eq!((row.journal_len, row.state), (journal.len() as u64, state));
+        assert_eq!(row.finished_at.is_some(), state.is_final());
+        if state.is_final() {
+            return;
+        }
+    }
 }
 
 #[tokio::test]
