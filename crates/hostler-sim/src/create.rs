@@ -6,8 +6,8 @@ use hostler_core::vm::devices::{DiskSource, GraphicsSpec, NicSource};
 use hostler_core::vm::spec::Accelerator;
 use hostler_provider::{Create, Cx, EnsureVm, Error, Kind, Result, VmHandle, VmRef, VolumeRef};
 
-use crate::faults::Verb;
 use crate::late::OwnedVm;
+use crate::verb::Verb;
 use crate::world::state::{Host, State, on};
 use crate::world::vm::Vm;
 use crate::{Sim, Target};

@@ -11,7 +11,11 @@
 //!
 //! Calls are numbered from 0 as they come, so a test runs an operation once,
 //! reads [`FaultPlan::count_calls`], and then runs it again for every number and
-//! every [`When`].
+//! every [`When`]. Looks (probe, inventory, subscribe, observe) have no number:
+//! they also come by themselves, and would make each number another call's.
+//!
+//! A call can also be held at its first point until [`FaultPlan::unhang`], so that
+//! what happens meanwhile does so surely and in this order.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,92 +25,10 @@ use hostler_provider::{Change, Error, Kind, Result, VmRef};
 use tokio::sync::watch;
 
 use crate::late::Late;
+use crate::verb::Verb;
 
 /// How many of the latest calls [`FaultPlan::calls`] remembers.
 const LOG_MAX: usize = 4096;
-
-/// A call that a provider can be asked to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is the method of that name")]
-pub enum Verb {
-    Probe,
-    Inventory,
-    Validate,
-    EnsureVm,
-    FindVm,
-    RemoveVm,
-    Definition,
-    Start,
-    Stop,
-    Reboot,
-    Reset,
-    Pause,
-    Resume,
-    Save,
-    DefaultPool,
-    EnsureVolume,
-    RemoveVolume,
-    Volumes,
-    OpenConsole,
-    Subscribe,
-    Observe,
-}
-
-impl Verb {
-    /// Whether it changes anything in the world.
-    pub const fn is_change(self) -> bool {
-        match self {
-            Self::EnsureVm
-            | Self::RemoveVm
-            | Self::Start
-            | Self::Stop
-            | Self::Reboot
-            | Self::Reset
-            | Self::Pause
-            | Self::Resume
-            | Self::Save
-            | Self::EnsureVolume
-            | Self::RemoveVolume => true,
-            Self::Probe
-            | Self::Inventory
-            | Self::Validate
-            | Self::FindVm
-            | Self::Definition
-            | Self::DefaultPool
-            | Self::Volumes
-            | Self::OpenConsole
-            | Self::Subscribe
-            | Self::Observe => false,
-        }
-    }
-
-    /// What it does, for messages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Probe => "probe",
-            Self::Inventory => "take the inventory",
-            Self::Validate => "validate a VM",
-            Self::EnsureVm => "make a VM",
-            Self::FindVm => "find a VM",
-            Self::RemoveVm => "remove",
-            Self::Definition => "read the definition of",
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Reboot => "reboot",
-            Self::Reset => "reset",
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::Save => "save",
-            Self::DefaultPool => "find the default pool",
-            Self::EnsureVolume => "make a volume",
-            Self::RemoveVolume => "remove a volume",
-            Self::Volumes => "list volumes",
-            Self::OpenConsole => "open a console of",
-            Self::Subscribe => "subscribe to changes",
-            Self::Observe => "look at",
-        }
-    }
-}
 
 /// At which point of a call a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -168,8 +90,31 @@ enum Aim {
 #[derive(Debug, Clone, Copy)]
 struct Rule {
     aim: Aim,
+    /// So many calls are let through first.
+    passing: u32,
     left: u32,
     strike: Strike,
+}
+
+impl Rule {
+    /// What befalls this call by it; calls without a number are looks.
+    fn strike(&mut self, verb: Verb, number: Option<u64>) -> Option<Strike> {
+        let is_meant = match self.aim {
+            Aim::Number(wanted) => number == Some(wanted),
+            Aim::Verb(wanted) => wanted == verb,
+            Aim::Change => verb.is_change(),
+            Aim::Any => true,
+        };
+        if !is_meant || self.left == 0 {
+            return None;
+        }
+        if self.passing > 0 {
+            self.passing -= 1;
+            return None;
+        }
+        self.left -= 1;
+        Some(self.strike)
+    }
 }
 
 /// What befalls a call that a rule strikes.
@@ -177,6 +122,7 @@ struct Rule {
 enum Strike {
     Fail(When, Kind),
     Late(Late),
+    Hang,
 }
 
 #[derive(Default)]
@@ -189,6 +135,8 @@ struct Plan {
     hung: bool,
     hung_hosts: BTreeSet<String>,
     hung_vms: BTreeSet<String>,
+    /// How often everything that hung was let go on.
+    unhung: u64,
     disconnected: bool,
     events: EventFault,
     held_back: Option<Change>,
@@ -216,19 +164,20 @@ impl FaultPlan {
         self.loosened.send_modify(|n| *n += 1);
     }
 
-    /// How many calls came since the beginning or since [`FaultPlan::reset`].
+    /// How many calls with a number came since the beginning or since
+    /// [`FaultPlan::reset`].
     pub fn count_calls(&self) -> u64 {
         self.lock().counted
     }
 
-    /// The latest of those calls (at most 4096), oldest first.
+    /// The latest calls since then (at most 4096), looks among them, oldest first.
     pub fn calls(&self) -> Vec<Verb> {
         self.lock().log.iter().copied().collect()
     }
 
     /// Ends all faults and counts from 0 again.
     pub fn reset(&self) {
-        self.set(|plan| *plan = Plan::default());
+        self.set(|plan| *plan = Plan { unhung: plan.unhung + 1, ..Plan::default() });
     }
 
     /// Fails call number `number` (the next is `count_calls()`), once, with a
@@ -268,8 +217,20 @@ impl FaultPlan {
         self.add(Aim::Verb(verb), times, Strike::Late(late));
     }
 
+    /// Hangs call number `number`.
+    pub fn hang_call(&self, number: u64) {
+        self.add(Aim::Number(number), 1, Strike::Hang);
+    }
+
+    /// Hangs all calls of this verb from now on, once the first `passing` are
+    /// through.
+    pub fn hang_verb(&self, verb: Verb, passing: u32) {
+        let (aim, left, strike) = (Aim::Verb(verb), u32::MAX, Strike::Hang);
+        self.set(|plan| plan.rules.push(Rule { aim, passing, left, strike }));
+    }
+
     fn add(&self, aim: Aim, left: u32, strike: Strike) {
-        self.set(|plan| plan.rules.push(Rule { aim, left, strike }));
+        self.set(|plan| plan.rules.push(Rule { aim, passing: 0, left, strike }));
     }
 
     /// Lets every call take that long before it takes effect.
@@ -311,6 +272,8 @@ impl FaultPlan {
             plan.hung = false;
             plan.hung_hosts.clear();
             plan.hung_vms.clear();
+            plan.rules.retain(|rule| !matches!(rule.strike, Strike::Hang));
+            plan.unhung += 1;
         });
     }
 
@@ -358,29 +321,18 @@ impl FaultPlan {
     /// Counts a call and decides its fate.
     pub(crate) fn enter(&self, verb: Verb, place: Place) -> Call<'_> {
         let mut plan = self.lock();
-        let number = plan.counted;
-        plan.counted += 1;
+        let number = (!verb.is_look()).then_some(plan.counted);
+        plan.counted += u64::from(number.is_some());
         if plan.log.len() == LOG_MAX {
             plan.log.pop_front();
         }
         plan.log.push_back(verb);
-        let hit = plan.rules.iter_mut().find(|rule| {
-            rule.left > 0
-                && match rule.aim {
-                    Aim::Number(wanted) => wanted == number,
-                    Aim::Verb(wanted) => wanted == verb,
-                    Aim::Change => verb.is_change(),
-                    Aim::Any => true,
-                }
-        });
-        let strike = hit.map(|rule| {
-            rule.left -= 1;
-            rule.strike
-        });
+        let strike = plan.rules.iter_mut().find_map(|rule| rule.strike(verb, number));
         plan.rules.retain(|rule| rule.left > 0);
         let latency = plan.verb_latency.get(&verb).copied().unwrap_or(plan.latency);
+        let unhung = plan.unhung;
         drop(plan);
-        Call { faults: self, verb, place, latency, strike }
+        Call { faults: self, verb, place, latency, strike, unhung }
     }
 }
 
@@ -391,6 +343,8 @@ pub(crate) struct Call<'a> {
     place: Place,
     latency: Duration,
     strike: Option<Strike>,
+    /// How often everything that hung had been let go on when it came.
+    unhung: u64,
 }
 
 impl Call<'_> {
@@ -410,6 +364,7 @@ impl Call<'_> {
     fn is_hung(&self) -> bool {
         let plan = self.faults.lock();
         plan.hung
+            || (matches!(self.strike, Some(Strike::Hang)) && plan.unhung == self.unhung)
             || self.host().is_some_and(|host| plan.hung_hosts.contains(host))
             || self.place.vm.as_ref().is_some_and(|vm| {
                 plan.hung_vms.contains(&vm.external_ref) || plan.hung_vms.contains(&vm.name)
@@ -451,7 +406,7 @@ impl Call<'_> {
     pub(crate) fn late(&self) -> Option<Late> {
         match self.strike {
             Some(Strike::Late(late)) => Some(late),
-            Some(Strike::Fail(..)) | None => None,
+            Some(Strike::Fail(..) | Strike::Hang) | None => None,
         }
     }
 

@@ -28,6 +28,7 @@ mod faults;
 mod late;
 mod power;
 mod storage;
+mod verb;
 mod watch;
 mod world;
 
@@ -38,8 +39,9 @@ use hostler_provider::{
     Console, Create, Cx, Group, Inventory, Power, Probe, Provider, Result, Storage, VmRef, Watch,
 };
 
-pub use faults::{EventFault, FaultPlan, Verb, When};
+pub use faults::{EventFault, FaultPlan, When};
 pub use late::Late;
+pub use verb::Verb;
 pub use world::World;
 pub use world::census::{Census, VmRecord, VolumeRecord};
 pub use world::setup::{HostSetup, NetworkSetup, PoolSetup};

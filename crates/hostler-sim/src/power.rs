@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use hostler_core::vm::PowerState;
 use hostler_provider::{Cx, Error, Kind, Power, Result, StopMode, VmRef};
 
-use crate::faults::Verb;
 use crate::late::Landing;
+use crate::verb::Verb;
 use crate::world::guest::{gone, wrong_state};
 use crate::world::state::State;
 use crate::{Sim, Target};

@@ -12,8 +12,9 @@ use hostler_provider::{
     VolumeReader, VolumeRef,
 };
 
-use crate::faults::{Call, Place, Verb};
+use crate::faults::{Call, Place};
 use crate::late::Landing;
+use crate::verb::Verb;
 use crate::world::state::{State, Volume};
 use crate::{Sim, Target};
 

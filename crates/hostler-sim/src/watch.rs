@@ -5,7 +5,8 @@ use hostler_core::vm::ObservedVm;
 use hostler_provider::{Change, Cx, Result, VmRef, Watch};
 use tokio::sync::mpsc;
 
-use crate::faults::{Place, Verb};
+use crate::faults::Place;
+use crate::verb::Verb;
 use crate::{Sim, Target};
 
 #[async_trait]

@@ -4,6 +4,7 @@ use hostler_core::Code;
 use hostler_core::operation::OperationState;
 use hostler_core::vm::devices::{DiskSource, VolumeFormat};
 use hostler_engine::ImageImport;
+use hostler_sim::Verb;
 
 use crate::world::{Lab, admin};
 
@@ -80,11 +81,12 @@ async fn a_name_is_taken_once_and_an_image_in_use_stays() {
     let again = import("tiny", VolumeFormat::Raw);
     let error = images.import(&admin(), again, [0_u8; 512].as_slice()).await.unwrap_err();
     assert_eq!(error.code(), Code::ImageExists);
-    lab.world.faults().set_latency(std::time::Duration::from_millis(50));
+    lab.world.faults().hang_verb(Verb::EnsureVolume, 0);
     let asked = lab.engine.vms().create(&admin(), None, lab.request("web")).await.unwrap();
     let image = images.by_name("tiny").await.unwrap();
     let error = images.delete(&admin(), image.id).await.unwrap_err();
     assert_eq!(error.code(), Code::ImageInUse);
+    lab.world.faults().unhang();
     lab.end(&asked).await;
     images.delete(&admin(), image.id).await.unwrap();
     assert_eq!(images.get(image.id).await.unwrap_err().code(), Code::ImageNotFound);

@@ -9,8 +9,8 @@ use crate::world::{Lab, admin};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i16_vms_in_the_making_do_not_share_the_same_free_memory() {
     let lab = Lab::with(World::small(1), None).await;
-    // Defining takes a while, so all of them are in the making at once.
-    lab.world.faults().set_verb_latency(Verb::EnsureVm, std::time::Duration::from_millis(300));
+    // None of them is made before all are asked for.
+    lab.world.faults().hang_verb(Verb::EnsureVm, 0);
     let mut asked = Vec::new();
     let mut refused = 0;
     for n in 0..8 {
@@ -24,6 +24,7 @@ async fn i16_vms_in_the_making_do_not_share_the_same_free_memory() {
             }
         }
     }
+    lab.world.faults().unhang();
     let mut made = 0;
     for accepted in &asked {
         let ended = lab.end(accepted).await;

@@ -8,12 +8,11 @@
 //! effects that come late in `late.rs`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hostler_core::operation::OperationState;
 use hostler_engine::{PowerVerb, Sabotage, Side};
 use hostler_provider::{Kind, StopMode};
-use hostler_sim::{When, World};
+use hostler_sim::{Verb, When, World};
 
 use crate::subject::{GRACEFUL, Subject, THEN_FORCE};
 use crate::world::{Lab, admin};
@@ -95,21 +94,35 @@ async fn repeat(subject: Subject) {
 
 async fn fail_everywhere(subject: Subject) {
     let (calls, _) = count(subject).await;
-    for call in 0..calls + 2 {
-        for when in When::ALL {
-            for kind in [Kind::Denied, Kind::Unavailable] {
-                fail(subject, call, *when, kind).await;
+    for kind in [Kind::Denied, Kind::Unavailable] {
+        for call in 0..calls {
+            for when in When::ALL {
+                fail(subject, Strike::Call(call, *when), kind).await;
             }
         }
+        fail(subject, Strike::Looks, kind).await;
     }
 }
 
-async fn fail(subject: Subject, call: u64, when: When, kind: Kind) {
+/// What is struck.
+#[derive(Debug, Clone, Copy)]
+enum Strike {
+    /// The operation's call of this number.
+    Call(u64, When),
+    /// Every look at a VM for a while, the operation's own among them.
+    Looks,
+}
+
+async fn fail(subject: Subject, strike: Strike, kind: Kind) {
     let lab = Lab::new().await;
     let vm = subject.prepare(&lab).await;
-    let how = format!("{subject:?}, call {call} fails {when:?} as {kind:?}");
-    lab.world.faults().reset();
-    lab.world.faults().fail_call_as(call, when, kind);
+    let how = format!("{subject:?}, {strike:?} fails as {kind:?}");
+    let faults = lab.world.faults();
+    faults.reset();
+    match strike {
+        Strike::Call(call, when) => faults.fail_call_as(call, when, kind),
+        Strike::Looks => faults.fail_verb(Verb::Observe, 9, When::Before, kind),
+    }
     let accepted = match subject.try_submit(&lab, vm).await {
         Ok(accepted) => accepted,
         // The provider is asked before anything is taken on, too.
@@ -120,6 +133,9 @@ async fn fail(subject: Subject, call: u64, when: When, kind: Kind) {
         }
     };
     let mut ended = lab.end(&accepted).await;
+    if let Strike::Call(call, _) = strike {
+        assert!(faults.count_calls() > call, "{how}: nothing was struck");
+    }
     if ended.state() == OperationState::NeedsAttention {
         // Only a lasting failure past the point of no return may need a person,
         // and then trying again has to do.
@@ -168,23 +184,36 @@ async fn crash(subject: Subject, write: u64, side: Side) {
 
 async fn cancel_everywhere(subject: Subject) {
     let (calls, _) = count(subject).await;
-    for call in 0..=calls {
+    for call in 0..calls {
         cancel(subject, call).await;
     }
 }
 
+/// Cancels while a call is on its way.
 async fn cancel(subject: Subject, call: u64) {
     let lab = Lab::new().await;
     let vm = subject.prepare(&lab).await;
     let how = format!("{subject:?} cancelled at call {call}");
-    lab.world.faults().reset();
-    lab.world.faults().set_latency(Duration::from_millis(5));
-    let accepted = subject.submit(&lab, vm).await;
+    let faults = lab.world.faults();
+    faults.reset();
+    faults.hang_call(call);
+    let has_come = || faults.count_calls() > call;
+    let submitting = subject.submit(&lab, vm);
+    tokio::pin!(submitting);
+    let accepted = tokio::select! {
+        biased;
+        accepted = &mut submitting => accepted,
+        // One that comes before anything is taken on: there is nothing to cancel yet.
+        () = lab.until(&how, has_come) => {
+            faults.unhang();
+            submitting.await
+        }
+    };
+    lab.until(&how, has_come).await;
+    // Past the point of no return is an answer too.
     let id = accepted.operation.row.id;
-    lab.until(&how, || lab.world.faults().count_calls() > call || lab.is_final_now(id)).await;
-    // Too late, or past the point of no return, is an answer too.
     let obeyed = lab.engine.operations().cancel(&admin(), id).await.is_ok();
-    lab.world.faults().set_latency(Duration::ZERO);
+    faults.unhang();
     let ended = lab.ended(id).await.unwrap();
     if obeyed {
         assert_eq!(ended.state(), OperationState::Cancelled, "{how}: {:?}", ended.error());

@@ -49,7 +49,7 @@ async fn f3_the_same_key_gives_the_same_operation_and_another_body_is_refused() 
 async fn f32_of_many_who_want_the_same_vm_one_gets_it() {
     let lab = Arc::new(Lab::new().await);
     let vm = lab.create("web").await;
-    lab.world.faults().set_latency(Duration::from_millis(30));
+    lab.world.faults().hang_verb(Verb::Pause, 0);
     let mut asking = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let lab = lab.clone();
@@ -65,6 +65,7 @@ async fn f32_of_many_who_want_the_same_vm_one_gets_it() {
         let way = refused.details().get("operation").unwrap();
         assert_eq!(*way, taken[0].operation.row.id.to_string());
     }
+    lab.world.faults().unhang();
     lab.end(taken[0]).await;
 }
 
@@ -137,7 +138,7 @@ async fn deleting_keeps_the_disks_unless_asked_and_says_which() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f31_deleting_a_vm_in_the_making_waits_for_its_end() {
     let lab = Lab::new().await;
-    lab.world.faults().set_latency(Duration::from_millis(30));
+    lab.world.faults().hang_verb(Verb::EnsureVm, 0);
     let asked = lab.engine.vms().create(&admin(), None, lab.request("web")).await.unwrap();
     let vm = vm_of(&asked.operation);
     let options = DeleteOptions { force: true, disks: true, ..DeleteOptions::default() };

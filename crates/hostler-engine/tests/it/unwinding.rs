@@ -111,8 +111,7 @@ impl Way {
         }
         let accepted = subject.submit(lab, vm).await;
         if self == Self::CutOff {
-            let arrived = || lab.world.faults().calls().contains(&cut_off);
-            lab.until("the call arrives", arrived).await;
+            lab.arrives(cut_off).await;
             let id = accepted.operation.row.id;
             lab.engine.operations().cancel(&admin(), id).await.unwrap();
         }

@@ -1,7 +1,6 @@
 //! Volumes: who gets a name, whose data is safe, and what is told.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hostler_core::Code;
 use hostler_core::access::{Actor, Role};
@@ -82,7 +81,7 @@ async fn f3_the_same_key_gives_the_same_operation_and_another_request_hears_what
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f32_of_many_who_want_the_same_name_one_gets_it() {
     let lab = Arc::new(Lab::new().await);
-    lab.world.faults().set_verb_latency(Verb::EnsureVolume, Duration::from_millis(100));
+    lab.world.faults().hang_verb(Verb::EnsureVolume, 0);
     let mut asking = tokio::task::JoinSet::new();
     for size in 1..=20_u64 {
         let lab = lab.clone();
@@ -106,6 +105,7 @@ async fn f32_of_many_who_want_the_same_name_one_gets_it() {
     assert_eq!(error.code(), Code::VolumeBusy);
     let error = lab.engine.vms().create(&admin(), None, uses_data("web")).await.unwrap_err();
     assert_eq!((error.code(), error.details().get("operation")), (Code::VolumeBusy, Some(&id)));
+    lab.world.faults().unhang();
     lab.end(taken[0]).await;
     assert_eq!(lab.world.census().volumes.len(), 1);
 }
@@ -116,7 +116,7 @@ async fn i5_a_volume_in_use_stays_and_its_user_is_named() {
     lab.create_volume("data").await;
     let volumes = lab.engine.volumes();
     // A VM that is only being made has it already.
-    lab.world.faults().set_verb_latency(Verb::EnsureVm, Duration::from_millis(100));
+    lab.world.faults().hang_verb(Verb::EnsureVm, 0);
     let asked = lab.engine.vms().create(&admin(), None, uses_data("web")).await.unwrap();
     let refused = |error: hostler_core::Error| {
         assert_eq!(error.code(), Code::VolumeInUse);
@@ -124,6 +124,7 @@ async fn i5_a_volume_in_use_stays_and_its_user_is_named() {
         assert_eq!(error.details().get("vm"), Some(&vm_of(&asked.operation).to_string()));
     };
     refused(volumes.delete(&admin(), None, lab.pool(), "data").await.unwrap_err());
+    lab.world.faults().unhang();
     let ended = lab.end(&asked).await;
     assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());
     refused(volumes.delete(&admin(), None, lab.pool(), "data").await.unwrap_err());
@@ -139,13 +140,14 @@ async fn i5_a_volume_in_use_stays_and_its_user_is_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i5_a_disk_of_a_vm_in_the_making_is_not_deleted_under_it() {
     let lab = Lab::new().await;
-    lab.world.faults().set_verb_latency(Verb::EnsureVm, Duration::from_millis(300));
-    lab.world.faults().set_verb_latency(Verb::EnsureVolume, Duration::from_millis(100));
+    // The second disk is held up, and nothing is noted of the first one yet.
+    lab.world.faults().hang_verb(Verb::EnsureVolume, 1);
     let asked = lab.engine.vms().create(&admin(), None, lab.request("web")).await.unwrap();
     lab.until("a disk is made", || !lab.world.census().volumes.is_empty()).await;
     let name = lab.world.census().volumes[0].volume.name.clone();
     let error = lab.engine.volumes().delete(&admin(), None, lab.pool(), &name).await.unwrap_err();
     assert_eq!(error.code(), Code::VolumeInUse);
+    lab.world.faults().unhang();
     assert_eq!(lab.end(&asked).await.state(), OperationState::Succeeded);
 }
 
@@ -153,17 +155,13 @@ async fn i5_a_disk_of_a_vm_in_the_making_is_not_deleted_under_it() {
 async fn i17_what_somebody_else_made_meanwhile_is_neither_taken_nor_undone() {
     for format in [VolumeFormat::Raw, VolumeFormat::Qcow2] {
         let lab = Lab::new().await;
-        lab.world.faults().set_verb_latency(Verb::EnsureVolume, Duration::from_millis(200));
+        lab.world.faults().hang_verb(Verb::EnsureVolume, 0);
         let request = lab.volume_request("data");
         let asked = lab.engine.volumes().create(&admin(), None, &request).await.unwrap();
-        let id = asked.operation.row.id;
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
-        while lab.store.journal(id).await.unwrap().len() < 5 {
-            assert!(tokio::time::Instant::now() < deadline, "it never asked");
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        // Planned, started, looked, started, asked: and here they come.
+        // It has looked and is on its way: and here they come.
+        lab.arrives(Verb::EnsureVolume).await;
         lab.world.add_volume(&lab.volume("data"), 1 << 20, format);
+        lab.world.faults().unhang();
         let ended = lab.end(&asked).await;
         assert_eq!(ended.state(), OperationState::Failed, "even one that is just alike");
         assert_eq!(ended.error().unwrap().code, "volume_exists");

@@ -18,11 +18,11 @@ use hostler_engine::{
     VolumeCreateRequest,
 };
 use hostler_provider::{VmRef, VolumeRef};
-use hostler_sim::{Sim, World};
+use hostler_sim::{Sim, Verb, World};
 use hostler_store::{EventFilter, ProviderRow, Store};
 
 /// How long a test waits for what has to happen; only a broken test waits so long.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A world, a store and the engine over them.
 pub(crate) struct Lab {
@@ -125,10 +125,9 @@ impl Lab {
         self.engine = start(&self.world, place, &row, "next", sabotage).await;
     }
 
-    /// Whether the VM that an operation works on is claimed no more.
-    pub(crate) fn is_final_now(&self, id: hostler_core::id::OperationId) -> bool {
-        let everything = hostler_core::query::ListRequest::first(1000);
-        !self.engine.vms().list(&everything).items.iter().any(|vm| vm.operation == Some(id))
+    /// How often the inventory was taken lately.
+    pub(crate) fn inventories(&self) -> usize {
+        self.world.faults().calls().iter().filter(|verb| **verb == Verb::Inventory).count()
     }
 
     async fn import(&self, name: &str) {
@@ -218,6 +217,12 @@ impl Lab {
             self.engine.vms().get(vm).is_ok_and(|view| view.status.state == state)
         })
         .await;
+    }
+
+    /// Waits until such a call has come.
+    pub(crate) async fn arrives(&self, verb: Verb) {
+        self.until(&format!("{verb:?} arrives"), || self.world.faults().calls().contains(&verb))
+            .await;
     }
 
     /// Waits until something is so.

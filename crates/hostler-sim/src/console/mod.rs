@@ -17,7 +17,7 @@ use tokio::io::DuplexStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::faults::Verb;
+use crate::verb::Verb;
 use crate::world::World;
 use crate::world::guest::wrong_state;
 use crate::world::state::State;

@@ -28,7 +28,7 @@ use hostler_provider::{DiskBinding, VmRef, VolumeRef};
 pub use life::{Life, live};
 
 use crate::Sim;
-use crate::faults::Verb;
+use crate::verb::Verb;
 use crate::world::World;
 use crate::world::setup::{HostSetup, NetworkSetup, PoolSetup};
 use crate::world::vm::Guest;

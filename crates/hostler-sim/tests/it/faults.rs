@@ -114,6 +114,38 @@ async fn f6_what_hung_goes_on_when_let_loose() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn looks_that_come_between_give_no_call_another_number() {
+    let (world, sim) = small();
+    let vm = vm(&sim, 1, "web").await;
+    world.faults().reset();
+    world.faults().fail_call(0, When::Before);
+    sim.inventory(&cx()).await.unwrap();
+    sim.observe(&cx(), &vm).await.unwrap();
+    sim.start(&cx(), &vm).await.unwrap_err();
+    assert_eq!(world.faults().count_calls(), 1);
+    assert_eq!(world.faults().calls(), [Verb::Inventory, Verb::Observe, Verb::Start]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verb_hangs_once_so_many_calls_are_through_until_it_is_let_loose() {
+    let (world, sim) = small();
+    let (first, second) = (vm(&sim, 1, "first").await, vm(&sim, 2, "second").await);
+    world.faults().hang_verb(Verb::Start, 1);
+    sim.start(&cx(), &first).await.unwrap();
+    let short = within(Duration::from_secs(2));
+    assert_eq!(sim.start(&short, &second).await.unwrap_err().kind(), Kind::Timeout);
+    assert_eq!(world.live_count(id(2)), 0, "it hangs before its effect");
+    let patient = cx();
+    let (started, ()) = tokio::join!(sim.start(&patient, &second), async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        world.faults().unhang();
+    });
+    started.unwrap();
+    sim.stop(&cx(), &second, StopMode::Force).await.unwrap();
+    sim.start(&cx(), &second).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn f6_a_hung_host_is_listed_as_unreachable_and_others_answer() {
     let (world, sim) = small();
     let vm = vm(&sim, 1, "web").await;
