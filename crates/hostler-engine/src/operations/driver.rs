@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hostler_core::operation::{Event, Failure, Journal, Next, Outcome, Plan};
+use hostler_core::vm::status::Phase;
 use hostler_core::{Code, Error};
 use hostler_provider::{Cx, VmRef};
 use hostler_store::{Effect, Epoch, NewEvent, OperationRow, StoreErrorKind};
@@ -118,34 +119,33 @@ impl Drive<'_> {
     }
 
     async fn until_the_end(&self) -> Result<(), Stop> {
-        let runner = match self.engine.registry.runner(&self.row.kind) {
-            Ok(runner) => runner,
-            Err(error) => return self.give_up(&error).await,
-        };
+        let runner = self.engine.registry.runner(&self.row.kind);
         loop {
             let entries = self.engine.store.journal(self.row.id).await?;
             let journal = Journal::read(entries.iter().map(|entry| &entry.event));
             let Some(plan) = journal.plan().cloned() else { return Ok(()) };
+            let seen = entries.len() as u64;
             let next = journal.next();
-            if matches!(next, Next::Run(_) | Next::Undo(_))
-                && !self.has_turn(&runner, &journal).await?
-            {
+            let runner = match (next, &runner) {
+                (Next::Nothing, _) => return Ok(()),
+                (Next::Finish(outcome), runner) => {
+                    if self.finish(runner.as_ref(), &journal, seen, outcome).await? {
+                        return Ok(());
+                    }
+                    continue; // somebody appended
+                }
+                (Next::Run(_) | Next::Undo(_), Ok(runner)) => runner,
+                (Next::Run(_) | Next::Undo(_), Err(error)) => return self.give_up(error).await,
+            };
+            if !self.has_turn(runner, &journal).await? {
                 continue; // it has waited, and the journal may have grown
             }
             match next {
                 // After a crash the step has begun already, and its checkpoint counts.
-                Next::Run(step)
-                    if step >= journal.started()
-                        && !self.begin(step, entries.len() as u64).await? => {}
-                Next::Run(step) => self.run(&runner, &plan, &journal, step).await?,
-                Next::Undo(step) => self.undo(&runner, &plan, &journal, step).await?,
-                Next::Finish(outcome) => {
-                    let seen = entries.len() as u64;
-                    if self.finish(&runner, &journal, seen, outcome).await? {
-                        return Ok(());
-                    }
-                }
-                Next::Nothing => return Ok(()),
+                Next::Run(step) if step >= journal.started() && !self.begin(step, seen).await? => {}
+                Next::Run(step) => self.run(runner, &plan, &journal, step).await?,
+                Next::Undo(step) => self.undo(runner, &plan, &journal, step).await?,
+                Next::Finish(_) | Next::Nothing => {}
             }
         }
     }
@@ -342,13 +342,18 @@ impl Drive<'_> {
     /// accepted is obeyed, even after the last step.
     async fn finish(
         &self,
-        runner: &Arc<dyn Runner>,
+        runner: Result<&Arc<dyn Runner>, &Error>,
         journal: &Journal,
         seen: u64,
         outcome: Outcome,
     ) -> Result<bool, Stop> {
-        let (effects, news) = match runner.finished(&self.row.params, journal.state(), outcome) {
+        let ending = runner
+            .map_err(Error::clone)
+            .and_then(|runner| runner.finished(&self.row.params, journal.state(), outcome));
+        let (effects, news) = match ending {
             Ok(ending) => ending,
+            // What this version cannot run a person has seen to: it ends all the same.
+            Err(_) if journal.is_settled_by_hand() => (self.let_go().await?, None),
             Err(error) => return self.give_up(&error).await.map(|()| true),
         };
         self.look_at_vms().await;
@@ -356,7 +361,8 @@ impl Drive<'_> {
         let ended = self.append_if(seen, Event::Finished { outcome }, &effects, news).await?;
         if ended {
             self.engine.promises.release(self.row.id, self.engine.clock.now());
-            if outcome != Outcome::Succeeded && runner.is_swept() && journal.has_unsettled() {
+            let is_swept = runner.is_ok_and(|runner| runner.is_swept());
+            if outcome != Outcome::Succeeded && is_swept && journal.has_unsettled() {
                 self.engine.leftovers.watch(self.row.id, self.engine.pace.leftovers);
             }
             info!(outcome = outcome.as_str(), "operation ended");
@@ -364,12 +370,24 @@ impl Drive<'_> {
         Ok(ended)
     }
 
+    /// What has to change with an end of which only that is known: no VM may stay
+    /// "being made" or "being deleted" by nobody.
+    async fn let_go(&self) -> Result<Vec<Effect>, Stop> {
+        let mut effects = Vec::new();
+        for vm in self.row.resources.iter().filter_map(crate::vm_among) {
+            let row = self.engine.store.vm(vm).await?;
+            if row.is_some_and(|row| row.phase != Phase::Ready) {
+                effects.push(Effect::SetVmPhase { vm, phase: Phase::Ready });
+            }
+        }
+        Ok(effects)
+    }
+
     /// Looks at the VMs worked on, so that whoever waited for the end sees its
     /// effect and not the picture from before. Best effort: inventories follow.
     async fn look_at_vms(&self) {
-        for resource in &self.row.resources {
-            let hostler_core::operation::Resource::Vm(vm) = resource else { continue };
-            let found = self.engine.locate(*vm);
+        for vm in self.row.resources.iter().filter_map(crate::vm_among) {
+            let found = self.engine.locate(vm);
             let Some((provider, external_ref, name)) = found else { continue };
             let cx = Cx::within(self.engine.pace.look).with_clock(self.engine.clock.clone());
             self.engine.look(provider, &VmRef { external_ref, name }, &cx).await;

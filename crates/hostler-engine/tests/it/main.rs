@@ -14,6 +14,7 @@ mod placing;
 mod proofs;
 mod requests;
 mod steps;
+mod stuck;
 mod subject;
 mod unwinding;
 mod volumes;
