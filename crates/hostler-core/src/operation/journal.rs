@@ -275,7 +275,14 @@ impl Journal {
                 self.stuck = Some(failure.clone());
                 self.undo_failed = Some(*step);
             }
-            Event::UndoRetried { .. } => (self.stuck, self.undo_failed) = (None, None),
+            Event::UndoRetried { .. } => {
+                (self.stuck, self.undo_failed) = (None, None);
+                // A step that runs again is tried as often as at first, and has not
+                // failed while it does. What is undone stays undone for its reason.
+                if self.unwinding.is_none() {
+                    (self.retries, self.failed, self.failure) = (0, None, None);
+                }
+            }
             Event::Resolved { .. } => {
                 self.stuck = None;
                 self.settled_by_hand = true;

@@ -6,8 +6,9 @@ use hostler_core::clock::SystemClock;
 use hostler_core::id::{OperationId, VmId};
 use hostler_core::operation::{OperationState, Plan, Resource};
 use hostler_core::vm::status::{Phase, VmState};
-use hostler_engine::PowerVerb;
-use hostler_provider::StopMode;
+use hostler_engine::{DeleteOptions, PowerVerb, StepState};
+use hostler_provider::{Kind, StopMode};
+use hostler_sim::{Verb, When};
 use hostler_store::NewOperation;
 
 use crate::world::{Lab, admin};
@@ -61,4 +62,28 @@ async fn what_this_version_cannot_run_can_be_settled_by_hand_and_holds_nothing_t
         assert_eq!(lab.end(&asked).await.state(), OperationState::Succeeded, "{kind}");
         lab.engine.shutdown().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_that_a_person_has_tried_again_is_not_told_with_its_old_failure() {
+    let lab = Lab::new().await;
+    let vm = lab.create("web").await;
+    lab.sees(vm, VmState::Running).await;
+    lab.world.faults().fail_verb(Verb::RemoveVolume, 1, When::Before, Kind::Denied);
+    let options = DeleteOptions { disks: true, force: true };
+    let asked = lab.engine.vms().delete(&admin(), None, vm, options).await.unwrap();
+    let stuck = lab.end(&asked).await;
+    assert_eq!(stuck.state(), OperationState::NeedsAttention);
+    assert_eq!(stuck.error().unwrap().code, "provider_denied");
+    lab.world.faults().reset();
+    lab.world.faults().hang_verb(Verb::RemoveVolume, 0);
+    let operations = lab.engine.operations();
+    operations.retry(&admin(), stuck.row.id).await.unwrap();
+    lab.arrives(Verb::RemoveVolume).await;
+    let again = operations.get(stuck.row.id).await.unwrap();
+    assert_eq!((again.state(), again.error()), (OperationState::Running, None));
+    let step = again.steps().pop().unwrap();
+    assert_eq!((step.name.as_str(), step.state), ("remove volumes", StepState::Running));
+    lab.world.faults().unhang();
+    assert_eq!(lab.end(&asked).await.state(), OperationState::Succeeded);
 }

@@ -98,6 +98,32 @@ fn past_the_point_of_no_return_there_is_only_forward() {
 }
 
 #[test]
+fn a_persons_retry_of_a_step_begins_anew_and_that_of_an_undo_keeps_the_reason() {
+    let retry = || Event::UndoRetried { by: "a".into() };
+    let retried = || Event::Retried { step: 0, failure: failure() };
+    let begun = |no_return_from| {
+        let mut events = vec![planned(1, no_return_from), Event::Started { step: 0 }];
+        events.extend([retried(), retried(), failed(0)]);
+        events
+    };
+    let mut forward = begun(Some(0));
+    assert_eq!(Journal::read(&forward).stuck(), Some(&failure()));
+    forward.push(retry());
+    let again = Journal::read(&forward);
+    assert_eq!((again.next(), again.told()), (Next::Run(0), OperationState::Running));
+    assert_eq!((again.retries(), again.failed_step(), again.failure()), (0, None, None));
+    let mut back = begun(None);
+    back.extend([
+        Event::UndoStarted { step: 0 },
+        Event::UndoFailed { step: 0, failure: failure() },
+    ]);
+    back.push(retry());
+    let again = Journal::read(&back);
+    assert_eq!((again.next(), again.told()), (Next::Undo(0), OperationState::Cancelling));
+    assert_eq!((again.failed_step(), again.failure()), (Some(0), Some(&failure())));
+}
+
+#[test]
 fn a_refusal_at_the_point_of_no_return_that_changed_nothing_is_a_failure() {
     let refused = Failure { surely_nothing: true, ..failure() };
     let edge = |step| {
