@@ -2,6 +2,11 @@
 //!
 //! Everything it makes has a name that only this VM uses or bears its tag, so
 //! each step can be repeated, and undone without knowing how far it came.
+//!
+//! To place it no provider is asked: until that is decided it works in nobody's
+//! lane, and one that hangs would keep all creations waiting. The pool for disks
+//! that name none is asked for in the first step that makes a volume, and noted
+//! before there is one, so that it is found again.
 
 use async_trait::async_trait;
 use hostler_core::id::{HostId, ProviderId, VmId};
@@ -59,7 +64,7 @@ pub(crate) struct Place {
     pub(crate) provider: ProviderId,
     pub(crate) host: HostId,
     pub(crate) host_ref: String,
-    /// The pool for disks that name none.
+    /// The pool for disks that name none, once it is chosen.
     pub(crate) pool: Option<String>,
 }
 
@@ -119,26 +124,46 @@ impl VmCreate {
         }
         let chosen = cx.engine.place(cx.operation, &self.spec, &self.wish).await?;
         let provider = cx.provider(chosen.provider)?;
-        let pool = match (self.needs_pool(), provider.storage()) {
-            (false, _) => None,
-            (true, None) => return Err(lacks(Group::Storage).into()),
-            (true, Some(storage)) => {
-                let call = storage.default_pool(cx.cx(), &chosen.host_ref);
-                Some(cx.cx().run("choose a pool", call).await?)
-            }
-        };
+        if self.needs_pool() && provider.storage().is_none() {
+            return Err(lacks(Group::Storage).into());
+        }
         cx.record(Effect::SetVmPlacement {
             vm: self.vm,
             provider: chosen.provider,
             host: Some(chosen.host),
             external_ref: None,
         });
-        state.place = Some(Place { pool, ..chosen });
+        state.place = Some(chosen);
         Ok(())
     }
 
+    /// The place with the pool that an earlier step, or this one, has chosen.
+    async fn with_pool(&self, cx: &StepCx, place: &Place) -> Result<Place, StepError> {
+        let mut place = place.clone();
+        if place.pool.is_none() {
+            let journal = cx.engine.journal(cx.operation).await?;
+            place.pool = journal.checkpoint().and_then(|note| note.as_str()).map(str::to_owned);
+        }
+        Ok(place)
+    }
+
+    /// Chooses the pool, unless that was done.
+    async fn choose_pool(&self, cx: &StepCx, state: &mut State) -> Result<Place, StepError> {
+        let mut place = self.with_pool(cx, self.place(state)?).await?;
+        if place.pool.is_none() {
+            let provider = cx.provider(place.provider)?;
+            let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
+            let call = storage.default_pool(cx.cx(), &place.host_ref);
+            let pool = cx.cx().run("choose a pool", call).await?;
+            cx.cx().checkpoint(serde_json::json!(pool)).await?;
+            place.pool = Some(pool);
+        }
+        state.place = Some(place.clone());
+        Ok(place)
+    }
+
     async fn make_disks(&self, cx: &StepCx, state: &mut State) -> Result<(), StepError> {
-        let place = self.place(state)?.clone();
+        let place = self.choose_pool(cx, state).await?;
         let bindings = self.bindings(&place);
         let provider = cx.provider(place.provider)?;
         for disk in &self.spec.disks {
@@ -199,8 +224,8 @@ impl VmCreate {
     }
 
     async fn make_seed(&self, cx: &StepCx, state: &mut State) -> Result<(), StepError> {
-        let place = self.place(state)?;
-        let (Some(init), Some(volume)) = (&self.spec.cloud_init, self.seed_volume(place)) else {
+        let place = self.choose_pool(cx, state).await?;
+        let (Some(init), Some(volume)) = (&self.spec.cloud_init, self.seed_volume(&place)) else {
             return Ok(());
         };
         let provider = cx.provider(place.provider)?;
@@ -346,7 +371,7 @@ impl Operation for VmCreate {
     type State = State;
 
     fn provider(&self, state: &State) -> Option<ProviderId> {
-        state.place.as_ref().map(|place| place.provider)
+        state.place.as_ref().map(|place| place.provider).or(self.wish.provider)
     }
 
     fn plan(&self) -> Vec<Step> {
@@ -397,10 +422,12 @@ impl Operation for VmCreate {
         match step {
             Step::Place => Ok(Undo::nothing().for_good()),
             Step::MakeDisks => {
+                let place = &self.with_pool(cx, place).await?;
                 let owned = self.bindings(place).into_iter().filter(|b| b.owned);
                 self.remove(cx, place, owned.map(|b| b.volume).collect()).await
             }
             Step::MakeSeed => {
+                let place = &self.with_pool(cx, place).await?;
                 self.remove(cx, place, self.seed_volume(place).into_iter().collect()).await
             }
             Step::Define => self.undefine(cx, state).await,

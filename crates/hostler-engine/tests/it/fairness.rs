@@ -10,7 +10,7 @@ use hostler_engine::{Accepted, Pace, PowerVerb};
 use hostler_provider::{Kind, StopMode};
 use hostler_sim::{Verb, When, World};
 
-use crate::world::{Lab, Tuning, admin, pace};
+use crate::world::{Lab, PATIENCE, Tuning, admin, pace};
 
 const OFF: PowerVerb = PowerVerb::Stop(StopMode::Force);
 
@@ -51,12 +51,7 @@ async fn f6_fifty_operations_at_a_provider_that_hangs_do_not_delay_another_provi
     let hanging = vms(&lab, (0..50).map(|n| format!("a-{n}"))).await;
     // The second provider's host is the only one that takes the next VM.
     let other = World::small(2);
-    lab.world.close_host("h1", Some("full"));
-    lab.until("its host is closed", || {
-        let hosts = lab.engine.hosts().list(&ListRequest::first(9));
-        hosts.items.iter().all(|host| host.reason.is_some())
-    })
-    .await;
+    is_closed(&lab).await;
     lab.attach("other", &other).await;
     let well = vms(&lab, std::iter::once("b".to_owned())).await[0];
     lab.sees(well, VmState::Running).await;
@@ -80,6 +75,54 @@ async fn f6_fifty_operations_at_a_provider_that_hangs_do_not_delay_another_provi
     for accepted in &queued {
         assert_eq!(lab.end(accepted).await.state(), OperationState::Succeeded);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f6_creations_placed_at_a_provider_that_hangs_do_not_stop_those_placed_elsewhere() {
+    let lab = lab(Pace { operations_max: 2, operations_per_provider: 2, ..pace() }).await;
+    // The first question that a creation has for its provider.
+    lab.world.faults().hang_verb(Verb::DefaultPool, 0);
+    let mut held = Vec::new();
+    for n in 0..4 {
+        let request = lab.request(&format!("a-{n}"));
+        held.push(lab.engine.vms().create(&admin(), None, request).await.unwrap());
+    }
+    for accepted in &held {
+        is_placed(&lab, accepted).await;
+    }
+    is_closed(&lab).await;
+    let other = lab.attach("other", &World::small(2)).await;
+    let elsewhere = lab.engine.vms().create(&admin(), None, lab.request("b")).await.unwrap();
+    let ended = lab.end(&elsewhere).await;
+    assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());
+    assert_eq!(ended.row.provider, Some(other));
+    for accepted in &held {
+        assert!(!state(&lab, accepted).await.is_final(), "that provider still hangs");
+    }
+    lab.world.faults().unhang();
+    for accepted in &held {
+        assert_eq!(lab.end(accepted).await.state(), OperationState::Succeeded);
+    }
+}
+
+/// Waits until it is decided where an operation works.
+async fn is_placed(lab: &Lab, accepted: &Accepted) {
+    let id = accepted.operation.row.id;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while lab.engine.operations().get(id).await.unwrap().row.provider.is_none() {
+        assert!(tokio::time::Instant::now() < deadline, "it was never placed");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Waits until the first provider's host takes no more VMs.
+async fn is_closed(lab: &Lab) {
+    lab.world.close_host("h1", Some("full"));
+    lab.until("its host is closed", || {
+        let hosts = lab.engine.hosts().list(&ListRequest::first(9));
+        hosts.items.iter().all(|host| host.reason.is_some())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
