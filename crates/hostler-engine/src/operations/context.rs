@@ -22,6 +22,7 @@ pub(crate) struct StepCx {
     cx: Cx,
     effects: Mutex<Vec<Effect>>,
     fate: Fate,
+    is_after_the_end: bool,
 }
 
 impl StepCx {
@@ -39,7 +40,7 @@ impl StepCx {
             .with_cancel(cancelled)
             .with_clock(engine.clock.clone())
             .with_sink(Arc::new(sink));
-        Self { cx, ..Self::after_the_end(engine, row.id, budget) }
+        Self { cx, is_after_the_end: false, ..Self::after_the_end(engine, row.id, budget) }
     }
 
     /// A context for undoing once more what an operation that has ended left
@@ -51,7 +52,7 @@ impl StepCx {
     ) -> Self {
         let cx = Cx::within(budget).with_clock(engine.clock.clone());
         let (engine, effects, fate) = (engine.clone(), Mutex::default(), Fate::Unsettled);
-        Self { operation, engine, cx, effects, fate }
+        Self { operation, engine, cx, effects, fate, is_after_the_end: true }
     }
 
     /// The same, resuming with the note that an earlier run left.
@@ -69,6 +70,12 @@ impl StepCx {
     /// While undoing: what is known of the step's effect.
     pub(crate) fn fate(&self) -> Fate {
         self.fate
+    }
+
+    /// Whether the operation has ended and holds no claim any more, so that what
+    /// is there may have come into other hands.
+    pub(crate) fn is_after_the_end(&self) -> bool {
+        self.is_after_the_end
     }
 
     /// The context for calls to providers.

@@ -431,6 +431,9 @@ impl Operation for VmCreate {
                 self.remove(cx, place, self.seed_volume(place).into_iter().collect()).await
             }
             Step::Define => self.undefine(cx, state).await,
+            // Whoever started it then must not have the power cut: a VM that runs is
+            // in use, which undefining it will find.
+            Step::Start if cx.is_after_the_end() => Ok(Undo::nothing()),
             Step::Start => self.stop(cx, state).await,
         }
     }

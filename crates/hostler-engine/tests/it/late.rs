@@ -236,3 +236,28 @@ async fn i5_what_came_late_and_is_in_use_is_left_alone() {
     assert!(told(&lab).await[0].contains("it is in use all the same; it is left alone"));
     assert!(lab.world.vm_named("web").is_some_and(|record| record.power.is_live()));
 }
+
+/// The same where the creation had come as far as starting it: that must not be
+/// undone by cutting the power of somebody else's work.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i5_what_came_late_and_is_in_use_keeps_its_power() {
+    let lab = Lab::new().await;
+    let faults = lab.world.faults();
+    // The first try of the making is lost and comes in the end; the second is answered.
+    faults.late_verb(Verb::EnsureVm, 1, Late::held().answered(Kind::Unavailable));
+    faults.hang_verb(Verb::Start, 0);
+    let mut request = lab.request("web");
+    (request.spec.disks, request.spec.cloud_init) = (Vec::new(), None);
+    let accepted = lab.engine.vms().create(&admin(), None, request).await.unwrap();
+    cancel_at(&lab, &accepted, Verb::Start).await;
+    lab.assert_clean(&[], &[], "at the end");
+    faults.fail_verb(Verb::FindVm, 99, When::Before, Kind::Unavailable);
+    assert_eq!(lab.world.land(), 1);
+    let record = lab.world.vm_named("web").unwrap();
+    lab.world.set_power(&record.vm, PowerState::Running, "booted");
+    faults.reset();
+    is_told(&lab).await;
+    let told = told(&lab).await;
+    assert!(told[0].contains("it is in use all the same; it is left alone"), "{told:?}");
+    assert!(lab.world.vm_named("web").is_some_and(|record| record.power.is_live()));
+}
