@@ -87,10 +87,10 @@ impl From<PowerVerb> for Verb {
         match verb {
             PowerVerb::Start => Self::Start,
             PowerVerb::Stop(StopMode::Graceful { within }) => {
-                Self::Stop { within_seconds: within.as_secs() }
+                Self::Stop { within_seconds: whole_seconds(within) }
             }
             PowerVerb::Stop(StopMode::GracefulThenForce { within }) => {
-                Self::StopThenForce { within_seconds: within.as_secs() }
+                Self::StopThenForce { within_seconds: whole_seconds(within) }
             }
             PowerVerb::Stop(StopMode::Force) => Self::ForceStop,
             PowerVerb::Reboot => Self::Reboot,
@@ -100,6 +100,11 @@ impl From<PowerVerb> for Verb {
             PowerVerb::Save => Self::Save,
         }
     }
+}
+
+/// As journals have it: no guest gets less time than was asked for.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
 impl Verb {
@@ -213,7 +218,7 @@ impl Operation for VmPower {
     fn budget(&self, (): ()) -> Duration {
         match self.verb {
             Verb::Stop { within_seconds } | Verb::StopThenForce { within_seconds } => {
-                Duration::from_secs(within_seconds + 60)
+                Duration::from_secs(within_seconds.saturating_add(60))
             }
             // Writing and reading memory takes as long as the disk needs.
             Verb::Save | Verb::Start => Duration::from_secs(1800),
@@ -270,5 +275,21 @@ impl Operation for VmPower {
 
     fn finished(&self, (): &(), _: Outcome) -> Vec<Effect> {
         Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_gets_at_least_the_time_that_was_asked_for() {
+        let within = |millis| {
+            let mode = StopMode::Graceful { within: Duration::from_millis(millis) };
+            Verb::from(PowerVerb::Stop(mode))
+        };
+        for (millis, within_seconds) in [(0, 0), (50, 1), (1000, 1), (1001, 2)] {
+            assert_eq!(within(millis), Verb::Stop { within_seconds });
+        }
     }
 }

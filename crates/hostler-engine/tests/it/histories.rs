@@ -38,7 +38,7 @@ impl Dice {
 const VERBS: &[PowerVerb] = &[
     PowerVerb::Start,
     PowerVerb::Stop(StopMode::Force),
-    PowerVerb::Stop(StopMode::GracefulThenForce { within: Duration::from_millis(5) }),
+    PowerVerb::Stop(StopMode::GracefulThenForce { within: Duration::from_secs(1) }),
     PowerVerb::Reboot,
     PowerVerb::Reset,
     PowerVerb::Pause,

@@ -101,7 +101,7 @@ async fn c4_a_guest_that_does_not_obey_keeps_running_unless_force_was_asked_for(
     let record = lab.world.vm_of(vm).unwrap();
     let deaf = Guest { obeys_acpi: false, ..Guest::default() };
     lab.world.set_guest(&record.vm, deaf);
-    let within = Duration::from_millis(50);
+    let within = Duration::from_secs(1);
     let stop = PowerVerb::Stop(StopMode::Graceful { within });
     let asked = lab.engine.vms().power(&admin(), None, vm, stop).await.unwrap();
     let ended = lab.end(&asked).await;
