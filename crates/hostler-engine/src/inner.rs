@@ -12,9 +12,7 @@ use hostler_core::operation::{Event, Journal, Resource};
 use hostler_core::query::{ListRequest, Row};
 use hostler_core::{Code, Error, Result};
 use hostler_provider::{Cx, Provider, VmRef};
-use hostler_store::{
-    Append, Conflict, Effect, Epoch, NewEvent, OperationRow, Store, StoreErrorKind,
-};
+use hostler_store::{Append, Effect, Epoch, NewEvent, OperationRow, Store};
 use serde_json::json;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -289,14 +287,13 @@ impl Inner {
         news: Option<NewEvent>,
     ) -> Result<(), hostler_store::Error> {
         let now = self.clock.now();
-        let mut public = Vec::from_iter(news);
-        if view::is_worth_telling(&event) {
-            let mut journal = self.journal(row.id).await?;
-            journal.apply(&event);
-            public.push(view::changed(row, &journal, now));
-        }
+        let is_told = view::is_worth_telling(&event);
+        let tell = |journal: &Journal| {
+            let changed = is_told.then(|| view::changed(row, journal, now));
+            news.iter().cloned().chain(changed).collect()
+        };
         let events = &[event];
-        let append = Append { expected_len, events, effects, public: &public, now };
+        let append = Append { expected_len, events, effects, tell: &tell, now };
         Sabotage::at_write(self.sabotage.as_deref(), Side::Before).await;
         let appended = self.store.append(row.id, epoch, &append).await?;
         Sabotage::at_write(self.sabotage.as_deref(), Side::After).await;
@@ -399,11 +396,6 @@ fn vm_of(effect: &Effect) -> Option<VmId> {
         | Effect::SetVmPhase { vm, .. }
         | Effect::DeleteVm { vm } => Some(*vm),
     }
-}
-
-/// Whether somebody appended to the journal since it was read.
-pub(crate) fn journal_grew(error: &hostler_store::Error) -> bool {
-    matches!(error.kind(), StoreErrorKind::Conflict(Conflict::JournalGrew { .. }))
 }
 
 /// The VM, where a resource is one.

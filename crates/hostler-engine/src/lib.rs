@@ -55,7 +55,7 @@ pub use sabotage::{Sabotage, Side};
 pub use vms::{Accepted, DeleteOptions, VmChange, VmCreateRequest, VmPlan, Vms};
 pub use volumes::{VolumeCreateRequest, VolumePlan, VolumeView, Volumes};
 
-pub(crate) use inner::{Inner, journal_grew, vm_among};
+pub(crate) use inner::{Inner, vm_among};
 
 /// What an engine is made of.
 pub struct EngineConfig {

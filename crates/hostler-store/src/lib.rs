@@ -51,7 +51,7 @@ pub use events::{EventFilter, NewEvent, StoredEvent};
 pub use open::Options;
 pub use operations::{
     Append, Appended, Effect, Epoch, IdempotencyKey, JournalEntry, Lease, NewOperation, NewVm,
-    OperationFilter, OperationRow, Submitted,
+    OperationFilter, OperationRow, Submitted, Tell,
 };
 pub use providers::ProviderRow;
 pub use replies::Reply;

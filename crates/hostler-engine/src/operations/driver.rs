@@ -202,7 +202,7 @@ impl Drive<'_> {
     ) -> Result<bool, Stop> {
         match self.engine.append(self.row, self.epoch, Some(seen), event, effects, news).await {
             Ok(()) => Ok(true),
-            Err(error) if crate::journal_grew(&error) => Ok(false),
+            Err(error) if error.is_journal_grew() => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

@@ -290,19 +290,16 @@ impl<'a> Operations<'a> {
         // number of times, so a few tries always suffice.
         for _ in 0..64 {
             let (row, entries) = self.engine.operation_record(id).await?;
-            let mut journal = Journal::read(entries.iter().map(|entry| &entry.event));
-            allowed(&journal)?;
-            journal.apply(&event);
-            let now = self.engine.clock.now();
-            let public = [view::changed(&row, &journal, now)];
-            let seen = entries.len() as u64;
-            match self.engine.store.append_unleased(id, &event, seen, &public, now).await {
+            allowed(&Journal::read(entries.iter().map(|entry| &entry.event)))?;
+            let (seen, now) = (entries.len() as u64, self.engine.clock.now());
+            let tell = |journal: &Journal| vec![view::changed(&row, journal, now)];
+            match self.engine.store.append_unleased(id, &event, seen, &tell, now).await {
                 Ok(_) => {
                     self.engine.wrote(Vec::new()).await;
                     self.engine.recover.notify_one();
                     return self.get(id).await;
                 }
-                Err(error) if crate::journal_grew(&error) => {}
+                Err(error) if error.is_journal_grew() => {}
                 Err(error) => return Err(error.into()),
             }
         }

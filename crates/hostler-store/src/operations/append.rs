@@ -7,10 +7,10 @@ use hostler_core::{Code, Timestamp};
 use sqlx::sqlite::SqliteRow;
 
 use super::read::{entries, find};
-use super::{Append, Appended, Effect, Epoch};
+use super::{Append, Appended, Effect, Epoch, Tell};
 use crate::connection::{Connection, query};
 use crate::error::{Conflict, Error, Missing, Result, StoreErrorKind};
-use crate::{NewEvent, Store, events, row, statements, vms};
+use crate::{Store, events, row, statements, vms};
 
 impl Store {
     /// Appends what the driver of an operation did, with all that changes by
@@ -49,7 +49,7 @@ impl Store {
         id: OperationId,
         event: &Event,
         expected_len: u64,
-        public: &[NewEvent],
+        tell: &Tell<'_>,
         now: Timestamp,
     ) -> Result<Appended> {
         let mut tx = self.write().await?;
@@ -59,7 +59,7 @@ impl Store {
         };
         let events = std::slice::from_ref(event);
         let expected_len = Some(expected_len);
-        finish(tx, id, &grown, &Append { expected_len, events, effects: &[], public, now }).await
+        finish(tx, id, &grown, &Append { expected_len, events, effects: &[], tell, now }).await
     }
 }
 
@@ -108,10 +108,10 @@ async fn finish(
             tx.execute(set).await?;
         }
     }
-    let state = settle(&mut tx, id, append.now).await?;
-    let events = events::insert(&mut tx, append.public).await?;
+    let journal = settle(&mut tx, id, append.now).await?;
+    let events = events::insert(&mut tx, &(append.tell)(&journal)).await?;
     tx.commit().await?;
-    Ok(Appended { journal_len, state, events })
+    Ok(Appended { journal_len, state: journal.told(), events })
 }
 
 async fn insert(
@@ -129,10 +129,11 @@ async fn insert(
     tx.execute(insert).await.map(drop)
 }
 
-/// Makes the row say what the journal amounts to.
-async fn settle(tx: &mut Connection, id: OperationId, now: Timestamp) -> Result<OperationState> {
+/// Makes the row say what the journal amounts to, and gives that.
+async fn settle(tx: &mut Connection, id: OperationId, now: Timestamp) -> Result<Journal> {
     let rows = tx.all(query(statements::JOURNAL).bind(id.to_string())).await?;
-    let state = Journal::read(entries(&rows)?.iter().map(|entry| &entry.event)).told();
+    let journal = Journal::read(entries(&rows)?.iter().map(|entry| &entry.event));
+    let state = journal.told();
     let statement =
         if state.is_final() { statements::OPERATION_FINISH } else { statements::OPERATION_MOVE };
     let change = query(statement).bind(id.to_string()).bind(state.as_str()).bind(now.as_micros());
@@ -140,7 +141,7 @@ async fn settle(tx: &mut Connection, id: OperationId, now: Timestamp) -> Result<
     if state.is_final() {
         tx.execute(query(statements::CLAIMS_RELEASE).bind(id.to_string())).await?;
     }
-    Ok(state)
+    Ok(journal)
 }
 
 async fn apply(tx: &mut Connection, effect: &Effect, now: Timestamp) -> Result<()> {
@@ -201,7 +202,7 @@ pub(crate) async fn park_unfinished(tx: &mut Connection, now: Timestamp) -> Resu
             let grow = query(statements::JOURNAL_GROW_UNLEASED).bind(id.to_string()).bind(1_i64);
             tx.execute(grow).await?;
             insert(tx, id, journal.len() as u64, now, &event).await?;
-            if settle(tx, id, now).await? != OperationState::NeedsAttention {
+            if settle(tx, id, now).await?.told() != OperationState::NeedsAttention {
                 return Err(Error::bug(format!("operation {id} can't be stopped")));
             }
             parked += 1;

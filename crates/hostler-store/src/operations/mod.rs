@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use hostler_core::Timestamp;
 use hostler_core::id::{HostId, OperationId, ProviderId, VmId};
-use hostler_core::operation::{Event, OperationState, Plan, Resource};
+use hostler_core::operation::{Event, Journal, OperationState, Plan, Resource};
 use hostler_core::vm::spec::VmSpec;
 use hostler_core::vm::status::Phase;
 use serde_json::Value;
@@ -234,8 +234,13 @@ pub enum Effect {
     },
 }
 
+/// What is told about a change of an operation, given what its journal amounts
+/// to with it. Asked in the transaction that makes the change, so that it counts
+/// what others appended since the writer has read, and is told in that order.
+pub type Tell<'a> = dyn Fn(&Journal) -> Vec<NewEvent> + Send + Sync + 'a;
+
 /// What the driver of an operation writes at once.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Append<'a> {
     /// How long the journal has to be; `None`: however long it is. Given before
     /// an effect (`Started`), so that no step begins after a cancel that the
@@ -247,7 +252,7 @@ pub struct Append<'a> {
     /// What changes with them.
     pub effects: &'a [Effect],
     /// What is told about it.
-    pub public: &'a [NewEvent],
+    pub tell: &'a Tell<'a>,
     /// When.
     pub now: Timestamp,
 }

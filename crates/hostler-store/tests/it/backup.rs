@@ -124,7 +124,7 @@ async fn nothing_goes_on_by_itself_after_a_restore_f15() {
     assert_eq!(hostler_core::Error::from(&stuck).code(), Code::ProviderConflict);
     let retry = Event::UndoRetried { by: "local:root".into() };
     let len = events.len() as u64;
-    store.append_unleased(at_work.id, &retry, len, &[], world.now()).await.unwrap();
+    store.append_unleased(at_work.id, &retry, len, &|_| Vec::new(), world.now()).await.unwrap();
     let events = story(&store, at_work.id).await;
     assert_eq!(Journal::read(&events).next(), Next::Run(0));
 

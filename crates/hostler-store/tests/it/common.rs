@@ -8,7 +8,7 @@ use std::time::Duration;
 use hostler_core::Timestamp;
 use hostler_core::clock::{Clock as _, ManualClock};
 use hostler_core::id::{IdSource, OperationId, SeededEntropy, VmId};
-use hostler_core::operation::{Event, Failure, Outcome, Plan, Resource};
+use hostler_core::operation::{Event, Failure, Journal, Outcome, Plan, Resource};
 use hostler_core::vm::spec::VmSpec;
 use hostler_core::vm::status::Phase;
 use hostler_store::{
@@ -116,9 +116,14 @@ pub(crate) fn failure() -> Failure {
     Failure::from(&hostler_core::Error::bug("test"))
 }
 
-/// An append without conditions.
+/// An append without conditions, of which nothing is told.
 pub(crate) fn plain<'a>(events: &'a [Event], effects: &'a [Effect], now: Timestamp) -> Append<'a> {
-    Append { expected_len: None, events, effects, public: &[], now }
+    Append { expected_len: None, events, effects, tell: &silent, now }
+}
+
+/// Nothing to be told.
+pub(crate) fn silent(_: &Journal) -> Vec<NewEvent> {
+    Vec::new()
 }
 
 /// The events of an operation that was not there before.

@@ -59,9 +59,9 @@ async fn write_for_ever(path: &Path) {
             vec![done(1), finished(Outcome::Succeeded)],
         ];
         for events in steps {
-            let public = [world.event("operation.changed", &new.id.to_string())];
-            let append =
-                hostler_store::Append { public: &public, ..plain(&events, &[], world.now()) };
+            let changed = world.event("operation.changed", &new.id.to_string());
+            let tell = |_: &Journal| vec![changed.clone()];
+            let append = hostler_store::Append { tell: &tell, ..plain(&events, &[], world.now()) };
             let appended = store.append(new.id, epoch, &append).await.unwrap();
             println!("\nack {} {}", new.id, appended.journal_len);
         }

@@ -10,7 +10,7 @@ use hostler_core::operation::{Event, Journal, OperationState, Outcome, Resource}
 use hostler_store::{Append, Conflict, Epoch, Store, StoreErrorKind};
 use proptest::prelude::*;
 
-use crate::common::{World, done, finished, plain, started, story};
+use crate::common::{World, done, finished, plain, silent, started, story};
 
 const TTL: Duration = Duration::from_secs(30);
 const DRIVERS: [&str; 2] = ["a", "b"];
@@ -188,7 +188,7 @@ impl Model {
         let Some(known) = self.operations.get_mut(operation) else { return };
         let event = Event::CancelRequested { by: "x".into() };
         let len = known.journal.len() as u64 - u64::from(stale);
-        match self.store.append_unleased(known.id, &event, len, &[], now).await {
+        match self.store.append_unleased(known.id, &event, len, &silent, now).await {
             Ok(_) => {
                 assert!(!stale && !known.ended());
                 known.journal.push(event);

@@ -5,13 +5,15 @@ use hostler_core::id::{HostId, ImageId, OperationId, ProviderId, VmId};
 use hostler_core::operation::{Event, Journal, OperationState, Outcome, Resource};
 use hostler_core::vm::status::Phase;
 use hostler_store::{
-    Append, Conflict, Effect, Epoch, EventFilter, Missing, OperationFilter, Store, StoreErrorKind,
-    Submitted,
+    Append, Conflict, Effect, Epoch, EventFilter, Missing, NewEvent, OperationFilter, Store,
+    StoreErrorKind, Submitted,
 };
 use serde_json::json;
 use std::time::Duration;
 
-use crate::common::{World, done, failure, finished, fresh, key, on_both, plain, started, story};
+use crate::common::{
+    World, done, failure, finished, fresh, key, on_both, plain, silent, started, story,
+};
 
 const TTL: Duration = Duration::from_secs(30);
 
@@ -162,12 +164,12 @@ async fn steps_effects_and_events_are_kept_together_and_the_end_frees_the_claims
             Effect::SetVmBindings { vm, bindings: json!(["disk-1"]) },
             Effect::SetVmPhase { vm, phase: Phase::Ready },
         ];
-        let public = [world.event("vm.placed", &vm.to_string())];
+        let placed = world.event("vm.placed", &vm.to_string());
         let append = Append {
             expected_len: Some(1),
             events: &events,
             effects: &effects,
-            public: &public,
+            tell: &|_| vec![placed.clone()],
             now: world.now(),
         };
         let appended = store.append(new.id, epoch, &append).await.unwrap();
@@ -219,7 +221,8 @@ async fn a_cancel_that_slips_in_is_not_overlooked_by_the_driver() {
         store.submit(&new).await.unwrap();
         let epoch = store.acquire_lease(new.id, "a", TTL, world.now()).await.unwrap().unwrap();
         let cancel = Event::CancelRequested { by: "token:ci".into() };
-        let appended = store.append_unleased(new.id, &cancel, 1, &[], world.now()).await.unwrap();
+        let appended =
+            store.append_unleased(new.id, &cancel, 1, &silent, world.now()).await.unwrap();
         assert_eq!(appended.state, OperationState::Cancelling);
         // The driver has read one event and wants to begin.
         let events = [started(0)];
@@ -228,12 +231,20 @@ async fn a_cancel_that_slips_in_is_not_overlooked_by_the_driver() {
         let grew = Conflict::JournalGrew { expected: 1, found: 2 };
         assert_eq!(*error.kind(), StoreErrorKind::Conflict(grew));
         assert!(error.is_journal_grew());
-        // A result is noted whatever happened, and tells that something did.
-        let append = plain(&events, &[], world.now());
+        // A result is noted whatever happened, and tells that something did: both who
+        // wrote it and whoever follows the events.
+        let told = world.event("operation.changed", "x");
+        let tell = |journal: &Journal| {
+            let state = json!(journal.told().as_str());
+            vec![NewEvent { data: state, ..told.clone() }]
+        };
+        let append = Append { tell: &tell, ..plain(&events, &[], world.now()) };
         let appended = store.append(new.id, epoch, &append).await.unwrap();
         assert_eq!((appended.journal_len, appended.state), (3, OperationState::Cancelling));
+        assert_eq!(appended.events[0].data, json!("cancelling"));
         // Two who cancel at once: the second has to look again.
-        let error = store.append_unleased(new.id, &cancel, 1, &[], world.now()).await.unwrap_err();
+        let error =
+            store.append_unleased(new.id, &cancel, 1, &silent, world.now()).await.unwrap_err();
         assert!(error.is_journal_grew());
     })
     .await;
@@ -262,7 +273,7 @@ async fn what_needs_attention_keeps_its_claims_and_goes_on_when_asked() {
         assert_eq!(store.delete_operations_before(later).await.unwrap(), 0);
 
         let retry = Event::UndoRetried { by: "local:root".into() };
-        let again = store.append_unleased(new.id, &retry, 5, &[], world.now()).await.unwrap();
+        let again = store.append_unleased(new.id, &retry, 5, &silent, world.now()).await.unwrap();
         assert_eq!(again.state, OperationState::Cancelling);
         assert_eq!(store.queued(10, 10).await.unwrap().len(), 1);
     })
@@ -279,10 +290,11 @@ async fn an_ended_operation_takes_no_more_events() {
         let end = [finished(Outcome::Succeeded)];
         store.append(new.id, epoch, &plain(&end, &[], world.now())).await.unwrap();
         let cancel = Event::CancelRequested { by: "x".into() };
-        let error = store.append_unleased(new.id, &cancel, 2, &[], world.now()).await.unwrap_err();
+        let error =
+            store.append_unleased(new.id, &cancel, 2, &silent, world.now()).await.unwrap_err();
         assert_eq!(*error.kind(), StoreErrorKind::Conflict(Conflict::Finished));
         let unknown = world.operation(&[]).id;
-        let error = store.append_unleased(unknown, &cancel, 1, &[], world.now()).await;
+        let error = store.append_unleased(unknown, &cancel, 1, &silent, world.now()).await;
         assert_eq!(*error.unwrap_err().kind(), StoreErrorKind::NotFound(Missing::Operation));
         let error = store.append(unknown, Epoch(1), &plain(&end, &[], world.now())).await;
         assert_eq!(*error.unwrap_err().kind(), StoreErrorKind::NotFound(Missing::Operation));

@@ -150,7 +150,8 @@ async fn finish(store: &Store, id: OperationId, now: Timestamp) -> Result<()> {
     };
     let end = [Event::Finished { outcome: Outcome::Succeeded }];
     let events: Vec<Event> = step(0).into_iter().chain(step(1)).chain(end).collect();
-    let append = Append { expected_len: None, events: &events, effects: &[], public: &[], now };
+    let append =
+        Append { expected_len: None, events: &events, effects: &[], tell: &|_| Vec::new(), now };
     store.append(id, epoch, &append).await.map_err(failed).map(drop)
 }
 
