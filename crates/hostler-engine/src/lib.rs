@@ -14,13 +14,11 @@
 
 mod events;
 mod fleet;
-mod hosts;
 mod images;
 mod inner;
-mod networks;
+mod lists;
 mod operations;
 mod placing;
-mod pools;
 mod progress;
 mod providers;
 mod reconcile;
@@ -43,13 +41,11 @@ pub use fleet::views::{
     HostState, HostView, NetworkView, PoolView, ProviderState, ProviderView, VmView,
 };
 pub use hostler_store::IdempotencyKey;
-pub use hosts::Hosts;
 pub use images::{ImageImport, Images};
-pub use networks::Networks;
+pub use lists::{Hosts, Networks, Pools};
 pub use operations::Operations;
 pub use operations::view::{OperationView, StepState, StepView};
 pub use operations::vm_power::PowerVerb;
-pub use pools::Pools;
 pub use providers::Providers;
 pub use sabotage::{Sabotage, Side};
 pub use vms::{Accepted, DeleteOptions, VmChange, VmCreateRequest, VmPlan, Vms};
