@@ -70,7 +70,7 @@ async fn a_step_that_a_person_has_tried_again_is_not_told_with_its_old_failure()
     let vm = lab.create("web").await;
     lab.sees(vm, VmState::Running).await;
     lab.world.faults().fail_verb(Verb::RemoveVolume, 1, When::Before, Kind::Denied);
-    let options = DeleteOptions { disks: true, force: true };
+    let options = DeleteOptions { disks: true, force: true, ..DeleteOptions::default() };
     let asked = lab.engine.vms().delete(&admin(), None, vm, options).await.unwrap();
     let stuck = lab.end(&asked).await;
     assert_eq!(stuck.state(), OperationState::NeedsAttention);
