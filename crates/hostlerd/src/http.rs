@@ -17,6 +17,7 @@ pub(crate) mod docs;
 mod encoding;
 pub mod error;
 mod events;
+mod facts;
 mod fields;
 mod headers;
 mod health;

@@ -121,8 +121,11 @@ impl Snapshot {
         let named = (provider, entry.row.name.clone());
         let simulated = entry.provider.is_simulated();
         let stale = |host: &Option<String>| {
-            let silent = host.as_ref().is_some_and(|h| seen.unreachable.contains_key(h));
-            silent || entry.reach != Reach::Answering
+            let unreachable = host.as_ref().and_then(|host| seen.unreachable.get(host));
+            match reach(entry, unreachable) {
+                status::Reach::Silent { reason, .. } => Some(reason.to_owned()),
+                status::Reach::Answering { .. } => None,
+            }
         };
         for (external_ref, host) in &seen.hosts {
             let Some(id) = state.host_id(provider, external_ref) else { continue };
@@ -195,16 +198,21 @@ fn tell(
     entry: &Entry,
     unreachable: Option<&String>,
 ) -> status::VmStatus {
+    status::tell(row.map(|row| row.phase), vm.map(AsRef::as_ref), reach(entry, unreachable))
+}
+
+/// Whether anything new can be told of what is at a provider, or on a host there
+/// that is `unreachable` for this reason.
+fn reach<'a>(entry: &'a Entry, unreachable: Option<&'a String>) -> status::Reach<'a> {
     let last_at = entry.seen.as_ref().map(|seen| seen.at);
-    let reach = match (&entry.reach, unreachable, last_at) {
+    match (&entry.reach, unreachable, last_at) {
         (_, Some(reason), last_at) => status::Reach::Silent { last_at, reason },
         (Reach::Silent { reason, .. }, _, last_at) => status::Reach::Silent { last_at, reason },
         (Reach::Answering, _, Some(at)) => status::Reach::Answering { at },
         (Reach::Answering | Reach::Connecting, _, last_at) => {
             status::Reach::Silent { last_at, reason: "its provider has not answered yet" }
         }
-    };
-    status::tell(row.map(|row| row.phase), vm.map(AsRef::as_ref), reach)
+    }
 }
 
 /// Why the host that a VM of ours was placed on does not answer, if it does not.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_core::Timestamp;
 use hostler_core::error::Code;
 use hostler_core::id::{HostId, NetworkId, OperationId, PoolId, ProviderId, VmId};
 use hostler_core::network::ObservedNetwork;
@@ -14,6 +13,7 @@ use hostler_core::storage::ObservedPool;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_core::vm::status::{Phase, VmStatus};
 use hostler_core::vm::{Action, Admission, Denial, ObservedVm, admit};
+use hostler_core::{Quality, Timestamp};
 use hostler_provider::{Group, HostInventory};
 use hostler_store::{ProviderRow, VmRow};
 
@@ -160,6 +160,12 @@ impl VmView {
         self.row.as_ref().map_or(0, |row| row.generation)
     }
 
+    /// Why everything that was seen of it is old, if it is: newer should be there
+    /// and is not (C5, X17).
+    pub fn stale(&self) -> Option<&str> {
+        (self.status.quality == Quality::Stale).then_some(self.status.reason.as_str())
+    }
+
     /// Where its life stands, for VMs that Hostler manages.
     pub fn phase(&self) -> Option<Phase> {
         self.row.as_ref().map(|row| row.phase)
@@ -275,6 +281,12 @@ impl HostView {
         Field::text("provider"),
         Field::number("vm_count"),
     ];
+
+    /// Why everything that was seen of it is old, if it is: newer should be there
+    /// and is not (C5, X17).
+    pub fn stale(&self) -> Option<&str> {
+        self.reason.as_deref().filter(|_| self.state == HostState::Degraded)
+    }
 }
 
 impl Row for HostView {
@@ -313,8 +325,9 @@ macro_rules! held_view {
             pub host: Option<(HostId, String)>,
             /// Whether it is made up.
             pub simulated: bool,
-            /// Whether its provider does not answer, so that this is old.
-            pub stale: bool,
+            /// Why what was seen of it is old, if it is: its provider or host does
+            /// not answer.
+            pub stale: Option<String>,
             /// What was seen of it.
             pub observed: Arc<$seen>,
         }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use hostler_api::v1::{self, GuestSupport};
-use hostler_api::{Fact, Page, Ref, Time};
+use hostler_api::{Page, Ref, Time};
 use hostler_engine::HostView;
 
 use super::error::Result;
+use super::facts::Telling;
 use super::{Api, Call, Reply, ids, lists};
 use crate::app::App;
 
@@ -30,6 +31,7 @@ fn host(view: &HostView) -> v1::Host {
     let guests = |guests: &Vec<hostler_core::host::GuestSupport>| {
         guests.iter().map(guest).collect::<Vec<_>>()
     };
+    let told = Telling::of(view.stale());
     v1::Host {
         id: view.id.to_string(),
         name: view.name.clone(),
@@ -38,13 +40,13 @@ fn host(view: &HostView) -> v1::Host {
         state: view.state.as_str().to_owned(),
         reason: view.reason.clone(),
         observed_at: Some(Time(seen.observed_at)),
-        arch: Fact::from(&seen.arch),
-        cpu_model: Fact::from(&seen.cpu_model),
-        cpu_count: Fact::from(&seen.cpu_count),
-        memory_bytes: Fact::from(&seen.memory_bytes),
-        memory_free_bytes: Fact::from(&seen.memory_free_bytes),
-        hypervisor: Fact::from(&seen.hypervisor),
-        guests: Fact::from_core(&seen.guests, guests),
+        arch: told.fact(&seen.arch),
+        cpu_model: told.fact(&seen.cpu_model),
+        cpu_count: told.fact(&seen.cpu_count),
+        memory_bytes: told.fact(&seen.memory_bytes),
+        memory_free_bytes: told.fact(&seen.memory_free_bytes),
+        hypervisor: told.fact(&seen.hypervisor),
+        guests: told.fact_as(&seen.guests, guests),
         vm_count: view.vm_count,
         vm_running_count: view.vm_running_count,
     }

@@ -39,6 +39,6 @@ fn network(view: &NetworkView) -> v1::Network {
         autostart: seen.autostart,
         subnets: seen.subnets.clone(),
         observed_at: Time(seen.observed_at),
-        stale: view.stale,
+        stale: view.stale.is_some(),
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use hostler_api::v1;
-use hostler_api::{Fact, Page, Ref, Time};
+use hostler_api::{Page, Ref, Time};
 use hostler_engine::PoolView;
 
 use super::error::Result;
+use super::facts::Telling;
 use super::{Api, Call, Reply, ids, lists};
 use crate::app::App;
 
@@ -27,6 +28,7 @@ async fn show(app: App, call: Call<v1::PoolShow>) -> Result<Reply<v1::Pool>> {
 
 fn pool(view: &PoolView) -> v1::Pool {
     let seen = &view.observed;
+    let told = Telling::of(view.stale.as_deref());
     v1::Pool {
         id: view.id.to_string(),
         name: seen.name.clone(),
@@ -35,10 +37,10 @@ fn pool(view: &PoolView) -> v1::Pool {
         simulated: view.simulated,
         kind: seen.kind.clone(),
         active: seen.active,
-        capacity_bytes: Fact::from(&seen.capacity_bytes),
-        allocated_bytes: Fact::from(&seen.allocated_bytes),
-        available_bytes: Fact::from(&seen.available_bytes),
+        capacity_bytes: told.fact(&seen.capacity_bytes),
+        allocated_bytes: told.fact(&seen.allocated_bytes),
+        available_bytes: told.fact(&seen.available_bytes),
         observed_at: Time(seen.observed_at),
-        stale: view.stale,
+        stale: view.stale.is_some(),
     }
 }

@@ -22,5 +22,6 @@ mod pages;
 mod process;
 mod program;
 mod replays;
+mod silence;
 mod sockets;
 mod stopping;

@@ -6,7 +6,7 @@ use hostler_api::v1::{
     ActionVerdict, AddressObserved, DiskObserved, HostRefusal, NicObserved, Vm, VmObserved,
     VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
 };
-use hostler_api::{Fact, Ref, Time};
+use hostler_api::{Ref, Time};
 use hostler_core::Error;
 use hostler_core::access::{Actor, Permission, may};
 use hostler_core::error::Fault;
@@ -16,6 +16,7 @@ use hostler_core::vm::{Action, Admission, ObservedVm};
 use hostler_engine::{VmCreateRequest, VmPlan, VmView};
 
 use crate::http::error::Result;
+use crate::http::facts::Telling;
 use crate::http::ids;
 
 pub(super) fn request(body: &VmRequest) -> Result<VmCreateRequest> {
@@ -99,7 +100,7 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
         external_ref: vm.external_ref().map(str::to_owned),
         generation: vm.generation(),
         spec,
-        observed: vm.observed.as_deref().map(observed),
+        observed: vm.observed.as_deref().map(|seen| observed(seen, Telling::of(vm.stale()))),
         consoles: vm.consoles().into_iter().map(Into::into).collect(),
     })
 }
@@ -166,22 +167,22 @@ const fn permission(action: Action) -> Permission {
     }
 }
 
-fn observed(vm: &ObservedVm) -> VmObserved {
+fn observed(vm: &ObservedVm, told: Telling<'_>) -> VmObserved {
     VmObserved {
         name: vm.name.clone(),
         observed_at: Time(vm.observed_at),
-        persistent: Fact::from(&vm.persistent),
-        autostart: Fact::from(&vm.autostart),
-        cpu_count: Fact::from(&vm.cpu_count),
-        cpu_max: Fact::from(&vm.cpu_max),
-        memory_bytes: Fact::from(&vm.memory_bytes),
-        memory_max_bytes: Fact::from(&vm.memory_max_bytes),
-        arch: Fact::from(&vm.arch),
-        machine: Fact::from(&vm.machine),
-        hypervisor: Fact::from(&vm.hypervisor),
-        firmware: Fact::from(&vm.firmware),
-        disks: Fact::from_core(&vm.disks, |disks| disks.iter().map(disk).collect()),
-        nics: Fact::from_core(&vm.nics, |nics| nics.iter().map(nic).collect()),
+        persistent: told.fact(&vm.persistent),
+        autostart: told.fact(&vm.autostart),
+        cpu_count: told.fact(&vm.cpu_count),
+        cpu_max: told.fact(&vm.cpu_max),
+        memory_bytes: told.fact(&vm.memory_bytes),
+        memory_max_bytes: told.fact(&vm.memory_max_bytes),
+        arch: told.fact(&vm.arch),
+        machine: told.fact(&vm.machine),
+        hypervisor: told.fact(&vm.hypervisor),
+        firmware: told.fact(&vm.firmware),
+        disks: told.fact_as(&vm.disks, |disks| disks.iter().map(disk).collect()),
+        nics: told.fact_as(&vm.nics, |nics| nics.iter().map(nic).collect()),
     }
 }
 

@@ -1,0 +1,73 @@
+//! What is told of things whose host or provider does not answer any more.
+
+use std::time::Duration;
+
+use hostler_provider::{Change, Kind};
+use hostler_sim::{Verb, When};
+use serde_json::Value;
+
+use crate::fixture::Fixture;
+
+/// Facts that have a value, anywhere in a document.
+fn facts(document: &Value) -> Vec<&Value> {
+    match document {
+        Value::Object(fields)
+            if fields.contains_key("source") && fields.contains_key("quality") =>
+        {
+            Vec::from_iter(fields.get("value").filter(|value| !value.is_null()).map(|_| document))
+        }
+        Value::Object(fields) => fields.values().flat_map(facts).collect(),
+        Value::Array(items) => items.iter().flat_map(facts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What is told of a VM, its host and its pool.
+async fn told(fixture: &Fixture, vm: &str) -> [Value; 3] {
+    let local = fixture.local();
+    let vm = local.get(&format!("/api/v1/vms/{vm}")).await.json();
+    let host = vm["host"]["id"].as_str().unwrap();
+    let pools = local.get("/api/v1/pools").await.json();
+    let host = local.get(&format!("/api/v1/hosts/{host}")).await.json();
+    [vm["observed"].clone(), host, pools["items"][0].clone()]
+}
+
+async fn falls_silent(silence: impl FnOnce(&Fixture), reason: &str) {
+    let fixture = Fixture::start().await;
+    let vm = fixture.make_vm("web").await;
+    for thing in told(&fixture, &vm).await {
+        let facts = facts(&thing);
+        assert!(facts.len() > 2 && facts.iter().all(|fact| fact["quality"] == "ok"), "{thing:#}");
+    }
+    silence(&fixture);
+    let path = format!("/api/v1/vms/{vm}");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    while fixture.local().get(&path).await.json()["status"]["state"] != "unknown" {
+        assert!(tokio::time::Instant::now() < deadline, "its silence is never noticed");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for thing in told(&fixture, &vm).await {
+        let facts = facts(&thing);
+        assert!(facts.len() > 2, "what was seen is still told: {thing:#}");
+        for fact in facts {
+            assert_eq!(fact["quality"], "stale", "{thing:#}");
+            assert!(fact["reason"].as_str().unwrap().contains(reason), "{fact:#}");
+            assert!(fact["observed_at"].is_string(), "{fact:#}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn c5_x17_facts_of_a_silent_host_are_told_as_stale() {
+    falls_silent(|fixture| fixture.world.isolate_host("h1"), "no route to host").await;
+}
+
+#[tokio::test]
+async fn c5_x17_facts_of_a_silent_provider_are_told_as_stale() {
+    let silence = |fixture: &Fixture| {
+        let faults = fixture.world.faults();
+        faults.fail_verb(Verb::Probe, u32::MAX, When::Before, Kind::Unavailable);
+        fixture.world.emit(Change::Inventory);
+    };
+    falls_silent(silence, "simulated").await;
+}
