@@ -15,6 +15,7 @@ use hostler_provider::{Cx, Provider, VmRef};
 use hostler_store::{Append, Effect, Epoch, NewEvent, OperationRow, Store};
 use serde_json::json;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
@@ -184,13 +185,13 @@ impl Inner {
     pub(crate) async fn look(&self, provider: ProviderId, vm: &VmRef, cx: &Cx) {
         let Some(live) = self.fleet.provider(provider) else { return };
         let Some(watch) = live.watch() else { return };
+        let began = Instant::now();
         match cx.run("look at VM", watch.observe(cx, vm)).await {
             Ok(seen) => {
                 if let Some(seen) = &seen {
                     self.remember_vm(provider, seen).await;
                 }
-                let now = self.clock.now();
-                let events = self.fleet.apply_vm(provider, &vm.external_ref, seen, now);
+                let events = self.fleet.apply_vm(provider, &vm.external_ref, seen, began);
                 self.publish(events).await;
             }
             Err(error) => {

@@ -10,7 +10,8 @@ use hostler_core::operation::Resource;
 use hostler_core::placement::{self, Placement, Wish};
 use hostler_core::vm::VmSpec;
 use hostler_core::vm::status::Phase;
-use hostler_core::{Error, Result, Timestamp};
+use hostler_core::{Error, Result};
+use tokio::time::Instant;
 
 use crate::Inner;
 use crate::fleet::State;
@@ -25,17 +26,18 @@ pub(crate) struct Promises(Mutex<HashMap<OperationId, Promise>>);
 struct Promise {
     host: HostId,
     bytes: u64,
-    /// When the operation ended. The promise lasts until the host was seen after
-    /// that, with the VM in its figures or without.
-    ended_at: Option<Timestamp>,
+    /// When the operation ended. The promise lasts until a look at the host that
+    /// was begun after that, with the VM in its figures or without. By timers: a
+    /// clock that is put back would hold the memory until it has caught up (I14).
+    ended_at: Option<Instant>,
 }
 
 impl Promises {
     /// The operation ended.
-    pub(crate) fn release(&self, operation: OperationId, now: Timestamp) {
+    pub(crate) fn release(&self, operation: OperationId) {
         let mut promises = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(promise) = promises.get_mut(&operation) {
-            promise.ended_at.get_or_insert(now);
+            promise.ended_at.get_or_insert_with(Instant::now);
         }
     }
 }
@@ -45,9 +47,9 @@ impl Promise {
         let Some(ended_at) = self.ended_at else { return true };
         let hosts =
             state.providers.iter().filter_map(|(id, entry)| Some((id, entry.seen.as_ref()?)));
-        let mut seen = hosts.flat_map(|(id, seen)| seen.hosts.iter().map(move |h| (id, h)));
-        let host = seen.find(|(id, (r, _))| state.host_id(**id, r) == Some(self.host));
-        host.is_none_or(|(_, (_, host))| host.host.observed_at <= ended_at)
+        let mut seen = hosts.flat_map(|(id, seen)| seen.hosts.keys().map(move |r| (id, seen, r)));
+        let host = seen.find(|(id, _, r)| state.host_id(**id, r) == Some(self.host));
+        host.is_none_or(|(_, seen, r)| seen.host_look_began(r) <= ended_at)
     }
 }
 

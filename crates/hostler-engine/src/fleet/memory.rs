@@ -74,7 +74,7 @@ impl Seen {
         match kind {
             Kind::Vm => match self.vms.get(external_ref) {
                 Some(vm) => Some(vm.name.clone()),
-                None => self.gone.get(external_ref)?.1.clone(),
+                None => self.name_of_gone(external_ref),
             },
             Kind::Host => self.hosts.get(external_ref).map(|host| host.host.name.clone()),
             Kind::Pool => self.pools.get(external_ref).map(|pool| pool.name.clone()),

@@ -17,6 +17,7 @@ mod diff;
 mod identity;
 mod memory;
 mod picture;
+mod seen;
 mod shelf;
 pub(crate) mod snapshot;
 mod users;
@@ -28,11 +29,9 @@ use std::time::Duration;
 
 use hostler_core::Timestamp;
 use hostler_core::id::{OperationId, ProviderId, VmId};
-use hostler_core::network::ObservedNetwork;
 use hostler_core::operation::Resource;
-use hostler_core::storage::ObservedPool;
 use hostler_core::vm::ObservedVm;
-use hostler_provider::{HostInventory, Inventory, Probe, Provider};
+use hostler_provider::Provider;
 use hostler_store::{NewEvent, ProviderRow, ResourceRow, VmRow};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -41,6 +40,7 @@ use absence::{Absences, Witness};
 pub(crate) use identity::{Identity, Kind};
 use identity::{Known, Names};
 use picture::{Changes, Picture};
+pub(crate) use seen::Seen;
 use snapshot::Snapshot;
 
 /// What is known of one provider.
@@ -68,91 +68,6 @@ pub(crate) enum Reach {
     Answering,
     /// Its latest inventory failed.
     Silent { since: Timestamp, reason: String },
-}
-
-/// The latest inventory of a provider, kept up to date by single looks.
-pub(crate) struct Seen {
-    pub(crate) at: Timestamp,
-    /// When the inventory was begun.
-    began_at: Timestamp,
-    pub(crate) took: Duration,
-    /// VMs that single looks found gone, when, and what they were called.
-    gone: BTreeMap<String, (Timestamp, Option<String>)>,
-    pub(crate) probe: Probe,
-    pub(crate) hosts: BTreeMap<String, Arc<HostInventory>>,
-    pub(crate) vms: BTreeMap<String, Arc<ObservedVm>>,
-    pub(crate) pools: BTreeMap<String, Arc<ObservedPool>>,
-    pub(crate) networks: BTreeMap<String, Arc<ObservedNetwork>>,
-    pub(crate) unreachable: BTreeMap<String, String>,
-}
-
-impl Seen {
-    /// What an inventory showed at `at`, that was begun at and took `took`.
-    pub(crate) fn new(
-        inventory: Inventory,
-        probe: Probe,
-        at: Timestamp,
-        (began_at, took): (Timestamp, Duration),
-    ) -> Self {
-        let vms = inventory.vms.into_iter().map(|vm| (vm.external_ref.clone(), Arc::new(vm)));
-        let hosts = inventory.hosts.into_iter().map(|h| (h.host.external_ref.clone(), Arc::new(h)));
-        let pools = inventory.pools.into_iter().map(|p| (p.external_ref.clone(), Arc::new(p)));
-        let networks =
-            inventory.networks.into_iter().map(|n| (n.external_ref.clone(), Arc::new(n)));
-        Self {
-            at,
-            began_at,
-            took,
-            gone: BTreeMap::new(),
-            probe,
-            hosts: hosts.collect(),
-            vms: vms.collect(),
-            pools: pools.collect(),
-            networks: networks.collect(),
-            unreachable: inventory.unreachable.into_iter().collect(),
-        }
-    }
-
-    /// Keeps what single looks saw after this inventory was begun: an inventory
-    /// takes a while, and must not bring back what it read before them (I7).
-    fn keep_newer(&mut self, before: &Self) {
-        for (external_ref, vm) in &before.vms {
-            let here = self.vms.get(external_ref);
-            let newer = here
-                .map_or(vm.observed_at >= self.began_at, |now| vm.observed_at > now.observed_at);
-            if newer {
-                self.vms.insert(external_ref.clone(), vm.clone());
-            }
-        }
-        for (external_ref, gone) in &before.gone {
-            if gone.0 >= self.began_at {
-                self.vms.remove(external_ref);
-                self.gone.insert(external_ref.clone(), gone.clone());
-            }
-        }
-    }
-
-    /// Keeps what belongs to hosts that did not answer this time: it is not gone.
-    fn keep_unreachable(&mut self, before: &Self) {
-        let silent = |host: Option<&String>| host.is_some_and(|h| self.unreachable.contains_key(h));
-        let vms: Vec<_> = before.vms.values().filter(|v| silent(v.host_ref.as_ref())).collect();
-        let pools: Vec<_> = before.pools.values().filter(|p| silent(p.host_ref.as_ref())).collect();
-        let networks: Vec<_> =
-            before.networks.values().filter(|n| silent(n.host_ref.as_ref())).collect();
-        let hosts: Vec<_> = before.hosts.iter().filter(|(h, _)| silent(Some(h))).collect();
-        for (external_ref, host) in hosts {
-            self.hosts.entry(external_ref.clone()).or_insert_with(|| host.clone());
-        }
-        for vm in vms {
-            self.vms.entry(vm.external_ref.clone()).or_insert_with(|| vm.clone());
-        }
-        for pool in pools {
-            self.pools.entry(pool.external_ref.clone()).or_insert_with(|| pool.clone());
-        }
-        for network in networks {
-            self.networks.entry(network.external_ref.clone()).or_insert_with(|| network.clone());
-        }
-    }
 }
 
 /// Everything that is known now.
@@ -367,31 +282,24 @@ impl Fleet {
         told
     }
 
-    /// Takes a single look at a VM into account; tells what changed.
+    /// Takes a single look at a VM into account, unless something newer is known;
+    /// tells what changed.
     pub(crate) fn apply_vm(
         &self,
         provider: ProviderId,
         external_ref: &str,
         vm: Option<ObservedVm>,
-        now: Timestamp,
+        began: Instant,
     ) -> Vec<NewEvent> {
         let mut state = self.write();
         let Some(seen) = state.providers.get_mut(&provider).and_then(|e| e.seen.as_mut()) else {
             return Vec::new(); // before the first inventory there is nothing to update
         };
+        if !seen.is_news(external_ref, began) {
+            return Vec::new();
+        }
         let is_there = vm.is_some();
-        let before = match vm {
-            Some(vm) => {
-                seen.gone.remove(external_ref);
-                seen.vms.insert(external_ref.to_owned(), Arc::new(vm))
-            }
-            None => {
-                let before = seen.vms.remove(external_ref);
-                let name = before.as_ref().map(|vm| vm.name.clone());
-                seen.gone.insert(external_ref.to_owned(), (now, name));
-                before
-            }
-        };
+        let before = seen.look(external_ref, vm, began);
         if let Some(absences) = state.absences.get_mut(&provider).filter(|_| is_there) {
             absences.seen(Kind::Vm, external_ref);
         }

@@ -6,16 +6,18 @@ use hostler_core::clock::ManualClock;
 use hostler_core::host::ObservedHost;
 use hostler_core::id::{Entropy as _, IdSource};
 use hostler_core::id::{HostId, SeededEntropy};
-use hostler_core::storage::ObservedVolume;
+use hostler_core::storage::{ObservedPool, ObservedVolume};
 use hostler_core::vm::observed::{ObservedDisk, Tag};
 use hostler_core::vm::status::Phase;
 use hostler_core::vm::{PowerState, VmSpec};
-use hostler_provider::{DiskBinding, VolumeRef};
+use hostler_provider::{DiskBinding, HostInventory, Inventory, Probe, VolumeRef};
 use hostler_sim::{Sim, World};
 use hostler_store::Absence;
 
 use super::absence::Rule;
 use super::*;
+
+mod order;
 
 const PACE: Duration = Duration::from_secs(10);
 
@@ -166,9 +168,13 @@ impl Lab {
 
     /// An inventory, and ids for all that is new in it.
     fn see(&self, n: u8, inventory: Inventory) {
+        self.see_since(n, inventory, Instant::now());
+    }
+
+    /// The same, begun earlier.
+    fn see_since(&self, n: u8, inventory: Inventory, began: Instant) {
         let probe = Probe { product: "test".into(), version: "1".into() };
-        // Begun after everything in it was seen; single looks may be later.
-        let seen = Seen::new(inventory, probe, at(8), (at(7), Duration::from_secs(1)));
+        let seen = Seen::new(inventory, probe, at(8), began);
         let new = self.fleet.unidentified(provider(n), &seen);
         self.identify(new);
         self.fleet.apply(provider(n), seen, PACE * 2);
@@ -262,7 +268,7 @@ impl Dice {
                 let name = vm
                     .as_ref()
                     .map_or_else(|| format!("r{}", self.below(8)), |vm| vm.external_ref.clone());
-                lab.fleet.apply_vm(provider(n), &name, vm, at(8));
+                lab.fleet.apply_vm(provider(n), &name, vm, Instant::now());
             }
             6 => drop(lab.fleet.silence(provider(n), "gone", at(9))),
             7..10 => {
@@ -303,7 +309,7 @@ async fn a_picture_is_shared_until_something_changes_and_never_changes_itself() 
     let first = lab.fleet.snapshot();
     assert!(Arc::ptr_eq(&first, &lab.fleet.snapshot()));
     let before = dump(&first);
-    lab.fleet.apply_vm(provider(1), "x", None, at(8));
+    lab.fleet.apply_vm(provider(1), "x", None, Instant::now());
     let second = lab.fleet.snapshot();
     assert_eq!((first.vms.len(), second.vms.len()), (1, 0));
     assert_eq!(dump(&first), before);
@@ -330,9 +336,9 @@ async fn hosts_are_told_with_what_is_on_them_now() {
         counts
     };
     assert_eq!(counts(), [("host a".to_owned(), 2, 1), ("host b".to_owned(), 0, 0)]);
-    lab.fleet.apply_vm(provider(1), "x", Some(running("x", Some("b"), "/x")), at(8));
+    lab.fleet.apply_vm(provider(1), "x", Some(running("x", Some("b"), "/x")), Instant::now());
     assert_eq!(counts(), [("host a".to_owned(), 1, 0), ("host b".to_owned(), 1, 1)]);
-    lab.fleet.apply_vm(provider(1), "x", None, at(8));
+    lab.fleet.apply_vm(provider(1), "x", None, Instant::now());
     assert_eq!(counts(), [("host a".to_owned(), 1, 0), ("host b".to_owned(), 0, 0)]);
 }
 
@@ -375,10 +381,10 @@ async fn a_volume_is_free_when_its_user_vanished_or_let_it_go() {
     let (here, one) = (pool("local", Some("a")), volume("one", Some("/one")));
     let first = lab.user(&here, &one).unwrap();
     let (left, gone) = if first == "vm x" { ("y", "x") } else { ("x", "y") };
-    lab.fleet.apply_vm(provider(1), gone, None, at(8));
+    lab.fleet.apply_vm(provider(1), gone, None, Instant::now());
     assert_eq!(lab.user(&here, &one), Some(format!("vm {left}")));
     let other = running(left, Some("a"), "/two");
-    lab.fleet.apply_vm(provider(1), left, Some(other), at(8));
+    lab.fleet.apply_vm(provider(1), left, Some(other), Instant::now());
     assert_eq!(lab.user(&here, &one), None);
     assert!(lab.user(&here, &volume("two", Some("/two"))).is_some());
     lab.see(1, inventory(Vec::new()));

@@ -360,7 +360,7 @@ impl Drive<'_> {
         let news = news.map(|news| view::news(self.row, news, self.engine.clock.now()));
         let ended = self.append_if(seen, Event::Finished { outcome }, &effects, news).await?;
         if ended {
-            self.engine.promises.release(self.row.id, self.engine.clock.now());
+            self.engine.promises.release(self.row.id);
             let is_swept = runner.is_ok_and(|runner| runner.is_swept());
             if outcome != Outcome::Succeeded && is_swept && journal.has_unsettled() {
                 self.engine.leftovers.watch(self.row.id, self.engine.pace.leftovers);

@@ -165,7 +165,7 @@ async fn next_change(changes: &mut Option<mpsc::Receiver<Change>>) -> Option<Cha
 /// Takes the inventory; whether the provider answered.
 async fn inventory(engine: &Arc<Inner>, id: ProviderId, provider: &Arc<dyn Provider>) -> bool {
     let cx = Cx::within(engine.pace.inventory_deadline).with_clock(engine.clock.clone());
-    let (began, began_at) = (Instant::now(), engine.clock.now());
+    let began = Instant::now();
     // In a task of its own: a driver that panics is a driver that does not answer.
     let mut taking = JoinSet::new();
     let driver = provider.clone();
@@ -181,8 +181,7 @@ async fn inventory(engine: &Arc<Inner>, id: ProviderId, provider: &Arc<dyn Provi
     };
     match taken {
         Ok((probe, inventory)) => {
-            let took = (began_at, began.elapsed());
-            let seen = Seen::new(inventory, probe, engine.clock.now(), took);
+            let seen = Seen::new(inventory, probe, engine.clock.now(), began);
             engine.remember(engine.fleet.unidentified(id, &seen)).await;
             let events = engine.fleet.apply(id, seen, engine.pace.inventory * 2);
             engine.publish(events).await;

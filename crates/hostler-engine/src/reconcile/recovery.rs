@@ -64,7 +64,7 @@ struct Freed<'a>(&'a Arc<Inner>, OperationId);
 
 impl Drop for Freed<'_> {
     fn drop(&mut self) {
-        self.0.promises.release(self.1, self.0.clock.now());
+        self.0.promises.release(self.1);
         if self.0.driving.end(self.1) {
             // There was no room for another until now.
             self.0.recover.notify_one();

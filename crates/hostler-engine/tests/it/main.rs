@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the answer")]
 
+mod clocks;
 mod events;
 mod fairness;
 mod fleet;
