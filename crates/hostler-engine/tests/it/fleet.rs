@@ -8,10 +8,13 @@ use hostler_core::id::HostId;
 use hostler_core::query::ListRequest;
 use hostler_core::vm::PowerState;
 use hostler_core::vm::status::VmState;
-use hostler_engine::{HostState, ProviderState};
-use hostler_sim::EventFault;
+use hostler_engine::{HostState, Pace, ProviderState};
+use hostler_sim::{EventFault, Verb, World};
 
-use crate::world::{Lab, foreign};
+use crate::world::{Lab, Tuning, foreign, pace};
+
+/// Longer than any test runs.
+const FOR_EVER: Duration = Duration::from_secs(3600);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i6_a_silent_provider_makes_states_unknown_with_what_was_seen_last() {
@@ -125,15 +128,45 @@ async fn a_host_that_does_not_answer_keeps_its_vms_as_unknown() {
         .await;
 }
 
+/// From now on inventories never end, and one is under way.
+async fn hang_inventories(lab: &Lab) {
+    let faults = lab.world.faults();
+    let taken = || faults.calls().iter().filter(|verb| **verb == Verb::Inventory).count();
+    // One that begins between these two lines ends, and the next one hangs.
+    let before = taken();
+    faults.set_verb_latency(Verb::Inventory, FOR_EVER);
+    lab.until("an inventory hangs", || taken() > before).await;
+}
+
+/// So that only single looks can show anything.
+fn patient() -> Tuning {
+    let pace = Pace { inventory_deadline: FOR_EVER, ..pace() };
+    Tuning { pace, ..Tuning::default() }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn x13_a_change_is_seen_without_waiting_for_the_next_inventory() {
-    let lab = Lab::new().await;
+async fn x13_f8_a_change_is_seen_while_an_inventory_hangs() {
+    let lab = Lab::tuned(World::small(1), None, patient()).await;
     let vm = lab.create("web").await;
     lab.sees(vm, VmState::Running).await;
     let record = lab.world.vm_of(vm).unwrap();
-    // Inventories hang from here on; single looks do not.
-    lab.world.faults().set_verb_latency(hostler_sim::Verb::Inventory, Duration::from_secs(600));
-    tokio::time::sleep(Duration::from_millis(1)).await;
-    lab.world.set_power(&record.vm, PowerState::Paused, "user");
-    lab.sees(vm, VmState::Paused).await;
+    hang_inventories(&lab).await;
+    for _ in 0..3 {
+        lab.world.set_power(&record.vm, PowerState::Paused, "user");
+        lab.sees(vm, VmState::Paused).await;
+        lab.world.set_power(&record.vm, PowerState::Running, "unpaused");
+        lab.sees(vm, VmState::Running).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x13_f8_many_changes_at_once_are_seen_while_an_inventory_hangs() {
+    let lab = Lab::tuned(World::small(1), None, patient()).await;
+    let many: Vec<_> = (0..100).map(|n| foreign(&lab.world, &format!("vm-{n}"))).collect();
+    let listed = || lab.engine.vms().list(&ListRequest::first(1000)).items;
+    lab.until("they are shown", || listed().len() == many.len()).await;
+    hang_inventories(&lab).await;
+    many.iter().for_each(|vm| lab.world.set_power(vm, PowerState::Paused, "user"));
+    lab.until("all are paused", || listed().iter().all(|v| v.status.state == VmState::Paused))
+        .await;
 }
