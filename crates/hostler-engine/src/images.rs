@@ -4,8 +4,10 @@
 //!  upload ─► .part file (hash while writing) ─► inspect ─► rename ─► row
 //! ```
 //!
-//! A file without a row is left over from a crash and is swept at the next
-//! start; a row is written only after its file is complete and synced.
+//! A row is written only after its file is complete and synced. A `.part` file
+//! that is there at the start is of an upload that a crash cut off, and is
+//! removed. An `.image` file without a row is left alone and told: it may be the
+//! only copy of an image that a restored, older database does not know (F15, I17).
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -23,10 +25,12 @@ use hostler_core::vm::devices::{DiskSource, VolumeFormat};
 use hostler_core::vm::status::Phase;
 use hostler_core::{Code, Error, Result, name};
 use hostler_provider::VolumeReader;
+use hostler_store::{Conflict, StoreErrorKind};
 use sha2::{Digest, Sha256};
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio::sync::Mutex;
+use tracing::{info, warn};
 
 use crate::Inner;
 
@@ -122,10 +126,17 @@ impl<'a> Images<'a> {
         let message = format!("image {} was imported by {actor}", image.name);
         let told = ("image", id.to_string(), image.name.as_str());
         let event = self.engine.event("image.created", told, message);
-        // Should this fail, the file stays until the next start sweeps it: the row may
-        // have been written all the same.
-        self.engine.store.insert_image(&image, &[event]).await?;
-        Ok(image)
+        match self.engine.store.insert_image(&image, &[event]).await {
+            Ok(_) => Ok(image),
+            Err(error) => {
+                // Another import of this name was quicker: surely no row has this file.
+                // After any other error one may have it all the same.
+                if *error.kind() == StoreErrorKind::Conflict(Conflict::ImageExists) {
+                    remove(&path).await;
+                }
+                Err(error.into())
+            }
+        }
     }
 
     /// Deletes an image. VMs made from it have copies of their own; only those
@@ -153,12 +164,8 @@ impl<'a> Images<'a> {
         let event = self.engine.event("image.deleted", told, message);
         self.engine.store.delete_image(id, &[event]).await?;
         self.engine.bus.poke();
-        match tokio::fs::remove_file(self.engine.image_path(id)).await {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(disk("delete the image's file", &error));
-            }
-            _ => {}
-        }
+        // It is deleted; that its bytes are still there is no reason to say otherwise.
+        remove(&self.engine.image_path(id)).await;
         Ok(())
     }
 }
@@ -210,7 +217,7 @@ impl Inner {
         Ok(ImageFile { file: Mutex::new(file), bytes: image.file_bytes })
     }
 
-    /// Removes files that no row names: left over from a crash.
+    /// Removes what a crash left of uploads, and tells of images that no row names.
     pub(crate) async fn sweep_images(&self) -> Result<()> {
         let mut files = tokio::fs::read_dir(&self.images_dir)
             .await
@@ -222,10 +229,15 @@ impl Inner {
         let known: std::collections::HashSet<_> =
             self.store.images().await?.into_iter().map(|image| self.image_path(image.id)).collect();
         for path in found {
-            let ours = path.extension().is_some_and(|e| e == "part" || e == "image");
-            if ours && !known.contains(&path) {
-                tracing::info!(path = %path.display(), "removing a file that no image has");
-                let _ = tokio::fs::remove_file(&path).await;
+            if path.extension().is_some_and(|extension| extension == "part") {
+                info!(path = %path.display(), "removing what is left of an upload");
+                remove(&path).await;
+            } else if !known.contains(&path) {
+                // Not ours to decide: the database may be older than the file.
+                warn!(
+                    path = %path.display(),
+                    "no image has this file; import it again or remove it by hand"
+                );
             }
         }
         Ok(())
@@ -262,6 +274,16 @@ impl Drop for RemovedOnDrop<'_> {
     fn drop(&mut self) {
         // Best effort; what stays is swept at the next start.
         let _ = std::fs::remove_file(self.0);
+    }
+}
+
+/// Removes a file that nothing needs any more. Best effort.
+async fn remove(path: &std::path::Path) {
+    match tokio::fs::remove_file(path).await {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            warn!(path = %path.display(), %error, "cannot remove a file that is not needed");
+        }
+        _ => {}
     }
 }
 

@@ -192,7 +192,7 @@ impl Engine {
     /// lets operations go on.
     pub async fn start(config: EngineConfig) -> Result<Self> {
         let inner = Inner::load(config).await?;
-        // Before anybody can import: what no row names is left over from a crash.
+        // Before anybody can import: no upload is under way.
         inner.sweep_images().await?;
         reconcile::start(&inner);
         Ok(Self { inner })
