@@ -28,6 +28,9 @@ use tokio::time::Instant;
 pub(crate) struct Seen {
     /// When the inventory was there.
     pub(crate) at: Timestamp,
+    /// When the oldest part of what is shown was seen, or earlier: it may have been
+    /// looked at once more since.
+    pub(crate) oldest_at: Timestamp,
     /// When it was begun.
     began: Instant,
     pub(crate) took: Duration,
@@ -59,8 +62,9 @@ impl Seen {
         let pools = inventory.pools.into_iter().map(|p| (p.external_ref.clone(), Arc::new(p)));
         let networks =
             inventory.networks.into_iter().map(|n| (n.external_ref.clone(), Arc::new(n)));
-        Self {
+        let mut seen = Self {
             at,
+            oldest_at: at,
             began,
             took: began.elapsed(),
             looks: BTreeMap::new(),
@@ -71,7 +75,17 @@ impl Seen {
             pools: pools.collect(),
             networks: networks.collect(),
             unreachable: inventory.unreachable.into_iter().collect(),
-        }
+        };
+        seen.oldest_at = seen.seen_at().fold(at, Timestamp::min);
+        seen
+    }
+
+    /// When each thing was seen.
+    fn seen_at(&self) -> impl Iterator<Item = Timestamp> {
+        let hosts = self.hosts.values().map(|host| host.host.observed_at);
+        let vms = self.vms.values().map(|vm| vm.observed_at);
+        let pools = self.pools.values().map(|pool| pool.observed_at);
+        hosts.chain(vms).chain(pools).chain(self.networks.values().map(|net| net.observed_at))
     }
 
     /// When the look was begun that showed a host as it is known.
@@ -141,5 +155,6 @@ impl Seen {
         for network in networks {
             self.networks.entry(network.external_ref.clone()).or_insert_with(|| network.clone());
         }
+        self.oldest_at = self.seen_at().fold(self.at, Timestamp::min);
     }
 }

@@ -39,7 +39,8 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Says how old it is.
     pub(super) fn date(&mut self, state: &State) {
-        self.observed_at = state.providers.values().filter_map(|e| Some(e.seen.as_ref()?.at)).min();
+        let seen = state.providers.values().filter_map(|entry| entry.seen.as_ref());
+        self.observed_at = seen.map(|seen| seen.oldest_at).min();
         self.stale = state.providers.values().any(|e| {
             let silent = e.seen.as_ref().is_some_and(|seen| !seen.unreachable.is_empty());
             silent || e.reach != Reach::Answering

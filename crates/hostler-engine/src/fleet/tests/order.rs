@@ -1,4 +1,4 @@
-//! Which of two looks counts: the one that was begun later, whatever the clock
+//! How old the picture is, and which of two looks counts: the one that was begun later, whatever the clock
 //! on the wall shows and whichever ended first.
 
 use super::*;
@@ -70,4 +70,25 @@ async fn i7_a_slow_look_does_not_bring_back_what_is_over() {
     assert_eq!(look(&lab, None, Instant::now()), 1);
     assert_eq!(look(&lab, Some(PowerState::Running), slow), 0);
     assert_eq!(power(&lab), None, "what is gone is not brought back either");
+}
+
+#[tokio::test(start_paused = true)]
+async fn x17_the_picture_is_as_old_as_what_a_silent_host_showed_last() {
+    let lab = Lab::new();
+    let all = vec![seen_as(PowerState::Running, at(6)), running("y", Some("b"), "/y")];
+    lab.see(1, inventory(all));
+    assert_eq!(lab.fleet.snapshot().observed_at, Some(at(5)), "the hosts");
+    tokio::time::advance(STEP).await;
+    let fresh = |name: &str| {
+        let mut host = host(name);
+        host.host.observed_at = at(8);
+        host
+    };
+    let answers = |name: &str| Inventory { hosts: vec![fresh(name)], ..Inventory::default() };
+    let one_silent = Inventory { unreachable: vec![("b".into(), "down".into())], ..answers("a") };
+    lab.see(1, one_silent);
+    assert_eq!(lab.fleet.snapshot().observed_at, Some(at(5)), "host b was seen last then");
+    tokio::time::advance(STEP).await;
+    lab.see(1, answers("a"));
+    assert_eq!(lab.fleet.snapshot().observed_at, Some(at(8)), "host b is gone");
 }
