@@ -270,18 +270,16 @@ impl<'a> Vms<'a> {
             .into_iter()
             .filter(|b| b.owned)
             .partition(|b| options.disks || b.disk == SEED_DISK);
+        let volumes: Vec<_> = volumes.into_iter().map(|b| b.volume).collect();
         let at = match self.place_of(&vm) {
-            Ok((provider, _)) => Some(At { provider }),
+            Ok((provider, _)) => {
+                self.engine.refuse_shared(&vm, provider, &volumes)?;
+                Some(At { provider })
+            }
             // It was never made, or its provider is gone from the configuration.
             Err(_) => None,
         };
-        let operation = VmDelete {
-            vm: id,
-            name: vm.name.clone(),
-            at,
-            force: cuts_power,
-            volumes: volumes.into_iter().map(|b| b.volume).collect(),
-        };
+        let operation = VmDelete { vm: id, name: vm.name.clone(), at, force: cuts_power, volumes };
         let mut submission = self
             .engine
             .submission(VmDelete::KIND, &operation, actor, key)?

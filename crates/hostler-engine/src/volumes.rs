@@ -16,12 +16,14 @@ use hostler_core::{Code, Error, Result, name};
 use hostler_provider::{Cx, Group, Provider, VolumeRef};
 use hostler_store::{IdempotencyKey, VmRow};
 
+use crate::fleet::State;
+use crate::fleet::snapshot::Snapshot;
 use crate::operations::vm_create::is_made_for;
 use crate::operations::volume_create::{VolumeCreate, exists};
 use crate::operations::volume_delete::VolumeDelete;
 use crate::operations::{Operation, lacks};
 use crate::vms::{Accepted, bindings};
-use crate::{Inner, PoolView};
+use crate::{Inner, PoolView, VmView};
 
 /// Volumes of pools.
 pub struct Volumes<'a> {
@@ -275,6 +277,57 @@ impl Inner {
         });
         taken.map_or(Ok(()), Err)
     }
+
+    /// Refuses to remove volumes together with a VM when another one has them. The
+    /// provider would refuse, too, but only when the VM itself is gone.
+    pub(crate) fn refuse_shared(
+        &self,
+        vm: &VmView,
+        provider: ProviderId,
+        volumes: &[VolumeRef],
+    ) -> Result<()> {
+        let snapshot = self.fleet.snapshot();
+        let state = self.fleet.read();
+        let shared = volumes.iter().find_map(|volume| {
+            let other = other_user(&snapshot, &state, vm, provider, volume)?;
+            Some(in_use(&volume.name, &other))
+        });
+        shared.map_or(Ok(()), Err)
+    }
+}
+
+/// Another VM that has a volume of `vm`: by what is seen, else by what was asked
+/// for it.
+pub(crate) fn other_user(
+    snapshot: &Snapshot,
+    state: &State,
+    vm: &VmView,
+    provider: ProviderId,
+    volume: &VolumeRef,
+) -> Option<(VmId, String)> {
+    let pool = snapshot.pools.values().find(|pool| {
+        let on = pool.observed.host_ref.as_ref();
+        pool.provider.0 == provider
+            && pool.observed.name == volume.pool
+            && on.is_none_or(|host| *host == volume.host_ref)
+    });
+    let seen = pool.and_then(|pool| {
+        let paths = paths_of(vm, volume);
+        let users = snapshot.users.all_of(provider, &pool.observed, &volume.name, paths);
+        let other = users.filter(|user| *user != vm.id).min()?;
+        Some((other, snapshot.vms.get(&other)?.name.clone()))
+    });
+    let others = state.rows.values().map(Arc::as_ref).filter(|row| row.id != vm.id);
+    seen.or_else(|| owner_among(others, provider, &volume.pool, &volume.name))
+}
+
+/// The words under which a VM was seen to use a volume of its own, so that others
+/// who use it by the same words are found. Files and devices of volumes end with
+/// the volume's name.
+fn paths_of<'a>(vm: &'a VmView, volume: &VolumeRef) -> Vec<&'a str> {
+    let disks = vm.observed.as_ref().and_then(|seen| seen.disks.value());
+    let sources = disks.into_iter().flatten().filter_map(|disk| disk.source.as_deref());
+    sources.filter(|source| source.rsplit('/').next() == Some(volume.name.as_str())).collect()
 }
 
 /// The VM among `rows` that has or is about to have the volume, by what was

@@ -91,7 +91,7 @@ endpoint! {
         query: VmDeleteQuery,
         reply: Json Operation, status: ACCEPTED,
         errors: [IdInvalid, VmNotFound, VmWrongState, VmStateUnknown, VmNotManaged, VmBusy,
-            QueryInvalid, CapabilityMissing, PreconditionFailed],
+            QueryInvalid, CapabilityMissing, PreconditionFailed, VolumeInUse],
     }
 }
 

@@ -18,6 +18,7 @@ use super::absence::Rule;
 use super::*;
 
 mod order;
+mod sharing;
 
 const PACE: Duration = Duration::from_secs(10);
 

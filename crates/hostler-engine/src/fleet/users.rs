@@ -37,12 +37,21 @@ impl Users {
         pool: &ObservedPool,
         volume: &ObservedVolume,
     ) -> Option<VmId> {
-        let by_pool = format!("{}/{}", pool.name, volume.name);
-        let sources = [Some(by_pool.as_str()), volume.path.as_deref()];
+        self.all_of(provider, pool, &volume.name, volume.path.as_deref()).min()
+    }
+
+    /// The VMs that use a volume of this pool, which has these paths.
+    pub(crate) fn all_of<'a>(
+        &'a self,
+        provider: ProviderId,
+        pool: &'a ObservedPool,
+        name: &str,
+        paths: impl IntoIterator<Item = &'a str>,
+    ) -> impl Iterator<Item = VmId> {
+        let by_pool: Arc<str> = Arc::from(format!("{}/{name}", pool.name));
+        let sources = paths.into_iter().map(Arc::from).chain([by_pool]);
         let users = sources
-            .into_iter()
-            .flatten()
-            .filter_map(|source| self.0.get(&(provider, Arc::from(source))))
+            .filter_map(move |source| self.0.get(&(provider, source)))
             .flat_map(|users| users.iter());
         let same_place = |user: &&User| match (&pool.host_ref, &user.host_ref) {
             (Some(pool), Some(user)) => **pool == **user,
@@ -50,7 +59,7 @@ impl Users {
             // it is somewhere again, so the volume is taken.
             (None, _) | (_, None) => true,
         };
-        users.filter(same_place).map(|user| user.vm).min()
+        users.filter(same_place).map(|user| user.vm)
     }
 
     /// Takes a change of a VM into account.

@@ -15,6 +15,7 @@ mod late;
 mod placing;
 mod proofs;
 mod requests;
+mod sharing;
 mod steps;
 mod stuck;
 mod subject;

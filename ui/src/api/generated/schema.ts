@@ -6979,6 +6979,8 @@ export interface operations {
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
+             *     `volume_in_use`: the volume belongs to a VM
+             *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
