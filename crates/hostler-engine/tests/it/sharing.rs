@@ -13,7 +13,7 @@ use hostler_sim::Verb;
 
 use crate::world::{Lab, admin, disk, vm_of};
 
-const ALL: DeleteOptions = DeleteOptions { disks: true, force: true };
+const ALL: DeleteOptions = DeleteOptions { disks: true, force: true, generation: None };
 
 /// A VM that has a volume which was made for another one.
 fn with_disk_of_another(name: &str, volume: &VolumeRef) -> VmCreateRequest {
@@ -60,7 +60,7 @@ async fn i5_a_vm_whose_disk_somebody_elses_vm_has_can_be_deleted_without_it() {
     let error = vms.delete(&admin(), None, ours, ALL).await.unwrap_err();
     assert_eq!(error.code(), Code::VolumeInUse);
     assert!(error.message().ends_with("belongs to VM \"theirs\""), "{error}");
-    let alone = DeleteOptions { disks: false, force: true };
+    let alone = DeleteOptions { disks: false, force: true, ..DeleteOptions::default() };
     let asked = vms.delete(&admin(), None, ours, alone).await.unwrap();
     assert_eq!(lab.end(&asked).await.state(), OperationState::Succeeded);
     let left = lab.world.census().volumes;
