@@ -2,7 +2,7 @@
 //!
 //! | from | to |
 //! |---|---|
-//! | `catalog/errors.toml` | `crates/hostler-core/src/error/codes.rs`, `docs/reference/errors.md`, `ui/src/api/generated/errors.ts` |
+//! | `catalog/errors.toml` | `crates/hostler-core/src/error/codes.rs` and `texts.rs`, `docs/reference/errors.md`, `ui/src/api/generated/errors.ts` |
 //!
 //! What is made is checked in, so that it can be read and compiled without this command; `--check`
 //! fails when it is not what would be made now.
@@ -67,7 +67,8 @@ fn made() -> Result<Vec<(PathBuf, String)>> {
     let root = paths::root();
     let codes = codes(&fs::read_to_string(root.join(CATALOG))?)?;
     let mut files = vec![
-        (root.join("crates/hostler-core/src/error/codes.rs"), rustfmt(&rust(&codes))?),
+        (root.join("crates/hostler-core/src/error/codes.rs"), rustfmt(&rust(CODES, &codes))?),
+        (root.join("crates/hostler-core/src/error/texts.rs"), rustfmt(&rust(TEXTS, &codes))?),
         (root.join("docs/reference/errors.md"), markdown(&codes)),
     ];
     if root.join("ui/package.json").is_file() {
@@ -137,7 +138,8 @@ fn by_kind(codes: &[Code]) -> Vec<(&str, Vec<&Code>)> {
     groups
 }
 
-fn rust(codes: &[Code]) -> String {
+/// A template with what the codes are in its places.
+fn rust(template: &str, codes: &[Code]) -> String {
     let each = |line: &dyn Fn(&Code) -> String| codes.iter().map(line).collect::<String>();
     let variants = each(&|code| {
         let (first, rest) = code.title.split_at_checked(1).unwrap_or((&code.title, ""));
@@ -155,7 +157,7 @@ fn rust(codes: &[Code]) -> String {
             format!("{} => Kind::{},\n", names.join(" | "), camel(kind))
         })
         .collect();
-    RUST_TEMPLATE
+    template
         .replace("@VARIANTS", &variants)
         .replace("@ALL", &all)
         .replace("@WORDS", &words)
@@ -164,7 +166,7 @@ fn rust(codes: &[Code]) -> String {
         .replace("@HELPS", &helps)
 }
 
-const RUST_TEMPLATE: &str = r#"//! Error codes, generated from `catalog/errors.toml` by `cargo xtask codegen`;
+const CODES: &str = r#"//! Error codes, generated from `catalog/errors.toml` by `cargo xtask codegen`;
 //! change the catalogue, not this file.
 
 use super::Kind;
@@ -191,7 +193,15 @@ impl Code {
         match self {
 @KINDS}
     }
+}
+"#;
 
+const TEXTS: &str = r#"//! What error codes say to people, generated from `catalog/errors.toml` by
+//! `cargo xtask codegen`; change the catalogue, not this file.
+
+use super::Code;
+
+impl Code {
     /// One line, the same for every occurrence.
     pub const fn title(self) -> &'static str {
         match self {
@@ -273,7 +283,7 @@ mod tests {
     #[test]
     fn every_target_has_every_code() {
         let codes = codes(TWO).unwrap();
-        let rust = rust(&codes);
+        let rust = rust(CODES, &codes);
         assert!(rust.contains("Self::VmBusy => \"vm_busy\""), "{rust}");
         assert!(rust.contains("Self::VmNotFound => Kind::NotFound"), "{rust}");
         assert!(rust.contains("/// It is \"busy\"."), "{rust}");

@@ -6,6 +6,7 @@
 //! into an answer because `Display` never prints it.
 
 mod codes;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::fmt;

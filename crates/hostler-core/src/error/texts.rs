@@ -1,0 +1,193 @@
+//! What error codes say to people, generated from `catalog/errors.toml` by
+//! `cargo xtask codegen`; change the catalogue, not this file.
+
+use super::Code;
+
+impl Code {
+    /// One line, the same for every occurrence.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::BodyMalformed => "the request body is not what this endpoint reads",
+            Self::SpecInvalid => "the description of the resource has faults",
+            Self::QueryInvalid => "the query of the URL has faults",
+            Self::CursorInvalid => "the cursor was not made by this server for this list",
+            Self::IdInvalid => "the id in the URL is not an id",
+            Self::ImageUnsafe => {
+                "the image refers to files outside itself or lies about its format"
+            }
+            Self::ProviderRefused => "the provider refused the request as wrong",
+            Self::CredentialsMissing => "no credentials were given",
+            Self::CredentialsInvalid => "the credentials are not valid (any more)",
+            Self::TicketInvalid => "the console ticket is unknown, used or expired",
+            Self::PermissionDenied => "you may not do this",
+            Self::OriginDenied => "the request comes from a page of another site",
+            Self::EndpointNotFound => "there is nothing at this address",
+            Self::VmNotFound => "there is no such VM",
+            Self::HostNotFound => "there is no such host",
+            Self::ProviderNotFound => "there is no such provider",
+            Self::PoolNotFound => "there is no such storage pool",
+            Self::VolumeNotFound => "there is no such volume",
+            Self::NetworkNotFound => "there is no such network",
+            Self::ImageNotFound => "there is no such image",
+            Self::OperationNotFound => "there is no such operation",
+            Self::TokenNotFound => "there is no such token",
+            Self::VmBusy => "another operation is working on this VM",
+            Self::VmExists => "a VM with this name exists in the project",
+            Self::VmWrongState => "the VM's state does not allow this",
+            Self::VmStateUnknown => "the VM's present state is not known",
+            Self::VmNotManaged => "Hostler only observes this VM",
+            Self::ImageExists => "an image with this name exists",
+            Self::ImageInUse => "VMs depend on this image",
+            Self::VolumeExists => "a volume with this name exists in the pool",
+            Self::VolumeInUse => "the volume belongs to a VM",
+            Self::VolumeBusy => "another operation is working on this volume",
+            Self::IdempotencyMismatch => "this Idempotency-Key was used for a different request",
+            Self::PreconditionFailed => "the resource changed since you read it",
+            Self::PreconditionRequired => "this change needs an If-Match header",
+            Self::OperationFinished => "the operation has ended",
+            Self::OperationNotCancellable => "the operation has passed the point of no return",
+            Self::OperationNotStuck => "the operation does not need attention",
+            Self::ConsoleBusy => "somebody else uses the console, and it is for one at a time",
+            Self::ProviderConflict => {
+                "the provider says that the resource is in another state or in use"
+            }
+            Self::EventsExpired => "events that old are no longer kept",
+            Self::CapabilityMissing => "this provider cannot do that",
+            Self::LimitExceeded => "the request exceeds a limit of the provider or of the API",
+            Self::BodyTooLarge => "the request body is too large",
+            Self::MediaTypeUnsupported => "the content type is not one this endpoint reads",
+            Self::NotAcceptable => "the answer comes in no form that the client takes",
+            Self::MethodNotAllowed => "this address does not take that method",
+            Self::NoHostFits => "no host can take this VM",
+            Self::ProviderExhausted => "the provider has no room left",
+            Self::StoreFull => "Hostler's own disk is full",
+            Self::RateLimited => "too many requests at once",
+            Self::ProviderUnavailable => "the provider cannot be reached",
+            Self::ProviderDenied => "the provider refused Hostler's credentials",
+            Self::ServerDraining => "the server is stopping",
+            Self::StoreUnavailable => "Hostler's database does not answer",
+            Self::ProviderTimeout => "the provider did not answer in time",
+            Self::OperationCancelled => "the operation was cancelled",
+            Self::InternalError => "Hostler made a mistake",
+            Self::ProviderBug => "the provider answered something that makes no sense",
+        }
+    }
+
+    /// What to do next.
+    #[expect(clippy::too_many_lines, reason = "generated, one line a code")]
+    pub const fn help(self) -> &'static str {
+        match self {
+            Self::BodyMalformed => {
+                "Compare the body with the endpoint's schema in /api/docs; `errors` names the place."
+            }
+            Self::SpecInvalid => "`errors` lists every fault with a pointer to its field.",
+            Self::QueryInvalid => "`errors` names the parameter; /api/docs lists the allowed ones.",
+            Self::CursorInvalid => {
+                "Start again without `cursor`, and keep filter and sort the same while paging."
+            }
+            Self::IdInvalid => {
+                "Ids look like 0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e; look the resource up by name in its list."
+            }
+            Self::ImageUnsafe => {
+                "Flatten it on the machine that made it, for example with `qemu-img convert`, and import the result."
+            }
+            Self::ProviderRefused => "The message is the provider's; correct the field it names.",
+            Self::CredentialsMissing => {
+                "Open the login link that `hostlerd admin-link` prints, or send `Authorization: Bearer hst_…`."
+            }
+            Self::CredentialsInvalid => {
+                "Make a new token, or a new login link with `hostlerd admin-link`."
+            }
+            Self::TicketInvalid => {
+                "Ask for a new one; a ticket opens one console once, within 30 seconds."
+            }
+            Self::PermissionDenied => {
+                "Ask an administrator for the permission that the message names."
+            }
+            Self::OriginDenied => "Use Hostler's own pages, or an API token without cookies.",
+            Self::EndpointNotFound => "/api/docs lists every endpoint.",
+            Self::VmNotFound => "`hostler vm list` shows those there are.",
+            Self::HostNotFound => "`hostler host list` shows those there are.",
+            Self::ProviderNotFound => "`hostler provider list` shows those there are.",
+            Self::PoolNotFound => "`hostler pool list` shows those there are.",
+            Self::VolumeNotFound => "`hostler volume list POOL` shows those there are.",
+            Self::NetworkNotFound => "`hostler network list` shows those there are.",
+            Self::ImageNotFound => "`hostler image list` shows those there are.",
+            Self::OperationNotFound => {
+                "`hostler op list` shows those there are; ended ones are kept for 30 days."
+            }
+            Self::TokenNotFound => "`hostler token list` shows those there are.",
+            Self::VmBusy => "Wait for the operation that `details.operation` names, or cancel it.",
+            Self::VmExists => "Choose another name.",
+            Self::VmWrongState => "The message says the state and what is possible from it.",
+            Self::VmStateUnknown => {
+                "Wait until its host answers again; nothing is decided on a guess."
+            }
+            Self::VmNotManaged => "It was made elsewhere; adopt it before changing it.",
+            Self::ImageExists => "Choose another name, or delete the other image first.",
+            Self::ImageInUse => "Delete them first, or keep the image.",
+            Self::VolumeExists => "Choose another name.",
+            Self::VolumeInUse => "Detach it or delete the VM first.",
+            Self::VolumeBusy => {
+                "Wait for the operation that `details.operation` names, or cancel it."
+            }
+            Self::IdempotencyMismatch => "Use a new key for a new request.",
+            Self::PreconditionFailed => {
+                "Read it again, look at what changed, and send the new ETag in If-Match."
+            }
+            Self::PreconditionRequired => {
+                "Read the resource and send its ETag in If-Match, so that nobody's change is lost."
+            }
+            Self::OperationFinished => "There is nothing left to cancel or retry.",
+            Self::OperationNotCancellable => "Let it end; what it has removed cannot be put back.",
+            Self::OperationNotStuck => {
+                "Only operations in state needs_attention can be retried or resolved by hand."
+            }
+            Self::ConsoleBusy => {
+                "Wait until they have left, or ask again with `take_over`, which disconnects them; `details` says who and since when, where that is known."
+            }
+            Self::ProviderConflict => {
+                "Look at the resource again; somebody else may have changed it."
+            }
+            Self::EventsExpired => "Read the lists again and subscribe from the present.",
+            Self::CapabilityMissing => "`hostler provider show` lists what it can do.",
+            Self::LimitExceeded => "The message names the limit.",
+            Self::BodyTooLarge => "The message names the limit.",
+            Self::MediaTypeUnsupported => {
+                "Send `Content-Type: application/json`, or what the endpoint's documentation names."
+            }
+            Self::NotAcceptable => {
+                "Leave `Accept` out, or name the type that the endpoint's documentation names."
+            }
+            Self::MethodNotAllowed => "/api/docs lists the methods of each address.",
+            Self::NoHostFits => "The message says for each host why not.",
+            Self::ProviderExhausted => {
+                "Free memory, disk or addresses there; the message says which."
+            }
+            Self::StoreFull => {
+                "Free space below the data directory; reading and consoles go on meanwhile."
+            }
+            Self::RateLimited => "Wait for Retry-After, then go on more slowly.",
+            Self::ProviderUnavailable => {
+                "`hostler provider show` says since when and why; what is shown of it is stale until it answers."
+            }
+            Self::ProviderDenied => "Give the user that runs hostlerd access to the provider.",
+            Self::ServerDraining => "Try again in a few seconds.",
+            Self::StoreUnavailable => {
+                "Look at the server's log and at the disk below its data directory."
+            }
+            Self::ProviderTimeout => {
+                "It may still be working; look at the resource before you try again."
+            }
+            Self::OperationCancelled => {
+                "What it had done has been undone, as far as it can be; its steps say what cannot."
+            }
+            Self::InternalError => {
+                "Please report it with the request id and the server's log lines for it."
+            }
+            Self::ProviderBug => {
+                "Please report it with the request id and the server's log lines for it."
+            }
+        }
+    }
+}
