@@ -51,6 +51,8 @@ pub enum Conflict {
     VmExists,
     /// An image has this name.
     ImageExists,
+    /// A token that opens something has this name.
+    TokenExists,
     /// A provider has this name.
     ProviderExists,
     /// VMs are managed at this provider.
@@ -191,6 +193,7 @@ impl Conflict {
         match self {
             Self::VmExists => Code::VmExists,
             Self::ImageExists => Code::ImageExists,
+            Self::TokenExists => Code::TokenExists,
             Self::ProviderExists | Self::ProviderInUse { .. } => Code::ProviderConflict,
             Self::Busy { resource, .. } => match resource {
                 Resource::Vm(_) => Code::VmBusy,
@@ -254,6 +257,7 @@ impl From<Error> for hostler_core::Error {
                 Conflict::ProviderInUse { vms } => told = told.with_detail("vms", vms),
                 Conflict::VmExists
                 | Conflict::ImageExists
+                | Conflict::TokenExists
                 | Conflict::ProviderExists
                 | Conflict::IdempotencyMismatch
                 | Conflict::JournalGrew { .. }

@@ -9,7 +9,7 @@ use hostler_core::id::TokenId;
 use sqlx::sqlite::SqliteRow;
 
 use crate::connection::query;
-use crate::error::Result;
+use crate::error::{Conflict, Error, Result};
 use crate::{Store, row, statements};
 
 /// How exactly the last use is known. Each note is a write that waits for the
@@ -65,12 +65,21 @@ impl Store {
         self.read().await?.optional(query).await?.as_ref().map(read).transpose()
     }
 
-    /// Keeps a new token.
+    /// Keeps a new token. Its name is what its holder acts under, so no other that is
+    /// valid when this one is made has it.
     ///
     /// # Errors
-    /// When the database can't be written; `Full`.
+    /// `Conflict::TokenExists` when the name is taken; when the database can't be
+    /// written; `Full`.
     pub async fn insert_token(&self, token: &TokenRow) -> Result<()> {
         let mut tx = self.write_growing().await?;
+        let named = query(statements::TOKEN_BY_NAME)
+            .bind(token.name.clone())
+            .bind(token.created_at.as_micros());
+        if tx.optional(named).await?.is_some() {
+            let message = format!("a token named {:?} is in use", token.name);
+            return Err(Error::conflict(Conflict::TokenExists, message));
+        }
         let insert = query(statements::TOKEN_INSERT)
             .bind(token.id.to_string())
             .bind(token.name.clone())

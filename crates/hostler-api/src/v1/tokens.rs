@@ -27,7 +27,7 @@ endpoint! {
         needs: TokenManage,
         body: Json TokenRequest,
         reply: Json NewToken, status: CREATED,
-        errors: [SpecInvalid],
+        errors: [SpecInvalid, TokenExists],
     }
 }
 

@@ -61,6 +61,8 @@ pub enum Code {
     VmStateUnknown,
     /// Hostler only observes this VM.
     VmNotManaged,
+    /// A token with this name is in use.
+    TokenExists,
     /// An image with this name exists.
     ImageExists,
     /// VMs depend on this image.
@@ -157,6 +159,7 @@ impl Code {
         Self::VmWrongState,
         Self::VmStateUnknown,
         Self::VmNotManaged,
+        Self::TokenExists,
         Self::ImageExists,
         Self::ImageInUse,
         Self::VolumeExists,
@@ -221,6 +224,7 @@ impl Code {
             Self::VmWrongState => "vm_wrong_state",
             Self::VmStateUnknown => "vm_state_unknown",
             Self::VmNotManaged => "vm_not_managed",
+            Self::TokenExists => "token_exists",
             Self::ImageExists => "image_exists",
             Self::ImageInUse => "image_in_use",
             Self::VolumeExists => "volume_exists",
@@ -285,6 +289,7 @@ impl Code {
             | Self::VmWrongState
             | Self::VmStateUnknown
             | Self::VmNotManaged
+            | Self::TokenExists
             | Self::ImageExists
             | Self::ImageInUse
             | Self::VolumeExists

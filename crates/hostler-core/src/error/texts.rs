@@ -36,6 +36,7 @@ impl Code {
             Self::VmWrongState => "the VM's state does not allow this",
             Self::VmStateUnknown => "the VM's present state is not known",
             Self::VmNotManaged => "Hostler only observes this VM",
+            Self::TokenExists => "a token with this name is in use",
             Self::ImageExists => "an image with this name exists",
             Self::ImageInUse => "VMs depend on this image",
             Self::VolumeExists => "a volume with this name exists in the pool",
@@ -124,6 +125,9 @@ impl Code {
                 "Wait until its host answers again; nothing is decided on a guess."
             }
             Self::VmNotManaged => "It was made elsewhere; adopt it before changing it.",
+            Self::TokenExists => {
+                "Choose another name, or revoke the other token first: what is done with a token is told by its name."
+            }
             Self::ImageExists => "Choose another name, or delete the other image first.",
             Self::ImageInUse => "Delete them first, or keep the image.",
             Self::VolumeExists => "Choose another name.",

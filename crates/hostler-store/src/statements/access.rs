@@ -9,6 +9,10 @@ super::statements! {
         "SELECT id, name, role, secret_sha256, created_at, created_by, expires_at, last_used_at,
              revoked
          FROM tokens WHERE secret_sha256 = $1";
+    /// `$2`: now. Whoever was revoked or has ended leaves its name to others.
+    TOKEN_BY_NAME =
+        "SELECT id FROM tokens
+         WHERE name = $1 AND revoked = 0 AND (expires_at IS NULL OR expires_at > $2)";
     TOKEN_INSERT =
         "INSERT INTO tokens (id, name, role, secret_sha256, created_at, created_by, expires_at,
              last_used_at, revoked)

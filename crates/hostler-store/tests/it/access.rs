@@ -48,6 +48,26 @@ async fn a_token_is_found_by_its_hash_until_it_is_revoked_or_ends() {
 }
 
 #[tokio::test]
+async fn a_token_has_its_name_for_itself_while_it_opens_anything() {
+    on_both(|store| async move {
+        let world = World::new();
+        let named = |seed| TokenRow { name: "ci".into(), ..token(&world, seed) };
+        let ends = world.now().plus(Duration::from_secs(60));
+        let first = TokenRow { expires_at: Some(ends), ..named(1) };
+        store.insert_token(&first).await.unwrap();
+        let error = store.insert_token(&named(2)).await.unwrap_err();
+        assert_eq!(*error.kind(), StoreErrorKind::Conflict(Conflict::TokenExists));
+        world.clock.advance(Duration::from_secs(60));
+        let second = named(3);
+        store.insert_token(&second).await.unwrap();
+        assert!(store.insert_token(&named(4)).await.is_err());
+        store.revoke_token(second.id).await.unwrap();
+        store.insert_token(&named(5)).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_last_use_of_a_token_is_noted_once_a_minute() {
     on_both(|store| async move {
         let world = World::new();

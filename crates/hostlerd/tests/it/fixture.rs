@@ -112,9 +112,10 @@ impl Fixture {
 
     pub(crate) async fn make_token(&self, role: Role, life: Option<Duration>) -> String {
         let secret = format!("{}{}", secrets::TOKEN_PREFIX, secrets::encode(&self.ids.secret()));
+        let id = self.ids.next(TokenId::new);
         let row = TokenRow {
-            id: self.ids.next(TokenId::new),
-            name: format!("test-{}", role.as_str()),
+            id,
+            name: format!("test-{id}"),
             role,
             secret_sha256: secrets::hash(&secret),
             created_at: self.clock.now(),

@@ -12,9 +12,8 @@ const FORM_TYPES: &[&str] =
 async fn a22_a_change_by_cookie_needs_our_own_origin() {
     let fixture = Fixture::start().await;
     let cookie = cookie_of(&fixture).await;
-    let body = json!({ "name": "x", "role": "reader" });
     let own = fixture.origin();
-    for (headers, status) in [
+    let cases = [
         (vec![("origin", own.as_str())], 201),
         (vec![("origin", own.as_str()), ("sec-fetch-site", "same-origin")], 201),
         (vec![("sec-fetch-site", "same-origin")], 201),
@@ -25,7 +24,9 @@ async fn a22_a_change_by_cookie_needs_our_own_origin() {
         (vec![("origin", "http://localhost"), ("sec-fetch-site", "same-origin")], 403),
         (vec![("sec-fetch-site", "same-site")], 403),
         (vec![("sec-fetch-site", "cross-site")], 403),
-    ] {
+    ];
+    for (index, (headers, status)) in cases.into_iter().enumerate() {
+        let body = json!({ "name": format!("x-{index}"), "role": "reader" });
         let client = headers
             .iter()
             .fold(fixture.client().header("cookie", &cookie), |c, (n, v)| c.header(n, v));

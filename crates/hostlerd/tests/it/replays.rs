@@ -123,7 +123,11 @@ async fn keys_belong_to_whoever_sent_them() {
     let local = fixture.local().header("idempotency-key", "mine");
     let first = local.post("/api/v1/tokens", &body).await;
     let admin = fixture.token(hostler_core::access::Role::Admin).await;
-    let other = admin.header("idempotency-key", "mine").post("/api/v1/tokens", &body).await;
+    let admin = admin.header("idempotency-key", "mine");
+    let taken = admin.post("/api/v1/tokens", &body).await;
+    assert_eq!((taken.status, taken.code().as_str()), (409, "token_exists"));
+    let body = json!({ "name": "cd", "role": "reader" });
+    let other = admin.post("/api/v1/tokens", &body).await;
     assert_eq!((other.status, other.header("idempotent-replayed").as_str()), (201, ""));
     assert_ne!(other.body, first.body);
 }

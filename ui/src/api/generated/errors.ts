@@ -30,6 +30,7 @@ export type ErrorCode =
   | 'vm_wrong_state'
   | 'vm_state_unknown'
   | 'vm_not_managed'
+  | 'token_exists'
   | 'image_exists'
   | 'image_in_use'
   | 'volume_exists'
@@ -92,6 +93,7 @@ export const errorHelp: Record<ErrorCode, string> = {
   vm_wrong_state: "The message says the state and what is possible from it.",
   vm_state_unknown: "Wait until its host answers again; nothing is decided on a guess.",
   vm_not_managed: "It was made elsewhere; adopt it before changing it.",
+  token_exists: "Choose another name, or revoke the other token first: what is done with a token is told by its name.",
   image_exists: "Choose another name, or delete the other image first.",
   image_in_use: "Delete them first, or keep the image.",
   volume_exists: "Choose another name.",

@@ -6131,7 +6131,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
+            /**
+             * @description `token_exists`: a token with this name is in use
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
