@@ -202,8 +202,8 @@ impl Inner {
 
     /// Gives a VM that was seen for the first time its id.
     async fn remember_vm(&self, provider: ProviderId, vm: &hostler_core::vm::ObservedVm) {
-        let known = self.fleet.read().vm_id(provider, vm).is_some();
-        if !known {
+        let needs_id = self.fleet.read().needs_id(provider, vm);
+        if needs_id {
             let identity = Identity::new(Kind::Vm, provider, &vm.external_ref);
             self.remember(vec![identity]).await;
         }

@@ -22,7 +22,9 @@ endpoint! {
     /// Import an image.
     ///
     /// The body is the file itself: qcow2 or raw. It is inspected before anything
-    /// else touches it; a file that refers to other files is refused.
+    /// else touches it; a file that refers to other files is refused. An
+    /// `Idempotency-Key` stands for the query, not for the bytes: send `sha256`, too,
+    /// where the file may have changed.
     ImageImport {
         id: "image_import", tag: "images", POST "/api/v1/images",
         needs: ImageManage,

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use hostler_core::Timestamp;
 use hostler_core::id::{HostId, NetworkId, PoolId, ProviderId, VmId};
 use hostler_core::vm::ObservedVm;
-use hostler_store::{ResourceKey, ResourceRow};
+use hostler_store::{ResourceKey, ResourceRow, VmRow};
 use uuid::Uuid;
 
 use super::{Seen, State};
@@ -118,6 +118,18 @@ impl State {
         self.known(Kind::Vm, provider, &vm.external_ref).map(|known| known.first_seen_at)
     }
 
+    /// Whether a VM that was seen is to get an id now. One that could not be read may be
+    /// one of ours in the making, since nobody knows whose mark it bears: it waits until
+    /// it was read, or it would be listed twice.
+    pub(crate) fn needs_id(&self, provider: ProviderId, vm: &ObservedVm) -> bool {
+        let may_be_this = |row: &VmRow| {
+            let may_be_here = row.provider.is_none_or(|p| p == provider);
+            row.external_ref.is_none() && row.name == vm.name && may_be_here
+        };
+        let waits = || !vm.is_read() && self.rows.values().any(|row| may_be_this(row));
+        self.vm_id(provider, vm).is_none() && !waits()
+    }
+
     /// The VM of ours that this is, by its tag. A copy of one of ours, tag and
     /// all, has another lasting name and is not it.
     fn tagged(&self, provider: ProviderId, vm: &ObservedVm) -> Option<VmId> {
@@ -131,7 +143,7 @@ impl State {
 
 /// Things of `seen` that have no id yet.
 pub(super) fn unidentified(state: &State, provider: ProviderId, seen: &Seen) -> Vec<Identity> {
-    let vms = seen.vms.values().filter(|vm| state.vm_id(provider, vm).is_none());
+    let vms = seen.vms.values().filter(|vm| state.needs_id(provider, vm));
     let mut missing: Vec<_> =
         vms.map(|vm| Identity::new(Kind::Vm, provider, &vm.external_ref)).collect();
     let others = seen

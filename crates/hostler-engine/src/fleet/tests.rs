@@ -17,6 +17,7 @@ use hostler_store::Absence;
 use super::absence::Rule;
 use super::*;
 
+mod naming;
 mod order;
 mod sharing;
 

@@ -77,12 +77,16 @@ type Check = (&'static str, Result<(), String>);
 
 async fn ready(State(app): State<App>, request: Request) -> Response {
     let health = app.checkup.of(&app).await;
-    let checks = checks(&health, app.draining.is_cancelled());
+    let mut checks = checks(&health, app.draining.is_cancelled());
     app.checkup.tell_change(&checks);
+    let query = request.uri().query().unwrap_or_default();
+    let asked: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+    // A load balancer may well want a server whose providers are all away.
+    let excluded = |name: &str| asked.iter().any(|(key, of)| key == "exclude" && of == name);
+    checks.retain(|(name, _)| !excluded(name));
     let is_ready = checks.iter().all(|(_, check)| check.is_ok());
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let query = request.uri().query().unwrap_or_default();
-    let wants_all = query.split('&').any(|part| part == "verbose" || part.starts_with("verbose="));
+    let wants_all = asked.iter().any(|(key, _)| key == "verbose");
     let wants_json = request
         .headers()
         .get(ACCEPT)

@@ -55,6 +55,12 @@ async fn a_store_that_is_gone_makes_it_alive_but_not_ready() {
     assert_eq!((answer.status, answer.text().as_str()), (503, "not ok\n"));
     let verbose = fixture.local().get("/readyz?verbose").await.text();
     assert!(verbose.starts_with("[-] store: "), "{verbose}");
+    let without = fixture.local().get("/readyz?verbose&exclude=store").await;
+    assert_eq!(without.text(), "[+] providers ok\n[+] serving ok\nok\n");
+    assert_eq!(
+        (without.status, fixture.client().get("/readyz?exclude=stor").await.status),
+        (200, 503)
+    );
     let answer = fixture.local().get("/api/v1/tokens").await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "store_unavailable"));
     assert_eq!(answer.header("retry-after"), "5");

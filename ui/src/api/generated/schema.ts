@@ -161,7 +161,9 @@ export interface paths {
         /**
          * Import an image.
          * @description The body is the file itself: qcow2 or raw. It is inspected before anything
-         *      else touches it; a file that refers to other files is refused.
+         *      else touches it; a file that refers to other files is refused. An
+         *      `Idempotency-Key` stands for the query, not for the bytes: send `sha256`, too,
+         *      where the file may have changed.
          */
         post: operations["image_import"];
         delete?: never;
