@@ -118,7 +118,9 @@ impl Namespace {
         let mut command = program("nsenter");
         command
             .args(["-t", &self.init.pid.to_string()])
-            .args(["--mount", "--net", "--pid", "--ipc", "--cgroup", "--", name])
+            // Its root too: where this machine is itself a changed root, the mount
+            // namespace's root is another machine's.
+            .args(["--mount", "--net", "--pid", "--ipc", "--cgroup", "--root", "--", name])
             .env("PATH", PATH);
         command
     }
