@@ -129,9 +129,13 @@ impl<'a> Images<'a> {
         match self.engine.store.insert_image(&image, &[event]).await {
             Ok(_) => Ok(image),
             Err(error) => {
-                // Another import of this name was quicker: surely no row has this file.
-                // After any other error one may have it all the same.
-                if *error.kind() == StoreErrorKind::Conflict(Conflict::ImageExists) {
+                // Another import of this name was quicker, or there was no room: surely no
+                // row has this file. After any other error one may have it all the same.
+                let is_refused = matches!(
+                    error.kind(),
+                    StoreErrorKind::Conflict(Conflict::ImageExists) | StoreErrorKind::Full
+                );
+                if is_refused {
                     remove(&path).await;
                 }
                 Err(error.into())

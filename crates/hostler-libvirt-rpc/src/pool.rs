@@ -69,8 +69,9 @@ impl Role {
 pub struct PoolOptions {
     /// How each connection behaves; its `connect_timeout` limits [`Pool::get`].
     pub connection: Options,
-    /// Most connections at once, retired ones included. libvirtd has 20 workers for all clients by
-    /// default; the default of 8 leaves some to others.
+    /// Most connections at once, retired ones included; where there is more than `stream`, only the
+    /// rest is for calls. libvirtd has 20 workers for all clients by default; the default of 12, 8 of
+    /// them for calls, leaves some to others.
     pub max_total: usize,
     /// Connections for [`Role::Events`].
     pub events: usize,
@@ -85,7 +86,7 @@ pub struct PoolOptions {
 impl Default for PoolOptions {
     fn default() -> Self {
         let connection = Options::default();
-        Self { connection, max_total: 8, events: 1, mutate: 1, collect: 2, stream: 4 }
+        Self { connection, max_total: 12, events: 1, mutate: 1, collect: 2, stream: 4 }
     }
 }
 
@@ -335,6 +336,16 @@ impl<'a> Place<'a> {
                 return Err(Error::PoolExhausted { role, limit });
             }
             state.opening_streams += 1;
+        } else {
+            // Streams need few of the daemon's workers, and calls that hang must not take
+            // the room of streams, nor more workers than were meant for them.
+            let PoolOptions { max_total, stream, .. } = pool.shared.options;
+            let limit = if max_total > stream { max_total - stream } else { limit };
+            let opening = state.opening - state.opening_streams;
+            let taken = state.open() - state.streams.len() + state.retired.len() + opening;
+            if taken >= limit {
+                return Err(Error::PoolExhausted { role, limit });
+            }
         }
         state.opening += 1;
         Ok(Self { pool, role })

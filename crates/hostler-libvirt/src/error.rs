@@ -35,12 +35,20 @@ const OF_A_VOLUME: [Procedure; 9] = [
     procedure::STORAGE_VOL_WIPE,
 ];
 
+/// What makes a volume: when a file is not there, it is the pool's folder.
+const IN_A_POOL: [Procedure; 2] =
+    [procedure::STORAGE_VOL_CREATE_XML, procedure::STORAGE_VOL_CREATE_XML_FROM];
+
 /// Sorts a failure. `doing` says what failed and on what, for people.
 pub(crate) fn translate(error: &RpcError, intent: Intent, doing: &str) -> Error {
     let (kind, message) = match error.remote() {
         Some(remote) if is_missing_file(remote) => match error.procedure() {
             Some(procedure) if OF_A_VOLUME.contains(&procedure) => {
                 (Kind::NotFound, "there is no such volume")
+            }
+            // No conflict: that would say that something of this name is there already.
+            Some(procedure) if IN_A_POOL.contains(&procedure) => {
+                (Kind::NotFound, "the folder of the pool is not there")
             }
             _ => (Kind::Conflict, FILE_MISSING),
         },

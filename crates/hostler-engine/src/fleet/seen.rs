@@ -95,8 +95,12 @@ impl Seen {
 
     /// Whether a look at a VM that was begun at `began` can tell anything new.
     pub(super) fn is_news(&self, external_ref: &str, began: Instant) -> bool {
-        let known = self.looks.get(external_ref).map_or(self.began, |look| look.began);
-        began >= known
+        // What is carried over from a host that did not answer is as old as that look.
+        let of_host = || {
+            let host = self.vms.get(external_ref).and_then(|vm| vm.host_ref.as_deref());
+            host.map_or(self.began, |host| self.host_look_began(host))
+        };
+        began >= self.looks.get(external_ref).map_or_else(of_host, |look| look.began)
     }
 
     /// Takes over what a single look found; gives what was known before.

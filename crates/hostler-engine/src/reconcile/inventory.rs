@@ -229,17 +229,26 @@ impl Looks {
         });
     }
 
+    /// Where no task is left, none is under way, whatever failed before.
+    fn forget_the_lost(&mut self) {
+        if self.tasks.is_empty() {
+            self.under_way.clear();
+        }
+    }
+
     /// Waits for a look to end; gives the VM if it has to be looked at once more.
     async fn ended(&mut self) -> Option<VmRef> {
         match self.tasks.join_next().await {
             None => std::future::pending().await,
-            Some(Ok(name)) => self.under_way.remove(&name).flatten(),
+            Some(Ok(name)) => {
+                let again = self.under_way.remove(&name).flatten();
+                self.forget_the_lost();
+                again
+            }
             Some(Err(panic)) => {
                 warn!(%panic, "looking at a VM failed");
                 // Which one is not known any more; the next inventory sees it.
-                if self.tasks.is_empty() {
-                    self.under_way.clear();
-                }
+                self.forget_the_lost();
                 None
             }
         }

@@ -71,8 +71,8 @@ pub(super) async fn run(flags: DemoFlags) -> Result<()> {
     })
     .await?;
     server.first_look(FIRST_LOOK).await;
-    let _life = simulated.live(flags.seed);
     fleet::begin_some_work(server.app(), &simulated).await?;
+    let _life = simulated.live(flags.seed);
     print(&announcement(&server, &config, &server.login_link().await?))?;
     let mut signals = Signals::new()?;
     signals.wait_for_stop(&server, None).await;

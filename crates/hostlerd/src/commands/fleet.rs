@@ -223,7 +223,7 @@ async fn ask_in_vain(app: &App, fleet: &Fleet) -> Result<()> {
         let at = VmRef { external_ref: seen.external_ref.clone(), name: vm.name.clone() };
         world.set_guest(&at, demo::DEAF_GUEST);
         let verb = PowerVerb::Stop(StopMode::Graceful { within: PATIENCE });
-        // The fleet lives: it may have been stopped this moment.
+        // The demo is as good without it.
         if let Err(error) = app.engine.vms().power(&Actor::system(), None, vm.id, verb).await {
             tracing::warn!(%error, "the demo begins with an operation less");
         }

@@ -197,9 +197,12 @@ async fn x17_a_demo_says_that_it_is_one_and_leaves_nothing_behind() {
     assert!(vms.len() >= hostler_sim::demo::FLEET, "{}", vms.len());
     assert!(vms.iter().all(|vm| vm["simulated"] == true));
     assert!(vms.iter().any(|vm| vm["managed"] == false), "something to adopt");
-    let work = local.get("/api/v1/operations?filter=state=running").await.json();
-    let kinds: Vec<_> = work["items"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
-    assert!(kinds.contains(&&json!("vm.stop")), "something is at work: {work}");
+    let deadline = Instant::now() + PATIENCE;
+    let path = "/api/v1/operations?filter=state=running%20AND%20kind=vm.stop";
+    while local.get(path).await.json()["items"].as_array().unwrap().is_empty() {
+        assert!(Instant::now() < deadline, "something is at work");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     process.signal(rustix::process::Signal::TERM);
     assert_eq!(process.ended().await.code(), Some(0));
     let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();

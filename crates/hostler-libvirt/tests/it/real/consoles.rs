@@ -5,6 +5,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_lab::guest::BANNER;
+use hostler_lab::{Lab, LabOptions};
+use hostler_libvirt::LibvirtConfig;
 use hostler_provider::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -61,7 +63,9 @@ async fn f7_what_is_typed_to_paused_guests_holds_up_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f6_a_console_of_a_daemon_that_hangs_is_told_lost() {
-    let world = World::new("hung-console").await;
+    let lab = Lab::start(&LabOptions::throwaway("hung-console")).unwrap();
+    let config = LibvirtConfig { keepalive: Duration::from_secs(6), ..patient(lab.uri()) };
+    let world = World::with(lab, config).await;
     let vm = idle(&world, "silent").await;
     let mut line = serial(&world, &vm).await;
     world.lab.pause_libvirtd().unwrap();
