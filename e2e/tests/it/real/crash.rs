@@ -42,11 +42,12 @@ enum Deed {
 
 impl Deed {
     /// How many journal writes it takes: each step begins and ends, then the operation does.
+    /// A creation also notes the pool that it chose, before it makes the first disk.
     const fn writes(self) -> u64 {
         match self {
-            Self::Create | Self::CreateFromImage => 5 * 2 + 1,
+            Self::Create | Self::CreateFromImage => 5 * 2 + 1 + 1,
             // Five begun and four done, one failed, five undone.
-            Self::CreateInVain => 5 * 2 + 5 * 2 + 1,
+            Self::CreateInVain => 5 * 2 + 1 + 5 * 2 + 1,
             Self::Delete => 3 * 2 + 1,
         }
     }
@@ -115,10 +116,10 @@ fn every_write(deed: Deed, first: u64) -> Vec<Case> {
 fn f1_f2_f3_a_server_killed_at_any_write_of_a_creation_finishes_it_later() {
     let mut cases = every_write(Deed::Create, 0);
     // Killed again while it resumes the step at which it was killed (F2).
-    cases.push(Case::new(Deed::Create, 3, "before").then("0:before"));
-    cases.push(Case::new(Deed::Create, 7, "before").then("0:after"));
-    cases.push(Case::new(Deed::CreateFromImage, 3, "before"));
-    cases.push(Case::new(Deed::CreateFromImage, 3, "after"));
+    cases.push(Case::new(Deed::Create, 4, "before").then("0:before"));
+    cases.push(Case::new(Deed::Create, 8, "before").then("0:after"));
+    cases.push(Case::new(Deed::CreateFromImage, 4, "before"));
+    cases.push(Case::new(Deed::CreateFromImage, 4, "after"));
     die("create", cases);
 }
 
@@ -133,9 +134,9 @@ fn f1_f2_a_server_killed_at_any_write_of_a_deletion_finishes_it_later() {
 #[test]
 fn f2_a_server_killed_while_it_undoes_a_creation_undoes_it_later() {
     // The writes before the failed start are those of a creation that succeeds.
-    let failure = 9;
+    let failure = 10;
     let mut cases = every_write(Deed::CreateInVain, failure);
-    cases.push(Case::new(Deed::CreateInVain, 13, "before").then("0:before"));
+    cases.push(Case::new(Deed::CreateInVain, 14, "before").then("0:before"));
     die("vain", cases);
 }
 
