@@ -23,7 +23,8 @@ async function shoot(story: Story, name: string): Promise<void> {
 const REAL = process.env.HOSTLER_REAL;
 
 describe.runIf(REAL)("a real guest", () => {
-  const story = stories({ viewport: VIEW });
+  // Tall enough for the greeting and what is typed after it.
+  const story = stories({ viewport: { ...VIEW, height: 960 } });
 
   test("the serial console, which says hello", async () => {
     const filter = encodeURIComponent(`name=${REAL}`);

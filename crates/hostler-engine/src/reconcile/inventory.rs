@@ -9,7 +9,8 @@
 //!   inventories:  due ──► under way, a task of its own ──► due a pace later
 //! ```
 //!
-//! Nothing here waits for an inventory: one that hangs hides no change (X13, F8).
+//! Nothing here waits for an inventory: one that hangs hides no single change
+//! (X13, F8). A flood of them, and events that were lost, wait for the next one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

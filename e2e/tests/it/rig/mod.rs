@@ -17,8 +17,8 @@ pub(crate) use prometheus::Prometheus;
 pub(crate) use server::Server;
 
 use std::fmt::Display;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use hostler_lab::poll_until;
 
@@ -43,10 +43,32 @@ pub(crate) fn program(name: &str) -> PathBuf {
     let us = std::env::current_exe().unwrap();
     let directory = us.ancestors().nth(2).unwrap();
     let path = directory.join(name);
-    assert!(
-        path.is_file(),
-        "{} is not there: `cargo xtask test e2e` builds it first (or: cargo build -p {name})",
-        path.display()
-    );
+    let built = changed(&path).unwrap_or_else(|| {
+        panic!(
+            "{} is not there: `cargo xtask test e2e` builds it first (or: cargo build -p {name})",
+            path.display()
+        )
+    });
+    // Cargo does not build the programs for us, and a story told by yesterday's program is none.
+    if let Some(newer) = sources(&path).into_iter().find(|it| changed(it) > Some(built)) {
+        panic!(
+            "{} was built before {} changed: `cargo xtask test e2e` builds it first (or: cargo \
+             build -p {name})",
+            path.display(),
+            newer.display()
+        );
+    }
     path
+}
+
+/// What cargo noted that the program was built from (`program.d`: `program: source source …`).
+fn sources(program: &Path) -> Vec<PathBuf> {
+    let noted = std::fs::read_to_string(program.with_extension("d")).unwrap_or_default();
+    noted
+        .split_once(": ")
+        .map_or(vec![], |(_, sources)| sources.split_whitespace().map(PathBuf::from).collect())
+}
+
+fn changed(file: &Path) -> Option<SystemTime> {
+    file.metadata().and_then(|it| it.modified()).ok()
 }

@@ -48,7 +48,7 @@ async fn f7_what_is_typed_to_paused_guests_holds_up_nobody_else() {
         line.write_all(&[b'x'; 30 << 10]).await.unwrap();
         flooded.push(line);
     }
-    // An upload, a boot that outlasts every keepalive, and a console both ways.
+    // An upload, a boot, and a console both ways.
     let vm = world.make(&guest_spec("well")).await;
     world.power().start(&cx(), &vm).await.unwrap();
     let mut line = world.hears(&vm, BANNER).await;
