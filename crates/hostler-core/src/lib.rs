@@ -23,6 +23,7 @@ pub mod fact;
 pub mod host;
 pub mod id;
 pub mod image;
+pub mod metrics;
 pub mod name;
 pub mod network;
 pub mod operation;

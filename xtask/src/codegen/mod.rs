@@ -3,9 +3,12 @@
 //! | from | to |
 //! |---|---|
 //! | `catalog/errors.toml` | `crates/hostler-core/src/error/codes.rs` and `texts.rs`, `docs/reference/errors.md`, `ui/src/api/generated/errors.ts` |
+//! | `catalog/metrics/*.toml` | `crates/hostler-core/src/metrics/catalog.rs`, `docs/reference/metrics.md`, `ui/src/api/generated/metrics.ts` |
 //!
 //! What is made is checked in, so that it can be read and compiled without this command; `--check`
 //! fails when it is not what would be made now.
+
+mod metrics;
 
 use std::fs;
 use std::io::Write;
@@ -53,7 +56,7 @@ pub(crate) fn check() -> Result<()> {
     for (path, text) in made()? {
         if fs::read_to_string(&path).unwrap_or_default() != text {
             return Err(Error::new(format!(
-                "{} is not what {CATALOG} says: change the catalogue, not the file, and run \
+                "{} is not what catalog/ says: change the catalogue, not the file, and run \
                  `cargo xtask codegen`",
                 path.display()
             )));
@@ -66,13 +69,20 @@ pub(crate) fn check() -> Result<()> {
 fn made() -> Result<Vec<(PathBuf, String)>> {
     let root = paths::root();
     let codes = codes(&fs::read_to_string(root.join(CATALOG))?)?;
+    let metrics = metrics::read(&root)?;
     let mut files = vec![
+        (
+            root.join("crates/hostler-core/src/metrics/catalog.rs"),
+            rustfmt(&metrics::rust(&metrics))?,
+        ),
+        (root.join("docs/reference/metrics.md"), metrics::markdown(&metrics)),
         (root.join("crates/hostler-core/src/error/codes.rs"), rustfmt(&rust(CODES, &codes))?),
         (root.join("crates/hostler-core/src/error/texts.rs"), rustfmt(&rust(TEXTS, &codes))?),
         (root.join("docs/reference/errors.md"), markdown(&codes)),
     ];
     if root.join("ui/package.json").is_file() {
         files.push((root.join("ui/src/api/generated/errors.ts"), typescript(&codes)));
+        files.push((root.join("ui/src/api/generated/metrics.ts"), metrics::typescript(&metrics)));
     }
     Ok(files)
 }

@@ -1,0 +1,20 @@
+//! What is measured: the catalogue of metrics, samples of them, rates, and the
+//! text in which Prometheus reads them. Pure: collecting is the engine's and
+//! the drivers' business.
+//!
+//! ```text
+//!  catalog/metrics/*.toml ──codegen──► catalog.rs: enum Metric
+//!                                          │
+//!  driver ──► Batch of Points ──► rate (counter → ratio) ──► exposition (text)
+//! ```
+//!
+//! A point that is not there was not measured. There is no zero in place of
+//! unknown, no carry-forward without an age (X17, D4).
+
+mod catalog;
+mod family;
+mod sample;
+
+pub use catalog::Metric;
+pub use family::{Cost, Family, MetricKind, Resource, Unit};
+pub use sample::{Labels, Point};
