@@ -32,6 +32,7 @@ pub use context::{Cx, Progress, ProgressSink};
 pub use error::{Effect, Error, Kind, Result};
 pub use groups::console::{Console, ConsoleStream};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
+pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
 pub use groups::power::{Power, StopMode};
 pub use groups::storage::{
     EnsureVolume, Storage, VolumeContent, VolumeInfo, VolumeReader, VolumeRef,
@@ -79,6 +80,11 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Measuring.
+    fn metrics(&self) -> Option<&dyn Metrics> {
+        None
+    }
+
     /// Being told of changes, and looking at one VM.
     fn watch(&self) -> Option<&dyn Watch> {
         None
@@ -96,6 +102,8 @@ pub enum Group {
     Storage,
     /// [`Console`].
     Console,
+    /// [`Metrics`].
+    Metrics,
     /// [`Watch`].
     Watch,
 }
@@ -103,7 +111,7 @@ pub enum Group {
 impl Group {
     /// Every group.
     pub const ALL: &'static [Self] =
-        &[Self::Create, Self::Power, Self::Storage, Self::Console, Self::Watch];
+        &[Self::Create, Self::Power, Self::Storage, Self::Console, Self::Metrics, Self::Watch];
 
     /// The word used on the wire.
     pub const fn as_str(self) -> &'static str {
@@ -112,6 +120,7 @@ impl Group {
             Self::Power => "power",
             Self::Storage => "storage",
             Self::Console => "console",
+            Self::Metrics => "metrics",
             Self::Watch => "watch",
         }
     }
@@ -124,6 +133,7 @@ pub fn groups(provider: &dyn Provider) -> Vec<Group> {
         Group::Power => provider.power().is_some(),
         Group::Storage => provider.storage().is_some(),
         Group::Console => provider.console().is_some(),
+        Group::Metrics => provider.metrics().is_some(),
         Group::Watch => provider.watch().is_some(),
     };
     Group::ALL.iter().copied().filter(has).collect()

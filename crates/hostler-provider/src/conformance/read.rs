@@ -17,6 +17,7 @@ pub(super) async fn groups_match_accessors(t: &Trial<'_>) -> Check {
             Group::Power => t.provider.power().is_some(),
             Group::Storage => t.provider.storage().is_some(),
             Group::Console => t.provider.console().is_some(),
+            Group::Metrics => t.provider.metrics().is_some(),
             Group::Watch => t.provider.watch().is_some(),
         };
         let word = group.as_str();

@@ -2,6 +2,7 @@
 
 pub(crate) mod console;
 pub(crate) mod create;
+pub(crate) mod metrics;
 pub(crate) mod power;
 pub(crate) mod storage;
 pub(crate) mod watch;
