@@ -12,8 +12,10 @@
 //! unknown, no carry-forward without an age (X17, D4).
 
 mod catalog;
+pub mod exposition;
 mod family;
 mod sample;
+pub mod series;
 
 pub use catalog::Metric;
 pub use family::{Cost, Family, MetricKind, Resource, Unit};
