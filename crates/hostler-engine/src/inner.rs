@@ -14,12 +14,13 @@ use hostler_core::{Code, Error, Result};
 use hostler_provider::{Cx, Provider, VmRef};
 use hostler_store::{Append, Effect, Epoch, NewEvent, OperationRow, Store};
 use serde_json::json;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+use crate::collect::{CollectPace, Held};
 use crate::events::Bus;
 use crate::fleet::snapshot::Snapshot;
 use crate::fleet::{Fleet, Identity, Kind};
@@ -47,6 +48,11 @@ pub(crate) struct Inner {
     pub(crate) driving: Driving,
     pub(crate) registry: Registry,
     pub(crate) leftovers: Leftovers,
+    /// How often is measured; `None`: never.
+    pub(crate) collect: Option<watch::Sender<CollectPace>>,
+    /// A permit for each pass under way.
+    pub(crate) collecting: Semaphore,
+    pub(crate) figures: Held,
     /// Whether operations may be driven.
     pub(crate) begun: watch::Sender<bool>,
     /// Wakes the recovery reconciler.
@@ -97,6 +103,9 @@ impl Inner {
             }),
             registry: registry(),
             leftovers: Leftovers::default(),
+            collecting: Semaphore::new(config.collect.as_ref().map_or(1, |pace| pace.at_once)),
+            collect: config.collect.map(watch::Sender::new),
+            figures: Held::default(),
             begun: watch::Sender::new(false),
             recover: Notify::new(),
             moved: watch::Sender::new(0),

@@ -12,6 +12,7 @@
 //! A user's change is an **operation**: it ends, and says how. What has to stay
 //! true is a **reconciler**: inventory, recovery of operations, retention.
 
+mod collect;
 mod events;
 mod fleet;
 mod images;
@@ -36,6 +37,10 @@ use hostler_core::query::Position;
 use hostler_core::{Result, Timestamp};
 use hostler_store::Store;
 
+pub use collect::{
+    CollectPace, Collected, ContainerFigures, Figures, Metrics, PassFigures, ProviderFigures,
+    ProviderPass, Reading,
+};
 pub use events::{Events, Item, Subscription};
 pub use fleet::views::{
     HostState, HostView, NetworkView, PoolView, ProviderState, ProviderView, VmView,
@@ -69,6 +74,8 @@ pub struct EngineConfig {
     pub image_max_bytes: u64,
     /// How often and how long.
     pub pace: Pace,
+    /// How often is measured; `None`: never.
+    pub collect: Option<CollectPace>,
     /// Faults for proofs; `None` in production.
     pub sabotage: Option<Arc<Sabotage>>,
 }
@@ -238,6 +245,18 @@ impl Engine {
     /// Providers.
     pub fn providers(&self) -> Providers<'_> {
         Providers::new(&self.inner)
+    }
+
+    /// What is measured.
+    pub fn metrics(&self) -> Metrics<'_> {
+        Metrics::new(&self.inner)
+    }
+
+    /// Measures at another pace from now on; without effect where nothing is measured.
+    pub fn set_collect_pace(&self, pace: CollectPace) {
+        if let Some(current) = &self.inner.collect {
+            current.send_replace(pace);
+        }
     }
 
     /// Operations.

@@ -10,7 +10,7 @@ use hostler_provider::Provider;
 use hostler_store::ProviderRow;
 
 use crate::fleet::Entry;
-use crate::{Inner, Listed, ProviderView, reconcile};
+use crate::{Inner, Listed, ProviderView, collect, reconcile};
 
 /// Providers.
 pub struct Providers<'a> {
@@ -45,6 +45,7 @@ impl<'a> Providers<'a> {
         let known = self.engine.store.resources(id).await?;
         self.engine.fleet.attach(Entry::new(row, provider), known);
         reconcile::watch_provider(self.engine, id);
+        collect::watch_provider(self.engine, id);
         self.engine.recover.notify_one();
         Ok(())
     }

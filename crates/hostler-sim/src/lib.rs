@@ -26,6 +26,7 @@ mod create;
 pub mod demo;
 mod faults;
 mod late;
+mod metrics;
 mod power;
 mod storage;
 mod verb;
@@ -36,7 +37,8 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Console, Create, Cx, Group, Inventory, Power, Probe, Provider, Result, Storage, VmRef, Watch,
+    Console, Create, Cx, Group, Inventory, Metrics, Power, Probe, Provider, Result, Storage, VmRef,
+    Watch,
 };
 
 pub use faults::{EventFault, FaultPlan, When};
@@ -174,6 +176,10 @@ impl Provider for Sim {
 
     fn console(&self) -> Option<&dyn Console> {
         self.has(Group::Console).map(|sim| sim as &dyn Console)
+    }
+
+    fn metrics(&self) -> Option<&dyn Metrics> {
+        self.has(Group::Metrics).map(|sim| sim as &dyn Metrics)
     }
 
     fn watch(&self) -> Option<&dyn Watch> {

@@ -25,6 +25,7 @@ pub enum Verb {
     OpenConsole,
     Subscribe,
     Observe,
+    Measure,
 }
 
 impl Verb {
@@ -51,14 +52,18 @@ impl Verb {
             | Self::Volumes
             | Self::OpenConsole
             | Self::Subscribe
-            | Self::Observe => false,
+            | Self::Observe
+            | Self::Measure => false,
         }
     }
 
     /// Whether it only looks at the world. Such calls also come by themselves, at
     /// any time.
     pub(crate) const fn is_look(self) -> bool {
-        matches!(self, Self::Probe | Self::Inventory | Self::Subscribe | Self::Observe)
+        matches!(
+            self,
+            Self::Probe | Self::Inventory | Self::Subscribe | Self::Observe | Self::Measure
+        )
     }
 
     /// What it does, for messages.
@@ -85,6 +90,7 @@ impl Verb {
             Self::OpenConsole => "open a console of",
             Self::Subscribe => "subscribe to changes",
             Self::Observe => "look at",
+            Self::Measure => "measure",
         }
     }
 }

@@ -201,6 +201,7 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         images_dir: config.data_dir.join("images"),
         image_max_bytes: config.limits.image_bytes,
         pace: setup.pace,
+        collect: setup.collect,
         sabotage,
     })
     .await?;

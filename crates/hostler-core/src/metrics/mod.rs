@@ -14,9 +14,14 @@
 mod catalog;
 pub mod exposition;
 mod family;
+mod own;
+mod page;
+pub mod rate;
 mod sample;
 pub mod series;
 
 pub use catalog::Metric;
 pub use family::{Cost, Family, MetricKind, Resource, Unit};
+pub use own::{BALLOON_FRESH, own};
+pub use page::{Dropped, OwnerLabel, Page, SERIES_MAX};
 pub use sample::{Labels, Point};

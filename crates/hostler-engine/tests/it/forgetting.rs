@@ -87,7 +87,7 @@ async fn f19_a_clock_that_jumps_forward_a_year_makes_nothing_old() {
     let ms = Duration::from_millis;
     let soon = Pace { inventory: ms(20), retention: ms(20), missing_inventories: 1, ..pace() };
     let clock = Arc::new(Jumping::default());
-    let tuning = Tuning { pace: soon, clock: clock.clone() };
+    let tuning = Tuning { pace: soon, clock: clock.clone(), ..Tuning::default() };
     let mut lab = Lab::tuned(World::small(1), None, tuning).await;
     lab.create("ours").await;
     let theirs = foreign(&lab.world, "theirs");

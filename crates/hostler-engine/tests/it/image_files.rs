@@ -23,6 +23,7 @@ async fn engine(images_dir: &Path) -> Engine {
         images_dir: images_dir.to_owned(),
         image_max_bytes: 1 << 20,
         pace: pace(),
+        collect: None,
         sabotage: None,
     };
     Engine::start(config).await.unwrap()

@@ -12,6 +12,7 @@ mod histories;
 mod image_files;
 mod images;
 mod late;
+mod metrics;
 mod placing;
 mod proofs;
 mod requests;

@@ -14,8 +14,8 @@ use hostler_core::vm::devices::{DiskDevice, DiskSource, DiskSpec, VolumeFormat};
 use hostler_core::vm::status::VmState;
 use hostler_core::{Clock, Result};
 use hostler_engine::{
-    Accepted, Engine, EngineConfig, ImageImport, OperationView, Pace, Sabotage, VmCreateRequest,
-    VolumeCreateRequest,
+    Accepted, CollectPace, Engine, EngineConfig, ImageImport, OperationView, Pace, Sabotage,
+    VmCreateRequest, VolumeCreateRequest,
 };
 use hostler_provider::{VmRef, VolumeRef};
 use hostler_sim::{Sim, Verb, World};
@@ -40,11 +40,13 @@ pub(crate) struct Lab {
 pub(crate) struct Tuning {
     pub(crate) pace: Pace,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Nothing is measured but where that is what is tested.
+    pub(crate) collect: Option<CollectPace>,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { pace: pace(), clock: Arc::new(SystemClock) }
+        Self { pace: pace(), clock: Arc::new(SystemClock), collect: None }
     }
 }
 
@@ -272,6 +274,7 @@ fn config(
         images_dir: dir.path().join("images"),
         image_max_bytes: 1 << 30,
         pace: tuning.pace,
+        collect: tuning.collect.clone(),
         sabotage,
     }
 }

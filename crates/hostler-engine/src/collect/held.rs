@@ -1,0 +1,206 @@
+//! The newest reading of each thing for each kind of pass.
+//!
+//! A pass that ended tells of all things of its provider: what it read replaces
+//! what was there; what was asked and did not answer keeps what it has, which
+//! grows old; what was not there any more loses it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use hostler_core::Timestamp;
+use hostler_core::id::ProviderId;
+use hostler_core::metrics::{Cost, Point, own, rate};
+use hostler_provider::{Batch, ContainerRef, Measured};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::Reading;
+
+/// A thing, as its provider calls it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Thing {
+    Vm(String),
+    Host(String),
+    Pool { host: Option<String>, name: String },
+    Container(ContainerRef),
+}
+
+/// What is held of a thing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kept {
+    pub(crate) readings: BTreeMap<Cost, Arc<Reading>>,
+    /// Why it did not answer the latest pass of a kind.
+    pub(crate) silent: BTreeMap<Cost, Arc<str>>,
+}
+
+/// How the latest pass of a kind over a provider went.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PassNote {
+    pub(crate) took: Duration,
+    /// The time to the next one.
+    pub(crate) interval: Duration,
+    /// When one last succeeded.
+    pub(crate) succeeded: Option<Instant>,
+    /// Why the latest failed.
+    pub(crate) failure: Option<String>,
+    /// How many VMs did not answer the latest that succeeded.
+    pub(crate) silent: usize,
+}
+
+/// What is held of a provider.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OfProvider {
+    pub(crate) things: HashMap<Thing, Kept>,
+    pub(crate) passes: BTreeMap<Cost, PassNote>,
+}
+
+/// Everything that is held.
+pub(crate) struct Held {
+    providers: RwLock<HashMap<ProviderId, OfProvider>>,
+    /// Grows with each pass that ended.
+    passes: watch::Sender<u64>,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { providers: RwLock::default(), passes: watch::Sender::new(0) }
+    }
+}
+
+impl Held {
+    /// Reads; keep it short, and never across an await.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, HashMap<ProviderId, OfProvider>> {
+        // Changes replace whole values, so a panic leaves none half done.
+        self.providers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<ProviderId, OfProvider>> {
+        self.providers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many passes have ended.
+    pub(crate) fn passes(&self) -> watch::Receiver<u64> {
+        self.passes.subscribe()
+    }
+
+    /// Takes what a pass measured. The one pass of its kind over the provider that
+    /// is under way, so nobody else changes the readings that it compares with.
+    pub(crate) fn take(&self, provider: ProviderId, pass: Cost, batch: Batch, mut note: PassNote) {
+        let arrived = Instant::now();
+        let read = self.compare(provider, pass, batch_things(batch), arrived);
+        let Compared { readings, silent } = read;
+        note.succeeded = Some(arrived);
+        note.silent = silent.len();
+        let mut providers = self.write();
+        let held = providers.entry(provider).or_default();
+        let seen: HashSet<&Thing> = readings.iter().map(|(thing, _)| thing).collect();
+        held.things.retain(|thing, kept| {
+            if !seen.contains(thing) && !silent.contains_key(thing) {
+                kept.readings.remove(&pass);
+            }
+            kept.silent.remove(&pass);
+            !kept.readings.is_empty() || seen.contains(thing) || silent.contains_key(thing)
+        });
+        for (thing, reading) in readings {
+            held.things.entry(thing).or_default().readings.insert(pass, reading);
+        }
+        for (thing, reason) in silent {
+            held.things.entry(thing).or_default().silent.insert(pass, reason);
+        }
+        held.passes.insert(pass, note);
+        drop(providers);
+        self.passes.send_modify(|count| *count += 1);
+    }
+
+    /// Notes a pass that measured nothing: what is held grows old.
+    pub(crate) fn fail(&self, provider: ProviderId, pass: Cost, why: &str, mut note: PassNote) {
+        let mut providers = self.write();
+        let held = providers.entry(provider).or_default();
+        let before = held.passes.get(&pass);
+        note.succeeded = before.and_then(|before| before.succeeded);
+        note.failure = Some(why.to_owned());
+        held.passes.insert(pass, note);
+        drop(providers);
+        self.passes.send_modify(|count| *count += 1);
+    }
+
+    /// Forgets a provider that was removed.
+    pub(crate) fn forget(&self, provider: ProviderId) {
+        self.write().remove(&provider);
+        self.passes.send_modify(|count| *count += 1);
+    }
+
+    /// Rates and shares, worked out while nobody has to wait.
+    fn compare(
+        &self,
+        provider: ProviderId,
+        pass: Cost,
+        things: Things,
+        arrived: Instant,
+    ) -> Compared {
+        let before: HashMap<Thing, Arc<Reading>> = {
+            let providers = self.read();
+            let held = providers.get(&provider).into_iter().flat_map(|held| &held.things);
+            held.filter_map(|(thing, kept)| {
+                Some((thing.clone(), kept.readings.get(&pass)?.clone()))
+            })
+            .collect()
+        };
+        let readings = things.read.into_iter().map(|(thing, at, points)| {
+            let reading = reading(before.get(&thing).map(Arc::as_ref), at, points, arrived);
+            (thing, Arc::new(reading))
+        });
+        Compared { readings: readings.collect(), silent: things.silent }
+    }
+}
+
+struct Compared {
+    readings: Vec<(Thing, Arc<Reading>)>,
+    silent: HashMap<Thing, Arc<str>>,
+}
+
+fn reading(
+    before: Option<&Reading>,
+    at: Timestamp,
+    points: Vec<Point>,
+    arrived: Instant,
+) -> Reading {
+    let rates = before.and_then(|before| {
+        let seconds = rate::seconds_between(before.at, at, before.age(arrived))?;
+        Some(rate::per_second(&before.points, &points, seconds))
+    });
+    let rates = rates.unwrap_or_else(|| vec![None; points.len()]);
+    let own = own(&points, &rates, at);
+    Reading { at, arrived, points, rates, own }
+}
+
+/// A batch without the kinds of its things.
+struct Things {
+    read: Vec<(Thing, Timestamp, Vec<Point>)>,
+    silent: HashMap<Thing, Arc<str>>,
+}
+
+fn batch_things(batch: Batch) -> Things {
+    fn all<R>(
+        measured: Vec<Measured<R>>,
+        name: impl Fn(R) -> Thing,
+    ) -> impl Iterator<Item = (Thing, Timestamp, Vec<Point>)> {
+        measured.into_iter().map(move |it| {
+            let sound = it.points.into_iter().filter(Point::is_sound).collect();
+            (name(it.of), it.at, sound)
+        })
+    }
+    let vms = all(batch.vms, |vm| Thing::Vm(vm.external_ref));
+    let hosts = all(batch.hosts, Thing::Host);
+    let pools = all(batch.pools, |pool| Thing::Pool { host: pool.host_ref, name: pool.name });
+    let containers = all(batch.containers, Thing::Container);
+    let silent = batch.silent.into_iter();
+    Things {
+        read: vms.chain(hosts).chain(pools).chain(containers).collect(),
+        silent: silent.map(|it| (Thing::Vm(it.vm.external_ref), it.reason.into())).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! What is measured: passes over each provider at their own pace, and the
+//! newest figures of each thing. Asking providers has nothing to do with being
+//! asked: whoever reads gets a copy of what is there (A15, A16).
+//!
+//! ```text
+//!  for each provider and pass                              readers
+//!  schedule ──► Metrics::collect ──► Batch ──► Held ──────► Collected
+//!   jittered, with a deadline,                 newest readings   joined with the
+//!   slower where a pass is slow (X21)          and their rates   present picture
+//! ```
+//!
+//! Readings are kept by what the provider calls a thing, and joined with the
+//! fleet's picture when somebody reads. So a thing that is gone has no figures
+//! from that moment on, one that was renamed has its new name at once, and no
+//! VM is told twice (X22, X35). Nothing is carried forward: a reading that has
+//! become old is told with its age, then not at all (X17).
+
+mod held;
+mod schedule;
+mod told;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_core::Timestamp;
+use hostler_core::id::ProviderId;
+use hostler_core::metrics::{Cost, Point};
+use tokio::time::Instant;
+
+pub(crate) use held::{Held, PassNote};
+pub use told::{
+    Collected, ContainerFigures, Figures, Metrics, PassFigures, ProviderFigures, ProviderPass,
+};
+
+use crate::Inner;
+
+/// How often is measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectPace {
+    /// Between two passes over hypervisors (D5: 10 s).
+    pub interval: Duration,
+    /// Between two passes over guest agents, which cost more.
+    pub guests: Duration,
+    /// For providers by name, instead of `interval`.
+    pub of_provider: BTreeMap<String, Duration>,
+    /// How many passes are under way at once, over all providers.
+    pub at_once: usize,
+}
+
+impl Default for CollectPace {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(10),
+            guests: Duration::from_secs(60),
+            of_provider: BTreeMap::new(),
+            at_once: 16,
+        }
+    }
+}
+
+impl CollectPace {
+    /// The time between two passes of that kind over a provider of that name.
+    pub fn interval_of(&self, provider: &str, pass: Cost) -> Duration {
+        match (pass, self.of_provider.get(provider)) {
+            (Cost::Guest, Some(own)) => (*own).max(self.guests),
+            (Cost::Guest, None) => self.guests,
+            (_, Some(own)) => *own,
+            (_, None) => self.interval,
+        }
+    }
+}
+
+/// What one pass measured of one thing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// When the values were read, by the provider's word.
+    pub at: Timestamp,
+    /// When they arrived here; ages are counted from this, whatever clocks do.
+    pub(crate) arrived: Instant,
+    /// The values.
+    pub points: Vec<Point>,
+    /// The growth in a second of each of `points` that is a counter, where there
+    /// was one to compare with.
+    pub rates: Vec<Option<f64>>,
+    /// What was computed from them.
+    pub own: Vec<Point>,
+}
+
+impl Reading {
+    /// How long ago it arrived.
+    pub fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.arrived)
+    }
+}
+
+/// Starts measuring a provider, if it can be measured and that is wanted.
+pub(crate) fn watch_provider(engine: &Arc<Inner>, provider: ProviderId) {
+    if engine.collect.is_none() {
+        return;
+    }
+    let Some(live) = engine.fleet.provider(provider) else { return };
+    let passes = live.metrics().map_or(&[][..], |metrics| metrics.passes());
+    for pass in passes {
+        engine.supervise("measuring", move |engine| schedule::run(engine, provider, *pass));
+    }
+}
