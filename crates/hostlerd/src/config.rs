@@ -7,6 +7,7 @@
 
 mod document;
 mod layers;
+mod measuring;
 mod show;
 mod sources;
 
@@ -19,6 +20,7 @@ use crate::failure::{Failure, Result};
 
 pub use document::DEFAULT_TEXT;
 pub use layers::Origins;
+pub use measuring::ConfiguredMetrics;
 pub use sources::{Loaded, journal_reads, passed_socket_names, runtime_dir};
 
 /// The configuration, complete.
@@ -42,6 +44,8 @@ pub struct Config {
     pub tls: TlsFiles,
     /// What connections and bodies may take.
     pub limits: ConfiguredLimits,
+    /// How providers are measured.
+    pub metrics: ConfiguredMetrics,
     /// Providers connected from the start.
     pub providers: Vec<ConfiguredProvider>,
 }
@@ -125,6 +129,7 @@ impl Config {
                  from elsewhere scrape /metrics of the main address with a token",
             ));
         }
+        self.metrics.check()?;
         crate::logging::check(&self.log_filter)?;
         let mut names: Vec<&str> = Vec::new();
         for provider in &self.providers {
@@ -152,6 +157,7 @@ impl Config {
             log_filter: _, // is taken over
             tls,
             limits,
+            metrics, // all but this is taken over
             providers,
         } = self;
         let is_other = [
@@ -163,6 +169,7 @@ impl Config {
             ("log", *log != running.log),
             ("tls", *tls != running.tls),
             ("limits", *limits != running.limits),
+            ("metrics.enabled", metrics.enabled != running.metrics.enabled),
             ("provider", *providers != running.providers),
         ];
         is_other.into_iter().filter(|(_, is_other)| *is_other).map(|(key, _)| key).collect()

@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Parts, Streams};
 use crate::auth::{Auth, LocalUsers};
-use crate::config::Config;
+use crate::config::{Config, ConfiguredMetrics};
 use crate::failure::{Failure, Result};
 use crate::http::consoles::{Holders, Tickets};
 use crate::http::{self, Checkup, Cursors, Meters, Replays};
@@ -155,6 +155,14 @@ impl Server {
         self.identity.reload(&*self.app.clock)
     }
 
+    /// Measures as told from now on; whether at all only the next start changes.
+    pub fn take_over(&self, metrics: &ConfiguredMetrics) {
+        if let Some(pace) = metrics.pace() {
+            self.app.engine.set_collect_pace(pace);
+        }
+        self.app.meters.set_labels(&metrics.labels);
+    }
+
     /// Waits until each provider has answered or failed to, but not for long.
     pub async fn first_look(&self, patience: Duration) {
         self.app.engine.providers().first_look(patience).await;
@@ -201,7 +209,7 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         images_dir: config.data_dir.join("images"),
         image_max_bytes: config.limits.image_bytes,
         pace: setup.pace,
-        collect: setup.collect,
+        collect: config.metrics.pace(),
         sabotage,
     })
     .await?;
@@ -223,7 +231,7 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         cursors: Cursors::new(key),
         replays: Replays::default(),
         checkup: Checkup::default(),
-        meters: Meters::new(),
+        meters: Meters::telling(&config.metrics.labels),
         wiring: setup.wiring,
         streams,
         is_demo: setup.is_demo,

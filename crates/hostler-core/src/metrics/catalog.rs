@@ -18,7 +18,7 @@ pub enum Metric {
     VmScrapeSuccess,
     /// hostler_vm_sample_age_seconds: Age of the newest sample of this VM, for each kind of pass.
     VmSampleAgeSeconds,
-    /// hostler_vm_labels: The user labels of the VM that the configuration allows, each as label_NAME.
+    /// hostler_vm_labels: Always 1, with the user labels of the VM that the configuration allows, each as label_NAME.
     VmLabels,
     /// hostler_vm_cpu_seconds_total: Processor time the VM took on its host, the hypervisor's own work for it included.
     VmCpuSecondsTotal,
@@ -240,7 +240,7 @@ pub enum Metric {
     ProviderPassIntervalSeconds,
     /// hostler_provider_silent_vms: VMs that the last pass asked and that did not answer.
     ProviderSilentVms,
-    /// hostler_series_dropped_total: Series that were left out, and why: too_many, label_invalid, value_invalid.
+    /// hostler_series_dropped_total: Series that were left out, and why: too_many, value_invalid, twice.
     SeriesDroppedTotal,
 }
 
@@ -436,13 +436,13 @@ static FAMILIES: [Family; 117] = [
     },
     Family {
         name: "hostler_vm_labels",
-        kind: MetricKind::Info,
+        kind: MetricKind::Gauge,
         unit: Unit::None,
         resource: Resource::Vm,
         labels: &[],
         cost: Cost::Own,
         since: "0.1",
-        help: "The user labels of the VM that the configuration allows, each as label_NAME",
+        help: "Always 1, with the user labels of the VM that the configuration allows, each as label_NAME",
     },
     Family {
         name: "hostler_vm_cpu_seconds_total",
@@ -1552,6 +1552,6 @@ static FAMILIES: [Family; 117] = [
         labels: &["reason"],
         cost: Cost::Own,
         since: "0.1",
-        help: "Series that were left out, and why: too_many, label_invalid, value_invalid",
+        help: "Series that were left out, and why: too_many, value_invalid, twice",
     },
 ];

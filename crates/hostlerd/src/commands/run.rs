@@ -186,6 +186,7 @@ impl Reload {
     fn take_over(&self, server: &Server) -> Result<()> {
         let fresh = Config::load(&self.flags)?;
         server.reload()?;
+        server.take_over(&fresh.metrics);
         self.filter.set(&fresh.log_filter)?;
         *self.verbosity.lock().unwrap_or_else(PoisonError::into_inner) =
             Verbosity { configured: fresh.log_filter.clone(), loudness: Loudness::Configured };

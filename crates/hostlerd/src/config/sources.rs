@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::layers::{Layer, Merged};
-use super::{Config, ConfiguredLimits, ConfiguredProvider, LogFormat, Origins, TlsFiles, document};
+use super::{
+    Config, ConfiguredLimits, ConfiguredMetrics, ConfiguredProvider, LogFormat, Origins, TlsFiles,
+    document,
+};
 use crate::arguments::RunFlags;
 use crate::failure::{Failure, Result};
 
@@ -34,6 +37,7 @@ pub(super) struct Settings {
     log_filter: Option<String>,
     tls: Option<TlsFiles>,
     limits: Option<ConfiguredLimits>,
+    metrics: Option<ConfiguredMetrics>,
     #[serde(rename = "provider")]
     providers: Option<Vec<ConfiguredProvider>>,
 }
@@ -128,6 +132,7 @@ impl Settings {
             log_filter: self.log_filter.unwrap_or_else(|| "info".to_owned()),
             tls: self.tls.unwrap_or_default(),
             limits: self.limits.unwrap_or_default(),
+            metrics: self.metrics.unwrap_or_default(),
             providers: self.providers.unwrap_or_default(),
         };
         config.check()?;

@@ -3,8 +3,11 @@
 
 mod format;
 mod gather;
+mod measured;
 mod process;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,28 +16,44 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hostler_core::Error;
 use hostler_core::access::Permission;
-use http::Method;
+use hostler_core::metrics::exposition::{Format, Head, Writer};
+use hostler_core::metrics::{Dropped, Metric};
+use hostler_core::query::ListRequest;
 use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, Method};
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::error::Result;
-use super::{admit, peer_of};
+use super::{admit, peer_of, quality};
 use crate::app::App;
 
 /// From a cached answer to one that waits for an operation.
 const BUCKETS: [f64; 11] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// How old a page of what was measured may be; passes are further apart.
+const PAGE_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// What is counted as it happens.
 pub struct Meters {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram>,
+    /// Labels of VMs that are told.
+    labels: RwLock<Vec<String>>,
+    /// The latest page of each format, so that many scrapers cost one.
+    pages: [Mutex<Option<Made>>; 2],
+    dropped: [AtomicU64; 3],
 }
+
+/// A page, and when it was made.
+type Made = (Instant, Arc<str>);
 
 /// Closed sets all: templates of routes, standard methods, statuses (A33).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -61,7 +80,26 @@ impl Meters {
         registry.register("hostler_http_requests", help, requests.clone());
         let help = "Time from a request's head to its answer's";
         registry.register("hostler_http_request_duration_seconds", help, durations.clone());
-        Self { registry, requests, durations }
+        Self {
+            registry,
+            requests,
+            durations,
+            labels: RwLock::default(),
+            pages: [Mutex::default(), Mutex::default()],
+            dropped: [const { AtomicU64::new(0) }; 3],
+        }
+    }
+
+    /// Nothing counted yet; tells these labels of VMs.
+    pub fn telling(labels: &[String]) -> Self {
+        let meters = Self::new();
+        meters.set_labels(labels);
+        meters
+    }
+
+    /// Tells these labels of VMs from now on.
+    pub(crate) fn set_labels(&self, labels: &[String]) {
+        *self.labels.write().unwrap_or_else(PoisonError::into_inner) = labels.to_vec();
     }
 
     /// Counts a request.
@@ -70,6 +108,25 @@ impl Meters {
         let labels = RouteLabels { route: route.clone(), method };
         self.durations.get_or_create(&labels).observe(took.as_secs_f64());
         self.requests.get_or_create(&RequestLabels { route, method, status }).inc();
+    }
+}
+
+impl Meters {
+    /// Counts series that a page was made without; how many there were by now.
+    fn count_dropped(&self, dropped: Dropped, format: Format) -> String {
+        let family = Metric::SeriesDroppedTotal.family();
+        let mut writer = Writer::new(format);
+        writer.family(&Head::from(family));
+        let reasons = [
+            ("too_many", dropped.too_many),
+            ("value_invalid", dropped.unsound),
+            ("twice", dropped.twice),
+        ];
+        for ((reason, more), count) in reasons.into_iter().zip(&self.dropped) {
+            let all = count.fetch_add(more, Ordering::Relaxed) + more;
+            writer.sample(family.name, [("reason", reason)], all as f64);
+        }
+        writer.into_part()
     }
 }
 
@@ -122,26 +179,73 @@ async fn guarded(State(app): State<App>, request: Request) -> Response {
 }
 
 async fn open(State(app): State<App>, request: Request) -> Response {
-    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
-    let wants_openmetrics =
-        accept.is_some_and(|text| text.contains("application/openmetrics-text"));
-    match write(&app).await {
-        Ok(text) if wants_openmetrics => {
-            ([(CONTENT_TYPE, format::OPENMETRICS)], text).into_response()
-        }
-        Ok(text) => ([(CONTENT_TYPE, format::TEXT)], format::to_text(&text)).into_response(),
+    let format = format_for(request.headers());
+    match write(&app, format).await {
+        Ok(text) => ([(CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }
 
-async fn write(app: &App) -> Result<String> {
+/// The format that the client likes better; the older one where it does not say.
+fn format_for(headers: &HeaderMap) -> Format {
+    let terms = quality::terms(headers, &ACCEPT);
+    let weight = |names: &[&str]| {
+        let named = terms.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        named.map(|(_, weight)| *weight).max()
+    };
+    let open = weight(&["application/openmetrics-text"]).unwrap_or(0);
+    let text = weight(&["text/plain"]).or_else(|| weight(&["text/*", "*/*"])).unwrap_or(0);
+    if open > 0 && open >= text { Format::OpenMetrics } else { Format::Text }
+}
+
+/// What the server tells of itself, then what it measured.
+async fn write(app: &App, format: Format) -> Result<String> {
     let now = gather::registry(app).await;
-    let mut text = String::new();
-    encode_registry(&mut text, &app.meters.registry)
-        .and_then(|()| encode_registry(&mut text, &now))
-        .and_then(|()| encode_eof(&mut text))
+    let mut own = String::new();
+    encode_registry(&mut own, &app.meters.registry)
+        .and_then(|()| encode_registry(&mut own, &now))
         .map_err(|error| Error::bug(format!("metrics cannot be written: {error}")))?;
+    let mut text = match format {
+        Format::OpenMetrics => own,
+        Format::Text => format::to_text(&own),
+    };
+    text.push_str(&measured(app, format).await?);
+    if format == Format::OpenMetrics {
+        text.push_str("# EOF\n");
+    }
     Ok(text)
+}
+
+/// The page of what was measured, made at most once in [`PAGE_AGE_MAX`] and beside
+/// the threads that answer others.
+async fn measured(app: &App, format: Format) -> Result<Arc<str>> {
+    let [text, open] = &app.meters.pages;
+    let mut kept = match format {
+        Format::Text => text.lock().await,
+        Format::OpenMetrics => open.lock().await,
+    };
+    if let Some((made, page)) = kept.as_ref()
+        && made.elapsed() <= PAGE_AGE_MAX
+    {
+        return Ok(page.clone());
+    }
+    let made = Instant::now();
+    let serving = app.clone();
+    let page = tokio::task::spawn_blocking(move || make_page(&serving, format)).await;
+    let page = page.map_err(|error| Error::bug(format!("metrics cannot be written: {error}")))?;
+    *kept = Some((made, page.clone()));
+    Ok(page)
+}
+
+fn make_page(app: &App, format: Format) -> Arc<str> {
+    let everything = ListRequest::first(usize::MAX);
+    let collected = app.engine.metrics().collected();
+    let providers = app.engine.providers().list(&everything).items;
+    let vms = app.engine.vms().list(&everything).items;
+    let labels = app.meters.labels.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let (mut page, dropped) = measured::page(&collected, &providers, &vms, &labels, format);
+    page.push_str(&app.meters.count_dropped(dropped, format));
+    page.into()
 }
 
 #[cfg(test)]
@@ -159,5 +263,23 @@ mod tests {
         encode_registry(&mut text, &meters.registry).unwrap();
         let series = text.lines().filter(|line| line.starts_with("hostler_http_requests_total"));
         assert_eq!(series.count(), 1);
+    }
+
+    #[test]
+    fn x1_the_format_is_the_one_that_is_liked_better() {
+        let format = |accept: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, http::HeaderValue::from_static(accept));
+            format_for(&headers)
+        };
+        // As Prometheus 2.42 and 3 ask.
+        let prometheus = "application/openmetrics-text;version=1.0.0,\
+            application/openmetrics-text;version=0.0.1;q=0.75,\
+            text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        assert_eq!(format(prometheus), Format::OpenMetrics);
+        assert_eq!(format("text/plain, application/openmetrics-text;q=0.5"), Format::Text);
+        assert_eq!(format("application/openmetrics-text;q=0"), Format::Text);
+        assert_eq!(format("*/*"), Format::Text);
+        assert_eq!(format_for(&HeaderMap::new()), Format::Text);
     }
 }

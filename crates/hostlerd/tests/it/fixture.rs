@@ -12,7 +12,7 @@ use hostler_sim::{Sim, World};
 use hostler_store::{ProviderRow, Store, TokenRow};
 use hostlerd::arguments::RunFlags;
 use hostlerd::auth::{LocalUsers, secrets};
-use hostlerd::config::Config;
+use hostlerd::config::{Config, ConfiguredMetrics};
 use hostlerd::listen::{Limits, Passed};
 use hostlerd::server::{Server, Setup};
 use hostlerd::wiring::Wiring;
@@ -37,7 +37,18 @@ impl Fixture {
         Self::with(Limits::default(), LocalUsers::of_system()).await
     }
 
+    /// One that measures: whatever random bytes that takes are missing elsewhere, so
+    /// that ids are not the same in each run.
+    pub(crate) async fn measuring(metrics: ConfiguredMetrics) -> Self {
+        Self::made(Limits::default(), LocalUsers::of_system(), metrics).await
+    }
+
     pub(crate) async fn with(limits: Limits, local_users: LocalUsers) -> Self {
+        let metrics = ConfiguredMetrics { enabled: false, ..ConfiguredMetrics::default() };
+        Self::made(limits, local_users, metrics).await
+    }
+
+    async fn made(limits: Limits, local_users: LocalUsers, metrics: ConfiguredMetrics) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let flags = RunFlags {
             data_dir: Some(directory.path().to_owned()),
@@ -47,6 +58,7 @@ impl Fixture {
         let mut config = Config::load_with(&flags, []).unwrap();
         config.metrics_listen = Some("127.0.0.1:0".parse().unwrap());
         config.limits.image_bytes = 8 << 20;
+        config.metrics = metrics;
         let socket = config.socket.clone();
         // Clients check certificates by the machine's clock; from here on time stands still.
         let start = SystemClock.now();

@@ -17,6 +17,7 @@ mod limits;
 mod lists;
 mod local;
 mod login;
+mod metrics;
 mod origins;
 mod pages;
 mod process;

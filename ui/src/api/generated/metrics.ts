@@ -47,11 +47,11 @@ export const metrics = {
     help: "Age of the newest sample of this VM, for each kind of pass",
   },
   hostler_vm_labels: {
-    kind: 'info',
+    kind: 'gauge',
     unit: '',
     resource: 'vm',
     labels: [],
-    help: "The user labels of the VM that the configuration allows, each as label_NAME",
+    help: "Always 1, with the user labels of the VM that the configuration allows, each as label_NAME",
   },
   hostler_vm_cpu_seconds_total: {
     kind: 'counter',
@@ -828,7 +828,7 @@ export const metrics = {
     unit: '',
     resource: 'none',
     labels: ['reason'],
-    help: "Series that were left out, and why: too_many, label_invalid, value_invalid",
+    help: "Series that were left out, and why: too_many, value_invalid, twice",
   },
 } as const satisfies Record<string, MetricFamily>;
 

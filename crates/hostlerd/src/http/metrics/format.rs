@@ -1,11 +1,6 @@
 //! The two text formats of metrics. The library writes OpenMetrics; the older
 //! Prometheus format differs in a few lines, and old scrapers read only that.
 
-/// The content type of OpenMetrics.
-pub(super) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// The content type of the Prometheus text format.
-pub(super) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-
 /// OpenMetrics as Prometheus text: a counter's family bears the name of its samples,
 /// and there is neither unit nor end.
 pub(super) fn to_text(openmetrics: &str) -> String {

@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicU64;
 
 use hostler_core::query::ListRequest;
 use hostler_core::vm::status::VmState;
-use hostler_engine::ProviderState;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -56,15 +55,6 @@ fn labels(provider: &str, simulated: bool) -> Labels {
 fn providers(app: &App, registry: &mut Registry) {
     let now = app.clock.now();
     let listed = app.engine.providers().list(&ListRequest::first(usize::MAX));
-    let up = listed.items.iter().filter_map(|view| {
-        let value = match view.state {
-            ProviderState::Healthy => 1.0,
-            ProviderState::Unreachable => 0.0,
-            ProviderState::Connecting => return None,
-        };
-        Some((labels(&view.row.name, view.simulated), value))
-    });
-    gauge(registry, "hostler_provider_up", "Whether the provider answers", up);
     let age = listed.items.iter().filter_map(|view| {
         let age = now.since(view.observed_at?).as_secs_f64();
         Some((labels(&view.row.name, view.simulated), age))

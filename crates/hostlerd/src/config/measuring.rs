@@ -1,0 +1,111 @@
+//! What is told about measuring: `[metrics]`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hostler_engine::CollectPace;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, Result};
+
+/// The most labels of VMs that metrics may bear.
+const LABELS_MAX: usize = 10;
+/// What a pace may be, in seconds.
+const SECONDS: std::ops::RangeInclusive<u64> = 1..=3600;
+
+/// How providers are measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfiguredMetrics {
+    /// Whether they are measured at all.
+    pub enabled: bool,
+    /// Seconds between two passes over hypervisors.
+    pub interval_seconds: u64,
+    /// Seconds between two passes over guest agents.
+    pub guest_interval_seconds: u64,
+    /// Seconds between two passes over providers by name, instead of `interval_seconds`.
+    pub provider_interval_seconds: BTreeMap<String, u64>,
+    /// Labels of VMs that `hostler_vm_labels` tells.
+    pub labels: Vec<String>,
+}
+
+impl Default for ConfiguredMetrics {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            interval_seconds: 10,
+            guest_interval_seconds: 60,
+            provider_interval_seconds: BTreeMap::new(),
+            labels: Vec::new(),
+        }
+    }
+}
+
+impl ConfiguredMetrics {
+    pub(super) fn check(&self) -> Result<()> {
+        let named = [
+            ("interval_seconds".to_owned(), self.interval_seconds),
+            ("guest_interval_seconds".to_owned(), self.guest_interval_seconds),
+        ];
+        let of_providers = self.provider_interval_seconds.iter();
+        let of_providers =
+            of_providers.map(|(name, value)| (format!("provider_interval_seconds.{name}"), *value));
+        for (key, value) in named.into_iter().chain(of_providers) {
+            if !SECONDS.contains(&value) {
+                return Err(Failure::usage(format!(
+                    "metrics.{key} is {value}; it has to be from {} to {}",
+                    SECONDS.start(),
+                    SECONDS.end()
+                )));
+            }
+        }
+        if self.labels.len() > LABELS_MAX {
+            return Err(Failure::usage(format!(
+                "metrics.labels names {}; each makes more series, so at most {LABELS_MAX} are \
+                 allowed",
+                self.labels.len()
+            )));
+        }
+        Ok(())
+    }
+
+    /// As the engine is told; `None` where nothing is measured.
+    pub fn pace(&self) -> Option<CollectPace> {
+        self.enabled.then(|| CollectPace {
+            interval: Duration::from_secs(self.interval_seconds),
+            guests: Duration::from_secs(self.guest_interval_seconds),
+            of_provider: self
+                .provider_interval_seconds
+                .iter()
+                .map(|(name, seconds)| (name.clone(), Duration::from_secs(*seconds)))
+                .collect(),
+            ..CollectPace::default()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d5_hypervisors_are_measured_every_ten_seconds_unless_told_otherwise() {
+        let pace = ConfiguredMetrics::default().pace().unwrap();
+        assert_eq!(pace, CollectPace::default());
+        assert_eq!(pace.interval, Duration::from_secs(10));
+        let off = ConfiguredMetrics { enabled: false, ..ConfiguredMetrics::default() };
+        assert_eq!(off.pace(), None);
+    }
+
+    #[test]
+    fn a_pace_that_is_none_is_refused_by_its_key() {
+        let edge = BTreeMap::from([("edge".to_owned(), 0)]);
+        let bad =
+            ConfiguredMetrics { provider_interval_seconds: edge, ..ConfiguredMetrics::default() };
+        let told = bad.check().unwrap_err().to_string();
+        assert!(told.contains("metrics.provider_interval_seconds.edge is 0"), "{told}");
+        let labels = (0..11).map(|n| format!("l{n}")).collect();
+        let many = ConfiguredMetrics { labels, ..ConfiguredMetrics::default() };
+        assert!(many.check().unwrap_err().to_string().contains("at most 10"));
+    }
+}

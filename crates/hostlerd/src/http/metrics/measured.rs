@@ -1,0 +1,220 @@
+//! What was measured, as a page for Prometheus: every value with its thing's
+//! labels, and beside them how measuring goes. Old values are not on it; how old
+//! the newest are is (D4, X17).
+
+use hostler_core::metrics::exposition::{Format, Writer, label_part};
+use hostler_core::metrics::{Cost, Dropped, Labels, Metric, OwnerLabel, Page, Point, SERIES_MAX};
+use hostler_core::vm::status::VmState;
+use hostler_engine::{
+    Collected, HostView, PassFigures, ProviderFigures, ProviderState, ProviderView, VmView,
+};
+
+/// The longest value of a user's label.
+const LABEL_VALUE_MAX: usize = 128;
+
+/// The page without its end, and what was left out of it.
+pub(super) fn page(
+    collected: &Collected,
+    providers: &[std::sync::Arc<ProviderView>],
+    all_vms: &[std::sync::Arc<VmView>],
+    labels: &[String],
+    format: Format,
+) -> (String, Dropped) {
+    // What the page borrows, made first.
+    let vms: Vec<OfVm<'_>> = all_vms.iter().map(|vm| OfVm::new(vm)).collect();
+    let passes: Vec<_> = collected.vms.iter().map(|it| (it.of.id.to_string(), ages(it))).collect();
+    let hosts: Vec<_> = collected.hosts.iter().map(|it| assigned(&it.of, all_vms)).collect();
+    let up: Vec<_> = providers.iter().map(|view| is_up(view)).collect();
+    let going: Vec<_> = collected.providers.iter().map(going).collect();
+
+    let mut page = Page::new(SERIES_MAX);
+    for vm in &vms {
+        page.add(vm.owner(), &vm.points);
+    }
+    for (figures, (id, ages)) in collected.vms.iter().zip(&passes) {
+        let owner = vm_labels(&figures.of, id);
+        page.add(owner.clone(), ages);
+        page.add(owner, measured(&figures.passes));
+    }
+    for (figures, assigned) in collected.hosts.iter().zip(&hosts) {
+        let owner = host_labels(&figures.of);
+        page.add(owner.clone(), assigned);
+        page.add(owner, measured(&figures.passes));
+    }
+    for figures in &collected.pools {
+        let pool = &figures.of;
+        let host = pool.host.as_ref().map_or("", |(_, name)| name.as_str());
+        let mut owner = vec![
+            ("pool", pool.observed.name.as_str()),
+            ("host", host),
+            ("provider", pool.provider.1.as_str()),
+        ];
+        owner.extend(made_up(pool.simulated));
+        page.add(owner, measured(&figures.passes));
+    }
+    for figures in &collected.containers {
+        let (provider, container) = &figures.of;
+        let mut owner = vec![
+            ("container", container.name.as_str()),
+            ("container_id", container.id.as_str()),
+            ("host", provider.row.name.as_str()),
+            ("engine", container.engine),
+        ];
+        owner.extend(made_up(provider.simulated));
+        page.add(owner, measured(&figures.passes));
+    }
+    for (view, up) in providers.iter().zip(&up) {
+        page.add(provider_labels(view), up);
+    }
+    for (figures, going) in collected.providers.iter().zip(&going) {
+        page.add(provider_labels(&figures.of), going);
+    }
+    let mut writer = Writer::new(format);
+    let dropped = page.write(&mut writer);
+    user_labels(&mut writer, &vms, labels);
+    (writer.into_part(), dropped)
+}
+
+/// What is told of a VM whether it is measured or not.
+struct OfVm<'a> {
+    view: &'a VmView,
+    id: String,
+    points: Vec<Point>,
+}
+
+impl<'a> OfVm<'a> {
+    fn new(view: &'a VmView) -> Self {
+        let present = view.status.state;
+        let states = VmState::ALL.iter().filter(|_| present != VmState::Unknown);
+        let points = states.map(|state| {
+            let value = if *state == present { 1.0 } else { 0.0 };
+            Point::labelled(Metric::VmState, Labels::one(state.as_str()), value)
+        });
+        Self { view, id: view.id.to_string(), points: points.collect() }
+    }
+
+    fn owner(&self) -> Vec<OwnerLabel<'_>> {
+        vm_labels(self.view, &self.id)
+    }
+}
+
+fn vm_labels<'a>(vm: &'a VmView, id: &'a str) -> Vec<OwnerLabel<'a>> {
+    let mut labels = vec![
+        ("vm", vm.name.as_str()),
+        ("vm_id", id),
+        ("host", vm.host.as_ref().map_or("", |(_, name)| name.as_str())),
+        ("provider", vm.provider.as_ref().map_or("", |(_, name)| name.as_str())),
+        ("project", vm.project.as_deref().unwrap_or_default()),
+    ];
+    labels.extend(made_up(vm.simulated));
+    labels
+}
+
+fn host_labels(host: &HostView) -> Vec<OwnerLabel<'_>> {
+    let name = host.observed.host.name.as_str();
+    let mut labels = vec![("host", name), ("provider", host.provider.1.as_str())];
+    labels.extend(made_up(host.simulated));
+    labels
+}
+
+fn provider_labels(view: &ProviderView) -> Vec<OwnerLabel<'_>> {
+    let mut labels = vec![("provider", view.row.name.as_str())];
+    labels.extend(made_up(view.simulated));
+    labels
+}
+
+/// Made-up data bears a label, so that no dashboard can mistake it (X17).
+fn made_up(is: bool) -> Option<OwnerLabel<'static>> {
+    is.then_some(("simulated", "true"))
+}
+
+/// What was read and computed, and is fresh. A VM's state is told from its present
+/// picture, which events keep, and not from the latest pass.
+fn measured(passes: &[PassFigures]) -> impl Iterator<Item = &Point> {
+    passes.iter().flat_map(PassFigures::points).filter(|point| point.metric != Metric::VmState)
+}
+
+/// How old a VM's values are, and whether the latest passes reached it.
+fn ages(figures: &hostler_engine::Figures<std::sync::Arc<VmView>>) -> Vec<Point> {
+    let reached = figures.passes.iter().all(|it| it.is_reached);
+    let success = if reached { 1.0 } else { 0.0 };
+    let mut points = vec![Point::plain(Metric::VmScrapeSuccess, success)];
+    points.extend(figures.passes.iter().filter(|it| it.reading.is_some()).map(|it| {
+        let label = Labels::one(it.pass.as_str());
+        Point::labelled(Metric::VmSampleAgeSeconds, label, it.age.as_secs_f64())
+    }));
+    points
+}
+
+/// What the VMs that run on a host may take together.
+fn assigned(host: &HostView, vms: &[std::sync::Arc<VmView>]) -> Vec<Point> {
+    let on_it =
+        |vm: &&std::sync::Arc<VmView>| vm.host.as_ref().is_some_and(|(id, _)| *id == host.id);
+    let live = vms.iter().filter(on_it).filter_map(|vm| vm.observed.as_ref());
+    let (mut cpus, mut memory) = (Some(0.0), Some(0.0));
+    for vm in live.filter(|vm| vm.power.is_live()) {
+        // One that cannot be told leaves no sum that could be.
+        let of = |fact: Option<f64>, sum: Option<f64>| Some(sum? + fact?);
+        cpus = of(vm.cpu_count.value().map(|count| f64::from(*count)), cpus);
+        memory = of(vm.memory_bytes.value().map(|bytes| *bytes as f64), memory);
+    }
+    let told = [(Metric::HostVcpusAssigned, cpus), (Metric::HostMemoryAssignedBytes, memory)];
+    told.into_iter().filter_map(|(metric, sum)| Some(Point::plain(metric, sum?))).collect()
+}
+
+fn is_up(view: &ProviderView) -> Option<Point> {
+    let value = match view.state {
+        ProviderState::Healthy => 1.0,
+        ProviderState::Unreachable => 0.0,
+        ProviderState::Connecting => return None,
+    };
+    Some(Point::plain(Metric::ProviderUp, value))
+}
+
+/// How measuring a provider goes.
+fn going(figures: &ProviderFigures) -> Vec<Point> {
+    let mut points = Vec::new();
+    let mut silent = None;
+    for pass in &figures.passes {
+        let label = || Labels::one(pass.pass.as_str());
+        if let Some(age) = pass.age {
+            let age = age.as_secs_f64();
+            points.push(Point::labelled(Metric::ProviderSampleAgeSeconds, label(), age));
+            if pass.pass == Cost::Stats {
+                silent = Some(pass.silent);
+            }
+        }
+        let (took, interval) = (pass.took.as_secs_f64(), pass.interval.as_secs_f64());
+        points.push(Point::labelled(Metric::ProviderPassSeconds, label(), took));
+        points.push(Point::labelled(Metric::ProviderPassIntervalSeconds, label(), interval));
+    }
+    points.extend(silent.map(|count| Point::plain(Metric::ProviderSilentVms, count as f64)));
+    points
+}
+
+/// The labels that users gave to VMs and the configuration allows.
+fn user_labels(writer: &mut Writer, vms: &[OfVm<'_>], allowed: &[String]) {
+    if allowed.is_empty() {
+        return;
+    }
+    let family = Metric::VmLabels.family();
+    let names: Vec<String> =
+        allowed.iter().map(|key| format!("label_{}", label_part(key))).collect();
+    let mut is_begun = false;
+    for vm in vms {
+        let Some(row) = &vm.view.row else { continue };
+        let given = allowed.iter().zip(&names).filter_map(|(key, name)| {
+            let value = row.spec.labels.get(key)?;
+            (value.len() <= LABEL_VALUE_MAX).then_some((name.as_str(), value.as_str()))
+        });
+        let given: Vec<_> = given.collect();
+        if given.is_empty() {
+            continue;
+        }
+        if !is_begun {
+            writer.family(&family.into());
+            is_begun = true;
+        }
+        writer.sample(family.name, vm.owner().into_iter().chain(given), 1.0);
+    }
+}

@@ -1,0 +1,137 @@
+//! What was measured, as a scraper reads it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use hostlerd::config::ConfiguredMetrics;
+use serde_json::json;
+
+use crate::fixture::Fixture;
+
+/// A server that measures one running VM.
+async fn measuring() -> Fixture {
+    let labels = vec!["app.io/tier".to_owned()];
+    let metrics = ConfiguredMetrics { interval_seconds: 1, labels, ..ConfiguredMetrics::default() };
+    let fixture = Fixture::measuring(metrics).await;
+    fixture.make_vm("web").await;
+    fixture
+}
+
+async fn scrape(fixture: &Fixture, accept: &str) -> String {
+    let answer = fixture.local().header("accept", accept).get("/metrics").await;
+    assert_eq!(answer.status, 200);
+    answer.text()
+}
+
+/// Scrapes until `wanted` is there.
+async fn until(fixture: &Fixture, accept: &str, wanted: &str) -> String {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        let text = scrape(fixture, accept).await;
+        if text.contains(wanted) {
+            return text;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{wanted} is never there: {text}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// What a strict reader would refuse.
+fn check(text: &str) {
+    let (mut families, mut series) = (BTreeSet::new(), BTreeSet::new());
+    for line in text.lines() {
+        if let Some(told) = line.strip_prefix("# TYPE ") {
+            let name = told.split(' ').next().unwrap();
+            assert!(families.insert(name.to_owned()), "{name} is told twice");
+        } else if !line.starts_with('#') {
+            let (key, value) = line.rsplit_once(' ').unwrap();
+            assert!(series.insert(key.to_owned()), "{key} is there twice");
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+        }
+    }
+    assert!(!series.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_measured_is_told_with_the_labels_of_its_vm() {
+    let fixture = measuring().await;
+    let text = until(&fixture, "*/*", "hostler_vm_cpu_seconds_total{").await;
+    check(&text);
+    let line = text.lines().find(|line| line.starts_with("hostler_vm_cpu_seconds_total{"));
+    let line = line.unwrap();
+    for label in ["vm=\"web\"", "host=\"h1\"", "provider=\"lab\"", "project=\"default\""] {
+        assert!(line.contains(label), "{line}");
+    }
+    for wanted in [
+        "# TYPE hostler_vm_cpu_seconds_total counter",
+        "state=\"running\"} 1",
+        "state=\"stopped\"} 0",
+        "hostler_pool_capacity_bytes{pool=\"default\",host=\"h1\",provider=\"lab\",simulated=\"true\"}",
+        "hostler_provider_up{provider=\"lab\",simulated=\"true\"} 1",
+        "hostler_host_vcpus_assigned{host=\"h1\",provider=\"lab\",simulated=\"true\"} 1",
+        "hostler_provider_silent_vms{provider=\"lab\",simulated=\"true\"} 0",
+        "hostler_series_dropped_total{reason=\"twice\"} 0",
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    assert!(text.lines().any(|line| {
+        line.starts_with("hostler_vm_scrape_success{vm=\"web\"") && line.ends_with(" 1")
+    }));
+}
+
+#[tokio::test]
+async fn x1_openmetrics_is_told_to_those_who_ask_for_it() {
+    let fixture = measuring().await;
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.3";
+    let text = until(&fixture, accept, "hostler_vm_cpu_seconds_total{").await;
+    check(&text);
+    assert!(text.contains(
+        "# TYPE hostler_vm_cpu_seconds counter\n# UNIT hostler_vm_cpu_seconds seconds\n"
+    ));
+    assert!(text.ends_with("# EOF\n") && text.matches("# EOF").count() == 1);
+    let refused = "text/plain;version=0.0.4, application/openmetrics-text;q=0";
+    assert!(!scrape(&fixture, refused).await.contains("# EOF"));
+}
+
+#[tokio::test]
+async fn x17_what_is_made_up_says_so_in_every_series_of_a_thing() {
+    let fixture = measuring().await;
+    let text = until(&fixture, "*/*", "hostler_vm_cpu_seconds_total{").await;
+    let things = ["hostler_vm_", "hostler_host_", "hostler_pool_", "hostler_provider_"];
+    for line in text.lines().filter(|line| things.iter().any(|thing| line.starts_with(thing))) {
+        assert!(line.contains("simulated=\"true\""), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_labels_that_are_allowed_are_told() {
+    let fixture = measuring().await;
+    let vms = fixture.local().get("/api/v1/vms").await;
+    let id = vms.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/vms/{id}");
+    let etag = fixture.local().get(&path).await.header("etag");
+    let change = json!({ "labels": { "app.io/tier": "fr\"ont", "secret": "x1y2" } });
+    let patched = fixture
+        .local()
+        .header("if-match", &etag)
+        .send("PATCH", &path, Some(("application/merge-patch+json", change.to_string().into())))
+        .await;
+    assert_eq!(patched.status, 200, "{}", patched.text());
+    let text = until(&fixture, "*/*", "label_app_io_tier=\"fr\\\"ont\"").await;
+    assert!(!text.contains("x1y2"));
+    check(&text);
+}
+
+#[tokio::test]
+async fn d4_a_stopped_vm_leaves_no_figures_of_a_running_one() {
+    let fixture = measuring().await;
+    until(&fixture, "*/*", "hostler_vm_cpu_seconds_total{").await;
+    let vms = fixture.local().get("/api/v1/vms").await;
+    let id = vms.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    fixture.act(&id, "stop", Some(&json!({ "mode": "force" }))).await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    while scrape(&fixture, "*/*").await.contains("hostler_vm_cpu_seconds_total{") {
+        assert!(tokio::time::Instant::now() < deadline, "it is still told");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
