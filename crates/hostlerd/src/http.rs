@@ -26,6 +26,7 @@ mod ids;
 mod images;
 mod lists;
 mod local;
+mod measured;
 mod metrics;
 mod networks;
 mod observe;
@@ -240,6 +241,7 @@ impl Default for Api {
 pub fn api() -> Api {
     let api = Api::new();
     let api = vms::route(consoles::route(session::route(tokens::route(server::route(api)))));
+    let api = measured::route(api);
     let api = volumes::route(pools::route(networks::route(hosts::route(providers::route(api)))));
     events::route(operations::route(images::route(api)))
 }

@@ -6,6 +6,7 @@ mod devices;
 mod events;
 mod hosts;
 mod images;
+mod metrics;
 mod networks;
 mod operations;
 mod pools;
@@ -22,6 +23,7 @@ pub use devices::*;
 pub use events::*;
 pub use hosts::*;
 pub use images::*;
+pub use metrics::*;
 pub use networks::*;
 pub use operations::*;
 pub use pools::*;
@@ -66,10 +68,12 @@ endpoints![
     VmPause,
     VmResume,
     VmSave,
+    VmMetrics,
     ConsoleOpen,
     ConsoleConnect,
     HostList,
     HostShow,
+    HostMetrics,
     ProviderList,
     ProviderShow,
     ProviderCreate,

@@ -155,13 +155,25 @@ impl<'a> Metrics<'a> {
         all
     }
 
-    /// What was measured of one VM; `None` when nothing ever was.
-    pub fn of_vm(&self, vm: &VmView) -> Option<Vec<PassFigures>> {
-        let ((provider, _), name) = vm.provider.as_ref().zip(vm.external_ref())?;
+    /// What was measured of one VM; nothing where it is not measured.
+    pub fn of_vm(&self, vm: &VmView) -> Vec<PassFigures> {
+        let place = vm.provider.as_ref().zip(vm.external_ref());
+        let found = place.map(|((id, _), name)| self.of(*id, &Thing::Vm(name.to_owned())));
+        found.unwrap_or_default()
+    }
+
+    /// The same of a host.
+    pub fn of_host(&self, host: &HostView) -> Vec<PassFigures> {
+        let name = host.observed.host.external_ref.clone();
+        self.of(host.provider.0, &Thing::Host(name))
+    }
+
+    fn of(&self, provider: ProviderId, thing: &Thing) -> Vec<PassFigures> {
         let held = self.engine.figures.read();
-        let held = held.get(provider)?;
-        let kept = held.things.get(&Thing::Vm(name.to_owned()))?;
-        Some(passes(held, kept, Instant::now()))
+        let found = held
+            .get(&provider)
+            .and_then(|held| Some(passes(held, held.things.get(thing)?, Instant::now())));
+        found.unwrap_or_default()
     }
 }
 

@@ -95,6 +95,8 @@ impl Story {
             _ => "application/json",
         };
         let sent = body.as_ref().map(|body| (kind, body.to_string().into()));
+        // Ids of one moment are in no order; those of this story are in its own.
+        self.fixture.clock.advance(std::time::Duration::from_millis(1));
         let client = match id {
             "vm_update" => self.client().header("if-match", "\"1\""),
             _ => self.client(),
@@ -220,6 +222,7 @@ async fn vms(story: &mut Story) -> String {
     let patch = json!({ "description": "in front", "labels": { "tier": null, "env": "test" } });
     story.tell("vm_update", &path, Some(patch)).await;
     story.tell("vm_definition", &format!("{path}/definition"), None).await;
+    story.tell("vm_metrics", &format!("{path}/metrics"), None).await;
     for (id, verb) in [
         ("vm_pause", "pause"),
         ("vm_resume", "resume"),
@@ -312,7 +315,9 @@ async fn begin(story: &Story, name: &str, state: Option<&str>) -> String {
 
 async fn infrastructure(story: &mut Story) {
     let hosts = story.tell("host_list", "/api/v1/hosts", None).await;
-    story.tell("host_show", &format!("/api/v1/hosts/{}", id(&hosts["items"][0]["id"])), None).await;
+    let host = format!("/api/v1/hosts/{}", id(&hosts["items"][0]["id"]));
+    story.tell("host_show", &host, None).await;
+    story.tell("host_metrics", &format!("{host}/metrics"), None).await;
     let networks = story.tell("network_list", "/api/v1/networks", None).await;
     let network = id(&networks["items"][0]["id"]);
     story.tell("network_show", &format!("/api/v1/networks/{network}"), None).await;

@@ -135,3 +135,39 @@ async fn d4_a_stopped_vm_leaves_no_figures_of_a_running_one() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
+
+#[tokio::test]
+async fn x17_the_api_tells_each_figure_with_its_age_and_source() {
+    let fixture = measuring().await;
+    until(&fixture, "*/*", "hostler_vm_cpu_seconds_total{").await;
+    let vms = fixture.local().get("/api/v1/vms").await;
+    let id = vms.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    let told = fixture.local().get(&format!("/api/v1/vms/{id}/metrics")).await.json();
+    assert_eq!((&told["of"]["name"], &told["simulated"]), (&json!("web"), &json!(true)));
+    let passes = told["passes"].as_array().unwrap();
+    let stats = passes.iter().find(|pass| pass["pass"] == "stats").unwrap();
+    assert_eq!(stats["quality"], "ok");
+    assert!(stats["age_seconds"].as_f64().is_some_and(|age| age >= 0.0));
+    let figures = stats["figures"].as_array().unwrap();
+    let delay = figures.iter().find(|it| it["metric"] == "hostler_vm_vcpu_delay_seconds_total");
+    assert_eq!(delay.unwrap()["labels"], json!({ "vcpu": "0" }));
+    let hosts = fixture.local().get("/api/v1/hosts").await;
+    let host = hosts.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    let told = fixture.local().get(&format!("/api/v1/hosts/{host}/metrics")).await.json();
+    assert_eq!(told["passes"][0]["figures"][0]["metric"], "hostler_host_cpus");
+    // A hung VM keeps what it told, which says that it is old and why.
+    fixture.world.faults().hang_vm("web");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        let told = fixture.local().get(&format!("/api/v1/vms/{id}/metrics")).await.json();
+        let stats = told["passes"].as_array().unwrap().iter().find(|it| it["pass"] == "stats");
+        let stats = stats.unwrap();
+        if stats["quality"] == "stale" {
+            assert_eq!(stats["reason"], "the VM does not answer");
+            assert!(!stats["figures"].as_array().unwrap().is_empty());
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{told:#}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -148,6 +148,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hosts/{host}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what was last measured of a host. */
+        get: operations["host_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/images": {
         parameters: {
             query?: never;
@@ -614,6 +631,27 @@ export interface paths {
         };
         /** Show the provider's own definition of a VM, unchanged. */
         get: operations["vm_definition"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vm}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what was last measured of a VM.
+         * @description Each kind of pass over its provider tells its age. Nothing is carried forward: what was
+         *      never measured, or too long ago, is not there.
+         */
+        get: operations["vm_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1148,6 +1186,26 @@ export interface components {
             /** @description The value; null when there is none. */
             value?: components["schemas"]["GuestSupport"][] | null;
         };
+        /** @description A value. */
+        Figure: {
+            /** @description The metric's own labels, for example the device. */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description Its metric, as in `/metrics`; the unit is in the name. */
+            metric: string;
+            /**
+             * Format: double
+             * @description What a counter grew by in a second since the pass before; null for others, and
+             *     where there was nothing to compare with.
+             */
+            per_second?: number | null;
+            /**
+             * Format: double
+             * @description The value.
+             */
+            value: number;
+        };
         /** @description Which firmware the guest boots with. */
         FirmwareKind: "bios" | "uefi";
         /** @description BIOS or UEFI. */
@@ -1273,6 +1331,39 @@ export interface components {
              * @default null
              */
             kind?: string | null;
+        };
+        /** @description What was last measured of something. */
+        Measured: {
+            /** @description Of what. */
+            of: components["schemas"]["Ref"];
+            /** @description The newest of each kind of pass; none where it is not measured. */
+            passes: components["schemas"]["MeasuredPass"][];
+            /** @description Whether it is made up, because it belongs to a demo. */
+            simulated: boolean;
+        };
+        /** @description What one kind of pass measured last. */
+        MeasuredPass: {
+            /**
+             * Format: double
+             * @description How long ago it arrived, in seconds.
+             */
+            age_seconds?: number | null;
+            /** @description The values. */
+            figures: components["schemas"]["Figure"][];
+            /**
+             * Format: date-time
+             * @description When it was read, as the provider says.
+             */
+            observed_at?: string | null;
+            /** @description `state`, `stats`, `job` or `guest`, from the cheapest to the dearest. */
+            pass: string;
+            /**
+             * @description `ok`; `stale` when the latest pass has none of it or it is old; `unavailable` when
+             *     there is nothing.
+             */
+            quality: string;
+            /** @description Why it is not ok. */
+            reason?: string | null;
         };
         /** @description Guest memory. */
         MemorySpec: {
@@ -2874,6 +2965,109 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host_not_found`: there is no such host */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    host_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The host's id. */
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show what was last measured of a host. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Measured"];
                 };
             };
             /** @description `id_invalid`: the id in the URL is not an id */
@@ -7492,6 +7686,109 @@ export interface operations {
             };
             /** @description `provider_timeout`: the provider did not answer in time */
             504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vm_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show what was last measured of a VM. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Measured"];
+                };
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: there is no such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
