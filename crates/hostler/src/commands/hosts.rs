@@ -40,6 +40,16 @@ pub(crate) enum Verb {
         #[command(flatten)]
         watch: WatchArg,
     },
+    /// Show what was last measured of a host.
+    #[command(after_long_help = examples!(
+        "hostler host stats h1",
+        "hostler host stats h1 -o json"
+    ))]
+    Stats {
+        /// Its name or id.
+        #[arg(add = Names::Host)]
+        host: String,
+    },
 }
 
 pub(crate) async fn run(app: &App, verb: Verb) -> Result {
@@ -51,6 +61,12 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
             let client = app.client()?;
             let host = by_name::<v1::HostList, _>(&client, &host, place).await?.value.id;
             super::show::<v1::HostShow, _>(app, &client, v1::HostPath { host }, watch).await
+        }
+        Verb::Stats { host } => {
+            let client = app.client()?;
+            let host = by_name::<v1::HostList, _>(&client, &host, place).await?.value.id;
+            let once = WatchArg::default();
+            super::show::<v1::HostMetrics, _>(app, &client, v1::HostPath { host }, once).await
         }
     }
 }

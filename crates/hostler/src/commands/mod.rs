@@ -14,6 +14,7 @@ pub(crate) mod networks;
 pub(crate) mod operations;
 pub(crate) mod pools;
 pub(crate) mod providers;
+mod stats;
 pub(crate) mod tokens;
 mod version;
 pub(crate) mod vm_actions;

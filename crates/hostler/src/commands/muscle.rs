@@ -25,6 +25,11 @@ pub(crate) enum Command {
         vm: String,
     },
     #[command(hide = true)]
+    Domstats {
+        #[arg(add = Names::Vm)]
+        vm: String,
+    },
+    #[command(hide = true)]
     Domblklist {
         #[arg(add = Names::Vm)]
         vm: String,
@@ -68,6 +73,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
             let vm = crate::select::one_vm(&client, &vm).await?.value;
             return app.terminal.write(&format!("{}\n", crate::text::printable(&vm.status.state)));
         }
+        Command::Domstats { vm } => Verb::Stats { vm },
         Command::Domblklist { vm } => return vms::details(app, &vm, "Disks").await,
         Command::Domiflist { vm } => return vms::details(app, &vm, "Network interfaces").await,
         Command::Dumpxml { vm } => Verb::Xml { vm },

@@ -38,6 +38,16 @@ pub(crate) enum Verb {
         #[command(flatten)]
         watch: WatchArg,
     },
+    /// Show what was last measured of a VM: processors, memory, disks, network.
+    #[command(after_long_help = examples!(
+        "hostler vm stats web",
+        "hostler vm stats web -o json"
+    ))]
+    Stats {
+        /// Its name or id.
+        #[arg(add = Names::Vm)]
+        vm: String,
+    },
     /// Start VMs; saved ones resume.
     Start(StartArgs),
     /// Stop VMs: ask the guest, or cut the power.
@@ -265,6 +275,12 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
             let client = app.client()?;
             let vm = one_vm(&client, &vm).await?.value.id;
             super::show::<v1::VmShow, _>(app, &client, v1::VmPath { vm }, watch).await
+        }
+        Verb::Stats { vm } => {
+            let client = app.client()?;
+            let vm = one_vm(&client, &vm).await?.value.id;
+            let once = WatchArg::default();
+            super::show::<v1::VmMetrics, _>(app, &client, v1::VmPath { vm }, once).await
         }
         Verb::Start(args) => vm_actions::power(app, args.power, Power::Start).await,
         Verb::Stop(args) => {

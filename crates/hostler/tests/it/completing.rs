@@ -106,7 +106,7 @@ fn the_script_of_every_shell_asks_the_program() {
 #[test]
 fn commands_and_flags_are_offered_without_a_server() {
     let server = TestServer::start(|seen| panic!("{}", seen.line()));
-    assert_eq!(names(&server, "hostler vm sta"), ["start"]);
+    assert_eq!(names(&server, "hostler vm sta"), ["stats", "start"]);
     assert_eq!(offered(&server, "bash", "hostler vm create --secure"), ["--secure-boot"]);
     let formats = names(&server, "hostler ls -o ");
     assert!(formats.contains(&"json".to_owned()) && formats.contains(&"template=".to_owned()));

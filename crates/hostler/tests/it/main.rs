@@ -16,6 +16,7 @@ mod other;
 mod planning;
 mod power;
 mod rig;
+mod stats;
 mod terminals;
 mod volumes;
 mod watching;
