@@ -1,7 +1,7 @@
 //! What each command needs from the system, beyond Rust.
 
-use hostler_lab::packages::{self, Need, Probe};
-use hostler_lab::{Result, find_program};
+use hostler_lab::packages::{self, Installer, Need, Probe};
+use hostler_lab::{Result, find_program, prometheus};
 
 use crate::say;
 
@@ -28,6 +28,13 @@ const PEERS: &[Need] = &[
     },
     Need { probe: Probe::Program("psql"), apt: "postgresql-client", dnf: "postgresql" },
 ];
+
+/// What our queries are compared with.
+const PROMETHEUS: &[Need] = &[Need {
+    probe: Probe::Program("prometheus"),
+    apt: "prometheus",
+    dnf: "golang-github-prometheus",
+}];
 
 /// What `bench create` compares with, and what makes a seed there.
 const BENCH_CREATE: &[Need] = &[
@@ -72,7 +79,11 @@ pub(crate) fn peers() -> Result<()> {
     for needs in [PEERS, packages::SSH, packages::TLS, packages::SCHEMAS] {
         ensure(needs)?;
     }
-    Ok(())
+    // Debian's would serve as soon as it is installed, so there it is only unpacked.
+    match Installer::detect() {
+        Some(Installer::Apt) => prometheus::fetch(&mut |line| say::step(line)).map(drop),
+        _ => ensure(PROMETHEUS),
+    }
 }
 
 /// Makes sure that there is what `bench create` compares with.

@@ -6,6 +6,7 @@
 //! | a libvirtd that runs real QEMU guests | [`Lab`] |
 //! | a libvirtd that serves thousands of pretend domains | [`TestDaemon`] |
 //! | something that boots in seconds | [`guest::build`] |
+//! | a Prometheus to compare with | [`prometheus::fetch`] |
 //! | the system packages all this needs | [`packages`] |
 //!
 //! Everything is kept below directories the caller names, runs in its own mount, network, process
@@ -20,6 +21,7 @@ mod process;
 pub mod guest;
 mod lab;
 pub mod packages;
+pub mod prometheus;
 mod test_daemon;
 
 pub use deadline::{poll_until, timed};

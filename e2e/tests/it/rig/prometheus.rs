@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use hostler_lab::run_quietly;
 use serde_json::Value;
 
 use super::Exchange;
@@ -17,35 +16,7 @@ pub(crate) struct Prometheus(PathBuf);
 impl Prometheus {
     /// Downloads and unpacks it, or finds what an earlier run unpacked.
     pub(crate) fn unpack() -> Self {
-        let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/prometheus");
-        fs::create_dir_all(&place).unwrap();
-        let lock = File::create(place.join("lock")).unwrap();
-        lock.lock().unwrap();
-        let root = place.join("root");
-        if !root.is_dir() {
-            let archives = place.join("archives");
-            let fresh = place.join("fresh");
-            let _ = fs::remove_dir_all(&archives);
-            let _ = fs::remove_dir_all(&fresh);
-            fs::create_dir_all(&archives).unwrap();
-            let download = || {
-                let mut command = Command::new("apt-get");
-                command.args(["download", "-q", "prometheus", "-o", "APT::Sandbox::User=root"]);
-                run_quietly(command.current_dir(&archives))
-            };
-            // Lists that were never fetched, or are too old, name no file that is there.
-            if download().is_err() {
-                run_quietly(Command::new("apt-get").args(["update", "-q"])).unwrap();
-                download().unwrap();
-            }
-            for archive in fs::read_dir(&archives).unwrap() {
-                let archive = archive.unwrap().path();
-                run_quietly(Command::new("dpkg-deb").arg("-x").arg(archive).arg(&fresh)).unwrap();
-            }
-            // Only a whole tree ever bears the name.
-            fs::rename(&fresh, &root).unwrap();
-        }
-        Self(root)
+        Self(hostler_lab::prometheus::fetch(&mut |_| ()).unwrap())
     }
 
     /// A command for one of its programs.

@@ -2,4 +2,5 @@
 
 mod guest;
 mod lab;
+mod prometheus;
 mod test_daemon;

@@ -1,0 +1,62 @@
+//! Prometheus from Debian's package: unpacked into the checkout's `build/`, not
+//! installed, since the installed one would begin to serve on this machine.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::{Context, Result};
+use crate::process::{find_program, run_quietly};
+
+/// Where the checkout keeps it: `build/prometheus`.
+pub fn checkout_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../build/prometheus")
+}
+
+/// One of its programs, `prometheus` or `promtool`: what [`fetch`] unpacked, or what is installed.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let unpacked = checkout_dir().join("root/usr/bin").join(program);
+    if unpacked.is_file() { Some(unpacked) } else { find_program(program) }
+}
+
+/// Downloads and unpacks it, or finds what an earlier call unpacked; the folder that holds
+/// `usr/bin`. Several processes may call this at once: one downloads, the others wait. `say` is
+/// told before anything is downloaded.
+///
+/// # Errors
+/// When this is no Debian, or a step fails.
+pub fn fetch(say: &mut dyn FnMut(&str)) -> Result<PathBuf> {
+    let place = checkout_dir();
+    let made = || format!("cannot make {}", place.display());
+    fs::create_dir_all(&place).context(made)?;
+    let lock = File::create(place.join("lock")).context(made)?;
+    lock.lock().context(made)?;
+    let root = place.join("root");
+    if root.is_dir() {
+        return Ok(root);
+    }
+    let (archives, fresh) = (place.join("archives"), place.join("fresh"));
+    // What an earlier call left behind when it was cut off; mostly nothing.
+    let _ = fs::remove_dir_all(&archives);
+    let _ = fs::remove_dir_all(&fresh);
+    fs::create_dir_all(&archives).context(made)?;
+    say("downloading Prometheus");
+    let download = || {
+        let mut command = Command::new("apt-get");
+        command.args(["download", "-q", "prometheus", "-o", "APT::Sandbox::User=root"]);
+        run_quietly(command.current_dir(&archives))
+    };
+    // Lists that were never fetched, or are too old, name no file that is there.
+    if download().is_err() {
+        run_quietly(Command::new("apt-get").args(["update", "-q"]))?;
+        download()?;
+    }
+    let listed = fs::read_dir(&archives).context(made)?;
+    for archive in listed {
+        let archive = archive.context(made)?.path();
+        run_quietly(Command::new("dpkg-deb").arg("-x").arg(archive).arg(&fresh))?;
+    }
+    // Only a whole tree ever bears the name.
+    fs::rename(&fresh, &root).context(made)?;
+    Ok(root)
+}
