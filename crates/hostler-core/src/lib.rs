@@ -15,8 +15,10 @@
 //! | which action is admitted when | [`vm::lifecycle`] |
 //! | on which host a VM may run | [`placement`] |
 //! | how operations survive a crash | [`operation`] |
+//! | what is alerted on, and who is told | [`alert`] |
 
 pub mod access;
+pub mod alert;
 pub mod clock;
 pub mod error;
 pub mod fact;
