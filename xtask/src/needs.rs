@@ -15,7 +15,8 @@ const BUILD: &[Need] = &[
     },
 ];
 
-/// For tests against real peers, beyond what the lab names: the database whose SQL ours has to be.
+/// For tests against real peers, beyond what the lab names: the database whose SQL ours has to be,
+/// and Prometheus, whose promtool judges our rules.
 const PEERS: &[Need] = &[
     Need {
         probe: Probe::AnyFile(&[
@@ -27,6 +28,7 @@ const PEERS: &[Need] = &[
         dnf: "postgresql-server",
     },
     Need { probe: Probe::Program("psql"), apt: "postgresql-client", dnf: "postgresql" },
+    Need { probe: Probe::Program("promtool"), apt: "prometheus", dnf: "golang-github-prometheus" },
 ];
 
 /// What our queries are compared with.
