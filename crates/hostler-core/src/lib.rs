@@ -16,12 +16,14 @@
 //! | on which host a VM may run | [`placement`] |
 //! | how operations survive a crash | [`operation`] |
 //! | what is alerted on, and who is told | [`alert`] |
+//! | what will be, and how sure that is | [`forecast`] |
 
 pub mod access;
 pub mod alert;
 pub mod clock;
 pub mod error;
 pub mod fact;
+pub mod forecast;
 pub mod host;
 pub mod id;
 pub mod image;

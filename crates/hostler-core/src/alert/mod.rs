@@ -95,6 +95,32 @@ mod tests {
     use super::tests_support::set;
     use super::*;
 
+    /// Reads a stored document, and writes it again.
+    fn kept<T: serde::Serialize + serde::de::DeserializeOwned>(text: &str) {
+        let document: T = serde_json::from_str(text).unwrap();
+        let again = serde_json::to_value(&document).unwrap();
+        assert_eq!(again, serde_json::from_str::<serde_json::Value>(text).unwrap());
+    }
+
+    #[test]
+    fn what_the_first_version_stored_is_still_read() {
+        kept::<silence::Silence>(
+            r#"{"matchers":["vm=~\"web-.*\"","severity!=\"critical\""],"starts_at":1000000,
+                "ends_at":2000000,"created_by":"ada","created_at":900000,"comment":"a new disk"}"#,
+        );
+        kept::<acknowledge::Acknowledgement>(
+            r#"{"alert":"{alertname=\"Hot\",vm=\"web\"}","firing_since":1000000,"by":"ada",
+                "at":1500000,"comment":"on it"}"#,
+        );
+        kept::<group::GroupState>(
+            r#"{"pending_since":null,"sent_at":1000000,"told":["{alertname=\"Hot\"}"],
+                "sequence":3}"#,
+        );
+        kept::<group::GroupKey>(
+            r#"{"receiver":"ops","route":"{}/{severity=\"critical\"}","labels":{"host":"h1"}}"#,
+        );
+    }
+
     #[test]
     fn no_two_label_sets_share_an_identity() {
         let one = set(&[("a", "1\",b=\"2")]);
