@@ -26,7 +26,7 @@ pub(super) fn shortest(value: f64) -> String {
     let scientific = format!("{value:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..21).contains(&exponent) {
+    if (-4..6).contains(&exponent) {
         return format!("{value}");
     }
     with_exponent(mantissa, exponent)
@@ -155,9 +155,10 @@ mod tests {
         }
         assert_eq!((shortest(0.1), shortest(1e21)), ("0.1".into(), "1e+21".into()));
         assert_eq!(
-            (shortest(1e20), shortest(0.00001)),
-            ("100000000000000000000".into(), "1e-05".into())
+            (shortest(123_456.5), shortest(1_234_567.0)),
+            ("123456.5".into(), "1.234567e+06".into())
         );
+        assert_eq!((shortest(999_999.0), shortest(0.00001)), ("999999".into(), "1e-05".into()));
         assert_eq!((fixed(2.345, 1), fixed(f64::INFINITY, 2)), ("2.3".into(), "+Inf".into()));
     }
 
