@@ -16,7 +16,7 @@ const BUILD: &[Need] = &[
 ];
 
 /// For tests against real peers, beyond what the lab names: the database whose SQL ours has to be,
-/// and Prometheus, whose promtool judges our rules.
+/// and Prometheus and Alertmanager, whose tools judge our rules and routes.
 const PEERS: &[Need] = &[
     Need {
         probe: Probe::AnyFile(&[

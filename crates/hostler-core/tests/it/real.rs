@@ -1,5 +1,7 @@
-//! The shipped rules before the judge whose format they are in: promtool, of
-//! Debian's package `prometheus`. And the commands in the runbooks before virsh.
+//! Before the judges whose formats we speak: promtool has the rules, what they
+//! say and when they fire, amtool has the routes, and virsh the commands in the
+//! runbooks. Debian's packages `prometheus`, `prometheus-alertmanager` and
+//! `libvirt-clients`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -7,7 +9,9 @@ use std::process::Command;
 
 use hostler_core::Timestamp;
 use hostler_core::alert::LabelSet;
+use hostler_core::alert::inhibit::InhibitRule;
 use hostler_core::alert::preset::{Preset, Thresholds};
+use hostler_core::alert::route::{self, Route};
 use hostler_core::alert::rule::{AlertRule, CheckedRule, Rule, RuleFile, RuleGroup, check};
 use hostler_core::alert::state::{Data, Instance, RuleState, Sample, step};
 
@@ -230,4 +234,59 @@ fn c25c_alerts_fire_and_end_in_the_same_minutes_as_in_prometheus() {
     }
     assert!((200..1300).contains(&fired), "{fired} of 1500 minutes: the lives prove little");
     run(Command::new("promtool").args(["test", "rules"]).args(written));
+}
+
+/// A configuration of Alertmanager with our documents in it.
+fn alertmanager(scratch: &Scratch, route: &Route, inhibit: &[InhibitRule]) -> PathBuf {
+    let receivers = "receivers: [{name: ops}, {name: pager}, {name: db}, {name: night}]\n";
+    let document = serde_json::json!({ "route": route, "inhibit_rules": inhibit });
+    let text = serde_saphyr::to_string(&document).unwrap();
+    scratch.write("alertmanager.yaml", &format!("{receivers}{text}"))
+}
+
+#[test]
+fn alertmanager_takes_what_we_write_and_sends_it_to_the_same_receivers() {
+    let text = r#"
+receiver: ops
+group_by: [alertname]
+routes:
+  - {receiver: pager, matchers: ['severity="critical"'], continue: true, repeat_interval: 1h}
+  - matchers: ['team=~"db.*"', 'vm!="db-test"']
+    receiver: db
+    group_by: ['...']
+    routes:
+      - {matchers: [team=db-night], receiver: night}
+      - {matchers: ['vm!~"a.*"', 'severity=""'], receiver: ops, continue: true}
+      - {matchers: ['vm=~"b.+"'], receiver: pager}
+  - {matchers: [team=quiet], group_wait: 1m}
+"#;
+    let route: Route = serde_saphyr::from_str(text).unwrap();
+    let names = ["ops", "pager", "db", "night"].map(str::to_owned).into();
+    let routes = route::check(&route, &names).unwrap();
+    let inhibit = [InhibitRule {
+        source_matchers: vec!["alertname=HostDown".parse().unwrap()],
+        target_matchers: vec!["vm=~\".+\"".parse().unwrap()],
+        equal: vec!["host".into()],
+    }];
+    let scratch = Scratch::new("routes");
+    let config = alertmanager(&scratch, &route, &inhibit);
+    let file = format!("--config.file={}", config.display());
+    run(Command::new("amtool").arg("check-config").arg(&config));
+    for severity in ["", "critical", "info"] {
+        for team in ["", "db", "db-night", "quiet", "web"] {
+            for vm in ["", "a", "b1", "db-test"] {
+                let labels = [("severity", severity), ("team", team), ("vm", vm)];
+                let labels = labels.into_iter().filter(|(_, value)| !value.is_empty());
+                let labels: LabelSet =
+                    labels.map(|(name, value)| (name.into(), value.into())).collect();
+                let words = labels.iter().map(|(name, value)| format!("{name}={value}"));
+                let mut amtool = Command::new("amtool");
+                amtool.args(["config", "routes", "test", &file]).args(words);
+                let theirs = run(&mut amtool);
+                let ours = routes.destinations(&labels).into_iter().map(|to| to.group.receiver);
+                let ours: Vec<String> = ours.collect();
+                assert_eq!(ours.join(","), theirs.trim(), "{labels:?}");
+            }
+        }
+    }
 }
