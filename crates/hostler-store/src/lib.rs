@@ -24,6 +24,7 @@ mod backup;
 mod connection;
 mod error;
 mod events;
+pub mod history;
 mod images;
 mod open;
 mod operations;

@@ -68,6 +68,7 @@ const WRAPPERS: &[(&str, &[&str])] = &[
     ("clap_complete", &["hostler"]),
     ("clap_mangen", &["hostler"]),
     ("comfy-table", &["hostler"]),
+    ("fjall", &["hostler-store"]),
     ("minijinja", &["hostler"]),
     ("prometheus-client", &["hostlerd"]),
     ("promql-parser", &["hostler-promql"]),
