@@ -81,7 +81,8 @@ impl Archive {
     }
 
     /// Marks series as ended at a time: what comes later is a gap, not their last value for
-    /// ever. Ending what has ended or was never measured changes nothing and is counted.
+    /// ever. Ending what has ended, or was not measured for longer than
+    /// [`Options::late_ms`](super::Options::late_ms), changes nothing and is counted.
     ///
     /// # Errors
     /// As [`Archive::append`].
@@ -92,11 +93,13 @@ impl Archive {
         let mut draft = Draft::default();
         let sample = Sample { at_ms, value: f64::from_bits(STALE_BITS) };
         for key in keys {
+            let since_ms = at_ms.saturating_sub(self.inner.options.late_ms);
             let last = match head.place(key).and_then(|place| head.series.get(place)) {
                 Some(series) => series.last,
-                None => self.last_in_partitions(key, at_ms)?,
+                None => self.last_in_partitions(key, since_ms)?,
             };
-            if last.is_none_or(|last| is_stale(last.value)) {
+            let runs = |last: Sample| last.at_ms >= since_ms && !is_stale(last.value);
+            if !last.is_some_and(runs) {
                 appended.dropped.not_running += 1;
                 continue;
             }

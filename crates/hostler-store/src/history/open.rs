@@ -25,8 +25,9 @@ use super::partitions::Partitions;
 use super::wal::{self, Found, Read, Segment};
 use super::{Archive, Inner};
 
-/// What the directory says it is.
-const FORMAT: &str = "hostler history 1\n";
+/// What the directory says it is. The version is in it twice, so that a damaged one is not
+/// taken for a newer one.
+const FORMAT: &str = "hostler history 1 1\n";
 
 /// How much is kept, for how long, in how much room. Times are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -255,24 +256,26 @@ fn lock(path: &Path) -> Result<File> {
 /// Says what the directory is, or reads that it is what we know.
 fn check_format(path: &Path) -> Result<()> {
     let file = path.join("format");
-    let doing = || format!("open {}", file.display());
-    match std::fs::read_to_string(&file) {
-        Ok(found) if found == FORMAT => Ok(()),
-        // Cut off when it was first written, or damaged: what is in there tells by itself.
-        Ok(found) if !found.starts_with("hostler history ") => write_format(path, &doing()),
-        Ok(found) => Err(Error::refused(
-            path,
-            format!("it is {:?}, this version knows {:?}", found.trim(), FORMAT.trim()),
-        )),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => write_format(path, &doing()),
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            write_format(path, &doing())
+    let found = match std::fs::read(&file) {
+        Ok(found) => found,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(Error::io(format_args!("open {}", file.display()), &error)),
+    };
+    if found == FORMAT.as_bytes() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&found).trim().to_owned();
+    match words.split(' ').collect::<Vec<_>>().as_slice() {
+        ["hostler", "history", one, other] if one == other && *one != "1" => {
+            let why = format!("its format is {one}, this version of hostler knows 1");
+            Err(Error::refused(path, why))
         }
-        Err(error) => Err(Error::io(doing(), &error)),
+        // Not there, cut off when it was first written, or damaged: the rest tells by itself.
+        _ => write_format(path),
     }
 }
 
-fn write_format(path: &Path, doing: &str) -> Result<()> {
+fn write_format(path: &Path) -> Result<()> {
     let write = || {
         let mut file = File::create(path.join("format"))?;
         file.write_all(FORMAT.as_bytes())?;
@@ -280,5 +283,5 @@ fn write_format(path: &Path, doing: &str) -> Result<()> {
         File::open(path)?.sync_all()
     };
     let written: std::io::Result<()> = write();
-    written.map_err(|error| Error::io(doing, &error))
+    written.map_err(|error| Error::io(format_args!("begin {}", path.display()), &error))
 }

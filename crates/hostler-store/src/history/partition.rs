@@ -156,6 +156,7 @@ impl Partition {
     pub(super) fn open(directory: &Path, id: PartitionId) -> Result<Self, Fault> {
         let path = directory.join(id.name());
         discard_unfinished(&path)?;
+        let is_new = !path.exists();
         let doing = format!("open the history's partition {}", id.name());
         let (database, data) = Fault::catch(&doing, || {
             let database = Database::builder(&path)
@@ -167,6 +168,11 @@ impl Partition {
             let data = database.keyspace("data", options)?;
             Ok((database, data))
         })?;
+        if is_new {
+            // The engine syncs what is in its directory, not that the directory is there.
+            let synced = std::fs::File::open(directory).and_then(|parent| parent.sync_all());
+            synced.map_err(|error| Fault::Passing(Error::io(&doing, &error)))?;
+        }
         let mut index = Index::default();
         scan(&doing, &data, &[SERIES], |key, value| {
             let id = ByteReader(key.get(1..)?).array().map(u32::from_be_bytes)?;

@@ -9,6 +9,7 @@ mod common;
 mod crash;
 mod events;
 mod files;
+mod history;
 mod inventory;
 mod leases;
 mod model;
