@@ -140,10 +140,13 @@ impl Archive {
             let mut head = self.head();
             head.closed_until_ms = head.closed_until_ms.max(id.end_ms());
         }
-        if let Some(partition) = self.inner.partitions.get(id)?
-            && let Err(fault) = partition.compact()
-        {
-            self.told(id, fault)?;
+        if let Some(partition) = self.inner.partitions.get(id)? {
+            let compacted = partition.compact();
+            drop(partition);
+            self.inner.partitions.close(id);
+            if let Err(fault) = compacted {
+                self.told(id, fault)?;
+            }
         }
         let (from_ms, to_ms) = (id.start_ms(), id.end_ms() - 1);
         let back_ms = from_ms - LOOK_BACK_MS;

@@ -154,12 +154,13 @@ impl Partitions {
         self.tell(FindingKind::DamagedChunk, id.name(), format!("part of it is lost: {why}"));
     }
 
-    /// After a failed write nothing is known of a partition: it is opened anew next time.
+    /// Closes one that nobody is reading, to be opened anew when it is needed: after a failed
+    /// write nothing is known of it, and what a compaction replaced goes when it is opened.
     pub(super) fn close(&self, id: PartitionId) {
         if let Some(slot) = self.lock().slots.get_mut(&id)
-            && slot.open.as_ref().is_some_and(|open| Arc::strong_count(open) == 1)
+            && let Some(open) = slot.open.take_if(|open| Arc::strong_count(open) == 1)
         {
-            slot.open = None;
+            slot.totals = open.totals();
         }
     }
 

@@ -19,7 +19,7 @@ const SERIES: usize = 20;
 const PACE: i64 = 20 * 60_000;
 
 fn options() -> Options {
-    Options { log_bytes: 64 << 10, checkpoint_ms: 6 * HOUR, ..small() }
+    Options { raw_ms: 1_000 * DAY, checkpoint_ms: 6 * HOUR, ..small() }
 }
 
 /// What a series is at a time, so that nothing has to be remembered.

@@ -89,7 +89,9 @@ fn d22_roll_ups_are_what_the_samples_were_at_any_step() {
                     let rolled = ask(archive, name, from, to, *step);
                     assert_eq!(rolled.step_ms, *step);
                     let expected = naive(samples, counter, first, to, *step);
-                    assert_eq!(rolled.series[0].buckets, expected, "{name} by {step}");
+                    // None where not one bucket begins in that time.
+                    let found = rolled.series.first().map(|series| series.buckets.clone());
+                    assert_eq!(found.unwrap_or_default(), expected, "{name} by {step}");
                 }
             }
         }
@@ -130,7 +132,7 @@ fn d22_each_tier_is_kept_as_long_as_it_says_and_then_dropped() {
         Options { raw_ms: 3 * DAY, five_minutes_ms: 10 * DAY, hour_ms: 40 * DAY, ..small() };
     let archive = open(directory.path(), &options);
     let mut expired = Vec::new();
-    let days = 90;
+    let days = 75;
     for hour in 0..days * 4 {
         let at_ms = START + hour * 6 * HOUR;
         archive.append(at_ms, &[at(&key(CPU, 0), at_ms, hour as f64)]).unwrap();
@@ -147,7 +149,7 @@ fn d22_each_tier_is_kept_as_long_as_it_says_and_then_dropped() {
     // Where five minutes are gone, hours answer.
     assert!(minutes >= options.hour_ms, "{minutes}");
     assert!(now - oldest_bucket(HOUR) <= options.hour_ms + 34 * DAY);
-    assert_eq!(expired.iter().filter(|name| name.starts_with("raw-")).count(), 86);
+    assert_eq!(expired.iter().filter(|name| name.starts_with("raw-")).count(), 71);
     assert!(expired.iter().any(|name| name.starts_with("5m-")));
     assert!(expired.iter().any(|name| name.starts_with("1h-")));
     assert_eq!(stats.samples, raw[0].samples.len() as u64);
@@ -188,10 +190,11 @@ fn i12_beyond_its_room_the_oldest_days_go_first_and_are_told() {
     measure(&archive, 6);
     let now = START + 6 * DAY + 2 * HOUR;
     archive.maintain(now).unwrap();
-    let Stats { bytes, .. } = archive.stats();
     let samples = all(&archive);
     drop(archive);
-    let limit = bytes - 1;
+    let Stats { bytes, .. } = open(directory.path(), &small()).stats();
+    // Less than a day takes, more than opening it again may change.
+    let limit = bytes - (8 << 10);
     let archive = open(directory.path(), &Options { max_bytes: limit, ..small() });
     let done = archive.maintain(now).unwrap();
     assert_eq!(done.over_budget, [format!("raw-{}", START / DAY)]);
