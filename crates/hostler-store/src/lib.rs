@@ -1,6 +1,7 @@
 //! What Hostler keeps: operations with their journals, the VMs that were asked
 //! for, identities of what was found, events, images, providers, tokens and
-//! settings. The only crate that knows SQL.
+//! settings. The only crate that knows SQL. And what was measured, which is not in
+//! SQLite: see [`history`], which is a store of its own.
 //!
 //! One SQLite file, written by one process at a time (a lock beside the file
 //! sees to that), by one connection (the writer), and read by a few others. WAL

@@ -5,7 +5,7 @@ use hostler_core::metrics::series::{Sample, SeriesKey};
 use super::Archive;
 use super::error::Result;
 use super::head::{Head, STALE_BITS, is_stale};
-use super::wal::{ROW_MAX, Row, Segment};
+use super::wal::{ROW_MAX, Row, Segment, Unsynced};
 
 /// What became of the samples that were given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -116,11 +116,16 @@ impl Archive {
     /// # Errors
     /// When the disk does not confirm it.
     pub fn sync(&self) -> Result<()> {
+        // Without the lock: a slow disk must not keep others from reading and appending.
+        let unsynced = self.head().segment.to_sync();
+        let done = unsynced.as_ref().map_or(Ok(()), Unsynced::sync);
         let unconfirmed = {
             let mut head = self.head();
-            let synced = head.segment.sync();
-            head.unconfirmed |= synced.is_err();
-            synced?;
+            if let Some(unsynced) = &unsynced {
+                let synced = head.segment.synced(unsynced, done);
+                head.unconfirmed |= synced.is_err();
+                synced?;
+            }
             head.unconfirmed
         };
         // Rows of another file were refused: only partitions can make good for them.
@@ -238,7 +243,13 @@ impl Archive {
         if self.head().log_bytes() < limit {
             return Ok(());
         }
-        match self.checkpoint() {
+        let done = match self.inner.writing.try_lock() {
+            Ok(mut writing) => self.checkpoint_with(&mut writing),
+            // Somebody else makes one; it is waited for only when there is no room at all.
+            Err(_) if self.head().log_bytes() < 2 * limit => return Ok(()),
+            Err(_) => self.checkpoint(),
+        };
+        match done {
             // Room for a while yet: it may work next time.
             Err(_) if self.head().log_bytes() < 2 * limit => Ok(()),
             done => done,

@@ -85,6 +85,8 @@ pub enum FindingKind {
     DamagedPartition,
     /// A chunk within a partition that cannot be read.
     DamagedChunk,
+    /// Samples of a time that is yet to come: the clock was ahead, or is behind now.
+    AheadOfClock,
     /// Days that were dropped before their time, because history may not take more room.
     OverBudget,
 }

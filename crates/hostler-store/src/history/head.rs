@@ -184,6 +184,21 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// A head that measures nothing yet.
+    pub(super) fn new(segment: Segment, newest_ms: Option<i64>) -> Self {
+        Self {
+            index: Index::default(),
+            series: Vec::new(),
+            segment,
+            names: 0,
+            before: Vec::new(),
+            next_row: 0,
+            unconfirmed: false,
+            newest_ms,
+            closed_until_ms: i64::MIN,
+        }
+    }
+
     /// The place of a series that is being measured.
     pub(super) fn place(&self, key: &SeriesKey) -> Option<usize> {
         self.index.id(key).map(|id| id as usize)
@@ -230,10 +245,10 @@ impl Head {
         self.series.iter().filter_map(HeadSeries::oldest_unpersisted_ms).min()
     }
 
-    /// Lets go of series that got nothing since `since_ms` and are in a partition.
+    /// Lets go of series that got nothing after `since_ms` and are in a partition.
     pub(super) fn forget(&mut self, since_ms: i64) {
         let forgettable = |series: &HeadSeries| {
-            series.unpersisted() == 0 && series.newest_ms().is_none_or(|newest| newest < since_ms)
+            series.unpersisted() == 0 && series.newest_ms().is_none_or(|newest| newest <= since_ms)
         };
         if !self.series.iter().any(forgettable) {
             return;

@@ -83,11 +83,18 @@ impl Archive {
         keep(self.roll_up_days(&mut writing, now_ms, &mut done));
         keep(self.expire(now_ms, &mut done));
         keep(self.make_fit(&mut done));
+        let options = &self.inner.options;
         let mut head = self.head();
-        if let Some(newest_ms) = head.newest_ms {
-            head.forget(newest_ms.saturating_sub(self.inner.options.late_ms));
+        let newest_ms = head.newest_ms;
+        if let Some(newest_ms) = newest_ms {
+            head.forget(newest_ms.saturating_sub(options.late_ms));
         }
         drop(head);
+        if newest_ms.is_some_and(|newest| newest > now_ms.saturating_add(options.ahead_ms)) {
+            let lost = "what is measured now is dropped as too old: the newest samples are of a \
+                        time yet to come; set the clock, or forget what was measured ahead of it";
+            self.tell(FindingKind::AheadOfClock, "raw", lost);
+        }
         failed.map_or(Ok(done), Err)
     }
 

@@ -20,6 +20,7 @@
 //! | a partition, and all of them | `partition.rs`, `partitions.rs`, `index.rs` |
 //! | questions | `select.rs`, `rolled.rs` |
 //! | roll-ups, retention, room | `roll.rs`, `maintain.rs` |
+//! | the way back after a clock was wrong | `forget.rs` |
 //!
 //! **What is promised.** What `append` took and `sync` confirmed is there after
 //! `kill -9` and a power cut. What `append` took alone is there after `kill -9`. Damage
@@ -37,6 +38,7 @@ mod bits;
 mod checkpoint;
 mod chunk;
 mod error;
+mod forget;
 mod head;
 mod index;
 mod maintain;

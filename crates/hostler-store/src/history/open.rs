@@ -19,7 +19,6 @@ use hostler_core::metrics::series::{Sample, SeriesKey};
 
 use super::error::{Error, FindingKind, Result};
 use super::head::Head;
-use super::index::Index;
 use super::partition::{DAY_MS, PartitionId, Tier};
 use super::partitions::Partitions;
 use super::wal::{self, Found, Read, Segment};
@@ -108,20 +107,7 @@ impl Archive {
         before.retain(|found| {
             found.bytes > wal::EMPTY_BYTES || std::fs::remove_file(&found.path).is_err()
         });
-        let totals = partitions.totals();
-        let raw = totals.iter().filter(|(id, _)| id.tier == Tier::Raw);
-        let newest_ms = raw.filter_map(|(_, totals)| totals.span.map(|(_, newest)| newest)).max();
-        let head = Head {
-            index: Index::default(),
-            series: Vec::new(),
-            segment: Segment::create(&log, number)?,
-            names: 0,
-            before: Vec::new(),
-            next_row: 0,
-            unconfirmed: false,
-            newest_ms,
-            closed_until_ms: i64::MIN,
-        };
+        let head = Head::new(Segment::create(&log, number)?, partitions.newest_ms());
         let archive = Self {
             inner: Arc::new(Inner {
                 options,
@@ -222,15 +208,13 @@ impl Archive {
     }
 
     /// Until when days are rolled up.
-    fn rolled_until(&self) -> Result<i64> {
+    pub(super) fn rolled_until(&self) -> Result<i64> {
         let ids = self.inner.partitions.ids(Tier::FiveMinutes);
         for id in ids.into_iter().rev() {
             let Some(partition) = self.inner.partitions.get(id)? else { continue };
             match partition.rolled_days() {
-                Ok(days) => match days.last() {
-                    Some(day) => return Ok((day + 1) * DAY_MS),
-                    None => {}
-                },
+                Ok(days) if days.is_empty() => {}
+                Ok(days) => return Ok(days.last().map_or(i64::MIN, |day| (day + 1) * DAY_MS)),
                 Err(fault) => self.told(id, fault)?,
             }
         }

@@ -286,6 +286,20 @@ impl Partition {
         Ok(())
     }
 
+    /// Forgets that days from a time on are rolled up here.
+    pub(super) fn forget_rolled(&self, from_ms: i64) -> Result<(), Fault> {
+        let days = self.rolled_days()?;
+        let later = days.into_iter().filter(|day| day * DAY_MS >= from_ms);
+        let keys: Vec<_> = later.map(|day| (day - self.id.first_day) as u32).collect();
+        Fault::catch("forget what is rolled up", || {
+            let mut ingestion = self.data.start_ingestion()?;
+            for day in keys {
+                ingestion.write_tombstone(numbered(ROLLED, day))?;
+            }
+            ingestion.finish()
+        })
+    }
+
     /// Frees what was replaced.
     pub(super) fn compact(&self) -> Result<(), Fault> {
         Fault::catch("compact a partition", || self.data.major_compact())

@@ -226,6 +226,13 @@ impl Partitions {
         totals.collect()
     }
 
+    /// The newest sample in any.
+    pub(super) fn newest_ms(&self) -> Option<i64> {
+        let totals = self.totals();
+        let raw = totals.iter().filter(|(id, _)| id.tier == Tier::Raw);
+        raw.filter_map(|(_, totals)| totals.span.map(|(_, newest)| newest)).max()
+    }
+
     /// The room that one takes, in bytes.
     pub(super) fn bytes(&self, id: PartitionId) -> u64 {
         bytes_of(&self.directory.join(id.name()))

@@ -55,6 +55,9 @@ struct Places {
     head: Vec<(i64, Arc<[u8]>)>,
 }
 
+/// Takes a block and its start, or says why it makes no sense.
+type Each<'a> = &'a mut dyn FnMut(i64, &[u8]) -> Result<(), String>;
+
 /// The series that fit, and where their samples are.
 pub(super) struct Gathered {
     partitions: Vec<Arc<Partition>>,
@@ -226,7 +229,7 @@ impl Archive {
         key: &SeriesKey,
         from_ms: i64,
         to_ms: i64,
-        each: &mut dyn FnMut(i64, &[u8]) -> Result<(), String>,
+        each: Each<'_>,
     ) -> Result<()> {
         for (place, id) in gathered.series.get(key).iter().flat_map(|places| &places.partitions) {
             let Some(partition) = gathered.partitions.get(*place) else { continue };

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hostler_core::metrics::series::{Sample, SeriesKey};
 
@@ -36,7 +37,7 @@ pub(super) const ROW_MAX: usize = 16 << 20;
 pub(super) struct Segment {
     number: u64,
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     bytes: u64,
     /// Whether something is written that the disk has not confirmed.
     unsynced: bool,
@@ -135,6 +136,7 @@ impl Segment {
             let _ = std::fs::remove_file(&path);
             Error::io(format_args!("begin {}", path.display()), &error)
         })?;
+        let file = Arc::new(file);
         Ok(Self { number, path, file, bytes: EMPTY_BYTES, unsynced: false, broken: false })
     }
 
@@ -159,7 +161,7 @@ impl Segment {
     /// Writes a row. After an error, nothing of it is there.
     pub(super) fn append(&mut self, number: u64, row: &Row) -> Result<()> {
         let bytes = row.bytes(number);
-        let written = self.file.write_all(&bytes);
+        let written = (&*self.file).write_all(&bytes);
         if let Err(error) = written {
             self.broken = self.file.set_len(self.bytes).is_err();
             return Err(Error::io(format_args!("write {}", self.path.display()), &error));
@@ -171,17 +173,48 @@ impl Segment {
 
     /// What was written survives a power cut from here on.
     pub(super) fn sync(&mut self) -> Result<()> {
-        if !self.unsynced {
-            return Ok(());
+        match self.to_sync() {
+            Some(unsynced) => {
+                let done = unsynced.sync();
+                self.synced(&unsynced, done)
+            }
+            None => Ok(()),
         }
-        if let Err(error) = self.file.sync_data() {
+    }
+
+    /// What has to be synced, so that it can be done while more is written.
+    pub(super) fn to_sync(&self) -> Option<Unsynced> {
+        let (number, bytes) = (self.number, self.bytes);
+        self.unsynced.then(|| Unsynced { number, bytes, file: Arc::clone(&self.file) })
+    }
+
+    /// Notes what came of syncing.
+    pub(super) fn synced(&mut self, what: &Unsynced, done: std::io::Result<()>) -> Result<()> {
+        let is_this = what.number == self.number;
+        if let Err(error) = done {
             // The kernel may have dropped what it could not write: a later success would
             // prove nothing about these rows. They are still in memory for the checkpoint.
-            self.broken = true;
+            self.broken |= is_this;
             return Err(Error::io(format_args!("sync {}", self.path.display()), &error));
         }
-        self.unsynced = false;
+        if is_this && what.bytes == self.bytes {
+            self.unsynced = false;
+        }
         Ok(())
+    }
+}
+
+/// Rows that the disk has to confirm.
+#[derive(Debug)]
+pub(super) struct Unsynced {
+    number: u64,
+    bytes: u64,
+    file: Arc<File>,
+}
+
+impl Unsynced {
+    pub(super) fn sync(&self) -> std::io::Result<()> {
+        self.file.sync_data()
     }
 }
 

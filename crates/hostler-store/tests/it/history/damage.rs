@@ -12,7 +12,7 @@ use super::fleet::Numbers;
 use super::{DAY, HOUR, MINUTE, START, all, at, key, open, small};
 
 /// How often something is damaged.
-const ROUNDS: u64 = 400;
+const ROUNDS: u64 = 40;
 
 /// Copies a directory. Of files that are longer than what is in them (the engine lays out
 /// 64 MiB), what is in them.

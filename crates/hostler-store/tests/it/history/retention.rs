@@ -166,21 +166,47 @@ fn d22_each_tier_is_kept_as_long_as_it_says_and_then_dropped() {
     assert_eq!(all(&again), raw);
 }
 
-/// F19: a clock that is ten years ahead for a while takes no history along.
+/// F19: a clock that is ahead for a while takes no history along, is told, and once it is
+/// right again there is a way back.
 #[test]
-fn f19_a_clock_that_jumps_ahead_does_not_empty_history() {
-    let directory = tempfile::tempdir().unwrap();
-    let archive = open(directory.path(), &small());
-    measure(&archive, 2);
-    let before = all(&archive);
-    let jumped = START + 3650 * DAY;
-    archive.maintain(jumped).unwrap();
-    archive.append(jumped, &[at(&key(CPU, 0), jumped, 1.0)]).unwrap();
-    let done = archive.maintain(jumped + HOUR).unwrap();
-    assert_eq!(done.expired, [] as [String; 0]);
-    let after = all(&archive);
-    assert_eq!(after[1], before[1]);
-    assert_eq!(after[0].samples.len(), before[0].samples.len() + 1);
+fn f19_a_clock_that_was_ahead_does_not_empty_history_nor_stop_it() {
+    for ahead in [2 * DAY, 3650 * DAY] {
+        let directory = tempfile::tempdir().unwrap();
+        let archive = open(directory.path(), &small());
+        let (counted, _) = measure(&archive, 2);
+        let before = all(&archive);
+        let (cpu, now) = (key(CPU, 0), START + 2 * DAY + HOUR);
+        archive.append(now + ahead, &[at(&cpu, now + ahead, 1.0)]).unwrap();
+        let done = archive.maintain(now + ahead + HOUR).unwrap();
+        assert_eq!(done.expired, [] as [String; 0]);
+        assert_eq!(archive.findings(), (vec![], 0));
+        // The clock is right again.
+        let late = archive.append(now, &[at(&cpu, now, 5.0)]).unwrap();
+        assert_eq!(late.dropped.too_old, 1);
+        archive.maintain(now).unwrap();
+        let (findings, _) = archive.findings();
+        assert_eq!(findings[0].kind, FindingKind::AheadOfClock, "{findings:?}");
+        let gone = archive.forget_after(now).unwrap();
+        assert!(gone.contains(&format!("raw-{}", (now + ahead).div_euclid(DAY))), "{gone:?}");
+        assert_eq!(all(&archive), before);
+        assert_eq!(archive.append(now, &[at(&cpu, now, 5.0)]).unwrap().written, 1);
+        drop(archive);
+        // Days that were rolled up too early are rolled up again when they are over.
+        let archive = open(directory.path(), &small());
+        let later = now + ahead;
+        archive.append(later, &[at(&cpu, later, 9.0)]).unwrap();
+        archive.maintain(later + 2 * DAY).unwrap();
+        let expected: Vec<Sample> = counted
+            .iter()
+            .copied()
+            .chain([Sample { at_ms: now, value: 5.0 }, Sample { at_ms: later, value: 9.0 }])
+            .collect();
+        let from = now - 3 * DAY;
+        for (from, to) in [(from - from.rem_euclid(HOUR), now), (later - later % HOUR, later)] {
+            let rolled = ask(&archive, CPU, from, to, HOUR);
+            assert_eq!(rolled.series[0].buckets, naive(&expected, true, from, to, HOUR));
+        }
+    }
 }
 
 #[test]
