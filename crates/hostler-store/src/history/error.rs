@@ -6,6 +6,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use hostler_core::Code;
+
 /// A result with this module's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -60,6 +62,18 @@ impl Error {
 
     pub(super) fn refused(path: &Path, why: impl Into<String>) -> Self {
         Self::Refused { path: path.to_owned(), why: why.into() }
+    }
+}
+
+impl From<Error> for hostler_core::Error {
+    fn from(error: Error) -> Self {
+        let code = match &error {
+            Error::TooMuch { .. } => return Self::new(Code::LimitExceeded, error.to_string()),
+            Error::Full { .. } => Code::StoreFull,
+            Error::Refused { .. } | Error::Unavailable { .. } => Code::StoreUnavailable,
+        };
+        // It names paths, which are the administrator's matter.
+        Self::new(code, code.title()).with_internal(error.to_string())
     }
 }
 
@@ -173,5 +187,55 @@ impl Fault {
             | ErrorKind::IsADirectory => Self::Damaged(error.to_string()),
             _ => Self::Passing(Error::io(doing, error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_told_to_the_user_and_a_path_is_not() {
+        let limit = Error::TooMuch { what: "series", limit: 3, remedy: "name more labels" };
+        let told = hostler_core::Error::from(limit);
+        assert_eq!(told.code(), Code::LimitExceeded);
+        assert!(told.to_string().contains("more than 3 series fit; name more labels"), "{told}");
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let told = hostler_core::Error::from(Error::io("write /srv/history/wal/1.wal", &full));
+        assert_eq!(told.code(), Code::StoreFull);
+        assert!(!told.to_string().contains("/srv"), "{told}");
+        assert!(told.internal().is_some_and(|text| text.contains("/srv")));
+    }
+
+    #[test]
+    fn a_panic_of_the_engine_and_what_is_missing_are_damage_and_a_refusal_is_not() {
+        let fault = |error| Fault::catch("read", || Err::<(), _>(error)).unwrap_err();
+        let io = |kind| fjall::Error::Io(std::io::Error::from(kind));
+        assert!(matches!(fault(io(std::io::ErrorKind::NotFound)), Fault::Damaged(_)));
+        assert!(matches!(fault(fjall::Error::Unrecoverable), Fault::Damaged(_)));
+        assert!(matches!(fault(fjall::Error::Locked), Fault::Passing(_)));
+        let denied = fault(io(std::io::ErrorKind::PermissionDenied));
+        assert!(matches!(denied, Fault::Passing(Error::Unavailable { .. })));
+        let full = fault(io(std::io::ErrorKind::StorageFull));
+        assert!(matches!(full, Fault::Passing(Error::Full { .. })));
+        let panicked = Fault::catch("read", || -> fjall::Result<()> { panic!("of the engine") });
+        assert!(matches!(panicked, Err(Fault::Damaged(_))));
+    }
+
+    #[test]
+    fn i12_findings_are_told_once_and_counted_beyond_a_limit() {
+        let mut findings = Findings::default();
+        for number in 0..FINDINGS_MAX + 10 {
+            for _ in 0..2 {
+                findings.add(
+                    FindingKind::DamagedLog,
+                    format!("wal/{}", number.min(300)),
+                    "x".into(),
+                );
+            }
+        }
+        let (kept, beyond) = findings.all();
+        assert_eq!((kept.len(), beyond), (FINDINGS_MAX, 20));
+        assert_eq!(kept[3].to_string(), "wal/3: x");
     }
 }

@@ -107,7 +107,12 @@ impl Archive {
         before.retain(|found| {
             found.bytes > wal::EMPTY_BYTES || std::fs::remove_file(&found.path).is_err()
         });
-        let head = Head::new(Segment::create(&log, number)?, partitions.newest_ms());
+        // On a full disk what there is can still be asked for.
+        let segment = match Segment::create(&log, number) {
+            Err(Error::Full { .. }) => Segment::none(&log, number),
+            segment => segment?,
+        };
+        let head = Head::new(segment, partitions.newest_ms());
         let archive = Self {
             inner: Arc::new(Inner {
                 options,

@@ -37,7 +37,8 @@ pub(super) const ROW_MAX: usize = 16 << 20;
 pub(super) struct Segment {
     number: u64,
     path: PathBuf,
-    file: Arc<File>,
+    /// `None` where the disk had no room to begin it.
+    file: Option<Arc<File>>,
     bytes: u64,
     /// Whether something is written that the disk has not confirmed.
     unsynced: bool,
@@ -136,8 +137,14 @@ impl Segment {
             let _ = std::fs::remove_file(&path);
             Error::io(format_args!("begin {}", path.display()), &error)
         })?;
-        let file = Arc::new(file);
+        let file = Some(Arc::new(file));
         Ok(Self { number, path, file, bytes: EMPTY_BYTES, unsynced: false, broken: false })
+    }
+
+    /// A file that could not be begun: it takes nothing, so that another is tried first.
+    pub(super) fn none(directory: &Path, number: u64) -> Self {
+        let path = directory.join(format!("{number:016}.wal"));
+        Self { number, path, file: None, bytes: 0, unsynced: false, broken: true }
     }
 
     pub(super) const fn number(&self) -> u64 {
@@ -161,9 +168,12 @@ impl Segment {
     /// Writes a row. After an error, nothing of it is there.
     pub(super) fn append(&mut self, number: u64, row: &Row) -> Result<()> {
         let bytes = row.bytes(number);
-        let written = (&*self.file).write_all(&bytes);
-        if let Err(error) = written {
-            self.broken = self.file.set_len(self.bytes).is_err();
+        let Some(mut file) = self.file.as_deref() else {
+            let doing = format!("write {}", self.path.display());
+            return Err(Error::Unavailable { doing, why: "it could not be begun".into() });
+        };
+        if let Err(error) = file.write_all(&bytes) {
+            self.broken = file.set_len(self.bytes).is_err();
             return Err(Error::io(format_args!("write {}", self.path.display()), &error));
         }
         self.bytes += bytes.len() as u64;
@@ -185,7 +195,8 @@ impl Segment {
     /// What has to be synced, so that it can be done while more is written.
     pub(super) fn to_sync(&self) -> Option<Unsynced> {
         let (number, bytes) = (self.number, self.bytes);
-        self.unsynced.then(|| Unsynced { number, bytes, file: Arc::clone(&self.file) })
+        let file = self.file.clone().filter(|_| self.unsynced)?;
+        Some(Unsynced { number, bytes, file })
     }
 
     /// Notes what came of syncing.

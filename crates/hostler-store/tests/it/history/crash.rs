@@ -13,7 +13,7 @@ use super::{DAY, HOUR, START, all, key, open, small};
 
 /// Names the directory to a child.
 const PLACE: &str = "HOSTLER_HISTORY_CRASH_PLACE";
-const ROUNDS: u64 = 12;
+const ROUNDS: u64 = 8;
 const SERIES: usize = 20;
 /// Passes come fast, so that a few hundred of them cross days.
 const PACE: i64 = 20 * 60_000;
