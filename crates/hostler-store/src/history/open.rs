@@ -133,7 +133,6 @@ impl Archive {
     fn replay(&self, before: Vec<Found>) -> Result<()> {
         let mut head = self.head();
         let mut last = None;
-        let newest = before.last().map(|found| found.number);
         for found in &before {
             let mut failed = None;
             let piece = format!("wal/{:016}.wal", found.number);
@@ -145,7 +144,7 @@ impl Archive {
                         failed = Some(error);
                     }
                 }
-                other => self.tell_read(&piece, Some(found.number) == newest, &other),
+                other => self.tell_read(&piece, &other),
             })?;
             if let Some(error) = failed {
                 return Err(error);
@@ -171,16 +170,13 @@ impl Archive {
         Ok(())
     }
 
-    fn tell_read(&self, piece: &str, is_newest: bool, read: &Read) {
+    fn tell_read(&self, piece: &str, read: &Read) {
         match read {
             Read::Sample(..) => {}
-            Read::CutOff { bytes } if is_newest => {
+            // Rows that were there behind it are missed by their numbers, in the next file.
+            Read::CutOff { bytes } => {
                 let lost = format!("the row that was being written is lost, {bytes} bytes of it");
                 self.tell(FindingKind::CutOff, piece, lost);
-            }
-            Read::CutOff { bytes } => {
-                let lost = format!("{bytes} bytes at its end are not as they were written");
-                self.tell(FindingKind::DamagedLog, piece, lost);
             }
             Read::Damaged { rows, bytes } => {
                 let lost =

@@ -113,7 +113,7 @@ fn keys() -> Vec<SeriesKey> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn c25_history_says_what_a_plain_table_says(steps in prop::collection::vec(step(), 1..60)) {
