@@ -35,21 +35,24 @@ pub enum Role {
     Events,
     /// Changes.
     Mutate,
-    /// Statistics: the calls that hang when a guest does.
+    /// Looking at things.
     Collect,
+    /// Statistics: the calls that hang when a guest does, and that their callers wait for as long
+    /// as they hang. So nobody else may need their slots.
+    Measure,
     /// A console or a transfer: each has a connection of its own, without keepalive, for as long as
     /// somebody holds it.
     Stream,
 }
 
 impl Role {
-    const COUNT: usize = 4;
+    const COUNT: usize = 5;
 
     /// How many connections may be opened at once. Callers of most roles share what one of them
     /// opens; an ssh server turns away clients of which too many are logging in.
     const fn openers(self) -> usize {
         match self {
-            Self::Events | Self::Mutate | Self::Collect => 1,
+            Self::Events | Self::Mutate | Self::Collect | Self::Measure => 1,
             Self::Stream => 4,
         }
     }
@@ -59,7 +62,8 @@ impl Role {
             Self::Events => 0,
             Self::Mutate => 1,
             Self::Collect => 2,
-            Self::Stream => 3,
+            Self::Measure => 3,
+            Self::Stream => 4,
         }
     }
 }
@@ -79,6 +83,8 @@ pub struct PoolOptions {
     pub mutate: usize,
     /// Connections for [`Role::Collect`].
     pub collect: usize,
+    /// Connections for [`Role::Measure`].
+    pub measure: usize,
     /// Most connections for [`Role::Stream`], and so most streams, at once.
     pub stream: usize,
 }
@@ -86,7 +92,7 @@ pub struct PoolOptions {
 impl Default for PoolOptions {
     fn default() -> Self {
         let connection = Options::default();
-        Self { connection, max_total: 12, events: 1, mutate: 1, collect: 2, stream: 4 }
+        Self { connection, max_total: 12, events: 1, mutate: 1, collect: 2, measure: 1, stream: 4 }
     }
 }
 
@@ -96,6 +102,7 @@ impl PoolOptions {
             Role::Events => self.events,
             Role::Mutate => self.mutate,
             Role::Collect => self.collect,
+            Role::Measure => self.measure,
             Role::Stream => self.stream,
         };
         count.max(1)
@@ -180,7 +187,7 @@ impl Pool {
     ) -> Self {
         let connector = Box::new(connector);
         let state = Mutex::default();
-        let openers = [Role::Events, Role::Mutate, Role::Collect, Role::Stream]
+        let openers = [Role::Events, Role::Mutate, Role::Collect, Role::Measure, Role::Stream]
             .map(|role| Semaphore::new(role.openers()));
         Self { shared: Arc::new(Shared { options, connector, state, openers }) }
     }

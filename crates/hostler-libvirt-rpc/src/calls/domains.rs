@@ -1,7 +1,7 @@
 //! Domains: finding, defining, starting, stopping.
 
 use super::{NEED_RESULTS, calls};
-use crate::types::{Domain, DomainInfo, DomainState, DomainStats, Uuid};
+use crate::types::{Domain, DomainControlInfo, DomainInfo, DomainState, DomainStats, Uuid};
 
 calls! {
     /// Domains by [`list_domains`](crate::flags::list_domains) flags; all for 0.
@@ -16,6 +16,10 @@ calls! {
     fn domain_xml(domain: &Domain, flags: u32) -> String = DOMAIN_GET_XML_DESC(domain, flags);
     /// A domain's state and the reason for it.
     fn domain_state(domain: &Domain) -> DomainState = DOMAIN_GET_STATE(domain, 0u32);
+    /// Whether the daemon can reach a domain's hypervisor now. Asks the daemon alone, so that it is
+    /// answered while the hypervisor hangs.
+    fn domain_control_info(domain: &Domain, flags: u32) -> DomainControlInfo
+        = DOMAIN_GET_CONTROL_INFO(domain, flags);
     /// A domain's size and use. May wait for its hypervisor.
     fn domain_info(domain: &Domain) -> DomainInfo = DOMAIN_GET_INFO(domain);
     /// Whether it runs.

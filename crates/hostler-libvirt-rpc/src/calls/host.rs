@@ -47,6 +47,10 @@ calls! {
     /// Free memory of NUMA cells, in bytes, from the `first` on.
     fn node_cells_free_memory(first: i32, max: i32) -> Vec<u64>
         = NODE_GET_CELLS_FREE_MEMORY(first, max);
+    /// Free pages of the given sizes (in KiB), for one NUMA cell after the other from `first_cell`
+    /// on: all sizes of a cell, then those of the next one.
+    fn node_free_pages(page_sizes_kib: &[u32], first_cell: i32, cell_count: u32, flags: u32)
+        -> Vec<u64> = NODE_GET_FREE_PAGES(page_sizes_kib, first_cell, cell_count, flags);
     /// Devices of the host; `flags` choose by capability.
     fn list_all_node_devices(flags: u32) -> [NodeDevice]
         = CONNECT_LIST_ALL_NODE_DEVICES(NEED_RESULTS, flags);

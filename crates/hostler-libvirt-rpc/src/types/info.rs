@@ -31,6 +31,19 @@ pub struct DomainInfo {
 }
 wire_struct!(decode DomainInfo { state, max_memory_kib, memory_kib, vcpus, cpu_time_ns } min 32);
 
+/// Whether a domain's hypervisor can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DomainControlInfo {
+    /// 0 it can, 1 a long job is under way, 2 it is at a command and has not answered yet, 3 it
+    /// cannot.
+    pub state: u32,
+    /// For 3: 1 nobody knows why, 2 its monitor is broken, 3 a fault of the daemon.
+    pub details: u32,
+    /// For how long it has been in state 1 or 2.
+    pub state_time_ms: u64,
+}
+wire_struct!(decode DomainControlInfo { state, details, state_time_ms } min 16);
+
 /// The host's size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeInfo {

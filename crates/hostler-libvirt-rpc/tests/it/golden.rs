@@ -88,6 +88,11 @@ async fn converse(io: impl hostler_libvirt_rpc::Io) {
     assert_eq!((state.field.as_str(), state.value.as_i64()), ("state.state", Some(1)));
     let missing = connection.domain_lookup_by_name("none").await.unwrap_err();
     assert_eq!(missing.code(), Some(ErrorCode::NO_DOMAIN));
+    // The test driver forgets to say how many it found, which the daemon takes for a failure.
+    let pages = connection.node_free_pages(&[4, 2048], 0, 2, 0).await.unwrap_err();
+    assert_eq!(pages.code(), Some(ErrorCode::INTERNAL_ERROR));
+    let control = connection.domain_control_info(domain, 0).await.unwrap();
+    assert_eq!((control.state, control.details, control.state_time_ms), (0, 0, 0));
     let network = connection.network_lookup_by_name("default").await.unwrap();
     assert_eq!(connection.network_bridge_name(&network).await.unwrap(), "virbr0");
     let pool = connection.storage_pool_lookup_by_name("default-pool").await.unwrap();

@@ -145,11 +145,15 @@ async fn a_running_guest_is_measured() {
     let command = r#"{"execute":"query-status"}"#;
     let answer = connection.domain_monitor_command(&domain, command, 0).await.unwrap();
     assert!(answer.contains("paused") || answer.contains("prelaunch"), "{answer}");
+    let control = connection.domain_control_info(&domain, 0).await.unwrap();
+    assert_eq!((control.state, control.details, control.state_time_ms), (0, 0, 0));
     // What the host itself tells.
     assert!(!connection.node_cpu_stats(-1).await.unwrap().is_empty());
     let memory = connection.node_memory_stats(-1).await.unwrap();
     assert!(memory.iter().any(|stat| stat.field == "total" && stat.value > 0));
     assert_eq!(connection.node_info().await.unwrap().model, "x86_64");
+    let free = connection.node_free_pages(&[4], 0, 1, 0).await.unwrap();
+    assert!(matches!(free[..], [pages] if pages > 0), "{free:?}");
     let able = connection.domain_capabilities(None, Some("x86_64"), Some("q35"), Some("qemu"), 0);
     assert!(able.await.unwrap().contains("<domainCapabilities>"));
     assert!(!connection.cpu_model_names("x86_64", 0).await.unwrap().is_empty());
