@@ -26,6 +26,9 @@ pub struct LibvirtConfig {
     /// How long a VM's configuration is believed without having been read anew.
     /// Events make it be read earlier; this is for events that never came.
     pub recheck: Duration,
+    /// How long hypervisors may take to say what their VMs use, a few VMs together,
+    /// before others are asked without those that hang.
+    pub patience: Duration,
     /// Tells the time for what is observed.
     pub clock: Arc<dyn Clock>,
 }
@@ -40,6 +43,7 @@ impl LibvirtConfig {
             connect_timeout: Duration::from_secs(5),
             max_backoff: Duration::from_secs(10),
             recheck: Duration::from_secs(60),
+            patience: Duration::from_secs(2),
             clock: Arc::new(SystemClock),
         }
     }

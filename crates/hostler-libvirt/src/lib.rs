@@ -11,6 +11,7 @@
 //! | what a VM's document looks like | `xml::domain` |
 //! | what libvirt's states and errors mean | `state`, `error` |
 //! | how a thousand VMs are listed quickly | `inventory` |
+//! | how a hung guest costs only its own figures | `metrics` |
 //! | how a half-filled volume is told from a whole one | `storage` |
 
 mod agents;
@@ -20,6 +21,7 @@ mod console;
 mod create;
 mod error;
 mod inventory;
+mod metrics;
 mod power;
 mod seed;
 mod state;
@@ -31,7 +33,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Console, Create, Cx, Inventory, Power, Probe, Provider, Result, Storage, Watch,
+    Console, Create, Cx, Inventory, Metrics, Power, Probe, Provider, Result, Storage, Watch,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -47,6 +49,7 @@ use connection::{Link, SharedLink};
 /// Dropping it closes everything; guests run on.
 pub struct Libvirt {
     link: SharedLink,
+    measuring: metrics::Measuring,
     /// Dropping the set stops the tasks.
     _tasks: JoinSet<()>,
 }
@@ -59,7 +62,7 @@ impl Libvirt {
         let mut tasks = JoinSet::new();
         tasks.spawn(connection::keep(link.clone()));
         tasks.spawn(agents::ask(link.clone(), queue));
-        Self { link, _tasks: tasks }
+        Self { link, measuring: metrics::Measuring::new(), _tasks: tasks }
     }
 
     /// Where the connection stands.
@@ -101,6 +104,10 @@ impl Provider for Libvirt {
     }
 
     fn console(&self) -> Option<&dyn Console> {
+        Some(self)
+    }
+
+    fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
     }
 

@@ -58,6 +58,19 @@ impl State {
     }
 }
 
+impl State {
+    /// Whether a job holds it in this state.
+    pub(crate) fn has_job(self) -> bool {
+        matches!(
+            self.power,
+            PowerState::Migrating
+                | PowerState::Saving
+                | PowerState::Dumping
+                | PowerState::Snapshotting
+        )
+    }
+}
+
 /// What is told when libvirt gives no reason.
 const UNKNOWN: &str = "unknown";
 

@@ -45,6 +45,7 @@ const KINDS: &[DomainEventKind] = &[
     DomainEventKind::Tunable,
     DomainEventKind::AgentLifecycle,
     DomainEventKind::JobCompleted,
+    DomainEventKind::MigrationIteration,
     DomainEventKind::MetadataChange,
     DomainEventKind::MemoryDeviceSizeChange,
 ];
@@ -182,6 +183,11 @@ fn on_event(link: &SharedLink, event: &Event) {
             // Most of the time nobody waits for one.
             let _: Result<_, _> = link.screens.send(client);
         }
+        return;
+    }
+    // Nothing of the VM has changed, and there may be many of them.
+    if let Event::MigrationIteration { domain, .. } = event {
+        link.jobs.hint(domain.uuid);
         return;
     }
     if let Some(domain) = event.domain() {

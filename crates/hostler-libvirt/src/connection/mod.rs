@@ -36,6 +36,7 @@ use crate::error::{Intent, translate};
 use crate::inventory::addresses::Agents;
 use crate::inventory::cache::Cache;
 use crate::inventory::host::HostCell;
+use crate::metrics::job::Jobs;
 
 /// How long a call may stay unanswered when nobody says how long: a bound for
 /// calls whose caller has all the time in the world.
@@ -43,7 +44,10 @@ const LONGEST_CALL: Duration = Duration::from_secs(6 * 3600);
 
 /// Connections for calls, those that hang included. libvirtd serves 20 clients' calls at a time by
 /// default, for everybody.
-const CALLERS: usize = 9;
+const CALLERS: usize = 12;
+/// Of these, for measuring: as many calls as may be under way there, those that
+/// hang included, have a slot each.
+pub(crate) const MEASURERS: usize = 3;
 /// Consoles and uploads at once; each is a connection, but a call only while it begins.
 const STREAMS: usize = 64;
 
@@ -93,6 +97,7 @@ pub(crate) struct Link {
     pub(crate) cache: Cache,
     pub(crate) host: HostCell,
     pub(crate) agents: Agents,
+    pub(crate) jobs: Jobs,
     /// Clients of screens, as their hypervisors report them.
     pub(crate) screens: broadcast::Sender<ScreenClient>,
     /// Held while a domain is looked for and then defined.
@@ -120,6 +125,7 @@ impl Link {
             events: 1,
             mutate: 2,
             collect: 2,
+            measure: MEASURERS,
             stream: STREAMS,
         };
         // A URI that cannot be parsed is a state, not a panic: it is told like
@@ -141,6 +147,7 @@ impl Link {
             hub: Hub::default(),
             host: HostCell::default(),
             agents: Agents::new(agents),
+            jobs: Jobs::default(),
             screens: broadcast::Sender::new(SCREEN_CLIENTS),
             defining: Mutex::default(),
             uri,

@@ -262,7 +262,10 @@ impl Link {
 /// Lets libvirt give up on an agent that accepts a command and never answers.
 /// Only for VMs of ours: the limit holds for everybody who asks the agent, so a
 /// VM that is not ours would be changed by being looked at (I15).
-async fn limit_agent(connection: &Connection, domain: &Domain) -> hostler_libvirt_rpc::Result<()> {
+pub(crate) async fn limit_agent(
+    connection: &Connection,
+    domain: &Domain,
+) -> hostler_libvirt_rpc::Result<()> {
     match connection.domain_agent_set_response_timeout(domain, AGENT_ANSWER_S, 0).await {
         // A libvirt before 5.10 has no such limit; it is asked all the same.
         Err(error) if error.remote().is_none() => Err(error),

@@ -89,6 +89,16 @@ impl Cache {
         (same && young && !touched).then(|| entry.known.clone())
     }
 
+    /// What is known and holds as long as events can be trusted, however old it is:
+    /// good enough for what is only measured.
+    pub(crate) fn settled(&self, domain: &Reference) -> Option<Known> {
+        let state = self.lock();
+        let entry = state.entries.get(&domain.uuid)?;
+        let touched = state.touched.get(&domain.uuid).is_some_and(|at| *at > entry.ticket);
+        let same = entry.id == domain.id && entry.name == domain.name;
+        (same && !touched).then(|| entry.known.clone())
+    }
+
     /// What was last known, believed or not.
     pub(crate) fn last(&self, uuid: Uuid) -> Option<Known> {
         self.lock().entries.get(&uuid).map(|entry| entry.known.clone())
@@ -179,6 +189,18 @@ mod tests {
         let cache = filled();
         tokio::time::advance(Duration::from_secs(61)).await;
         assert!(cache.fresh(&domain(1)).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn b8_an_entry_is_settled_until_touched_restarted_or_renamed_and_however_old() {
+        let cache = filled();
+        tokio::time::advance(Duration::from_secs(6000)).await;
+        assert!(cache.settled(&domain(1)).is_some());
+        assert!(cache.settled(&domain(-1)).is_none(), "it was stopped");
+        let renamed = Reference { name: "b".into(), ..domain(1) };
+        assert!(cache.settled(&renamed).is_none());
+        cache.touch(domain(1).uuid);
+        assert!(cache.settled(&domain(1)).is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hostler_core::vm::ObservedVm;
 use hostler_core::{Fact, Timestamp};
-use hostler_libvirt_rpc::{Domain as Reference, DomainStats, Uuid, flags};
+use hostler_libvirt_rpc::{Domain as Reference, Uuid, flags};
 use hostler_provider::{Cx, Error, Kind, Result, VmRef};
 use tokio::time::Instant;
 
@@ -16,6 +16,7 @@ use super::cache::Known;
 use super::host::SOURCE;
 use super::{PARALLEL, if_able, optional, present};
 use crate::connection::{Link, domain_of};
+use crate::metrics::stats;
 use crate::state::State;
 use crate::xml::domain::read::Domain;
 
@@ -89,7 +90,7 @@ impl Link {
         match stats.await {
             Ok(stats) => Ok(stats
                 .iter()
-                .filter_map(|stats| Some((stats.domain.uuid, state_of(stats)?)))
+                .filter_map(|stats| Some((stats.domain.uuid, stats::state(stats)?)))
                 .collect()),
             // A driver without it, or a guest that holds it up: ask one by one.
             Err(error) if matches!(error.kind(), Kind::Unsupported | Kind::Timeout) => {
@@ -275,14 +276,6 @@ fn unless_silent(told: Result<State>, left: Duration) -> Result<State> {
         Err(error) if error.kind() == Kind::Timeout && !left.is_zero() => Ok(State::SILENT),
         told => told,
     }
-}
-
-fn state_of(stats: &DomainStats) -> Option<State> {
-    let number = |name| {
-        let param = stats.params.iter().find(|p| p.field == name)?;
-        i32::try_from(param.value.as_i64()?).ok()
-    };
-    Some(State::of(number("state.state")?, number("state.reason").unwrap_or(0)))
 }
 
 #[cfg(test)]

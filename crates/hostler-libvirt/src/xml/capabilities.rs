@@ -15,6 +15,33 @@ pub(crate) struct Capabilities {
     pub(crate) cpu_model: Option<String>,
     /// Its guests, one entry for each kind of operating system and architecture.
     pub(crate) guests: Vec<Guest>,
+    /// Its memory nodes.
+    pub(crate) cells: Vec<Cell>,
+}
+
+/// A memory node of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cell {
+    /// Its number.
+    pub(crate) id: u32,
+    /// Its pages by size, the smallest first.
+    pub(crate) pages: Vec<Pages>,
+}
+
+/// Pages of one size on a memory node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pages {
+    /// The size of one.
+    pub(crate) size_kib: u64,
+    /// How many there are.
+    pub(crate) count: u64,
+}
+
+impl Cell {
+    /// Pages that are larger than the ordinary ones.
+    pub(crate) fn huge_pages(&self) -> impl Iterator<Item = Pages> {
+        self.pages.iter().copied().skip(1)
+    }
 }
 
 /// One architecture of guests.
@@ -78,6 +105,7 @@ impl Capabilities {
             arch: cpu.and_then(|c| c.text_of("arch")).map(str::to_owned),
             cpu_model: cpu.and_then(|c| c.text_of("model")).map(str::to_owned),
             guests: guests.collect(),
+            cells: host.map(cells).unwrap_or_default(),
         })
     }
 
@@ -92,12 +120,35 @@ impl Capabilities {
     }
 }
 
+fn cells(host: roxmltree::Node<'_, '_>) -> Vec<Cell> {
+    let cells = host.get("topology").and_then(|topology| topology.get("cells"));
+    let number = |node: roxmltree::Node<'_, '_>, name| node.attribute(name)?.parse::<u64>().ok();
+    let pages = |cell: roxmltree::Node<'_, '_>| {
+        let pages = cell.all("pages").filter(|pages| pages.attribute("unit") == Some("KiB"));
+        let mut pages: Vec<_> = pages
+            .filter_map(|pages| {
+                let count = pages.text()?.trim().parse().ok()?;
+                Some(Pages { size_kib: number(pages, "size")?, count })
+            })
+            .collect();
+        pages.sort_by_key(|pages| pages.size_kib);
+        pages
+    };
+    let cell = |node| {
+        let id = u32::try_from(number(node, "id")?).ok()?;
+        Some(Cell { id, pages: pages(node) })
+    };
+    cells.map(|cells| cells.all("cell").filter_map(cell).collect()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const HOST: &str = "<capabilities><host><uuid>8a1d</uuid><cpu><arch>x86_64</arch>\
-        <model>EPYC</model></cpu></host>\
+        <model>EPYC</model></cpu><topology><cells num='2'><cell id='0'>\
+        <pages unit='KiB' size='2048'>7</pages><pages unit='KiB' size='4'>9</pages></cell>\
+        <cell id='8'/></cells></topology></host>\
         <guest><os_type>hvm</os_type><arch name='x86_64'><wordsize>64</wordsize>\
         <emulator>/usr/bin/qemu-system-x86_64</emulator>\
         <machine maxCpus='255' canonical='pc-i440fx-7.2'>pc</machine>\
@@ -115,6 +166,16 @@ mod tests {
         assert!(guest.has_machine("q35") && guest.has_machine("pc-q35-7.2"));
         assert!(guest.has_machine("microvm") && !guest.has_machine("virt"));
         assert_eq!(read.support()[0].machines, ["pc", "q35", "microvm"]);
+    }
+
+    #[test]
+    fn memory_nodes_are_read_with_their_huge_pages() {
+        let read = Capabilities::read(HOST).unwrap();
+        let ids: Vec<_> = read.cells.iter().map(|cell| cell.id).collect();
+        assert_eq!(ids, [0, 8]);
+        let huge: Vec<_> = read.cells[0].huge_pages().collect();
+        assert_eq!(huge, [Pages { size_kib: 2048, count: 7 }]);
+        assert_eq!(read.cells[1].huge_pages().count(), 0);
     }
 
     #[test]

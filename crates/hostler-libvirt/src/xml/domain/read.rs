@@ -60,6 +60,8 @@ pub(crate) struct Domain {
     pub(crate) vnc_index: Option<u32>,
     /// Whether its guest agent is connected; `None` when it has no channel or is off.
     pub(crate) agent_connected: Option<bool>,
+    /// Whether it hands QEMU an accelerator past its type (X4).
+    pub(crate) has_own_accelerator: bool,
     /// What it can never take part in.
     pub(crate) blocked: Vec<Blocked>,
 }
@@ -121,6 +123,7 @@ impl Domain {
                 .and_then(screen),
             vnc_index: vnc.and_then(|index| u32::try_from(index).ok()),
             agent_connected: device("channel").find_map(agent_state),
+            has_own_accelerator: has_own_accelerator(root),
             blocked: blocked(devices),
         })
     }
@@ -274,6 +277,18 @@ fn screen(graphics: Node<'_, '_>) -> Option<Screen> {
 fn agent_state(channel: Node<'_, '_>) -> Option<bool> {
     let target = channel.get("target").filter(|t| t.attribute("name") == Some(AGENT_CHANNEL))?;
     Some(target.attribute("state")? == "connected")
+}
+
+/// Arguments that libvirt hands to QEMU as they are. The last accelerator that
+/// QEMU can have is the one it takes, so what it takes is not certain.
+fn has_own_accelerator(root: Node<'_, '_>) -> bool {
+    let Some(line) = root.get("commandline") else { return false };
+    let mut values = line.all("arg").filter_map(|argument| argument.attribute("value"));
+    values.any(|value| {
+        let word = value.trim_start_matches('-');
+        let is_option = word.len() < value.len() && matches!(word, "accel" | "enable-kvm");
+        is_option || value.contains("accel=")
+    })
 }
 
 /// The state of a passed-through device cannot be written to disk.
