@@ -20,6 +20,7 @@ mod console;
 mod create;
 mod harness;
 mod late;
+mod metrics;
 mod power;
 mod read;
 mod report;
@@ -138,6 +139,18 @@ const PROMISES: &[Promise] = promises! {
         console_in_use_is_a_conflict_without_take_over
         take_over_disconnects_the_other
         console_closes_when_the_vm_is_turned_off;
+    Some(Group::Metrics) => metrics:
+        every_declared_pass_can_be_made
+        points_are_sound_and_belong_to_their_pass
+        nothing_is_measured_twice_in_a_pass
+        what_is_measured_is_in_the_inventory
+        measurements_bear_the_time_of_the_context
+        a_vm_is_measured_in_the_state_it_is_in
+        only_a_running_vm_uses_a_processor
+        counters_of_a_running_vm_only_grow
+        a_deleted_vm_is_measured_no_more
+        a_pass_obeys_cancel
+        a_pass_keeps_its_deadline;
     Some(Group::Watch) => watch:
         observe_agrees_with_the_inventory
         observe_of_absent_vm_is_none

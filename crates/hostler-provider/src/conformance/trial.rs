@@ -11,8 +11,9 @@ use hostler_core::vm::{ObservedVm, PowerState, VmSpec};
 
 use super::harness::{BootImage, Harness, Setting};
 use crate::{
-    Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, Kind, Power, Provider, Result,
-    StopMode, Storage, VmHandle, VmRef, VolumeContent, VolumeInfo, VolumeRef, Watch,
+    Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, Kind, Metrics, Power,
+    Provider, Result, StopMode, Storage, VmHandle, VmRef, VolumeContent, VolumeInfo, VolumeRef,
+    Watch,
 };
 
 /// Why a promise ended before its end.
@@ -127,6 +128,10 @@ impl<'h> Trial<'h> {
 
     pub(super) fn console(&self) -> Check<&dyn Console> {
         self.provider.console().map_or_else(|| skip("the provider has no group console"), Ok)
+    }
+
+    pub(super) fn metrics(&self) -> Check<&dyn Metrics> {
+        self.provider.metrics().map_or_else(|| skip("the provider has no group metrics"), Ok)
     }
 
     pub(super) fn watch(&self) -> Check<&dyn Watch> {
