@@ -7,14 +7,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hostler_core::clock::ManualClock;
 use hostler_core::id::{IdSource, SeededEntropy, VmId};
+use hostler_core::metrics::{Cost, Labels, Metric, Point};
 use hostler_core::storage::ObservedVolume;
 use hostler_core::vm::VmSpec;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_provider::conformance::{BootImage, Harness, Limit, Outcome, Setting, run, run_some};
 use hostler_provider::{
-    Change, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume, Error, Inventory, Kind,
-    Power, Probe, Provider, Result, StopMode, Storage, VmHandle, VmRef, VolumeInfo, VolumeRef,
-    Watch,
+    Batch, Change, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume, Error, Inventory,
+    Kind, Measured, Metrics, Power, Probe, Provider, Result, StopMode, Storage, VmHandle, VmRef,
+    VolumeInfo, VolumeRef, Watch,
 };
 use hostler_sim::{EventFault, Guest, Late, Sim, World};
 use tokio::sync::mpsc;
@@ -76,9 +77,13 @@ impl Harness for Simulated {
         let sim = Sim::new(&world);
         Ok(match self.lie {
             None => Arc::new(sim),
-            Some(lie) => {
-                Arc::new(Liar { sim, lie, begun: Mutex::default(), cut_off: Mutex::default() })
-            }
+            Some(lie) => Arc::new(Liar {
+                sim,
+                lie,
+                begun: Mutex::default(),
+                cut_off: Mutex::default(),
+                measured: Mutex::default(),
+            }),
         })
     }
 
@@ -185,6 +190,16 @@ enum Lie {
     ForgetsCutOff,
     /// Sets the mark in a second step, which a cut-off call never comes to.
     TagsLater,
+    /// Measures things twice in a pass.
+    MeasuresTwice,
+    /// Tells of hosts what can only be told of VMs.
+    Misplaces,
+    /// Measures what is off, or gone.
+    MeasuresNothings,
+    /// Begins its counters anew though nothing began anew.
+    StartsOver,
+    /// Calls everything running.
+    CallsAllRunning,
 }
 
 /// The simulator, but for one lie.
@@ -195,6 +210,8 @@ struct Liar {
     begun: Mutex<Vec<VolumeRef>>,
     /// VMs whose making was cut off.
     cut_off: Mutex<Vec<VmId>>,
+    /// VMs that were measured in any pass.
+    measured: Mutex<Vec<VmRef>>,
 }
 
 impl Liar {
@@ -248,8 +265,57 @@ impl Provider for Liar {
         (!self.tells(Lie::HasNothing)).then_some(self)
     }
 
+    fn metrics(&self) -> Option<&dyn Metrics> {
+        (!self.tells(Lie::HasNothing)).then_some(self)
+    }
+
     fn watch(&self) -> Option<&dyn Watch> {
         (!self.tells(Lie::HasNothing)).then_some(self)
+    }
+}
+
+#[async_trait]
+impl Metrics for Liar {
+    fn passes(&self) -> &'static [Cost] {
+        self.sim.passes()
+    }
+
+    async fn collect(&self, cx: &Cx, pass: Cost) -> Result<Batch> {
+        let cx = match self.lie {
+            Lie::NeverEnds => Cx::within(Duration::from_secs(3600)),
+            Lie::OwnClock => cx.clone().with_clock(Arc::new(ManualClock::at(NOW))),
+            _ => cx.clone(),
+        };
+        let mut batch = self.sim.collect(&cx, pass).await?;
+        let mut measured = self.measured.lock().unwrap();
+        let passes_before = measured.len();
+        measured.extend(batch.vms.iter().map(|one| one.of.clone()));
+        match self.lie {
+            Lie::MeasuresTwice => batch.hosts.extend(batch.hosts.clone()),
+            Lie::Misplaces => {
+                let hosts = batch.hosts.iter_mut();
+                hosts.for_each(|host| host.points.push(Point::plain(Metric::VmVcpus, 1.0)));
+            }
+            Lie::MeasuresNothings => {
+                for of in measured.iter() {
+                    if batch.vms.iter().all(|one| one.of != *of) {
+                        let points = vec![Point::plain(Metric::VmCpuSecondsTotal, 0.0)];
+                        batch.vms.push(Measured { of: of.clone(), at: cx.now(), points });
+                    }
+                }
+            }
+            Lie::StartsOver => {
+                for point in batch.vms.iter_mut().flat_map(|one| &mut one.points) {
+                    point.value = 1e9 - passes_before as f64;
+                }
+            }
+            Lie::CallsAllRunning if pass == Cost::State => {
+                let point = || Point::labelled(Metric::VmState, Labels::one("running"), 1.0);
+                batch.vms.iter_mut().for_each(|one| one.points.push(point()));
+            }
+            _ => {}
+        }
+        Ok(batch)
     }
 }
 
@@ -432,6 +498,15 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::ForgetsCutOff, "ensure_vm_after_a_cancelled_one_makes_one_vm"),
         (Lie::ForgetsCutOff, "ensure_volume_after_a_cancelled_one_makes_one_whole_volume"),
         (Lie::KeepsHalves, "an_upload_after_a_cancelled_one_makes_one_whole_volume"),
+        (Lie::NeverEnds, "a_pass_keeps_its_deadline"),
+        (Lie::NeverEnds, "a_pass_obeys_cancel"),
+        (Lie::OwnClock, "measurements_bear_the_time_of_the_context"),
+        (Lie::MeasuresTwice, "nothing_is_measured_twice_in_a_pass"),
+        (Lie::Misplaces, "points_are_sound_and_belong_to_their_pass"),
+        (Lie::MeasuresNothings, "a_deleted_vm_is_measured_no_more"),
+        (Lie::MeasuresNothings, "only_a_running_vm_uses_a_processor"),
+        (Lie::StartsOver, "counters_of_a_running_vm_only_grow"),
+        (Lie::CallsAllRunning, "a_vm_is_measured_in_the_state_it_is_in"),
     ] {
         let harness = Simulated::new(Some(lie));
         let report = run_some(&harness, |name| name == promise).await;
