@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::ledger::{Ledger, Manner};
 use super::seats::Told;
 use super::stats::value;
-use super::{hanging, is_of_host};
+use super::{Turn, hanging, is_of_host};
 use crate::Libvirt;
 use crate::connection::reference;
 use crate::inventory::addresses::limit_agent;
@@ -68,6 +68,11 @@ impl Guests {
         (kept.at.elapsed() < KEPT).then(|| kept.told.clone())
     }
 
+    /// When it answered last.
+    fn asked(&self, domain: &Domain) -> Option<Instant> {
+        self.lock().get(&domain.uuid).map(|kept| kept.at)
+    }
+
     fn wish(&self, domain: &Domain) -> usize {
         let kept = self.lock();
         kept.get(&domain.uuid).filter(|kept| kept.id == domain.id).map_or(0, |kept| kept.wish)
@@ -90,16 +95,20 @@ struct Answer {
 impl Libvirt {
     /// The pass `guest`.
     pub(super) async fn measure_guests(&self, cx: &Cx) -> Result<Batch> {
-        let active = self.active(cx).await?;
+        let turn = Turn::new(cx, PATIENCE);
+        let mut active = self.active(&turn.cx).await?;
         self.measuring.guests.retain(&active.iter().map(|domain| domain.uuid).collect());
-        let measured = stream::iter(active).map(|domain| self.measure_guest(cx, domain));
+        // Whoever was asked longest ago first, or the last ones would never be.
+        active.sort_by_cached_key(|domain| self.measuring.guests.asked(domain));
+        let measured = stream::iter(active).map(|domain| self.measure_guest(&turn, domain));
         // Most have no agent, or one that was asked a moment ago.
         let measured: Vec<_> = measured.buffer_unordered(2 * AT_ONCE).try_collect().await?;
         Ok(Batch { vms: measured.into_iter().flatten().collect(), ..Batch::default() })
     }
 
     /// `None`: it has no agent, or was not asked.
-    async fn measure_guest(&self, cx: &Cx, domain: Domain) -> Result<Option<Measured<VmRef>>> {
+    async fn measure_guest(&self, turn: &Turn, domain: Domain) -> Result<Option<Measured<VmRef>>> {
+        let cx = &turn.cx;
         let Some(known) = self.document(cx, &domain).await? else { return Ok(None) };
         if known.domain.agent_connected != Some(true) {
             return Ok(None);
@@ -115,6 +124,9 @@ impl Libvirt {
         if let Manner::NotNow(_) = guests.silent.manner(&domain) {
             return down(cx);
         }
+        if !turn.has_time() {
+            return Ok(None);
+        }
         let doing = format!("cannot ask the guest agent of \"{}\"", domain.name);
         let (call, ending) = guests.silent.begin();
         let (link, of) = (self.link.clone(), domain.clone());
@@ -122,7 +134,7 @@ impl Libvirt {
         let asked = hanging(link, doing.clone(), Some(ending), move |c| async move {
             ask(&c, &of, is_ours, wish).await
         });
-        let asked = self.measuring.agents.ask(PATIENCE.min(cx.remaining()), asked);
+        let asked = self.measuring.agents.ask(turn.patience, asked);
         let told = tokio::select! {
             biased;
             told = asked => told,

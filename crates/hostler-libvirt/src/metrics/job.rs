@@ -13,8 +13,8 @@ use hostler_provider::{Batch, Cx, Kind, Measured, Result};
 
 use super::ledger::Manner;
 use super::seats::Told;
-use super::usage::{AT_ONCE, Part};
-use super::{is_of_host, stats};
+use super::usage::{AT_ONCE, NOT_ASKED, Part, silence};
+use super::{Turn, is_of_host, stats};
 use crate::Libvirt;
 use crate::connection::reference;
 
@@ -72,8 +72,9 @@ impl Jobs {
 impl Libvirt {
     /// The pass `job`.
     pub(super) async fn measure_jobs(&self, cx: &Cx) -> Result<Batch> {
-        let chosen = self.link.jobs.choose(self.active(cx).await?);
-        let measured = stream::iter(chosen).map(|domain| self.measure_job(cx, domain));
+        let turn = Turn::new(cx, self.link.config.patience);
+        let chosen = self.link.jobs.choose(self.active(&turn.cx).await?);
+        let measured = stream::iter(chosen).map(|domain| self.measure_job(&turn, domain));
         let measured: Result<Vec<Part>> = measured.buffer_unordered(AT_ONCE).try_collect().await;
         let parts = match measured {
             // A driver that knows no jobs.
@@ -88,7 +89,7 @@ impl Libvirt {
         Ok(batch)
     }
 
-    async fn measure_job(&self, cx: &Cx, domain: Domain) -> Result<Part> {
+    async fn measure_job(&self, turn: &Turn, domain: Domain) -> Result<Part> {
         let mut part = Part::default();
         // The pass `stats` tells who does not answer.
         if matches!(self.measuring.silent.manner(&domain), Manner::NotNow(_)) {
@@ -96,13 +97,13 @@ impl Libvirt {
         }
         let doing = format!("cannot read the job of \"{}\"", domain.name);
         let of = domain.clone();
-        let asked = self.ask(cx, doing, |c| async move { c.domain_job_stats(&of, 0).await });
+        let asked = self.ask(turn, doing, |c| async move { c.domain_job_stats(&of, 0).await });
         match asked.await? {
             // Bounded and unbounded; the others are over, or no job.
             (Told::Answer(Ok(told)), _) if matches!(told.kind, 1 | 2) => {
                 self.link.jobs.hint(domain.uuid);
                 let (of, points) = (reference(&domain), stats::job(&told.params));
-                part.vms.push(Measured { of, at: cx.now(), points });
+                part.vms.push(Measured { of, at: turn.cx.now(), points });
             }
             (Told::Answer(Ok(_)), _) => self.link.jobs.forget(domain.uuid),
             (Told::Answer(Err(error)), _)
@@ -113,12 +114,11 @@ impl Libvirt {
             // Stopped meanwhile; or it arrives, and only where it comes from is told how far it is.
             (Told::Answer(Err(_)), _) => self.link.jobs.forget(domain.uuid),
             (Told::Late, call) => {
-                let left = self.blame(cx, vec![domain], call, &mut part).await;
+                let left = self.blame(turn, vec![domain], call, &mut part).await;
                 debug_assert!(left.is_empty(), "one that was asked alone is to blame");
             }
             (Told::NotAsked, _) if self.link.jobs.is_hinted(domain.uuid) => {
-                let reason = "it was not asked: too many others of its host do not answer";
-                part.silent.push(super::usage::silence(&domain, reason));
+                part.silent.push(silence(&domain, NOT_ASKED));
             }
             (Told::NotAsked, _) => {}
         }

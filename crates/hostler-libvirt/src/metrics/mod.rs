@@ -21,13 +21,14 @@ mod states;
 pub(crate) mod stats;
 mod usage;
 
+use std::collections::HashSet;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_core::metrics::Cost;
-use hostler_libvirt_rpc::{Connection, Domain, Role, flags};
+use hostler_libvirt_rpc::{Connection, Domain, Role, Uuid, flags};
 use hostler_provider::{Batch, Cx, Error, Kind, Metrics, Result};
 
 use crate::Libvirt;
@@ -46,6 +47,8 @@ pub(crate) struct Measuring {
     hypervisors: Seats,
     /// Hypervisors that do not answer.
     silent: Arc<Ledger>,
+    /// VMs that the last pass had no time to ask: the next one begins with them.
+    waiting: Mutex<HashSet<Uuid>>,
     /// Calls that wait for guest agents.
     agents: Seats,
     guests: guest::Guests,
@@ -61,12 +64,34 @@ impl Measuring {
         Self {
             hypervisors: Seats::new(usage::AT_ONCE, usage::BENCH),
             silent: Arc::default(),
+            waiting: Mutex::default(),
             agents: Seats::new(guest::AT_ONCE, guest::BENCH),
             guests: guest::Guests::default(),
             pools: pools::Pools::new(),
             detected: hypervisor::Detected::default(),
             pages: host::Pages::default(),
         }
+    }
+}
+
+/// One pass while it is made: when it has to come to an end, and how long each
+/// call of it may take.
+struct Turn {
+    cx: Cx,
+    patience: Duration,
+}
+
+impl Turn {
+    /// What is left to be told is worth nothing after the deadline: so a pass
+    /// ends a while before it, with what it has.
+    fn new(cx: &Cx, patience: Duration) -> Self {
+        let left = cx.remaining();
+        Self { cx: cx.at_most(left.saturating_sub(left / 8)), patience: patience.min(left / 4) }
+    }
+
+    /// Whether a call can still be made, and be late for no fault of the pass.
+    fn has_time(&self) -> bool {
+        self.cx.remaining() >= self.patience
     }
 }
 
@@ -102,7 +127,7 @@ impl Libvirt {
     /// Makes a call about VMs that may hang, and waits for it for a while.
     async fn ask<T, F>(
         &self,
-        cx: &Cx,
+        turn: &Turn,
         doing: String,
         call: impl FnOnce(Connection) -> F + Send + 'static,
     ) -> Result<(Told<Result<T>>, CallId)>
@@ -110,13 +135,15 @@ impl Libvirt {
         T: Send + 'static,
         F: Future<Output = hostler_libvirt_rpc::Result<T>> + Send + 'static,
     {
-        let patience = self.link.config.patience.min(cx.remaining());
         let (id, ending) = self.measuring.silent.begin();
+        if !turn.has_time() {
+            return Ok((Told::NotAsked, id));
+        }
         let call = hanging(self.link.clone(), doing.clone(), Some(ending), call);
         tokio::select! {
             biased;
-            told = self.measuring.hypervisors.ask(patience, call) => Ok((told, id)),
-            () = cx.cancellation().cancelled() => {
+            told = self.measuring.hypervisors.ask(turn.patience, call) => Ok((told, id)),
+            () = turn.cx.cancellation().cancelled() => {
                 Err(Error::new(Kind::Cancelled, format!("{doing}: cancelled")))
             }
         }
@@ -139,5 +166,33 @@ impl Metrics for Libvirt {
                 Err(Error::new(Kind::Invalid, "what is computed cannot be asked of a host"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn f7_a_pass_ends_before_its_deadline_and_begins_no_call_that_could_not() {
+        let (patience, all) = (Duration::from_secs(2), Duration::from_secs(8));
+        let cx = Cx::within(all);
+        let turn = Turn::new(&cx, patience);
+        assert!(turn.cx.deadline() < cx.deadline());
+        assert_eq!(turn.patience, patience);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert!(turn.has_time());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!turn.has_time());
+        // However short, there is time for several calls one after the other.
+        assert_eq!(Turn::new(&Cx::within(patience), patience).patience, patience / 4);
+    }
+
+    #[test]
+    fn f7_every_call_that_may_hang_has_a_slot_and_most_of_the_daemons_workers_are_left() {
+        let calls = usage::AT_ONCE + usage::BENCH + guest::AT_ONCE + guest::BENCH + pools::CALLS;
+        let slots = hostler_libvirt_rpc::Options::default().max_in_flight;
+        assert!(calls <= crate::connection::MEASURERS * slots, "{calls}");
+        assert!(calls < 20 - 4, "libvirtd has 20 workers for all its clients");
     }
 }

@@ -19,8 +19,14 @@ use crate::Libvirt;
 const AT_ONCE: usize = 1;
 /// Calls that hang besides.
 const BENCH: usize = 1;
+/// All of them.
+#[cfg(test)]
+pub(super) const CALLS: usize = AT_ONCE + BENCH;
 /// How long one call may take. The state of VMs waits for it.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long all of them together may take.
+const ALL_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What is remembered of pools.
 pub(super) struct Pools {
@@ -71,6 +77,7 @@ impl Libvirt {
         cx: &Cx,
         host: &str,
     ) -> Result<Vec<Measured<PoolRef>>> {
+        let cx = &cx.at_most(ALL_PATIENCE.min(cx.remaining() / 2));
         let pools = self.list_pools(cx).await?;
         let measured = stream::iter(pools).map(|pool| async move {
             let told = self.measure_pool(cx, &pool).await?;
@@ -106,6 +113,9 @@ impl Libvirt {
 
     /// What a pool has; `None` when it is gone or does not tell.
     async fn measure_pool(&self, cx: &Cx, pool: &StoragePool) -> Result<Option<StoragePoolInfo>> {
+        if cx.remaining().is_zero() {
+            return Ok(None);
+        }
         let Some(asking) = self.measuring.pools.begin(&pool.name) else { return Ok(None) };
         let doing = format!("cannot measure pool \"{}\"", pool.name);
         let (link, of) = (self.link.clone(), pool.clone());

@@ -19,6 +19,7 @@
 //! holds costs nobody anything.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -29,7 +30,7 @@ use tokio::time::sleep;
 
 use super::ledger::{CallId, Manner};
 use super::seats::Told;
-use super::{is_of_host, stats};
+use super::{Turn, is_of_host, stats};
 use crate::Libvirt;
 use crate::connection::reference;
 
@@ -53,6 +54,9 @@ const GROUPS: u32 = flags::stats::STATE
 /// a moment.
 const AGAIN: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(400)];
+/// What is said of those that were not asked.
+pub(super) const NOT_ASKED: &str =
+    "it was not asked in time: others of its host answer late, or not at all";
 /// How long the daemon may take to say who can be reached.
 const CONTROL_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -68,12 +72,15 @@ mod control {
 pub(super) struct Part {
     pub(super) vms: Vec<Measured<VmRef>>,
     pub(super) silent: Vec<Silent>,
+    /// Those that there was no time for.
+    waiting: Vec<Uuid>,
 }
 
 impl Libvirt {
     /// The pass `stats`.
     pub(super) async fn measure_usage(&self, cx: &Cx) -> Result<Batch> {
-        let active = self.active(cx).await?;
+        let turn = Turn::new(cx, self.link.config.patience);
+        let active = self.active(&turn.cx).await?;
         let present: HashSet<Uuid> = active.iter().map(|domain| domain.uuid).collect();
         self.measuring.silent.retain(&present);
         let mut all = Part::default();
@@ -87,23 +94,30 @@ impl Libvirt {
                 }
             }
         }
+        let waiting = std::mem::take(&mut *self.waiting());
+        together.sort_by_key(|domain| !waiting.contains(&domain.uuid));
         batches.splice(0..0, together.chunks(BATCH).map(<[Domain]>::to_vec));
         let measured = stream::iter(batches)
-            .map(|batch| self.measure_batch(cx, batch))
+            .map(|batch| self.measure_batch(&turn, batch))
             .buffer_unordered(AT_ONCE)
             .try_for_each(|some| {
                 all.vms.extend(some.vms);
                 all.silent.extend(some.silent);
+                self.waiting().extend(some.waiting);
                 std::future::ready(Ok(()))
             });
-        let (measured, host) = tokio::join!(measured, self.measure_host_usage(cx));
+        let (measured, host) = tokio::join!(measured, self.measure_host_usage(&turn.cx));
         measured?;
         let (vms, silent) = (all.vms, all.silent);
         Ok(Batch { vms, silent, hosts: vec![host?], ..Batch::default() })
     }
 
+    fn waiting(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.measuring.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Asks a batch, and what is left of it while some of it hang.
-    async fn measure_batch(&self, cx: &Cx, batch: Vec<Domain>) -> Result<Part> {
+    async fn measure_batch(&self, turn: &Turn, batch: Vec<Domain>) -> Result<Part> {
         let mut all = Part::default();
         let mut waiting = vec![batch];
         while let Some(group) = waiting.pop() {
@@ -112,12 +126,12 @@ impl Libvirt {
                 _ => "cannot measure VMs".to_owned(),
             };
             let domains = group.clone();
-            let asked = self.ask(cx, doing, |c| async move {
+            let asked = self.ask(turn, doing, |c| async move {
                 c.all_domain_stats(&domains, GROUPS, flags::stats_flags::NOWAIT).await
             });
             match asked.await? {
                 (Told::Answer(Ok(records)), _) => {
-                    self.take(cx, &group, records, &mut all).await?;
+                    self.take(turn, &group, records, &mut all).await?;
                 }
                 (Told::Answer(Err(error)), _) => match group.as_slice() {
                     _ if is_of_host(&error) => return Err(error),
@@ -127,11 +141,11 @@ impl Libvirt {
                     _ => waiting.extend(group.into_iter().map(|one| vec![one])),
                 },
                 (Told::Late, call) => {
-                    waiting.extend(self.blame(cx, group, call, &mut all).await);
+                    waiting.extend(self.blame(turn, group, call, &mut all).await);
                 }
                 (Told::NotAsked, _) => {
-                    let reason = "it was not asked: too many others of its host do not answer";
-                    all.silent.extend(group.iter().map(|one| silence(one, reason)));
+                    all.silent.extend(group.iter().map(|one| silence(one, NOT_ASKED)));
+                    all.waiting.extend(group.iter().map(|one| one.uuid));
                 }
             }
         }
@@ -141,12 +155,12 @@ impl Libvirt {
     /// Takes what was told of a group.
     async fn take(
         &self,
-        cx: &Cx,
+        turn: &Turn,
         group: &[Domain],
         records: Vec<DomainStats>,
         all: &mut Part,
     ) -> Result<()> {
-        let at = cx.now();
+        let at = turn.cx.now();
         let mut records: HashMap<Uuid, DomainStats> =
             records.into_iter().map(|record| (record.domain.uuid, record)).collect();
         for domain in group {
@@ -156,26 +170,26 @@ impl Libvirt {
                 self.measuring.silent.answered(domain.uuid);
                 all.vms.extend(measured(domain, at, &record));
             } else {
-                self.ask_again(cx, domain, all).await?;
+                self.ask_again(turn, domain, all).await?;
             }
         }
         Ok(())
     }
 
     /// Asks one again that something else held.
-    async fn ask_again(&self, cx: &Cx, domain: &Domain, all: &mut Part) -> Result<()> {
+    async fn ask_again(&self, turn: &Turn, domain: &Domain, all: &mut Part) -> Result<()> {
         for pause in AGAIN {
-            sleep(pause.min(cx.remaining())).await;
+            sleep(pause.min(turn.cx.remaining())).await;
             let only = domain.clone();
             let doing = format!("cannot measure \"{}\"", domain.name);
-            let asked = self.ask(cx, doing, |c| async move {
+            let asked = self.ask(turn, doing, |c| async move {
                 c.all_domain_stats(&[only], GROUPS, flags::stats_flags::NOWAIT).await
             });
             let records = match asked.await? {
                 (Told::Answer(Ok(records)), _) => records,
                 (Told::Answer(Err(error)), _) if is_of_host(&error) => return Err(error),
                 (Told::Late, call) => {
-                    self.blame(cx, vec![domain.clone()], call, all).await;
+                    self.blame(turn, vec![domain.clone()], call, all).await;
                     return Ok(());
                 }
                 (Told::Answer(Err(_)) | Told::NotAsked, _) => continue,
@@ -183,11 +197,11 @@ impl Libvirt {
             let Some(record) = records.into_iter().find(is_active) else { return Ok(()) };
             if stats::is_whole(&record.params) {
                 self.measuring.silent.answered(domain.uuid);
-                all.vms.extend(measured(domain, cx.now(), &record));
+                all.vms.extend(measured(domain, turn.cx.now(), &record));
                 return Ok(());
             }
         }
-        let control = self.control(cx, domain).await;
+        let control = self.control(&turn.cx, domain).await;
         let reason = match control.as_ref() {
             Ok(control) => holder(control),
             Err(_) => None,
@@ -200,14 +214,14 @@ impl Libvirt {
     /// Finds out on whom a late call hangs; gives what is to be asked again.
     pub(super) async fn blame(
         &self,
-        cx: &Cx,
+        turn: &Turn,
         group: Vec<Domain>,
         call: CallId,
         all: &mut Part,
     ) -> Vec<Vec<Domain>> {
-        let patience = self.link.config.patience.min(cx.remaining());
+        let patience = turn.patience;
         let told = stream::iter(group)
-            .map(|domain| async move { (self.control(cx, &domain).await, domain) })
+            .map(|domain| async move { (self.control(&turn.cx, &domain).await, domain) })
             .buffered(AT_ONCE);
         let told: Vec<(Result<DomainControlInfo>, Domain)> = told.collect().await;
         let is_only = told.len() == 1;
@@ -226,11 +240,6 @@ impl Libvirt {
         }
         for (domain, reason) in &blamed {
             self.keep_silence(domain, Some(call), reason, all);
-        }
-        if cx.remaining().is_zero() {
-            let reason = "there was no time left to ask it";
-            all.silent.extend(others.iter().map(|one| silence(one, reason)));
-            return Vec::new();
         }
         match (blamed.is_empty(), others.is_empty()) {
             (_, true) => Vec::new(),
