@@ -39,6 +39,12 @@ fn d4_prometheus_scrapes_what_its_own_checker_accepts() {
         text.lines().find(|line| line.starts_with(&start)).map(str::to_owned)
     };
     assert!(web("hostler_vm_scrape_success").unwrap().ends_with(" 1"), "{text}");
+    // What it runs by, by contract: emulated, whatever the machine could do (A5, A6).
+    let runs_by = text.lines().find(|line| line.starts_with("kubevirt_vmi_hypervisor_info{"));
+    let runs_by = runs_by.unwrap();
+    let contract = "kubevirt_vmi_hypervisor_info{namespace=\"default\",name=\"web\",node=\"";
+    assert!(runs_by.starts_with(contract), "{runs_by}");
+    assert!(runs_by.ends_with("\",hypervisor_type=\"qemu-tcg\"} 1"), "{runs_by}");
 
     let prometheus = Prometheus::unpack();
     let mut checker = prometheus.command("promtool");

@@ -3,12 +3,15 @@
 //! the newest are is (D4, X17).
 
 use hostler_core::metrics::exposition::{Format, Writer, label_part};
+use hostler_core::metrics::hypervisor::{self, HypervisorType, Reading as Read};
 use hostler_core::metrics::{Cost, Dropped, Labels, Metric, OwnerLabel, Page, Point, SERIES_MAX};
 use hostler_core::vm::status::VmState;
 use hostler_engine::{
     Collected, HostView, PassFigures, ProviderFigures, ProviderState, ProviderView, VmView,
 };
 
+/// The namespace of VMs that are in no project: labels of this metric are never empty (A7).
+const NAMESPACE: &str = "default";
 /// The longest value of a user's label.
 const LABEL_VALUE_MAX: usize = 128;
 
@@ -30,6 +33,9 @@ pub(super) fn page(
     let mut page = Page::new(SERIES_MAX);
     for vm in &vms {
         page.add(vm.owner(), &vm.points);
+    }
+    for vm in &vms {
+        page.add(made_up(vm.view.simulated).into_iter().collect(), &vm.runs_by);
     }
     for (figures, (id, ages)) in collected.vms.iter().zip(&passes) {
         let owner = vm_labels(&figures.of, id);
@@ -80,6 +86,8 @@ struct OfVm<'a> {
     view: &'a VmView,
     id: String,
     points: Vec<Point>,
+    /// What it runs by, for those who know KubeVirt's metrics.
+    runs_by: Option<Point>,
 }
 
 impl<'a> OfVm<'a> {
@@ -90,12 +98,32 @@ impl<'a> OfVm<'a> {
             let value = if *state == present { 1.0 } else { 0.0 };
             Point::labelled(Metric::VmState, Labels::one(state.as_str()), value)
         });
-        Self { view, id: view.id.to_string(), points: points.collect() }
+        let runs_by = runs_by(view);
+        Self { view, id: view.id.to_string(), points: points.collect(), runs_by }
     }
 
     fn owner(&self) -> Vec<OwnerLabel<'_>> {
         vm_labels(self.view, &self.id)
     }
+}
+
+/// `kubevirt_vmi_hypervisor_info` of a VM that runs (A5, A8, A11): by what was seen when its
+/// state last changed, and `unknown` where that could not be read or nobody answers any more.
+/// One that does not run has none, and neither has one that was never seen (X5).
+fn runs_by(view: &VmView) -> Option<Point> {
+    let seen = view.observed.as_ref().filter(|seen| seen.power.is_live())?;
+    let is_heard = view.status.state != VmState::Unknown;
+    let read = match seen.hypervisor.value().filter(|_| is_heard) {
+        Some(word) => Read::Domain { domain_type: Some(word), has_own_accelerator: false },
+        None => Read::Unavailable("its provider does not tell"),
+    };
+    let kind = hypervisor::detect(read).map_or(HypervisorType::Unknown, |found| found.hypervisor);
+    let project = view.project.as_deref().filter(|project| !project.is_empty());
+    let (namespace, name) = hypervisor::namespace_name(&seen.name)
+        .unwrap_or((project.unwrap_or(NAMESPACE), view.name.as_str()));
+    let node = view.host.as_ref().map_or("unknown", |(_, name)| name.as_str());
+    let labels = Labels::new([namespace, name, node, kind.as_str()]);
+    Some(Point::labelled(Metric::KubevirtVmiHypervisorInfo, labels, 1.0))
 }
 
 fn vm_labels<'a>(vm: &'a VmView, id: &'a str) -> Vec<OwnerLabel<'a>> {
