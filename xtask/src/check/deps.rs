@@ -40,6 +40,7 @@ const TABLE: &[Row] = &[
         &["hostler-core", "hostler-provider", "hostler-libvirt-rpc"],
         &["hostler-lab"],
     ),
+    row("hostler-node", &["hostler-core", "hostler-provider"], &[]),
     row("hostler-client", &["hostler-api", "hostler-core"], &[]),
     row(
         "hostlerd",

@@ -140,6 +140,8 @@ pub enum Metric {
     VmGuestFilesystemUsedBytes,
     /// kubevirt_vmi_hypervisor_info: Information about the hypervisor type used by a VirtualMachineInstance.
     KubevirtVmiHypervisorInfo,
+    /// hostler_host_info: A host with the release of its kernel and the model of its processors.
+    HostInfo,
     /// hostler_host_cpus: Processors online.
     HostCpus,
     /// hostler_host_cpu_seconds_total: Time all processors spent in each mode: user, nice, system, idle, iowait, irq, softirq, steal.
@@ -162,6 +164,12 @@ pub enum Metric {
     HostSwapTotalBytes,
     /// hostler_host_swap_free_bytes: Swap space that nothing uses.
     HostSwapFreeBytes,
+    /// hostler_host_swap_in_bytes_total: Memory the host read back from its swap.
+    HostSwapInBytesTotal,
+    /// hostler_host_swap_out_bytes_total: Memory the host wrote to its swap.
+    HostSwapOutBytesTotal,
+    /// hostler_host_memory_major_faults_total: Page faults of the host that had to read from disk.
+    HostMemoryMajorFaultsTotal,
     /// hostler_host_hugepages: Huge pages of a size on a memory node.
     HostHugepages,
     /// hostler_host_hugepages_free: Huge pages of a size on a memory node that nothing uses.
@@ -180,6 +188,10 @@ pub enum Metric {
     HostDiskReadsTotal,
     /// hostler_host_disk_writes_total: Writes a disk of the host completed.
     HostDiskWritesTotal,
+    /// hostler_host_disk_read_seconds_total: Time the reads of a disk of the host took, added up.
+    HostDiskReadSecondsTotal,
+    /// hostler_host_disk_write_seconds_total: Time the writes of a disk of the host took, added up.
+    HostDiskWriteSecondsTotal,
     /// hostler_host_disk_busy_seconds_total: Time in which a disk of the host had anything to do.
     HostDiskBusySecondsTotal,
     /// hostler_host_network_received_bytes_total: Bytes received on an interface of the host.
@@ -216,6 +228,8 @@ pub enum Metric {
     ContainerInfo,
     /// hostler_container_cpu_seconds_total: Processor time the container took.
     ContainerCpuSecondsTotal,
+    /// hostler_container_cpus: Processors the container may use: its limit, or all that are online.
+    ContainerCpus,
     /// hostler_container_cpu_usage_ratio: Processor time taken since the last sample, over the time that passed and the processors it may use.
     ContainerCpuUsageRatio,
     /// hostler_container_memory_used_bytes: Memory the container holds, without file caches that can be given back.
@@ -313,6 +327,7 @@ impl Metric {
         Self::VmGuestFilesystemSizeBytes,
         Self::VmGuestFilesystemUsedBytes,
         Self::KubevirtVmiHypervisorInfo,
+        Self::HostInfo,
         Self::HostCpus,
         Self::HostCpuSecondsTotal,
         Self::HostCpuUsageRatio,
@@ -324,6 +339,9 @@ impl Metric {
         Self::HostMemoryBuffersBytes,
         Self::HostSwapTotalBytes,
         Self::HostSwapFreeBytes,
+        Self::HostSwapInBytesTotal,
+        Self::HostSwapOutBytesTotal,
+        Self::HostMemoryMajorFaultsTotal,
         Self::HostHugepages,
         Self::HostHugepagesFree,
         Self::HostNumaMemoryTotalBytes,
@@ -333,6 +351,8 @@ impl Metric {
         Self::HostDiskWrittenBytesTotal,
         Self::HostDiskReadsTotal,
         Self::HostDiskWritesTotal,
+        Self::HostDiskReadSecondsTotal,
+        Self::HostDiskWriteSecondsTotal,
         Self::HostDiskBusySecondsTotal,
         Self::HostNetworkReceivedBytesTotal,
         Self::HostNetworkSentBytesTotal,
@@ -351,6 +371,7 @@ impl Metric {
         Self::PoolAvailableBytes,
         Self::ContainerInfo,
         Self::ContainerCpuSecondsTotal,
+        Self::ContainerCpus,
         Self::ContainerCpuUsageRatio,
         Self::ContainerMemoryUsedBytes,
         Self::ContainerMemoryLimitBytes,
@@ -383,7 +404,7 @@ impl Metric {
 }
 
 /// In the order of the variants.
-static FAMILIES: [Family; 117] = [
+static FAMILIES: [Family; 124] = [
     Family {
         name: "hostler_vm_state",
         kind: MetricKind::Gauge,
@@ -1045,6 +1066,16 @@ static FAMILIES: [Family; 117] = [
         help: "Information about the hypervisor type used by a VirtualMachineInstance",
     },
     Family {
+        name: "hostler_host_info",
+        kind: MetricKind::Info,
+        unit: Unit::None,
+        resource: Resource::Host,
+        labels: &["kernel", "cpu_model"],
+        cost: Cost::State,
+        since: "0.1",
+        help: "A host with the release of its kernel and the model of its processors",
+    },
+    Family {
         name: "hostler_host_cpus",
         kind: MetricKind::Gauge,
         unit: Unit::None,
@@ -1155,6 +1186,36 @@ static FAMILIES: [Family; 117] = [
         help: "Swap space that nothing uses",
     },
     Family {
+        name: "hostler_host_swap_in_bytes_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Bytes,
+        resource: Resource::Host,
+        labels: &[],
+        cost: Cost::Stats,
+        since: "0.1",
+        help: "Memory the host read back from its swap",
+    },
+    Family {
+        name: "hostler_host_swap_out_bytes_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Bytes,
+        resource: Resource::Host,
+        labels: &[],
+        cost: Cost::Stats,
+        since: "0.1",
+        help: "Memory the host wrote to its swap",
+    },
+    Family {
+        name: "hostler_host_memory_major_faults_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::Host,
+        labels: &[],
+        cost: Cost::Stats,
+        since: "0.1",
+        help: "Page faults of the host that had to read from disk",
+    },
+    Family {
         name: "hostler_host_hugepages",
         kind: MetricKind::Gauge,
         unit: Unit::None,
@@ -1243,6 +1304,26 @@ static FAMILIES: [Family; 117] = [
         cost: Cost::Stats,
         since: "0.1",
         help: "Writes a disk of the host completed",
+    },
+    Family {
+        name: "hostler_host_disk_read_seconds_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Seconds,
+        resource: Resource::Host,
+        labels: &["device"],
+        cost: Cost::Stats,
+        since: "0.1",
+        help: "Time the reads of a disk of the host took, added up",
+    },
+    Family {
+        name: "hostler_host_disk_write_seconds_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Seconds,
+        resource: Resource::Host,
+        labels: &["device"],
+        cost: Cost::Stats,
+        since: "0.1",
+        help: "Time the writes of a disk of the host took, added up",
     },
     Family {
         name: "hostler_host_disk_busy_seconds_total",
@@ -1423,6 +1504,16 @@ static FAMILIES: [Family; 117] = [
         cost: Cost::Stats,
         since: "0.1",
         help: "Processor time the container took",
+    },
+    Family {
+        name: "hostler_container_cpus",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::Container,
+        labels: &[],
+        cost: Cost::Stats,
+        since: "0.1",
+        help: "Processors the container may use: its limit, or all that are online",
     },
     Family {
         name: "hostler_container_cpu_usage_ratio",

@@ -473,6 +473,13 @@ export const metrics = {
     labels: ['namespace', 'name', 'node', 'hypervisor_type'],
     help: "Information about the hypervisor type used by a VirtualMachineInstance",
   },
+  hostler_host_info: {
+    kind: 'info',
+    unit: '',
+    resource: 'host',
+    labels: ['kernel', 'cpu_model'],
+    help: "A host with the release of its kernel and the model of its processors",
+  },
   hostler_host_cpus: {
     kind: 'gauge',
     unit: '',
@@ -550,6 +557,27 @@ export const metrics = {
     labels: [],
     help: "Swap space that nothing uses",
   },
+  hostler_host_swap_in_bytes_total: {
+    kind: 'counter',
+    unit: 'bytes',
+    resource: 'host',
+    labels: [],
+    help: "Memory the host read back from its swap",
+  },
+  hostler_host_swap_out_bytes_total: {
+    kind: 'counter',
+    unit: 'bytes',
+    resource: 'host',
+    labels: [],
+    help: "Memory the host wrote to its swap",
+  },
+  hostler_host_memory_major_faults_total: {
+    kind: 'counter',
+    unit: '',
+    resource: 'host',
+    labels: [],
+    help: "Page faults of the host that had to read from disk",
+  },
   hostler_host_hugepages: {
     kind: 'gauge',
     unit: '',
@@ -612,6 +640,20 @@ export const metrics = {
     resource: 'host',
     labels: ['device'],
     help: "Writes a disk of the host completed",
+  },
+  hostler_host_disk_read_seconds_total: {
+    kind: 'counter',
+    unit: 'seconds',
+    resource: 'host',
+    labels: ['device'],
+    help: "Time the reads of a disk of the host took, added up",
+  },
+  hostler_host_disk_write_seconds_total: {
+    kind: 'counter',
+    unit: 'seconds',
+    resource: 'host',
+    labels: ['device'],
+    help: "Time the writes of a disk of the host took, added up",
   },
   hostler_host_disk_busy_seconds_total: {
     kind: 'counter',
@@ -738,6 +780,13 @@ export const metrics = {
     resource: 'container',
     labels: [],
     help: "Processor time the container took",
+  },
+  hostler_container_cpus: {
+    kind: 'gauge',
+    unit: '',
+    resource: 'container',
+    labels: [],
+    help: "Processors the container may use: its limit, or all that are online",
   },
   hostler_container_cpu_usage_ratio: {
     kind: 'gauge',
