@@ -9,6 +9,7 @@
 //! explicitly from and to the core's, which may change freely.
 
 mod endpoint;
+pub mod negotiate;
 pub mod openapi;
 mod page;
 mod problem;

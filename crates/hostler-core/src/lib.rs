@@ -33,6 +33,7 @@ pub mod network;
 pub mod operation;
 pub mod placement;
 pub mod query;
+pub mod settings;
 pub mod storage;
 pub mod vm;
 

@@ -99,7 +99,7 @@ impl Containers {
     }
 
     /// Measures those that run. Who does not answer is not among them.
-    async fn measure(&self, cx: &Cx, listed: Vec<Listed>) -> Vec<(Listed, Vec<Point>)> {
+    async fn measure(&self, cx: &Cx, listed: Vec<Listed>) -> Result<Vec<(Listed, Vec<Point>)>> {
         let running: Vec<Listed> =
             listed.into_iter().filter(|one| one.state == "running").collect();
         let known = {
@@ -107,7 +107,7 @@ impl Containers {
             known.retain(|id, _| running.iter().any(|one| one.id == *id));
             known.clone()
         };
-        let (mut measured, unread) = self.read_all(running, known).await;
+        let (mut measured, unread) = self.read_all(running, known).await?;
         let limit = Arc::new(Semaphore::new(IN_FLIGHT));
         let mut asked = JoinSet::new();
         for one in unread {
@@ -134,7 +134,7 @@ impl Containers {
             }
             measured.push((one, points));
         }
-        measured
+        Ok(measured)
     }
 
     /// Reads the files of those whose process is known; gives the others back.
@@ -142,11 +142,12 @@ impl Containers {
         &self,
         running: Vec<Listed>,
         known: HashMap<String, u32>,
-    ) -> (Vec<(Listed, Vec<Point>)>, Vec<Listed>) {
+    ) -> Result<(Vec<(Listed, Vec<Point>)>, Vec<Listed>)> {
         let Ok(permit) = Arc::clone(&self.gate).try_acquire_owned() else {
-            return (Vec::new(), running);
+            let message = "containers: the reading before this one has not ended";
+            return Err(Error::new(Kind::Unavailable, message));
         };
-        let (machine, all) = (self.machine.clone(), running.clone());
+        let machine = self.machine.clone();
         let reading = tokio::task::spawn_blocking(move || {
             let (mut measured, mut unread) = (Vec::new(), Vec::new());
             for one in running {
@@ -159,7 +160,9 @@ impl Containers {
             drop(permit);
             (measured, unread)
         });
-        reading.await.unwrap_or_else(|_| (Vec::new(), all))
+        reading.await.map_err(|error| {
+            Error::new(Kind::Bug, "containers: the reading failed").with_raw(error)
+        })
     }
 
     fn reference(&self, one: &Listed) -> ContainerRef {
@@ -212,7 +215,7 @@ impl Metrics for Containers {
             }
             Cost::Stats => {
                 let listed = self.list(cx).await?;
-                let measured = self.measure(cx, listed).await;
+                let measured = self.measure(cx, listed).await?;
                 let told = measured.into_iter().map(|(one, points)| Measured {
                     of: self.reference(&one),
                     at: at(cx),

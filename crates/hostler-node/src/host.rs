@@ -27,8 +27,8 @@ pub struct Node {
     host: String,
     tree: Tree,
     units: Units,
-    /// One reading at a time. A file that the kernel never lets be read holds one
-    /// thread and no more; later passes then say so at once.
+    /// One reading at a time: a file that the kernel never lets be read holds one
+    /// thread and no more.
     gate: Arc<Semaphore>,
 }
 
@@ -70,17 +70,15 @@ impl Metrics for Node {
             Cost::Stats => moving,
             _ => return Err(Error::new(Kind::Unsupported, "the machine has no such pass")),
         };
-        let Ok(permit) = Arc::clone(&self.gate).try_acquire_owned() else {
-            let message = "the machine's figures: the reading before this one has not ended";
-            return Err(Error::new(Kind::Unavailable, message));
-        };
-        let (tree, units) = (self.tree.clone(), self.units);
-        let reading = tokio::task::spawn_blocking(move || {
-            let points = read(&tree, units);
-            drop(permit);
-            points
-        });
+        let (tree, units, gate) = (self.tree.clone(), self.units, Arc::clone(&self.gate));
         let read = async {
+            // The gate is never closed, so that a permit comes or the deadline does.
+            let permit = gate.acquire_owned().await;
+            let reading = tokio::task::spawn_blocking(move || {
+                let points = read(&tree, units);
+                drop(permit);
+                points
+            });
             reading.await.map_err(|error| {
                 Error::new(Kind::Bug, "the machine's figures: the reading failed").with_raw(error)
             })

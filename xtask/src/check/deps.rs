@@ -41,6 +41,11 @@ const TABLE: &[Row] = &[
         &["hostler-lab"],
     ),
     row("hostler-node", &["hostler-core", "hostler-provider"], &[]),
+    row(
+        "hostler-agent",
+        &["hostler-api", "hostler-core", "hostler-libvirt", "hostler-node", "hostler-provider"],
+        &["hostler-lab"],
+    ),
     row("hostler-client", &["hostler-api", "hostler-core"], &[]),
     row(
         "hostlerd",
@@ -65,7 +70,7 @@ const TABLE: &[Row] = &[
 /// for what comes in through others.
 const WRAPPERS: &[(&str, &[&str])] = &[
     ("axum", &["hostlerd"]),
-    ("clap", &["hostlerd", "hostler"]),
+    ("clap", &["hostlerd", "hostler", "hostler-agent"]),
     ("clap_complete", &["hostler"]),
     ("clap_mangen", &["hostler"]),
     ("comfy-table", &["hostler"]),

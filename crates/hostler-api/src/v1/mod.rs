@@ -1,5 +1,6 @@
 //! Version 1 of the API: `/api/v1`. Additive only.
 
+mod batch;
 mod consoles;
 mod convert;
 mod devices;
@@ -18,6 +19,7 @@ mod vm_spec;
 mod vms;
 mod volumes;
 
+pub use batch::*;
 pub use consoles::*;
 pub use devices::*;
 pub use events::*;

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use hostler_core::settings;
 use toml::Table;
 
 use super::sources::Settings;
@@ -61,49 +62,10 @@ pub(super) fn read(path: &Path) -> Result<Table> {
 
 pub(super) fn parse(text: &str, name: &str) -> Result<Table> {
     let told = |error: toml::de::Error| {
-        let line = error.span().map_or(1, |span| line_of(text, span.start));
-        Failure::usage(format!("{name}:{line}: {}", explain(error.message())))
+        let line = error.span().map_or(1, |span| settings::line_of(text, span.start));
+        Failure::usage(format!("{name}:{line}: {}", settings::explain(error.message())))
     };
     // By the types first, while there are lines to name.
     toml::from_str::<Settings>(text).map_err(told)?;
     toml::from_str(text).map_err(told)
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
-}
-
-/// What serde says about an unknown key, with the key that was likely meant.
-fn explain(message: &str) -> String {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    match quoted.as_slice() {
-        [unknown, known @ ..] if message.starts_with("unknown field") => {
-            let nearest = known.iter().min_by_key(|key| distance(unknown, key));
-            let hint = match nearest {
-                Some(key) if distance(unknown, key) <= 1 + key.len() / 3 => {
-                    format!("; did you mean `{key}`?")
-                }
-                _ => format!("; the keys here are {}", known.join(", ")),
-            };
-            format!("unknown key `{unknown}`{hint}")
-        }
-        _ => message.lines().next().unwrap_or(message).to_owned(),
-    }
-}
-
-/// How many letters have to be changed, added or left out.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let changed = row.get(j).copied().unwrap_or(0) + usize::from(x != *y);
-            let added = next.last().copied().unwrap_or(0) + 1;
-            let left_out = row.get(j + 1).copied().unwrap_or(0) + 1;
-            next.push(changed.min(added).min(left_out));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }

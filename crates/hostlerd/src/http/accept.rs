@@ -1,12 +1,11 @@
 //! Whether a client takes what an endpoint answers with: `Accept` as in RFC 9110, 12.5.1.
 
-use hostler_api::ReplyKind;
+use hostler_api::{ReplyKind, negotiate};
 use hostler_core::Code;
 use http::HeaderMap;
 use http::header::ACCEPT;
 
 use super::error::{Refusal, Result};
-use super::quality;
 
 /// Refuses a client that could not read the answer, before anything is done for it.
 pub(super) fn check(headers: &HeaderMap, reply: ReplyKind) -> Result<()> {
@@ -22,7 +21,7 @@ pub(super) fn check(headers: &HeaderMap, reply: ReplyKind) -> Result<()> {
 /// Whether the client takes `media`. The narrowest range that it named decides; who
 /// names none takes anything.
 fn takes(headers: &HeaderMap, media: &str) -> bool {
-    let ranges = quality::terms(headers, &ACCEPT);
+    let ranges = negotiate::terms(headers, &ACCEPT);
     let whole_type = media.split('/').next().map(|kind| format!("{kind}/*")).unwrap_or_default();
     let weight = [media, &whole_type, "*/*"]
         .into_iter()

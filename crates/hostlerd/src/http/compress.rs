@@ -26,7 +26,7 @@ use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 
-use super::encoding::{self, Coding};
+use hostler_api::negotiate::{self, Coding};
 
 /// A smaller text fits into a packet anyway.
 const BYTES_MIN: u64 = 1 << 10;
@@ -43,7 +43,7 @@ pub(super) struct Secret;
 
 /// Compresses what may be, if the client asks for it.
 pub(super) async fn compress(request: Request, next: Next) -> Response {
-    let wanted = encoding::best(request.headers(), &[Coding::Gzip]);
+    let wanted = negotiate::best(request.headers(), &[Coding::Gzip]);
     let mut response = next.run(request).await;
     if !is_worth_it(&response) {
         return response;

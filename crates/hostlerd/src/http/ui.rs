@@ -12,8 +12,8 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-use super::encoding::{self, Coding};
 use super::error::Refusal;
+use hostler_api::negotiate::{self, Coding};
 
 /// What the interface's own build made. In a development build the files are
 /// read when asked for, so a rebuilt interface needs no rebuilt server.
@@ -94,7 +94,7 @@ fn respond(path: &str, file: Served, asked: &HeaderMap) -> Response {
         .any(|one| one.trim().trim_start_matches("W/") == etag.trim_start_matches("W/"));
     let can_be_packed = file.packed.is_some();
     // Whoever likes gzip better gets it: it is made on the way, like every text's.
-    let wanted = encoding::best(asked, &[Coding::Brotli, Coding::Gzip]);
+    let wanted = negotiate::best(asked, &[Coding::Brotli, Coding::Gzip]);
     let packed = file.packed.filter(|_| wanted == Some(Coding::Brotli) && !is_known);
     let is_packed = packed.is_some();
     let mut response = match is_known {

@@ -1,13 +1,18 @@
 //! What a client likes better: lists whose terms bear weights (RFC 9110, 12.4.2).
+//! Every program that serves needs it, so it is beside what they serve.
+
+mod coding;
 
 use http::{HeaderMap, HeaderName};
 
+pub use coding::{Coding, best};
+
 /// A weight, in thousandths; clients cannot say it more exactly.
-pub(super) type Weight = u16;
+pub type Weight = u16;
 
 /// The terms of all headers of that name, in lower case, with their weights. Their
 /// other parameters are left out.
-pub(super) fn terms(headers: &HeaderMap, name: &HeaderName) -> Vec<(String, Weight)> {
+pub fn terms(headers: &HeaderMap, name: &HeaderName) -> Vec<(String, Weight)> {
     headers
         .get_all(name)
         .iter()

@@ -3,11 +3,11 @@
 use http::HeaderMap;
 use http::header::ACCEPT_ENCODING;
 
-use super::quality;
+use super::terms;
 
 /// A content coding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coding {
+pub enum Coding {
     /// Brotli: for files that were compressed beforehand.
     Brotli,
     /// Gzip.
@@ -16,7 +16,7 @@ pub(super) enum Coding {
 
 impl Coding {
     /// Its name in headers.
-    pub(super) const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Brotli => "br",
             Self::Gzip => "gzip",
@@ -26,8 +26,8 @@ impl Coding {
 
 /// The coding that the client likes best of those `offered`, best first among
 /// equals; `None` for none at all, which everybody can read.
-pub(super) fn best(headers: &HeaderMap, offered: &[Coding]) -> Option<Coding> {
-    let asked = quality::terms(headers, &ACCEPT_ENCODING);
+pub fn best(headers: &HeaderMap, offered: &[Coding]) -> Option<Coding> {
+    let asked = terms(headers, &ACCEPT_ENCODING);
     let named = |name: &str| asked.iter().find(|(word, _)| word == name).map(|(_, weight)| *weight);
     let any = named("*");
     let weight = |coding: Coding| named(coding.as_str()).or(any).unwrap_or(0);

@@ -1,0 +1,181 @@
+//! What the agent answers.
+//!
+//! | path | what | token |
+//! |---|---|---|
+//! | `/metrics` | text 0.0.4 or OpenMetrics 1.0, by `Accept` | if there is one |
+//! | `/api/v1/batch` | what was measured last, as JSON | if there is one |
+//! | `/livez`, `/readyz` | whether it runs; whether everything was tried once | no |
+
+use std::io::Write;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hostler_api::negotiate::{self, Coding};
+use hostler_core::clock::Clock;
+use hostler_core::metrics::exposition::Format;
+use http::header::{
+    ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY,
+    WWW_AUTHENTICATE,
+};
+use http::request::Parts;
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body_util::Full;
+use subtle::ConstantTimeEq;
+
+use crate::shelf::Shelf;
+use crate::wire::{self, Identity};
+use crate::{exposition, sources::Source};
+
+/// What is shorter is not made smaller.
+const GZIP_MIN: usize = 1024;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// What answering needs.
+pub(crate) struct App {
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) identity: Identity,
+    pub(crate) token: Option<String>,
+    pub(crate) sources: Vec<Arc<Source>>,
+}
+
+type Answer = Response<Full<Bytes>>;
+
+/// Answers a request. Never waits for a source.
+pub(crate) async fn answer(app: Arc<App>, request: Parts) -> Answer {
+    if ![Method::GET, Method::HEAD].contains(&request.method) {
+        let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return answer;
+    }
+    match request.uri.path() {
+        "/livez" => plain(StatusCode::OK, "ok\n"),
+        "/readyz" if is_ready(&app) => plain(StatusCode::OK, "ok\n"),
+        "/readyz" => plain(StatusCode::SERVICE_UNAVAILABLE, "not everything was tried yet\n"),
+        "/metrics" | "/api/v1/batch" if !is_admitted(&app, &request.headers) => {
+            let mut answer = plain(StatusCode::UNAUTHORIZED, "show the token of token_file\n");
+            answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            answer
+        }
+        "/metrics" => {
+            let format = format(&request.headers);
+            let write = move |app: &App| {
+                let (host, now) = (&app.identity.host, app.clock.now());
+                Ok(exposition::write(&app.shelf.copy(), host, now, format).into_bytes())
+            };
+            document(app, request.headers, format.content_type(), write).await
+        }
+        "/api/v1/batch" => {
+            let write = |app: &App| {
+                let batches = wire::batches(&app.shelf.copy(), &app.identity, app.clock.now());
+                serde_json::to_vec(&batches)
+            };
+            document(app, request.headers, "application/json", write).await
+        }
+        _ => plain(StatusCode::NOT_FOUND, "there are /metrics, /api/v1/batch, /livez, /readyz\n"),
+    }
+}
+
+/// Whether every source that is always there was tried once, with whatever outcome:
+/// a libvirt that is not there keeps nothing from being served (D10).
+fn is_ready(app: &App) -> bool {
+    let always = app.sources.iter().filter(|source| source.presence.is_none());
+    app.shelf.has_tried(
+        always.flat_map(|source| source.passes().into_iter().map(|cost| (source.name, cost))),
+    )
+}
+
+fn is_admitted(app: &App, headers: &HeaderMap) -> bool {
+    let Some(token) = &app.token else { return true };
+    let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let (scheme, shown) = shown.split_at(shown.len().min(b"Bearer ".len()));
+    scheme.eq_ignore_ascii_case(b"Bearer ") && bool::from(shown.ct_eq(token.as_bytes()))
+}
+
+/// OpenMetrics for who names it and likes nothing better; text for all others, since
+/// every reader understands that.
+fn format(headers: &HeaderMap) -> Format {
+    let asked = negotiate::terms(headers, &ACCEPT);
+    let weight = |names: &[&str]| {
+        let named = asked.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        named.map(|(_, weight)| *weight).max().unwrap_or(0)
+    };
+    let openmetrics = weight(&["application/openmetrics-text"]);
+    match openmetrics > 0 && openmetrics >= weight(&["text/plain", "text/*"]) {
+        true => Format::OpenMetrics,
+        false => Format::Text,
+    }
+}
+
+/// A document, made on a thread where nothing else has to wait for it.
+async fn document(
+    app: Arc<App>,
+    headers: HeaderMap,
+    content_type: &'static str,
+    write: impl FnOnce(&App) -> serde_json::Result<Vec<u8>> + Send + 'static,
+) -> Answer {
+    let written = tokio::task::spawn_blocking(move || {
+        let body = write(&app).ok()?;
+        let takes_gzip = negotiate::best(&headers, &[Coding::Gzip]).is_some();
+        let small = (takes_gzip && body.len() >= GZIP_MIN).then(|| gzip(&body)).flatten();
+        Some(small.map_or((body, false), |small| (small, true)))
+    });
+    let Ok(Some((body, is_gzip))) = written.await else {
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "it could not be written\n");
+    };
+    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
+    if is_gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(Coding::Gzip.as_str()));
+    }
+    answer
+}
+
+fn gzip(body: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok()
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(accept: &str) -> Format {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, accept.parse().unwrap());
+        format(&headers)
+    }
+
+    #[test]
+    fn x1_who_names_openmetrics_and_likes_nothing_better_gets_it() {
+        let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,\
+            application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        assert_eq!(of(prometheus), Format::OpenMetrics);
+        assert_eq!(of("application/openmetrics-text"), Format::OpenMetrics);
+        for text in [
+            "",
+            "*/*",
+            "text/plain",
+            "text/html,*/*;q=0.8",
+            "application/openmetrics-text;q=0",
+            "application/openmetrics-text;q=0.3, text/plain",
+        ] {
+            assert_eq!(of(text), Format::Text, "{text}");
+        }
+        assert_eq!(format(&HeaderMap::new()), Format::Text);
+    }
+}

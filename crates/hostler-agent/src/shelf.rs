@@ -1,0 +1,246 @@
+//! What was measured last, ready to be copied by whoever asks.
+//!
+//! ```text
+//!  put ─► sound? within limits? ─► + what silent VMs told before ─► Arc ─┐
+//!                                                                        ▼
+//!  copy ◄──────── Arcs, never the values ◄─────────────── one slot a pass and source
+//! ```
+//!
+//! A VM that does not answer keeps what it told last, with its time, until that is
+//! stale; what is no longer among those asked is gone at once.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hostler_core::Timestamp;
+use hostler_core::metrics::{Cost, Labels, Metric, Point};
+use hostler_provider::{Batch, Measured, VmRef};
+use tokio::time::Instant;
+
+use crate::ratios;
+use crate::sources::Kind;
+
+/// The most points that one pass over one source may bring.
+pub(crate) const POINTS_MAX: usize = 100_000;
+/// The longest value of a label, in bytes.
+const LABEL_MAX: usize = 1024;
+/// A value is stale after so many intervals without a new one …
+const STALE_INTERVALS: u32 = 3;
+/// … and not earlier than this, since a pass may just be late.
+const STALE_MIN: Duration = Duration::from_secs(15);
+
+/// One pass over one source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pass {
+    pub(crate) source: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) cost: Cost,
+    /// Time to the next one.
+    pub(crate) interval: Duration,
+    pub(crate) took: Duration,
+}
+
+/// What is known of one kind of pass over one source.
+#[derive(Debug, Clone)]
+pub(crate) struct Slot {
+    /// The last one, whatever came of it.
+    pub(crate) pass: Pass,
+    /// Why it failed, if it did.
+    pub(crate) error: Option<String>,
+    /// What the last one that succeeded brought.
+    pub(crate) good: Option<Good>,
+}
+
+/// What a pass brought.
+#[derive(Debug, Clone)]
+pub(crate) struct Good {
+    /// When it ended, by the machine's clock.
+    pub(crate) at: Timestamp,
+    /// The same by a clock that nobody sets.
+    ended: Instant,
+    pub(crate) took: Duration,
+    pub(crate) batch: Arc<Batch>,
+    /// Shares of time, computed here and so not handed on to a server.
+    pub(crate) ratios: Arc<Batch>,
+}
+
+impl Slot {
+    /// How long ago the last good pass ended.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        self.good.as_ref().map(|good| good.ended.elapsed())
+    }
+
+    /// What is not stale by now as a whole.
+    pub(crate) fn fresh(&self) -> Option<&Good> {
+        self.good.as_ref().filter(|good| good.ended.elapsed() <= self.stale_after())
+    }
+
+    /// The age from which on a value is not told any more.
+    pub(crate) fn stale_after(&self) -> Duration {
+        (self.pass.interval * STALE_INTERVALS).max(STALE_MIN)
+    }
+}
+
+/// Why a series was left out, as `hostler_series_dropped_total` says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LeftOut {
+    TooMany,
+    LabelInvalid,
+    ValueInvalid,
+}
+
+impl LeftOut {
+    /// The word used on the wire.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooMany => "too_many",
+            Self::LabelInvalid => "label_invalid",
+            Self::ValueInvalid => "value_invalid",
+        }
+    }
+}
+
+/// What was measured last of everything.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf(Mutex<Inside>);
+
+#[derive(Debug, Default)]
+struct Inside {
+    slots: BTreeMap<(&'static str, Cost), Slot>,
+    dropped: BTreeMap<LeftOut, u64>,
+}
+
+/// A copy of the shelf, to be written at leisure.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) dropped: BTreeMap<LeftOut, u64>,
+}
+
+impl Shelf {
+    /// Takes what a pass brought. `true`: the source had not answered before.
+    pub(crate) fn put(&self, pass: Pass, mut batch: Batch, at: Timestamp) -> bool {
+        let ended = Instant::now();
+        let mut dropped = BTreeMap::new();
+        sift(&mut batch, &mut dropped);
+        let key = (pass.source, pass.cost);
+        let before = self.lock().slots.get(&key).cloned();
+        let was_silent =
+            before.as_ref().is_none_or(|slot| slot.error.is_some() || slot.good.is_none());
+        let earlier = before.as_ref().and_then(|slot| slot.good.as_ref());
+        if let (Some(slot), Some(earlier)) = (&before, earlier) {
+            keep_silent(&mut batch, &earlier.batch, at, slot.stale_after());
+        }
+        let ratios = earlier.map(|earlier| ratios::between(&earlier.batch, &batch));
+        let good = Good {
+            at,
+            ended,
+            took: pass.took,
+            batch: Arc::new(batch),
+            ratios: Arc::new(ratios.unwrap_or_default()),
+        };
+        let mut inside = self.lock();
+        for (reason, count) in dropped {
+            *inside.dropped.entry(reason).or_default() += count;
+        }
+        inside.slots.insert(key, Slot { pass, error: None, good: Some(good) });
+        was_silent
+    }
+
+    /// Takes note that a pass failed. `true`: it had not failed before.
+    pub(crate) fn fail(&self, pass: Pass, error: String) -> bool {
+        let mut inside = self.lock();
+        let slot = inside.slots.entry((pass.source, pass.cost)).or_insert(Slot {
+            pass,
+            error: None,
+            good: None,
+        });
+        let is_news = slot.error.is_none();
+        (slot.pass, slot.error) = (pass, Some(error));
+        is_news
+    }
+
+    /// Forgets a pass over a source that is not there.
+    pub(crate) fn remove(&self, source: &'static str, cost: Cost) {
+        self.lock().slots.remove(&(source, cost));
+    }
+
+    /// Whether every one of these has been tried.
+    pub(crate) fn has_tried(&self, mut passes: impl Iterator<Item = (&'static str, Cost)>) -> bool {
+        let inside = self.lock();
+        passes.all(|key| inside.slots.contains_key(&key))
+    }
+
+    /// What is known now.
+    pub(crate) fn copy(&self) -> Snapshot {
+        let inside = self.lock();
+        Snapshot {
+            slots: inside.slots.values().cloned().collect(),
+            dropped: inside.dropped.clone(),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inside> {
+        // Whoever panicked had written whole entries or none.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Leaves out what cannot be told, and what is too much (A7, X17).
+fn sift(batch: &mut Batch, dropped: &mut BTreeMap<LeftOut, u64>) {
+    let mut room = POINTS_MAX;
+    let mut sift = |points: &mut Vec<Point>| {
+        let mut seen: HashSet<(Metric, Labels)> = HashSet::new();
+        points.retain(|point| {
+            let reason = match fault(point) {
+                Some(reason) => reason,
+                None if room == 0 => LeftOut::TooMany,
+                // A second value of one series makes readers refuse all the rest.
+                None if !seen.insert((point.metric, point.labels.clone())) => LeftOut::LabelInvalid,
+                None => {
+                    room -= 1;
+                    return true;
+                }
+            };
+            *dropped.entry(reason).or_default() += 1;
+            false
+        });
+    };
+    batch.hosts.iter_mut().for_each(|one| sift(&mut one.points));
+    batch.pools.iter_mut().for_each(|one| sift(&mut one.points));
+    batch.containers.iter_mut().for_each(|one| sift(&mut one.points));
+    batch.vms.iter_mut().for_each(|one| sift(&mut one.points));
+}
+
+fn fault(point: &Point) -> Option<LeftOut> {
+    let labels = point.labels.values();
+    let is_told = |value: &str| value.len() <= LABEL_MAX;
+    if labels.len() != point.metric.family().labels.len() || !labels.iter().all(|one| is_told(one))
+    {
+        return Some(LeftOut::LabelInvalid);
+    }
+    (!point.is_sound()).then_some(LeftOut::ValueInvalid)
+}
+
+/// Puts back what VMs told before that did not answer this time.
+fn keep_silent(batch: &mut Batch, earlier: &Batch, now: Timestamp, stale_after: Duration) {
+    if batch.silent.is_empty() {
+        return;
+    }
+    let known: HashMap<&str, &Measured<VmRef>> =
+        earlier.vms.iter().map(|one| (one.of.external_ref.as_str(), one)).collect();
+    let answered: HashSet<String> =
+        batch.vms.iter().map(|one| one.of.external_ref.clone()).collect();
+    for silent in &batch.silent {
+        let id = silent.vm.external_ref.as_str();
+        if let Some(before) = known.get(id).filter(|_| !answered.contains(id))
+            && now.since(before.at) <= stale_after
+        {
+            batch.vms.push((*before).clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
