@@ -38,6 +38,14 @@ const PROMETHEUS: &[Need] = &[Need {
     dnf: "golang-github-prometheus",
 }];
 
+/// For tests of what measures this machine: containers that really run, made of nothing
+/// but a static busybox.
+const CONTAINERS: &[Need] = &[
+    Need { probe: Probe::Program("podman"), apt: "podman", dnf: "podman" },
+    Need { probe: Probe::Program("crun"), apt: "crun", dnf: "crun" },
+    Need { probe: Probe::Program("busybox"), apt: "busybox-static", dnf: "busybox" },
+];
+
 /// What `bench create` compares with, and what makes a seed there.
 const BENCH_CREATE: &[Need] = &[
     Need { probe: Probe::Program("virt-install"), apt: "virtinst", dnf: "virt-install" },
@@ -78,7 +86,7 @@ pub(crate) fn guest() -> Result<()> {
 
 /// Makes sure that the real peers of our tests are there.
 pub(crate) fn peers() -> Result<()> {
-    for needs in [PEERS, packages::SSH, packages::TLS, packages::SCHEMAS] {
+    for needs in [PEERS, CONTAINERS, packages::SSH, packages::TLS, packages::SCHEMAS] {
         ensure(needs)?;
     }
     // Debian's would serve as soon as it is installed, so there it is only unpacked.

@@ -41,6 +41,9 @@ pub struct Flags {
     /// Say whether the configuration is right, and end
     #[arg(long)]
     pub check: bool,
+    /// Print a configuration file with every key at its default, and end
+    #[arg(long)]
+    pub default_config: bool,
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::agent::{Agent, Setup};
 use crate::arguments::Flags;
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_TEXT};
 use crate::failure::{Failure, Result};
 use crate::logging::{self, SetFilter};
 use crate::sources;
@@ -20,10 +20,13 @@ use crate::sources;
 /// # Errors
 /// When the configuration makes no sense, or it cannot serve.
 pub(crate) fn run(flags: Flags) -> Result<()> {
+    if flags.default_config {
+        return print(DEFAULT_TEXT);
+    }
     let config = Config::load(&flags)?;
     let token = config.token()?;
     if flags.check {
-        return Ok(());
+        return print("ok\n");
     }
     // One thread serves and one collects; reading files has threads of its own.
     tokio::runtime::Builder::new_multi_thread()
@@ -32,6 +35,13 @@ pub(crate) fn run(flags: Flags) -> Result<()> {
         .build()
         .map_err(|error| Failure::Failed(format!("cannot start: {error}")))?
         .block_on(serve(flags, config, token))
+}
+
+/// Writes to standard output what was asked for; everything else goes to the log.
+fn print(text: &str) -> Result<()> {
+    use std::io::Write;
+    let written = std::io::stdout().lock().write_all(text.as_bytes());
+    written.map_err(|error| Failure::Failed(format!("cannot write: {error}")))
 }
 
 async fn serve(flags: Flags, config: Config, token: Option<String>) -> Result<()> {

@@ -37,7 +37,8 @@ async fn d7_promtool_finds_nothing_in_what_is_served_of_this_machine() {
     });
     let reply = reply.await;
     assert_eq!(promtool(&reply.text()), "");
-    assert!(promtool("# TYPE a info\na 1\n").contains("invalid"), "it would find something (X1)");
+    let invalid = promtool("# TYPE a info\na 1\n");
+    assert!(invalid.contains("info"), "it finds what is wrong (X1): {invalid}");
     let series = read(&reply.text());
     let share = values(&series, "hostler_host_cpu_usage_ratio", &["here"]);
     assert!(matches!(share.as_slice(), [share] if (0.0..=1.0).contains(share)), "{share:?}");
