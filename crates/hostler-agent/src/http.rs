@@ -14,9 +14,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hostler_api::negotiate::{self, Coding};
 use hostler_core::clock::Clock;
-use hostler_core::metrics::exposition::Format;
 use http::header::{
-    ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY,
     WWW_AUTHENTICATE,
 };
 use http::request::Parts;
@@ -61,7 +60,7 @@ pub(crate) async fn answer(app: Arc<App>, request: Parts) -> Answer {
             answer
         }
         "/metrics" => {
-            let format = format(&request.headers);
+            let format = negotiate::metrics_format(&request.headers);
             let write = move |app: &App| {
                 let (host, now) = (&app.identity.host, app.clock.now());
                 Ok(exposition::write(&app.shelf.copy(), host, now, format).into_bytes())
@@ -93,21 +92,6 @@ fn is_admitted(app: &App, headers: &HeaderMap) -> bool {
     let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
     let (scheme, shown) = shown.split_at(shown.len().min(b"Bearer ".len()));
     scheme.eq_ignore_ascii_case(b"Bearer ") && bool::from(shown.ct_eq(token.as_bytes()))
-}
-
-/// OpenMetrics for who names it and likes nothing better; text for all others, since
-/// every reader understands that.
-fn format(headers: &HeaderMap) -> Format {
-    let asked = negotiate::terms(headers, &ACCEPT);
-    let weight = |names: &[&str]| {
-        let named = asked.iter().filter(|(name, _)| names.contains(&name.as_str()));
-        named.map(|(_, weight)| *weight).max().unwrap_or(0)
-    };
-    let openmetrics = weight(&["application/openmetrics-text"]);
-    match openmetrics > 0 && openmetrics >= weight(&["text/plain", "text/*"]) {
-        true => Format::OpenMetrics,
-        false => Format::Text,
-    }
 }
 
 /// A document, made on a thread where nothing else has to wait for it.
@@ -148,34 +132,4 @@ fn plain(status: StatusCode, text: &'static str) -> Answer {
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
     answer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(accept: &str) -> Format {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, accept.parse().unwrap());
-        format(&headers)
-    }
-
-    #[test]
-    fn x1_who_names_openmetrics_and_likes_nothing_better_gets_it() {
-        let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,\
-            application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
-        assert_eq!(of(prometheus), Format::OpenMetrics);
-        assert_eq!(of("application/openmetrics-text"), Format::OpenMetrics);
-        for text in [
-            "",
-            "*/*",
-            "text/plain",
-            "text/html,*/*;q=0.8",
-            "application/openmetrics-text;q=0",
-            "application/openmetrics-text;q=0.3, text/plain",
-        ] {
-            assert_eq!(of(text), Format::Text, "{text}");
-        }
-        assert_eq!(format(&HeaderMap::new()), Format::Text);
-    }
 }

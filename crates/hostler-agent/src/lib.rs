@@ -23,7 +23,6 @@ mod failure;
 mod http;
 mod logging;
 mod pace;
-mod ratios;
 mod run;
 mod serve;
 mod shelf;

@@ -10,15 +10,16 @@
 //! stale; what is no longer among those asked is gone at once.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hostler_core::Timestamp;
-use hostler_core::metrics::{Cost, Labels, Metric, Point};
-use hostler_provider::{Batch, Measured, VmRef};
+use hostler_core::metrics::rate::{per_second, seconds_between};
+use hostler_core::metrics::{Cost, Labels, Metric, Point, own};
+use hostler_provider::{Batch, ContainerRef, Measured, VmRef};
 use tokio::time::Instant;
 
-use crate::ratios;
 use crate::sources::Kind;
 
 /// The most points that one pass over one source may bring.
@@ -61,8 +62,8 @@ pub(crate) struct Good {
     ended: Instant,
     pub(crate) took: Duration,
     pub(crate) batch: Arc<Batch>,
-    /// Shares of time, computed here and so not handed on to a server.
-    pub(crate) ratios: Arc<Batch>,
+    /// What was computed from that and the one before: a server computes it anew.
+    pub(crate) own: Arc<Batch>,
 }
 
 impl Slot {
@@ -86,8 +87,8 @@ impl Slot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum LeftOut {
     TooMany,
-    LabelInvalid,
     ValueInvalid,
+    Twice,
 }
 
 impl LeftOut {
@@ -95,8 +96,8 @@ impl LeftOut {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::TooMany => "too_many",
-            Self::LabelInvalid => "label_invalid",
             Self::ValueInvalid => "value_invalid",
+            Self::Twice => "twice",
         }
     }
 }
@@ -132,13 +133,17 @@ impl Shelf {
         if let (Some(slot), Some(earlier)) = (&before, earlier) {
             keep_silent(&mut batch, &earlier.batch, at, slot.stale_after());
         }
-        let ratios = earlier.map(|earlier| ratios::between(&earlier.batch, &batch));
+        let nothing = Batch::default();
+        let (earlier, passed) = match earlier {
+            Some(earlier) => (&*earlier.batch, ended.duration_since(earlier.ended)),
+            None => (&nothing, Duration::ZERO),
+        };
         let good = Good {
             at,
             ended,
             took: pass.took,
+            own: Arc::new(computed(earlier, &batch, passed)),
             batch: Arc::new(batch),
-            ratios: Arc::new(ratios.unwrap_or_default()),
         };
         let mut inside = self.lock();
         for (reason, count) in dropped {
@@ -193,15 +198,15 @@ fn sift(batch: &mut Batch, dropped: &mut BTreeMap<LeftOut, u64>) {
     let mut sift = |points: &mut Vec<Point>| {
         let mut seen: HashSet<(Metric, Labels)> = HashSet::new();
         points.retain(|point| {
-            let reason = match fault(point) {
-                Some(reason) => reason,
-                None if room == 0 => LeftOut::TooMany,
-                // A second value of one series makes readers refuse all the rest.
-                None if !seen.insert((point.metric, point.labels.clone())) => LeftOut::LabelInvalid,
-                None => {
-                    room -= 1;
-                    return true;
-                }
+            let reason = if !is_told(point) {
+                LeftOut::ValueInvalid
+            } else if room == 0 {
+                LeftOut::TooMany
+            } else if !seen.insert((point.metric, point.labels.clone())) {
+                LeftOut::Twice
+            } else {
+                room -= 1;
+                return true;
             };
             *dropped.entry(reason).or_default() += 1;
             false
@@ -213,14 +218,41 @@ fn sift(batch: &mut Batch, dropped: &mut BTreeMap<LeftOut, u64>) {
     batch.vms.iter_mut().for_each(|one| sift(&mut one.points));
 }
 
-fn fault(point: &Point) -> Option<LeftOut> {
-    let labels = point.labels.values();
-    let is_told = |value: &str| value.len() <= LABEL_MAX;
-    if labels.len() != point.metric.family().labels.len() || !labels.iter().all(|one| is_told(one))
-    {
-        return Some(LeftOut::LabelInvalid);
+fn is_told(point: &Point) -> bool {
+    point.is_sound() && point.labels.values().iter().all(|value| value.len() <= LABEL_MAX)
+}
+
+/// What follows from two passes, the second of them `passed` after the first (D9).
+fn computed(earlier: &Batch, later: &Batch, passed: Duration) -> Batch {
+    let id = |of: &VmRef| of.external_ref.clone();
+    let container = |of: &ContainerRef| (of.engine, of.id.clone());
+    Batch {
+        vms: computed_of(&earlier.vms, &later.vms, passed, id),
+        hosts: computed_of(&earlier.hosts, &later.hosts, passed, String::clone),
+        containers: computed_of(&earlier.containers, &later.containers, passed, container),
+        ..Batch::default()
     }
-    (!point.is_sound()).then_some(LeftOut::ValueInvalid)
+}
+
+fn computed_of<R: Clone, K: Eq + Hash>(
+    earlier: &[Measured<R>],
+    later: &[Measured<R>],
+    passed: Duration,
+    key: impl Fn(&R) -> K,
+) -> Vec<Measured<R>> {
+    let known: HashMap<K, &Measured<R>> = earlier.iter().map(|one| (key(&one.of), one)).collect();
+    let computed = later.iter().map(|after| {
+        let seconds = |before: &Measured<R>| seconds_between(before.at, after.at, passed);
+        let between =
+            known.get(&key(&after.of)).and_then(|before| Some((before, seconds(before)?)));
+        let rates = match between {
+            Some((before, seconds)) => per_second(&before.points, &after.points, seconds),
+            None => vec![None; after.points.len()],
+        };
+        let points = own(&after.points, &rates, after.at);
+        Measured { of: after.of.clone(), at: after.at, points }
+    });
+    computed.filter(|one| !one.points.is_empty()).collect()
 }
 
 /// Puts back what VMs told before that did not answer this time.

@@ -3,6 +3,8 @@
 
 mod coding;
 
+use hostler_core::metrics::exposition::Format;
+use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName};
 
 pub use coding::{Coding, best};
@@ -39,5 +41,55 @@ fn thousandths(text: &str) -> Weight {
         )]
         Ok(weight) if (0.0..=1.0).contains(&weight) => (weight * 1000.0) as Weight,
         _ => 0,
+    }
+}
+
+/// The format of metrics that the client likes better; the older one, which every
+/// reader understands, where it does not say.
+pub fn metrics_format(headers: &HeaderMap) -> Format {
+    let terms = terms(headers, &ACCEPT);
+    let weight = |names: &[&str]| {
+        let named = terms.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        named.map(|(_, weight)| *weight).max()
+    };
+    let open = weight(&["application/openmetrics-text"]).unwrap_or(0);
+    let text = weight(&["text/plain"]).or_else(|| weight(&["text/*", "*/*"])).unwrap_or(0);
+    if open > 0 && open >= text { Format::OpenMetrics } else { Format::Text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(accept: &str) -> Format {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, accept.parse().unwrap());
+        metrics_format(&headers)
+    }
+
+    #[test]
+    fn x1_who_names_openmetrics_and_likes_nothing_better_gets_it() {
+        // As Prometheus 2.42 and 3 ask.
+        for open in [
+            "application/openmetrics-text;version=1.0.0,\
+             application/openmetrics-text;version=0.0.1;q=0.75,\
+             text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            "application/openmetrics-text;version=1.0.0;q=0.5,\
+             application/openmetrics-text;version=0.0.1;q=0.4,text/plain;q=0.3,*/*;q=0.2",
+            "application/openmetrics-text",
+        ] {
+            assert_eq!(of(open), Format::OpenMetrics, "{open}");
+        }
+        for text in [
+            "",
+            "*/*",
+            "text/plain",
+            "text/html,*/*;q=0.8",
+            "application/openmetrics-text;q=0",
+            "text/plain, application/openmetrics-text;q=0.5",
+        ] {
+            assert_eq!(of(text), Format::Text, "{text}");
+        }
+        assert_eq!(metrics_format(&HeaderMap::new()), Format::Text);
     }
 }

@@ -100,8 +100,9 @@ impl Containers {
 
     /// Measures those that run. Who does not answer is not among them.
     async fn measure(&self, cx: &Cx, listed: Vec<Listed>) -> Result<Vec<(Listed, Vec<Point>)>> {
-        let running: Vec<Listed> =
-            listed.into_iter().filter(|one| one.state == "running").collect();
+        // One that is paused holds its memory.
+        let is_there = |one: &Listed| matches!(one.state.as_str(), "running" | "paused");
+        let running: Vec<Listed> = listed.into_iter().filter(is_there).collect();
         let known = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             known.retain(|id, _| running.iter().any(|one| one.id == *id));

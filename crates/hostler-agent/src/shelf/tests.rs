@@ -91,7 +91,7 @@ fn a7_what_cannot_be_told_is_counted_and_left_out() {
     let copy = shelf.copy();
     let batch = &copy.slots[0].good.as_ref().unwrap().batch;
     assert_eq!(batch.vms[0].points, [Point::plain(Metric::VmVcpus, 1.0)]);
-    let expected = BTreeMap::from([(LeftOut::LabelInvalid, 3), (LeftOut::ValueInvalid, 1)]);
+    let expected = BTreeMap::from([(LeftOut::ValueInvalid, 3), (LeftOut::Twice, 1)]);
     assert_eq!(copy.dropped, expected);
 }
 
@@ -104,4 +104,46 @@ async fn x17_values_of_a_source_that_stopped_answering_end() {
     assert!(shelf.copy().slots[0].fresh().is_some());
     tokio::time::advance(Duration::from_secs(1)).await;
     assert!(shelf.copy().slots[0].fresh().is_none());
+}
+
+#[test]
+fn d18_more_than_the_limit_is_counted_and_left_out() {
+    let shelf = Shelf::default();
+    let many = |n: usize| {
+        let labels = Labels::one(n.to_string());
+        Point::labelled(Metric::VmDiskReadsTotal, labels, 1.0)
+    };
+    let points = (0..POINTS_MAX + 2).map(many).collect();
+    let one = Measured { of: vm("a"), at: T0, points };
+    shelf.put(pass(), Batch { vms: vec![one], ..Batch::default() }, T0);
+    let copy = shelf.copy();
+    assert_eq!(copy.dropped, BTreeMap::from([(LeftOut::TooMany, 2)]));
+    assert_eq!(copy.slots[0].good.as_ref().unwrap().batch.vms[0].points.len(), POINTS_MAX);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d3_d9_shares_come_from_two_passes_and_end_where_a_counter_began_anew() {
+    let shelf = Shelf::default();
+    let docker = Pass { source: "docker", kind: Kind::Containers, ..pass() };
+    let at = |seconds: u64, spent: f64| {
+        let of = ContainerRef { id: "a".into(), name: "web".into(), engine: "docker" };
+        let points = vec![
+            Point::plain(Metric::ContainerCpuSecondsTotal, spent),
+            Point::plain(Metric::ContainerCpus, 0.5),
+        ];
+        let at = T0.plus(Duration::from_secs(seconds));
+        Batch { containers: vec![Measured { of, at, points }], ..Batch::default() }
+    };
+    let share = || {
+        let good = shelf.copy().slots[0].good.clone().unwrap();
+        good.own.containers.first().map(|one| one.points[0].value)
+    };
+    shelf.put(docker, at(0, 1.0), T0);
+    assert_eq!(share(), None);
+    tokio::time::advance(Duration::from_secs(10)).await;
+    shelf.put(docker, at(10, 3.5), T0);
+    assert_eq!(share(), Some(0.5));
+    tokio::time::advance(Duration::from_secs(10)).await;
+    shelf.put(docker, at(20, 0.5), T0);
+    assert_eq!(share(), None, "it was started anew");
 }

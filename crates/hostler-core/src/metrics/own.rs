@@ -52,6 +52,10 @@ pub fn own(points: &[Point], rates: &[Option<f64>], at: Timestamp) -> Vec<Point>
     if let Some(used) = host_cpu(seen) {
         own.push(Point::plain(Metric::HostCpuUsageRatio, used));
     }
+    let cpus = seen.value(Metric::ContainerCpus).filter(|cpus| *cpus > 0.0);
+    if let (Some(rate), Some(cpus)) = (seen.rate(Metric::ContainerCpuSecondsTotal), cpus) {
+        own.push(Point::plain(Metric::ContainerCpuUsageRatio, rate / cpus));
+    }
     own
 }
 
@@ -125,6 +129,17 @@ mod tests {
         assert_eq!(told(&points(1002.0, 250.0)), [], "of the future");
         assert_eq!(told(&points(0.0, 250.0)), [], "never told");
         assert_eq!(told(&points(995.0, 2000.0)), [], "more than there is");
+    }
+
+    #[test]
+    fn d3_a_containers_share_is_of_the_processors_that_it_may_use() {
+        let points =
+            plain(&[(Metric::ContainerCpuSecondsTotal, 9.0), (Metric::ContainerCpus, 0.5)]);
+        let told = own(&points, &[Some(0.25), None], NOW);
+        assert_eq!(told, [Point::plain(Metric::ContainerCpuUsageRatio, 0.5)]);
+        // Without knowing how many these are, or how fast it runs, there is no share.
+        assert_eq!(own(&points[..1], &[Some(0.25)], NOW), []);
+        assert_eq!(own(&points, &[None, None], NOW), []);
     }
 
     #[test]

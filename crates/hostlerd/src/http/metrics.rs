@@ -14,13 +14,14 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hostler_api::negotiate::metrics_format;
 use hostler_core::Error;
 use hostler_core::access::Permission;
 use hostler_core::metrics::exposition::{Format, Head, Writer};
 use hostler_core::metrics::{Dropped, Metric};
 use hostler_core::query::ListRequest;
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, Method};
+use http::Method;
+use http::header::CONTENT_TYPE;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::metrics::counter::Counter;
@@ -31,7 +32,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::error::Result;
-use super::{admit, peer_of, quality};
+use super::{admit, peer_of};
 use crate::app::App;
 
 /// From a cached answer to one that waits for an operation.
@@ -179,23 +180,11 @@ async fn guarded(State(app): State<App>, request: Request) -> Response {
 }
 
 async fn open(State(app): State<App>, request: Request) -> Response {
-    let format = format_for(request.headers());
+    let format = metrics_format(request.headers());
     match write(&app, format).await {
         Ok(text) => ([(CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(refusal) => refusal.into_response(),
     }
-}
-
-/// The format that the client likes better; the older one where it does not say.
-fn format_for(headers: &HeaderMap) -> Format {
-    let terms = quality::terms(headers, &ACCEPT);
-    let weight = |names: &[&str]| {
-        let named = terms.iter().filter(|(name, _)| names.contains(&name.as_str()));
-        named.map(|(_, weight)| *weight).max()
-    };
-    let open = weight(&["application/openmetrics-text"]).unwrap_or(0);
-    let text = weight(&["text/plain"]).or_else(|| weight(&["text/*", "*/*"])).unwrap_or(0);
-    if open > 0 && open >= text { Format::OpenMetrics } else { Format::Text }
 }
 
 /// What the server tells of itself, then what it measured.
@@ -263,23 +252,5 @@ mod tests {
         encode_registry(&mut text, &meters.registry).unwrap();
         let series = text.lines().filter(|line| line.starts_with("hostler_http_requests_total"));
         assert_eq!(series.count(), 1);
-    }
-
-    #[test]
-    fn x1_the_format_is_the_one_that_is_liked_better() {
-        let format = |accept: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT, http::HeaderValue::from_static(accept));
-            format_for(&headers)
-        };
-        // As Prometheus 2.42 and 3 ask.
-        let prometheus = "application/openmetrics-text;version=1.0.0,\
-            application/openmetrics-text;version=0.0.1;q=0.75,\
-            text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
-        assert_eq!(format(prometheus), Format::OpenMetrics);
-        assert_eq!(format("text/plain, application/openmetrics-text;q=0.5"), Format::Text);
-        assert_eq!(format("application/openmetrics-text;q=0"), Format::Text);
-        assert_eq!(format("*/*"), Format::Text);
-        assert_eq!(format_for(&HeaderMap::new()), Format::Text);
     }
 }
