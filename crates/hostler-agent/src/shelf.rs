@@ -112,6 +112,13 @@ struct Inside {
     dropped: BTreeMap<LeftOut, u64>,
 }
 
+impl Inside {
+    /// Every pass over a source.
+    fn of(&self, source: &'static str) -> impl Iterator<Item = &Slot> {
+        self.slots.values().filter(move |slot| slot.pass.source == source)
+    }
+}
+
 /// A copy of the shelf, to be written at leisure.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
@@ -120,15 +127,13 @@ pub(crate) struct Snapshot {
 }
 
 impl Shelf {
-    /// Takes what a pass brought. `true`: the source had not answered before.
+    /// Takes what a pass brought. `true`: no pass over the source had succeeded before.
     pub(crate) fn put(&self, pass: Pass, mut batch: Batch, at: Timestamp) -> bool {
         let ended = Instant::now();
         let mut dropped = BTreeMap::new();
         sift(&mut batch, &mut dropped);
         let key = (pass.source, pass.cost);
         let before = self.lock().slots.get(&key).cloned();
-        let was_silent =
-            before.as_ref().is_none_or(|slot| slot.error.is_some() || slot.good.is_none());
         let earlier = before.as_ref().and_then(|slot| slot.good.as_ref());
         if let (Some(slot), Some(earlier)) = (&before, earlier) {
             keep_silent(&mut batch, &earlier.batch, at, slot.stale_after());
@@ -149,11 +154,12 @@ impl Shelf {
         for (reason, count) in dropped {
             *inside.dropped.entry(reason).or_default() += count;
         }
+        let was_silent = !inside.of(pass.source).any(|slot| slot.error.is_none());
         inside.slots.insert(key, Slot { pass, error: None, good: Some(good) });
         was_silent
     }
 
-    /// Takes note that a pass failed. `true`: it had not failed before.
+    /// Takes note that a pass failed. `true`: none over the source had failed before.
     pub(crate) fn fail(&self, pass: Pass, error: String) -> bool {
         let mut inside = self.lock();
         let slot = inside.slots.entry((pass.source, pass.cost)).or_insert(Slot {

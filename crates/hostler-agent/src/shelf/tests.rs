@@ -69,12 +69,16 @@ fn a_vm_that_is_gone_is_gone_at_once() {
 #[test]
 fn d10_a_failure_is_news_once_and_so_is_the_recovery() {
     let shelf = Shelf::default();
+    let other = Pass { cost: Cost::State, ..pass() };
     assert!(shelf.fail(pass(), "no answer".into()));
     assert!(!shelf.fail(pass(), "no answer".into()));
+    assert!(!shelf.fail(other, "no answer".into()), "one line a source, not one a pass");
     assert!(shelf.put(pass(), Batch::default(), T0));
+    assert!(!shelf.put(other, Batch::default(), T0));
     assert!(!shelf.put(pass(), Batch::default(), T0));
     assert!(shelf.fail(pass(), "no answer".into()));
-    let slot = &shelf.copy().slots[0];
+    let slots = shelf.copy().slots;
+    let slot = slots.iter().find(|slot| slot.pass.cost == Cost::Stats).unwrap();
     assert!(slot.good.is_some() && slot.error.is_some(), "what was good ages by itself");
 }
 
