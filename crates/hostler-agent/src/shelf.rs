@@ -162,12 +162,9 @@ impl Shelf {
     /// Takes note that a pass failed. `true`: none over the source had failed before.
     pub(crate) fn fail(&self, pass: Pass, error: String) -> bool {
         let mut inside = self.lock();
-        let slot = inside.slots.entry((pass.source, pass.cost)).or_insert(Slot {
-            pass,
-            error: None,
-            good: None,
-        });
-        let is_news = slot.error.is_none();
+        let is_news = inside.of(pass.source).all(|slot| slot.error.is_none());
+        let empty = Slot { pass, error: None, good: None };
+        let slot = inside.slots.entry((pass.source, pass.cost)).or_insert(empty);
         (slot.pass, slot.error) = (pass, Some(error));
         is_news
     }
