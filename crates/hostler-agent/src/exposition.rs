@@ -103,7 +103,9 @@ fn reached<'a>(slot: &'a Slot, host: &'a str, now: Timestamp) -> Vec<Said<'a>> {
             points.push(Point::labelled(Metric::VmSampleAgeSeconds, cost, age.as_secs_f64()));
         }
         if cost == Cost::Stats && !is_silent.contains(one.of.external_ref.as_str()) {
-            points.push(Point::plain(Metric::VmScrapeSuccess, 1.0));
+            // What is told may be of an earlier pass than the last one.
+            let success = if slot.error.is_none() { 1.0 } else { 0.0 };
+            points.push(Point::plain(Metric::VmScrapeSuccess, success));
         }
         said.push((vm(&one.of, host, source), points));
     }
@@ -153,4 +155,31 @@ fn vm<'a>(vm: &'a VmRef, host: &'a str, source: &'a str) -> Vec<OwnerLabel<'a>> 
 /// A resource's labels, in its order; those beyond the values have none.
 fn owner<const N: usize>(resource: Resource, values: [&str; N]) -> Vec<OwnerLabel<'_>> {
     resource.labels().iter().copied().zip(values).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shelf::{Pass, Shelf};
+
+    #[test]
+    fn d10_a_vm_that_the_last_pass_did_not_reach_is_told_so() {
+        let at = Timestamp::from_millis(1_000_000);
+        let second = Duration::from_secs(1);
+        let (source, cost) = ("libvirt", Cost::Stats);
+        let pass = Pass { source, kind: Kind::Vms, cost, interval: second * 10, took: second };
+        let of = VmRef { external_ref: "id".to_owned(), name: "web".to_owned() };
+        let points = vec![Point::plain(Metric::VmVcpus, 2.0)];
+        let batch = Batch { vms: vec![Measured { of, at, points }], ..Batch::default() };
+        let shelf = Shelf::default();
+        let says = |wanted: &str| {
+            let text = write(&shelf.copy(), "h1", at, Format::Text);
+            let labels = "{vm=\"web\",vm_id=\"id\",host=\"h1\",provider=\"libvirt\"}";
+            text.contains(&wanted.replace("{}", labels))
+        };
+        shelf.put(pass, batch, at);
+        assert!(says("hostler_vm_scrape_success{} 1\n") && says("hostler_vm_vcpus{} 2\n"));
+        shelf.fail(pass, "no answer".to_owned());
+        assert!(says("hostler_vm_scrape_success{} 0\n") && says("hostler_vm_vcpus{} 2\n"));
+    }
 }
