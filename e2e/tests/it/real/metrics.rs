@@ -14,7 +14,7 @@ fn d4_prometheus_scrapes_what_its_own_checker_accepts() {
     let small = ["--memory", "48M", "--disk", "8M", "--accelerator", "tcg"];
     home.done(&[&["vm", "create", "web"], small.as_slice()].concat());
     home.api().until_state("web", "running");
-    home.hostler(&["start", "nothing"]);
+    home.hostler(&["start", "imagined-vm"]);
 
     let open = Exchange::plain(port).unwrap().ask("GET", "/metrics", &[], b"").unwrap();
     assert_eq!(open.status, 200);
@@ -26,7 +26,7 @@ fn d4_prometheus_scrapes_what_its_own_checker_accepts() {
     assert!((sum("hostler_vms{") - 1.0).abs() < f64::EPSILON, "{text}");
     assert!(sum("hostler_http_requests_total{") >= 1.0, "{text}");
     // What is not there makes no series, whatever clients ask for (A33).
-    assert!(!text.contains("nothing"), "{text}");
+    assert!(!text.contains("imagined-vm"), "{text}");
     // What runs is measured, by the time that its provider was.
     let measured = "hostler_vm_cpu_seconds_total{vm=\"web\"";
     let text = eventually("the VM is measured", || {
