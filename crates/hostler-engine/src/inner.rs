@@ -12,6 +12,7 @@ use hostler_core::operation::{Event, Journal, Resource};
 use hostler_core::query::{ListRequest, Row};
 use hostler_core::{Code, Error, Result};
 use hostler_provider::{Cx, Provider, VmRef};
+use hostler_store::history::Archive;
 use hostler_store::{Append, Effect, Epoch, NewEvent, OperationRow, Store};
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::collect::{CollectPace, Held};
+use crate::collect::{CollectPace, Held, Recorded};
 use crate::events::Bus;
 use crate::fleet::snapshot::Snapshot;
 use crate::fleet::{Fleet, Identity, Kind};
@@ -53,6 +54,9 @@ pub(crate) struct Inner {
     /// A permit for each pass under way.
     pub(crate) collecting: Semaphore,
     pub(crate) figures: Held,
+    /// Where what was measured is kept; `None`: nowhere.
+    pub(crate) history: Option<Archive>,
+    pub(crate) recorded: Recorded,
     /// Whether operations may be driven.
     pub(crate) begun: watch::Sender<bool>,
     /// Wakes the recovery reconciler.
@@ -106,6 +110,8 @@ impl Inner {
             collecting: Semaphore::new(config.collect.as_ref().map_or(1, |pace| pace.at_once)),
             collect: config.collect.map(watch::Sender::new),
             figures: Held::default(),
+            history: config.history,
+            recorded: Recorded::default(),
             begun: watch::Sender::new(false),
             recover: Notify::new(),
             moved: watch::Sender::new(0),

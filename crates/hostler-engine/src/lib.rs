@@ -36,10 +36,11 @@ use hostler_core::id::Entropy;
 use hostler_core::query::Position;
 use hostler_core::{Result, Timestamp};
 use hostler_store::Store;
+use hostler_store::history::Archive;
 
 pub use collect::{
-    CollectPace, Collected, ContainerFigures, Figures, Metrics, PassFigures, ProviderFigures,
-    ProviderPass, Reading,
+    Answer, CollectPace, Collected, ContainerFigures, Figures, HistoryCounts, Metrics, PassFigures,
+    ProviderFigures, ProviderPass, Reading, When,
 };
 pub use events::{Events, Item, Subscription};
 pub use fleet::views::{
@@ -57,6 +58,11 @@ pub use vms::{Accepted, DeleteOptions, VmChange, VmCreateRequest, VmPlan, Vms};
 pub use volumes::{VolumeCreateRequest, VolumePlan, VolumeView, Volumes};
 
 pub(crate) use inner::{Inner, vm_among};
+
+/// What answers to queries are made of.
+pub mod promql {
+    pub use hostler_promql::{LabelSet, Point, Series, Value};
+}
 
 /// What an engine is made of.
 pub struct EngineConfig {
@@ -76,6 +82,8 @@ pub struct EngineConfig {
     pub pace: Pace,
     /// How often is measured; `None`: never.
     pub collect: Option<CollectPace>,
+    /// Where what was measured is kept; `None`: nowhere.
+    pub history: Option<Archive>,
     /// Faults for proofs; `None` in production.
     pub sabotage: Option<Arc<Sabotage>>,
 }
@@ -202,6 +210,7 @@ impl Engine {
         // Before anybody can import: no upload is under way.
         inner.sweep_images().await?;
         reconcile::start(&inner);
+        collect::start(&inner);
         Ok(Self { inner })
     }
 
@@ -295,5 +304,11 @@ impl Engine {
         self.inner.tasks.close();
         // Tasks end at their next await; one that does not is left to the runtime.
         let _ = tokio::time::timeout(Duration::from_secs(10), self.inner.tasks.wait()).await;
+        if let Some(history) = self.inner.history.clone() {
+            let synced = tokio::task::spawn_blocking(move || history.sync()).await;
+            if let Ok(Err(error)) = synced {
+                tracing::error!(%error, "the last of the history may not be on the disk");
+            }
+        }
     }
 }

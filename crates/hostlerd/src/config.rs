@@ -6,6 +6,7 @@
 //! ```
 
 mod document;
+mod history;
 mod layers;
 mod measuring;
 mod show;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{Failure, Result};
 
 pub use document::DEFAULT_TEXT;
+pub use history::ConfiguredHistory;
 pub use layers::Origins;
 pub use measuring::ConfiguredMetrics;
 pub use sources::{Loaded, journal_reads, passed_socket_names, runtime_dir};
@@ -46,6 +48,8 @@ pub struct Config {
     pub limits: ConfiguredLimits,
     /// How providers are measured.
     pub metrics: ConfiguredMetrics,
+    /// Whether and for how long what was measured is kept.
+    pub history: ConfiguredHistory,
     /// Providers connected from the start.
     pub providers: Vec<ConfiguredProvider>,
 }
@@ -130,6 +134,7 @@ impl Config {
             ));
         }
         self.metrics.check()?;
+        self.history.check()?;
         crate::logging::check(&self.log_filter)?;
         let mut names: Vec<&str> = Vec::new();
         for provider in &self.providers {
@@ -157,7 +162,8 @@ impl Config {
             log_filter: _, // is taken over
             tls,
             limits,
-            metrics, // all but this is taken over
+            metrics, // most is taken over
+            history,
             providers,
         } = self;
         let is_other = [
@@ -170,6 +176,7 @@ impl Config {
             ("tls", *tls != running.tls),
             ("limits", *limits != running.limits),
             ("metrics.enabled", metrics.enabled != running.metrics.enabled),
+            ("history", *history != running.history),
             ("provider", *providers != running.providers),
         ];
         is_other.into_iter().filter(|(_, is_other)| *is_other).map(|(key, _)| key).collect()

@@ -7,6 +7,7 @@
 //! ```
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use hostler_core::Clock;
 use hostler_core::id::{Entropy, IdSource};
 use hostler_engine::{Engine, EngineConfig, Pace, Sabotage};
 use hostler_provider::Provider;
+use hostler_store::history::Archive;
 use hostler_store::{ProviderRow, Store};
 use rustls::ServerConfig;
 use tokio::sync::Semaphore;
@@ -210,6 +212,7 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         image_max_bytes: config.limits.image_bytes,
         pace: setup.pace,
         collect: config.metrics.pace(),
+        history: open_history(&config).await,
         sabotage,
     })
     .await?;
@@ -241,6 +244,37 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         requests: TaskTracker::new(),
         tasks: TaskTracker::new(),
     }))
+}
+
+/// The history of what was measured. A server that cannot keep one serves all else,
+/// and says so (A15).
+async fn open_history(config: &Config) -> Option<Archive> {
+    if !config.history.enabled {
+        return None;
+    }
+    let (path, options) = (config.data_dir.join("history"), config.history.options());
+    let open = move || {
+        std::fs::DirBuilder::new().recursive(true).mode(0o750).create(&path)?;
+        Ok::<_, std::io::Error>(Archive::open(&path, options))
+    };
+    let why = match tokio::task::spawn_blocking(open).await {
+        Ok(Ok(Ok(archive))) => {
+            let (findings, beyond) = archive.findings();
+            for found in findings {
+                let (piece, lost) = (&found.piece, &found.lost);
+                tracing::warn!(%piece, %lost, "a part of the history is damaged");
+            }
+            if beyond > 0 {
+                tracing::warn!(beyond, "more parts of the history are damaged");
+            }
+            return Some(archive);
+        }
+        Ok(Ok(Err(error))) => error.to_string(),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    tracing::error!(why, "no history is kept: it cannot be opened");
+    None
 }
 
 /// What serves HTTPS: sockets that were passed, else those that are configured.

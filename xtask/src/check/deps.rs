@@ -32,7 +32,11 @@ const TABLE: &[Row] = &[
     row("hostler-store", &["hostler-core"], &[]),
     row("hostler-promql", &["hostler-core"], &["hostler-lab"]),
     row("hostler-api", &["hostler-core"], &[]),
-    row("hostler-engine", &["hostler-core", "hostler-provider", "hostler-store"], &["hostler-sim"]),
+    row(
+        "hostler-engine",
+        &["hostler-core", "hostler-promql", "hostler-provider", "hostler-store"],
+        &["hostler-sim"],
+    ),
     row("hostler-sim", &["hostler-core", "hostler-provider"], &[]),
     row("hostler-libvirt-rpc", &[], &["hostler-lab"]),
     row(

@@ -76,3 +76,60 @@ pub struct Figure {
     /// where there was nothing to compare with.
     pub per_second: Option<f64>,
 }
+
+endpoint! {
+    /// Ask the history of what was measured, in PromQL.
+    ///
+    /// At one time (`at`, or now), or from `start` to `end` by `step_seconds`. The subset that is
+    /// understood answers as Prometheus 2 does; what is not supported is refused by name.
+    MetricsQuery {
+        id: "metrics_query", tag: "metrics", GET "/api/v1/metrics/query",
+        needs: MetricsRead,
+        query: MetricsQueryTerms,
+        reply: Json MetricsAnswer,
+        errors: [QueryInvalid, LimitExceeded, CapabilityMissing],
+    }
+}
+
+/// What is asked, and of when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsQueryTerms {
+    /// PromQL, for example `rate(hostler_vm_disk_read_bytes_total[5m])`.
+    pub query: String,
+    /// One time; now when nothing is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+    /// The first of several times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Time>,
+    /// The last of them; now when only `start` is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<Time>,
+    /// From one to the next, in seconds; so that there are at most 250 when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_seconds: Option<u32>,
+}
+
+/// What the history answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MetricsAnswer {
+    /// `scalar`, `string`, `vector` (a value each), or `matrix` (values over time).
+    pub kind: String,
+    /// From one time to the next, in seconds; null at one time.
+    pub step_seconds: Option<u32>,
+    /// The series; a scalar is one without labels.
+    pub series: Vec<AnsweredSeries>,
+    /// The text, where it is one.
+    pub text: Option<String>,
+}
+
+/// A series of an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AnsweredSeries {
+    /// Its labels; `__name__` is its name, where it still has one.
+    pub labels: BTreeMap<String, String>,
+    /// Its values, oldest first: milliseconds since 1970, and the value, null where it is
+    /// none that JSON has (NaN, infinite). What is missing is missing.
+    pub samples: Vec<(i64, Option<f64>)>,
+}

@@ -76,6 +76,7 @@ endpoints![
     HostList,
     HostShow,
     HostMetrics,
+    MetricsQuery,
     ProviderList,
     ProviderShow,
     ProviderCreate,

@@ -12,7 +12,7 @@ use hostler_core::Timestamp;
 use hostler_core::id::ProviderId;
 use hostler_core::metrics::{Cost, Point, own, rate};
 use hostler_provider::{Batch, ContainerRef, Measured};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::Reading;
@@ -60,11 +60,20 @@ pub(crate) struct Held {
     providers: RwLock<HashMap<ProviderId, OfProvider>>,
     /// Grows with each pass that ended.
     passes: watch::Sender<u64>,
+    /// Tells of each that succeeded.
+    ended: broadcast::Sender<(ProviderId, Cost)>,
 }
+
+/// So many passes may have ended before whoever follows them has looked.
+const ENDED_MAX: usize = 256;
 
 impl Default for Held {
     fn default() -> Self {
-        Self { providers: RwLock::default(), passes: watch::Sender::new(0) }
+        Self {
+            providers: RwLock::default(),
+            passes: watch::Sender::new(0),
+            ended: broadcast::Sender::new(ENDED_MAX),
+        }
     }
 }
 
@@ -82,6 +91,11 @@ impl Held {
     /// How many passes have ended.
     pub(crate) fn passes(&self) -> watch::Receiver<u64> {
         self.passes.subscribe()
+    }
+
+    /// Passes that succeeded, from now on.
+    pub(crate) fn ended(&self) -> broadcast::Receiver<(ProviderId, Cost)> {
+        self.ended.subscribe()
     }
 
     /// Takes what a pass measured. The one pass of its kind over the provider that
@@ -111,6 +125,8 @@ impl Held {
         held.passes.insert(pass, note);
         drop(providers);
         self.passes.send_modify(|count| *count += 1);
+        // Nobody follows where no history is kept.
+        let _ = self.ended.send((provider, pass));
     }
 
     /// Notes a pass that measured nothing: what is held grows old.

@@ -16,6 +16,9 @@
 //! become old is told with its age, then not at all (X17).
 
 mod held;
+mod labels;
+mod query;
+mod record;
 mod schedule;
 mod told;
 
@@ -29,6 +32,9 @@ use hostler_core::metrics::{Cost, Point};
 use tokio::time::Instant;
 
 pub(crate) use held::{Held, PassNote};
+pub use query::{Answer, When};
+pub use record::HistoryCounts;
+pub(crate) use record::Recorded;
 pub use told::{
     Collected, ContainerFigures, Figures, Metrics, PassFigures, ProviderFigures, ProviderPass,
 };
@@ -91,6 +97,13 @@ impl Reading {
     /// How long ago it arrived.
     pub fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.arrived)
+    }
+}
+
+/// Starts what works for all providers together.
+pub(crate) fn start(engine: &Arc<Inner>) {
+    if engine.history.is_some() {
+        engine.supervise("history", record::run);
     }
 }
 

@@ -10,8 +10,8 @@ use hostler_provider::ContainerRef;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Reading;
 use super::held::{Kept, OfProvider, Thing};
+use super::{HistoryCounts, Reading};
 use crate::{HostView, Inner, PoolView, ProviderView, VmView};
 
 /// A reading is told as present for so many of its pass's intervals.
@@ -105,6 +105,15 @@ pub struct Metrics<'a> {
 impl<'a> Metrics<'a> {
     pub(crate) const fn new(engine: &'a Arc<Inner>) -> Self {
         Self { engine }
+    }
+
+    pub(super) const fn engine(&self) -> &Arc<Inner> {
+        self.engine
+    }
+
+    /// How writing the history goes; `None` where none is kept.
+    pub fn history(&self) -> Option<HistoryCounts> {
+        self.engine.history.as_ref().map(|_| self.engine.recorded.counts())
     }
 
     /// Changes with each pass that ended; what was collected is the same until then,

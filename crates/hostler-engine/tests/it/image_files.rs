@@ -24,6 +24,7 @@ async fn engine(images_dir: &Path) -> Engine {
         image_max_bytes: 1 << 20,
         pace: pace(),
         collect: None,
+        history: None,
         sabotage: None,
     };
     Engine::start(config).await.unwrap()

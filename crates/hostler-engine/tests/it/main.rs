@@ -9,6 +9,7 @@ mod fairness;
 mod fleet;
 mod forgetting;
 mod histories;
+mod history;
 mod image_files;
 mod images;
 mod late;

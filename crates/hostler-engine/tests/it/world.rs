@@ -19,6 +19,7 @@ use hostler_engine::{
 };
 use hostler_provider::{VmRef, VolumeRef};
 use hostler_sim::{Sim, Verb, World};
+use hostler_store::history::Archive;
 use hostler_store::{EventFilter, ProviderRow, Store};
 
 /// How long a test waits for what has to happen; only a broken test waits so long.
@@ -42,11 +43,13 @@ pub(crate) struct Tuning {
     pub(crate) clock: Arc<dyn Clock>,
     /// Nothing is measured but where that is what is tested.
     pub(crate) collect: Option<CollectPace>,
+    /// Nothing is kept but where that is what is tested.
+    pub(crate) history: Option<Archive>,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { pace: pace(), clock: Arc::new(SystemClock), collect: None }
+        Self { pace: pace(), clock: Arc::new(SystemClock), collect: None, history: None }
     }
 }
 
@@ -275,6 +278,7 @@ fn config(
         image_max_bytes: 1 << 30,
         pace: tuning.pace,
         collect: tuning.collect.clone(),
+        history: tuning.history.clone(),
         sabotage,
     }
 }

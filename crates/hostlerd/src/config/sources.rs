@@ -9,8 +9,8 @@ use toml::Table;
 
 use super::layers::{Layer, Merged};
 use super::{
-    Config, ConfiguredLimits, ConfiguredMetrics, ConfiguredProvider, LogFormat, Origins, TlsFiles,
-    document,
+    Config, ConfiguredHistory, ConfiguredLimits, ConfiguredMetrics, ConfiguredProvider, LogFormat,
+    Origins, TlsFiles, document,
 };
 use crate::arguments::RunFlags;
 use crate::failure::{Failure, Result};
@@ -38,6 +38,7 @@ pub(super) struct Settings {
     tls: Option<TlsFiles>,
     limits: Option<ConfiguredLimits>,
     metrics: Option<ConfiguredMetrics>,
+    history: Option<ConfiguredHistory>,
     #[serde(rename = "provider")]
     providers: Option<Vec<ConfiguredProvider>>,
 }
@@ -133,6 +134,7 @@ impl Settings {
             tls: self.tls.unwrap_or_default(),
             limits: self.limits.unwrap_or_default(),
             metrics: self.metrics.unwrap_or_default(),
+            history: self.history.unwrap_or_default(),
             providers: self.providers.unwrap_or_default(),
         };
         config.check()?;

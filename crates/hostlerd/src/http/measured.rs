@@ -1,16 +1,21 @@
-//! What was measured last, of one thing.
+//! What was measured: last, of one thing; and over time, as the history answers.
 
-use hostler_api::v1::{self, Figure, Measured, MeasuredPass};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hostler_api::v1::{self, AnsweredSeries, Figure, Measured, MeasuredPass, MetricsAnswer};
 use hostler_api::{Ref, Time};
 use hostler_core::metrics::Point;
-use hostler_engine::{PassFigures, Reading};
+use hostler_core::{Code, Error, Timestamp};
+use hostler_engine::promql::{LabelSet, Series, Value};
+use hostler_engine::{Answer, PassFigures, Reading, When};
 
 use super::error::Result;
 use super::{Api, Call, Reply, ids};
 use crate::app::App;
 
 pub(super) fn route(api: Api) -> Api {
-    api.route(v1::VmMetrics, of_vm).route(v1::HostMetrics, of_host)
+    api.route(v1::VmMetrics, of_vm).route(v1::HostMetrics, of_host).route(v1::MetricsQuery, query)
 }
 
 async fn of_vm(app: App, call: Call<v1::VmMetrics>) -> Result<Reply<Measured>> {
@@ -65,4 +70,74 @@ fn figure(point: &Point, per_second: Option<f64>) -> Figure {
         value: point.value,
         per_second,
     }
+}
+
+/// So many times are asked for when nobody says how many.
+const TIMES: u64 = 250;
+
+async fn query(app: App, call: Call<v1::MetricsQuery>) -> Result<Reply<MetricsAnswer>> {
+    let terms = &call.query;
+    let now = app.clock.now();
+    let (when, step) = match (terms.at, terms.start) {
+        (Some(_), Some(_)) => {
+            return Err(invalid("`at` is one time and `start` the first of several; give one"));
+        }
+        (at, None) if terms.end.is_none() && terms.step_seconds.is_none() => {
+            (When::At(at.map_or(now, |at| at.0)), None)
+        }
+        (_, None) => return Err(invalid("`end` and `step_seconds` need `start`")),
+        (None, Some(start)) => {
+            let (start, end) = (start.0, terms.end.map_or(now, |end| end.0));
+            let usual = end.since(start).as_secs().div_ceil(TIMES).max(1);
+            let step = terms.step_seconds.unwrap_or(u32::try_from(usual).unwrap_or(u32::MAX));
+            if step == 0 {
+                return Err(invalid("`step_seconds` has to be 1 or more"));
+            }
+            let every = Duration::from_secs(step.into());
+            (When::Range { start, end, step: every }, Some(step))
+        }
+    };
+    let answer = app.engine.metrics().query(&terms.query, when).await?;
+    let at = if let When::At(at) = when { at } else { now };
+    Ok(Reply::of(answered(answer, at, step)))
+}
+
+fn invalid(why: &str) -> super::Refusal {
+    Error::new(Code::QueryInvalid, why).into()
+}
+
+fn answered(answer: Answer, at: Timestamp, step_seconds: Option<u32>) -> MetricsAnswer {
+    let at_ms = at.as_micros().div_euclid(1000);
+    let one = |labels: &LabelSet, value: f64| AnsweredSeries {
+        labels: labels_of(labels),
+        samples: vec![sample(at_ms, value)],
+    };
+    let mut text = None;
+    let (kind, series) = match answer {
+        Answer::Instant(Value::Scalar(value)) => ("scalar", vec![one(&LabelSet::empty(), value)]),
+        Answer::Instant(Value::Vector(points)) => {
+            ("vector", points.iter().map(|point| one(&point.labels, point.value)).collect())
+        }
+        Answer::Instant(Value::String(found)) => {
+            text = Some(found);
+            ("string", Vec::new())
+        }
+        Answer::Instant(Value::Matrix(found)) | Answer::Range(found) => {
+            ("matrix", found.iter().map(series).collect())
+        }
+    };
+    MetricsAnswer { kind: kind.to_owned(), step_seconds, series, text }
+}
+
+fn series(found: &Series) -> AnsweredSeries {
+    let samples = found.samples.iter().map(|it| sample(it.at_ms, it.value));
+    AnsweredSeries { labels: labels_of(&found.labels), samples: samples.collect() }
+}
+
+fn sample(at_ms: i64, value: f64) -> (i64, Option<f64>) {
+    (at_ms, Some(value).filter(|value| value.is_finite()))
+}
+
+fn labels_of(labels: &LabelSet) -> BTreeMap<String, String> {
+    labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

@@ -150,7 +150,7 @@ fn id(value: &Value) -> String {
 
 #[tokio::test]
 async fn every_endpoint_answers_as_it_did() {
-    let fixture = Fixture::start().await;
+    let fixture = Fixture::remembering().await;
     let mut story = Story { fixture, told: BTreeMap::new() };
     people(&mut story).await;
     // First, while nothing has changed since the inventory: how soon a change shows varies.
@@ -318,6 +318,8 @@ async fn infrastructure(story: &mut Story) {
     let host = format!("/api/v1/hosts/{}", id(&hosts["items"][0]["id"]));
     story.tell("host_show", &host, None).await;
     story.tell("host_metrics", &format!("{host}/metrics"), None).await;
+    let at = "/api/v1/metrics/query?query=1%2B1&at=2026-11-21T04:00:00Z";
+    story.tell("metrics_query", at, None).await;
     let networks = story.tell("network_list", "/api/v1/networks", None).await;
     let network = id(&networks["items"][0]["id"]);
     story.tell("network_show", &format!("/api/v1/networks/{network}"), None).await;

@@ -40,15 +40,24 @@ impl Fixture {
     /// One that measures: whatever random bytes that takes are missing elsewhere, so
     /// that ids are not the same in each run.
     pub(crate) async fn measuring(metrics: ConfiguredMetrics) -> Self {
-        Self::made(Limits::default(), LocalUsers::of_system(), metrics).await
+        Self::made(Limits::default(), LocalUsers::of_system(), metrics, true).await
+    }
+
+    /// One that measures nothing, and has an empty history to ask.
+    pub(crate) async fn remembering() -> Self {
+        Self::made(Limits::default(), LocalUsers::of_system(), unmeasured(), true).await
     }
 
     pub(crate) async fn with(limits: Limits, local_users: LocalUsers) -> Self {
-        let metrics = ConfiguredMetrics { enabled: false, ..ConfiguredMetrics::default() };
-        Self::made(limits, local_users, metrics).await
+        Self::made(limits, local_users, unmeasured(), false).await
     }
 
-    async fn made(limits: Limits, local_users: LocalUsers, metrics: ConfiguredMetrics) -> Self {
+    async fn made(
+        limits: Limits,
+        local_users: LocalUsers,
+        metrics: ConfiguredMetrics,
+        keeps_history: bool,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let flags = RunFlags {
             data_dir: Some(directory.path().to_owned()),
@@ -59,6 +68,7 @@ impl Fixture {
         config.metrics_listen = Some("127.0.0.1:0".parse().unwrap());
         config.limits.image_bytes = 8 << 20;
         config.metrics = metrics;
+        config.history.enabled = keeps_history;
         let socket = config.socket.clone();
         // Clients check certificates by the machine's clock; from here on time stands still.
         let start = SystemClock.now();
@@ -192,4 +202,8 @@ impl Fixture {
         };
         answer.json()
     }
+}
+
+fn unmeasured() -> ConfiguredMetrics {
+    ConfiguredMetrics { enabled: false, ..ConfiguredMetrics::default() }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use hostler_core::clock::Clock;
 use hostlerd::config::ConfiguredMetrics;
 use serde_json::json;
 
@@ -194,4 +195,63 @@ async fn a6_a8_a11_what_a_vm_runs_by_is_told_while_it_runs() {
         assert!(tokio::time::Instant::now() < deadline, "it is still told");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Asks the history; `terms` as in a URL.
+async fn ask(fixture: &Fixture, terms: &str) -> crate::client::Answer {
+    fixture.local().get(&format!("/api/v1/metrics/query?{terms}")).await
+}
+
+#[tokio::test]
+async fn c11_d22_what_was_measured_is_remembered_and_answers_queries() {
+    let fixture = measuring().await;
+    let query = "query=hostler_vm_cpu_seconds_total%7Bvm%3D%22web%22%7D";
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    // Time stands still here unless told to go on, and a series has one value at a time.
+    let series = loop {
+        fixture.clock.advance(Duration::from_secs(2));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let now = ask(&fixture, query).await.json();
+        assert_eq!(now["kind"], "vector", "{now:#}");
+        let start = fixture.clock.now().minus(Duration::from_secs(3600));
+        let range = ask(&fixture, &format!("{query}&start={start}&step_seconds=1")).await.json();
+        let samples = range["series"][0]["samples"].as_array().map_or(0, Vec::len);
+        if now["series"][0]["samples"][0][1].is_f64() && samples > 2 {
+            assert_eq!((&range["kind"], &range["step_seconds"]), (&json!("matrix"), &json!(1)));
+            break now["series"][0]["labels"].clone();
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{now:#} {range:#}");
+    };
+    assert_eq!(
+        (&series["__name__"], &series["host"]),
+        (&json!("hostler_vm_cpu_seconds_total"), &json!("h1"))
+    );
+    assert_eq!(series["simulated"], "true");
+}
+
+#[tokio::test]
+async fn a_query_that_is_none_is_refused_with_its_place() {
+    let fixture = Fixture::remembering().await;
+    for (terms, why) in [
+        ("query=rate(up)", "line 1"),
+        ("query=up&at=2026-11-21T04:00:00Z&start=2026-11-21T04:00:00Z", "give one"),
+        ("query=up&step_seconds=5", "need `start`"),
+        ("query=up&start=2026-11-21T04:00:00Z&step_seconds=0", "1 or more"),
+        ("query=up&start=2026-11-21T05:00:00Z&end=2026-11-21T04:00:00Z", "end"),
+        ("query=up&start=2020-11-21T05:00:00Z&step_seconds=1", ""),
+        ("query=up&at=yesterday", ""),
+    ] {
+        let answer = ask(&fixture, terms).await;
+        let told = answer.text();
+        assert!((400..500).contains(&answer.status), "{terms}: {} {told}", answer.status);
+        assert!(told.contains(why), "{terms}: {told}");
+    }
+    let empty = ask(&fixture, "query=up").await.json();
+    assert_eq!((&empty["kind"], &empty["series"]), (&json!("vector"), &json!([])));
+}
+
+#[tokio::test]
+async fn where_no_history_is_kept_queries_say_so() {
+    let fixture = Fixture::start().await;
+    assert_eq!(ask(&fixture, "query=up").await.code(), "capability_missing");
 }

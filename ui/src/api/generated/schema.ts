@@ -210,6 +210,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/metrics/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ask the history of what was measured, in PromQL.
+         * @description At one time (`at`, or now), or from `start` to `end` by `step_seconds`. The subset that is
+         *      understood answers as Prometheus 2 does; what is not supported is refused by name.
+         */
+        get: operations["metrics_query"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/networks": {
         parameters: {
             query?: never;
@@ -806,6 +827,21 @@ export interface components {
             /** @description `dhcp_lease`, `guest_agent` (the guest's own word), `arp`. */
             source: string;
         };
+        /** @description A series of an answer. */
+        AnsweredSeries: {
+            /** @description Its labels; `__name__` is its name, where it still has one. */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description Its values, oldest first: milliseconds since 1970, and the value, null where it is
+             *     none that JSON has (NaN, infinite). What is missing is missing.
+             */
+            samples: [
+                number,
+                number | null
+            ][];
+        };
         /** @description What is tried at boot. */
         BootDevice: {
             disk: string;
@@ -1377,6 +1413,20 @@ export interface components {
              * @default false
              */
             hugepages?: boolean;
+        };
+        /** @description What the history answers. */
+        MetricsAnswer: {
+            /** @description `scalar`, `string`, `vector` (a value each), or `matrix` (values over time). */
+            kind: string;
+            /** @description The series; a scalar is one without labels. */
+            series: components["schemas"]["AnsweredSeries"][];
+            /**
+             * Format: uint32
+             * @description From one time to the next, in seconds; null at one time.
+             */
+            step_seconds?: number | null;
+            /** @description The text, where it is one. */
+            text?: string | null;
         };
         /** @description A network that VMs can be connected to. */
         Network: {
@@ -3601,6 +3651,121 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    metrics_query: {
+        parameters: {
+            query: {
+                /** @description PromQL, for example `rate(hostler_vm_disk_read_bytes_total[5m])`. */
+                query: string;
+                /** @description One time; now when nothing is given. */
+                at?: string | null;
+                /** @description The first of several times. */
+                start?: string | null;
+                /** @description The last of them; now when only `start` is given. */
+                end?: string | null;
+                /** @description From one to the next, in seconds; so that there are at most 250 when not given. */
+                step_seconds?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ask the history of what was measured, in PromQL. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricsAnswer"];
+                };
+            };
+            /** @description `query_invalid`: the query of the URL has faults */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `capability_missing`: this provider cannot do that
+             *
+             *     `limit_exceeded`: the request exceeds a limit of the provider or of the API
+             */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

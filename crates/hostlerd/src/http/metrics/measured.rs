@@ -38,42 +38,27 @@ pub(super) fn page(
         page.add(made_up(vm.view.simulated).into_iter().collect(), &vm.runs_by);
     }
     for (figures, (id, ages)) in collected.vms.iter().zip(&passes) {
-        let owner = vm_labels(&figures.of, id);
+        let owner = figures.of.metric_labels(id);
         page.add(owner.clone(), ages);
         page.add(owner, measured(&figures.passes));
     }
     for (figures, assigned) in collected.hosts.iter().zip(&hosts) {
-        let owner = host_labels(&figures.of);
+        let owner = figures.of.metric_labels();
         page.add(owner.clone(), assigned);
         page.add(owner, measured(&figures.passes));
     }
     for figures in &collected.pools {
-        let pool = &figures.of;
-        let host = pool.host.as_ref().map_or("", |(_, name)| name.as_str());
-        let mut owner = vec![
-            ("pool", pool.observed.name.as_str()),
-            ("host", host),
-            ("provider", pool.provider.1.as_str()),
-        ];
-        owner.extend(made_up(pool.simulated));
-        page.add(owner, measured(&figures.passes));
+        page.add(figures.of.metric_labels(), measured(&figures.passes));
     }
     for figures in &collected.containers {
         let (provider, container) = &figures.of;
-        let mut owner = vec![
-            ("container", container.name.as_str()),
-            ("container_id", container.id.as_str()),
-            ("host", provider.row.name.as_str()),
-            ("engine", container.engine),
-        ];
-        owner.extend(made_up(provider.simulated));
-        page.add(owner, measured(&figures.passes));
+        page.add(provider.container_labels(container), measured(&figures.passes));
     }
     for (view, up) in providers.iter().zip(&up) {
-        page.add(provider_labels(view), up);
+        page.add(view.metric_labels(), up);
     }
     for (figures, going) in collected.providers.iter().zip(&going) {
-        page.add(provider_labels(&figures.of), going);
+        page.add(figures.of.metric_labels(), going);
     }
     let mut writer = Writer::new(format);
     let dropped = page.write(&mut writer);
@@ -103,7 +88,7 @@ impl<'a> OfVm<'a> {
     }
 
     fn owner(&self) -> Vec<OwnerLabel<'_>> {
-        vm_labels(self.view, &self.id)
+        self.view.metric_labels(&self.id)
     }
 }
 
@@ -124,31 +109,6 @@ fn runs_by(view: &VmView) -> Option<Point> {
     let node = view.host.as_ref().map_or("unknown", |(_, name)| name.as_str());
     let labels = Labels::new([namespace, name, node, kind.as_str()]);
     Some(Point::labelled(Metric::KubevirtVmiHypervisorInfo, labels, 1.0))
-}
-
-fn vm_labels<'a>(vm: &'a VmView, id: &'a str) -> Vec<OwnerLabel<'a>> {
-    let mut labels = vec![
-        ("vm", vm.name.as_str()),
-        ("vm_id", id),
-        ("host", vm.host.as_ref().map_or("", |(_, name)| name.as_str())),
-        ("provider", vm.provider.as_ref().map_or("", |(_, name)| name.as_str())),
-        ("project", vm.project.as_deref().unwrap_or_default()),
-    ];
-    labels.extend(made_up(vm.simulated));
-    labels
-}
-
-fn host_labels(host: &HostView) -> Vec<OwnerLabel<'_>> {
-    let name = host.observed.host.name.as_str();
-    let mut labels = vec![("host", name), ("provider", host.provider.1.as_str())];
-    labels.extend(made_up(host.simulated));
-    labels
-}
-
-fn provider_labels(view: &ProviderView) -> Vec<OwnerLabel<'_>> {
-    let mut labels = vec![("provider", view.row.name.as_str())];
-    labels.extend(made_up(view.simulated));
-    labels
 }
 
 /// Made-up data bears a label, so that no dashboard can mistake it (X17).

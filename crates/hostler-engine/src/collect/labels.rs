@@ -1,0 +1,72 @@
+//! The labels by which things are known in metrics, the same on `/metrics` and
+//! in the history. Made-up data bears one, so that no dashboard can mistake it
+//! (X17).
+
+use hostler_core::metrics::OwnerLabel;
+use hostler_provider::ContainerRef;
+
+use crate::{HostView, PoolView, ProviderView, VmView};
+
+impl VmView {
+    /// Its labels; `id` is its own id as text.
+    pub fn metric_labels<'a>(&'a self, id: &'a str) -> Vec<OwnerLabel<'a>> {
+        let mut labels = vec![
+            ("vm", self.name.as_str()),
+            ("vm_id", id),
+            ("host", self.host.as_ref().map_or("", |(_, name)| name.as_str())),
+            ("provider", self.provider.as_ref().map_or("", |(_, name)| name.as_str())),
+            ("project", self.project.as_deref().unwrap_or_default()),
+        ];
+        labels.extend(made_up(self.simulated));
+        labels
+    }
+}
+
+impl HostView {
+    /// Its labels.
+    pub fn metric_labels(&self) -> Vec<OwnerLabel<'_>> {
+        let name = self.observed.host.name.as_str();
+        let mut labels = vec![("host", name), ("provider", self.provider.1.as_str())];
+        labels.extend(made_up(self.simulated));
+        labels
+    }
+}
+
+impl PoolView {
+    /// Its labels.
+    pub fn metric_labels(&self) -> Vec<OwnerLabel<'_>> {
+        let host = self.host.as_ref().map_or("", |(_, name)| name.as_str());
+        let mut labels = vec![
+            ("pool", self.observed.name.as_str()),
+            ("host", host),
+            ("provider", self.provider.1.as_str()),
+        ];
+        labels.extend(made_up(self.simulated));
+        labels
+    }
+}
+
+impl ProviderView {
+    /// Its labels.
+    pub fn metric_labels(&self) -> Vec<OwnerLabel<'_>> {
+        let mut labels = vec![("provider", self.row.name.as_str())];
+        labels.extend(made_up(self.simulated));
+        labels
+    }
+
+    /// The labels of a container that it tells of.
+    pub fn container_labels<'a>(&'a self, container: &'a ContainerRef) -> Vec<OwnerLabel<'a>> {
+        let mut labels = vec![
+            ("container", container.name.as_str()),
+            ("container_id", container.id.as_str()),
+            ("host", self.row.name.as_str()),
+            ("engine", container.engine),
+        ];
+        labels.extend(made_up(self.simulated));
+        labels
+    }
+}
+
+fn made_up(is: bool) -> Option<OwnerLabel<'static>> {
+    is.then_some(("simulated", "true"))
+}

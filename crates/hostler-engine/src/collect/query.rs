@@ -1,0 +1,127 @@
+//! Questions about what was measured, in PromQL, answered from the history.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_core::metrics::series::{Matcher, SeriesData};
+use hostler_core::{Code, Error, Result, Timestamp};
+use hostler_promql::{Limits, Query, Series, Source, SourceError, Value};
+use hostler_store::history::{self, Archive};
+use tokio::time::Instant;
+
+use super::Metrics;
+
+/// The most series of an answer.
+const SERIES_MAX: usize = 10_000;
+/// The most samples that a question may read.
+const SAMPLES_MAX: usize = 5_000_000;
+/// How long a question may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// When a question is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// At one time.
+    At(Timestamp),
+    /// At several, from the first to the last.
+    Range {
+        /// The first.
+        start: Timestamp,
+        /// The last, or just before it.
+        end: Timestamp,
+        /// From one to the next.
+        step: Duration,
+    },
+}
+
+/// What a question gave.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// At one time.
+    Instant(Value),
+    /// At several.
+    Range(Vec<Series>),
+}
+
+impl Metrics<'_> {
+    /// Asks the history.
+    ///
+    /// # Errors
+    /// `query_invalid` where the question is none, `limit_exceeded` where it takes too
+    /// much, `capability_missing` where no history is kept.
+    pub async fn query(&self, text: &str, when: When) -> Result<Answer> {
+        let Some(archive) = self.engine().history.clone() else {
+            let message = "no history is kept; set `history.enabled` in the configuration";
+            return Err(Error::new(Code::CapabilityMissing, message));
+        };
+        let query = Query::parse(text)
+            .map_err(|fault| Error::new(Code::QueryInvalid, format!("the query: {fault}")))?;
+        let deadline = Instant::now() + PATIENCE;
+        let asked = tokio::task::spawn_blocking(move || ask(&query, archive, when, deadline));
+        let answer = asked.await.map_err(|e| Error::bug(format!("a query failed: {e}")))?;
+        answer.map_err(told)
+    }
+}
+
+fn ask(
+    query: &Query,
+    archive: Archive,
+    when: When,
+    deadline: Instant,
+) -> hostler_promql::Result<Answer> {
+    let source = Kept { archive: Arc::new(archive) };
+    let is_late = || Instant::now() >= deadline;
+    let limits = Limits {
+        series: SERIES_MAX,
+        samples: SAMPLES_MAX,
+        is_cancelled: &is_late,
+        ..Limits::default()
+    };
+    let ms = |at: Timestamp| at.as_micros().div_euclid(1000);
+    match when {
+        When::At(at) => Ok(Answer::Instant(query.instant(&source, ms(at), &limits)?)),
+        When::Range { start, end, step } => {
+            let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
+            Ok(Answer::Range(query.range(&source, ms(start), ms(end), step, &limits)?))
+        }
+    }
+}
+
+/// What went wrong, as the person who asked is told.
+fn told(error: hostler_promql::Error) -> Error {
+    use hostler_promql::Error as Told;
+    match error {
+        Told::Data(_) | Told::Times(_) => Error::new(Code::QueryInvalid, error.to_string()),
+        Told::TooMuch { .. } => {
+            let remedy = "ask for fewer series, a shorter time or a longer step";
+            Error::new(Code::LimitExceeded, format!("{error}; {remedy}"))
+        }
+        Told::Cancelled => {
+            let seconds = PATIENCE.as_secs();
+            let message = format!("the query took longer than {seconds} s; ask for less");
+            Error::new(Code::LimitExceeded, message)
+        }
+        Told::Source(source) => match source.downcast::<history::Error>() {
+            Ok(error) => (*error).into(),
+            Err(other) => Error::bug(format!("the history cannot be read: {other}")),
+        },
+        other => Error::new(Code::QueryInvalid, other.to_string()),
+    }
+}
+
+/// The history as queries see it.
+struct Kept {
+    archive: Arc<Archive>,
+}
+
+impl Source for Kept {
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Vec<SeriesData>, SourceError> {
+        let limits = history::Limits { series: SERIES_MAX, samples: SAMPLES_MAX };
+        Ok(self.archive.select(matchers, from_ms, to_ms, limits)?)
+    }
+}

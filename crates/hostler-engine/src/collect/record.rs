@@ -1,0 +1,254 @@
+//! Writes what was measured into the history: each pass as it ends, as one row.
+//!
+//! ```text
+//!  pass ended ──► join with the picture ──► keys (kept from pass to pass) ──► append
+//!                                                │ a series that was there and is not
+//!                                                ▼
+//!                                         the mark of its end
+//!  every few seconds ──► sync        every minute ──► maintain
+//! ```
+//!
+//! The history is written beside the threads that answer others, since it waits
+//! for disks. When it cannot keep up, passes are left out and counted; nobody
+//! waits for it (A15).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hostler_core::id::ProviderId;
+use hostler_core::metrics::series::{Sample, SeriesKey};
+use hostler_core::metrics::{Cost, Labels, Metric, OwnerLabel, Point};
+use hostler_store::history::{Archive, Error};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::MissedTickBehavior;
+use tracing::{error, warn};
+
+use super::{Collected, PassFigures, Reading};
+use crate::Inner;
+
+/// Between two times at which what was taken is on the disk for sure.
+const SYNC: Duration = Duration::from_secs(5);
+/// Between two times at which old days are rolled up and dropped.
+const MAINTAIN: Duration = Duration::from_secs(60);
+
+/// What became of what was measured.
+#[derive(Debug, Default)]
+pub(crate) struct Recorded {
+    samples: AtomicU64,
+    dropped: AtomicU64,
+    passes_missed: AtomicU64,
+}
+
+/// How writing the history goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HistoryCounts {
+    /// Samples written since the server started.
+    pub samples: u64,
+    /// Samples that were not: too old, twice, or of one series too many.
+    pub dropped: u64,
+    /// Passes that were not written, since the history did not keep up.
+    pub passes_missed: u64,
+}
+
+impl Recorded {
+    pub(crate) fn counts(&self) -> HistoryCounts {
+        HistoryCounts {
+            samples: self.samples.load(Ordering::Relaxed),
+            dropped: self.dropped.load(Ordering::Relaxed),
+            passes_missed: self.passes_missed.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Writes until the engine stops.
+pub(crate) async fn run(engine: Arc<Inner>) {
+    let Some(archive) = engine.history.clone() else { return };
+    let mut ended = engine.figures.ended();
+    let mut known = HashMap::new();
+    let (mut sync, mut maintain) = (tokio::time::interval(SYNC), tokio::time::interval(MAINTAIN));
+    sync.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    maintain.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            pass = ended.recv() => match pass {
+                Ok((provider, pass)) => {
+                    let of = known.remove(&(provider, pass)).unwrap_or_default();
+                    let of = write(&engine, &archive, provider, pass, of).await;
+                    if !of.is_empty() {
+                        known.insert((provider, pass), of);
+                    }
+                }
+                Err(RecvError::Lagged(count)) => {
+                    engine.recorded.passes_missed.fetch_add(count, Ordering::Relaxed);
+                    warn!(count, "the history does not keep up; passes are not in it");
+                }
+                Err(RecvError::Closed) => return,
+            },
+            _ = sync.tick() => told(aside(&archive, Archive::sync).await),
+            _ = maintain.tick() => {
+                let now = millis(&engine);
+                told(aside(&archive, move |archive| archive.maintain(now).map(drop)).await);
+            }
+        }
+    }
+}
+
+/// The series of a thing, as they were written last.
+#[derive(Debug, Default)]
+struct Known {
+    owner: Vec<(Box<str>, Box<str>)>,
+    series: Vec<(Metric, Labels, SeriesKey)>,
+}
+
+/// Those of all things of a pass, by their labels.
+type OfPass = HashMap<String, Known>;
+
+async fn write(
+    engine: &Arc<Inner>,
+    archive: &Archive,
+    provider: ProviderId,
+    pass: Cost,
+    known: OfPass,
+) -> OfPass {
+    let (serving, now) = (engine.clone(), millis(engine));
+    let work = move |archive: &Archive| {
+        let collected = super::Metrics::new(&serving).collected();
+        let draft = draft(&collected, provider, pass, known);
+        let appended = archive.append(now, &draft.samples)?;
+        if !draft.ended.is_empty() {
+            archive.end(now, &draft.ended, now)?;
+        }
+        let recorded = &serving.recorded;
+        recorded.samples.fetch_add(appended.written, Ordering::Relaxed);
+        recorded.dropped.fetch_add(appended.dropped.total(), Ordering::Relaxed);
+        Ok(draft.known)
+    };
+    match aside(archive, work).await {
+        Ok(known) => known,
+        Err(error) => {
+            told::<()>(Err(error));
+            OfPass::new()
+        }
+    }
+}
+
+#[derive(Default)]
+struct Draft {
+    samples: Vec<(SeriesKey, Sample)>,
+    /// Series that were written before and are not any more.
+    ended: Vec<SeriesKey>,
+    known: OfPass,
+}
+
+/// What a pass is to the history; `known` is what the one before was.
+fn draft(collected: &Collected, provider: ProviderId, pass: Cost, known: OfPass) -> Draft {
+    let mut draft = Draft::default();
+    let mut known = known;
+    let mut add = |name: String, owner: Vec<OwnerLabel<'_>>, passes: &[PassFigures]| {
+        let Some(figures) = passes.iter().find(|it| it.pass == pass && it.is_fresh) else { return };
+        let Some(reading) = &figures.reading else { return };
+        let before = known.remove(&name).unwrap_or_default();
+        let of = draft.thing(before, &owner, reading, figures.is_reached);
+        draft.known.insert(name, of);
+    };
+    let here = |id: ProviderId| id == provider;
+    for it in &collected.vms {
+        if it.of.provider.as_ref().is_some_and(|(id, _)| here(*id)) {
+            let id = it.of.id.to_string();
+            add(format!("vm {id}"), it.of.metric_labels(&id), &it.passes);
+        }
+    }
+    for it in collected.hosts.iter().filter(|it| here(it.of.provider.0)) {
+        add(format!("host {}", it.of.id), it.of.metric_labels(), &it.passes);
+    }
+    for it in collected.pools.iter().filter(|it| here(it.of.provider.0)) {
+        add(format!("pool {}", it.of.id), it.of.metric_labels(), &it.passes);
+    }
+    for it in collected.containers.iter().filter(|it| here(it.of.0.row.id)) {
+        let (view, container) = &it.of;
+        let name = format!("container {}", container.id);
+        add(name, view.container_labels(container), &it.passes);
+    }
+    // Things that are gone, or do not answer for so long that they have no values.
+    let gone = known.into_values().flat_map(|of| of.series).map(|(_, _, key)| key);
+    draft.ended.extend(gone);
+    draft
+}
+
+impl Draft {
+    /// Adds what was read of a thing, if it was read in this pass. Its series are
+    /// kept from the pass before where they are the same, which they mostly are.
+    fn thing(
+        &mut self,
+        mut before: Known,
+        owner: &[OwnerLabel<'_>],
+        reading: &Reading,
+        is_reached: bool,
+    ) -> Known {
+        if !is_reached {
+            return before;
+        }
+        let same = before.owner.iter().map(|(name, value)| (&**name, &**value));
+        if !same.eq(owner.iter().copied()) {
+            self.ended.extend(before.series.drain(..).map(|(_, _, key)| key));
+            before.owner = owner.iter().map(|(n, v)| (Box::from(*n), Box::from(*v))).collect();
+        }
+        let at_ms = reading.at.as_micros().div_euclid(1000);
+        let mut old = before.series.into_iter();
+        let mut series = Vec::with_capacity(reading.points.len() + reading.own.len());
+        let mut rest: Vec<(Metric, Labels, SeriesKey)> = Vec::new();
+        for point in reading.points.iter().chain(&reading.own) {
+            if point.metric == Metric::VmState {
+                continue; // told from the present picture, not from passes
+            }
+            let is_it =
+                |it: &(Metric, Labels, SeriesKey)| it.0 == point.metric && it.1 == point.labels;
+            let next = old.next();
+            let found = match next {
+                Some(it) if is_it(&it) => Some(it),
+                other => {
+                    rest.extend(other);
+                    rest.iter().position(is_it).map(|at| rest.swap_remove(at))
+                }
+            };
+            let Some(it) = found.or_else(|| new_series(owner, point)) else { continue };
+            self.samples.push((it.2.clone(), Sample { at_ms, value: point.value }));
+            series.push(it);
+        }
+        self.ended.extend(old.chain(rest).map(|(_, _, key)| key));
+        Known { owner: before.owner, series }
+    }
+}
+
+/// `None` for what makes no series, for example a name that is too long.
+fn new_series(owner: &[OwnerLabel<'_>], point: &Point) -> Option<(Metric, Labels, SeriesKey)> {
+    let family = point.metric.family();
+    let own = family.labels.iter().copied();
+    let own = own.zip(point.labels.values().iter().map(|value| &**value));
+    let key = SeriesKey::new(family.name, owner.iter().copied().chain(own)).ok()?;
+    Some((point.metric, point.labels.clone(), key))
+}
+
+fn millis(engine: &Inner) -> i64 {
+    engine.clock.now().as_micros().div_euclid(1000)
+}
+
+/// Runs something that waits for disks where nobody else waits.
+async fn aside<T: Send + 'static>(
+    archive: &Archive,
+    work: impl FnOnce(&Archive) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let archive = archive.clone();
+    match tokio::task::spawn_blocking(move || work(&archive)).await {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+fn told<T>(outcome: Result<T, Error>) {
+    if let Err(error) = outcome {
+        error!(%error, "the history cannot be written");
+    }
+}
