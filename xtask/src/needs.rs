@@ -28,15 +28,21 @@ const PEERS: &[Need] = &[
         dnf: "postgresql-server",
     },
     Need { probe: Probe::Program("psql"), apt: "postgresql-client", dnf: "postgresql" },
-    Need { probe: Probe::Program("promtool"), apt: "prometheus", dnf: "golang-github-prometheus" },
 ];
 
-/// What our queries are compared with.
-const PROMETHEUS: &[Need] = &[Need {
-    probe: Probe::Program("prometheus"),
-    apt: "prometheus",
-    dnf: "golang-github-prometheus",
-}];
+/// What our queries, rules and routes are compared with.
+const PROMETHEUS: &[Need] = &[
+    Need {
+        probe: Probe::Program("prometheus"),
+        apt: "prometheus",
+        dnf: "golang-github-prometheus",
+    },
+    Need {
+        probe: Probe::Program("amtool"),
+        apt: "prometheus-alertmanager",
+        dnf: "golang-github-prometheus-alertmanager",
+    },
+];
 
 /// For tests of what measures this machine: containers that really run, made of nothing
 /// but a static busybox.

@@ -1,4 +1,4 @@
-//! Prometheus from Debian's package: unpacked into the checkout's `build/`, not
+//! Prometheus and Alertmanager from Debian's packages: unpacked into the checkout's `build/`, not
 //! installed, since the installed one would begin to serve on this machine.
 
 use std::fs::{self, File};
@@ -8,18 +8,33 @@ use std::process::Command;
 use crate::error::{Context, Result};
 use crate::process::{find_program, run_quietly};
 
-/// Where the checkout keeps it: `build/prometheus`.
+/// The packages.
+const PACKAGES: [&str; 2] = ["prometheus", "prometheus-alertmanager"];
+/// What tests need of them.
+const PROGRAMS: [&str; 3] = ["prometheus", "promtool", "amtool"];
+
+/// Where the checkout keeps them: `build/prometheus`.
 pub fn checkout_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../build/prometheus")
 }
 
-/// One of its programs, `prometheus` or `promtool`: what [`fetch`] unpacked, or what is installed.
+/// The same, or the remedy where it is missing.
+///
+/// # Panics
+/// When neither [`fetch`] unpacked it nor it is installed.
+pub fn need(program: &str) -> PathBuf {
+    let remedy = "`cargo xtask test real` fetches it";
+    find(program).unwrap_or_else(|| panic!("{program} is missing: {remedy}"))
+}
+
+/// One of their programs, `prometheus`, `promtool` or `amtool`: what [`fetch`] unpacked, or what
+/// is installed.
 pub fn find(program: &str) -> Option<PathBuf> {
     let unpacked = checkout_dir().join("root/usr/bin").join(program);
     if unpacked.is_file() { Some(unpacked) } else { find_program(program) }
 }
 
-/// Downloads and unpacks it, or finds what an earlier call unpacked; the folder that holds
+/// Downloads and unpacks them, or finds what an earlier call unpacked; the folder that holds
 /// `usr/bin`. Several processes may call this at once: one downloads, the others wait. `say` is
 /// told before anything is downloaded.
 ///
@@ -32,18 +47,19 @@ pub fn fetch(say: &mut dyn FnMut(&str)) -> Result<PathBuf> {
     let lock = File::create(place.join("lock")).context(made)?;
     lock.lock().context(made)?;
     let root = place.join("root");
-    if root.is_dir() {
+    if PROGRAMS.iter().all(|program| root.join("usr/bin").join(program).is_file()) {
         return Ok(root);
     }
     let (archives, fresh) = (place.join("archives"), place.join("fresh"));
     // What an earlier call left behind when it was cut off; mostly nothing.
     let _ = fs::remove_dir_all(&archives);
     let _ = fs::remove_dir_all(&fresh);
+    let _ = fs::remove_dir_all(&root);
     fs::create_dir_all(&archives).context(made)?;
-    say("downloading Prometheus");
+    say("downloading Prometheus and Alertmanager");
     let download = || {
         let mut command = Command::new("apt-get");
-        command.args(["download", "-q", "prometheus", "-o", "APT::Sandbox::User=root"]);
+        command.args(["download", "-q", "-o", "APT::Sandbox::User=root"]).args(PACKAGES);
         run_quietly(command.current_dir(&archives))
     };
     // Lists that were never fetched, or are too old, name no file that is there.

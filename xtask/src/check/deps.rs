@@ -27,7 +27,7 @@ const fn row(
 }
 
 const TABLE: &[Row] = &[
-    row("hostler-core", &[], &[]),
+    row("hostler-core", &[], &["hostler-lab"]),
     row("hostler-provider", &["hostler-core"], &["hostler-sim"]),
     row("hostler-store", &["hostler-core"], &[]),
     row("hostler-promql", &["hostler-core"], &["hostler-lab"]),

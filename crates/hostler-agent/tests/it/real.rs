@@ -3,19 +3,21 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use hostler_lab::prometheus::need;
+
 use crate::program::Running;
 use crate::reader::{read, values};
 use crate::world::{get, until};
 
 /// What promtool finds; empty when all is well.
 fn promtool(text: &str) -> String {
-    let mut child = Command::new("promtool")
+    let mut child = Command::new(need("promtool"))
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("promtool is installed");
+        .expect("it is there");
     child.stdin.take().expect("it is piped").write_all(text.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let said = [output.stdout, output.stderr].concat();

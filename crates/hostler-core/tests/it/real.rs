@@ -14,6 +14,7 @@ use hostler_core::alert::preset::{Preset, Thresholds};
 use hostler_core::alert::route::{self, Route};
 use hostler_core::alert::rule::{AlertRule, CheckedRule, Rule, RuleFile, RuleGroup, check};
 use hostler_core::alert::state::{Data, Instance, RuleState, Sample, step};
+use hostler_lab::prometheus::need;
 
 use crate::shipped::{files, rule_files};
 
@@ -28,7 +29,7 @@ fn run(command: &mut Command) -> String {
 
 #[test]
 fn c25c_promtool_finds_nothing_in_the_shipped_rules() {
-    let said = run(Command::new("promtool")
+    let said = run(Command::new(need("promtool"))
         .args(["check", "rules"])
         .args(files("catalog/alerts", "yaml")));
     assert_eq!(said.matches("SUCCESS").count(), rule_files().len(), "{said}");
@@ -39,7 +40,7 @@ fn c25c_promtool_finds_nothing_in_the_shipped_rules() {
 fn c25c_the_shipped_rules_fire_when_they_should_and_not_when_not() {
     let tests = files("catalog/alerts/tests", "yaml");
     assert_eq!(tests.len(), rule_files().len());
-    run(Command::new("promtool").args(["test", "rules"]).args(tests));
+    run(Command::new(need("promtool")).args(["test", "rules"]).args(tests));
 }
 
 #[test]
@@ -52,7 +53,7 @@ fn c25b_promtool_takes_what_we_write() {
         assert_eq!(serde_saphyr::from_str::<RuleFile>(&text).unwrap(), file, "{text}");
         written.push(scratch.write(&format!("{name}.yaml"), &text));
     }
-    run(Command::new("promtool").args(["check", "rules"]).args(written));
+    run(Command::new(need("promtool")).args(["check", "rules"]).args(written));
 }
 
 #[test]
@@ -175,7 +176,7 @@ fn texts_read_as_prometheus_writes_them() {
     let scratch = Scratch::new("texts");
     scratch.write("rules.yaml", &serde_saphyr::to_string(&file).unwrap());
     let tests = scratch.write("tests.yaml", &tests);
-    run(Command::new("promtool").args(["test", "rules"]).arg(tests));
+    run(Command::new(need("promtool")).args(["test", "rules"]).arg(tests));
 }
 
 fn at_minute(minute: usize) -> Timestamp {
@@ -233,7 +234,7 @@ fn c25c_alerts_fire_and_end_in_the_same_minutes_as_in_prometheus() {
         written.push(scratch.write(&format!("tests{at}.yaml"), &tests));
     }
     assert!((200..1300).contains(&fired), "{fired} of 1500 minutes: the lives prove little");
-    run(Command::new("promtool").args(["test", "rules"]).args(written));
+    run(Command::new(need("promtool")).args(["test", "rules"]).args(written));
 }
 
 /// A configuration of Alertmanager with our documents in it.
@@ -271,7 +272,7 @@ routes:
     let scratch = Scratch::new("routes");
     let config = alertmanager(&scratch, &route, &inhibit);
     let file = format!("--config.file={}", config.display());
-    run(Command::new("amtool").arg("check-config").arg(&config));
+    run(Command::new(need("amtool")).arg("check-config").arg(&config));
     for severity in ["", "critical", "info"] {
         for team in ["", "db", "db-night", "quiet", "web"] {
             for vm in ["", "a", "b1", "db-test"] {
@@ -280,7 +281,7 @@ routes:
                 let labels: LabelSet =
                     labels.map(|(name, value)| (name.into(), value.into())).collect();
                 let words = labels.iter().map(|(name, value)| format!("{name}={value}"));
-                let mut amtool = Command::new("amtool");
+                let mut amtool = Command::new(need("amtool"));
                 amtool.args(["config", "routes", "test", &file]).args(words);
                 let theirs = run(&mut amtool);
                 let ours = routes.destinations(&labels).into_iter().map(|to| to.group.receiver);
