@@ -60,7 +60,7 @@ pub(crate) struct Held {
     providers: RwLock<HashMap<ProviderId, OfProvider>>,
     /// Grows with each pass that ended.
     passes: watch::Sender<u64>,
-    /// Tells of each that succeeded.
+    /// Tells of each of them.
     ended: broadcast::Sender<(ProviderId, Cost)>,
 }
 
@@ -93,7 +93,7 @@ impl Held {
         self.passes.subscribe()
     }
 
-    /// Passes that succeeded, from now on.
+    /// Passes that ended, from now on; of a provider that was removed each kind once more.
     pub(crate) fn ended(&self) -> broadcast::Receiver<(ProviderId, Cost)> {
         self.ended.subscribe()
     }
@@ -124,6 +124,10 @@ impl Held {
         }
         held.passes.insert(pass, note);
         drop(providers);
+        self.tell(provider, pass);
+    }
+
+    fn tell(&self, provider: ProviderId, pass: Cost) {
         self.passes.send_modify(|count| *count += 1);
         // Nobody follows where no history is kept.
         let _ = self.ended.send((provider, pass));
@@ -138,13 +142,13 @@ impl Held {
         note.failure = Some(why.to_owned());
         held.passes.insert(pass, note);
         drop(providers);
-        self.passes.send_modify(|count| *count += 1);
+        self.tell(provider, pass);
     }
 
     /// Forgets a provider that was removed.
     pub(crate) fn forget(&self, provider: ProviderId) {
         self.write().remove(&provider);
-        self.passes.send_modify(|count| *count += 1);
+        Cost::PASSES.iter().for_each(|pass| self.tell(provider, *pass));
     }
 
     /// Rates and shares, worked out while nobody has to wait.

@@ -11,7 +11,7 @@ use hostler_provider::VmRef;
 use hostler_sim::World;
 use hostler_store::history::{Archive, Options};
 
-use crate::world::{Lab, PATIENCE, Tuning, foreign};
+use crate::world::{Lab, PATIENCE, Tuning, admin, foreign};
 
 /// A lab that measures two VMs ten times a second and keeps it, and one of the VMs.
 async fn lab(directory: &tempfile::TempDir) -> (Lab, VmRef) {
@@ -102,6 +102,20 @@ async fn f7_a_vm_that_hangs_for_a_while_has_a_gap_and_goes_on() {
     lab.world.faults().unhang();
     let stood = now(&lab.engine, cpu).await;
     until(&lab.engine, cpu, |it| it.first() > stood.first()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x17_what_a_removed_provider_told_is_not_carried_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let (lab, _) = lab(&directory).await;
+    let other = World::small(2);
+    let vm = foreign(&other, "far");
+    other.set_power(&vm, PowerState::Running, "booted");
+    let id = lab.attach("other", &other).await;
+    let of_far = "hostler_vm_vcpus{vm=\"far\"}";
+    until(&lab.engine, of_far, |it| it == [1.0]).await;
+    lab.engine.providers().remove(&admin(), id).await.unwrap();
+    until(&lab.engine, of_far, <[f64]>::is_empty).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -103,7 +103,9 @@ impl Lab {
 
     /// Adds another place where VMs run.
     pub(crate) async fn attach(&self, name: &str, world: &World) -> ProviderId {
-        let row = self.store.upsert_provider(&provider_row(name, 2)).await.unwrap();
+        // Added while the server runs, so that it can be removed again.
+        let row = ProviderRow { from_config: false, ..provider_row(name, 2) };
+        let row = self.store.upsert_provider(&row).await.unwrap();
         let id = row.id;
         self.engine.providers().attach(row, Arc::new(Sim::new(world))).await.unwrap();
         self.engine.providers().first_look(PATIENCE).await;
