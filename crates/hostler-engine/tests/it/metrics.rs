@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hostler_core::metrics::{Cost, Metric};
 use hostler_core::vm::PowerState;
-use hostler_engine::{CollectPace, Collected, PassFigures};
+use hostler_engine::{CollectPace, Collected, PassFigures, ProviderPass};
 use hostler_provider::{Kind, VmRef};
 use hostler_sim::{Verb, When, World};
 
@@ -27,6 +27,12 @@ fn pass(collected: &Collected, vm: &str, pass: Cost) -> Option<PassFigures> {
     vm.passes.iter().find(|it| it.pass == pass).cloned()
 }
 
+/// How passes of a kind go; which kind is made first is chance.
+fn going(lab: &Lab, pass: Cost) -> Option<ProviderPass> {
+    let collected = lab.engine.metrics().collected();
+    collected.providers.first()?.passes.iter().find(|it| it.pass == pass).cloned()
+}
+
 fn value(figures: &PassFigures, metric: Metric) -> Option<f64> {
     figures.points().find(|point| point.metric == metric).map(|point| point.value)
 }
@@ -39,6 +45,7 @@ async fn d5_d9_running_vms_are_measured_at_their_pace() {
         value(&stats, Metric::VmCpuUsageRatio)
     };
     lab.until("there are rates", || cpu("web").is_some() && cpu("db").is_some()).await;
+    lab.until("and states", || going(&lab, Cost::State).is_some_and(|it| it.age.is_some())).await;
     let collected = lab.engine.metrics().collected();
     assert!(cpu("web").is_some_and(|ratio| (0.0..=1.0).contains(&ratio)));
     assert_eq!(collected.hosts.len(), 1);
@@ -58,7 +65,7 @@ async fn f7_a_hung_vm_is_named_and_costs_itself() {
     assert!(stats("db").is_some_and(|it| !it.is_reached && it.reading.is_some()));
     let web = stats("web").unwrap();
     assert!(web.is_reached && web.silent.is_none());
-    assert_eq!(lab.engine.metrics().collected().providers[0].passes[1].silent, 1);
+    assert_eq!(going(&lab, Cost::Stats).unwrap().silent, 1);
     lab.world.faults().unhang();
     lab.until("it answers again", || stats("db").is_some_and(|it| it.is_reached)).await;
 }
@@ -74,7 +81,8 @@ async fn x17_a_stopped_vm_has_no_figures_of_running_ones() {
     let db = VmRef { external_ref, name: "db".to_owned() };
     lab.world.set_power(&db, PowerState::Stopped, "shutdown");
     lab.until("they are gone", || stats("db").is_none()).await;
-    assert!(pass(&lab.engine.metrics().collected(), "db", Cost::State).is_some());
+    let state = || pass(&lab.engine.metrics().collected(), "db", Cost::State);
+    lab.until("its state is told", || state().is_some()).await;
     lab.world.vanish_vm(&db);
     let is_told = || lab.engine.metrics().collected().vms.iter().any(|it| it.of.name == "db");
     lab.until("it is not told at all", || !is_told()).await;
@@ -84,8 +92,7 @@ async fn x17_a_stopped_vm_has_no_figures_of_running_ones() {
 async fn d10_a16_a_provider_that_cannot_be_measured_is_told_and_harms_nothing() {
     let lab = lab().await;
     let failure = || {
-        let collected = lab.engine.metrics().collected();
-        let pass = collected.providers.first()?.passes.first()?;
+        let pass = going(&lab, Cost::State)?;
         Some((pass.failure.clone(), pass.age.is_some()))
     };
     lab.until("it is measured", || matches!(failure(), Some((None, true)))).await;
@@ -101,10 +108,7 @@ async fn d10_a16_a_provider_that_cannot_be_measured_is_told_and_harms_nothing() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x20_another_pace_counts_at_once() {
     let lab = lab().await;
-    let interval = || {
-        let collected = lab.engine.metrics().collected();
-        Some(collected.providers.first()?.passes.first()?.interval)
-    };
+    let interval = || going(&lab, Cost::State).map(|it| it.interval);
     let slow = CollectPace { interval: Duration::from_secs(3600), ..CollectPace::default() };
     lab.until("it is measured", || interval().is_some()).await;
     lab.engine.set_collect_pace(slow.clone());

@@ -56,7 +56,9 @@ fn check(text: &str) {
 #[tokio::test]
 async fn what_was_measured_is_told_with_the_labels_of_its_vm() {
     let fixture = measuring().await;
-    let text = until(&fixture, "*/*", "hostler_vm_cpu_seconds_total{").await;
+    // Which pass comes first is chance.
+    until(&fixture, "*/*", "hostler_vm_cpu_seconds_total{").await;
+    let text = until(&fixture, "*/*", "hostler_pool_capacity_bytes{").await;
     check(&text);
     let line = text.lines().find(|line| line.starts_with("hostler_vm_cpu_seconds_total{"));
     let line = line.unwrap();
@@ -140,6 +142,7 @@ async fn d4_a_stopped_vm_leaves_no_figures_of_a_running_one() {
 #[tokio::test]
 async fn x17_the_api_tells_each_figure_with_its_age_and_source() {
     let fixture = measuring().await;
+    until(&fixture, "*/*", "hostler_host_cpus{").await;
     until(&fixture, "*/*", "hostler_vm_cpu_seconds_total{").await;
     let vms = fixture.local().get("/api/v1/vms").await;
     let id = vms.json()["items"][0]["id"].as_str().unwrap().to_owned();
