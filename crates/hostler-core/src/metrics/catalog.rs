@@ -254,8 +254,14 @@ pub enum Metric {
     ProviderPassIntervalSeconds,
     /// hostler_provider_silent_vms: VMs that the last pass asked and that did not answer.
     ProviderSilentVms,
-    /// hostler_series_dropped_total: Series that were left out, and why: too_many, value_invalid, twice.
+    /// hostler_series_dropped_total: What was left out, and why: value_invalid (a value that was told and is none), too_many and twice (series that a page of metrics was made without, added up over pages).
     SeriesDroppedTotal,
+    /// hostler_history_samples_total: Samples written into the history since the server started.
+    HistorySamplesTotal,
+    /// hostler_history_samples_dropped_total: Samples that the history did not take since the server started: too old, twice, or of one series too many.
+    HistorySamplesDroppedTotal,
+    /// hostler_history_passes_missed_total: Passes that are not in the history, since it did not keep up.
+    HistoryPassesMissedTotal,
 }
 
 impl Metric {
@@ -385,6 +391,9 @@ impl Metric {
         Self::ProviderPassIntervalSeconds,
         Self::ProviderSilentVms,
         Self::SeriesDroppedTotal,
+        Self::HistorySamplesTotal,
+        Self::HistorySamplesDroppedTotal,
+        Self::HistoryPassesMissedTotal,
     ];
 
     /// What the catalogue says about it.
@@ -404,7 +413,7 @@ impl Metric {
 }
 
 /// In the order of the variants.
-static FAMILIES: [Family; 124] = [
+static FAMILIES: [Family; 127] = [
     Family {
         name: "hostler_vm_state",
         kind: MetricKind::Gauge,
@@ -1643,6 +1652,36 @@ static FAMILIES: [Family; 124] = [
         labels: &["reason"],
         cost: Cost::Own,
         since: "0.1",
-        help: "Series that were left out, and why: too_many, value_invalid, twice",
+        help: "What was left out, and why: value_invalid (a value that was told and is none), too_many and twice (series that a page of metrics was made without, added up over pages)",
+    },
+    Family {
+        name: "hostler_history_samples_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Samples written into the history since the server started",
+    },
+    Family {
+        name: "hostler_history_samples_dropped_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Samples that the history did not take since the server started: too old, twice, or of one series too many",
+    },
+    Family {
+        name: "hostler_history_passes_missed_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Passes that are not in the history, since it did not keep up",
     },
 ];

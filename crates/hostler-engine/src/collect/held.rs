@@ -5,6 +5,7 @@
 //! grows old; what was not there any more loses it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ pub(crate) struct Held {
     passes: watch::Sender<u64>,
     /// Tells of each of them.
     ended: broadcast::Sender<(ProviderId, Cost)>,
+    /// How many values were none, or had labels that are not those of their metric.
+    unsound: AtomicU64,
 }
 
 /// So many passes may have ended before whoever follows them has looked.
@@ -73,6 +76,7 @@ impl Default for Held {
             providers: RwLock::default(),
             passes: watch::Sender::new(0),
             ended: broadcast::Sender::new(ENDED_MAX),
+            unsound: AtomicU64::new(0),
         }
     }
 }
@@ -86,6 +90,11 @@ impl Held {
 
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<ProviderId, OfProvider>> {
         self.providers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many values that were told so far were left out, since they are none.
+    pub(crate) fn unsound(&self) -> u64 {
+        self.unsound.load(Ordering::Relaxed)
     }
 
     /// How many passes have ended.
@@ -102,7 +111,9 @@ impl Held {
     /// is under way, so nobody else changes the readings that it compares with.
     pub(crate) fn take(&self, provider: ProviderId, pass: Cost, batch: Batch, mut note: PassNote) {
         let arrived = Instant::now();
-        let read = self.compare(provider, pass, batch_things(batch), arrived);
+        let (things, unsound) = batch_things(batch);
+        self.unsound.fetch_add(unsound, Ordering::Relaxed);
+        let read = self.compare(provider, pass, things, arrived);
         let Compared { readings, silent } = read;
         note.succeeded = Some(arrived);
         note.silent = silent.len();
@@ -114,7 +125,8 @@ impl Held {
                 kept.readings.remove(&pass);
             }
             kept.silent.remove(&pass);
-            !kept.readings.is_empty() || seen.contains(thing) || silent.contains_key(thing)
+            let is_told = !kept.readings.is_empty() || !kept.silent.is_empty();
+            is_told || seen.contains(thing) || silent.contains_key(thing)
         });
         for (thing, reading) in readings {
             held.things.entry(thing).or_default().readings.insert(pass, reading);
@@ -159,17 +171,15 @@ impl Held {
         things: Things,
         arrived: Instant,
     ) -> Compared {
-        let before: HashMap<Thing, Arc<Reading>> = {
+        let before: Vec<Option<Arc<Reading>>> = {
             let providers = self.read();
-            let held = providers.get(&provider).into_iter().flat_map(|held| &held.things);
-            held.filter_map(|(thing, kept)| {
-                Some((thing.clone(), kept.readings.get(&pass)?.clone()))
-            })
-            .collect()
+            let held = providers.get(&provider);
+            let of = |thing: &Thing| held?.things.get(thing)?.readings.get(&pass).cloned();
+            things.read.iter().map(|(thing, ..)| of(thing)).collect()
         };
-        let readings = things.read.into_iter().map(|(thing, at, points)| {
-            let reading = reading(before.get(&thing).map(Arc::as_ref), at, points, arrived);
-            (thing, Arc::new(reading))
+        let pairs = things.read.into_iter().zip(before);
+        let readings = pairs.map(|((thing, at, points), before)| {
+            (thing, Arc::new(reading(before.as_deref(), at, points, arrived)))
         });
         Compared { readings: readings.collect(), silent: things.silent }
     }
@@ -201,25 +211,31 @@ struct Things {
     silent: HashMap<Thing, Arc<str>>,
 }
 
-fn batch_things(batch: Batch) -> Things {
-    fn all<R>(
-        measured: Vec<Measured<R>>,
-        name: impl Fn(R) -> Thing,
-    ) -> impl Iterator<Item = (Thing, Timestamp, Vec<Point>)> {
-        measured.into_iter().map(move |it| {
-            let sound = it.points.into_iter().filter(Point::is_sound).collect();
-            (name(it.of), it.at, sound)
-        })
+/// The same, and how many of its values were unsound and are left out.
+fn batch_things(batch: Batch) -> (Things, u64) {
+    let mut unsound = 0;
+    let mut read = Vec::new();
+    let mut add = |thing: Thing, at: Timestamp, mut points: Vec<Point>| {
+        let told = points.len();
+        points.retain(Point::is_sound);
+        unsound += (told - points.len()) as u64;
+        read.push((thing, at, points));
+    };
+    for Measured { of, at, points } in batch.vms {
+        add(Thing::Vm(of.external_ref), at, points);
     }
-    let vms = all(batch.vms, |vm| Thing::Vm(vm.external_ref));
-    let hosts = all(batch.hosts, Thing::Host);
-    let pools = all(batch.pools, |pool| Thing::Pool { host: pool.host_ref, name: pool.name });
-    let containers = all(batch.containers, Thing::Container);
+    for Measured { of, at, points } in batch.hosts {
+        add(Thing::Host(of), at, points);
+    }
+    for Measured { of, at, points } in batch.pools {
+        add(Thing::Pool { host: of.host_ref, name: of.name }, at, points);
+    }
+    for Measured { of, at, points } in batch.containers {
+        add(Thing::Container(of), at, points);
+    }
     let silent = batch.silent.into_iter();
-    Things {
-        read: vms.chain(hosts).chain(pools).chain(containers).collect(),
-        silent: silent.map(|it| (Thing::Vm(it.vm.external_ref), it.reason.into())).collect(),
-    }
+    let silent = silent.map(|it| (Thing::Vm(it.vm.external_ref), it.reason.into())).collect();
+    (Things { read, silent }, unsound)
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ use hostler_core::metrics::{Cost, Point};
 use tokio::time::Instant;
 
 pub(crate) use held::{Held, PassNote};
+pub(crate) use query::AT_ONCE as QUERIES_AT_ONCE;
 pub use query::{Answer, When};
 pub use record::HistoryCounts;
 pub(crate) use record::Recorded;

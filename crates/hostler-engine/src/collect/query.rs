@@ -15,7 +15,9 @@ use super::Metrics;
 const SERIES_MAX: usize = 10_000;
 /// The most samples that a question may read.
 const SAMPLES_MAX: usize = 5_000_000;
-/// How long a question may take.
+/// How many questions are answered at once: each may hold what it has read.
+pub(crate) const AT_ONCE: usize = 4;
+/// How long a question may take, waiting for its turn included.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// When a question is asked for.
@@ -51,13 +53,24 @@ impl Metrics<'_> {
     /// much, `capability_missing` where no history is kept.
     pub async fn query(&self, text: &str, when: When) -> Result<Answer> {
         let Some(archive) = self.engine().history.clone() else {
-            let message = "no history is kept; set `history.enabled` in the configuration";
+            let message = "no history is kept: `history.enabled` is off in the configuration, \
+                           or it could not be opened, which the server's log says";
             return Err(Error::new(Code::CapabilityMissing, message));
         };
         let query = Query::parse(text)
             .map_err(|fault| Error::new(Code::QueryInvalid, format!("the query: {fault}")))?;
         let deadline = Instant::now() + PATIENCE;
-        let asked = tokio::task::spawn_blocking(move || ask(&query, archive, when, deadline));
+        let turn =
+            tokio::time::timeout_at(deadline, self.engine().querying.clone().acquire_owned());
+        let Ok(Ok(turn)) = turn.await else {
+            let message = "too many queries are being answered; ask again later";
+            return Err(Error::new(Code::LimitExceeded, message));
+        };
+        let asked = tokio::task::spawn_blocking(move || {
+            // Kept until the end, also of one that nobody waits for any more.
+            let _turn = turn;
+            ask(&query, archive, when, deadline)
+        });
         let answer = asked.await.map_err(|e| Error::bug(format!("a query failed: {e}")))?;
         answer.map_err(told)
     }

@@ -18,12 +18,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hostler_core::id::ProviderId;
-use hostler_core::metrics::series::{Sample, SeriesKey};
+use hostler_core::metrics::series::{Label, Sample, SeriesKey};
 use hostler_core::metrics::{Cost, Labels, Metric, OwnerLabel, Point};
 use hostler_store::history::{Archive, Error};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::{Collected, PassFigures, Reading};
 use crate::Inner;
@@ -67,6 +67,7 @@ pub(crate) async fn run(engine: Arc<Inner>) {
     let Some(archive) = engine.history.clone() else { return };
     let mut ended = engine.figures.ended();
     let mut known = HashMap::new();
+    let [mut writing, mut syncing, mut maintaining] = WORK.map(Trouble::with);
     let (mut sync, mut maintain) = (tokio::time::interval(SYNC), tokio::time::interval(MAINTAIN));
     sync.set_missed_tick_behavior(MissedTickBehavior::Delay);
     maintain.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -75,8 +76,8 @@ pub(crate) async fn run(engine: Arc<Inner>) {
             pass = ended.recv() => match pass {
                 Ok((provider, pass)) => {
                     let of = known.remove(&(provider, pass)).unwrap_or_default();
-                    let of = write(&engine, &archive, provider, pass, of).await;
-                    if !of.is_empty() {
+                    let written = write(&engine, &archive, provider, pass, of).await;
+                    if let Some(of) = writing.tell(written).filter(|of| !of.is_empty()) {
                         known.insert((provider, pass), of);
                     }
                 }
@@ -86,10 +87,10 @@ pub(crate) async fn run(engine: Arc<Inner>) {
                 }
                 Err(RecvError::Closed) => return,
             },
-            _ = sync.tick() => told(aside(&archive, Archive::sync).await),
+            _ = sync.tick() => drop(syncing.tell(aside(&archive, Archive::sync).await)),
             _ = maintain.tick() => {
                 let now = millis(&engine);
-                told(aside(&archive, move |archive| archive.maintain(now).map(drop)).await);
+                maintaining.tell(aside(&archive, move |it| it.maintain(now).map(drop)).await);
             }
         }
     }
@@ -98,7 +99,7 @@ pub(crate) async fn run(engine: Arc<Inner>) {
 /// The series of a thing, as they were written last.
 #[derive(Debug, Default)]
 struct Known {
-    owner: Vec<(Box<str>, Box<str>)>,
+    owner: Vec<Label>,
     series: Vec<(Metric, Labels, SeriesKey)>,
 }
 
@@ -111,11 +112,11 @@ async fn write(
     provider: ProviderId,
     pass: Cost,
     known: OfPass,
-) -> OfPass {
+) -> Result<OfPass, Error> {
     let (serving, now) = (engine.clone(), millis(engine));
     let work = move |archive: &Archive| {
-        let collected = super::Metrics::new(&serving).collected();
-        let draft = draft(&collected, provider, pass, known);
+        let collected = super::Metrics::new(&serving).collected_at(provider);
+        let draft = draft(&collected, pass, known);
         let appended = archive.append(now, &draft.samples)?;
         if !draft.ended.is_empty() {
             archive.end(now, &draft.ended, now)?;
@@ -125,13 +126,7 @@ async fn write(
         recorded.dropped.fetch_add(appended.dropped.total(), Ordering::Relaxed);
         Ok(draft.known)
     };
-    match aside(archive, work).await {
-        Ok(known) => known,
-        Err(error) => {
-            told::<()>(Err(error));
-            OfPass::new()
-        }
-    }
+    aside(archive, work).await
 }
 
 #[derive(Default)]
@@ -143,9 +138,8 @@ struct Draft {
 }
 
 /// What a pass is to the history; `known` is what the one before was.
-fn draft(collected: &Collected, provider: ProviderId, pass: Cost, known: OfPass) -> Draft {
+fn draft(collected: &Collected, pass: Cost, mut known: OfPass) -> Draft {
     let mut draft = Draft::default();
-    let mut known = known;
     let mut add = |name: String, owner: Vec<OwnerLabel<'_>>, passes: &[PassFigures]| {
         let Some(figures) = passes.iter().find(|it| it.pass == pass && it.is_fresh) else { return };
         let Some(reading) = &figures.reading else { return };
@@ -153,20 +147,17 @@ fn draft(collected: &Collected, provider: ProviderId, pass: Cost, known: OfPass)
         let of = draft.thing(before, &owner, reading, figures.is_reached);
         draft.known.insert(name, of);
     };
-    let here = |id: ProviderId| id == provider;
     for it in &collected.vms {
-        if it.of.provider.as_ref().is_some_and(|(id, _)| here(*id)) {
-            let id = it.of.id.to_string();
-            add(format!("vm {id}"), it.of.metric_labels(&id), &it.passes);
-        }
+        let id = it.of.id.to_string();
+        add(format!("vm {id}"), it.of.metric_labels(&id), &it.passes);
     }
-    for it in collected.hosts.iter().filter(|it| here(it.of.provider.0)) {
+    for it in &collected.hosts {
         add(format!("host {}", it.of.id), it.of.metric_labels(), &it.passes);
     }
-    for it in collected.pools.iter().filter(|it| here(it.of.provider.0)) {
+    for it in &collected.pools {
         add(format!("pool {}", it.of.id), it.of.metric_labels(), &it.passes);
     }
-    for it in collected.containers.iter().filter(|it| here(it.of.0.row.id)) {
+    for it in &collected.containers {
         let (view, container) = &it.of;
         let name = format!("container {}", container.id);
         add(name, view.container_labels(container), &it.passes);
@@ -247,8 +238,39 @@ async fn aside<T: Send + 'static>(
     }
 }
 
-fn told<T>(outcome: Result<T, Error>) {
-    if let Err(error) = outcome {
-        error!(%error, "the history cannot be written");
+/// What is done with the history, for the log.
+const WORK: [&str; 3] = ["write", "sync", "maintain"];
+
+/// What keeps one kind of work from being done: told when it begins, changes and ends,
+/// and not each time.
+#[derive(Debug)]
+struct Trouble {
+    work: &'static str,
+    error: Option<String>,
+}
+
+impl Trouble {
+    const fn with(work: &'static str) -> Self {
+        Self { work, error: None }
+    }
+
+    /// Tells how it went this time; what came of it.
+    fn tell<T>(&mut self, outcome: Result<T, Error>) -> Option<T> {
+        let (done, error) = match outcome {
+            Ok(done) => (Some(done), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        match (&self.error, &error) {
+            (before, Some(now)) if before.as_ref() != Some(now) => {
+                error!(work = self.work, error = now, "the history cannot be kept");
+            }
+            (Some(_), None) => info!(work = self.work, "the history is kept again"),
+            _ => {}
+        }
+        self.error = error;
+        done
     }
 }
+
+#[cfg(test)]
+mod tests;

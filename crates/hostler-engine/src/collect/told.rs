@@ -122,19 +122,33 @@ impl<'a> Metrics<'a> {
         self.engine.figures.passes()
     }
 
-    /// Everything that was measured, as it is told now.
+    /// Everything that was measured, as it is told now, sorted by name.
     pub fn collected(&self) -> Collected {
+        let mut all = self.join(|_| true);
+        all.sort();
+        all
+    }
+
+    /// What was measured at one provider, in no order.
+    pub(super) fn collected_at(&self, provider: ProviderId) -> Collected {
+        self.join(|id| id == provider)
+    }
+
+    fn join(&self, is_wanted: impl Fn(ProviderId) -> bool) -> Collected {
         let now = Instant::now();
         let snapshot = self.engine.fleet.snapshot();
         let held = self.engine.figures.read();
         let of = |provider: ProviderId, thing: &Thing| {
-            let held = held.get(&provider)?;
+            let held = held.get(&provider).filter(|_| is_wanted(provider))?;
             Some(passes(held, held.things.get(thing)?, now))
         };
         let mut all = Collected::default();
         for vm in snapshot.vms.values() {
-            let place = vm.provider.as_ref().zip(vm.external_ref());
-            let found = place.and_then(|((id, _), it)| of(*id, &Thing::Vm(it.to_owned())));
+            let Some((provider, _)) = vm.provider.as_ref().filter(|(id, _)| is_wanted(*id)) else {
+                continue;
+            };
+            let thing = vm.external_ref().map(|name| Thing::Vm(name.to_owned()));
+            let found = thing.and_then(|thing| of(*provider, &thing));
             all.vms.extend(found.map(|passes| Figures { of: vm.clone(), passes }));
         }
         for host in snapshot.hosts.values() {
@@ -148,7 +162,7 @@ impl<'a> Metrics<'a> {
             let found = of(pool.provider.0, &thing);
             all.pools.extend(found.map(|passes| Figures { of: pool.clone(), passes }));
         }
-        for provider in snapshot.providers.values() {
+        for provider in snapshot.providers.values().filter(|it| is_wanted(it.row.id)) {
             let Some(held) = held.get(&provider.row.id) else { continue };
             all.providers.push(ProviderFigures { of: provider.clone(), passes: notes(held, now) });
             let containers = held.things.iter().filter_map(|(thing, kept)| match thing {
@@ -160,8 +174,12 @@ impl<'a> Metrics<'a> {
                 passes: passes(held, kept, now),
             }));
         }
-        all.sort();
         all
+    }
+
+    /// How many values that providers told were left out, since they are none.
+    pub fn unsound(&self) -> u64 {
+        self.engine.figures.unsound()
     }
 
     /// What was measured of one VM; nothing where it is not measured.
@@ -190,10 +208,13 @@ impl Collected {
     /// The same order each time, so that what is written of it is, too.
     fn sort(&mut self) {
         self.vms.sort_unstable_by(|a, b| (&a.of.name, a.of.id).cmp(&(&b.of.name, b.of.id)));
-        self.hosts.sort_unstable_by_key(|it| (it.of.observed.host.name.clone(), it.of.id));
-        self.pools.sort_unstable_by_key(|it| (it.of.observed.name.clone(), it.of.id));
-        self.containers.sort_unstable_by_key(|it| (it.of.1.name.clone(), it.of.1.id.clone()));
-        self.providers.sort_unstable_by_key(|it| it.of.row.name.clone());
+        self.hosts.sort_unstable_by(|a, b| (&a.of.name, a.of.id).cmp(&(&b.of.name, b.of.id)));
+        self.pools.sort_unstable_by(|a, b| {
+            (&a.of.observed.name, a.of.id).cmp(&(&b.of.observed.name, b.of.id))
+        });
+        self.containers
+            .sort_unstable_by(|a, b| (&a.of.1.name, &a.of.1.id).cmp(&(&b.of.1.name, &b.of.1.id)));
+        self.providers.sort_unstable_by(|a, b| a.of.row.name.cmp(&b.of.row.name));
     }
 }
 

@@ -50,7 +50,8 @@ pub struct Meters {
     labels: RwLock<Vec<String>>,
     /// The latest page of each format, so that many scrapers cost one.
     pages: [Mutex<Option<Made>>; 2],
-    dropped: [AtomicU64; 3],
+    /// Series that pages were made without: too many, twice.
+    dropped: [AtomicU64; 2],
 }
 
 /// A page, and when it was made.
@@ -87,7 +88,7 @@ impl Meters {
             durations,
             labels: RwLock::default(),
             pages: [Mutex::default(), Mutex::default()],
-            dropped: [const { AtomicU64::new(0) }; 3],
+            dropped: [const { AtomicU64::new(0) }; 2],
         }
     }
 
@@ -113,19 +114,19 @@ impl Meters {
 }
 
 impl Meters {
-    /// Counts series that a page was made without; how many there were by now.
-    fn count_dropped(&self, dropped: Dropped, format: Format) -> String {
+    /// Tells what was left out by now, with what this page was made without.
+    fn dropped(&self, dropped: Dropped, format: Format) -> String {
         let family = Metric::SeriesDroppedTotal.family();
         let mut writer = Writer::new(format);
         writer.family(&Head::from(family));
-        let reasons = [
-            ("too_many", dropped.too_many),
+        let [too_many, twice] = &self.dropped;
+        let so_far = |count: &AtomicU64, more| count.fetch_add(more, Ordering::Relaxed) + more;
+        for (reason, count) in [
+            ("too_many", so_far(too_many, dropped.too_many)),
+            ("twice", so_far(twice, dropped.twice)),
             ("value_invalid", dropped.unsound),
-            ("twice", dropped.twice),
-        ];
-        for ((reason, more), count) in reasons.into_iter().zip(&self.dropped) {
-            let all = count.fetch_add(more, Ordering::Relaxed) + more;
-            writer.sample(family.name, [("reason", reason)], all as f64);
+        ] {
+            writer.sample(family.name, [("reason", reason)], count as f64);
         }
         writer.into_part()
     }
@@ -228,12 +229,18 @@ async fn measured(app: &App, format: Format) -> Result<Arc<str>> {
 
 fn make_page(app: &App, format: Format) -> Arc<str> {
     let everything = ListRequest::first(usize::MAX);
-    let collected = app.engine.metrics().collected();
-    let providers = app.engine.providers().list(&everything).items;
-    let vms = app.engine.vms().list(&everything).items;
-    let labels = app.meters.labels.read().unwrap_or_else(PoisonError::into_inner).clone();
-    let (mut page, dropped) = measured::page(&collected, &providers, &vms, &labels, format);
-    page.push_str(&app.meters.count_dropped(dropped, format));
+    let metrics = app.engine.metrics();
+    let told = measured::Told {
+        collected: metrics.collected(),
+        providers: app.engine.providers().list(&everything).items,
+        vms: app.engine.vms().list(&everything).items,
+        labels: app.meters.labels.read().unwrap_or_else(PoisonError::into_inner).clone(),
+        history: metrics.history(),
+    };
+    let (mut page, mut dropped) = measured::page(&told, format);
+    // What providers told is looked through once, when it comes.
+    dropped.unsound = metrics.unsound();
+    page.push_str(&app.meters.dropped(dropped, format));
     page.into()
 }
 

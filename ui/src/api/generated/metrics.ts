@@ -877,7 +877,28 @@ export const metrics = {
     unit: '',
     resource: 'none',
     labels: ['reason'],
-    help: "Series that were left out, and why: too_many, value_invalid, twice",
+    help: "What was left out, and why: value_invalid (a value that was told and is none), too_many and twice (series that a page of metrics was made without, added up over pages)",
+  },
+  hostler_history_samples_total: {
+    kind: 'counter',
+    unit: '',
+    resource: 'none',
+    labels: [],
+    help: "Samples written into the history since the server started",
+  },
+  hostler_history_samples_dropped_total: {
+    kind: 'counter',
+    unit: '',
+    resource: 'none',
+    labels: [],
+    help: "Samples that the history did not take since the server started: too old, twice, or of one series too many",
+  },
+  hostler_history_passes_missed_total: {
+    kind: 'counter',
+    unit: '',
+    resource: 'none',
+    labels: [],
+    help: "Passes that are not in the history, since it did not keep up",
   },
 } as const satisfies Record<string, MetricFamily>;
 

@@ -116,4 +116,5 @@ async fn an_unsound_value_is_not_kept() {
     take(&held, vec![odd], &[]);
     let kept = kept(&held, "web").unwrap();
     assert_eq!(kept.readings[&STATS].points, [Point::plain(Metric::VmVcpus, 2.0)]);
+    assert_eq!(held.unsound(), 2, "and counted");
 }

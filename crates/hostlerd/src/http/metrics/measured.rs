@@ -2,12 +2,17 @@
 //! labels, and beside them how measuring goes. Old values are not on it; how old
 //! the newest are is (D4, X17).
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hostler_core::id::HostId;
 use hostler_core::metrics::exposition::{Format, Writer, label_part};
 use hostler_core::metrics::hypervisor::{self, HypervisorType, Reading as Read};
 use hostler_core::metrics::{Cost, Dropped, Labels, Metric, OwnerLabel, Page, Point, SERIES_MAX};
 use hostler_core::vm::status::VmState;
 use hostler_engine::{
-    Collected, HostView, PassFigures, ProviderFigures, ProviderState, ProviderView, VmView,
+    Collected, HistoryCounts, HostView, PassFigures, ProviderFigures, ProviderState, ProviderView,
+    VmView,
 };
 
 /// The namespace of VMs that are in no project: labels of this metric are never empty (A7).
@@ -15,18 +20,25 @@ const NAMESPACE: &str = "default";
 /// The longest value of a user's label.
 const LABEL_VALUE_MAX: usize = 128;
 
+/// What a page tells.
+pub(super) struct Told {
+    pub(super) collected: Collected,
+    pub(super) providers: Vec<Arc<ProviderView>>,
+    pub(super) vms: Vec<Arc<VmView>>,
+    /// Labels of VMs that are told.
+    pub(super) labels: Vec<String>,
+    pub(super) history: Option<HistoryCounts>,
+}
+
 /// The page without its end, and what was left out of it.
-pub(super) fn page(
-    collected: &Collected,
-    providers: &[std::sync::Arc<ProviderView>],
-    all_vms: &[std::sync::Arc<VmView>],
-    labels: &[String],
-    format: Format,
-) -> (String, Dropped) {
+pub(super) fn page(told: &Told, format: Format) -> (String, Dropped) {
+    let Told { collected, providers, vms: all_vms, labels, history } = told;
     // What the page borrows, made first.
     let vms: Vec<OfVm<'_>> = all_vms.iter().map(|vm| OfVm::new(vm)).collect();
     let passes: Vec<_> = collected.vms.iter().map(|it| (it.of.id.to_string(), ages(it))).collect();
-    let hosts: Vec<_> = collected.hosts.iter().map(|it| assigned(&it.of, all_vms)).collect();
+    let sums = assigned(all_vms);
+    let hosts: Vec<_> = collected.hosts.iter().map(|it| assigned_on(&sums, &it.of)).collect();
+    let kept = history.map(kept).unwrap_or_default();
     let up: Vec<_> = providers.iter().map(|view| is_up(view)).collect();
     let going: Vec<_> = collected.providers.iter().map(going).collect();
 
@@ -60,6 +72,7 @@ pub(super) fn page(
     for (figures, going) in collected.providers.iter().zip(&going) {
         page.add(figures.of.metric_labels(), going);
     }
+    page.add(Vec::new(), &kept);
     let mut writer = Writer::new(format);
     let dropped = page.write(&mut writer);
     user_labels(&mut writer, &vms, labels);
@@ -123,7 +136,7 @@ fn measured(passes: &[PassFigures]) -> impl Iterator<Item = &Point> {
 }
 
 /// How old a VM's values are, and whether the latest passes reached it.
-fn ages(figures: &hostler_engine::Figures<std::sync::Arc<VmView>>) -> Vec<Point> {
+fn ages(figures: &hostler_engine::Figures<Arc<VmView>>) -> Vec<Point> {
     let reached = figures.passes.iter().all(|it| it.is_reached);
     let success = if reached { 1.0 } else { 0.0 };
     let mut points = vec![Point::plain(Metric::VmScrapeSuccess, success)];
@@ -134,18 +147,25 @@ fn ages(figures: &hostler_engine::Figures<std::sync::Arc<VmView>>) -> Vec<Point>
     points
 }
 
-/// What the VMs that run on a host may take together.
-fn assigned(host: &HostView, vms: &[std::sync::Arc<VmView>]) -> Vec<Point> {
-    let on_it =
-        |vm: &&std::sync::Arc<VmView>| vm.host.as_ref().is_some_and(|(id, _)| *id == host.id);
-    let live = vms.iter().filter(on_it).filter_map(|vm| vm.observed.as_ref());
-    let (mut cpus, mut memory) = (Some(0.0), Some(0.0));
-    for vm in live.filter(|vm| vm.power.is_live()) {
-        // One that cannot be told leaves no sum that could be.
-        let of = |fact: Option<f64>, sum: Option<f64>| Some(sum? + fact?);
-        cpus = of(vm.cpu_count.value().map(|count| f64::from(*count)), cpus);
-        memory = of(vm.memory_bytes.value().map(|bytes| *bytes as f64), memory);
+/// What the VMs that run on each host may take together; where one cannot be told there is
+/// no sum that could be.
+fn assigned(vms: &[Arc<VmView>]) -> HashMap<HostId, [Option<f64>; 2]> {
+    let mut sums: HashMap<HostId, [Option<f64>; 2]> = HashMap::new();
+    for vm in vms {
+        let Some((host, _)) = &vm.host else { continue };
+        let Some(seen) = vm.observed.as_ref().filter(|seen| seen.power.is_live()) else { continue };
+        let [cpus, memory] = sums.entry(*host).or_insert([Some(0.0); 2]);
+        let more = seen.cpu_count.value().map(|count| f64::from(*count));
+        *cpus = cpus.zip(more).map(|(sum, more)| sum + more);
+        let more = seen.memory_bytes.value().map(|bytes| *bytes as f64);
+        *memory = memory.zip(more).map(|(sum, more)| sum + more);
     }
+    sums
+}
+
+fn assigned_on(sums: &HashMap<HostId, [Option<f64>; 2]>, host: &HostView) -> Vec<Point> {
+    // A host that is seen and has no VM that runs has given nothing away.
+    let [cpus, memory] = sums.get(&host.id).copied().unwrap_or([Some(0.0); 2]);
     let told = [(Metric::HostVcpusAssigned, cpus), (Metric::HostMemoryAssignedBytes, memory)];
     told.into_iter().filter_map(|(metric, sum)| Some(Point::plain(metric, sum?))).collect()
 }
@@ -157,6 +177,16 @@ fn is_up(view: &ProviderView) -> Option<Point> {
         ProviderState::Connecting => return None,
     };
     Some(Point::plain(Metric::ProviderUp, value))
+}
+
+/// How keeping what was measured goes.
+fn kept(counts: HistoryCounts) -> Vec<Point> {
+    let told = [
+        (Metric::HistorySamplesTotal, counts.samples),
+        (Metric::HistorySamplesDroppedTotal, counts.dropped),
+        (Metric::HistoryPassesMissedTotal, counts.passes_missed),
+    ];
+    told.into_iter().map(|(metric, count)| Point::plain(metric, count as f64)).collect()
 }
 
 /// How measuring a provider goes.
