@@ -134,7 +134,8 @@ pub struct Notice {
 }
 
 /// Why something is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Why {
     /// Something fires that was not told.
     New,

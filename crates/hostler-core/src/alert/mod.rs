@@ -18,6 +18,7 @@
 //! | what `{{ $value \| humanize }}` gives | [`template`] |
 //! | who is told | [`route`] |
 //! | when and what is sent, and what is not sent again | [`group`] |
+//! | what a receiver gets | [`notice`] |
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -26,6 +27,7 @@ pub mod acknowledge;
 pub mod group;
 pub mod inhibit;
 pub mod matcher;
+pub mod notice;
 pub mod period;
 pub mod preset;
 pub mod route;
