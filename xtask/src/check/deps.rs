@@ -37,6 +37,7 @@ const TABLE: &[Row] = &[
         &["hostler-core", "hostler-promql", "hostler-provider", "hostler-store"],
         &["hostler-sim"],
     ),
+    row("hostler-http", &[], &[]),
     row("hostler-sim", &["hostler-core", "hostler-provider"], &[]),
     row("hostler-libvirt-rpc", &[], &["hostler-lab"]),
     row(
@@ -83,6 +84,7 @@ const WRAPPERS: &[(&str, &[&str])] = &[
     ("prometheus-client", &["hostlerd"]),
     ("promql-parser", &["hostler-promql"]),
     ("quick-xml", &["hostler-libvirt"]),
+    ("reqwest", &["hostler-http"]),
     ("roxmltree", &["hostler-libvirt"]),
     ("rust-embed", &["hostlerd"]),
     ("schemars", &["hostler-api", "hostlerd"]),
