@@ -11,18 +11,16 @@
 //! a call is not given up here, or nobody would know how many there are; while
 //! they take all seats, nobody is asked.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_libvirt_rpc::Domain;
 use hostler_provider::{Change, Cx};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
 use crate::connection::{SharedLink, reference};
+use crate::seats::seated;
 
 /// Agents asked at once.
 const AT_ONCE: usize = 2;
@@ -47,33 +45,11 @@ pub(crate) async fn ask(link: SharedLink, mut queue: mpsc::Receiver<Domain>) {
         let (link, bench) = (link.clone(), bench.clone());
         asking.spawn(async move {
             let cx = Cx::within(LONGEST).with_clock(link.config.clock.clone());
-            if seated(place, bench, link.ask_agent(&cx, &domain)).await {
+            if seated(place, bench, PATIENCE, link.ask_agent(&cx, &domain)).await {
                 link.hub.publish(&Change::Vm(reference(&domain)));
             }
         });
     }
-}
-
-/// Waits for a call in its place, and after a while on the bench.
-async fn seated<T>(
-    place: OwnedSemaphorePermit,
-    bench: Arc<Semaphore>,
-    call: impl Future<Output = T>,
-) -> T {
-    let mut call = pin!(call);
-    let seat = async {
-        sleep(PATIENCE).await;
-        bench.acquire_owned().await
-    };
-    let seat = tokio::select! {
-        biased;
-        ended = &mut call => return ended,
-        seat = seat => seat,
-    };
-    drop(place);
-    let ended = call.await;
-    drop(seat);
-    ended
 }
 
 #[cfg(test)]
@@ -81,6 +57,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::sync::Notify;
+    use tokio::time::sleep;
 
     use super::*;
 
@@ -110,7 +87,7 @@ mod tests {
             self.calls.spawn(async move {
                 let place = places.acquire_owned().await.unwrap();
                 begun.fetch_add(1, Ordering::SeqCst);
-                seated(place, bench, end_one.notified()).await;
+                seated(place, bench, PATIENCE, end_one.notified()).await;
             });
         }
 

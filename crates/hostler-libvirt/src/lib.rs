@@ -23,6 +23,7 @@ mod error;
 mod inventory;
 mod metrics;
 mod power;
+mod seats;
 mod seed;
 mod state;
 mod storage;

@@ -16,13 +16,13 @@ use hostler_provider::{Batch, Cx, Error, Kind, Measured, Result, VmRef};
 use tokio::time::Instant;
 
 use super::ledger::{Ledger, Manner};
-use super::seats::Told;
 use super::stats::value;
 use super::{Turn, hanging, is_of_host};
 use crate::Libvirt;
 use crate::connection::reference;
 use crate::inventory::addresses::limit_agent;
 use crate::inventory::cache::Known;
+use crate::seats::Told;
 
 /// Agents asked at once.
 pub(super) const AT_ONCE: usize = 2;

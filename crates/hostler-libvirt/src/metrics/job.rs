@@ -12,11 +12,11 @@ use hostler_libvirt_rpc::{Domain, Uuid};
 use hostler_provider::{Batch, Cx, Kind, Measured, Result};
 
 use super::ledger::Manner;
-use super::seats::Told;
 use super::usage::{AT_ONCE, NOT_ASKED, Part, silence};
 use super::{Turn, is_of_host, stats};
 use crate::Libvirt;
 use crate::connection::reference;
+use crate::seats::Told;
 
 /// VMs asked in turn that are not known to have a job.
 const IN_TURN: usize = 16;

@@ -16,7 +16,6 @@ mod hypervisor;
 pub(crate) mod job;
 mod ledger;
 mod pools;
-mod seats;
 mod states;
 pub(crate) mod stats;
 mod usage;
@@ -34,8 +33,8 @@ use hostler_provider::{Batch, Cx, Error, Kind, Metrics, Result};
 use crate::Libvirt;
 use crate::connection::SharedLink;
 use crate::error::Intent;
+use crate::seats::{Seats, Told};
 use ledger::{CallId, Ending, Ledger};
-use seats::{Seats, Told};
 
 /// How long a call stays on the bench at most; longer than most connections live.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);

@@ -11,9 +11,9 @@ use hostler_core::metrics::{Labels, Point};
 use hostler_libvirt_rpc::{StoragePool, StoragePoolInfo};
 use hostler_provider::{Cx, Error, Kind, Measured, PoolRef, Result};
 
-use super::seats::{Seats, Told};
 use super::{hanging, is_of_host};
 use crate::Libvirt;
+use crate::seats::{Seats, Told};
 
 /// Calls about pools at once.
 const AT_ONCE: usize = 1;

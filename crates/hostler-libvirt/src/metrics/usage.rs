@@ -29,10 +29,10 @@ use hostler_provider::{Batch, Cx, Error, Kind, Measured, Result, Silent, VmRef};
 use tokio::time::sleep;
 
 use super::ledger::{CallId, Manner};
-use super::seats::Told;
 use super::{Turn, is_of_host, stats};
 use crate::Libvirt;
 use crate::connection::reference;
+use crate::seats::Told;
 
 /// Batches asked at once.
 pub(super) const AT_ONCE: usize = 3;

@@ -80,8 +80,8 @@ impl Seats {
     }
 }
 
-/// Runs a call in its place, and after a while on the bench.
-async fn seated<T>(
+/// Runs a call in its place, and once patience is over on the bench.
+pub(crate) async fn seated<T>(
     place: OwnedSemaphorePermit,
     bench: Arc<Semaphore>,
     patience: Duration,
