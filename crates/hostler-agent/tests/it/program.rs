@@ -56,7 +56,7 @@ const CONFIG: &str = "listen = [\"127.0.0.1:0\"]\nhost = \"here\"\nlog = \"json\
                       docker = \"off\"\npodman = \"off\"\n";
 
 #[tokio::test]
-async fn d10_it_starts_without_libvirt_warns_once_reloads_and_ends_in_order() {
+async fn d8_d10_it_starts_without_libvirt_warns_once_reloads_and_ends_in_order() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let nowhere = "libvirt = \"qemu+unix:///system?socket=/nonexistent/sock\"\n";
     let text = CONFIG.replace("json", "text");

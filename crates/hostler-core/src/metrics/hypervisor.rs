@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a5_kvm_is_kvm_and_qemu_is_emulation_and_both_are_certain() {
+    fn a5_a17_b3_kvm_is_kvm_and_qemu_is_emulation_and_both_are_certain() {
         let seen = ["kvm", "qemu"].map(of);
         assert_eq!(seen[0].hypervisor.as_str(), "kvm");
         assert_eq!((seen[1].hypervisor.as_str(), seen[1].accelerator()), ("qemu-tcg", "tcg"));
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn x4_other_types_are_unknown_to_the_contract_and_kept_beside_it() {
+    fn x4_a17_other_types_are_unknown_to_the_contract_and_kept_beside_it() {
         for kind in OTHERS {
             let seen = of(kind);
             assert_eq!((seen.hypervisor, seen.error.as_ref()), (HypervisorType::Unknown, None));
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a11_what_cannot_be_read_is_unknown_and_what_is_not_there_has_no_series() {
+    fn a11_a17_b4_what_cannot_be_read_is_unknown_and_what_is_not_there_has_no_series() {
         let untyped = Reading::Domain { domain_type: None, has_own_accelerator: false };
         for reading in [Reading::Unavailable("gone"), Reading::Malformed("bad"), untyped] {
             let seen = detect(reading).unwrap();

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn x15_the_memory_a_guest_uses_is_told_only_while_it_tells() {
+    fn d2_x15_the_memory_a_guest_uses_is_told_only_while_it_tells() {
         let points = |told_at: f64, usable: f64| {
             plain(&[
                 (Metric::VmMemoryGuestAvailableBytes, 1000.0),

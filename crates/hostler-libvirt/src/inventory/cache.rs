@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn b8_an_entry_is_settled_until_touched_restarted_or_renamed_and_however_old() {
+    async fn b8_b11_an_entry_is_settled_until_touched_restarted_or_renamed_and_however_old() {
         let cache = filled();
         tokio::time::advance(Duration::from_secs(6000)).await;
         assert!(cache.settled(&domain(1)).is_some());

@@ -58,6 +58,28 @@ impl World {
         });
     }
 
+    /// The VM says that it runs by something else than the simulator.
+    pub fn run_by(&self, vm: &VmRef, hypervisor: &str) {
+        self.change(|state| {
+            if let Some(found) = state.vms.get_mut(&vm.external_ref) {
+                hypervisor.clone_into(&mut found.hypervisor);
+                let told = Change::Vm(found.vm_ref());
+                state.told.push(told);
+            }
+        });
+    }
+
+    /// Somebody else moves the VM to another host while it runs.
+    pub fn move_vm(&self, vm: &VmRef, host: &str) {
+        self.change(|state| {
+            if let Some(found) = state.vms.get_mut(&vm.external_ref) {
+                host.clone_into(&mut found.host);
+                let told = Change::Vm(found.vm_ref());
+                state.told.push(told);
+            }
+        });
+    }
+
     /// A host loses power: it no longer answers, and what ran on it has ended,
     /// which nobody can see until it is back.
     pub fn crash_host(&self, host: &str) {

@@ -63,6 +63,8 @@ pub(crate) struct Vm {
     pub(crate) seed: Option<VolumeRef>,
     pub(crate) nics: Vec<Nic>,
     pub(crate) guest: Guest,
+    /// What it says that it runs by.
+    pub(crate) hypervisor: String,
     pub(crate) power: PowerState,
     pub(crate) reason: String,
     /// Counts changes of state, so that a timer of an earlier one is void.
@@ -101,6 +103,7 @@ impl Vm {
             seed,
             nics,
             guest: state.default_guest,
+            hypervisor: SOURCE.to_owned(),
             power: PowerState::Stopped,
             reason: "defined".to_owned(),
             turn: 0,
@@ -162,7 +165,7 @@ impl Vm {
                 None => Fact::unavailable(SOURCE, "its host is not there"),
             },
             machine: Fact::seen(spec.machine.kind.clone().unwrap_or("sim".into()), SOURCE, now),
-            hypervisor: Fact::seen(SOURCE.to_owned(), SOURCE, now),
+            hypervisor: Fact::seen(self.hypervisor.clone(), SOURCE, now),
             firmware: Fact::seen(firmware.to_owned(), SOURCE, now),
             disks: Fact::seen(self.observed_disks(state), SOURCE, now),
             nics: Fact::seen(self.observed_nics(live), SOURCE, now),

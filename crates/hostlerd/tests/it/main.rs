@@ -13,6 +13,7 @@ mod coverage;
 mod events;
 mod fixture;
 mod health;
+mod hypervisor;
 mod limits;
 mod lists;
 mod local;
