@@ -25,3 +25,4 @@ pub use client::{Client, Options, Request};
 pub use error::{Error, Result};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use target::Target;
+pub use tls::config as tls_config;

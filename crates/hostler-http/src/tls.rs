@@ -17,8 +17,12 @@ const SYSTEM_BUNDLES: &[&str] = &[
     "/etc/ssl/cert.pem",
 ];
 
-/// TLS that trusts the authorities of `ca_file` and nobody else, or those of the system.
-pub(crate) fn config(ca_file: Option<&Path>) -> Result<ClientConfig> {
+/// TLS that trusts the authorities of `ca_file` and nobody else, or those of the system. Also
+/// for those who speak another protocol than HTTP over it.
+///
+/// # Errors
+/// `Setup` where the file cannot be used.
+pub fn config(ca_file: Option<&Path>) -> Result<ClientConfig> {
     let roots = match ca_file {
         Some(file) => read(file)?,
         // A machine without a list can still speak to servers without TLS: those with it

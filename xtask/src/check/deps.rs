@@ -38,6 +38,7 @@ const TABLE: &[Row] = &[
         &["hostler-sim"],
     ),
     row("hostler-http", &[], &[]),
+    row("hostler-deliver", &["hostler-core", "hostler-http"], &["hostler-lab"]),
     row("hostler-sim", &["hostler-core", "hostler-provider"], &[]),
     row("hostler-libvirt-rpc", &[], &["hostler-lab"]),
     row(
@@ -57,6 +58,7 @@ const TABLE: &[Row] = &[
         &[
             "hostler-api",
             "hostler-core",
+            "hostler-deliver",
             "hostler-engine",
             "hostler-libvirt",
             "hostler-provider",
@@ -80,6 +82,7 @@ const WRAPPERS: &[(&str, &[&str])] = &[
     ("clap_mangen", &["hostler"]),
     ("comfy-table", &["hostler"]),
     ("fjall", &["hostler-store"]),
+    ("lettre", &["hostler-deliver"]),
     ("minijinja", &["hostler"]),
     ("prometheus-client", &["hostlerd"]),
     ("promql-parser", &["hostler-promql"]),

@@ -1,0 +1,4 @@
+//! The real programs, as Debian has them: `cargo xtask test real` fetches them.
+
+mod alertmanager;
+mod program;
