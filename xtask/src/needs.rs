@@ -1,7 +1,7 @@
 //! What each command needs from the system, beyond Rust.
 
 use hostler_lab::packages::{self, Installer, Need, Probe};
-use hostler_lab::{Result, find_program, prometheus};
+use hostler_lab::{Result, find_program, mail, prometheus};
 
 use crate::say;
 
@@ -29,6 +29,10 @@ const PEERS: &[Need] = &[
     },
     Need { probe: Probe::Program("psql"), apt: "postgresql-client", dnf: "postgresql" },
 ];
+
+/// The mail server of our tests is Python, which Debian's package of it does not run by itself.
+const PYTHON: &[Need] =
+    &[Need { probe: Probe::AnyFile(&["/usr/bin/python3"]), apt: "python3", dnf: "python3" }];
 
 /// What our queries, rules and routes are compared with.
 const PROMETHEUS: &[Need] = &[
@@ -92,12 +96,15 @@ pub(crate) fn guest() -> Result<()> {
 
 /// Makes sure that the real peers of our tests are there.
 pub(crate) fn peers() -> Result<()> {
-    for needs in [PEERS, CONTAINERS, packages::SSH, packages::TLS, packages::SCHEMAS] {
+    for needs in [PEERS, PYTHON, CONTAINERS, packages::SSH, packages::TLS, packages::SCHEMAS] {
         ensure(needs)?;
     }
     // Debian's would serve as soon as it is installed, so there it is only unpacked.
     match Installer::detect() {
-        Some(Installer::Apt) => prometheus::fetch(&mut |line| say::step(line)).map(drop),
+        Some(Installer::Apt) => {
+            prometheus::fetch(&mut |line| say::step(line))?;
+            mail::fetch(&mut |line| say::step(line)).map(drop)
+        }
         _ => ensure(PROMETHEUS),
     }
 }

@@ -7,6 +7,7 @@
 //! | a libvirtd that serves thousands of pretend domains | [`TestDaemon`] |
 //! | something that boots in seconds | [`guest::build`] |
 //! | a Prometheus to compare with | [`prometheus::fetch`] |
+//! | a mail server that keeps what it takes | [`mail::fetch`] |
 //! | the system packages all this needs | [`packages`] |
 //!
 //! Everything is kept below directories the caller names, runs in its own mount, network, process
@@ -20,9 +21,11 @@ mod process;
 
 pub mod guest;
 mod lab;
+pub mod mail;
 pub mod packages;
 pub mod prometheus;
 mod test_daemon;
+mod unpacked;
 
 pub use deadline::{poll_until, timed};
 pub use error::{Error, Result};

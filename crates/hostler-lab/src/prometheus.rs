@@ -1,78 +1,40 @@
-//! Prometheus and Alertmanager from Debian's packages: unpacked into the checkout's `build/`, not
-//! installed, since the installed one would begin to serve on this machine.
+//! Prometheus and Alertmanager, from Debian's packages.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use crate::error::{Context, Result};
-use crate::process::{find_program, run_quietly};
+use crate::error::Result;
+use crate::unpacked::Unpacked;
 
-/// The packages.
-const PACKAGES: [&str; 2] = ["prometheus", "prometheus-alertmanager"];
-/// What tests need of them.
-const PROGRAMS: [&str; 3] = ["prometheus", "promtool", "amtool"];
+const PACKAGES: Unpacked = Unpacked {
+    folder: "prometheus",
+    what: "Prometheus and Alertmanager",
+    packages: &["prometheus", "prometheus-alertmanager"],
+    programs: &["prometheus", "promtool", "amtool"],
+};
 
 /// Where the checkout keeps them: `build/prometheus`.
 pub fn checkout_dir() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../build/prometheus")
+    PACKAGES.dir()
 }
 
-/// The same, or the remedy where it is missing.
+/// The same as [`find`], or the remedy where it is missing.
 ///
 /// # Panics
 /// When neither [`fetch`] unpacked it nor it is installed.
 pub fn need(program: &str) -> PathBuf {
-    let remedy = "`cargo xtask test real` fetches it";
-    find(program).unwrap_or_else(|| panic!("{program} is missing: {remedy}"))
+    PACKAGES.need(program)
 }
 
 /// One of their programs, `prometheus`, `promtool` or `amtool`: what [`fetch`] unpacked, or what
 /// is installed.
 pub fn find(program: &str) -> Option<PathBuf> {
-    let unpacked = checkout_dir().join("root/usr/bin").join(program);
-    if unpacked.is_file() { Some(unpacked) } else { find_program(program) }
+    PACKAGES.find(program)
 }
 
-/// Downloads and unpacks them, or finds what an earlier call unpacked; the folder that holds
-/// `usr/bin`. Several processes may call this at once: one downloads, the others wait. `say` is
-/// told before anything is downloaded.
+/// Downloads and unpacks them, or finds what an earlier call unpacked.
 ///
 /// # Errors
 /// When this is no Debian, or a step fails.
 pub fn fetch(say: &mut dyn FnMut(&str)) -> Result<PathBuf> {
-    let place = checkout_dir();
-    let made = || format!("cannot make {}", place.display());
-    fs::create_dir_all(&place).context(made)?;
-    let lock = File::create(place.join("lock")).context(made)?;
-    lock.lock().context(made)?;
-    let root = place.join("root");
-    if PROGRAMS.iter().all(|program| root.join("usr/bin").join(program).is_file()) {
-        return Ok(root);
-    }
-    let (archives, fresh) = (place.join("archives"), place.join("fresh"));
-    // What an earlier call left behind when it was cut off; mostly nothing.
-    let _ = fs::remove_dir_all(&archives);
-    let _ = fs::remove_dir_all(&fresh);
-    let _ = fs::remove_dir_all(&root);
-    fs::create_dir_all(&archives).context(made)?;
-    say("downloading Prometheus and Alertmanager");
-    let download = || {
-        let mut command = Command::new("apt-get");
-        command.args(["download", "-q", "-o", "APT::Sandbox::User=root"]).args(PACKAGES);
-        run_quietly(command.current_dir(&archives))
-    };
-    // Lists that were never fetched, or are too old, name no file that is there.
-    if download().is_err() {
-        run_quietly(Command::new("apt-get").args(["update", "-q"]))?;
-        download()?;
-    }
-    let listed = fs::read_dir(&archives).context(made)?;
-    for archive in listed {
-        let archive = archive.context(made)?.path();
-        run_quietly(Command::new("dpkg-deb").arg("-x").arg(archive).arg(&fresh))?;
-    }
-    // Only a whole tree ever bears the name.
-    fs::rename(&fresh, &root).context(made)?;
-    Ok(root)
+    PACKAGES.fetch(say)
 }

@@ -2,5 +2,6 @@
 
 mod guest;
 mod lab;
+mod mail;
 mod prometheus;
 mod test_daemon;
