@@ -33,6 +33,8 @@ pub enum Command {
     Restore(BackupFlags),
     /// Print the OpenAPI document
     Openapi,
+    /// Write the dashboards for Grafana that show this server's metrics
+    Dashboards(DashboardsFlags),
     /// Show or check the configuration
     Config(ConfigFlags),
 }
@@ -135,6 +137,14 @@ pub struct BackupFlags {
     pub config: Option<PathBuf>,
     /// The backup
     pub file: PathBuf,
+}
+
+/// Where to write dashboards.
+#[derive(Debug, Clone, Args)]
+pub struct DashboardsFlags {
+    /// Write them into this folder, over those of an earlier version
+    #[arg(long, value_name = "DIRECTORY")]
+    pub out: PathBuf,
 }
 
 /// What about the configuration.

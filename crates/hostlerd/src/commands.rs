@@ -2,6 +2,7 @@
 
 mod admin_link;
 mod backup;
+mod dashboards;
 mod demo;
 mod fleet;
 mod run;
@@ -23,6 +24,7 @@ pub(crate) fn execute(arguments: Arguments) -> Result<()> {
         Some(Command::AdminLink(flags)) => in_runtime(admin_link::run(flags)),
         Some(Command::Backup(flags)) => in_runtime(backup::backup(flags)),
         Some(Command::Restore(flags)) => in_runtime(backup::restore(flags)),
+        Some(Command::Dashboards(flags)) => dashboards::run(&flags),
         Some(Command::Openapi) => print(&crate::http::docs::text()),
         Some(Command::Config(flags)) => config(&flags),
     }

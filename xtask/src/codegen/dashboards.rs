@@ -50,7 +50,16 @@ const KINDS: &[(&str, &[&str])] = &[
 
 /// The units of Grafana that we use.
 const UNITS: &[&str] = &[
-    "short", "percentunit", "bytes", "binBps", "s", "iops", "pps", "reqps", "ops", "cps",
+    "short",
+    "percentunit",
+    "bytes",
+    "binBps",
+    "s",
+    "iops",
+    "pps",
+    "reqps",
+    "ops",
+    "cps",
     "dateTimeFromNow",
 ];
 
@@ -68,8 +77,8 @@ pub(super) fn made(root: &Path) -> Result<Vec<(String, String)>> {
     let make = |name: &&str| {
         let json = dashboard(name, &read(name)?, &variables)
             .map_err(|error| error.context(format!("{FOLDER}/{name}.toml")))?;
-        let text = serde_json::to_string_pretty(&json)
-            .map_err(|error| Error::new(error.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(&json).map_err(|error| Error::new(error.to_string()))?;
         Ok((format!("{FOLDER}/{name}.json"), text + "\n"))
     };
     DASHBOARDS.iter().map(make).collect()
@@ -205,7 +214,8 @@ fn one(told: &Table, id: u64, place: &mut Place) -> Result<Json> {
     }
     panel["datasource"] = source();
     panel["targets"] = targets(told, kind)?;
-    panel["fieldConfig"] = json!({ "defaults": defaults(told, kind)?, "overrides": overrides(told)? });
+    panel["fieldConfig"] =
+        json!({ "defaults": defaults(told, kind)?, "overrides": overrides(told)? });
     panel["options"] = options(kind);
     if kind == "table" {
         panel["transformations"] = columns(told)?;
@@ -283,7 +293,8 @@ fn defaults(told: &Table, kind: &str) -> Result<Json> {
 /// Green, then orange and red from the two values on; one colour where none are told.
 fn thresholds(told: &Table) -> Result<Json> {
     let values = told.get("thresholds").and_then(Value::as_array);
-    let number = |value: &Value| value.as_float().or_else(|| value.as_integer().map(|it| it as f64));
+    let number =
+        |value: &Value| value.as_float().or_else(|| value.as_integer().map(|it| it as f64));
     let values: Vec<f64> = values.into_iter().flatten().filter_map(number).collect();
     let first = json!({ "color": if values.is_empty() { "blue" } else { "green" }, "value": null });
     let steps = match values.as_slice() {
@@ -320,7 +331,9 @@ fn overrides(told: &Table) -> Result<Json> {
     for (column, to) in of("links") {
         let to = to.as_str().unwrap_or_default();
         let (name, variables) = match to {
-            "host" => ("host", "var-provider=${__data.fields.provider}&var-host=${__data.fields.host}"),
+            "host" => {
+                ("host", "var-provider=${__data.fields.provider}&var-host=${__data.fields.host}")
+            }
             "vm" => ("vm", "var-vm=${__data.fields.vm_id}"),
             _ => return Err(Error::new(format!("there is no link to {to}"))),
         };
@@ -417,7 +430,8 @@ fn unsigned(value: &Value) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const LIBRARY: &str = "[host]\nlabel = \"Host\"\nquery = \"label_values(up, host)\"\nmany = true\n";
+    const LIBRARY: &str =
+        "[host]\nlabel = \"Host\"\nquery = \"label_values(up, host)\"\nmany = true\n";
 
     fn of(panels: &str) -> Result<Json> {
         let head = "title = \"T\"\nhelp = \"H\"\nvariables = [\"host\"]\n";
@@ -449,7 +463,8 @@ mod tests {
         let one = of(&panel(&format!("{more}\nqueries = {{ CPU = \"a\" }}"))).unwrap();
         let renamed = |made: &Json| made["panels"][0]["transformations"][1]["options"].clone();
         assert_eq!(renamed(&one)["renameByName"], json!({ "Value": "CPU" }));
-        let two = of(&panel(&format!("{more}\nqueries = {{ CPU = \"a\", Disk = \"b\" }}"))).unwrap();
+        let two =
+            of(&panel(&format!("{more}\nqueries = {{ CPU = \"a\", Disk = \"b\" }}"))).unwrap();
         let names = json!({ "Value #A": "CPU", "Value #B": "Disk" });
         assert_eq!(renamed(&two)["renameByName"], names);
         assert_eq!(renamed(&two)["indexByName"]["Value #B"], 3);

@@ -2,4 +2,5 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test program, what fails must end the test")]
 
+mod dashboards;
 mod real;

@@ -1,6 +1,7 @@
 //! The same questions of the same series: ours and Prometheus' answers side by side.
 //! Prometheus 2 is what our answers are measured by; version 3 changed some of them.
 
+mod dashboards;
 mod data;
 mod prometheus;
 mod queries;
