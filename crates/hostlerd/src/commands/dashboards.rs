@@ -28,7 +28,8 @@ pub(super) fn run(flags: &DashboardsFlags) -> Result<()> {
 }
 
 fn write(folder: &Path) -> Result<()> {
-    let failed = |path: &Path, error| Failure::new(format!("cannot write {}: {error}", path.display()));
+    let failed =
+        |path: &Path, error| Failure::new(format!("cannot write {}: {error}", path.display()));
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     for (name, text) in ALL {
         let path = folder.join(name);
@@ -68,14 +69,17 @@ mod tests {
     fn all_that_are_made_are_shipped() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalog/dashboards");
         let files = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name());
-        let made: BTreeSet<String> =
-            files.filter_map(|name| name.into_string().ok()).filter(|it| it.ends_with(".json")).collect();
+        let made: BTreeSet<String> = files
+            .filter_map(|name| name.into_string().ok())
+            .filter(|it| it.ends_with(".json"))
+            .collect();
         assert_eq!(made, ALL.iter().map(|(name, _)| (*name).to_owned()).collect());
     }
 
     #[test]
     fn each_has_an_id_of_its_own_that_links_can_rely_on() {
-        let uids: BTreeSet<String> = dashboards().map(|(_, it)| text(&it, "uid").to_owned()).collect();
+        let uids: BTreeSet<String> =
+            dashboards().map(|(_, it)| text(&it, "uid").to_owned()).collect();
         assert_eq!(uids.len(), ALL.len());
         for (name, dashboard) in dashboards() {
             // A stable one, of what Grafana takes.
@@ -122,8 +126,12 @@ mod tests {
                 }
                 // No value is invented for what is not there.
                 assert!(config.get("mappings").is_none(), "{at}");
-                let references: BTreeSet<&str> =
-                    panel["targets"].as_array().unwrap().iter().map(|it| text(it, "refId")).collect();
+                let references: BTreeSet<&str> = panel["targets"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|it| text(it, "refId"))
+                    .collect();
                 assert_eq!(references.len(), panel["targets"].as_array().unwrap().len(), "{at}");
                 for asks in panel["targets"].as_array().unwrap().iter().chain([panel]) {
                     assert_eq!(asks["datasource"]["uid"], "${datasource}", "{at}");

@@ -23,6 +23,7 @@ mod origins;
 mod pages;
 mod process;
 mod program;
+mod real;
 mod replays;
 mod silence;
 mod sockets;
