@@ -11,6 +11,7 @@ const PAGES = [
   "/vms",
   "/vms/new",
   "/hosts",
+  "/charts",
   "/storage",
   "/networks",
   "/images",
@@ -82,7 +83,15 @@ for (const theme of ["light", "dark"] as const) {
 
     test("a VM's tabs have no serious fault", async () => {
       const [vm] = await vmsIn(story, "running");
-      for (const tab of ["overview", "disks", "network", "config", "events", "operations"]) {
+      for (const tab of [
+        "overview",
+        "metrics",
+        "disks",
+        "network",
+        "config",
+        "events",
+        "operations",
+      ]) {
         await story.open(`/vms/${vm?.id}?tab=${tab}`);
         await settled(story);
         expect(await faults(story), tab).toEqual([]);

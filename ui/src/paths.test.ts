@@ -17,6 +17,13 @@ test("every link of the site", () => {
     console: paths.console(ID, "vnc"),
     hosts: paths.hosts(),
     host: paths.host(ID),
+    hostCharts: paths.host(ID, { tab: "metrics", range: "24h" }),
+    charts: paths.metrics(),
+    vmCharts: paths.vm(ID, {
+      tab: "metrics",
+      from: "2026-11-21T08:00:00Z",
+      to: "2026-11-21T09:00:00Z",
+    }),
     storage: paths.storage(),
     pool: paths.pool(ID),
     networks: paths.networks(),
@@ -33,9 +40,11 @@ test("every link of the site", () => {
   );
   expect(hrefs).toMatchInlineSnapshot(`
     {
+      "charts": "/charts",
       "console": "/vms/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e/console/vnc",
       "events": "/events?resource=0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
       "host": "/hosts/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
+      "hostCharts": "/hosts/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e?tab=metrics&range=24h",
       "hosts": "/hosts",
       "images": "/images",
       "network": "/networks/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
@@ -47,6 +56,7 @@ test("every link of the site", () => {
       "providers": "/providers",
       "storage": "/storage",
       "vm": "/vms/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
+      "vmCharts": "/vms/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e?tab=metrics&from=2026-11-21T08%3A00%3A00Z&to=2026-11-21T09%3A00%3A00Z",
       "vmConsole": "/vms/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e?tab=console&console=serial",
       "vmCreate": "/vms/new",
       "vmReview": "/vms/new?step=review",

@@ -2,7 +2,14 @@
 // The snapshot in paths.test.ts shows what they look like; old bookmarks break
 // when it changes.
 import { linkOptions } from "@tanstack/react-router";
-import type { EventsSearch, OperationsSearch, VmSearch, VmsSearch } from "./lib/search";
+import type {
+  EventsSearch,
+  HostSearch,
+  MetricsSearch,
+  OperationsSearch,
+  VmSearch,
+  VmsSearch,
+} from "./lib/search";
 
 export const paths = {
   vms: (search: VmsSearch = {}) => linkOptions({ to: "/vms", search }),
@@ -13,7 +20,9 @@ export const paths = {
   console: (vmId: string, kind: "serial" | "vnc") =>
     linkOptions({ to: "/vms/$vmId/console/$kind", params: { vmId, kind } }),
   hosts: () => linkOptions({ to: "/hosts" }),
-  host: (hostId: string) => linkOptions({ to: "/hosts/$hostId", params: { hostId } }),
+  host: (hostId: string, search: HostSearch = {}) =>
+    linkOptions({ to: "/hosts/$hostId", params: { hostId }, search }),
+  metrics: (search: MetricsSearch = {}) => linkOptions({ to: "/charts", search }),
   storage: () => linkOptions({ to: "/storage" }),
   pool: (poolId: string) => linkOptions({ to: "/storage/$poolId", params: { poolId } }),
   networks: () => linkOptions({ to: "/networks" }),

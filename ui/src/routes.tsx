@@ -13,7 +13,9 @@ import { Root } from "./components/frame/Root";
 import {
   createSearch,
   eventsSearch,
+  hostSearch,
   listSearch,
+  metricsSearch,
   operationsSearch,
   rootSearch,
   vmSearch,
@@ -74,7 +76,15 @@ const hosts = createRoute({
 const host = createRoute({
   getParentRoute: at,
   path: "/hosts/$hostId",
+  validateSearch: hostSearch,
   component: lazyRouteComponent(() => import("./pages/hosts/HostPage")),
+});
+// Not /metrics, where scrapers find the server.
+const metrics = createRoute({
+  getParentRoute: at,
+  path: "/charts",
+  validateSearch: metricsSearch,
+  component: lazyRouteComponent(() => import("./pages/metrics/MetricsPage")),
 });
 const pools = createRoute({
   getParentRoute: at,
@@ -137,6 +147,7 @@ const tree = root.addChildren([
   console,
   hosts,
   host,
+  metrics,
   pools,
   pool,
   networks,

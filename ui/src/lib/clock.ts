@@ -34,7 +34,12 @@ export function setServerNow(at: string): void {
   tick();
 }
 
-/** Now by the server's clock, in milliseconds since 1970; renders anew every few seconds. */
+/** Now by the server's clock, in milliseconds since 1970. */
+export function serverNow(): number {
+  return Date.now() + offset;
+}
+
+/** The same, for what is on the page; renders anew every few seconds. */
 export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now);
 }

@@ -1,6 +1,8 @@
 // Reads the search part of URLs. Whatever somebody typed there, a page gets
 // values of the kind it expects or none.
 
+import { type RangeSearch, rangeSearch } from "./charts/range";
+
 export type RawSearch = Record<string, unknown>;
 
 /** Text; the router reads `search=123` as a number, here it is text again. */
@@ -60,6 +62,7 @@ export function vmsSearch(raw: RawSearch): VmsSearch {
 export const VM_TABS = [
   "overview",
   "console",
+  "metrics",
   "disks",
   "network",
   "config",
@@ -70,13 +73,40 @@ export type VmTab = (typeof VM_TABS)[number];
 export const CONSOLES = ["serial", "vnc"] as const;
 export type ConsoleWord = (typeof CONSOLES)[number];
 
-export interface VmSearch {
+export interface VmSearch extends RangeSearch {
   tab?: VmTab;
   console?: ConsoleWord;
 }
 
 export function vmSearch(raw: RawSearch): VmSearch {
-  return { tab: oneOf(VM_TABS, raw.tab), console: oneOf(CONSOLES, raw.console) };
+  return {
+    tab: oneOf(VM_TABS, raw.tab),
+    console: oneOf(CONSOLES, raw.console),
+    ...rangeSearch(raw),
+  };
+}
+
+export const HOST_TABS = ["overview", "metrics"] as const;
+export type HostTab = (typeof HOST_TABS)[number];
+
+export interface HostSearch extends RangeSearch {
+  tab?: HostTab;
+}
+
+export function hostSearch(raw: RawSearch): HostSearch {
+  return { tab: oneOf(HOST_TABS, raw.tab), ...rangeSearch(raw) };
+}
+
+/** How many VMs may be compared. */
+export const TOP_COUNTS = [5, 10, 20] as const;
+export type TopCount = (typeof TOP_COUNTS)[number];
+
+export interface MetricsSearch extends RangeSearch {
+  top?: TopCount;
+}
+
+export function metricsSearch(raw: RawSearch): MetricsSearch {
+  return { top: TOP_COUNTS.find((count) => count === raw.top), ...rangeSearch(raw) };
 }
 
 export interface CreateSearch {

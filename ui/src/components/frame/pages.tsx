@@ -2,6 +2,7 @@
 // key, and the palette all read this list.
 import {
   BellIcon,
+  ChartLineIcon,
   CubesIcon,
   DatabaseIcon,
   ListIcon,
@@ -26,6 +27,7 @@ export interface TopPage {
 export const TOP_PAGES: readonly TopPage[] = [
   { text: "VMs", prefix: "/vms", link: paths.vms(), icon: <VirtualMachineIcon />, key: "v" },
   { text: "Hosts", prefix: "/hosts", link: paths.hosts(), icon: <ServerIcon />, key: "h" },
+  { text: "Metrics", prefix: "/charts", link: paths.metrics(), icon: <ChartLineIcon />, key: "m" },
   { text: "Storage", prefix: "/storage", link: paths.storage(), icon: <DatabaseIcon />, key: "s" },
   {
     text: "Networks",

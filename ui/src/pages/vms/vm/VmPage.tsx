@@ -2,7 +2,7 @@
 import { PageSection, Skeleton, Tab, Tabs, TabTitleText } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import { lazy, type ReactNode, Suspense } from "react";
 import { vmQuery } from "../../../api/query";
 import type { Vm } from "../../../api/types";
 import { EventTable } from "../../../components/EventTable";
@@ -20,9 +20,15 @@ import { Overview } from "./Overview";
 import { VmHeader } from "./VmHeader";
 import { VmOperations } from "./VmOperations";
 
+// Charts are much code, and most visits do not want them.
+const VmMetrics = lazy(() =>
+  import("./VmMetrics").then(({ VmMetrics }) => ({ default: VmMetrics })),
+);
+
 const TAB_TEXT: Record<VmTab, string> = {
   overview: "Overview",
   console: "Console",
+  metrics: "Metrics",
   disks: "Disks",
   network: "Network",
   config: "Config",
@@ -64,7 +70,7 @@ export default function VmPage(): ReactNode {
           activeKey={tab}
           aria-label="About this VM"
           onSelect={(_event, key) =>
-            void navigate({ search: (old) => ({ ...old, tab: key as VmTab }) })
+            void navigate({ search: ({ ops }) => ({ ops, tab: key as VmTab }) })
           }
         >
           {VM_TABS.map((key) => (
@@ -98,6 +104,12 @@ function contentOf(tab: VmTab, vm: Vm): ReactNode {
       return <Overview vm={vm} />;
     case "console":
       return <ConsoleTab vm={vm} />;
+    case "metrics":
+      return (
+        <Suspense fallback={<Skeleton height="12rem" screenreaderText="Loading the charts" />}>
+          <VmMetrics key={vm.id} vm={vm} />
+        </Suspense>
+      );
     case "disks":
       return <Disks vm={vm} />;
     case "network":

@@ -1,0 +1,45 @@
+// A host's figures over time, those of its VMs, and what was measured last.
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useCallback, useMemo } from "react";
+import { hostMeasuredQuery } from "../../api/metrics";
+import type { Host } from "../../api/types";
+import { ChartBoard, Charts } from "../../components/charts/Board";
+import { LastFigures, Passes } from "../../components/charts/LastMeasured";
+import { TopCharts } from "../../components/charts/TopCharts";
+import { ProblemAlert } from "../../components/ProblemAlert";
+import { hostCharts } from "../../lib/charts/host";
+import type { RangeSearch } from "../../lib/charts/range";
+
+export function HostMetrics({ host }: { host: Host }) {
+  const search = useSearch({ from: "/hosts/$hostId" });
+  const navigate = useNavigate({ from: "/hosts/$hostId" });
+  const { data: measured, error } = useQuery(hostMeasuredQuery(host.id));
+  const [name, provider] = [host.name, host.provider.name];
+  const specs = useMemo(() => hostCharts(name, provider), [name, provider]);
+  const of = useMemo(() => ({ host: name, provider }), [name, provider]);
+  const onSearch = useCallback(
+    (range: RangeSearch) =>
+      void navigate({
+        search: ({ tab, ops }) => ({ tab, ops, ...range }),
+        replace: true,
+        resetScroll: false,
+      }),
+    [navigate],
+  );
+  return (
+    <div className="board">
+      {error && <ProblemAlert error={error} doing="Cannot read what was measured last" />}
+      {measured && <Passes measured={measured} />}
+      <ChartBoard search={search} onSearch={onSearch}>
+        {(board) => (
+          <>
+            <Charts specs={specs} board={board} situation={{ measured }} />
+            <TopCharts board={board} count={5} of={of} />
+          </>
+        )}
+      </ChartBoard>
+      {measured && measured.passes.length > 0 && <LastFigures measured={measured} />}
+    </div>
+  );
+}
