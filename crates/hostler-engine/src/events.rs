@@ -27,7 +27,7 @@ const READ_MAX: u32 = 512;
 pub(crate) struct Bus {
     wake: Notify,
     delivered: AtomicU64,
-    followers: broadcast::Sender<Arc<StoredEvent>>,
+    pub(crate) followers: broadcast::Sender<Arc<StoredEvent>>,
 }
 
 impl Bus {

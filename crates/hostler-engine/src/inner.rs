@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::collect::{CollectPace, Held, QUERIES_AT_ONCE, Recorded};
+use crate::collect::{CollectPace, Held, QUERIES_AT_ONCE, Recorded, Told};
 use crate::events::Bus;
 use crate::fleet::snapshot::Snapshot;
 use crate::fleet::{Fleet, Identity, Kind};
@@ -57,6 +57,8 @@ pub(crate) struct Inner {
     /// Where what was measured is kept; `None`: nowhere.
     pub(crate) history: Option<Archive>,
     pub(crate) recorded: Recorded,
+    /// What the server around the engine has told measuring.
+    pub(crate) told: Told,
     /// A permit for each query of the history that is being answered.
     pub(crate) querying: Arc<Semaphore>,
     /// Whether operations may be driven.
@@ -114,6 +116,7 @@ impl Inner {
             figures: Held::default(),
             history: config.history,
             recorded: Recorded::default(),
+            told: Told::default(),
             querying: Arc::new(Semaphore::new(QUERIES_AT_ONCE)),
             begun: watch::Sender::new(false),
             recover: Notify::new(),

@@ -39,8 +39,8 @@ use hostler_store::Store;
 use hostler_store::history::Archive;
 
 pub use collect::{
-    Answer, CollectPace, Collected, ContainerFigures, Figures, HistoryCounts, Metrics, PassFigures,
-    ProviderFigures, ProviderPass, Reading, When,
+    Answer, CollectPace, Collected, ContainerFigures, Figures, HistoryCounts, Metrics,
+    PassFigures, ProviderFigures, ProviderPass, Reading, Said, When,
 };
 pub use events::{Events, Item, Subscription};
 pub use fleet::views::{

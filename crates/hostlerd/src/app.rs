@@ -43,7 +43,7 @@ pub struct Parts {
     /// The latest look at the engine's health.
     pub checkup: Checkup,
     /// Counts.
-    pub meters: Meters,
+    pub meters: Arc<Meters>,
     /// Connects providers that users add.
     pub wiring: Wiring,
     /// How much streams may take.

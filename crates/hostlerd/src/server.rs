@@ -162,7 +162,7 @@ impl Server {
         if let Some(pace) = metrics.pace() {
             self.app.engine.set_collect_pace(pace);
         }
-        self.app.meters.set_labels(&metrics.labels);
+        self.app.engine.metrics().tell_labels(&metrics.labels);
     }
 
     /// Waits until each provider has answered or failed to, but not for long.
@@ -216,6 +216,10 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         sabotage,
     })
     .await?;
+    let meters = Arc::new(Meters::new());
+    engine.metrics().tell_labels(&config.metrics.labels);
+    let counted = Arc::clone(&meters);
+    engine.metrics().tell_also(move || counted.series());
     for (row, provider) in setup.providers {
         engine.providers().attach(row, provider).await?;
     }
@@ -234,7 +238,7 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         cursors: Cursors::new(key),
         replays: Replays::default(),
         checkup: Checkup::default(),
-        meters: Meters::telling(&config.metrics.labels),
+        meters,
         wiring: setup.wiring,
         streams,
         is_demo: setup.is_demo,

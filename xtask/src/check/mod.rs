@@ -7,6 +7,7 @@ mod deny;
 mod deps;
 mod docs;
 mod exceptions;
+mod metrics;
 mod tidy;
 
 use hostler_lab::{Error, Result, run, timed};
@@ -42,6 +43,7 @@ const CHECKS: &[Check] = &[
     Check { name: "deny", compiles: false, run: deny::check },
     Check { name: "docs", compiles: false, run: docs::check },
     Check { name: "codegen", compiles: false, run: codegen::check },
+    Check { name: "metrics", compiles: false, run: metrics::check },
     Check { name: "fmt", compiles: false, run: fmt },
     Check { name: "clippy", compiles: true, run: clippy },
     Check { name: "openapi", compiles: true, run: openapi::check },

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::camel;
 
 /// Where the catalogue is, in the order of its documentation.
-const FILES: &[&str] = &["vm", "host", "pool", "container", "provider"];
+const FILES: &[&str] = &["vm", "host", "pool", "container", "provider", "server"];
 
 /// What a key may say, with the Rust variant that says it.
 const KINDS: &[(&str, &str)] = &[("counter", "Counter"), ("gauge", "Gauge"), ("info", "Info")];
@@ -45,6 +45,11 @@ pub(super) struct Metric {
 }
 
 impl Metric {
+    /// Its name, here and in Rust.
+    pub(super) fn names(&self) -> (String, String) {
+        (self.name.clone(), self.variant())
+    }
+
     /// `hostler_vm_vcpus` is `VmVcpus`.
     fn variant(&self) -> String {
         camel(self.name.strip_prefix("hostler_").unwrap_or(&self.name))

@@ -67,6 +67,14 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
+/// The metrics of the catalogue: each name with its Rust variant.
+///
+/// # Errors
+/// When the catalogue has a fault.
+pub(crate) fn metric_variants(root: &std::path::Path) -> Result<Vec<(String, String)>> {
+    Ok(metrics::read(root)?.iter().map(metrics::Metric::names).collect())
+}
+
 /// Every file, with what should be in it.
 fn made() -> Result<Vec<(PathBuf, String)>> {
     let root = paths::root();

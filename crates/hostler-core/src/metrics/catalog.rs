@@ -12,7 +12,9 @@ pub enum Metric {
     VmState,
     /// hostler_vm_hypervisor_info: How the VM runs: the hypervisor's own word, the accelerator it was seen with, who said so, and how sure that is.
     VmHypervisorInfo,
-    /// hostler_vm_start_time_seconds: When the VM was seen to start, as seconds since 1970.
+    /// hostler_vm_accelerator_asked_info: How the VM is meant to run, as its specification says: kvm, tcg (emulation), or any (kvm where its host has it).
+    VmAcceleratorAskedInfo,
+    /// hostler_vm_start_time_seconds: When the VM was seen to start, as seconds since 1970; no series where it ran before it was first seen.
     VmStartTimeSeconds,
     /// hostler_vm_scrape_success: Whether the last pass reached this VM: 1 or 0.
     VmScrapeSuccess,
@@ -142,6 +144,8 @@ pub enum Metric {
     KubevirtVmiHypervisorInfo,
     /// hostler_host_info: A host with the release of its kernel and the model of its processors.
     HostInfo,
+    /// hostler_host_state: 1 for the state the host is in, 0 for every other.
+    HostState,
     /// hostler_host_cpus: Processors online.
     HostCpus,
     /// hostler_host_cpu_seconds_total: Time all processors spent in each mode: user, nice, system, idle, iowait, irq, softirq, steal.
@@ -254,6 +258,22 @@ pub enum Metric {
     ProviderPassIntervalSeconds,
     /// hostler_provider_silent_vms: VMs that the last pass asked and that did not answer.
     ProviderSilentVms,
+    /// hostler_provider_inventory_age_seconds: Time since the latest inventory was taken.
+    ProviderInventoryAgeSeconds,
+    /// hostler_provider_inventory_duration_seconds: How long the latest inventory took.
+    ProviderInventoryDurationSeconds,
+    /// hostler_vms: VMs by provider and state.
+    Vms,
+    /// hostler_build_info: Always 1, with the version of the server.
+    BuildInfo,
+    /// hostler_op_state: Operations that have not ended, by state.
+    OpState,
+    /// hostler_event_subscribers: Clients that follow events.
+    EventSubscribers,
+    /// process_resident_memory_bytes: Memory of this process that is in RAM.
+    ProcessResidentMemoryBytes,
+    /// process_open_fds: File descriptors that this process has open.
+    ProcessOpenFds,
     /// hostler_series_dropped_total: What was left out, and why: value_invalid (a value that was told and is none), too_many and twice (series that a page of metrics was made without, added up over pages).
     SeriesDroppedTotal,
     /// hostler_history_samples_total: Samples written into the history since the server started.
@@ -269,6 +289,7 @@ impl Metric {
     pub const ALL: &'static [Self] = &[
         Self::VmState,
         Self::VmHypervisorInfo,
+        Self::VmAcceleratorAskedInfo,
         Self::VmStartTimeSeconds,
         Self::VmScrapeSuccess,
         Self::VmSampleAgeSeconds,
@@ -334,6 +355,7 @@ impl Metric {
         Self::VmGuestFilesystemUsedBytes,
         Self::KubevirtVmiHypervisorInfo,
         Self::HostInfo,
+        Self::HostState,
         Self::HostCpus,
         Self::HostCpuSecondsTotal,
         Self::HostCpuUsageRatio,
@@ -390,6 +412,14 @@ impl Metric {
         Self::ProviderPassSeconds,
         Self::ProviderPassIntervalSeconds,
         Self::ProviderSilentVms,
+        Self::ProviderInventoryAgeSeconds,
+        Self::ProviderInventoryDurationSeconds,
+        Self::Vms,
+        Self::BuildInfo,
+        Self::OpState,
+        Self::EventSubscribers,
+        Self::ProcessResidentMemoryBytes,
+        Self::ProcessOpenFds,
         Self::SeriesDroppedTotal,
         Self::HistorySamplesTotal,
         Self::HistorySamplesDroppedTotal,
@@ -413,7 +443,7 @@ impl Metric {
 }
 
 /// In the order of the variants.
-static FAMILIES: [Family; 127] = [
+static FAMILIES: [Family; 137] = [
     Family {
         name: "hostler_vm_state",
         kind: MetricKind::Gauge,
@@ -435,14 +465,24 @@ static FAMILIES: [Family; 127] = [
         help: "How the VM runs: the hypervisor's own word, the accelerator it was seen with, who said so, and how sure that is",
     },
     Family {
+        name: "hostler_vm_accelerator_asked_info",
+        kind: MetricKind::Info,
+        unit: Unit::None,
+        resource: Resource::Vm,
+        labels: &["asked"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "How the VM is meant to run, as its specification says: kvm, tcg (emulation), or any (kvm where its host has it)",
+    },
+    Family {
         name: "hostler_vm_start_time_seconds",
         kind: MetricKind::Gauge,
         unit: Unit::Seconds,
         resource: Resource::Vm,
         labels: &[],
-        cost: Cost::Own,
+        cost: Cost::State,
         since: "0.1",
-        help: "When the VM was seen to start, as seconds since 1970",
+        help: "When the VM was seen to start, as seconds since 1970; no series where it ran before it was first seen",
     },
     Family {
         name: "hostler_vm_scrape_success",
@@ -1085,6 +1125,16 @@ static FAMILIES: [Family; 127] = [
         help: "A host with the release of its kernel and the model of its processors",
     },
     Family {
+        name: "hostler_host_state",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::Host,
+        labels: &["state"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "1 for the state the host is in, 0 for every other",
+    },
+    Family {
         name: "hostler_host_cpus",
         kind: MetricKind::Gauge,
         unit: Unit::None,
@@ -1643,6 +1693,86 @@ static FAMILIES: [Family; 127] = [
         cost: Cost::Own,
         since: "0.1",
         help: "VMs that the last pass asked and that did not answer",
+    },
+    Family {
+        name: "hostler_provider_inventory_age_seconds",
+        kind: MetricKind::Gauge,
+        unit: Unit::Seconds,
+        resource: Resource::Provider,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Time since the latest inventory was taken",
+    },
+    Family {
+        name: "hostler_provider_inventory_duration_seconds",
+        kind: MetricKind::Gauge,
+        unit: Unit::Seconds,
+        resource: Resource::Provider,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "How long the latest inventory took",
+    },
+    Family {
+        name: "hostler_vms",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::Provider,
+        labels: &["state"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "VMs by provider and state",
+    },
+    Family {
+        name: "hostler_build_info",
+        kind: MetricKind::Info,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["version"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Always 1, with the version of the server",
+    },
+    Family {
+        name: "hostler_op_state",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["state"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Operations that have not ended, by state",
+    },
+    Family {
+        name: "hostler_event_subscribers",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Clients that follow events",
+    },
+    Family {
+        name: "process_resident_memory_bytes",
+        kind: MetricKind::Gauge,
+        unit: Unit::Bytes,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Memory of this process that is in RAM",
+    },
+    Family {
+        name: "process_open_fds",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "File descriptors that this process has open",
     },
     Family {
         name: "hostler_series_dropped_total",

@@ -4,7 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hostler_core::alert::rule::CheckedRule;
-use hostler_core::metrics::Metric;
+use hostler_core::metrics::hypervisor::{Reading, detect};
+use hostler_core::metrics::series::{Comparison, Matcher};
+use hostler_core::metrics::{Cost, Metric};
+use hostler_core::operation::OperationState;
+use hostler_core::vm::status::VmState;
 use regex::Regex;
 
 use crate::shipped::{checked, files, root, rule_files, rules, stem};
@@ -69,6 +73,88 @@ fn every_metric_and_label_of_a_shipped_rule_is_in_the_catalogue() {
         }
         for label in named_labels(&rule.expr) {
             assert!(known.contains(label.as_str()), "{alert}: no metric has a label {label}");
+        }
+    }
+}
+
+/// What is produced under labels that have a closed set of values, as those who produce it
+/// say; of other labels any value may be.
+fn produced(metric: &str) -> Vec<Vec<(&'static str, String)>> {
+    let each = |label: &'static str, words: &[&str]| -> Vec<Vec<_>> {
+        words.iter().map(|word| vec![(label, (*word).to_owned())]).collect()
+    };
+    match metric {
+        "hostler_vm_state" => {
+            VmState::ALL.iter().map(|state| vec![("state", state.as_str().to_owned())]).collect()
+        }
+        "hostler_op_state" => {
+            let open = OperationState::ALL.iter().filter(|state| !state.is_final());
+            open.map(|state| vec![("state", state.as_str().to_owned())]).collect()
+        }
+        "hostler_vm_accelerator_asked_info" => each("asked", &["kvm", "tcg", "any"]),
+        "hostler_vm_hypervisor_info" => {
+            let detected = |kind: &&str| {
+                let reading =
+                    Reading::Domain { domain_type: Some(*kind), has_own_accelerator: false };
+                let found = detect(reading).unwrap();
+                let word = found.hypervisor_word().to_owned();
+                vec![("hypervisor", word), ("accelerator", found.accelerator().to_owned())]
+            };
+            ["kvm", "qemu", "hvf", "xen", "lxc", "test", "?"].iter().map(detected).collect()
+        }
+        _ if metric.starts_with("hostler_provider_") => {
+            Cost::PASSES.iter().map(|pass| vec![("cost", pass.as_str().to_owned())]).collect()
+        }
+        "hostler_host_pressure_waiting_seconds_total" => ["cpu", "memory", "io"]
+            .iter()
+            .flat_map(|of| ["some", "full"].map(|share| (*of, share)))
+            .map(|(of, share)| vec![("resource", of.to_owned()), ("share", share.to_owned())])
+            .collect(),
+        _ if metric.starts_with("hostler_vm_job_") => {
+            let parts = ["memory", "disk", "data"];
+            let part = |part: &&str| {
+                vec![("operation", "migration_out".to_owned()), ("part", (*part).to_owned())]
+            };
+            parts.iter().map(part).collect()
+        }
+        _ => vec![Vec::new()],
+    }
+}
+
+/// The conditions of each selector, as `label`, `how`, `value`.
+fn conditions(expression: &str) -> Vec<(String, Vec<Matcher>)> {
+    let selector = Regex::new(r"\b(hostler_\w+|kubevirt_\w+)\b(?:\{([^}]*)\})?").unwrap();
+    let label = Regex::new(r#"(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)""#).unwrap();
+    let found = selector.captures_iter(expression).map(|found| {
+        let labels = found.get(2).map_or("", |labels| labels.as_str());
+        let matcher = |found: regex::Captures<'_>| {
+            let how = match &found[2] {
+                "=" => Comparison::Equal,
+                "!=" => Comparison::NotEqual,
+                "=~" => Comparison::Matches,
+                _ => Comparison::MatchesNot,
+            };
+            Matcher::new(&found[1], how, &found[3]).unwrap()
+        };
+        (found[1].to_owned(), label.captures_iter(labels).map(matcher).collect())
+    });
+    found.collect()
+}
+
+#[test]
+fn f8_every_selector_of_a_shipped_rule_fits_something_that_can_be_produced() {
+    for (file, rule) in rules() {
+        let alert = rule.alert.clone().unwrap();
+        for (metric, matchers) in conditions(&rule.expr) {
+            let fits = |series: &Vec<(&'static str, String)>| {
+                let of = |matcher: &Matcher| {
+                    series.iter().find(|(label, _)| *label == matcher.label()).map(|it| &it.1)
+                };
+                matchers.iter().all(|matcher| of(matcher).is_none_or(|value| matcher.fits(value)))
+            };
+            let fitting = produced(&metric).iter().any(fits);
+            let shown: Vec<String> = matchers.iter().map(ToString::to_string).collect();
+            assert!(fitting, "{file}: {alert}: no {metric}{{{}}} is produced", shown.join(","));
         }
     }
 }

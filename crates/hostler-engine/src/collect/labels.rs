@@ -67,6 +67,6 @@ impl ProviderView {
     }
 }
 
-fn made_up(is: bool) -> Option<OwnerLabel<'static>> {
+pub(super) fn made_up(is: bool) -> Option<OwnerLabel<'static>> {
     is.then_some(("simulated", "true"))
 }

@@ -19,6 +19,7 @@ mod held;
 mod labels;
 mod query;
 mod record;
+mod said;
 mod schedule;
 mod told;
 
@@ -36,6 +37,8 @@ pub(crate) use query::AT_ONCE as QUERIES_AT_ONCE;
 pub use query::{Answer, When};
 pub use record::HistoryCounts;
 pub(crate) use record::Recorded;
+pub use said::Said;
+pub(crate) use said::Told;
 pub use told::{
     Collected, ContainerFigures, Figures, Metrics, PassFigures, ProviderFigures, ProviderPass,
 };

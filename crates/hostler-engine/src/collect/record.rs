@@ -5,6 +5,7 @@
 //!                                                │ a series that was there and is not
 //!                                                ▼
 //!                                         the mark of its end
+//!  as often ──► what we say ourselves ──► the same way
 //!  every few seconds ──► sync        every minute ──► maintain
 //! ```
 //!
@@ -17,15 +18,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use hostler_core::Timestamp;
 use hostler_core::id::ProviderId;
 use hostler_core::metrics::series::{Label, Sample, SeriesKey};
 use hostler_core::metrics::{Cost, Labels, Metric, OwnerLabel, Point};
 use hostler_store::history::{Archive, Error};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, info, warn};
 
-use super::{Collected, PassFigures, Reading};
+use super::{CollectPace, Collected, PassFigures, Reading, Said};
 use crate::Inner;
 
 /// Between two times at which what was taken is on the disk for sure.
@@ -66,7 +68,8 @@ impl Recorded {
 pub(crate) async fn run(engine: Arc<Inner>) {
     let Some(archive) = engine.history.clone() else { return };
     let mut ended = engine.figures.ended();
-    let mut known = HashMap::new();
+    let (mut known, mut said) = (HashMap::new(), OfPass::new());
+    let mut next = Instant::now() + interval(&engine);
     let [mut writing, mut syncing, mut maintaining] = WORK.map(Trouble::with);
     let (mut sync, mut maintain) = (tokio::time::interval(SYNC), tokio::time::interval(MAINTAIN));
     sync.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -87,6 +90,11 @@ pub(crate) async fn run(engine: Arc<Inner>) {
                 }
                 Err(RecvError::Closed) => return,
             },
+            () = tokio::time::sleep_until(next) => {
+                next = Instant::now() + interval(&engine);
+                let written = write_said(&engine, &archive, std::mem::take(&mut said)).await;
+                said = writing.tell(written).unwrap_or_default();
+            }
             _ = sync.tick() => drop(syncing.tell(aside(&archive, Archive::sync).await)),
             _ = maintain.tick() => {
                 let now = millis(&engine);
@@ -117,16 +125,44 @@ async fn write(
     let work = move |archive: &Archive| {
         let collected = super::Metrics::new(&serving).collected_at(provider);
         let draft = draft(&collected, pass, known);
-        let appended = archive.append(now, &draft.samples)?;
-        if !draft.ended.is_empty() {
-            archive.end(now, &draft.ended, now)?;
-        }
-        let recorded = &serving.recorded;
-        recorded.samples.fetch_add(appended.written, Ordering::Relaxed);
-        recorded.dropped.fetch_add(appended.dropped.total(), Ordering::Relaxed);
-        Ok(draft.known)
+        put(archive, &serving.recorded, now, draft)
     };
     aside(archive, work).await
+}
+
+/// How often what we say ourselves is written: as often as is measured.
+fn interval(engine: &Inner) -> Duration {
+    let pace = engine.collect.as_ref().map(|pace| pace.borrow().interval);
+    pace.unwrap_or_else(|| CollectPace::default().interval).max(Duration::from_millis(100))
+}
+
+/// Writes what nobody measures: states, and how measuring and serving go.
+async fn write_said(
+    engine: &Arc<Inner>,
+    archive: &Archive,
+    known: OfPass,
+) -> Result<OfPass, Error> {
+    let (serving, now) = (engine.clone(), millis(engine));
+    let operations = super::Metrics::new(engine).open_operations().await;
+    let work = move |archive: &Archive| {
+        let metrics = super::Metrics::new(&serving);
+        let said = metrics.said(&metrics.collected(), &operations);
+        let mut draft = draft_said(&said, now, known);
+        let also = metrics.also().into_iter();
+        draft.samples.extend(also.map(|(key, value)| (key, Sample { at_ms: now, value })));
+        put(archive, &serving.recorded, now, draft)
+    };
+    aside(archive, work).await
+}
+
+fn put(archive: &Archive, recorded: &Recorded, now: i64, draft: Draft) -> Result<OfPass, Error> {
+    let appended = archive.append(now, &draft.samples)?;
+    if !draft.ended.is_empty() {
+        archive.end(now, &draft.ended, now)?;
+    }
+    recorded.samples.fetch_add(appended.written, Ordering::Relaxed);
+    recorded.dropped.fetch_add(appended.dropped.total(), Ordering::Relaxed);
+    Ok(draft.known)
 }
 
 #[derive(Default)]
@@ -144,7 +180,7 @@ fn draft(collected: &Collected, pass: Cost, mut known: OfPass) -> Draft {
         let Some(figures) = passes.iter().find(|it| it.pass == pass && it.is_fresh) else { return };
         let Some(reading) = &figures.reading else { return };
         let before = known.remove(&name).unwrap_or_default();
-        let of = draft.thing(before, &owner, reading, figures.is_reached);
+        let of = draft.read(before, &owner, reading, figures.is_reached);
         draft.known.insert(name, of);
     };
     for it in &collected.vms {
@@ -162,38 +198,69 @@ fn draft(collected: &Collected, pass: Cost, mut known: OfPass) -> Draft {
         let name = format!("container {}", container.id);
         add(name, view.container_labels(container), &it.passes);
     }
-    // Things that are gone, or do not answer for so long that they have no values.
-    let gone = known.into_values().flat_map(|of| of.series).map(|(_, _, key)| key);
-    draft.ended.extend(gone);
+    draft.end(known);
     draft
 }
 
+/// What is said at one time is to the history; `known` is what was said before.
+fn draft_said(said: &[Said], now: i64, mut known: OfPass) -> Draft {
+    let mut draft = Draft::default();
+    for it in said {
+        let name = it.name();
+        let before = known.remove(&name).unwrap_or_default();
+        let of = draft.thing(before, &it.owner(), Timestamp::from_millis(now), it.points.iter());
+        draft.known.insert(name, of);
+    }
+    draft.end(known);
+    draft
+}
+
+/// What was read and computed. A VM's state is told from the present picture, not from passes.
+fn measured(reading: &Reading) -> impl Iterator<Item = &Point> {
+    let all = reading.points.iter().chain(&reading.own);
+    all.filter(|point| point.metric != Metric::VmState)
+}
+
 impl Draft {
-    /// Adds what was read of a thing, if it was read in this pass. Its series are
-    /// kept from the pass before where they are the same, which they mostly are.
-    fn thing(
+    /// Ends things that are gone, or do not answer for so long that they have no values.
+    fn end(&mut self, gone: OfPass) {
+        self.ended.extend(gone.into_values().flat_map(|of| of.series).map(|(_, _, key)| key));
+    }
+
+    /// Adds what was read of a thing, if it was read in this pass: what did not answer
+    /// neither goes on nor ends.
+    fn read(
         &mut self,
-        mut before: Known,
+        before: Known,
         owner: &[OwnerLabel<'_>],
         reading: &Reading,
         is_reached: bool,
     ) -> Known {
-        if !is_reached {
-            return before;
+        match is_reached {
+            true => self.thing(before, owner, reading.at, measured(reading)),
+            false => before,
         }
+    }
+
+    /// Adds what is true of a thing. Its series are kept from the pass before where
+    /// they are the same, which they mostly are.
+    fn thing<'p>(
+        &mut self,
+        mut before: Known,
+        owner: &[OwnerLabel<'_>],
+        at: Timestamp,
+        points: impl Iterator<Item = &'p Point>,
+    ) -> Known {
         let same = before.owner.iter().map(|(name, value)| (&**name, &**value));
         if !same.eq(owner.iter().copied()) {
             self.ended.extend(before.series.drain(..).map(|(_, _, key)| key));
             before.owner = owner.iter().map(|(n, v)| (Box::from(*n), Box::from(*v))).collect();
         }
-        let at_ms = reading.at.as_micros().div_euclid(1000);
+        let at_ms = at.as_micros().div_euclid(1000);
+        let mut series = Vec::with_capacity(before.series.len());
         let mut old = before.series.into_iter();
-        let mut series = Vec::with_capacity(reading.points.len() + reading.own.len());
         let mut rest: Vec<(Metric, Labels, SeriesKey)> = Vec::new();
-        for point in reading.points.iter().chain(&reading.own) {
-            if point.metric == Metric::VmState {
-                continue; // told from the present picture, not from passes
-            }
+        for point in points {
             let is_it =
                 |it: &(Metric, Labels, SeriesKey)| it.0 == point.metric && it.1 == point.labels;
             let next = old.next();

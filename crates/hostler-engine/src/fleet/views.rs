@@ -239,6 +239,9 @@ pub enum HostState {
 }
 
 impl HostState {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Ready, Self::Degraded, Self::Closed];
+
     /// The word used on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -16,6 +16,7 @@ mod hypervisor;
 pub(crate) mod job;
 mod ledger;
 mod pools;
+mod starts;
 mod states;
 pub(crate) mod stats;
 mod usage;
@@ -53,6 +54,7 @@ pub(crate) struct Measuring {
     guests: guest::Guests,
     pools: pools::Pools,
     detected: hypervisor::Detected,
+    starts: starts::Starts,
     pages: host::Pages,
 }
 
@@ -68,6 +70,7 @@ impl Measuring {
             guests: guest::Guests::default(),
             pools: pools::Pools::new(),
             detected: hypervisor::Detected::default(),
+            starts: starts::Starts::default(),
             pages: host::Pages::default(),
         }
     }

@@ -62,6 +62,7 @@ impl Libvirt {
         let at = cx.now();
         let present: HashSet<Uuid> = records.iter().map(|record| record.domain.uuid).collect();
         self.measuring.detected.retain(&present);
+        self.measuring.starts.retain(&present);
         let states: Vec<_> = records.iter().map(stats::state).collect();
         let saved = self.saved(cx, &states).await?;
         let labels = STATES.map(|state| (state, Labels::one(VmState::from(state).as_str())));
@@ -75,6 +76,7 @@ impl Libvirt {
                 self.link.jobs.hint(domain.uuid);
             }
             let mut points = one_hot(state.power, labels);
+            points.extend(self.measuring.starts.seen(domain, state.reason, at));
             if state.power.is_live() {
                 points.extend(stats::network(&record.params));
             }

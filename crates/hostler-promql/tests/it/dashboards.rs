@@ -8,21 +8,13 @@ use hostler_core::metrics::Metric;
 use hostler_promql::Query;
 use serde_json::Value as Json;
 
-/// What is told beside the catalogue, with its labels: by the server of itself, and by the
+/// What is told beside the catalogue, with its labels: by the server of its requests, and by the
 /// Prometheus that scrapes it.
 pub(crate) const BESIDE: &[(&str, &[&str])] = &[
-    ("hostler_build_info", &["version"]),
-    ("hostler_event_subscribers", &[]),
     ("hostler_http_request_duration_seconds_bucket", &["route", "method", "le"]),
     ("hostler_http_request_duration_seconds_count", &["route", "method"]),
     ("hostler_http_request_duration_seconds_sum", &["route", "method"]),
     ("hostler_http_requests_total", &["route", "method", "status"]),
-    ("hostler_op_state", &["state"]),
-    ("hostler_provider_inventory_age_seconds", &["provider"]),
-    ("hostler_provider_inventory_duration_seconds", &["provider"]),
-    ("hostler_vms", &["provider", "state"]),
-    ("process_open_fds", &[]),
-    ("process_resident_memory_bytes", &[]),
     ("ALERTS", &["alertname", "alertstate", "severity", "vm", "vm_id", "host", "provider"]),
     ("ALERTS_FOR_STATE", &["alertname", "severity", "vm", "vm_id", "host", "provider"]),
     ("scrape_duration_seconds", &[]),

@@ -2,12 +2,11 @@
 //! ever told as 0 in its place (D4, X17).
 
 mod format;
-mod gather;
 mod measured;
 mod process;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -15,11 +14,12 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hostler_api::negotiate::metrics_format;
-use hostler_core::Error;
 use hostler_core::access::Permission;
-use hostler_core::metrics::exposition::{Format, Head, Writer};
-use hostler_core::metrics::{Dropped, Metric};
-use hostler_core::query::ListRequest;
+use hostler_core::metrics::exposition::Format;
+use hostler_core::metrics::series::SeriesKey;
+use hostler_core::metrics::{Dropped, Labels, Metric, Point};
+use hostler_core::operation::OperationState;
+use hostler_core::Error;
 use http::Method;
 use http::header::CONTENT_TYPE;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -46,8 +46,6 @@ pub struct Meters {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram>,
-    /// Labels of VMs that are told.
-    labels: RwLock<Vec<String>>,
     /// The latest page of each format, so that many scrapers cost one.
     pages: [Mutex<Option<Made>>; 2],
     /// Series that pages were made without: too many, twice.
@@ -86,22 +84,9 @@ impl Meters {
             registry,
             requests,
             durations,
-            labels: RwLock::default(),
             pages: [Mutex::default(), Mutex::default()],
             dropped: [const { AtomicU64::new(0) }; 2],
         }
-    }
-
-    /// Nothing counted yet; tells these labels of VMs.
-    pub fn telling(labels: &[String]) -> Self {
-        let meters = Self::new();
-        meters.set_labels(labels);
-        meters
-    }
-
-    /// Tells these labels of VMs from now on.
-    pub(crate) fn set_labels(&self, labels: &[String]) {
-        *self.labels.write().unwrap_or_else(PoisonError::into_inner) = labels.to_vec();
     }
 
     /// Counts a request.
@@ -114,21 +99,51 @@ impl Meters {
 }
 
 impl Meters {
-    /// Tells what was left out by now, with what this page was made without.
-    fn dropped(&self, dropped: Dropped, format: Format) -> String {
-        let family = Metric::SeriesDroppedTotal.family();
-        let mut writer = Writer::new(format);
-        writer.family(&Head::from(family));
+    /// Counts what a page was made without.
+    fn leave_out(&self, dropped: Dropped) {
         let [too_many, twice] = &self.dropped;
-        let so_far = |count: &AtomicU64, more| count.fetch_add(more, Ordering::Relaxed) + more;
-        for (reason, count) in [
-            ("too_many", so_far(too_many, dropped.too_many)),
-            ("twice", so_far(twice, dropped.twice)),
-            ("value_invalid", dropped.unsound),
-        ] {
-            writer.sample(family.name, [("reason", reason)], count as f64);
-        }
-        writer.into_part()
+        too_many.fetch_add(dropped.too_many, Ordering::Relaxed);
+        twice.fetch_add(dropped.twice, Ordering::Relaxed);
+    }
+
+    /// What pages were made without by now.
+    fn dropped(&self) -> [Point; 2] {
+        let [too_many, twice] = &self.dropped;
+        [("too_many", too_many), ("twice", twice)].map(|(reason, count)| {
+            let count = count.load(Ordering::Relaxed) as f64;
+            Point::labelled(Metric::SeriesDroppedTotal, Labels::one(reason), count)
+        })
+    }
+
+    /// What this process is and takes.
+    fn process() -> Vec<Point> {
+        let version = Labels::one(env!("CARGO_PKG_VERSION"));
+        let mut points = vec![Point::labelled(Metric::BuildInfo, version, 1.0)];
+        let told = [
+            (Metric::ProcessResidentMemoryBytes, process::resident_bytes()),
+            (Metric::ProcessOpenFds, process::open_files()),
+        ];
+        let known = told.into_iter().filter_map(|(metric, count)| Some((metric, count?)));
+        points.extend(known.map(|(metric, count)| Point::plain(metric, count as f64)));
+        points
+    }
+
+    /// Everything that the server counts itself, for its history.
+    pub fn series(&self) -> Vec<(SeriesKey, f64)> {
+        let mut text = String::new();
+        // Writing into a string fails only where a metric is no metric.
+        let mut series = match encode_registry(&mut text, &self.registry) {
+            Ok(()) => format::series(&text),
+            Err(_) => Vec::new(),
+        };
+        let points = self.dropped().into_iter().chain(Self::process());
+        series.extend(points.filter_map(|point| {
+            let family = point.metric.family();
+            let labels = family.labels.iter().copied();
+            let labels = labels.zip(point.labels.values().iter().map(|value| &**value));
+            Some((SeriesKey::new(family.name, labels).ok()?, point.value))
+        }));
+        series
     }
 }
 
@@ -190,10 +205,8 @@ async fn open(State(app): State<App>, request: Request) -> Response {
 
 /// What the server tells of itself, then what it measured.
 async fn write(app: &App, format: Format) -> Result<String> {
-    let now = gather::registry(app).await;
     let mut own = String::new();
     encode_registry(&mut own, &app.meters.registry)
-        .and_then(|()| encode_registry(&mut own, &now))
         .map_err(|error| Error::bug(format!("metrics cannot be written: {error}")))?;
     let mut text = match format {
         Format::OpenMetrics => own,
@@ -221,26 +234,23 @@ async fn measured(app: &App, format: Format) -> Result<Arc<str>> {
     }
     let made = Instant::now();
     let serving = app.clone();
-    let page = tokio::task::spawn_blocking(move || make_page(&serving, format)).await;
+    let operations = app.engine.metrics().open_operations().await;
+    let page =
+        tokio::task::spawn_blocking(move || make_page(&serving, &operations, format)).await;
     let page = page.map_err(|error| Error::bug(format!("metrics cannot be written: {error}")))?;
     *kept = Some((made, page.clone()));
     Ok(page)
 }
 
-fn make_page(app: &App, format: Format) -> Arc<str> {
-    let everything = ListRequest::first(usize::MAX);
+fn make_page(app: &App, operations: &[(OperationState, u64)], format: Format) -> Arc<str> {
     let metrics = app.engine.metrics();
-    let told = measured::Told {
-        collected: metrics.collected(),
-        providers: app.engine.providers().list(&everything).items,
-        vms: app.engine.vms().list(&everything).items,
-        labels: app.meters.labels.read().unwrap_or_else(PoisonError::into_inner).clone(),
-        history: metrics.history(),
-    };
-    let (mut page, mut dropped) = measured::page(&told, format);
-    // What providers told is looked through once, when it comes.
-    dropped.unsound = metrics.unsound();
-    page.push_str(&app.meters.dropped(dropped, format));
+    let collected = metrics.collected();
+    let said = metrics.said(&collected, operations);
+    let mut own = Meters::process();
+    own.extend(app.meters.dropped());
+    let (page, dropped) = measured::page(&measured::Told { collected, said, own }, format);
+    // On the next page: this one cannot tell of itself.
+    app.meters.leave_out(dropped);
     page.into()
 }
 

@@ -1,6 +1,6 @@
 //! What was measured, as a scraper reads it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hostler_core::clock::Clock;
@@ -233,4 +233,69 @@ async fn a_query_that_is_none_is_refused_with_its_place() {
 async fn where_no_history_is_kept_queries_say_so() {
     let fixture = Fixture::start().await;
     assert_eq!(ask(&fixture, "query=up").await.code(), "capability_missing");
+}
+
+/// The series of a page, as the history names them: without labels that are empty.
+fn series_of(page: &str) -> BTreeSet<BTreeMap<String, String>> {
+    let lines = page.lines().filter(|line| !line.starts_with('#'));
+    let read = |line: &str| {
+        let (series, _) = line.rsplit_once(' ').unwrap();
+        let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+        let labels = labels.strip_suffix('}').unwrap();
+        let pairs = labels.split("\",").filter(|pair| !pair.is_empty());
+        let pairs = pairs.map(|pair| pair.trim_end_matches('"').split_once("=\"").unwrap());
+        let pairs = pairs.filter(|(_, value)| !value.is_empty());
+        let mut all: BTreeMap<String, String> =
+            pairs.map(|(label, value)| (label.to_owned(), value.to_owned())).collect();
+        all.insert("__name__".to_owned(), name.to_owned());
+        all
+    };
+    lines.map(read).collect()
+}
+
+/// Everything that the history has at present.
+async fn remembered(fixture: &Fixture) -> BTreeSet<BTreeMap<String, String>> {
+    let answer = ask(fixture, "query=%7B__name__%3D~%22.%2B%22%7D").await.json();
+    let series = answer["series"].as_array().unwrap_or_else(|| panic!("{answer:#}"));
+    let labels = |it: &serde_json::Value| serde_json::from_value(it["labels"].clone()).unwrap();
+    series.iter().map(labels).collect()
+}
+
+#[tokio::test]
+async fn c25a_whatever_a_scraper_is_told_is_in_the_history_by_the_same_labels() {
+    let fixture = measuring().await;
+    until(&fixture, "*/*", "hostler_vm_cpu_seconds_total{").await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        let told = series_of(&scrape(&fixture, "*/*").await);
+        for name in ["hostler_vm_state", "hostler_provider_up", "hostler_op_state", "hostler_vms"] {
+            assert!(told.iter().any(|series| series["__name__"] == name), "{name} is not told");
+        }
+        fixture.clock.advance(Duration::from_secs(2));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let kept = remembered(&fixture).await;
+        let missing: Vec<_> = told.difference(&kept).collect();
+        if missing.is_empty() {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "not in the history: {missing:#?}");
+    }
+    // What is gone ends, in the history as on the page, and not five minutes later.
+    let vms = fixture.local().get("/api/v1/vms").await;
+    let id = vms.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    fixture.act(&id, "stop", Some(&json!({ "mode": "force" }))).await;
+    let gone = |kept: &BTreeSet<BTreeMap<String, String>>| {
+        let ended = ["kubevirt_vmi_hypervisor_info", "hostler_vm_cpu_seconds_total"];
+        !kept.iter().any(|series| ended.contains(&series["__name__"].as_str()))
+    };
+    loop {
+        fixture.clock.advance(Duration::from_secs(1));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let kept = remembered(&fixture).await;
+        if gone(&kept) {
+            assert!(kept.iter().any(|series| series["__name__"] == "hostler_vm_state"));
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "it is carried on");
+    }
 }

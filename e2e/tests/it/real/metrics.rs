@@ -80,6 +80,58 @@ fn d4_prometheus_scrapes_what_its_own_checker_accepts() {
     }
 }
 
+/// The expressions of a shipped alert, one for each severity.
+fn expressions(alert: &str) -> Vec<String> {
+    let rules = include_str!("../../../../catalog/alerts/hypervisor.yaml");
+    let mine = rules.split("- alert: ").filter(|rule| rule.lines().next() == Some(alert));
+    let expression = |rule: &str| {
+        let from = rule.split("expr: |-").nth(1).unwrap();
+        from.split("for: ").next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    mine.map(expression).collect()
+}
+
+#[test]
+fn f8_a_vm_that_is_emulated_without_having_asked_for_it_is_told() {
+    let lab = lab("emulated");
+    let home = Home::new();
+    let server = home.launch().provider("lab", &lab.uri()).metrics().ready();
+    let port = server.metrics_port();
+    let small = ["--memory", "48M", "--disk", "8M"];
+    let accelerated = std::path::Path::new("/dev/kvm").exists();
+    home.done(&[&["vm", "create", "any"], small.as_slice()].concat());
+    home.done(&[&["vm", "create", "slow", "--accelerator", "tcg"], small.as_slice()].concat());
+    home.api().until_state("any", "running");
+    home.api().until_state("slow", "running");
+    // The alert's own words, asked of the history: what the server will judge by.
+    let ask = |query: &str| {
+        let escaped = |byte: u8| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        };
+        let query: String = query.bytes().map(escaped).collect();
+        let exchange = Exchange::local(&home.socket()).unwrap();
+        let answer = exchange.ask("GET", &format!("/api/v1/metrics/query?query={query}"), &[], b"");
+        let answer = answer.unwrap().json();
+        let series = answer["series"].as_array().cloned().unwrap_or_default();
+        let vm =
+            |it: &serde_json::Value| it["labels"]["vm"].as_str().unwrap_or_default().to_owned();
+        series.iter().map(vm).collect::<Vec<_>>()
+    };
+    let [of_kvm, of_any]: [String; 2] = expressions("HostlerVmEmulated").try_into().unwrap();
+    eventually("both are measured", || {
+        let found =
+            ask("hostler_vm_hypervisor_info and on (vm_id) hostler_vm_accelerator_asked_info");
+        check(found.len() == 2, || format!("{found:?}"))
+    });
+    // By its own wish one is emulated, and nobody is told; the other for want of KVM.
+    let wanted: &[&str] = if accelerated { &[] } else { &["any"] };
+    assert_eq!(ask(&of_any), wanted, "{of_any}");
+    assert_eq!(ask(&of_kvm), [""; 0], "{of_kvm}");
+    let asked = ask("hostler_vm_accelerator_asked_info{asked=\"tcg\"} == 1");
+    assert_eq!(asked, ["slow"]);
+}
+
 #[test]
 fn health_is_told_without_saying_too_much() {
     let lab = lab("health");

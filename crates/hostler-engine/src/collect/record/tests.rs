@@ -17,7 +17,7 @@ fn reading(at_ms: i64, devices: &[&str]) -> Reading {
 /// What a pass is made into: what is written, and what ends.
 fn pass(before: Known, vm: &str, reading: &Reading) -> (Known, Vec<String>, Vec<String>) {
     let mut draft = Draft::default();
-    let known = draft.thing(before, &[("vm", vm)], reading, true);
+    let known = draft.read(before, &[("vm", vm)], reading, true);
     let written = draft.samples.iter().map(|(key, _)| key.to_string()).collect();
     let mut ended: Vec<String> = draft.ended.iter().map(SeriesKey::to_string).collect();
     ended.sort();
@@ -52,7 +52,7 @@ async fn x22_what_is_renamed_ends_under_its_old_name() {
 async fn f7_what_did_not_answer_neither_goes_on_nor_ends() {
     let (known, ..) = pass(Known::default(), "web", &reading(1, &["vda"]));
     let mut draft = Draft::default();
-    let known = draft.thing(known, &[("vm", "web")], &reading(1, &["vda"]), false);
+    let known = draft.read(known, &[("vm", "web")], &reading(1, &["vda"]), false);
     assert!(draft.samples.is_empty() && draft.ended.is_empty());
     let (_, written, ended) = pass(known, "web", &reading(2, &["vda"]));
     assert_eq!((written.len(), ended.len()), (1, 0));
