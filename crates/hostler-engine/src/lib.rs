@@ -39,7 +39,7 @@ use hostler_store::Store;
 use hostler_store::history::Archive;
 
 pub use collect::{
-    Answer, CollectPace, Collected, ContainerFigures, Figures, HistoryCounts, Metrics,
+    Answer, Answered, CollectPace, Collected, ContainerFigures, Figures, HistoryCounts, Metrics,
     PassFigures, ProviderFigures, ProviderPass, Reading, Said, When,
 };
 pub use events::{Events, Item, Subscription};

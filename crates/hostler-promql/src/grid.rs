@@ -5,6 +5,7 @@
 use hostler_core::metrics::series::Matcher;
 
 use crate::limits::LOOKBACK_MS;
+use crate::purpose::{Face, Purpose};
 use crate::tree::{At, Expr, Shift, Subquery};
 
 /// Evenly spaced times; may be none.
@@ -48,6 +49,14 @@ impl Grid {
     pub(crate) fn shifted(&self, shift: Shift) -> impl Iterator<Item = i64> + use<> {
         let fixed = self.fixed(shift);
         self.times().map(move |time| fixed.unwrap_or(time) - shift.offset_ms)
+    }
+
+    /// What a selector looks at the history for.
+    pub(crate) fn purpose(&self, shift: Shift, range_ms: i64, face: Face) -> Purpose {
+        let (first_ms, _) = self.span(shift);
+        // Where all look from the same time there is one window.
+        let steps = if self.fixed(shift).is_some() { self.steps.min(1) } else { self.steps };
+        Purpose { face, first_ms, step_ms: self.step_ms, steps, range_ms }
     }
 
     fn fixed(&self, shift: Shift) -> Option<i64> {

@@ -21,6 +21,7 @@ mod grid;
 mod labels;
 mod limits;
 mod parse;
+mod purpose;
 mod query;
 mod tree;
 
@@ -31,6 +32,7 @@ pub use limits::{
     DEPTH_MAX, DURATION_MAX_MS, LOOKBACK_MS, Limits, OPERATORS_MAX, TEXT_MAX, TIME_MAX_MS,
     TOKENS_MAX,
 };
+pub use purpose::{Coarse, Face, Fetched, Purpose};
 pub use query::{Point, Query, Series, Source, Value};
 
 /// The bits of the NaN that ends a series: it is not a value, and says that there is none from

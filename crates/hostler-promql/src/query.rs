@@ -8,6 +8,7 @@ use crate::grid::{self, Grid, Need};
 use crate::labels::LabelSet;
 use crate::limits::{Limits, TIME_MAX_MS};
 use crate::parse;
+use crate::purpose::{Fetched, Purpose};
 use crate::tree::{Expr, Kind};
 
 /// Where the history comes from.
@@ -24,6 +25,21 @@ pub trait Source {
         from_ms: i64,
         to_ms: i64,
     ) -> Result<Vec<SeriesData>, SourceError>;
+
+    /// The same from a source that may have summaries of long times instead, which serve
+    /// the purpose.
+    ///
+    /// # Errors
+    /// As [`select`](Self::select).
+    fn fetch(
+        &self,
+        matchers: &[Matcher],
+        from_ms: i64,
+        to_ms: i64,
+        _purpose: &Purpose,
+    ) -> Result<Fetched, SourceError> {
+        self.select(matchers, from_ms, to_ms).map(Fetched::from)
+    }
 }
 
 /// A series of a result.

@@ -118,6 +118,14 @@ pub struct MetricsAnswer {
     pub kind: String,
     /// From one time to the next, in seconds; null at one time.
     pub step_seconds: Option<u32>,
+    /// The longest time that was summed up to one value before the query was asked, in
+    /// seconds; null where the answer is from samples as they were measured.
+    #[serde(default)]
+    pub resolution_seconds: Option<u32>,
+    /// What whoever reads the answer has to know, for people: for example that samples of
+    /// a part of the time are not kept any more.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// The series; a scalar is one without labels.
     pub series: Vec<AnsweredSeries>,
     /// The text, where it is one.

@@ -19,6 +19,7 @@ mod held;
 mod labels;
 mod query;
 mod record;
+mod rolled;
 mod said;
 mod schedule;
 mod told;
@@ -34,7 +35,7 @@ use tokio::time::Instant;
 
 pub(crate) use held::{Held, PassNote};
 pub(crate) use query::AT_ONCE as QUERIES_AT_ONCE;
-pub use query::{Answer, When};
+pub use query::{Answer, Answered, When};
 pub use record::HistoryCounts;
 pub(crate) use record::Recorded;
 pub use said::Said;

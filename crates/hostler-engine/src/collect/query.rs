@@ -1,15 +1,15 @@
 //! Questions about what was measured, in PromQL, answered from the history.
 
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hostler_core::metrics::series::{Matcher, SeriesData};
 use hostler_core::{Code, Error, Result, Timestamp};
-use hostler_promql::{Limits, Query, Series, Source, SourceError, Value};
+use hostler_promql::{Fetched, Limits, Purpose, Query, Series, Source, SourceError, Value};
 use hostler_store::history::{self, Archive};
 use tokio::time::Instant;
 
-use super::Metrics;
+use super::{Metrics, rolled};
 
 /// The most series of an answer.
 const SERIES_MAX: usize = 10_000;
@@ -45,13 +45,33 @@ pub enum Answer {
     Range(Vec<Series>),
 }
 
+/// What a question gave, and from what.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// What it gave.
+    pub answer: Answer,
+    /// The longest time that was summed up to one value before the question was
+    /// asked; `None` where all is from samples as they were measured.
+    pub resolution: Option<Duration>,
+    /// What whoever reads the answer has to know, for people.
+    pub warnings: Vec<String>,
+}
+
 impl Metrics<'_> {
-    /// Asks the history.
+    /// Asks the history, and gives the answer alone.
+    ///
+    /// # Errors
+    /// See [`ask`](Self::ask).
+    pub async fn query(&self, text: &str, when: When) -> Result<Answer> {
+        self.ask(text, when).await.map(|answered| answered.answer)
+    }
+
+    /// Asks the history. Over long times it answers from roll-ups.
     ///
     /// # Errors
     /// `query_invalid` where the question is none, `limit_exceeded` where it takes too
     /// much, `capability_missing` where no history is kept.
-    pub async fn query(&self, text: &str, when: When) -> Result<Answer> {
+    pub async fn ask(&self, text: &str, when: When) -> Result<Answered> {
         let Some(archive) = self.engine().history.clone() else {
             let message = "no history is kept: `history.enabled` is off in the configuration, \
                            or it could not be opened, which the server's log says";
@@ -81,8 +101,8 @@ fn ask(
     archive: Archive,
     when: When,
     deadline: Instant,
-) -> hostler_promql::Result<Answer> {
-    let source = Kept { archive: Arc::new(archive) };
+) -> hostler_promql::Result<Answered> {
+    let source = Kept { archive, told: Mutex::default() };
     let is_late = || Instant::now() >= deadline;
     let limits = Limits {
         series: SERIES_MAX,
@@ -91,13 +111,35 @@ fn ask(
         ..Limits::default()
     };
     let ms = |at: Timestamp| at.as_micros().div_euclid(1000);
-    match when {
-        When::At(at) => Ok(Answer::Instant(query.instant(&source, ms(at), &limits)?)),
+    let answer = match when {
+        When::At(at) => Answer::Instant(query.instant(&source, ms(at), &limits)?),
         When::Range { start, end, step } => {
             let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
-            Ok(Answer::Range(query.range(&source, ms(start), ms(end), step, &limits)?))
+            Answer::Range(query.range(&source, ms(start), ms(end), step, &limits)?)
         }
-    }
+    };
+    let told = source.told.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let millis = |ms: i64| Duration::from_millis(ms.unsigned_abs());
+    Ok(Answered { answer, resolution: told.width_ms.map(millis), warnings: warnings(&told) })
+}
+
+fn warnings(told: &rolled::Told) -> Vec<String> {
+    let day = |ms: i64| Timestamp::from_millis(ms).to_string();
+    let gone = told.gone_before_ms.map(|ms| {
+        format!(
+            "samples as they were measured are kept from {} on; before that the answer is from \
+             averages, extremes and sums of 5 minutes or an hour",
+            day(ms)
+        )
+    });
+    let empty = told.empty_before_ms.map(|ms| {
+        format!(
+            "samples as they were measured are kept from {} on; before that a part of the query \
+             finds nothing, since it needs each of them",
+            day(ms)
+        )
+    });
+    gone.into_iter().chain(empty).collect()
 }
 
 /// What went wrong, as the person who asked is told.
@@ -124,7 +166,12 @@ fn told(error: hostler_promql::Error) -> Error {
 
 /// The history as queries see it.
 struct Kept {
-    archive: Arc<Archive>,
+    archive: Archive,
+    told: Mutex<rolled::Told>,
+}
+
+impl Kept {
+    const LIMITS: history::Limits = history::Limits { series: SERIES_MAX, samples: SAMPLES_MAX };
 }
 
 impl Source for Kept {
@@ -134,7 +181,18 @@ impl Source for Kept {
         from_ms: i64,
         to_ms: i64,
     ) -> Result<Vec<SeriesData>, SourceError> {
-        let limits = history::Limits { series: SERIES_MAX, samples: SAMPLES_MAX };
-        Ok(self.archive.select(matchers, from_ms, to_ms, limits)?)
+        Ok(self.archive.select(matchers, from_ms, to_ms, Self::LIMITS)?)
+    }
+
+    fn fetch(
+        &self,
+        matchers: &[Matcher],
+        from_ms: i64,
+        to_ms: i64,
+        purpose: &Purpose,
+    ) -> Result<Fetched, SourceError> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let span = (from_ms, to_ms);
+        Ok(rolled::fetch(&self.archive, matchers, span, purpose, Self::LIMITS, &mut told)?)
     }
 }

@@ -22,6 +22,7 @@ use row::{Collect, Row};
 use crate::fault::{Error, Result};
 use crate::grid::Grid;
 use crate::limits::{Limits, Meter};
+use crate::purpose::Face;
 use crate::query::{Point, Series, Source, Value};
 use crate::tree::{Expr, Kind, Subquery};
 use hostler_core::metrics::series::Sample;
@@ -48,7 +49,7 @@ impl<'a> Evaluation<'a> {
         match expr {
             Expr::Text(text) => return Ok(Value::String(text.clone())),
             Expr::Window(..) | Expr::Subquery(_) => {
-                return self.windows(expr, grid)?.matrix().map(Value::Matrix);
+                return self.windows(expr, grid, Face::Samples)?.matrix().map(Value::Matrix);
             }
             _ => {}
         }

@@ -4,17 +4,22 @@ use hostler_core::metrics::series::Sample;
 
 use super::number::{Sum, count, quantile, regression};
 use super::row::{Collect, Row};
-use super::select::{Windows, seconds};
+use super::select::{Track, Windows, seconds};
 use super::{Evaluation, Output};
 use crate::fault::{Error, Result};
 use crate::function::Over;
 use crate::grid::Grid;
 use crate::labels::LabelSet;
+use crate::purpose::{Coarse, Face};
 use crate::tree::{Call, Expr, Kind};
 
 /// What is seen of a series at a step; never empty.
 struct Window<'s> {
     samples: &'s [Sample],
+    /// For how many samples each stands; empty where each stands for itself.
+    weights: &'s [f64],
+    /// Which of them are summaries.
+    coarse: Option<Coarse>,
     first: Sample,
     last: Sample,
     range_ms: i64,
@@ -28,12 +33,12 @@ struct Window<'s> {
 impl Evaluation<'_> {
     /// One of the functions, of all series at all steps.
     pub(super) fn over(&mut self, over: Over, call: &Call, grid: Grid) -> Result<Output> {
-        let (windows, numbers) = self.window_arguments(&call.arguments, grid)?;
+        let (windows, numbers) = self.window_arguments(&call.arguments, grid, over.face())?;
         let mut collect = Collect::new(grid.steps);
         for track in &windows.tracks {
             self.meter.points(grid.steps)?;
             let mut values = vec![None; grid.steps];
-            self.slide(&windows, &track.samples, grid, &numbers, |step, window| {
+            self.slide(&windows, track, grid, &numbers, |step, window| {
                 if let (Some(place), Some(value)) = (values.get_mut(step), over.value(window)?) {
                     *place = Some(value);
                 }
@@ -57,10 +62,10 @@ impl Evaluation<'_> {
         labels: LabelSet,
         grid: Grid,
     ) -> Result<Output> {
-        let windows = self.windows(argument, grid)?;
+        let windows = self.windows(argument, grid, Face::Newest)?;
         let mut values = vec![Some(1.0); grid.steps];
         for track in &windows.tracks {
-            self.slide(&windows, &track.samples, grid, &[], |step, _| {
+            self.slide(&windows, track, grid, &[], |step, _| {
                 values.iter_mut().skip(step).take(1).for_each(|value| *value = None);
                 Ok(())
             })?;
@@ -74,12 +79,13 @@ impl Evaluation<'_> {
         &mut self,
         arguments: &[Expr],
         grid: Grid,
+        face: Face,
     ) -> Result<(Windows, Vec<Vec<f64>>)> {
         let mut windows = None;
         let mut numbers = Vec::new();
         for argument in arguments {
             match argument.kind() {
-                Kind::Matrix => windows = Some(self.windows(argument, grid)?),
+                Kind::Matrix => windows = Some(self.windows(argument, grid, face)?),
                 _ => numbers.push(self.scalar(argument, grid)?),
             }
         }
@@ -90,11 +96,12 @@ impl Evaluation<'_> {
     fn slide(
         &mut self,
         windows: &Windows,
-        samples: &[Sample],
+        track: &Track,
         grid: Grid,
         numbers: &[Vec<f64>],
         mut see: impl FnMut(usize, &Window<'_>) -> Result<()>,
     ) -> Result<()> {
+        let Track { samples, weights, .. } = track;
         let (mut begin, mut end) = (0, 0);
         let count_while = |from: usize, within: &dyn Fn(&Sample) -> bool| {
             samples.get(from..).unwrap_or_default().iter().take_while(|it| within(it)).count()
@@ -115,6 +122,8 @@ impl Evaluation<'_> {
                 step,
                 &Window {
                     samples: inside,
+                    weights: weights.get(begin..end).unwrap_or_default(),
+                    coarse: windows.coarse,
                     first: *first,
                     last: *last,
                     range_ms: windows.range_ms,
@@ -133,10 +142,12 @@ impl Over {
         let Window { samples, first, last, .. } = *window;
         let values = || samples.iter().map(|sample| sample.value);
         Ok(Some(match self {
+            Over::Average if !window.weights.is_empty() => weighed(samples, window.weights),
             Over::Average => average(samples),
             Over::Changes => {
                 count(pairs(samples, |one, next| next != one && !(next.is_nan() && one.is_nan())))
             }
+            Over::Count if !window.weights.is_empty() => window.weights.iter().sum(),
             Over::Count => count(samples.len()),
             Over::Delta => return Ok(extrapolated(window, false, false)),
             Over::Increase => return Ok(extrapolated(window, true, false)),
@@ -198,8 +209,16 @@ fn extrapolated(window: &Window<'_>, is_counter: bool, is_rate: bool) -> Option<
         to_start = if since_zero < to_start { since_zero } else { to_start };
     }
     let is_near = |distance: f64| distance < between * 1.1;
-    let stretch = |distance: f64| if is_near(distance) { distance } else { between / 2.0 };
-    let mut factor = (sampled + stretch(to_start) + stretch(to_end)) / sampled;
+    let stretch =
+        |sample: Sample, distance: f64| match window.coarse {
+            // What a summary says is complete: only one that the edge goes through is cut.
+            Some(coarse) if sample.at_ms <= coarse.until_ms => {
+                if distance < seconds(coarse.width_ms) { distance } else { 0.0 }
+            }
+            _ if is_near(distance) => distance,
+            _ => between / 2.0,
+        };
+    let mut factor = (sampled + stretch(first, to_start) + stretch(last, to_end)) / sampled;
     if is_rate {
         factor /= seconds(window.range_ms);
     }
@@ -233,6 +252,13 @@ fn average(samples: &[Sample]) -> f64 {
         mean = mean.add(value / seen - mean.sum / seen);
     }
     mean.total()
+}
+
+/// The mean of samples that stand for several each.
+fn weighed(samples: &[Sample], weights: &[f64]) -> f64 {
+    let pairs = samples.iter().zip(weights);
+    let sum = pairs.fold(Sum::default(), |sum, (it, weight)| sum.add(it.value * weight));
+    sum.total() / weights.iter().sum::<f64>()
 }
 
 fn variance(samples: &[Sample]) -> f64 {

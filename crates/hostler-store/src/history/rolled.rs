@@ -109,6 +109,22 @@ impl Archive {
         Ok(Rolled { step_ms, tier, series: series.collect() })
     }
 
+    /// From when on all of `[from_ms, to_ms]` that was kept is there as it was measured;
+    /// `from_ms` where all of it is. Of days before that only roll-ups are left.
+    ///
+    /// # Errors
+    /// When the file system fails.
+    pub fn measured_from(&self, from_ms: i64, to_ms: i64) -> Result<i64> {
+        let Some((first, last)) = self.days(from_ms, to_ms) else { return Ok(from_ms) };
+        let mut rolled = RolledDays::default();
+        for day in (first..=last).rev() {
+            if self.source(Tier::Raw, day, &mut rolled)? != Tier::Raw {
+                return Ok(from_ms.max((day + 1) * DAY_MS));
+            }
+        }
+        Ok(from_ms)
+    }
+
     /// The buckets of a series that a tier has.
     fn buckets(
         &self,

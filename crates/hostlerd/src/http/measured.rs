@@ -8,7 +8,7 @@ use hostler_api::{Ref, Time};
 use hostler_core::metrics::Point;
 use hostler_core::{Code, Error, Timestamp};
 use hostler_engine::promql::{LabelSet, Series, Value};
-use hostler_engine::{Answer, PassFigures, Reading, When};
+use hostler_engine::{Answer, Answered, PassFigures, Reading, When};
 
 use super::error::Result;
 use super::{Api, Call, Reply, ids};
@@ -97,7 +97,7 @@ async fn query(app: App, call: Call<v1::MetricsQuery>) -> Result<Reply<MetricsAn
             (When::Range { start, end, step: every }, Some(step))
         }
     };
-    let answer = app.engine.metrics().query(&terms.query, when).await?;
+    let answer = app.engine.metrics().ask(&terms.query, when).await?;
     let at = if let When::At(at) = when { at } else { now };
     Ok(Reply::of(answered(answer, at, step)))
 }
@@ -106,7 +106,10 @@ fn invalid(why: &str) -> super::Refusal {
     Error::new(Code::QueryInvalid, why).into()
 }
 
-fn answered(answer: Answer, at: Timestamp, step_seconds: Option<u32>) -> MetricsAnswer {
+fn answered(found: Answered, at: Timestamp, step_seconds: Option<u32>) -> MetricsAnswer {
+    let Answered { answer, resolution, warnings } = found;
+    let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    let resolution_seconds = resolution.map(seconds);
     let at_ms = at.as_micros().div_euclid(1000);
     let one = |labels: &LabelSet, value: f64| AnsweredSeries {
         labels: labels_of(labels),
@@ -126,7 +129,14 @@ fn answered(answer: Answer, at: Timestamp, step_seconds: Option<u32>) -> Metrics
             ("matrix", found.iter().map(series).collect())
         }
     };
-    MetricsAnswer { kind: kind.to_owned(), step_seconds, series, text }
+    MetricsAnswer {
+        kind: kind.to_owned(),
+        step_seconds,
+        resolution_seconds,
+        warnings,
+        series,
+        text,
+    }
 }
 
 fn series(found: &Series) -> AnsweredSeries {

@@ -1418,6 +1418,13 @@ export interface components {
         MetricsAnswer: {
             /** @description `scalar`, `string`, `vector` (a value each), or `matrix` (values over time). */
             kind: string;
+            /**
+             * Format: uint32
+             * @description The longest time that was summed up to one value before the query was asked, in
+             *     seconds; null where the answer is from samples as they were measured.
+             * @default null
+             */
+            resolution_seconds?: number | null;
             /** @description The series; a scalar is one without labels. */
             series: components["schemas"]["AnsweredSeries"][];
             /**
@@ -1427,6 +1434,12 @@ export interface components {
             step_seconds?: number | null;
             /** @description The text, where it is one. */
             text?: string | null;
+            /**
+             * @description What whoever reads the answer has to know, for people: for example that samples of
+             *     a part of the time are not kept any more.
+             * @default []
+             */
+            warnings?: string[];
         };
         /** @description A network that VMs can be connected to. */
         Network: {
