@@ -22,7 +22,7 @@ use crate::failure::{Failure, Result};
 pub use document::DEFAULT_TEXT;
 pub use history::ConfiguredHistory;
 pub use layers::Origins;
-pub use measuring::ConfiguredMetrics;
+pub use measuring::{ConfiguredMetrics, Profile};
 pub use sources::{Loaded, journal_reads, passed_socket_names, runtime_dir};
 
 /// The configuration, complete.

@@ -162,6 +162,7 @@ impl Server {
         if let Some(pace) = metrics.pace() {
             self.app.engine.set_collect_pace(pace);
         }
+        self.app.meters.set_profile(metrics.profile);
         self.app.engine.metrics().tell_labels(&metrics.labels);
     }
 
@@ -217,6 +218,7 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
     })
     .await?;
     let meters = Arc::new(Meters::new());
+    meters.set_profile(config.metrics.profile);
     engine.metrics().tell_labels(&config.metrics.labels);
     let counted = Arc::clone(&meters);
     engine.metrics().tell_also(move || counted.series());

@@ -27,6 +27,19 @@ pub struct ConfiguredMetrics {
     pub provider_interval_seconds: BTreeMap<String, u64>,
     /// Labels of VMs that `hostler_vm_labels` tells.
     pub labels: Vec<String>,
+    /// By whose names `/metrics` tells them to those who do not say.
+    pub profile: Profile,
+}
+
+/// By whose names metrics are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// By ours.
+    #[default]
+    Hostler,
+    /// By those of the inovex exporter for libvirt.
+    Libvirt,
 }
 
 impl Default for ConfiguredMetrics {
@@ -37,6 +50,7 @@ impl Default for ConfiguredMetrics {
             guest_interval_seconds: 60,
             provider_interval_seconds: BTreeMap::new(),
             labels: Vec::new(),
+            profile: Profile::Hostler,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Hostler's own metrics. A value that is not known has no sample; nothing is
 //! ever told as 0 in its place (D4, X17).
 
+mod compat;
 mod format;
 mod measured;
 mod process;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -19,7 +20,8 @@ use hostler_core::metrics::exposition::Format;
 use hostler_core::metrics::series::SeriesKey;
 use hostler_core::metrics::{Dropped, Labels, Metric, Point};
 use hostler_core::operation::OperationState;
-use hostler_core::Error;
+use hostler_core::query::ListRequest;
+use hostler_core::{Code, Error};
 use http::Method;
 use http::header::CONTENT_TYPE;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -34,6 +36,7 @@ use tokio::time::Instant;
 use super::error::Result;
 use super::{admit, peer_of};
 use crate::app::App;
+use crate::config::Profile;
 
 /// From a cached answer to one that waits for an operation.
 const BUCKETS: [f64; 11] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -46,8 +49,10 @@ pub struct Meters {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram>,
-    /// The latest page of each format, so that many scrapers cost one.
-    pages: [Mutex<Option<Made>>; 2],
+    /// The latest page of each format and profile, so that many scrapers cost one.
+    pages: [Mutex<Option<Made>>; 4],
+    /// Whether the names of the exporter for libvirt are told to those who ask for none.
+    tells_libvirt: AtomicBool,
     /// Series that pages were made without: too many, twice.
     dropped: [AtomicU64; 2],
 }
@@ -84,9 +89,36 @@ impl Meters {
             registry,
             requests,
             durations,
-            pages: [Mutex::default(), Mutex::default()],
+            pages: std::array::from_fn(|_| Mutex::default()),
+            tells_libvirt: AtomicBool::new(false),
             dropped: [const { AtomicU64::new(0) }; 2],
         }
+    }
+
+    /// Tells the names of this profile from now on, to those who ask for none.
+    pub(crate) fn set_profile(&self, profile: Profile) {
+        self.tells_libvirt.store(profile == Profile::Libvirt, Ordering::Relaxed);
+    }
+
+    /// The profile that is asked for, or what is told otherwise.
+    fn profile(&self, query: &str) -> Result<Profile> {
+        let mut profile = match self.tells_libvirt.load(Ordering::Relaxed) {
+            true => Profile::Libvirt,
+            false => Profile::Hostler,
+        };
+        for term in query.split('&').filter(|term| !term.is_empty()) {
+            profile = match term {
+                "profile=hostler" => Profile::Hostler,
+                "profile=libvirt" => Profile::Libvirt,
+                other => {
+                    let message = format!(
+                        "/metrics takes `profile=hostler` or `profile=libvirt`, and not `{other}`"
+                    );
+                    return Err(Error::new(Code::QueryInvalid, message).into());
+                }
+            };
+        }
+        Ok(profile)
     }
 
     /// Counts a request.
@@ -197,22 +229,32 @@ async fn guarded(State(app): State<App>, request: Request) -> Response {
 
 async fn open(State(app): State<App>, request: Request) -> Response {
     let format = metrics_format(request.headers());
-    match write(&app, format).await {
+    let profile = app.meters.profile(request.uri().query().unwrap_or_default());
+    let written = match profile {
+        Ok(profile) => write(&app, format, profile).await,
+        Err(refusal) => Err(refusal),
+    };
+    match written {
         Ok(text) => ([(CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }
 
 /// What the server tells of itself, then what it measured.
-async fn write(app: &App, format: Format) -> Result<String> {
+async fn write(app: &App, format: Format, profile: Profile) -> Result<String> {
     let mut own = String::new();
+    if profile == Profile::Libvirt {
+        own.push_str(&measured(app, format, profile).await?);
+        own.push_str(if format == Format::OpenMetrics { "# EOF\n" } else { "" });
+        return Ok(own);
+    }
     encode_registry(&mut own, &app.meters.registry)
         .map_err(|error| Error::bug(format!("metrics cannot be written: {error}")))?;
     let mut text = match format {
         Format::OpenMetrics => own,
         Format::Text => format::to_text(&own),
     };
-    text.push_str(&measured(app, format).await?);
+    text.push_str(&measured(app, format, profile).await?);
     if format == Format::OpenMetrics {
         text.push_str("# EOF\n");
     }
@@ -221,11 +263,13 @@ async fn write(app: &App, format: Format) -> Result<String> {
 
 /// The page of what was measured, made at most once in [`PAGE_AGE_MAX`] and beside
 /// the threads that answer others.
-async fn measured(app: &App, format: Format) -> Result<Arc<str>> {
-    let [text, open] = &app.meters.pages;
-    let mut kept = match format {
-        Format::Text => text.lock().await,
-        Format::OpenMetrics => open.lock().await,
+async fn measured(app: &App, format: Format, profile: Profile) -> Result<Arc<str>> {
+    let [text, open, their_text, their_open] = &app.meters.pages;
+    let mut kept = match (format, profile) {
+        (Format::Text, Profile::Hostler) => text.lock().await,
+        (Format::OpenMetrics, Profile::Hostler) => open.lock().await,
+        (Format::Text, Profile::Libvirt) => their_text.lock().await,
+        (Format::OpenMetrics, Profile::Libvirt) => their_open.lock().await,
     };
     if let Some((made, page)) = kept.as_ref()
         && made.elapsed() <= PAGE_AGE_MAX
@@ -235,8 +279,11 @@ async fn measured(app: &App, format: Format) -> Result<Arc<str>> {
     let made = Instant::now();
     let serving = app.clone();
     let operations = app.engine.metrics().open_operations().await;
-    let page =
-        tokio::task::spawn_blocking(move || make_page(&serving, &operations, format)).await;
+    let page = tokio::task::spawn_blocking(move || match profile {
+        Profile::Hostler => make_page(&serving, &operations, format),
+        Profile::Libvirt => make_their_page(&serving, format),
+    })
+    .await;
     let page = page.map_err(|error| Error::bug(format!("metrics cannot be written: {error}")))?;
     *kept = Some((made, page.clone()));
     Ok(page)
@@ -250,6 +297,18 @@ fn make_page(app: &App, operations: &[(OperationState, u64)], format: Format) ->
     own.extend(app.meters.dropped());
     let (page, dropped) = measured::page(&measured::Told { collected, said, own }, format);
     // On the next page: this one cannot tell of itself.
+    app.meters.leave_out(dropped);
+    page.into()
+}
+
+fn make_their_page(app: &App, format: Format) -> Arc<str> {
+    let everything = ListRequest::first(usize::MAX);
+    let told = compat::Told {
+        collected: app.engine.metrics().collected(),
+        providers: app.engine.providers().list(&everything).items,
+        vms: app.engine.vms().list(&everything).items,
+    };
+    let (page, dropped) = compat::page(&told, format);
     app.meters.leave_out(dropped);
     page.into()
 }

@@ -299,3 +299,64 @@ async fn c25a_whatever_a_scraper_is_told_is_in_the_history_by_the_same_labels() 
         assert!(tokio::time::Instant::now() < deadline, "it is carried on");
     }
 }
+
+/// A page under the names of the exporter for libvirt.
+async fn their_page(fixture: &Fixture, accept: &str) -> String {
+    let answer = fixture.local().header("accept", accept).get("/metrics?profile=libvirt").await;
+    assert_eq!(answer.status, 200);
+    answer.text()
+}
+
+#[tokio::test]
+async fn d11_the_names_of_the_libvirt_exporter_are_told_to_who_asks_for_them() {
+    let fixture = measuring().await;
+    until(&fixture, "*/*", "hostler_vm_cpu_seconds_total{").await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let text = loop {
+        let text = their_page(&fixture, "*/*").await;
+        if text.contains("cpu_time_seconds_total{") && text.contains("storage_pool_capacity") {
+            break text;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{text}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    check(&text);
+    let labels = "domain=\"web\",host=\"h1\",provider=\"lab\",simulated=\"true\"";
+    for wanted in [
+        "# TYPE libvirt_domain_info_cpu_time_seconds_total counter".to_owned(),
+        "libvirt_up{provider=\"lab\",simulated=\"true\"} 1".to_owned(),
+        "libvirt_domains{provider=\"lab\",simulated=\"true\"} 1".to_owned(),
+        format!("libvirt_domain_info_state{{{labels},state_desc=\"the domain is running\"}} 1"),
+        format!("libvirt_domain_timed_out{{{labels}}} 0"),
+        format!("libvirt_domain_info_virtual_cpus{{{labels}}} 1"),
+        format!("libvirt_domain_memory_stats_rss_bytes{{{labels}}} "),
+        format!("libvirt_domain_vcpu_time_seconds_total{{{labels},vcpu=\"0\"}} "),
+        "libvirt_storage_pool_capacity_bytes{storage_pool=\"default\",host=\"h1\"".to_owned(),
+    ] {
+        assert!(text.contains(&wanted), "{wanted}: {text}");
+    }
+    let names = text.lines().filter(|line| !line.starts_with('#'));
+    assert!(names.clone().count() > 20 && names.clone().all(|line| line.starts_with("libvirt_")));
+    // Seconds are seconds: what one processor took since it was made.
+    let took = text.lines().find(|line| line.starts_with("libvirt_domain_info_cpu_time"));
+    let took: f64 = took.unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(took > 0.0 && took < 600.0, "{took}");
+    let open = their_page(&fixture, "application/openmetrics-text;version=1.0.0").await;
+    check(&open);
+    assert!(open.contains("# TYPE libvirt_domain info\n") && open.ends_with("# EOF\n"));
+    let refused = fixture.local().get("/metrics?profile=other").await;
+    assert_eq!((refused.status, refused.code().as_str()), (400, "query_invalid"));
+    assert!(scrape(&fixture, "*/*").await.contains("hostler_vm_state{"), "and ours to others");
+}
+
+#[tokio::test]
+async fn d20_by_configuration_the_exporters_names_are_told_to_all() {
+    let profile = hostlerd::config::Profile::Libvirt;
+    let metrics =
+        ConfiguredMetrics { interval_seconds: 1, profile, ..ConfiguredMetrics::default() };
+    let fixture = Fixture::measuring(metrics).await;
+    let text = until(&fixture, "*/*", "libvirt_up{").await;
+    assert!(!text.contains("hostler_"), "{text}");
+    let ours = fixture.local().get("/metrics?profile=hostler").await.text();
+    assert!(ours.contains("hostler_build_info{"), "{ours}");
+}

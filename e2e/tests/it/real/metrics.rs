@@ -130,6 +130,35 @@ fn f8_a_vm_that_is_emulated_without_having_asked_for_it_is_told() {
     assert_eq!(ask(&of_kvm), [""; 0], "{of_kvm}");
     let asked = ask("hostler_vm_accelerator_asked_info{asked=\"tcg\"} == 1");
     assert_eq!(asked, ["slow"]);
+
+    // The same figures by the names of the exporter for libvirt, as Prometheus judges them.
+    let theirs = |accept: &str| {
+        let headers = [("accept", accept)];
+        let exchange = Exchange::plain(port).unwrap();
+        exchange.ask("GET", "/metrics?profile=libvirt", &headers, b"").unwrap()
+    };
+    let page = eventually("they are there by the exporter's names", || {
+        let page = theirs("text/plain");
+        let wanted = "libvirt_domain_info_cpu_time_seconds_total{domain=\"any\"";
+        check(page.text().contains(wanted), || page.text()).map(|()| page)
+    });
+    let prometheus = Prometheus::unpack();
+    let mut checker = prometheus.command("promtool");
+    checker.args(["check", "metrics"]).stdin(Stdio::piped());
+    let mut checker = checker.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    checker.stdin.take().unwrap().write_all(&page.body).unwrap();
+    let judged = checker.wait_with_output().unwrap();
+    assert!(judged.status.success() && judged.stderr.is_empty(), "{judged:?}");
+    // What virsh says in nanoseconds and KiB is here in seconds and bytes.
+    let text = page.text();
+    let memory = "libvirt_domain_info_maximum_memory_bytes{domain=\"any\"";
+    let memory = text.lines().find(|line| line.starts_with(memory)).unwrap();
+    assert!(memory.ends_with(&format!(" {}", 48 << 20)), "{memory}");
+    let state = text.lines().find(|line| {
+        line.starts_with("libvirt_domain_info_state{domain=\"any\"")
+            && line.contains("state_desc=\"the domain is running\"")
+    });
+    assert!(state.unwrap().ends_with(" 1"), "{text}");
 }
 
 #[test]
