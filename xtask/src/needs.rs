@@ -1,7 +1,7 @@
 //! What each command needs from the system, beyond Rust.
 
 use hostler_lab::packages::{self, Installer, Need, Probe};
-use hostler_lab::{Result, find_program, mail, prometheus};
+use hostler_lab::{Result, find_program, libvirt_exporter, mail, prometheus};
 
 use crate::say;
 
@@ -99,13 +99,27 @@ pub(crate) fn peers() -> Result<()> {
     for needs in [PEERS, PYTHON, CONTAINERS, packages::SSH, packages::TLS, packages::SCHEMAS] {
         ensure(needs)?;
     }
+    bench_history()?;
+    match Installer::detect() {
+        Some(Installer::Apt) => mail::fetch(&mut |line| say::step(line)).map(drop),
+        _ => Ok(()),
+    }
+}
+
+/// Makes sure that there is what `bench history` compares with, and our tests do.
+pub(crate) fn bench_history() -> Result<()> {
     // Debian's would serve as soon as it is installed, so there it is only unpacked.
     match Installer::detect() {
-        Some(Installer::Apt) => {
-            prometheus::fetch(&mut |line| say::step(line))?;
-            mail::fetch(&mut |line| say::step(line)).map(drop)
-        }
+        Some(Installer::Apt) => prometheus::fetch(&mut |line| say::step(line)).map(drop),
         _ => ensure(PROMETHEUS),
+    }
+}
+
+/// Makes sure that there is what `bench scrape` compares with, where there is such a thing.
+pub(crate) fn bench_scrape() -> Result<()> {
+    match Installer::detect() {
+        Some(Installer::Apt) => libvirt_exporter::fetch(&mut |line| say::step(line)).map(drop),
+        _ => Ok(()),
     }
 }
 

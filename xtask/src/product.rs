@@ -52,20 +52,19 @@ impl Programs {
 
     /// Compiles them in that profile.
     pub(crate) fn build_as(profile: Profile) -> Result<Programs> {
-        let mut command = paths::cargo();
-        command.args(["build", "-p", "hostlerd", "-p", "hostler"]);
-        let below = match profile {
-            Profile::Development => "debug",
-            Profile::Release => {
-                command.arg("--release");
-                "release"
-            }
-        };
-        run(&mut command)?;
-        let directory = std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| paths::root().join("target"), PathBuf::from)
-            .join(below);
+        let directory = built(&[], profile)?;
         Ok(Programs { hostlerd: directory.join("hostlerd"), hostler: directory.join("hostler") })
+    }
+
+    /// Compiles an example program of a crate; where it is.
+    pub(crate) fn example(package: &str, name: &str, profile: Profile) -> Result<PathBuf> {
+        let directory = built(&["-p", package, "--example", name], profile)?;
+        Ok(directory.join("examples").join(name))
+    }
+
+    /// Compiles the agent; where it is.
+    pub(crate) fn agent(profile: Profile) -> Result<PathBuf> {
+        Ok(built(&["-p", "hostler-agent"], profile)?.join("hostler-agent"))
     }
 
     /// The command line's program, for showing to the user.
@@ -110,6 +109,24 @@ impl Programs {
         let output = run_quietly(Command::new(&self.hostlerd).arg("openapi"))?;
         String::from_utf8(output.stdout).map_err(|_| Error::new("the document is not UTF-8"))
     }
+}
+
+/// Compiles the programs, or what `words` select beside them; the folder they are in.
+fn built(words: &[&str], profile: Profile) -> Result<PathBuf> {
+    let mut command = paths::cargo();
+    // Always both: another selection would give shared dependencies other features and compile
+    // them again.
+    command.args(["build", "-p", "hostlerd", "-p", "hostler"]).args(words);
+    let below = match profile {
+        Profile::Development => "debug",
+        Profile::Release => {
+            command.arg("--release");
+            "release"
+        }
+    };
+    run(&mut command)?;
+    let target = std::env::var_os("CARGO_TARGET_DIR");
+    Ok(target.map_or_else(|| paths::root().join("target"), PathBuf::from).join(below))
 }
 
 /// A running demo; ended when dropped.

@@ -8,6 +8,7 @@
 //! | something that boots in seconds | [`guest::build`] |
 //! | a Prometheus to compare with | [`prometheus::fetch`] |
 //! | a mail server that keeps what it takes | [`mail::fetch`] |
+//! | an exporter to compare with | [`libvirt_exporter::fetch`] |
 //! | the system packages all this needs | [`packages`] |
 //!
 //! Everything is kept below directories the caller names, runs in its own mount, network, process
@@ -21,6 +22,7 @@ mod process;
 
 pub mod guest;
 mod lab;
+pub mod libvirt_exporter;
 pub mod mail;
 pub mod packages;
 pub mod prometheus;

@@ -13,6 +13,10 @@ pub(crate) enum Unit {
     Seconds,
     /// Things in a second; more are better.
     PerSecond,
+    /// Bytes; fewer are better.
+    Bytes,
+    /// A share of one processor's time; less is better.
+    Processor,
 }
 
 impl Unit {
@@ -20,6 +24,10 @@ impl Unit {
     pub(crate) fn show(self, value: f64) -> String {
         match self {
             Unit::PerSecond => format!("{} /s", significant(value)),
+            Unit::Processor => format!("{} %", significant(value * 100.0)),
+            Unit::Bytes if value >= 1048576.0 => format!("{} MiB", significant(value / 1048576.0)),
+            Unit::Bytes if value >= 1024.0 => format!("{} KiB", significant(value / 1024.0)),
+            Unit::Bytes => format!("{} B", significant(value)),
             Unit::Seconds if value >= 1.0 => format!("{} s", significant(value)),
             Unit::Seconds if value >= 0.001 => format!("{} ms", significant(value * 1e3)),
             Unit::Seconds => format!("{} µs", significant(value * 1e6)),
@@ -29,7 +37,7 @@ impl Unit {
     /// Which side of 1 is the better one.
     pub(crate) fn better(self) -> &'static str {
         match self {
-            Unit::Seconds => "below 1",
+            Unit::Seconds | Unit::Bytes | Unit::Processor => "below 1",
             Unit::PerSecond => "above 1",
         }
     }
@@ -60,6 +68,11 @@ impl Sample {
     /// Nothing measured yet.
     pub(crate) fn of(who: impl Into<String>) -> Sample {
         Sample { who: who.into(), values: Vec::new() }
+    }
+
+    /// A limit that was set: the same in each of so many rounds.
+    pub(crate) fn limit(value: f64, rounds: usize) -> Sample {
+        Sample { who: "limit".into(), values: vec![value; rounds] }
     }
 
     /// Adds the value of the next round.
@@ -175,6 +188,9 @@ mod tests {
         let shown = [0.000_25, 0.012_34, 1.5, 123.4].map(|value| Unit::Seconds.show(value));
         assert_eq!(shown, ["250 µs", "12.3 ms", "1.50 s", "123 s"]);
         assert_eq!(Unit::PerSecond.show(12_345.6), "12346 /s");
+        let shown = [1.5, 2048.0, 3_145_728.0].map(|value| Unit::Bytes.show(value));
+        assert_eq!(shown, ["1.50 B", "2.00 KiB", "3.00 MiB"]);
+        assert_eq!(Unit::Processor.show(0.0123), "1.23 %");
         let ratios = [0.0, 0.004_641, 0.0456, 0.333_33, 12.34].map(significant);
         assert_eq!(ratios, ["0.00", "0.00464", "0.0456", "0.333", "12.3"]);
     }

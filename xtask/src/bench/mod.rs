@@ -10,17 +10,26 @@
 //! | `create` | a VM through the API, to running | virt-install; virsh |
 //! | `inventory` | every fact of a thousand domains | virsh |
 //! | `list` | a page of ten thousand VMs under load | nginx with the same bytes |
+//! | `scrape` | `/metrics` of real guests, some of them hung | Debian's exporter for libvirt; a limit |
+//! | `agent` | the agent's processor and memory at a hundred guests | limits |
+//! | `changes` | a thousand domains, ten of them changing a second | limits |
+//! | `history` | samples written, bytes kept, questions | Prometheus with the same samples |
 
+mod agent;
 mod api;
 mod boot;
+mod changes;
 mod cpu;
 mod create;
 mod figures;
+mod guests;
+mod history;
 mod inventory;
 mod list;
 mod machine;
 mod nginx;
 mod report;
+mod scrape;
 mod virsh;
 mod wrk;
 
@@ -56,6 +65,10 @@ const BENCHES: &[Bench] = &[
     Bench { name: "create", measure: create::measure },
     Bench { name: "inventory", measure: inventory::measure },
     Bench { name: "list", measure: list::measure },
+    Bench { name: "scrape", measure: scrape::measure },
+    Bench { name: "agent", measure: agent::measure },
+    Bench { name: "changes", measure: changes::measure },
+    Bench { name: "history", measure: history::measure },
 ];
 
 /// How to measure.

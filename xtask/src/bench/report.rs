@@ -19,6 +19,8 @@ it and wrote this page; run it to have the figures of your own machine.
 - The others are not doing the same work: a web server that serves a file knows nothing of virtual
   machines, and `virsh` remembers nothing, checks nobody's permission and undoes nothing. They are
   the floor that is known to everybody. What each does is said below the table.
+- Where nobody does the same, a *limit* stands beside: what was promised, set before it was measured.
+  A ratio above 1 breaks it.
 - CPU time counts in hundredths of a second, so small values of it are rough.
 ";
 

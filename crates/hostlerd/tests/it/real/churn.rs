@@ -28,7 +28,7 @@ use super::prometheus::Prometheus;
 use crate::client::Client;
 use crate::fixture::Fixture;
 
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// As many scrapes as there are in an hour, every 10 seconds; something happens between any two.
 const ROUNDS: usize = 360;
 /// What happens in a round.
@@ -250,7 +250,7 @@ async fn x1_an_hour_of_churn_is_scraped_in_both_formats_without_a_fault() {
         format!("- job_name: {name}\n  static_configs: [ targets: [ '127.0.0.1:{port}' ] ]\n")
     };
     let config = format!(
-        "global: {{ scrape_interval: 100ms, scrape_timeout: 100ms }}\nscrape_configs:\n{}{}",
+        "global: {{ scrape_interval: 200ms, scrape_timeout: 200ms }}\nscrape_configs:\n{}{}",
         job("open", open),
         job("text", text)
     );
