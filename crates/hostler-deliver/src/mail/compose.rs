@@ -134,3 +134,81 @@ fn escaped(text: &str) -> String {
         safe
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use hostler_core::Timestamp;
+    use hostler_core::alert::group::Why;
+    use proptest::prelude::*;
+
+    use super::super::Security;
+    use super::*;
+
+    fn mail() -> Mail {
+        Mail {
+            host: "mail.example".into(),
+            port: 25,
+            security: Security::None,
+            login: None,
+            from: "Hostler <hostler@example.org>".parse().unwrap(),
+            to: vec!["ops@example.org".parse().unwrap()],
+            hello: "example.org".into(),
+            subject: None,
+        }
+    }
+
+    fn notice(name: &str, text: &str) -> Notice {
+        let labels = [("alertname", name), ("vm", text), (text, name)];
+        let labels: hostler_core::alert::LabelSet =
+            labels.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Notice {
+            id: text.into(),
+            group_key: name.into(),
+            receiver: text.into(),
+            status: Status::Firing,
+            why: Why::New,
+            made_at: Timestamp::from_millis(1_750_000_000_000),
+            group_labels: labels.clone(),
+            alerts: vec![NoticeAlert {
+                id: "a".into(),
+                status: Status::Firing,
+                annotations: [("summary".into(), text.into())].into(),
+                labels,
+                value: f64::NAN,
+                starts_at: Timestamp::from_millis(0),
+                ends_at: None,
+                link: Some(text.into()),
+            }],
+            more_firing: 0,
+            more_resolved: 0,
+            server_url: Some(name.into()),
+        }
+    }
+
+    proptest! {
+        /// Whatever things are called, the head is the same headers, and no line of the mail
+        /// is anything but ASCII that a server takes.
+        #[test]
+        fn no_name_changes_what_a_mail_is_made_of(
+            name in "\\PC{0,40}|(\r|\n|\\.|:|<|>|&|a| |\u{202e}){0,30}",
+            text in any::<String>(),
+        ) {
+            let message = String::from_utf8(message(&mail(), &notice(&name, &text)).unwrap()).unwrap();
+            let (head, body) = message.split_once("\r\n\r\n").unwrap();
+            let names: Vec<&str> = head
+                .split("\r\n")
+                .filter(|line| !line.starts_with([' ', '\t']))
+                .filter_map(|line| line.split_once(':').map(|(name, _)| name))
+                .collect();
+            let expected = [
+                "From", "Subject", "Date", "Message-ID", "References", "Auto-Submitted",
+                "X-Hostler-Receiver", "To", "MIME-Version", "Content-Type",
+            ];
+            prop_assert_eq!(names, expected, "{}", head);
+            prop_assert!(message.is_ascii());
+            prop_assert!(!message.replace("\r\n", "").contains(['\r', '\n']));
+            prop_assert!(message.split("\r\n").all(|line| line.len() <= 998));
+            prop_assert_eq!(body.matches("Content-Type: ").count(), 2);
+        }
+    }
+}
