@@ -35,3 +35,5 @@ pub const CONSOLE_PROTOCOL: &str = "hostler.console.v1";
 pub const TICKET_PROTOCOL_PREFIX: &str = "hostler.ticket.";
 /// The WebSocket subprotocol of the event stream.
 pub const EVENTS_PROTOCOL: &str = "hostler.events.v1";
+/// The WebSocket subprotocol of the live stream.
+pub const LIVE_PROTOCOL: &str = "hostler.live.v1";

@@ -7,29 +7,15 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
-use hostler_api::{Nothing, v1};
-use hostler_core::{Code, Kind};
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, StatusCode};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
-use tokio::time::Instant;
+use hostler_api::{Endpoint, v1};
+use hostler_core::Code;
 
 use crate::answer::Item;
-use crate::client::{Client, Terms};
-use crate::error::{Error, Result};
-use crate::request::prepare;
-use crate::sse::{Frame, SseParser};
-
-/// A server says something every 15 s; three times that is silence.
-const SILENCE_MAX: Duration = Duration::from_secs(45);
-/// How long the server may be away before following ends with an error.
-const PATIENCE: Duration = Duration::from_secs(300);
-/// The first pause before a new attempt; doubled up to the last.
-const PAUSE_FIRST: Duration = Duration::from_millis(250);
-const PAUSE_LAST: Duration = Duration::from_secs(10);
+use crate::client::Client;
+use crate::error::Result;
+use crate::sse::Frame;
+use crate::stream::{Patience, Stream};
 
 /// What comes while following.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,10 +29,8 @@ pub enum Followed {
 /// A stream of events.
 #[derive(Debug)]
 pub struct Events {
-    client: Client,
+    stream: Stream,
     query: v1::EventQuery,
-    body: Option<Incoming>,
-    parser: SseParser,
     ready: VecDeque<Followed>,
     /// The sequence number of the last event that was given.
     last: Option<u64>,
@@ -58,10 +42,8 @@ impl Client {
     pub async fn events(&self, query: v1::EventQuery) -> Result<Events> {
         let last = query.since;
         let mut events = Events {
-            client: self.clone(),
+            stream: Stream::new(self, v1::EventStream::PATH),
             query,
-            body: None,
-            parser: SseParser::new(),
             ready: VecDeque::new(),
             last,
         };
@@ -77,26 +59,12 @@ impl Events {
             if let Some(followed) = self.ready.pop_front() {
                 return Ok(followed);
             }
-            if self.body.is_none() {
+            if !self.stream.is_open() {
                 self.reconnect().await?;
                 continue;
             }
-            self.read().await?;
-        }
-    }
-
-    /// Reads one piece of the stream; a break only forgets the connection.
-    async fn read(&mut self) -> Result<()> {
-        let Some(body) = &mut self.body else { return Ok(()) };
-        let frame = tokio::time::timeout(SILENCE_MAX, body.frame()).await;
-        let Ok(Some(Ok(frame))) = frame else {
-            self.body = None;
-            return Ok(());
-        };
-        let Ok(data) = frame.into_data() else { return Ok(()) };
-        match self.parser.feed(&data) {
-            Ok(frames) => frames.into_iter().try_for_each(|frame| self.take(&frame)),
-            Err(cause) => Err(self.malformed(cause)),
+            let frames = self.stream.read().await?;
+            frames.iter().try_for_each(|frame| self.take(frame))?;
         }
     }
 
@@ -108,7 +76,7 @@ impl Events {
         }
         let event = serde_json::from_str(&frame.data)
             .and_then(Item::<v1::Event>::from_json)
-            .map_err(|error| self.malformed(format!("an event cannot be read: {error}")))?;
+            .map_err(|error| self.stream.malformed(format!("an event cannot be read: {error}")))?;
         let seq = event.value.seq;
         // After a resumption the server may begin earlier than asked.
         if self.last.is_none_or(|last| seq > last) {
@@ -120,12 +88,10 @@ impl Events {
 
     /// Connects again after the last event, and tells the gap where there is one.
     async fn reconnect(&mut self) -> Result<()> {
-        let began = Instant::now();
-        let mut pause = PAUSE_FIRST;
+        let mut patience = Patience::begin();
         let was_blind = self.last.is_none();
         loop {
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_LAST);
+            patience.pause().await;
             match self.connect().await {
                 Ok(()) => break,
                 Err(error) if error.code() == Code::EventsExpired.as_str() => {
@@ -133,14 +99,10 @@ impl Events {
                     self.last = None;
                     self.query.since = None;
                     self.ready.push_back(Followed::Resync);
-                    pause = PAUSE_FIRST;
+                    patience.hurry();
                 }
-                Err(error) => {
-                    let passes = matches!(error.kind(), Kind::Unavailable | Kind::Timeout);
-                    if !passes || began.elapsed() >= PATIENCE {
-                        return Err(error);
-                    }
-                }
+                Err(error) if patience.endures(&error) => {}
+                Err(error) => return Err(error),
             }
         }
         if was_blind {
@@ -153,46 +115,6 @@ impl Events {
     /// Connects once, after the last event that was given.
     async fn connect(&mut self) -> Result<()> {
         let query = v1::EventQuery { since: None, ..self.query.clone() };
-        let mut prepared =
-            prepare::<v1::EventStream>(&Nothing {}, &query, &Nothing {}, &Terms::default())?;
-        prepared.headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        if let Some(last) = self.last {
-            let name = HeaderName::from_static("last-event-id");
-            prepared.headers.insert(name, HeaderValue::from(last));
-        }
-        let empty = Empty::new().map_err(|never| match never {}).boxed_unsync();
-        let sent = self.client.stream(&prepared, empty);
-        let response = match tokio::time::timeout(SILENCE_MAX, sent).await {
-            Ok(response) => response?,
-            Err(_) => {
-                return Err(Error::TimedOut {
-                    address: self.client.address().to_string(),
-                    request: prepared.name(),
-                    seconds: SILENCE_MAX.as_secs(),
-                });
-            }
-        };
-        if response.status() != StatusCode::OK {
-            // Reading it as an answer turns it into the error that it is.
-            let status = response.status();
-            self.client.finish::<serde_json::Value>(&prepared, response).await?;
-            return Err(self.client.malformed(&prepared, status, format!("status {status}")));
-        }
-        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        if !kind.is_some_and(|kind| kind.starts_with("text/event-stream")) {
-            return Err(self.malformed("the answer is no stream of events".into()));
-        }
-        self.parser = SseParser::new();
-        self.body = Some(response.into_body());
-        Ok(())
-    }
-
-    fn malformed(&self, cause: String) -> Error {
-        Error::Malformed {
-            address: self.client.address().to_string(),
-            request: format!("GET {}", <v1::EventStream as hostler_api::Endpoint>::PATH),
-            cause,
-            status: 200,
-        }
+        self.stream.connect::<v1::EventStream>(&query, self.last).await
     }
 }

@@ -9,6 +9,7 @@
 //! | read a list to its end | [`Client::pages`] |
 //! | wait for an operation | [`Client::wait_operation`] |
 //! | follow events, resuming after a break | [`Client::events`] |
+//! | follow what is live: figures, states, operations | [`Client::live`] |
 //! | talk to a console | [`Client::open_console`] |
 //! | upload an image | [`Client::import_image`] |
 //! | send what no endpoint value describes | [`Client::raw`] |
@@ -39,10 +40,12 @@ mod error;
 mod events;
 mod hyper_io;
 mod images;
+mod live;
 mod operations;
 mod pages;
 mod request;
 mod sse;
+mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token;
@@ -54,6 +57,7 @@ pub use client::{Client, Options, Terms};
 pub use console::{Console, ConsoleMessage, ConsoleReader, ConsoleWriter};
 pub use error::{Error, Result};
 pub use events::{Events, Followed};
+pub use live::{Live, LiveNews};
 pub use operations::{Waited, Waiting, is_settled};
 pub use pages::{ItemPage, Pages};
 pub use request::RawRequest;

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::Auth;
 use crate::http::consoles::{Holders, Tickets};
+use crate::http::live::Live;
 use crate::http::{Checkup, Cursors, Meters, Replays};
 use crate::wiring::Wiring;
 
@@ -48,6 +49,8 @@ pub struct Parts {
     pub wiring: Wiring,
     /// How much streams may take.
     pub streams: Streams,
+    /// The live stream.
+    pub live: Live,
     /// Whether everything shown is made up.
     pub is_demo: bool,
     /// The certificate to trust, as PEM, where it is our own.
@@ -63,12 +66,23 @@ pub struct Parts {
 }
 
 /// How many long-lived streams there may be.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Streams {
+    /// How many clients may follow events.
+    pub followers_max: usize,
     /// Clients that follow events.
     pub followers: Arc<Semaphore>,
+    /// Clients of the live stream.
+    pub live: Arc<Semaphore>,
     /// Consoles.
     pub consoles: Arc<Semaphore>,
+}
+
+impl Streams {
+    /// How many clients follow events.
+    pub fn followers(&self) -> usize {
+        self.followers_max.saturating_sub(self.followers.available_permits())
+    }
 }
 
 impl App {

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_core::access::{Actor, Role};
-use hostler_core::id::IdSource;
+use hostler_core::id::{IdSource, TokenId};
 use hostler_core::{Clock, Code, Error, Result, Timestamp};
 use hostler_store::{SessionRow, Store};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use subtle::ConstantTimeEq;
+use tokio::sync::watch;
 
 use crate::listen::Peer;
 
@@ -90,12 +91,15 @@ pub struct Auth {
     ids: IdSource,
     local: LocalUsers,
     attempts: Attempts,
+    /// Changes whenever credentials were ended before their time.
+    ended: watch::Sender<u64>,
 }
 
 impl Auth {
     /// By the tokens and sessions of `store` and the users of this machine.
     pub fn new(store: Store, clock: Arc<dyn Clock>, ids: IdSource, local: LocalUsers) -> Self {
-        Self { store, clock, ids, local, attempts: Attempts::default() }
+        let ended = watch::Sender::new(0);
+        Self { store, clock, ids, local, attempts: Attempts::default(), ended }
     }
 
     /// Who asks. What was said explicitly wins over what is sent by itself:
@@ -170,6 +174,23 @@ impl Auth {
         }
     }
 
+    /// Ends a token; whether there was one.
+    pub async fn revoke_token(&self, id: TokenId) -> Result<bool> {
+        let was_there = self.store.revoke_token(id).await?;
+        self.tell_ended();
+        Ok(was_there)
+    }
+
+    /// Changes when credentials were ended here: whoever goes on talking to somebody
+    /// asks then whether that is [still right](Self::is_still_valid).
+    pub fn ended(&self) -> watch::Receiver<u64> {
+        self.ended.subscribe()
+    }
+
+    fn tell_ended(&self) {
+        self.ended.send_modify(|count| *count += 1);
+    }
+
     /// Makes a code that opens one session, once.
     pub async fn make_login_code(&self) -> Result<String> {
         make_login_code(&self.store, &self.ids, self.clock.now()).await
@@ -201,6 +222,7 @@ impl Auth {
     pub async fn close_session(&self, caller: &Caller) -> Result<String> {
         if let Via::Session { hash, .. } = &caller.via {
             self.store.delete_session(hash).await?;
+            self.tell_ended();
         }
         Ok(cookie::take_back())
     }

@@ -91,6 +91,8 @@ pub struct ConfiguredLimits {
     pub image_bytes: u64,
     /// Clients that follow events.
     pub event_subscribers: usize,
+    /// Clients of the live stream.
+    pub live_clients: usize,
     /// Consoles open at once.
     pub consoles: usize,
 }
@@ -102,6 +104,7 @@ impl Default for ConfiguredLimits {
             connections_per_address: 256,
             image_bytes: 256 << 30,
             event_subscribers: 512,
+            live_clients: 1024,
             consoles: 256,
         }
     }

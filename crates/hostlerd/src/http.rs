@@ -24,6 +24,7 @@ mod hosts;
 mod ids;
 mod images;
 mod lists;
+pub mod live;
 mod local;
 mod measured;
 mod metrics;
@@ -38,6 +39,7 @@ mod replays;
 mod reply;
 mod server;
 mod session;
+mod streams;
 mod tokens;
 mod ui;
 mod vms;
@@ -239,7 +241,7 @@ impl Default for Api {
 pub fn api() -> Api {
     let api = Api::new();
     let api = vms::route(consoles::route(session::route(tokens::route(server::route(api)))));
-    let api = measured::route(api);
+    let api = live::route(measured::route(api));
     let api = volumes::route(pools::route(networks::route(hosts::route(providers::route(api)))));
     events::route(operations::route(images::route(api)))
 }

@@ -27,6 +27,7 @@ use crate::auth::{Auth, LocalUsers};
 use crate::config::{Config, ConfiguredMetrics};
 use crate::failure::{Failure, Result};
 use crate::http::consoles::{Holders, Tickets};
+use crate::http::live::Live;
 use crate::http::{self, Checkup, Cursors, Meters, Replays};
 use crate::listen::{Limits, LocalListener, Passed, PlainListener, Shared, TlsListener};
 use crate::tls::Identity;
@@ -111,6 +112,7 @@ impl Server {
         let base_url = config.base_url_for(&addresses);
         app.base_url.set(base_url.clone()).map_err(|_| Failure::new("the address is set twice"))?;
         app.engine.begin();
+        app.tasks.spawn(http::live::run(app.clone()));
         shared.tasks.spawn(crate::housekeeping::run(app.clone(), Arc::clone(&identity)));
         Ok(Self { app, shared, identity, addresses, metrics_address, base_url })
     }
@@ -226,7 +228,9 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         engine.providers().attach(row, provider).await?;
     }
     let streams = Streams {
+        followers_max: config.limits.event_subscribers,
         followers: Arc::new(Semaphore::new(config.limits.event_subscribers)),
+        live: Arc::new(Semaphore::new(config.limits.live_clients)),
         consoles: Arc::new(Semaphore::new(config.limits.consoles)),
     };
     Ok(App::new(Parts {
@@ -243,6 +247,7 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         meters,
         wiring: setup.wiring,
         streams,
+        live: Live::default(),
         is_demo: setup.is_demo,
         authority_pem: identity.authority_pem(),
         base_url: std::sync::OnceLock::new(),

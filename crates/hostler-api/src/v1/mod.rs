@@ -7,6 +7,7 @@ mod devices;
 mod events;
 mod hosts;
 mod images;
+mod live;
 mod metrics;
 mod networks;
 mod operations;
@@ -25,6 +26,7 @@ pub use devices::*;
 pub use events::*;
 pub use hosts::*;
 pub use images::*;
+pub use live::*;
 pub use metrics::*;
 pub use networks::*;
 pub use operations::*;
@@ -101,6 +103,8 @@ endpoints![
     EventStream,
     EventSocket,
     EventList,
+    LiveStream,
+    LiveSocket,
 ];
 
 /// Declares an endpoint: its documentation, constants and types in one place.

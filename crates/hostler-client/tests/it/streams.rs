@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hostler_api::v1;
 use hostler_client::testing::{Ending, Reply, TestServer};
-use hostler_client::{Address, Client, ConsoleMessage, Events, Followed, Options, Token};
+use hostler_client::{Address, Client, ConsoleMessage, Events, Followed, LiveNews, Options, Token};
 use hostler_core::Code;
 use serde_json::json;
 
@@ -82,6 +82,59 @@ async fn an_event_that_cannot_be_read_is_an_error_and_not_skipped() {
         TestServer::start(|_| Reply::Events(vec![b"data: {}\n\n".to_vec()], Ending::Silence));
     let mut events = server.client().events(v1::EventQuery::default()).await.unwrap();
     assert_eq!(events.next().await.unwrap_err().code(), "answer_malformed");
+}
+
+fn frame(kind: &str, data: &serde_json::Value, seq: u64) -> Vec<u8> {
+    let frame =
+        json!({"type": kind, "data": data, "seq": seq, "ts": "2026-11-21T04:00:00Z", "schema": 1});
+    format!("data: {frame}\n\n").into_bytes()
+}
+
+#[tokio::test]
+async fn d6_what_is_live_is_followed_and_a_break_is_told() {
+    let jobs = json!({"provider": "lab", "vms": []});
+    let server = TestServer::start(move |seen| {
+        assert_eq!((seen.param("topics"), seen.param("only")), (Some("migrations"), Some("a")));
+        let first = vec![
+            frame("subscribed", &json!({"topics": ["migrations"]}), 0),
+            frame("migration_progress", &jobs, 1),
+            frame("of_a_newer_server", &json!({"x": 1}), 2),
+            frame("ping", &json!({}), 2),
+            frame("resync", &json!({"from": 3, "to": 7}), 7),
+        ];
+        match seen.number {
+            0 => Reply::Events(first, Ending::Close),
+            1 => Reply::Drop,
+            _ => Reply::Events(vec![frame("migration_progress", &jobs, 9)], Ending::Silence),
+        }
+    });
+    let query = v1::LiveQuery {
+        topics: Some("migrations".into()),
+        only: Some("a".into()),
+        ..v1::LiveQuery::default()
+    };
+    let mut live = server.client().live(query).await.unwrap();
+    let mut told = vec![];
+    while told.len() < 4 {
+        told.push(match live.next().await.unwrap() {
+            LiveNews::Frame(frame) => Some(frame.value.seq),
+            LiveNews::Resync => None,
+        });
+    }
+    assert_eq!(told, [Some(1), None, None, Some(9)]);
+}
+
+#[tokio::test]
+async fn a_live_frame_that_cannot_be_read_is_an_error_and_not_skipped() {
+    for data in ["{}", "{", "{\"type\":\"vm_metrics\",\"data\":{}}"] {
+        let text = format!("data: {data}\n\n").into_bytes();
+        let server = TestServer::start(move |_| Reply::Events(vec![text.clone()], Ending::Silence));
+        let mut live = server.client().live(v1::LiveQuery::default()).await.unwrap();
+        assert_eq!(live.next().await.unwrap_err().code(), "answer_malformed", "{data}");
+    }
+    let server = TestServer::start(|_| Reply::problem(Code::QueryInvalid, "no"));
+    let error = server.client().live(v1::LiveQuery::default()).await.unwrap_err();
+    assert_eq!(error.code(), "query_invalid");
 }
 
 fn console_server(messages: Vec<Vec<u8>>, reason: Option<&'static str>) -> TestServer {

@@ -22,6 +22,7 @@ mod record;
 mod rolled;
 mod said;
 mod schedule;
+mod ticks;
 mod told;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub use record::HistoryCounts;
 pub(crate) use record::Recorded;
 pub use said::Said;
 pub(crate) use said::Told;
+pub use ticks::{Tick, Ticks};
 pub use told::{
     Collected, ContainerFigures, Figures, Metrics, PassFigures, ProviderFigures, ProviderPass,
 };

@@ -206,7 +206,7 @@ impl<'a> Metrics<'a> {
 
 impl Collected {
     /// The same order each time, so that what is written of it is, too.
-    fn sort(&mut self) {
+    pub(super) fn sort(&mut self) {
         self.vms.sort_unstable_by(|a, b| (&a.of.name, a.of.id).cmp(&(&b.of.name, b.of.id)));
         self.hosts.sort_unstable_by(|a, b| (&a.of.name, a.of.id).cmp(&(&b.of.name, b.of.id)));
         self.pools.sort_unstable_by(|a, b| {

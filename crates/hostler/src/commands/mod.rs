@@ -8,6 +8,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod hosts;
 pub(crate) mod images;
+mod live;
 pub(crate) mod man;
 pub(crate) mod muscle;
 pub(crate) mod networks;

@@ -73,7 +73,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
             let vm = crate::select::one_vm(&client, &vm).await?.value;
             return app.terminal.write(&format!("{}\n", crate::text::printable(&vm.status.state)));
         }
-        Command::Domstats { vm } => Verb::Stats { vm },
+        Command::Domstats { vm } => Verb::Stats { vm, watch: false },
         Command::Domblklist { vm } => return vms::details(app, &vm, "Disks").await,
         Command::Domiflist { vm } => return vms::details(app, &vm, "Network interfaces").await,
         Command::Dumpxml { vm } => Verb::Xml { vm },

@@ -129,7 +129,8 @@ fn value(figure: &Figure, value: f64) -> String {
     }
 }
 
-fn size(bytes: f64) -> String {
+/// A size that people read.
+pub(super) fn size(bytes: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

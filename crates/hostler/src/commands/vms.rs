@@ -41,12 +41,16 @@ pub(crate) enum Verb {
     /// Show what was last measured of a VM: processors, memory, disks, network.
     #[command(after_long_help = examples!(
         "hostler vm stats web",
+        "hostler vm stats web --watch",
         "hostler vm stats web -o json"
     ))]
     Stats {
         /// Its name or id.
         #[arg(add = Names::Vm)]
         vm: String,
+        /// Show the main figures each time they are measured, until Ctrl-C.
+        #[arg(short, long)]
+        watch: bool,
     },
     /// Start VMs; saved ones resume.
     Start(StartArgs),
@@ -276,9 +280,12 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
             let vm = one_vm(&client, &vm).await?.value.id;
             super::show::<v1::VmShow, _>(app, &client, v1::VmPath { vm }, watch).await
         }
-        Verb::Stats { vm } => {
+        Verb::Stats { vm, watch } => {
             let client = app.client()?;
             let vm = one_vm(&client, &vm).await?.value.id;
+            if watch {
+                return super::live::watch_vm(app, &client, vm).await;
+            }
             let once = WatchArg::default();
             super::show::<v1::VmMetrics, _>(app, &client, v1::VmPath { vm }, once).await
         }

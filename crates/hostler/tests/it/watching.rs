@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hostler_client::testing::{Ending, Reply, TestServer};
 use serde_json::json;
 
-use crate::rig::{id, operation, program, run, vm};
+use crate::rig::{fleet, id, operation, program, run, vm};
 
 fn event(seq: u64, message: &str) -> Vec<u8> {
     let data = json!({"seq": seq, "at": "2026-11-21T04:00:00Z", "type": "vm.state",
@@ -124,4 +124,52 @@ fn past_events_can_be_continued_by_those_to_come() {
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["seq"].as_u64())
         .collect();
     assert_eq!(seqs, [Some(5), Some(6), Some(7)]);
+}
+
+#[test]
+fn d6_a_vms_figures_are_shown_each_time_they_are_measured() {
+    let server = TestServer::start(|seen| {
+        if seen.path != "/api/v1/live" {
+            return fleet(seen);
+        }
+        assert_eq!(seen.param("topics"), Some("vm:metrics"));
+        assert!(seen.param("only").is_some_and(|id| id.len() == 36));
+        let tick = |seq: u64, cpu: serde_json::Value, quality: &str| {
+            let vm = json!({
+                "vm_id": seen.param("only"), "name": "web-1", "project": "default", "host": "h1",
+                "simulated": false, "quality": quality, "reason": null, "age_seconds": 0.1,
+                "cpu_usage_ratio": cpu, "memory_host_resident_bytes": 1_048_576.0,
+                "memory_balloon_bytes": null, "memory_guest_used_ratio": null,
+                "disk_read_bytes_per_second": 2048.0, "disk_written_bytes_per_second": null,
+                "disk_reads_per_second": null, "disk_writes_per_second": null,
+                "network_received_bytes_per_second": null, "network_sent_bytes_per_second": null,
+            });
+            let data = json!({"provider": "lab", "pass": "stats", "vms": [vm]});
+            let frame = json!({"type": "vm_metrics", "data": data, "seq": seq,
+                "ts": "2026-11-21T04:00:00Z", "schema": 1});
+            format!("data: {frame}\n\n").into_bytes()
+        };
+        let ticks = vec![tick(1, json!(0.5), "ok"), tick(2, json!(null), "stale")];
+        Reply::Events(ticks, Ending::Silence)
+    });
+    let (text, code) = lines(spawn(&server, &["vm", "stats", "web-1", "--watch"]), 3);
+    let text: Vec<_> =
+        text.iter().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(
+        text,
+        [
+            "AT CPU MEMORY-USED RESIDENT DISK-READ DISK-WRITTEN RECEIVED SENT QUALITY",
+            "2026-11-21T04:00:00.000000Z 50.0 % - 1 MiB 2 KiB/s - - - ok",
+            "2026-11-21T04:00:00.000000Z - - 1 MiB 2 KiB/s - - - stale"
+        ]
+    );
+    assert_eq!(code, 130);
+    let (text, _) = lines(spawn(&server, &["vm", "stats", "web-1", "-w", "-o", "json"]), 2);
+    let told: Vec<serde_json::Value> =
+        text.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        (&told[0]["cpu_usage_ratio"], &told[1]["cpu_usage_ratio"]),
+        (&json!(0.5), &json!(null))
+    );
+    assert_eq!(told[0]["ts"], "2026-11-21T04:00:00Z");
 }

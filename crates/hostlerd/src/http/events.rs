@@ -75,7 +75,7 @@ fn fault(parameter: &str, detail: &str) -> Error {
 }
 
 /// An event as it is told.
-fn told(event: &StoredEvent) -> v1::Event {
+pub(super) fn told(event: &StoredEvent) -> v1::Event {
     let resource = match (&event.resource_kind, &event.resource_id) {
         (Some(kind), Some(id)) => {
             let name = event.resource_name.clone();

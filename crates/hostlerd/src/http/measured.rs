@@ -36,22 +36,27 @@ fn measured(of: Ref, simulated: bool, passes: &[PassFigures]) -> Measured {
 
 fn pass(figures: &PassFigures) -> MeasuredPass {
     let reading = figures.reading.as_deref();
+    let (quality, reason) = quality(figures);
+    MeasuredPass {
+        pass: figures.pass.as_str().to_owned(),
+        quality: quality.to_owned(),
+        reason: reason.map(str::to_owned),
+        observed_at: reading.map(|reading| Time(reading.at)),
+        age_seconds: reading.map(|_| figures.age.as_secs_f64()),
+        figures: reading.map(all).unwrap_or_default(),
+    }
+}
+
+/// How good what one kind of pass measured is, and why it is not better.
+pub(super) fn quality(figures: &PassFigures) -> (&'static str, Option<&str>) {
     let is_ok = figures.is_reached && figures.is_fresh;
-    let (quality, reason) = match (reading, is_ok) {
+    let (quality, reason) = match (&figures.reading, is_ok) {
         (None, _) => ("unavailable", Some("it has not answered yet")),
         (Some(_), true) => ("ok", None),
         (Some(_), false) if figures.is_reached => ("stale", Some("it was measured long ago")),
         (Some(_), false) => ("stale", Some("the provider could not be measured")),
     };
-    let silent = figures.silent.as_deref();
-    MeasuredPass {
-        pass: figures.pass.as_str().to_owned(),
-        quality: quality.to_owned(),
-        reason: silent.or(reason).map(str::to_owned),
-        observed_at: reading.map(|reading| Time(reading.at)),
-        age_seconds: reading.map(|_| figures.age.as_secs_f64()),
-        figures: reading.map(all).unwrap_or_default(),
-    }
+    (quality, figures.silent.as_deref().or(reason))
 }
 
 /// Everything that was read, and what was computed from it.

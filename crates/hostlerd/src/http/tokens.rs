@@ -51,7 +51,7 @@ async fn create(app: App, call: Call<v1::TokenCreate>) -> Result<Reply<v1::NewTo
 
 async fn delete(app: App, call: Call<v1::TokenDelete>) -> Result<Reply<Nothing>> {
     let id: TokenId = ids::of_path(&call.path.token)?;
-    if app.store.revoke_token(id).await.map_err(Error::from)? {
+    if app.auth.revoke_token(id).await? {
         return Ok(Reply::of(Nothing {}));
     }
     Err(Refusal::new(Code::TokenNotFound, format!("there is no token with the id {id}")))

@@ -11,13 +11,13 @@ use crate::client::Client;
 use crate::fixture::Fixture;
 
 /// A stream of events that is being read.
-struct Stream {
+pub(crate) struct Stream {
     body: Incoming,
     text: String,
 }
 
 impl Stream {
-    async fn open(client: &Client, path: &str) -> Self {
+    pub(crate) async fn open(client: &Client, path: &str) -> Self {
         let response = client.stream("GET", path, None).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -25,7 +25,7 @@ impl Stream {
     }
 
     /// The next block of lines; `None` at the end.
-    async fn block(&mut self) -> Option<String> {
+    pub(crate) async fn block(&mut self) -> Option<String> {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let (block, rest) = (block.to_owned(), rest.to_owned());

@@ -16,6 +16,7 @@ mod health;
 mod hypervisor;
 mod limits;
 mod lists;
+mod live;
 mod local;
 mod login;
 mod metrics;

@@ -1,41 +1,32 @@
 //! Following events, in whatever form: which, from where, and until when.
 
+use std::time::Duration;
+
+use axum::extract::ws::Utf8Bytes;
+use hostler_api::EVENTS_PROTOCOL;
 use hostler_api::v1::EventQuery;
 use hostler_core::error::Fault;
 use hostler_core::{Code, Error};
 use hostler_engine::{Item, Subscription};
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Interval, MissedTickBehavior};
+use hostler_store::StoredEvent;
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::http::error::{Refusal, Result};
+use crate::http::error::Result;
+use crate::http::streams::{Follow, Guard, Said, Sign};
 
 /// Something is said at least this often.
-pub(super) const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(15);
+const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The most kinds that a client can choose.
 const TYPES_MAX: usize = 64;
 
 /// A client that follows events.
 pub(super) struct Follower {
-    app: App,
-    caller: Caller,
+    guard: Guard,
+    /// What was signed and is not done yet.
+    due: Option<Sign>,
     subscription: Subscription,
     types: Types,
-    beat: Interval,
-    _permit: OwnedSemaphorePermit,
-}
-
-/// What a follower is told next.
-pub(super) enum Told {
-    /// An event.
-    Event(Box<hostler_api::v1::Event>),
-    /// Some were lost.
-    Resync,
-    /// Nothing happened for a while.
-    Nothing,
-    /// It is over.
-    End,
 }
 
 impl Follower {
@@ -47,40 +38,65 @@ impl Follower {
         since: Option<u64>,
     ) -> Result<Self> {
         let types = Types::parse(query.types.as_deref())?;
-        let permit = app.streams.followers.clone().try_acquire_owned().map_err(|_| {
-            Refusal::new(Code::RateLimited, "too many clients follow events").retry_after(30)
-        })?;
+        let places = &app.streams.followers;
+        let guard = Guard::admit(app.clone(), caller, places, "events", HEARTBEAT)?;
         let subscription = app.engine.events().subscribe(since).await?;
-        let mut beat = tokio::time::interval(HEARTBEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        beat.reset();
-        Ok(Self { app, caller, subscription, types, beat, _permit: permit })
+        Ok(Self { guard, due: None, subscription, types })
     }
+}
 
-    /// What comes next.
-    pub(super) async fn next(&mut self) -> Told {
+impl Follow for Follower {
+    const PROTOCOL: &'static str = EVENTS_PROTOCOL;
+    // Clients have nothing to say but pongs.
+    const MESSAGE_BYTES_MAX: usize = 4096;
+    const IDLE_MAX: Duration = HEARTBEAT.saturating_mul(4);
+
+    async fn next(&mut self) -> Said {
         loop {
-            let item = tokio::select! {
-                () = self.app.draining.cancelled() => return Told::End,
-                item = self.subscription.next() => item,
-                _ = self.beat.tick() => {
-                    // Whoever was let in may have been thrown out since.
-                    return match self.app.auth.is_still_valid(&self.caller).await {
-                        true => Told::Nothing,
-                        false => Told::End,
-                    };
+            if let Some(sign) = self.due {
+                if sign == Sign::Stopping {
+                    return Said::STOPPING;
                 }
+                if !self.guard.may_stay().await {
+                    return Said::THROWN_OUT;
+                }
+                self.due = None;
+                if sign == Sign::Beat {
+                    return Said::Alive;
+                }
+            }
+            let item = tokio::select! {
+                sign = self.guard.sign() => {
+                    self.due = Some(sign);
+                    continue;
+                }
+                item = self.subscription.next() => item,
             };
             match item {
                 Some(Item::Event(event)) if self.types.take(&event.kind) => {
-                    return Told::Event(Box::new(super::told(&event)));
+                    return message(&event);
                 }
                 Some(Item::Event(_)) => {}
-                Some(Item::Resync) => return Told::Resync,
-                None => return Told::End,
+                Some(Item::Resync) => return resync(),
+                None => return Said::STOPPING,
             }
         }
     }
+
+    fn hear(&mut self, _: &str) {}
+}
+
+fn message(event: &StoredEvent) -> Said {
+    match serde_json::to_string(&super::told(event)) {
+        Ok(text) => Said::Message { id: Some(event.seq), kind: None, text: text.into() },
+        // Its documents came from JSON; what is none all the same is lost, and told so.
+        Err(_) => resync(),
+    }
+}
+
+fn resync() -> Said {
+    let text = Utf8Bytes::from_static("{\"type\":\"resync\"}");
+    Said::Message { id: None, kind: Some("resync"), text }
 }
 
 /// Which kinds of events.
