@@ -210,6 +210,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow what is live (server-sent events).
+         * @description Each message is a frame. `topics` has to be given and cannot be changed later; the
+         *      WebSocket can. A `ping` comes every 30 seconds, `resync` where frames were lost.
+         */
+        get: operations["live_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/live/socket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow what is live (WebSocket).
+         * @description The same frames, one JSON text message each. What is wanted is said in the query or
+         *      by messages, at any time: `{"type":"subscribe","data":{"topics":["vm:metrics"]}}`,
+         *      `{"type":"unsubscribe","data":{"topics":[…]}}`, or `{"topics":[…]}` in place of all
+         *      before. Subprotocol `hostler.live.v1`.
+         */
+        get: operations["live_socket"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/metrics/query": {
         parameters: {
             query?: never;
@@ -1349,6 +1393,292 @@ export interface components {
              * @description The size a guest sees, in bytes.
              */
             virtual_bytes: number;
+        };
+        /** @description Why a message was refused. */
+        LiveError: {
+            /** @description A code of the list of errors, for example `query_invalid`. */
+            code: string;
+            /** @description One line for people. */
+            message: string;
+        };
+        /** @description What the server says. */
+        LiveFrame: {
+            /**
+             * Format: uint32
+             * @description The version of its shape.
+             */
+            schema: number;
+            /**
+             * Format: uint64
+             * @description Grows by one with each frame that this server makes for anybody; so whoever follows
+             *     a part sees gaps that are none. For `subscribed`, `ping`, `resync` and `error`: all up
+             *     to this one has been told on this connection, or told as lost.
+             */
+            seq: number;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            ts: string;
+        } & ({
+            data: components["schemas"]["LiveVms"];
+            /** @constant */
+            type: "vm_metrics";
+        } | {
+            data: components["schemas"]["LiveNodes"];
+            /** @constant */
+            type: "node_metrics";
+        } | {
+            data: components["schemas"]["LiveJobs"];
+            /** @constant */
+            type: "migration_progress";
+        } | {
+            data: components["schemas"]["Event"];
+            /** @constant */
+            type: "migration";
+        } | {
+            data: components["schemas"]["Event"];
+            /** @constant */
+            type: "vm_status";
+        } | {
+            data: components["schemas"]["Event"];
+            /** @constant */
+            type: "vm_event";
+        } | {
+            data: components["schemas"]["Event"];
+            /** @constant */
+            type: "operation";
+        } | {
+            data: components["schemas"]["Event"];
+            /** @constant */
+            type: "alert";
+        } | {
+            data: components["schemas"]["LiveSubscribed"];
+            /** @constant */
+            type: "subscribed";
+        } | {
+            data: components["schemas"]["LivePing"];
+            /** @constant */
+            type: "ping";
+        } | {
+            data: components["schemas"]["LiveLost"];
+            /** @constant */
+            type: "resync";
+        } | {
+            data: components["schemas"]["LiveError"];
+            /** @constant */
+            type: "error";
+        });
+        /** @description How far a VM's job is. */
+        LiveJob: {
+            /**
+             * Format: double
+             * @description How long the guest stands still for it.
+             */
+            downtime_seconds?: number | null;
+            /**
+             * Format: double
+             * @description How long it has run.
+             */
+            elapsed_seconds?: number | null;
+            /** @description What it still has to carry. */
+            left_bytes: {
+                [key: string]: number;
+            };
+            /** @description Its name. */
+            name: string;
+            /** @description What the job does, in the hypervisor's word. */
+            operation: string;
+            /** @description What it has carried. */
+            processed_bytes: {
+                [key: string]: number;
+            };
+            /**
+             * Format: double
+             * @description How long the hypervisor thinks it will still run.
+             */
+            remaining_seconds?: number | null;
+            /** @description Whether it is made up, because it belongs to a demo. */
+            simulated: boolean;
+            /** @description What it has to carry, by part: `memory`, `disk`, `data`. */
+            total_bytes: {
+                [key: string]: number;
+            };
+            /** @description The VM's id. */
+            vm_id: string;
+        };
+        /** @description How far jobs of VMs of one provider are. */
+        LiveJobs: {
+            /** @description The provider's name. */
+            provider: string;
+            /** @description The VMs that have one. */
+            vms: components["schemas"]["LiveJob"][];
+        };
+        /** @description What was lost. */
+        LiveLost: {
+            /**
+             * Format: uint64
+             * @description The number of the first frame that was lost, of whatever topic.
+             */
+            from: number;
+            /**
+             * Format: uint64
+             * @description And of the last.
+             */
+            to: number;
+        };
+        /** @description Figures of a host. What was not measured, or too long ago, is null. */
+        LiveNode: {
+            /**
+             * Format: double
+             * @description How long ago the oldest part of it arrived, in seconds.
+             */
+            age_seconds?: number | null;
+            /**
+             * Format: double
+             * @description The share of the time in which its processors were not idle: 0 to 1.
+             */
+            cpu_usage_ratio?: number | null;
+            /**
+             * Format: double
+             * @description Over 15 minutes.
+             */
+            load_15m?: number | null;
+            /**
+             * Format: double
+             * @description Load average over 1 minute.
+             */
+            load_1m?: number | null;
+            /**
+             * Format: double
+             * @description Over 5 minutes.
+             */
+            load_5m?: number | null;
+            /**
+             * Format: double
+             * @description What of it can still be used without swapping.
+             */
+            memory_available_bytes?: number | null;
+            /**
+             * Format: double
+             * @description Its memory.
+             */
+            memory_total_bytes?: number | null;
+            /** @description Its name. */
+            name: string;
+            /** @description Its id. */
+            node_id: string;
+            /** @description As of a VM. */
+            quality: string;
+            /** @description Why it is not ok. */
+            reason?: string | null;
+            /** @description Whether it is made up, because it belongs to a demo. */
+            simulated: boolean;
+        };
+        /** @description Figures of hosts of one provider. */
+        LiveNodes: {
+            /** @description Those that are measured. */
+            nodes: components["schemas"]["LiveNode"][];
+            /** @description The pass that has just ended. */
+            pass: string;
+            /** @description The provider's name. */
+            provider: string;
+        };
+        /** @description Nothing. */
+        LivePing: Record<string, unknown>;
+        /** @description What a connection follows. */
+        LiveSubscribed: {
+            /** @description All its topics. */
+            topics: components["schemas"]["LiveTopic"][];
+        };
+        /** @description What can be followed. */
+        LiveTopic: "node:metrics" | "vm:metrics" | "vm:status" | "vm:events" | "operations" | "alerts" | "migrations";
+        /** @description Figures of a VM. What was not measured, or too long ago, is null. */
+        LiveVm: {
+            /**
+             * Format: double
+             * @description How long ago the oldest part of it arrived, in seconds.
+             */
+            age_seconds?: number | null;
+            /**
+             * Format: double
+             * @description Processor time taken, over the time that passed and the processors it has: 0 to 1.
+             */
+            cpu_usage_ratio?: number | null;
+            /**
+             * Format: double
+             * @description Read from all its disks.
+             */
+            disk_read_bytes_per_second?: number | null;
+            /**
+             * Format: double
+             * @description Requests to read.
+             */
+            disk_reads_per_second?: number | null;
+            /**
+             * Format: double
+             * @description Requests to write.
+             */
+            disk_writes_per_second?: number | null;
+            /**
+             * Format: double
+             * @description Written to all its disks.
+             */
+            disk_written_bytes_per_second?: number | null;
+            /** @description Its host's name. */
+            host?: string | null;
+            /**
+             * Format: double
+             * @description What the balloon leaves it.
+             */
+            memory_balloon_bytes?: number | null;
+            /**
+             * Format: double
+             * @description The share of its memory that the guest uses, by the guest's own fresh word.
+             */
+            memory_guest_used_ratio?: number | null;
+            /**
+             * Format: double
+             * @description What it occupies in its host's memory.
+             */
+            memory_host_resident_bytes?: number | null;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: double
+             * @description Received by all its interfaces.
+             */
+            network_received_bytes_per_second?: number | null;
+            /**
+             * Format: double
+             * @description Sent by all its interfaces.
+             */
+            network_sent_bytes_per_second?: number | null;
+            /** @description Its project; null for VMs that are only observed. */
+            project?: string | null;
+            /**
+             * @description `ok`; `partial` when a part is old or missing; `stale` when all of it is; `unavailable`
+             *     when there is nothing.
+             */
+            quality: string;
+            /** @description Why it is not ok. */
+            reason?: string | null;
+            /** @description Whether it is made up, because it belongs to a demo. */
+            simulated: boolean;
+            /** @description Its id. */
+            vm_id: string;
+        };
+        /** @description Figures of VMs of one provider. */
+        LiveVms: {
+            /**
+             * @description The pass that has just ended: `state`, `stats` or `guest`. What the others measured
+             *     is told beside it.
+             */
+            pass: string;
+            /** @description The provider's name. */
+            provider: string;
+            /** @description Those that are measured; in several frames where they are many. */
+            vms: components["schemas"]["LiveVm"][];
         };
         /** @description Architecture, machine type and accelerator. */
         MachineSpec: {
@@ -3664,6 +3994,197 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    live_stream: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `vm:metrics`, `node:metrics`, `vm:status`, `vm:events`, `operations`, `alerts`,
+                 *     `migrations`.
+                 */
+                topics?: string | null;
+                /** @description Only what is of the things with these ids. */
+                only?: string | null;
+                /** @description Only what is of things in these projects. */
+                projects?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Follow what is live (server-sent events). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["LiveFrame"];
+                };
+            };
+            /** @description `query_invalid`: the query of the URL has faults */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    live_socket: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `vm:metrics`, `node:metrics`, `vm:status`, `vm:events`, `operations`, `alerts`,
+                 *     `migrations`.
+                 */
+                topics?: string | null;
+                /** @description Only what is of the things with these ids. */
+                only?: string | null;
+                /** @description Only what is of things in these projects. */
+                projects?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Follow what is live (WebSocket). */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `query_invalid`: the query of the URL has faults */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
