@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use hostler_core::{Code, Error, Result};
 use hostler_store::{EventFilter, StoredEvent};
@@ -27,14 +27,27 @@ const READ_MAX: u32 = 512;
 pub(crate) struct Bus {
     wake: Notify,
     delivered: AtomicU64,
-    pub(crate) followers: broadcast::Sender<Arc<StoredEvent>>,
+    followers: broadcast::Sender<Arc<StoredEvent>>,
+    /// How many of them are no clients.
+    own: AtomicUsize,
 }
 
 impl Bus {
     /// A bus on which everything up to `seq` is old.
     pub(crate) fn starting_after(seq: u64) -> Self {
         let (followers, _) = broadcast::channel(BACKLOG_MAX);
-        Self { wake: Notify::new(), delivered: AtomicU64::new(seq), followers }
+        Self {
+            wake: Notify::new(),
+            delivered: AtomicU64::new(seq),
+            followers,
+            own: AtomicUsize::new(0),
+        }
+    }
+
+    /// How many clients follow; the server's own live stream is none.
+    pub(crate) fn followed(&self) -> usize {
+        let own = self.own.load(Ordering::Acquire);
+        self.followers.receiver_count().saturating_sub(own)
     }
 
     /// There may be new events in the store.
@@ -95,6 +108,8 @@ pub struct Subscription {
     /// What comes next, in order.
     backlog: VecDeque<Arc<StoredEvent>>,
     live: broadcast::Receiver<Arc<StoredEvent>>,
+    /// Whether this is no client.
+    is_own: bool,
 }
 
 impl<'a> Events<'a> {
@@ -120,7 +135,22 @@ impl<'a> Events<'a> {
             Some(since) => since,
         };
         let engine = self.engine.clone();
-        Ok(Subscription { engine, after, catch_up_to: last, backlog: VecDeque::new(), live })
+        Ok(Subscription {
+            engine,
+            after,
+            catch_up_to: last,
+            backlog: VecDeque::new(),
+            live,
+            is_own: false,
+        })
+    }
+
+    /// Follows events from now on, for the server itself: it is not counted as a client.
+    pub async fn subscribe_own(&self) -> Result<Subscription> {
+        let mut subscription = self.subscribe(None).await?;
+        subscription.is_own = true;
+        self.engine.bus.own.fetch_add(1, Ordering::AcqRel);
+        Ok(subscription)
     }
 
     /// Past events that fit `filter`, newest first, from before `before`.
@@ -140,7 +170,15 @@ impl<'a> Events<'a> {
 
     /// How many follow events now.
     pub fn followers(&self) -> usize {
-        self.engine.bus.followers.receiver_count()
+        self.engine.bus.followed()
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if self.is_own {
+            self.engine.bus.own.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }
 

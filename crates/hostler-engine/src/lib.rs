@@ -40,8 +40,7 @@ use hostler_store::history::Archive;
 
 pub use collect::{
     Answer, Answered, CollectPace, Collected, ContainerFigures, Figures, HistoryCounts, Metrics,
-    PassFigures, ProviderFigures, ProviderPass, Reading, Said, Tick, Ticks,
-    When,
+    PassFigures, ProviderFigures, ProviderPass, Reading, Said, Tick, Ticks, When,
 };
 pub use events::{Events, Item, Subscription};
 pub use fleet::views::{

@@ -66,23 +66,14 @@ pub struct Parts {
 }
 
 /// How many long-lived streams there may be.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Streams {
-    /// How many clients may follow events.
-    pub followers_max: usize,
     /// Clients that follow events.
     pub followers: Arc<Semaphore>,
     /// Clients of the live stream.
     pub live: Arc<Semaphore>,
     /// Consoles.
     pub consoles: Arc<Semaphore>,
-}
-
-impl Streams {
-    /// How many clients follow events.
-    pub fn followers(&self) -> usize {
-        self.followers_max.saturating_sub(self.followers.available_permits())
-    }
 }
 
 impl App {

@@ -228,7 +228,6 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         engine.providers().attach(row, provider).await?;
     }
     let streams = Streams {
-        followers_max: config.limits.event_subscribers,
         followers: Arc::new(Semaphore::new(config.limits.event_subscribers)),
         live: Arc::new(Semaphore::new(config.limits.live_clients)),
         consoles: Arc::new(Semaphore::new(config.limits.consoles)),

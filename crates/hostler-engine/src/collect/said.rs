@@ -179,7 +179,7 @@ impl Metrics<'_> {
         let open = operations.iter().map(|(state, count)| {
             Point::labelled(Metric::OpState, Labels::one(state.as_str()), *count as f64)
         });
-        let followers = self.engine().bus.followers.receiver_count();
+        let followers = self.engine().bus.followed();
         let followers = Point::plain(Metric::EventSubscribers, followers as f64);
         // What pages are made without, who makes them tells.
         let unsound = Labels::one("value_invalid");

@@ -261,6 +261,20 @@ async fn streams(story: &mut Story, vm: &str) {
     let greeting = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
     let text = format!("GET /api/v1/events?since=0\n\n200\n{greeting}");
     story.told.insert("event_stream", text);
+    // What is live says first what comes.
+    let path = "/api/v1/live/socket?topics=vm:metrics,alerts";
+    let mut socket = sockets::open(&local, path, "hostler.live.v1").await.unwrap();
+    let told = next(&mut socket).await.unwrap();
+    let mut told: Value = serde_json::from_str(told.to_text().unwrap()).unwrap();
+    Names::default().value("", &mut told);
+    let told = serde_json::to_string_pretty(&told).unwrap();
+    story.told.insert("live_socket", format!("GET {path}\n\n101\n{told}\n"));
+    let path = "/api/v1/live?topics=alerts";
+    let response = local.stream("GET", path, None).await;
+    let frame = http_body_util::BodyExt::frame(&mut response.into_body()).await.unwrap().unwrap();
+    let greeting = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
+    story.told.insert("live_stream", format!("GET {path}\n\n200\n{greeting}"));
+
     let list = "/api/v1/events/history?filter=kind=operation.changed&limit=1";
     story.tell("event_list", list, None).await;
 }

@@ -49,7 +49,7 @@ pub(crate) async fn run(app: App) {
 /// Follows events from now on; `None` when the server stops.
 async fn subscribe(app: &App) -> Option<Subscription> {
     loop {
-        match app.engine.events().subscribe(None).await {
+        match app.engine.events().subscribe_own().await {
             Ok(events) => return Some(events),
             Err(error) => warn!(%error, "the live stream cannot follow events"),
         }
