@@ -86,7 +86,9 @@ fn value(name: &str, kind: MetricKind, nth: usize, step: f64) -> f64 {
         (_, MetricKind::Info) | ("ALERTS" | "up" | "hostler_provider_up", _) => 1.0,
         // One was not reached, one is the state it is in, and a migration does not get on.
         ("hostler_vm_scrape_success", _) => f64::from(u8::from(nth > 0)),
-        ("hostler_vm_state" | "hostler_pool_state", _) => f64::from(u8::from(nth.is_multiple_of(4))),
+        ("hostler_vm_state" | "hostler_pool_state", _) => {
+            f64::from(u8::from(nth.is_multiple_of(4)))
+        }
         ("hostler_vm_job_left_bytes", _) => 5e8,
         ("ALERTS_FOR_STATE", _) => (START_MS / 1000) as f64,
         (name, _) if name.ends_with("_ratio") => 0.5 + 0.4 * (step / 9.0).sin(),
