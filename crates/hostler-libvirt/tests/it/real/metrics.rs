@@ -92,12 +92,17 @@ const COUNTERS: &[(&str, Metric, &str, f64)] = &[
 async fn x14_x15_figures_are_those_that_virsh_tells() {
     let world = World::new("metrics").await;
     let (vm, _console) = booted(&world, "measured", true).await;
-    // The balloon's driver tells every few seconds, once it is loaded.
-    let told = eventually("the guest's balloon driver tells its memory", PATIENCE, || async {
+    // The balloon's driver tells every few seconds, once it is loaded; and a guest asks for an
+    // address when it comes to that.
+    let what = "the guest's balloon driver tells its memory, and it has sent something";
+    let told = eventually(what, PATIENCE, || async {
+        let state = measured(&world, Cost::State, &vm).await;
+        let is_sent = |it: &Point| it.metric == Metric::VmNetworkSentBytesTotal && it.value > 0.0;
+        let has_sent = state.points.iter().any(is_sent);
         let told = measured(&world, Cost::Stats, &vm).await;
         let usable = value(&told.points, Metric::VmMemoryGuestUsableBytes, &[]);
         let at = value(&told.points, Metric::VmMemoryBalloonUpdateTimeSeconds, &[]);
-        (usable.is_some() && at.is_some()).then_some(told)
+        (has_sent && usable.is_some() && at.is_some()).then_some(told)
     });
     told.await;
     let before = said(&world, &["domstats", "measured"]);
