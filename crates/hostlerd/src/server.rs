@@ -219,7 +219,8 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         sabotage,
     })
     .await?;
-    let meters = Arc::new(Meters::new());
+    let live = Live::default();
+    let meters = Arc::new(Meters::new(live.clone()));
     meters.set_profile(config.metrics.profile);
     engine.metrics().tell_labels(&config.metrics.labels);
     let counted = Arc::clone(&meters);
@@ -246,7 +247,7 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         meters,
         wiring: setup.wiring,
         streams,
-        live: Live::default(),
+        live,
         is_demo: setup.is_demo,
         authority_pem: identity.authority_pem(),
         base_url: std::sync::OnceLock::new(),

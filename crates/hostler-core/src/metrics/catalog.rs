@@ -270,6 +270,14 @@ pub enum Metric {
     OpState,
     /// hostler_event_subscribers: Clients that follow events.
     EventSubscribers,
+    /// hostler_live_clients: Clients of the live stream.
+    LiveClients,
+    /// hostler_live_frames_waiting: Frames that slow clients have not got yet.
+    LiveFramesWaiting,
+    /// hostler_live_frames_total: Frames made for the live stream, once each for all.
+    LiveFramesTotal,
+    /// hostler_live_resyncs_total: Clients of the live stream told that they lost frames.
+    LiveResyncsTotal,
     /// process_resident_memory_bytes: Memory of this process that is in RAM.
     ProcessResidentMemoryBytes,
     /// process_open_fds: File descriptors that this process has open.
@@ -418,6 +426,10 @@ impl Metric {
         Self::BuildInfo,
         Self::OpState,
         Self::EventSubscribers,
+        Self::LiveClients,
+        Self::LiveFramesWaiting,
+        Self::LiveFramesTotal,
+        Self::LiveResyncsTotal,
         Self::ProcessResidentMemoryBytes,
         Self::ProcessOpenFds,
         Self::SeriesDroppedTotal,
@@ -443,7 +455,7 @@ impl Metric {
 }
 
 /// In the order of the variants.
-static FAMILIES: [Family; 137] = [
+static FAMILIES: [Family; 141] = [
     Family {
         name: "hostler_vm_state",
         kind: MetricKind::Gauge,
@@ -1753,6 +1765,46 @@ static FAMILIES: [Family; 137] = [
         cost: Cost::Own,
         since: "0.1",
         help: "Clients that follow events",
+    },
+    Family {
+        name: "hostler_live_clients",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Clients of the live stream",
+    },
+    Family {
+        name: "hostler_live_frames_waiting",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Frames that slow clients have not got yet",
+    },
+    Family {
+        name: "hostler_live_frames_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Frames made for the live stream, once each for all",
+    },
+    Family {
+        name: "hostler_live_resyncs_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Clients of the live stream told that they lost frames",
     },
     Family {
         name: "process_resident_memory_bytes",

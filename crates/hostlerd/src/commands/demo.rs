@@ -56,6 +56,8 @@ pub(super) async fn run(flags: DemoFlags) -> Result<()> {
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let ids = IdSource::new(Arc::clone(&clock), Arc::clone(&entropy));
     let simulated = fleet::furnish(&store, &ids, &*clock, (flags.seed, flags.vms)).await?;
+    // Before anything is served: whoever is answered may stop the server at once.
+    let mut signals = Signals::new()?;
     let server = Server::start(Setup {
         store,
         wiring: Wiring::demo(Arc::clone(&clock)),
@@ -74,7 +76,6 @@ pub(super) async fn run(flags: DemoFlags) -> Result<()> {
     fleet::begin_some_work(server.app(), &simulated).await?;
     let _life = simulated.live(flags.seed);
     print(&announcement(&server, &config, &server.login_link().await?))?;
-    let mut signals = Signals::new()?;
     signals.wait_for_stop(&server, None).await;
     stop(server, signals).await
 }

@@ -57,9 +57,13 @@ pub(super) async fn run(flags: RunFlags, sockets: Passed) -> Result<()> {
         flags.freeze_at_write.map(|(at, side)| Arc::new(Sabotage::freezing_at(at, side)));
     #[cfg(not(debug_assertions))]
     let sabotage = None;
-    let server = Server::start_with(setup, sabotage).await?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), url = server.base_url(), "serving");
+    // Before anything is served: whoever is answered may stop the server at once.
     let mut signals = Signals::new()?;
+    let server = tokio::select! {
+        server = Server::start_with(setup, sabotage) => server?,
+        () = signals.next_stop() => return Ok(()),
+    };
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), url = server.base_url(), "serving");
     notify::starting("looking at the providers");
     // A signal ends the waiting too: nobody has to sit out a slow start.
     tokio::select! {

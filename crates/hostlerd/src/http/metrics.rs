@@ -34,6 +34,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::error::Result;
+use super::live::Live;
 use super::{admit, peer_of};
 use crate::app::App;
 use crate::config::Profile;
@@ -47,6 +48,7 @@ const PAGE_AGE_MAX: Duration = Duration::from_secs(1);
 /// What is counted as it happens.
 pub struct Meters {
     registry: Registry,
+    live: Live,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram>,
     /// The latest page of each format and profile, so that many scrapers cost one.
@@ -75,8 +77,8 @@ struct RouteLabels {
 }
 
 impl Meters {
-    /// Nothing counted yet.
-    pub fn new() -> Self {
+    /// Nothing counted yet; who follows the live stream is looked up there.
+    pub fn new(live: Live) -> Self {
         let mut registry = Registry::default();
         let requests = Family::<RequestLabels, Counter>::default();
         let durations =
@@ -87,6 +89,7 @@ impl Meters {
         registry.register("hostler_http_request_duration_seconds", help, durations.clone());
         Self {
             registry,
+            live,
             requests,
             durations,
             pages: std::array::from_fn(|_| Mutex::default()),
@@ -160,6 +163,25 @@ impl Meters {
         points
     }
 
+    /// Who follows the live stream, and how well they keep up.
+    fn following(&self) -> [Point; 4] {
+        [
+            (Metric::LiveClients, self.live.clients() as f64),
+            (Metric::LiveFramesWaiting, self.live.waiting() as f64),
+            (Metric::LiveFramesTotal, self.live.frames() as f64),
+            (Metric::LiveResyncsTotal, self.live.resyncs() as f64),
+        ]
+        .map(|(metric, value)| Point::plain(metric, value))
+    }
+
+    /// What is told beside what is counted of requests.
+    fn own(&self) -> Vec<Point> {
+        let mut own = Self::process();
+        own.extend(self.dropped());
+        own.extend(self.following());
+        own
+    }
+
     /// Everything that the server counts itself, for its history.
     pub fn series(&self) -> Vec<(SeriesKey, f64)> {
         let mut text = String::new();
@@ -168,20 +190,13 @@ impl Meters {
             Ok(()) => format::series(&text),
             Err(_) => Vec::new(),
         };
-        let points = self.dropped().into_iter().chain(Self::process());
-        series.extend(points.filter_map(|point| {
+        series.extend(self.own().into_iter().filter_map(|point| {
             let family = point.metric.family();
             let labels = family.labels.iter().copied();
             let labels = labels.zip(point.labels.values().iter().map(|value| &**value));
             Some((SeriesKey::new(family.name, labels).ok()?, point.value))
         }));
         series
-    }
-}
-
-impl Default for Meters {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -293,8 +308,7 @@ fn make_page(app: &App, operations: &[(OperationState, u64)], format: Format) ->
     let metrics = app.engine.metrics();
     let collected = metrics.collected();
     let said = metrics.said(&collected, operations);
-    let mut own = Meters::process();
-    own.extend(app.meters.dropped());
+    let own = app.meters.own();
     let (page, dropped) = measured::page(&measured::Told { collected, said, own }, format);
     // On the next page: this one cannot tell of itself.
     app.meters.leave_out(dropped);
@@ -319,7 +333,7 @@ mod tests {
 
     #[test]
     fn a33_invented_methods_make_no_series() {
-        let meters = Meters::new();
+        let meters = Meters::new(Live::default());
         for n in 0..1000 {
             let method = Method::from_bytes(format!("M{n}").as_bytes()).unwrap();
             meters.request("other", &method, 404, Duration::ZERO);

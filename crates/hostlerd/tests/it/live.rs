@@ -352,8 +352,11 @@ async fn clients_are_counted_and_bounded() {
     subscribed(&mut socket).await;
     let metrics = fixture.local().get("/metrics").await.text();
     // The server's own look at events is no client.
-    assert!(metrics.contains("\nhostler_event_subscribers 0"), "{metrics}");
-    assert_eq!(fixture.server.app().live.clients(), 1);
+    for wanted in
+        ["hostler_live_clients 1", "hostler_live_frames_total 0", "hostler_event_subscribers 0"]
+    {
+        assert!(metrics.contains(&format!("\n{wanted}\n")), "{wanted}: {metrics}");
+    }
     places.forget_permits(1023);
     let refused = fixture.local().get("/api/v1/live?topics=alerts").await;
     assert_eq!((refused.status, refused.code().as_str()), (429, "rate_limited"));
