@@ -1,5 +1,48 @@
 -- What the migrations add up to; written by a test.
 
+CREATE TABLE alert_acknowledgements (
+    identity TEXT NOT NULL PRIMARY KEY,
+    document TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE alert_changes (
+    seq      INTEGER NOT NULL PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    alert_id TEXT    NOT NULL,
+    name     TEXT    NOT NULL,
+    change   TEXT    NOT NULL,
+    document TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE alert_groups (
+    name  TEXT NOT NULL PRIMARY KEY,
+    key   TEXT NOT NULL,
+    state TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE alert_notices (
+    seq         INTEGER NOT NULL PRIMARY KEY,
+    id          TEXT    NOT NULL UNIQUE,
+    receiver    TEXT    NOT NULL,
+    group_name  TEXT    NOT NULL,
+    document    TEXT    NOT NULL,
+    attempts    INTEGER NOT NULL,
+    next_try_at INTEGER NOT NULL,
+    failure     TEXT
+) STRICT;
+
+CREATE TABLE alerts (
+    rule     TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (rule, identity)
+) STRICT;
+
+CREATE TABLE alerts_ended (
+    identity TEXT NOT NULL PRIMARY KEY,
+    document TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE claims (
     resource     TEXT NOT NULL PRIMARY KEY,
     operation_id TEXT NOT NULL REFERENCES operations (id)
@@ -121,6 +164,12 @@ CREATE TABLE settings (
     value BLOB NOT NULL
 ) STRICT;
 
+CREATE TABLE silences (
+    id       TEXT    NOT NULL PRIMARY KEY,
+    ends_at  INTEGER NOT NULL,
+    document TEXT    NOT NULL
+) STRICT;
+
 CREATE TABLE tokens (
     id            TEXT    NOT NULL PRIMARY KEY,
     name          TEXT    NOT NULL,
@@ -148,6 +197,12 @@ CREATE TABLE vms (
     updated_at   INTEGER NOT NULL,
     UNIQUE (project, name)
 ) STRICT;
+
+CREATE INDEX alert_changes_by_alert ON alert_changes (alert_id, seq);
+
+CREATE INDEX alert_notices_by_group ON alert_notices (group_name, seq);
+
+CREATE INDEX alert_notices_by_receiver ON alert_notices (receiver, seq);
 
 CREATE INDEX claims_by_operation ON claims (operation_id);
 

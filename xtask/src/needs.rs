@@ -1,7 +1,7 @@
 //! What each command needs from the system, beyond Rust.
 
 use hostler_lab::packages::{self, Installer, Need, Probe};
-use hostler_lab::{Result, find_program, libvirt_exporter, mail, prometheus};
+use hostler_lab::{Result, find_program, libvirt_exporter, lxc, mail, prometheus, time_series};
 
 use crate::say;
 
@@ -45,6 +45,16 @@ const PROMETHEUS: &[Need] = &[
         probe: Probe::Program("amtool"),
         apt: "prometheus-alertmanager",
         dnf: "golang-github-prometheus-alertmanager",
+    },
+];
+
+/// What our history is sent to.
+const TIME_SERIES: &[Need] = &[
+    Need { probe: Probe::Program("influxd"), apt: "influxdb", dnf: "influxdb" },
+    Need {
+        probe: Probe::Program("victoria-metrics"),
+        apt: "victoria-metrics",
+        dnf: "victoria-metrics",
     },
 ];
 
@@ -101,8 +111,12 @@ pub(crate) fn peers() -> Result<()> {
     }
     bench_history()?;
     match Installer::detect() {
-        Some(Installer::Apt) => mail::fetch(&mut |line| say::step(line)).map(drop),
-        _ => Ok(()),
+        Some(Installer::Apt) => {
+            mail::fetch(&mut |line| say::step(line))?;
+            lxc::fetch(&mut |line| say::step(line))?;
+            time_series::fetch(&mut |line| say::step(line)).map(drop)
+        }
+        _ => ensure(TIME_SERIES),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hostler_core::clock::Clock;
 use hostler_core::metrics::Cost;
+use hostler_provider::Machine;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,8 +29,8 @@ pub struct Setup {
     pub listen: Vec<SocketAddr>,
     /// What clients have to show, if anything.
     pub token: Option<String>,
-    /// What the machine is called.
-    pub host: String,
+    /// Which machine it is on.
+    pub machine: Machine,
     /// What is measured.
     pub sources: Vec<Source>,
     /// How often.
@@ -77,7 +78,7 @@ impl Agent {
                 tasks.spawn(collector.clone().keep(Arc::clone(source), cost, jitter));
             }
         }
-        let identity = Identity { host: setup.host, started_at: setup.clock.now() };
+        let identity = Identity { machine: setup.machine, started_at: setup.clock.now() };
         let app = App { shelf, clock: setup.clock, identity, token: setup.token, sources };
         let app = Arc::new(app);
         for listener in listeners {

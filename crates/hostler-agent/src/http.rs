@@ -62,7 +62,7 @@ pub(crate) async fn answer(app: Arc<App>, request: Parts) -> Answer {
         "/metrics" => {
             let format = negotiate::metrics_format(&request.headers);
             let write = move |app: &App| {
-                let (host, now) = (&app.identity.host, app.clock.now());
+                let (host, now) = (&app.identity.machine.name, app.clock.now());
                 Ok(exposition::write(&app.shelf.copy(), host, now, format).into_bytes())
             };
             document(app, request.headers, format.content_type(), write).await

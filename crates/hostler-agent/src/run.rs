@@ -55,7 +55,7 @@ async fn serve(flags: Flags, config: Config, token: Option<String>) -> Result<()
         listen: config.listen.clone(),
         token,
         sources: sources::of(&config, &host),
-        host,
+        machine: Node::machine("/", host),
         intervals: config.intervals,
         clock: Arc::new(SystemClock),
         seed,

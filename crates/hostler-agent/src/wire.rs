@@ -2,18 +2,18 @@
 
 use hostler_api::Time;
 use hostler_api::v1::{
-    AgentBatches, AgentMeasured, AgentPass, AgentPoint, AgentResource, AgentSilent,
+    AGENT_SCHEMA, AgentBatches, AgentMeasured, AgentPass, AgentPoint, AgentResource, AgentSilent,
 };
 use hostler_core::Timestamp;
-use hostler_provider::{Batch, Measured};
+use hostler_provider::{Batch, Machine, Measured};
 
 use crate::shelf::{Slot, Snapshot};
 
 /// Who measured.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
-    /// The machine's name.
-    pub(crate) host: String,
+    /// Which machine it is.
+    pub(crate) machine: Machine,
     /// When the agent started.
     pub(crate) started_at: Timestamp,
 }
@@ -21,7 +21,10 @@ pub(crate) struct Identity {
 /// What is known now; what is stale is not.
 pub(crate) fn batches(snapshot: &Snapshot, identity: &Identity, now: Timestamp) -> AgentBatches {
     AgentBatches {
-        host: identity.host.clone(),
+        schema: AGENT_SCHEMA,
+        host: identity.machine.name.clone(),
+        system_uuid: identity.machine.system_uuid.clone(),
+        machine_id: identity.machine.machine_id.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: Time(identity.started_at),
         now: Time(now),

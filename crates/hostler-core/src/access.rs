@@ -117,6 +117,10 @@ permissions! {
     TokenManage = "token.manage",
     /// See Hostler's own metrics.
     MetricsRead = "metrics.read" reader yes,
+    /// See alerts, silences, rules and receivers.
+    AlertRead = "alert.read" reader yes,
+    /// Acknowledge and silence alerts.
+    AlertManage = "alert.manage",
 }
 
 /// Whether `actor` has `permission`.

@@ -83,6 +83,8 @@ typed_ids! {
     ImageId,
     /// Identifies a long-running operation.
     OperationId,
+    /// Identifies a silence of alerts.
+    SilenceId,
     /// Identifies an API token (not its secret).
     TokenId,
     /// Identifies one request, in answers and logs.

@@ -21,12 +21,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::collect::{CollectPace, Held, QUERIES_AT_ONCE, Recorded, Told};
+use crate::alerting::Alerting;
+use crate::collect::{CollectPace, Held, Machines, QUERIES_AT_ONCE, Recorded, Told};
 use crate::events::Bus;
 use crate::fleet::snapshot::Snapshot;
 use crate::fleet::{Fleet, Identity, Kind};
 use crate::operations::view;
 use crate::operations::{BEGUN_PER_PROVIDER_MAX, Bounds, Driving, Registry, registry};
+use crate::outputs::Routes;
 use crate::placing::Promises;
 use crate::progress::ProgressBoard;
 use crate::reconcile::Leftovers;
@@ -54,9 +56,14 @@ pub(crate) struct Inner {
     /// A permit for each pass under way.
     pub(crate) collecting: Semaphore,
     pub(crate) figures: Held,
+    /// Machines that are measured from within.
+    pub(crate) machines: Machines,
     /// Where what was measured is kept; `None`: nowhere.
     pub(crate) history: Option<Archive>,
     pub(crate) recorded: Recorded,
+    /// Where it goes beside that.
+    pub(crate) outputs: Routes,
+    pub(crate) alerting: Alerting,
     /// What the server around the engine has told measuring.
     pub(crate) told: Told,
     /// A permit for each query of the history that is being answered.
@@ -86,6 +93,7 @@ impl Inner {
             let (rows, claims) = (store.vms().await?, store.claims().await?);
             fleet.load(rows, on_vms(claims));
         }
+        let alerting = Alerting::load(&store).await?;
         let (_, last_seq) = store.first_and_last_seq().await?;
         tokio::fs::create_dir_all(&config.images_dir).await.map_err(|error| {
             let message = format!("cannot make the folder for images: {error}");
@@ -114,8 +122,11 @@ impl Inner {
             collecting: Semaphore::new(config.collect.as_ref().map_or(1, |pace| pace.at_once)),
             collect: config.collect.map(watch::Sender::new),
             figures: Held::default(),
+            machines: Machines::default(),
             history: config.history,
             recorded: Recorded::default(),
+            outputs: Routes::new(config.outputs),
+            alerting,
             told: Told::default(),
             querying: Arc::new(Semaphore::new(QUERIES_AT_ONCE)),
             begun: watch::Sender::new(false),

@@ -12,6 +12,7 @@
 //! A user's change is an **operation**: it ends, and says how. What has to stay
 //! true is a **reconciler**: inventory, recovery of operations, retention.
 
+mod alerting;
 mod collect;
 mod events;
 mod fleet;
@@ -19,6 +20,7 @@ mod images;
 mod inner;
 mod lists;
 mod operations;
+mod outputs;
 mod placing;
 mod progress;
 mod providers;
@@ -38,9 +40,15 @@ use hostler_core::{Result, Timestamp};
 use hostler_store::Store;
 use hostler_store::history::Archive;
 
+pub use alerting::{
+    AlertReceiver, AlertView, AlertingConfig, Alerts, Deliver, NewSilence, ReceiverView,
+    RuleHealth, RuleSource, RuleView, SilenceView, SilencedFor, check_rules,
+};
 pub use collect::{
-    Answer, Answered, CollectPace, Collected, ContainerFigures, Figures, HistoryCounts, Metrics,
-    PassFigures, ProviderFigures, ProviderPass, Reading, Said, Tick, Ticks, When,
+    AgentJoin, AgentSettings, AgentSource, AgentState, AgentView, Agents, Answer, Answered,
+    CollectPace, Collected, ContainerFigures, ContainerView, Figures, HistoryCounts, MachineView,
+    MeasuredBy, Metrics, OWN_MACHINE, OwnMachine, OwnSource, PassFigures, ProviderFigures,
+    ProviderPass, Reading, Said, Tick, Ticks, When,
 };
 pub use events::{Events, Item, Subscription};
 pub use fleet::views::{
@@ -52,6 +60,10 @@ pub use lists::{Hosts, Networks, Pools};
 pub use operations::Operations;
 pub use operations::view::{OperationView, StepState, StepView};
 pub use operations::vm_power::PowerVerb;
+pub use outputs::{
+    Again, NotSent, Output, OutputCounts, OutputPace, OutputRefusal, OutputSetup, OutputState,
+    OutputView,
+};
 pub use providers::Providers;
 pub use sabotage::{Sabotage, Side};
 pub use vms::{Accepted, DeleteOptions, VmChange, VmCreateRequest, VmPlan, Vms};
@@ -84,6 +96,8 @@ pub struct EngineConfig {
     pub collect: Option<CollectPace>,
     /// Where what was measured is kept; `None`: nowhere.
     pub history: Option<Archive>,
+    /// Where it goes beside that.
+    pub outputs: Vec<OutputSetup>,
     /// Faults for proofs; `None` in production.
     pub sabotage: Option<Arc<Sabotage>>,
 }
@@ -211,6 +225,8 @@ impl Engine {
         inner.sweep_images().await?;
         reconcile::start(&inner);
         collect::start(&inner);
+        outputs::start(&inner);
+        alerting::start(&inner);
         Ok(Self { inner })
     }
 
@@ -261,11 +277,27 @@ impl Engine {
         Metrics::new(&self.inner)
     }
 
+    /// Machines that are measured from within.
+    pub fn agents(&self) -> Agents<'_> {
+        Agents::new(&self.inner)
+    }
+
     /// Measures at another pace from now on; without effect where nothing is measured.
     pub fn set_collect_pace(&self, pace: CollectPace) {
         if let Some(current) = &self.inner.collect {
             current.send_replace(pace);
         }
+    }
+
+    /// How each place does that the history is sent to. Waits for a queue that is being
+    /// written just now.
+    pub fn outputs(&self) -> Vec<OutputView> {
+        self.inner.outputs.views()
+    }
+
+    /// Alerts. Nothing is evaluated before the first [`Alerts::configure`].
+    pub fn alerts(&self) -> Alerts<'_> {
+        Alerts::new(&self.inner)
     }
 
     /// Operations.
@@ -305,7 +337,12 @@ impl Engine {
         // Tasks end at their next await; one that does not is left to the runtime.
         let _ = tokio::time::timeout(Duration::from_secs(10), self.inner.tasks.wait()).await;
         if let Some(history) = self.inner.history.clone() {
-            let synced = tokio::task::spawn_blocking(move || history.sync()).await;
+            let inner = self.inner.clone();
+            let sync = move || {
+                inner.outputs.sync();
+                history.sync()
+            };
+            let synced = tokio::task::spawn_blocking(sync).await;
             if let Ok(Err(error)) = synced {
                 tracing::error!(%error, "the last of the history may not be on the disk");
             }

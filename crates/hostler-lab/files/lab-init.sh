@@ -57,6 +57,10 @@ mount --bind "$state/etc" /etc/libvirt
 mount --bind "$state/lib" /var/lib/libvirt
 mount --bind "$state/log" /var/log/libvirt
 mount --bind "$state/cache" /var/cache/libvirt
+# What this lab's libvirtd finds beside what the machine has.
+while read -r from to; do
+    mount --bind "$from" "$to" || exit 1
+done < /etc/libvirt/lab-binds
 # An empty /run: no message bus, no daemon of the machine's can be found. The lab's own directory
 # may lie below the one that is being covered, so it is held as the working directory meanwhile.
 cd "$run" || exit 1

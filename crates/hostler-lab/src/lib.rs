@@ -8,6 +8,7 @@
 //! | something that boots in seconds | [`guest::build`] |
 //! | a Prometheus to compare with | [`prometheus::fetch`] |
 //! | a mail server that keeps what it takes | [`mail::fetch`] |
+//! | an InfluxDB or VictoriaMetrics to send to | [`time_series::fetch`] |
 //! | an exporter to compare with | [`libvirt_exporter::fetch`] |
 //! | the system packages all this needs | [`packages`] |
 //!
@@ -23,10 +24,12 @@ mod process;
 pub mod guest;
 mod lab;
 pub mod libvirt_exporter;
+pub mod lxc;
 pub mod mail;
 pub mod packages;
 pub mod prometheus;
 mod test_daemon;
+pub mod time_series;
 mod unpacked;
 
 pub use deadline::{poll_until, timed};

@@ -17,7 +17,7 @@ pub(crate) struct Unpacked {
     pub(crate) what: &'static str,
     /// The packages.
     pub(crate) packages: &'static [&'static str],
-    /// What is needed of them.
+    /// What is needed of them: programs by name, other files by their path.
     pub(crate) programs: &'static [&'static str],
 }
 
@@ -55,7 +55,11 @@ impl Unpacked {
         let lock = File::create(place.join("lock")).context(made)?;
         lock.lock().context(made)?;
         let root = place.join("root");
-        if self.programs.iter().all(|program| root.join("usr/bin").join(program).is_file()) {
+        let place_of = |needed: &&str| match needed.contains('/') {
+            true => root.join(needed),
+            false => root.join("usr/bin").join(needed),
+        };
+        if self.programs.iter().all(|needed| place_of(needed).is_file()) {
             return Ok(root);
         }
         let (archives, fresh) = (place.join("archives"), place.join("fresh"));

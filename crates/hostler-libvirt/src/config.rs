@@ -56,6 +56,11 @@ impl LibvirtConfig {
         self.parse_uri().map(drop)
     }
 
+    /// Whether what the daemon runs there are containers and no VMs (D3, X16).
+    pub(crate) fn holds_containers(&self) -> bool {
+        self.parse_uri().is_ok_and(|uri| uri.driver() == "lxc")
+    }
+
     pub(crate) fn parse_uri(&self) -> Result<ConnectUri> {
         ConnectUri::parse(&self.uri)
             .map_err(|error| Error::new(Kind::Invalid, format!("libvirt URI: {error}")))

@@ -1,5 +1,7 @@
 //! Virtual machines on libvirt hosts: the driver for KVM and QEMU. It also
-//! reads what other libvirt drivers hold (LXC, the test driver).
+//! reads what other libvirt drivers hold (the test driver), and measures the
+//! containers of LXC, which are no VMs: they are in no inventory, and nothing can
+//! be done to them here.
 //!
 //! One [`Libvirt`] is one daemon, and so one host. It speaks libvirt's protocol
 //! through `hostler-libvirt-rpc`: no C library, no blocked threads, a deadline
@@ -66,6 +68,11 @@ impl Libvirt {
         Self { link, measuring: metrics::Measuring::new(), _tasks: tasks }
     }
 
+    /// Itself, where what it holds are VMs.
+    fn of_vms(&self) -> Option<&Self> {
+        Some(self).filter(|it| !it.link.holds_containers)
+    }
+
     /// Where the connection stands.
     pub fn connection(&self) -> ConnectionState {
         self.link.state()
@@ -93,19 +100,19 @@ impl Provider for Libvirt {
     }
 
     fn create(&self) -> Option<&dyn Create> {
-        Some(self)
+        self.of_vms().map(|it| it as &dyn Create)
     }
 
     fn power(&self) -> Option<&dyn Power> {
-        Some(self)
+        self.of_vms().map(|it| it as &dyn Power)
     }
 
     fn storage(&self) -> Option<&dyn Storage> {
-        Some(self)
+        self.of_vms().map(|it| it as &dyn Storage)
     }
 
     fn console(&self) -> Option<&dyn Console> {
-        Some(self)
+        self.of_vms().map(|it| it as &dyn Console)
     }
 
     fn metrics(&self) -> Option<&dyn Metrics> {
@@ -113,6 +120,6 @@ impl Provider for Libvirt {
     }
 
     fn watch(&self) -> Option<&dyn Watch> {
-        Some(self)
+        self.of_vms().map(|it| it as &dyn Watch)
     }
 }

@@ -3,6 +3,7 @@
 mod cpu;
 mod disk;
 mod hugepages;
+mod identity;
 mod memory;
 mod network;
 mod pressure;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_core::metrics::{Cost, Metric, Point};
-use hostler_provider::{Batch, Cx, Error, Kind, Measured, Metrics, Result};
+use hostler_provider::{Batch, Cx, Error, Kind, Machine, Measured, Metrics, Result};
 use tokio::sync::Semaphore;
 
 use crate::points::{Points, count};
@@ -49,6 +50,19 @@ impl Node {
         };
         let gate = Arc::new(Semaphore::new(1));
         Self { host: host.into(), tree: Tree::new(root.into()), units, gate }
+    }
+
+    /// Which machine it is that has its files below `root` and is called `name`: what
+    /// cannot be read, or tells machines from nothing, is absent.
+    pub fn machine(root: impl Into<PathBuf>, name: impl Into<String>) -> Machine {
+        let tree = Tree::new(root.into());
+        let uuid = |path: &str| identity::uuid(&tree.text(path)?);
+        Machine {
+            name: name.into(),
+            // For root alone.
+            system_uuid: uuid("sys/class/dmi/id/product_uuid"),
+            machine_id: uuid("etc/machine-id"),
+        }
     }
 
     /// The name that the machine gives itself.

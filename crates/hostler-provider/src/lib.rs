@@ -18,6 +18,7 @@
 //! * **Every call has a deadline** and can be cancelled, through [`Cx`]. One
 //!   hung VM or hung provider delays nobody else.
 
+mod agent;
 mod context;
 mod error;
 mod groups;
@@ -28,6 +29,7 @@ pub mod conformance;
 
 use async_trait::async_trait;
 
+pub use agent::{Agent, AgentError, AgentTrouble, Asked, LeftOut, Machine, Report, ReportedPass};
 pub use context::{Cx, Progress, ProgressSink};
 pub use error::{Effect, Error, Kind, Result};
 pub use groups::console::{Console, ConsoleStream};

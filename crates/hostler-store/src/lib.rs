@@ -21,6 +21,7 @@
 //! dropped, the change is either made completely or not at all, and nobody is
 //! told which: callers that care let it run to its end.
 
+mod alerts;
 mod backup;
 mod connection;
 mod error;
@@ -47,6 +48,10 @@ use sqlx::SqlitePool;
 
 use connection::Connection;
 
+pub use alerts::{
+    AlertChange, AlertChangeFilter, AlertChangeRow, AlertEffect, ChangeTold, EndedAlert,
+    NOTICES_MAX, NewAlertChange, StoredAlerts, WaitingNotice,
+};
 pub use backup::Restored;
 pub use error::{Conflict, Error, Missing, Result, StoreErrorKind};
 pub use events::{EventFilter, NewEvent, StoredEvent};

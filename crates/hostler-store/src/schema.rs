@@ -31,6 +31,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "fair_turns",
         sql: include_str!("../migrations/0002_fair_turns.sql"),
     },
+    Migration { version: 3, name: "alerts", sql: include_str!("../migrations/0003_alerts.sql") },
 ];
 
 /// The schema of this version.
@@ -117,7 +118,8 @@ mod tests {
         let hashes: Vec<_> = MIGRATIONS.iter().map(Migration::sha256).collect();
         expect_test::expect![[r#"
             be33e9de3d080707bd752078639c33d2f669b5c3e004e2778a52004b0f857f64
-            aa85331278b848c3f3a4cbef771e38689524e852562305f0347f0e05bfc2447d"#]]
+            aa85331278b848c3f3a4cbef771e38689524e852562305f0347f0e05bfc2447d
+            4693cb2d4e7a2e4bc95cd973f4a32e464a27b8279a3a88513b8cbd09c7f66540"#]]
         .assert_eq(&hashes.join("\n"));
     }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    api, contexts, events, explain, hosts, images, man, muscle, networks, operations, pools,
-    providers, tokens, vms, volumes,
+    agents, alerts, api, contexts, events, explain, hosts, images, man, muscle, networks,
+    operations, pools, providers, silences, tokens, vms, volumes,
 };
 use crate::complete::{Names, Shell};
 use crate::output::{Output, OutputParser};
@@ -132,9 +132,18 @@ pub(crate) enum Command {
     /// What happened.
     #[command(subcommand)]
     Event(events::Verb),
+    /// What is wrong now, and who cares for it.
+    #[command(subcommand)]
+    Alert(alerts::Verb),
+    /// For how long nobody is told about which alerts.
+    #[command(subcommand)]
+    Silence(silences::Verb),
     /// Connections to places where VMs run.
     #[command(subcommand)]
     Provider(providers::Verb),
+    /// Programs on machines that measure them from within.
+    #[command(subcommand)]
+    Agent(agents::Verb),
     /// API tokens.
     #[command(subcommand)]
     Token(tokens::Verb),

@@ -104,6 +104,9 @@ pub struct DemoFlags {
     /// Serve local users on this unix socket [default: hostlerd.sock beside the state]
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+    /// Send what is measured to the configured outputs, all of it marked as simulated
+    #[arg(long)]
+    pub send: bool,
 }
 
 /// Where to make a login link.

@@ -44,6 +44,7 @@ fn config(flags: &ConfigFlags) -> Result<()> {
             let config = Loaded::read(&flags.run)?.config;
             crate::tls::check(&config)?;
             run::check_providers(&config)?;
+            crate::alerting::load(&config.alerting, None)?;
             print("ok\n")
         }
         ConfigAction::Show => {

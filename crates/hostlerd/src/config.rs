@@ -5,10 +5,13 @@
 //!                     (`layers` puts them over each other and remembers who said what)
 //! ```
 
+mod agents;
+mod alerting;
 mod document;
 mod history;
 mod layers;
 mod measuring;
+mod outputs;
 mod show;
 mod sources;
 
@@ -19,10 +22,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Result};
 
+pub use agents::ConfiguredAgent;
+pub use alerting::{ConfiguredAlerting, ConfiguredReceiver};
 pub use document::DEFAULT_TEXT;
 pub use history::ConfiguredHistory;
 pub use layers::Origins;
-pub use measuring::{ConfiguredMetrics, Profile};
+pub use measuring::{ConfiguredMetrics, OwnMachineSwitch, Profile};
+pub use outputs::{ConfiguredOutput, OutputKind, OutputTls};
 pub use sources::{Loaded, journal_reads, passed_socket_names, runtime_dir};
 
 /// The configuration, complete.
@@ -50,8 +56,12 @@ pub struct Config {
     pub metrics: ConfiguredMetrics,
     /// Whether and for how long what was measured is kept.
     pub history: ConfiguredHistory,
+    /// What is watched, and who is told.
+    pub alerting: ConfiguredAlerting,
     /// Providers connected from the start.
     pub providers: Vec<ConfiguredProvider>,
+    /// Agents that are asked.
+    pub agents: Vec<ConfiguredAgent>,
 }
 
 /// How logs are written.
@@ -138,6 +148,8 @@ impl Config {
         }
         self.metrics.check()?;
         self.history.check()?;
+        agents::check(&self.agents)?;
+        self.alerting.check()?;
         crate::logging::check(&self.log_filter)?;
         let mut names: Vec<&str> = Vec::new();
         for provider in &self.providers {
@@ -167,7 +179,9 @@ impl Config {
             limits,
             metrics, // most is taken over
             history,
+            alerting: _, // is taken over
             providers,
+            agents: _, // are taken over
         } = self;
         let is_other = [
             ("data_dir", *data_dir != running.data_dir),
@@ -179,6 +193,11 @@ impl Config {
             ("tls", *tls != running.tls),
             ("limits", *limits != running.limits),
             ("metrics.enabled", metrics.enabled != running.metrics.enabled),
+            ("metrics.own_machine", metrics.own_machine != running.metrics.own_machine),
+            (
+                "metrics.node_interval_seconds",
+                metrics.node_interval_seconds != running.metrics.node_interval_seconds,
+            ),
             ("history", *history != running.history),
             ("provider", *providers != running.providers),
         ];

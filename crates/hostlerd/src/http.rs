@@ -8,6 +8,9 @@
 //! ```
 
 mod accept;
+mod agents;
+mod alert_rules;
+mod alerts;
 mod authority;
 mod compress;
 mod conditions;
@@ -31,6 +34,7 @@ mod metrics;
 mod networks;
 mod observe;
 mod operations;
+mod outputs;
 mod pools;
 mod problems;
 mod providers;
@@ -39,6 +43,7 @@ mod replays;
 mod reply;
 mod server;
 mod session;
+mod silences;
 mod streams;
 mod tokens;
 mod ui;
@@ -241,7 +246,8 @@ impl Default for Api {
 pub fn api() -> Api {
     let api = Api::new();
     let api = vms::route(consoles::route(session::route(tokens::route(server::route(api)))));
-    let api = live::route(measured::route(api));
+    let api = live::route(outputs::route(agents::route(measured::route(api))));
+    let api = silences::route(alert_rules::route(alerts::route(api)));
     let api = volumes::route(pools::route(networks::route(hosts::route(providers::route(api)))));
     events::route(operations::route(images::route(api)))
 }

@@ -12,6 +12,8 @@
 //!   the request by its endpoint's types and writes problem documents.
 //! * `wiring` is the only place that knows which providers exist.
 
+pub mod agents;
+pub mod alerting;
 pub mod app;
 pub mod arguments;
 pub mod auth;
@@ -25,6 +27,7 @@ pub mod listen;
 mod local_client;
 mod logging;
 mod notify;
+mod outputs;
 pub mod server;
 pub mod tls;
 pub mod wiring;

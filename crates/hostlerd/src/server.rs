@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use hostler_core::Clock;
 use hostler_core::id::{Entropy, IdSource};
-use hostler_engine::{Engine, EngineConfig, Pace, Sabotage};
+use hostler_engine::{Engine, EngineConfig, OwnMachine, Pace, Sabotage};
 use hostler_provider::Provider;
 use hostler_store::history::Archive;
 use hostler_store::{ProviderRow, Store};
@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Parts, Streams};
 use crate::auth::{Auth, LocalUsers};
-use crate::config::{Config, ConfiguredMetrics};
+use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::http::consoles::{Holders, Tickets};
 use crate::http::live::Live;
@@ -52,6 +52,8 @@ pub struct Setup {
     pub wiring: Wiring,
     /// Providers attached from the start; their rows are stored.
     pub providers: Vec<(ProviderRow, Arc<dyn Provider>)>,
+    /// This machine, where it is measured without an agent.
+    pub own_machine: Option<OwnMachine>,
     /// Who of this machine may do what.
     pub local_users: LocalUsers,
     /// How much connections may take.
@@ -98,6 +100,8 @@ impl Server {
         let tls = identity.server_config()?;
         let (config, limits) = (setup.config.clone(), setup.limits);
         let group = setup.local_users.group_id();
+        // Before anything begins: what is wrong with it is told at once.
+        let mut alerting = crate::alerting::load(&config.alerting, None)?;
         let app = build(setup, sabotage, &identity).await?;
         let shared = Shared::new(http::router(app.clone()), limits);
         let mut addresses = Vec::new();
@@ -111,6 +115,8 @@ impl Server {
         let metrics_address = serve_metrics(&config, sockets.metrics, &app, &shared).await;
         let base_url = config.base_url_for(&addresses);
         app.base_url.set(base_url.clone()).map_err(|_| Failure::new("the address is set twice"))?;
+        alerting.server_url = Some(base_url.clone());
+        app.engine.alerts().configure(alerting).await?;
         app.engine.begin();
         app.tasks.spawn(http::live::run(app.clone()));
         shared.tasks.spawn(crate::housekeeping::run(app.clone(), Arc::clone(&identity)));
@@ -159,13 +165,22 @@ impl Server {
         self.identity.reload(&*self.app.clock)
     }
 
-    /// Measures as told from now on; whether at all only the next start changes.
-    pub fn take_over(&self, metrics: &ConfiguredMetrics) {
-        if let Some(pace) = metrics.pace() {
+    /// Measures and alerts as told from now on, and asks these agents; whether it measures
+    /// at all only the next start changes.
+    ///
+    /// # Errors
+    /// When a file of rules or a receiver is not as it should be; then all stays as it was.
+    pub async fn take_over(&self, config: &Config) -> Result<()> {
+        let url = Some(self.base_url.clone());
+        let alerting = crate::alerting::load(&config.alerting, url)?;
+        self.app.engine.alerts().configure(alerting).await?;
+        self.app.engine.agents().set(crate::agents::of(&config.agents));
+        if let Some(pace) = config.metrics.pace() {
             self.app.engine.set_collect_pace(pace);
         }
-        self.app.meters.set_profile(metrics.profile);
-        self.app.engine.metrics().tell_labels(&metrics.labels);
+        self.app.meters.set_profile(config.metrics.profile);
+        self.app.engine.metrics().tell_labels(&config.metrics.labels);
+        Ok(())
     }
 
     /// Waits until each provider has answered or failed to, but not for long.
@@ -216,6 +231,7 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         pace: setup.pace,
         collect: config.metrics.pace(),
         history: open_history(&config).await,
+        outputs: crate::outputs::open(&config).await?,
         sabotage,
     })
     .await?;
@@ -228,6 +244,10 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
     for (row, provider) in setup.providers {
         engine.providers().attach(row, provider).await?;
     }
+    if let Some(own) = setup.own_machine {
+        engine.agents().measure_own(own);
+    }
+    engine.agents().set(crate::agents::of(&config.agents));
     let streams = Streams {
         followers: Arc::new(Semaphore::new(config.limits.event_subscribers)),
         live: Arc::new(Semaphore::new(config.limits.live_clients)),

@@ -101,6 +101,15 @@ pub(crate) fn check_reach(uri: &str) -> Result<(), String> {
     }
 }
 
+/// Whether an address is that of a hypervisor on the server's own machine.
+pub(crate) fn is_of_this_machine(uri: &str) -> bool {
+    let Some((scheme, rest)) = uri.split_once("://") else { return false };
+    let (driver, transport) = scheme.split_once('+').unwrap_or((scheme, "unix"));
+    // The test driver's host is made up.
+    let is_real = LIBVIRT_SCHEMES.contains(&driver) && driver != "test";
+    is_real && transport == "unix" && rest.starts_with('/')
+}
+
 /// An address without the password that somebody may have put into it.
 pub(crate) fn without_password(uri: &str) -> String {
     let Some((scheme, rest)) = uri.split_once("://") else { return uri.to_owned() };
@@ -152,6 +161,18 @@ mod tests {
             ("qemu:///system?socket=/run/docker.sock", "`socket`"),
         ] {
             assert!(check_reach(bad).unwrap_err().contains(name), "{bad}");
+        }
+    }
+
+    #[test]
+    fn d5_a_hypervisor_of_this_machine_is_known_by_its_address() {
+        for here in ["qemu:///system", "qemu+unix:///session", "lxc:///", "qemu:///x?socket=/a"] {
+            assert!(is_of_this_machine(here), "{here}");
+        }
+        for elsewhere in
+            ["qemu+ssh://h/system", "qemu://h/system", "test:///default", "sim:1", "qemu+ssh:///x"]
+        {
+            assert!(!is_of_this_machine(elsewhere), "{elsewhere}");
         }
     }
 

@@ -31,6 +31,7 @@ const TABLE: &[Row] = &[
     row("hostler-provider", &["hostler-core"], &["hostler-sim"]),
     row("hostler-store", &["hostler-core"], &[]),
     row("hostler-promql", &["hostler-core"], &["hostler-lab"]),
+    row("hostler-outputs", &["hostler-core", "hostler-http"], &["hostler-lab"]),
     row("hostler-api", &["hostler-core"], &[]),
     row(
         "hostler-engine",
@@ -60,7 +61,10 @@ const TABLE: &[Row] = &[
             "hostler-core",
             "hostler-deliver",
             "hostler-engine",
+            "hostler-http",
             "hostler-libvirt",
+            "hostler-node",
+            "hostler-outputs",
             "hostler-provider",
             "hostler-sim",
             "hostler-store",
@@ -92,7 +96,9 @@ const WRAPPERS: &[(&str, &[&str])] = &[
     ("rust-embed", &["hostlerd"]),
     ("schemars", &["hostler-api", "hostlerd"]),
     ("signal-hook", &["xtask"]),
+    ("snap", &["hostler-outputs"]),
     ("sqlx", &["hostler-store"]),
+    ("tokio-postgres", &["hostler-outputs"]),
 ];
 
 /// What the rules must not know: they do no I/O, wait for nothing and draw no lots.

@@ -9,7 +9,8 @@ use toml::{Table, Value};
 use super::camel;
 
 /// Where the catalogue is, in the order of its documentation.
-const FILES: &[&str] = &["vm", "host", "pool", "container", "provider", "server"];
+const FILES: &[&str] =
+    &["vm", "host", "pool", "container", "provider", "agent", "output", "server"];
 
 /// What a key may say, with the Rust variant that says it.
 const KINDS: &[(&str, &str)] = &[("counter", "Counter"), ("gauge", "Gauge"), ("info", "Info")];

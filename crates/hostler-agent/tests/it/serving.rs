@@ -65,7 +65,7 @@ async fn x1_both_formats_say_the_same_series_each_once() {
         # HELP hostler_host_info A host with the release of its kernel and the model of its processors
         # TYPE hostler_host_info gauge
         hostler_host_info{host="h1",provider="node",kernel="6.1"} 1
-        # HELP hostler_host_cpu_seconds_total Time all processors spent in each mode: user, nice, system, idle, iowait, irq, softirq, steal
+        # HELP hostler_host_cpu_seconds_total Time all processors spent in each mode: user, nice, system, idle, iowait, irq, softirq, steal; where only the hypervisor tells it: user_nice, kernel (system and interrupts), idle, iowait
         # TYPE hostler_host_cpu_seconds_total counter
         hostler_host_cpu_seconds_total{host="h1",provider="node",mode="user"} 1.5
         # HELP hostler_host_load Load average over 1m, 5m and 15m

@@ -11,7 +11,9 @@ use hostler_agent::{Agent, Setup, Source};
 use hostler_core::Timestamp;
 use hostler_core::clock::ManualClock;
 use hostler_core::metrics::{Cost, Labels, Metric, Point};
-use hostler_provider::{Batch, ContainerRef, Cx, Measured, Metrics, Result, Silent, VmRef};
+use hostler_provider::{
+    Batch, ContainerRef, Cx, Machine, Measured, Metrics, Result, Silent, VmRef,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -94,7 +96,7 @@ pub(crate) fn setup(sources: Vec<Source>) -> Setup {
     Setup {
         listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
         token: None,
-        host: "h1".to_owned(),
+        machine: Machine { name: "h1".to_owned(), ..Machine::default() },
         sources,
         intervals: Intervals::default(),
         clock: Arc::new(ManualClock::at(T0)),

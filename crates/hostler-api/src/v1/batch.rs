@@ -9,11 +9,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::value::Time;
 
+/// The form of [`AgentBatches`] that this version speaks. It grows when older servers or
+/// agents would misunderstand a newer one; members that are added do not.
+pub const AGENT_SCHEMA: u32 = 1;
+
 /// What an agent measured last, by source and pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentBatches {
+    /// The form of this document: [`AGENT_SCHEMA`].
+    #[serde(default = "first_schema")]
+    pub schema: u32,
     /// The machine's name, which its host series bear.
     pub host: String,
+    /// What the machine's firmware says that it is, as a UUID; null where the agent may not
+    /// read it or there is none.
+    #[serde(default)]
+    pub system_uuid: Option<String>,
+    /// What the machine's installation says that it is, in the same form.
+    #[serde(default)]
+    pub machine_id: Option<String>,
     /// The agent's version.
     pub version: String,
     /// When the agent started. Counters of its own begin again then.
@@ -22,6 +36,11 @@ pub struct AgentBatches {
     pub now: Time,
     /// One for each pass of each source.
     pub passes: Vec<AgentPass>,
+}
+
+/// That of agents that do not say it yet.
+const fn first_schema() -> u32 {
+    1
 }
 
 /// The last pass of one kind over one source.

@@ -49,6 +49,8 @@ pub struct Measured {
 pub struct MeasuredPass {
     /// `state`, `stats`, `job` or `guest`, from the cheapest to the dearest.
     pub pass: String,
+    /// Who made it. Where several measured the same, its metrics are told of one of them.
+    pub by: MeasuredBy,
     /// `ok`; `stale` when the latest pass has none of it or it is old; `unavailable` when
     /// there is nothing.
     pub quality: String,
@@ -60,6 +62,15 @@ pub struct MeasuredPass {
     pub age_seconds: Option<f64>,
     /// The values.
     pub figures: Vec<Figure>,
+}
+
+/// Who measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MeasuredBy {
+    /// `provider`, `agent`, or `own` for the server itself.
+    pub kind: String,
+    /// The provider's or agent's name.
+    pub name: String,
 }
 
 /// A value.

@@ -1,5 +1,8 @@
 //! Version 1 of the API: `/api/v1`. Additive only.
 
+mod agents;
+mod alert_rules;
+mod alerts;
 mod batch;
 mod consoles;
 mod convert;
@@ -11,15 +14,20 @@ mod live;
 mod metrics;
 mod networks;
 mod operations;
+mod outputs;
 mod pools;
 mod providers;
 mod server;
 mod session;
+mod silences;
 mod tokens;
 mod vm_spec;
 mod vms;
 mod volumes;
 
+pub use agents::*;
+pub use alert_rules::*;
+pub use alerts::*;
 pub use batch::*;
 pub use consoles::*;
 pub use devices::*;
@@ -30,10 +38,12 @@ pub use live::*;
 pub use metrics::*;
 pub use networks::*;
 pub use operations::*;
+pub use outputs::*;
 pub use pools::*;
 pub use providers::*;
 pub use server::*;
 pub use session::*;
+pub use silences::*;
 pub use tokens::*;
 pub use vm_spec::*;
 pub use vms::*;
@@ -79,6 +89,9 @@ endpoints![
     HostShow,
     HostMetrics,
     MetricsQuery,
+    AgentList,
+    AgentMetrics,
+    OutputList,
     ProviderList,
     ProviderShow,
     ProviderCreate,
@@ -100,6 +113,17 @@ endpoints![
     OperationCancel,
     OperationRetry,
     OperationResolve,
+    AlertList,
+    AlertHistory,
+    AlertShow,
+    AlertAcknowledge,
+    AlertUnacknowledge,
+    AlertRuleList,
+    AlertReceiverList,
+    SilenceList,
+    SilenceCreate,
+    SilenceShow,
+    SilenceExpire,
     EventStream,
     EventSocket,
     EventList,

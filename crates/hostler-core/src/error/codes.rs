@@ -37,6 +37,8 @@ pub enum Code {
     VmNotFound,
     /// There is no such host.
     HostNotFound,
+    /// There is no such agent.
+    AgentNotFound,
     /// There is no such provider.
     ProviderNotFound,
     /// There is no such storage pool.
@@ -51,6 +53,12 @@ pub enum Code {
     OperationNotFound,
     /// There is no such token.
     TokenNotFound,
+    /// No such alert is pending or fires.
+    AlertNotFound,
+    /// There is no such silence.
+    SilenceNotFound,
+    /// The alert does not fire yet.
+    AlertNotFiring,
     /// Another operation is working on this VM.
     VmBusy,
     /// A VM with this name exists in the project.
@@ -147,6 +155,7 @@ impl Code {
         Self::EndpointNotFound,
         Self::VmNotFound,
         Self::HostNotFound,
+        Self::AgentNotFound,
         Self::ProviderNotFound,
         Self::PoolNotFound,
         Self::VolumeNotFound,
@@ -154,6 +163,9 @@ impl Code {
         Self::ImageNotFound,
         Self::OperationNotFound,
         Self::TokenNotFound,
+        Self::AlertNotFound,
+        Self::SilenceNotFound,
+        Self::AlertNotFiring,
         Self::VmBusy,
         Self::VmExists,
         Self::VmWrongState,
@@ -212,6 +224,7 @@ impl Code {
             Self::EndpointNotFound => "endpoint_not_found",
             Self::VmNotFound => "vm_not_found",
             Self::HostNotFound => "host_not_found",
+            Self::AgentNotFound => "agent_not_found",
             Self::ProviderNotFound => "provider_not_found",
             Self::PoolNotFound => "pool_not_found",
             Self::VolumeNotFound => "volume_not_found",
@@ -219,6 +232,9 @@ impl Code {
             Self::ImageNotFound => "image_not_found",
             Self::OperationNotFound => "operation_not_found",
             Self::TokenNotFound => "token_not_found",
+            Self::AlertNotFound => "alert_not_found",
+            Self::SilenceNotFound => "silence_not_found",
+            Self::AlertNotFiring => "alert_not_firing",
             Self::VmBusy => "vm_busy",
             Self::VmExists => "vm_exists",
             Self::VmWrongState => "vm_wrong_state",
@@ -277,14 +293,18 @@ impl Code {
             Self::EndpointNotFound
             | Self::VmNotFound
             | Self::HostNotFound
+            | Self::AgentNotFound
             | Self::ProviderNotFound
             | Self::PoolNotFound
             | Self::VolumeNotFound
             | Self::NetworkNotFound
             | Self::ImageNotFound
             | Self::OperationNotFound
-            | Self::TokenNotFound => Kind::NotFound,
-            Self::VmBusy
+            | Self::TokenNotFound
+            | Self::AlertNotFound
+            | Self::SilenceNotFound => Kind::NotFound,
+            Self::AlertNotFiring
+            | Self::VmBusy
             | Self::VmExists
             | Self::VmWrongState
             | Self::VmStateUnknown

@@ -24,6 +24,7 @@ impl Code {
             Self::EndpointNotFound => "there is nothing at this address",
             Self::VmNotFound => "there is no such VM",
             Self::HostNotFound => "there is no such host",
+            Self::AgentNotFound => "there is no such agent",
             Self::ProviderNotFound => "there is no such provider",
             Self::PoolNotFound => "there is no such storage pool",
             Self::VolumeNotFound => "there is no such volume",
@@ -31,6 +32,9 @@ impl Code {
             Self::ImageNotFound => "there is no such image",
             Self::OperationNotFound => "there is no such operation",
             Self::TokenNotFound => "there is no such token",
+            Self::AlertNotFound => "no such alert is pending or fires",
+            Self::SilenceNotFound => "there is no such silence",
+            Self::AlertNotFiring => "the alert does not fire yet",
             Self::VmBusy => "another operation is working on this VM",
             Self::VmExists => "a VM with this name exists in the project",
             Self::VmWrongState => "the VM's state does not allow this",
@@ -109,6 +113,7 @@ impl Code {
             Self::EndpointNotFound => "/api/docs lists every endpoint.",
             Self::VmNotFound => "`hostler vm list` shows those there are.",
             Self::HostNotFound => "`hostler host list` shows those there are.",
+            Self::AgentNotFound => "`hostler agent list` shows those there are.",
             Self::ProviderNotFound => "`hostler provider list` shows those there are.",
             Self::PoolNotFound => "`hostler pool list` shows those there are.",
             Self::VolumeNotFound => "`hostler volume list POOL` shows those there are.",
@@ -118,6 +123,13 @@ impl Code {
                 "`hostler op list` shows those there are; ended ones are kept for 30 days."
             }
             Self::TokenNotFound => "`hostler token list` shows those there are.",
+            Self::AlertNotFound => {
+                "`hostler alert list` shows those there are; `hostler alert history` what happened to others."
+            }
+            Self::SilenceNotFound => {
+                "`hostler silence list` shows those there are; ended ones are kept for 30 days."
+            }
+            Self::AlertNotFiring => "Wait until it fires: a pending alert is told to nobody.",
             Self::VmBusy => "Wait for the operation that `details.operation` names, or cancel it.",
             Self::VmExists => "Choose another name.",
             Self::VmWrongState => "The message says the state and what is possible from it.",

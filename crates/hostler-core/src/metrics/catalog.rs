@@ -148,7 +148,7 @@ pub enum Metric {
     HostState,
     /// hostler_host_cpus: Processors online.
     HostCpus,
-    /// hostler_host_cpu_seconds_total: Time all processors spent in each mode: user, nice, system, idle, iowait, irq, softirq, steal.
+    /// hostler_host_cpu_seconds_total: Time all processors spent in each mode: user, nice, system, idle, iowait, irq, softirq, steal; where only the hypervisor tells it: user_nice, kernel (system and interrupts), idle, iowait.
     HostCpuSecondsTotal,
     /// hostler_host_cpu_usage_ratio: Share of the time since the last sample in which the processors were not idle.
     HostCpuUsageRatio,
@@ -264,6 +264,32 @@ pub enum Metric {
     ProviderInventoryDurationSeconds,
     /// hostler_vms: VMs by provider and state.
     Vms,
+    /// hostler_agent_up: Whether the agent was heard the last time it was asked: 1 or 0; no series before the first.
+    AgentUp,
+    /// hostler_agent_info: An agent with the host it is on, its version, its state (ok, connecting, unreachable, untrusted, refused, incompatible, invalid, misconfigured) and whether its host is told as one of a provider (host), by itself (alone) or not (unclear).
+    AgentInfo,
+    /// hostler_agent_age_seconds: Time since the agent was last heard.
+    AgentAgeSeconds,
+    /// hostler_agent_source_up: Whether the last pass that an agent made over one of its sources succeeded, as far as it was heard: 1 or 0.
+    AgentSourceUp,
+    /// hostler_agent_source_age_seconds: Age of the newest pass that an agent made over one of its sources.
+    AgentSourceAgeSeconds,
+    /// hostler_agent_left_out_total: What an agent said and was not taken: too_many, invalid, twice, not_its_own (of what it cannot tell), unknown (the agent is newer).
+    AgentLeftOutTotal,
+    /// hostler_output_samples_sent_total: Samples that arrived at an output since the server started.
+    OutputSamplesSentTotal,
+    /// hostler_output_samples_dropped_total: Samples that will not arrive at an output, and why: full (more waited than there is room for), old (they waited too long), disk (the disk did not take them), refused (the output will never take them), unsupported (its protocol cannot tell them).
+    OutputSamplesDroppedTotal,
+    /// hostler_output_tries_failed_total: Tries to send to an output that failed and were made again.
+    OutputTriesFailedTotal,
+    /// hostler_output_failing: Whether the last try to send to an output failed: 1 or 0; absent before the first try.
+    OutputFailing,
+    /// hostler_output_queue_samples: Samples that wait for an output, with those being sent.
+    OutputQueueSamples,
+    /// hostler_output_queue_bytes: Room on the disk that waiting samples take.
+    OutputQueueBytes,
+    /// hostler_output_oldest_age_seconds: Age of the oldest sample that waits for an output; absent where none waits.
+    OutputOldestAgeSeconds,
     /// hostler_build_info: Always 1, with the version of the server.
     BuildInfo,
     /// hostler_op_state: Operations that have not ended, by state.
@@ -423,6 +449,19 @@ impl Metric {
         Self::ProviderInventoryAgeSeconds,
         Self::ProviderInventoryDurationSeconds,
         Self::Vms,
+        Self::AgentUp,
+        Self::AgentInfo,
+        Self::AgentAgeSeconds,
+        Self::AgentSourceUp,
+        Self::AgentSourceAgeSeconds,
+        Self::AgentLeftOutTotal,
+        Self::OutputSamplesSentTotal,
+        Self::OutputSamplesDroppedTotal,
+        Self::OutputTriesFailedTotal,
+        Self::OutputFailing,
+        Self::OutputQueueSamples,
+        Self::OutputQueueBytes,
+        Self::OutputOldestAgeSeconds,
         Self::BuildInfo,
         Self::OpState,
         Self::EventSubscribers,
@@ -455,7 +494,7 @@ impl Metric {
 }
 
 /// In the order of the variants.
-static FAMILIES: [Family; 141] = [
+static FAMILIES: [Family; 154] = [
     Family {
         name: "hostler_vm_state",
         kind: MetricKind::Gauge,
@@ -1164,7 +1203,7 @@ static FAMILIES: [Family; 141] = [
         labels: &["mode"],
         cost: Cost::Stats,
         since: "0.1",
-        help: "Time all processors spent in each mode: user, nice, system, idle, iowait, irq, softirq, steal",
+        help: "Time all processors spent in each mode: user, nice, system, idle, iowait, irq, softirq, steal; where only the hypervisor tells it: user_nice, kernel (system and interrupts), idle, iowait",
     },
     Family {
         name: "hostler_host_cpu_usage_ratio",
@@ -1735,6 +1774,136 @@ static FAMILIES: [Family; 141] = [
         cost: Cost::Own,
         since: "0.1",
         help: "VMs by provider and state",
+    },
+    Family {
+        name: "hostler_agent_up",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["agent"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Whether the agent was heard the last time it was asked: 1 or 0; no series before the first",
+    },
+    Family {
+        name: "hostler_agent_info",
+        kind: MetricKind::Info,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["agent", "host", "version", "state", "joined"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "An agent with the host it is on, its version, its state (ok, connecting, unreachable, untrusted, refused, incompatible, invalid, misconfigured) and whether its host is told as one of a provider (host), by itself (alone) or not (unclear)",
+    },
+    Family {
+        name: "hostler_agent_age_seconds",
+        kind: MetricKind::Gauge,
+        unit: Unit::Seconds,
+        resource: Resource::None,
+        labels: &["agent"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Time since the agent was last heard",
+    },
+    Family {
+        name: "hostler_agent_source_up",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["agent", "source", "cost"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Whether the last pass that an agent made over one of its sources succeeded, as far as it was heard: 1 or 0",
+    },
+    Family {
+        name: "hostler_agent_source_age_seconds",
+        kind: MetricKind::Gauge,
+        unit: Unit::Seconds,
+        resource: Resource::None,
+        labels: &["agent", "source", "cost"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Age of the newest pass that an agent made over one of its sources",
+    },
+    Family {
+        name: "hostler_agent_left_out_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["agent", "reason"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "What an agent said and was not taken: too_many, invalid, twice, not_its_own (of what it cannot tell), unknown (the agent is newer)",
+    },
+    Family {
+        name: "hostler_output_samples_sent_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["output"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Samples that arrived at an output since the server started",
+    },
+    Family {
+        name: "hostler_output_samples_dropped_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["output", "reason"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Samples that will not arrive at an output, and why: full (more waited than there is room for), old (they waited too long), disk (the disk did not take them), refused (the output will never take them), unsupported (its protocol cannot tell them)",
+    },
+    Family {
+        name: "hostler_output_tries_failed_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["output"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Tries to send to an output that failed and were made again",
+    },
+    Family {
+        name: "hostler_output_failing",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["output"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Whether the last try to send to an output failed: 1 or 0; absent before the first try",
+    },
+    Family {
+        name: "hostler_output_queue_samples",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["output"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Samples that wait for an output, with those being sent",
+    },
+    Family {
+        name: "hostler_output_queue_bytes",
+        kind: MetricKind::Gauge,
+        unit: Unit::Bytes,
+        resource: Resource::None,
+        labels: &["output"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Room on the disk that waiting samples take",
+    },
+    Family {
+        name: "hostler_output_oldest_age_seconds",
+        kind: MetricKind::Gauge,
+        unit: Unit::Seconds,
+        resource: Resource::None,
+        labels: &["output"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Age of the oldest sample that waits for an output; absent where none waits",
     },
     Family {
         name: "hostler_build_info",

@@ -12,18 +12,37 @@ use std::time::Duration;
 use hostler_core::Timestamp;
 use hostler_core::id::ProviderId;
 use hostler_core::metrics::{Cost, Point, own, rate};
-use hostler_provider::{Batch, ContainerRef, Measured};
+use hostler_provider::{Asked, Batch, ContainerRef, Measured};
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::Reading;
+use super::machines::MachineKey;
 
-/// A thing, as its provider calls it.
+/// Who told what is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Origin {
+    Provider(ProviderId),
+    /// A machine that is measured from within, and whom it asked there.
+    Machine(MachineKey, Asked),
+}
+
+impl From<ProviderId> for Origin {
+    fn from(id: ProviderId) -> Self {
+        Self::Provider(id)
+    }
+}
+
+/// A thing, as who tells of it calls it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Thing {
     Vm(String),
+    /// By the provider's name for it; of a machine that tells of itself, by none.
     Host(String),
-    Pool { host: Option<String>, name: String },
+    Pool {
+        host: Option<String>,
+        name: String,
+    },
     Container(ContainerRef),
 }
 
@@ -49,20 +68,20 @@ pub(crate) struct PassNote {
     pub(crate) silent: usize,
 }
 
-/// What is held of a provider.
+/// What one origin told.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct OfProvider {
+pub(crate) struct OfOrigin {
     pub(crate) things: HashMap<Thing, Kept>,
     pub(crate) passes: BTreeMap<Cost, PassNote>,
 }
 
 /// Everything that is held.
 pub(crate) struct Held {
-    providers: RwLock<HashMap<ProviderId, OfProvider>>,
+    origins: RwLock<HashMap<Origin, OfOrigin>>,
     /// Grows with each pass that ended.
     passes: watch::Sender<u64>,
     /// Tells of each of them.
-    ended: broadcast::Sender<(ProviderId, Cost)>,
+    ended: broadcast::Sender<(Origin, Cost)>,
     /// How many values were none, or had labels that are not those of their metric.
     unsound: AtomicU64,
 }
@@ -73,7 +92,7 @@ const ENDED_MAX: usize = 256;
 impl Default for Held {
     fn default() -> Self {
         Self {
-            providers: RwLock::default(),
+            origins: RwLock::default(),
             passes: watch::Sender::new(0),
             ended: broadcast::Sender::new(ENDED_MAX),
             unsound: AtomicU64::new(0),
@@ -83,13 +102,13 @@ impl Default for Held {
 
 impl Held {
     /// Reads; keep it short, and never across an await.
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, HashMap<ProviderId, OfProvider>> {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, HashMap<Origin, OfOrigin>> {
         // Changes replace whole values, so a panic leaves none half done.
-        self.providers.read().unwrap_or_else(PoisonError::into_inner)
+        self.origins.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<ProviderId, OfProvider>> {
-        self.providers.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Origin, OfOrigin>> {
+        self.origins.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many values that were told so far were left out, since they are none.
@@ -102,23 +121,42 @@ impl Held {
         self.passes.subscribe()
     }
 
-    /// Passes that ended, from now on; of a provider that was removed each kind once more.
-    pub(crate) fn ended(&self) -> broadcast::Receiver<(ProviderId, Cost)> {
+    /// Passes that ended, from now on; of an origin that was removed each kind once more.
+    pub(crate) fn ended(&self) -> broadcast::Receiver<(Origin, Cost)> {
         self.ended.subscribe()
     }
 
-    /// Takes what a pass measured. The one pass of its kind over the provider that
-    /// is under way, so nobody else changes the readings that it compares with.
-    pub(crate) fn take(&self, provider: ProviderId, pass: Cost, batch: Batch, mut note: PassNote) {
+    /// Takes what a pass measured just now. The one pass of its kind over the origin
+    /// that is under way, so nobody else changes the readings that it compares with.
+    pub(crate) fn take(
+        &self,
+        origin: impl Into<Origin>,
+        pass: Cost,
+        batch: Batch,
+        mut note: PassNote,
+    ) {
         let arrived = Instant::now();
+        note.succeeded = Some(arrived);
+        self.keep(origin.into(), pass, batch, note, |_| arrived);
+    }
+
+    /// The same of what was measured a while ago, by the times in it: `arrived` says
+    /// when that was by the clock here that nobody sets.
+    pub(crate) fn keep(
+        &self,
+        origin: Origin,
+        pass: Cost,
+        batch: Batch,
+        mut note: PassNote,
+        arrived: impl Fn(Timestamp) -> Instant,
+    ) {
         let (things, unsound) = batch_things(batch);
         self.unsound.fetch_add(unsound, Ordering::Relaxed);
-        let read = self.compare(provider, pass, things, arrived);
+        let read = self.compare(origin, pass, things, arrived);
         let Compared { readings, silent } = read;
-        note.succeeded = Some(arrived);
         note.silent = silent.len();
-        let mut providers = self.write();
-        let held = providers.entry(provider).or_default();
+        let mut origins = self.write();
+        let held = origins.entry(origin).or_default();
         let seen: HashSet<&Thing> = readings.iter().map(|(thing, _)| thing).collect();
         held.things.retain(|thing, kept| {
             if !seen.contains(thing) && !silent.contains_key(thing) {
@@ -135,51 +173,59 @@ impl Held {
             held.things.entry(thing).or_default().silent.insert(pass, reason);
         }
         held.passes.insert(pass, note);
-        drop(providers);
-        self.tell(provider, pass);
+        drop(origins);
+        self.tell(origin, pass);
     }
 
-    fn tell(&self, provider: ProviderId, pass: Cost) {
+    fn tell(&self, origin: Origin, pass: Cost) {
         self.passes.send_modify(|count| *count += 1);
         // Nobody follows where no history is kept.
-        let _ = self.ended.send((provider, pass));
+        let _ = self.ended.send((origin, pass));
     }
 
     /// Notes a pass that measured nothing: what is held grows old.
-    pub(crate) fn fail(&self, provider: ProviderId, pass: Cost, why: &str, mut note: PassNote) {
-        let mut providers = self.write();
-        let held = providers.entry(provider).or_default();
+    pub(crate) fn fail(
+        &self,
+        origin: impl Into<Origin>,
+        pass: Cost,
+        why: &str,
+        mut note: PassNote,
+    ) {
+        let origin = origin.into();
+        let mut origins = self.write();
+        let held = origins.entry(origin).or_default();
         let before = held.passes.get(&pass);
         note.succeeded = before.and_then(|before| before.succeeded);
         note.failure = Some(why.to_owned());
         held.passes.insert(pass, note);
-        drop(providers);
-        self.tell(provider, pass);
+        drop(origins);
+        self.tell(origin, pass);
     }
 
-    /// Forgets a provider that was removed.
-    pub(crate) fn forget(&self, provider: ProviderId) {
-        self.write().remove(&provider);
-        Cost::PASSES.iter().for_each(|pass| self.tell(provider, *pass));
+    /// Forgets an origin that was removed.
+    pub(crate) fn forget(&self, origin: impl Into<Origin>) {
+        let origin = origin.into();
+        self.write().remove(&origin);
+        Cost::PASSES.iter().for_each(|pass| self.tell(origin, *pass));
     }
 
     /// Rates and shares, worked out while nobody has to wait.
     fn compare(
         &self,
-        provider: ProviderId,
+        origin: Origin,
         pass: Cost,
         things: Things,
-        arrived: Instant,
+        arrived: impl Fn(Timestamp) -> Instant,
     ) -> Compared {
         let before: Vec<Option<Arc<Reading>>> = {
-            let providers = self.read();
-            let held = providers.get(&provider);
+            let origins = self.read();
+            let held = origins.get(&origin);
             let of = |thing: &Thing| held?.things.get(thing)?.readings.get(&pass).cloned();
             things.read.iter().map(|(thing, ..)| of(thing)).collect()
         };
         let pairs = things.read.into_iter().zip(before);
         let readings = pairs.map(|((thing, at, points), before)| {
-            (thing, Arc::new(reading(before.as_deref(), at, points, arrived)))
+            (thing, Arc::new(reading(before.as_deref(), at, points, arrived(at))))
         });
         Compared { readings: readings.collect(), silent: things.silent }
     }

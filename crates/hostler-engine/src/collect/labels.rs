@@ -53,14 +53,27 @@ impl ProviderView {
         labels.extend(made_up(self.simulated));
         labels
     }
+}
 
-    /// The labels of a container that it tells of.
-    pub fn container_labels<'a>(&'a self, container: &'a ContainerRef) -> Vec<OwnerLabel<'a>> {
+/// A container where it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerView {
+    /// Which, by its engine.
+    pub container: ContainerRef,
+    /// The name of the machine that it runs on.
+    pub host: String,
+    /// Whether it is made up.
+    pub simulated: bool,
+}
+
+impl ContainerView {
+    /// Its labels.
+    pub fn metric_labels(&self) -> Vec<OwnerLabel<'_>> {
         let mut labels = vec![
-            ("container", container.name.as_str()),
-            ("container_id", container.id.as_str()),
-            ("host", self.row.name.as_str()),
-            ("engine", container.engine),
+            ("container", self.container.name.as_str()),
+            ("container_id", self.container.id.as_str()),
+            ("host", self.host.as_str()),
+            ("engine", self.container.engine),
         ];
         labels.extend(made_up(self.simulated));
         labels

@@ -9,19 +9,27 @@
 //!   slower where a pass is slow (X21)          and their rates   present picture
 //! ```
 //!
+//! Machines may also be measured from within, by agents there ([`machines`]); who
+//! of several tells a metric is decided in [`sharing`].
+//!
 //! Readings are kept by what the provider calls a thing, and joined with the
 //! fleet's picture when somebody reads. So a thing that is gone has no figures
 //! from that moment on, one that was renamed has its new name at once, and no
 //! VM is told twice (X22, X35). Nothing is carried forward: a reading that has
 //! become old is told with its age, then not at all (X17).
 
+mod gathering;
+mod heard;
 mod held;
 mod labels;
+mod machines;
 mod query;
 mod record;
 mod rolled;
 mod said;
 mod schedule;
+mod sent;
+mod sharing;
 mod ticks;
 mod told;
 
@@ -35,12 +43,22 @@ use hostler_core::metrics::{Cost, Point};
 use tokio::time::Instant;
 
 pub(crate) use held::{Held, PassNote};
-pub(crate) use query::AT_ONCE as QUERIES_AT_ONCE;
+pub use labels::ContainerView;
+pub(crate) use machines::Machines;
+pub use machines::{
+    AgentJoin, AgentSettings, AgentSource, AgentState, AgentView, Agents, MachineView, OWN_MACHINE,
+    OwnMachine, OwnSource,
+};
+pub(crate) use query::{
+    AT_ONCE as QUERIES_AT_ONCE, Kept, SAMPLES_MAX as QUERY_SAMPLES_MAX,
+    SERIES_MAX as QUERY_SERIES_MAX,
+};
 pub use query::{Answer, Answered, When};
 pub use record::HistoryCounts;
 pub(crate) use record::Recorded;
 pub use said::Said;
 pub(crate) use said::Told;
+pub use sharing::MeasuredBy;
 pub use ticks::{Tick, Ticks};
 pub use told::{
     Collected, ContainerFigures, Figures, Metrics, PassFigures, ProviderFigures, ProviderPass,

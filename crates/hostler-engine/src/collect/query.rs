@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use super::{Metrics, rolled};
 
 /// The most series of an answer.
-const SERIES_MAX: usize = 10_000;
+pub(crate) const SERIES_MAX: usize = 10_000;
 /// The most samples that a question may read.
-const SAMPLES_MAX: usize = 5_000_000;
+pub(crate) const SAMPLES_MAX: usize = 5_000_000;
 /// How many questions are answered at once: each may hold what it has read.
 pub(crate) const AT_ONCE: usize = 4;
 /// How long a question may take, waiting for its turn included.
@@ -102,7 +102,7 @@ fn ask(
     when: When,
     deadline: Instant,
 ) -> hostler_promql::Result<Answered> {
-    let source = Kept { archive, told: Mutex::default() };
+    let source = Kept::of(&archive);
     let is_late = || Instant::now() >= deadline;
     let limits = Limits {
         series: SERIES_MAX,
@@ -165,13 +165,18 @@ fn told(error: hostler_promql::Error) -> Error {
 }
 
 /// The history as queries see it.
-struct Kept {
+pub(crate) struct Kept {
     archive: Archive,
     told: Mutex<rolled::Told>,
 }
 
 impl Kept {
     const LIMITS: history::Limits = history::Limits { series: SERIES_MAX, samples: SAMPLES_MAX };
+
+    /// This history.
+    pub(crate) fn of(archive: &Archive) -> Self {
+        Self { archive: archive.clone(), told: Mutex::default() }
+    }
 }
 
 impl Source for Kept {

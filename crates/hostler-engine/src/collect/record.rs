@@ -19,14 +19,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hostler_core::Timestamp;
-use hostler_core::id::ProviderId;
 use hostler_core::metrics::series::{Label, Sample, SeriesKey};
 use hostler_core::metrics::{Cost, Labels, Metric, OwnerLabel, Point};
-use hostler_store::history::{Archive, Error};
+use hostler_store::history::{Appended, Archive, Error};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, info, warn};
 
+use super::held::Origin;
 use super::{CollectPace, Collected, PassFigures, Reading, Said};
 use crate::Inner;
 
@@ -77,11 +77,11 @@ pub(crate) async fn run(engine: Arc<Inner>) {
     loop {
         tokio::select! {
             pass = ended.recv() => match pass {
-                Ok((provider, pass)) => {
-                    let of = known.remove(&(provider, pass)).unwrap_or_default();
-                    let written = write(&engine, &archive, provider, pass, of).await;
+                Ok((origin, pass)) => {
+                    let of = known.remove(&(origin, pass)).unwrap_or_default();
+                    let written = write(&engine, &archive, origin, pass, of).await;
                     if let Some(of) = writing.tell(written).filter(|of| !of.is_empty()) {
-                        known.insert((provider, pass), of);
+                        known.insert((origin, pass), of);
                     }
                 }
                 Err(RecvError::Lagged(count)) => {
@@ -95,7 +95,14 @@ pub(crate) async fn run(engine: Arc<Inner>) {
                 let written = write_said(&engine, &archive, std::mem::take(&mut said)).await;
                 said = writing.tell(written).unwrap_or_default();
             }
-            _ = sync.tick() => drop(syncing.tell(aside(&archive, Archive::sync).await)),
+            _ = sync.tick() => {
+                let serving = engine.clone();
+                let work = move |archive: &Archive| {
+                    serving.outputs.sync();
+                    archive.sync()
+                };
+                syncing.tell(aside(&archive, work).await);
+            }
             _ = maintain.tick() => {
                 let now = millis(&engine);
                 maintaining.tell(aside(&archive, move |it| it.maintain(now).map(drop)).await);
@@ -117,15 +124,16 @@ type OfPass = HashMap<String, Known>;
 async fn write(
     engine: &Arc<Inner>,
     archive: &Archive,
-    provider: ProviderId,
+    origin: Origin,
     pass: Cost,
     known: OfPass,
 ) -> Result<OfPass, Error> {
     let (serving, now) = (engine.clone(), millis(engine));
     let work = move |archive: &Archive| {
-        let collected = super::Metrics::new(&serving).collected_at(provider);
-        let draft = draft(&collected, pass, known);
-        put(archive, &serving.recorded, now, draft)
+        let collected = super::Metrics::new(&serving).collected_at(origin);
+        let draft = draft(&collected, (origin, pass), known);
+        keep(&serving, archive, now, &draft.samples, &draft.ended)?;
+        Ok(draft.known)
     };
     aside(archive, work).await
 }
@@ -150,19 +158,40 @@ async fn write_said(
         let mut draft = draft_said(&said, now, known);
         let also = metrics.also().into_iter();
         draft.samples.extend(also.map(|(key, value)| (key, Sample { at_ms: now, value })));
-        put(archive, &serving.recorded, now, draft)
+        keep(&serving, archive, now, &draft.samples, &draft.ended)?;
+        Ok(draft.known)
     };
     aside(archive, work).await
 }
 
-fn put(archive: &Archive, recorded: &Recorded, now: i64, draft: Draft) -> Result<OfPass, Error> {
-    let appended = archive.append(now, &draft.samples)?;
-    if !draft.ended.is_empty() {
-        archive.end(now, &draft.ended, now)?;
-    }
-    recorded.samples.fetch_add(appended.written, Ordering::Relaxed);
-    recorded.dropped.fetch_add(appended.dropped.total(), Ordering::Relaxed);
-    Ok(draft.known)
+/// Writes samples and ends of series into the history, and puts what it took into the
+/// queues of all outputs. Blocks on the disk. A series has one writer, so that its samples
+/// are everywhere in their order.
+pub(crate) fn keep(
+    engine: &Inner,
+    archive: &Archive,
+    now_ms: i64,
+    samples: &[(SeriesKey, Sample)],
+    ended: &[SeriesKey],
+) -> Result<(), Error> {
+    let mut taken = Vec::new();
+    let is_sent = !engine.outputs.is_empty();
+    let mut tell = |key: &SeriesKey, sample: Sample| {
+        if is_sent {
+            taken.push((key.clone(), sample));
+        }
+    };
+    let written = archive.append_telling(now_ms, samples, &mut tell);
+    let ended = match &written {
+        Ok(_) if !ended.is_empty() => archive.end_telling(now_ms, ended, now_ms, &mut tell),
+        _ => Ok(Appended::default()),
+    };
+    // Also what was taken before an error.
+    engine.outputs.offer(&taken);
+    let (written, _) = (written?, ended?);
+    engine.recorded.samples.fetch_add(written.written, Ordering::Relaxed);
+    engine.recorded.dropped.fetch_add(written.dropped.total(), Ordering::Relaxed);
+    Ok(())
 }
 
 #[derive(Default)]
@@ -174,13 +203,16 @@ struct Draft {
 }
 
 /// What a pass is to the history; `known` is what the one before was.
-fn draft(collected: &Collected, pass: Cost, mut known: OfPass) -> Draft {
+fn draft(collected: &Collected, of: (Origin, Cost), mut known: OfPass) -> Draft {
     let mut draft = Draft::default();
     let mut add = |name: String, owner: Vec<OwnerLabel<'_>>, passes: &[PassFigures]| {
-        let Some(figures) = passes.iter().find(|it| it.pass == pass && it.is_fresh) else { return };
-        let Some(reading) = &figures.reading else { return };
+        let is_it = |it: &&PassFigures| (it.origin, it.pass) == of && it.is_fresh;
+        let Some(figures) = passes.iter().find(is_it) else { return };
+        if figures.reading.is_none() {
+            return;
+        }
         let before = known.remove(&name).unwrap_or_default();
-        let of = draft.read(before, &owner, reading, figures.is_reached);
+        let of = draft.read(before, &owner, figures);
         draft.known.insert(name, of);
     };
     for it in &collected.vms {
@@ -194,9 +226,11 @@ fn draft(collected: &Collected, pass: Cost, mut known: OfPass) -> Draft {
         add(format!("pool {}", it.of.id), it.of.metric_labels(), &it.passes);
     }
     for it in &collected.containers {
-        let (view, container) = &it.of;
-        let name = format!("container {}", container.id);
-        add(name, view.container_labels(container), &it.passes);
+        let name = format!("container {} on {}", it.of.container.id, it.of.host);
+        add(name, it.of.metric_labels(), &it.passes);
+    }
+    for it in &collected.machines {
+        add(format!("machine {}", it.of.agent), it.of.metric_labels(), &it.passes);
     }
     draft.end(known);
     draft
@@ -208,7 +242,8 @@ fn draft_said(said: &[Said], now: i64, mut known: OfPass) -> Draft {
     for it in said {
         let name = it.name();
         let before = known.remove(&name).unwrap_or_default();
-        let of = draft.thing(before, &it.owner(), Timestamp::from_millis(now), it.points.iter());
+        let (owner, at) = (it.owner(), Timestamp::from_millis(now));
+        let of = draft.thing(before, &owner, at, it.points.iter(), |_| true);
         draft.known.insert(name, of);
     }
     draft.end(known);
@@ -229,16 +264,13 @@ impl Draft {
 
     /// Adds what was read of a thing, if it was read in this pass: what did not answer
     /// neither goes on nor ends.
-    fn read(
-        &mut self,
-        before: Known,
-        owner: &[OwnerLabel<'_>],
-        reading: &Reading,
-        is_reached: bool,
-    ) -> Known {
-        match is_reached {
-            true => self.thing(before, owner, reading.at, measured(reading)),
-            false => before,
+    fn read(&mut self, before: Known, owner: &[OwnerLabel<'_>], figures: &PassFigures) -> Known {
+        match figures.reading.as_ref().filter(|_| figures.is_reached) {
+            Some(reading) => {
+                let is_told = |metric| figures.tells(metric);
+                self.thing(before, owner, reading.at, measured(reading), is_told)
+            }
+            None => before,
         }
     }
 
@@ -250,6 +282,7 @@ impl Draft {
         owner: &[OwnerLabel<'_>],
         at: Timestamp,
         points: impl Iterator<Item = &'p Point>,
+        is_told: impl Fn(Metric) -> bool,
     ) -> Known {
         let same = before.owner.iter().map(|(name, value)| (&**name, &**value));
         if !same.eq(owner.iter().copied()) {
@@ -271,6 +304,9 @@ impl Draft {
                     rest.iter().position(is_it).map(|at| rest.swap_remove(at))
                 }
             };
+            if !is_told(point.metric) {
+                continue; // another goes on with it, so it does not end
+            }
             let Some(it) = found.or_else(|| new_series(owner, point)) else { continue };
             self.samples.push((it.2.clone(), Sample { at_ms, value: point.value }));
             series.push(it);

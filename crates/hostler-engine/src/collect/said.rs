@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use hostler_core::id::{HostId, ProviderId};
 use hostler_core::metrics::exposition::label_part;
@@ -15,7 +16,7 @@ use hostler_core::vm::spec::Accelerator;
 use hostler_core::vm::status::VmState;
 
 use super::labels::made_up;
-use super::{Collected, Figures, HistoryCounts, Metrics, ProviderFigures};
+use super::{Collected, Figures, HistoryCounts, Metrics, ProviderFigures, heard, machines, sent};
 use crate::{HostState, HostView, ProviderState, ProviderView, VmView};
 
 /// The namespace of VMs that are in no project: labels of this metric are never empty (A7).
@@ -184,7 +185,11 @@ impl Metrics<'_> {
         // What pages are made without, who makes them tells.
         let unsound = Labels::one("value_invalid");
         let unsound = Point::labelled(Metric::SeriesDroppedTotal, unsound, self.unsound() as f64);
-        open.chain([followers, unsound]).chain(self.history().into_iter().flat_map(kept)).collect()
+        let mut points: Vec<Point> = open.chain([followers, unsound]).collect();
+        points.extend(self.history().into_iter().flat_map(kept));
+        points.extend(machines::view::all(self.engine()).iter().flat_map(heard::of));
+        points.extend(sent::points(&self.engine().outputs.views(), self.engine().clock.now()));
+        points
     }
 }
 
@@ -256,20 +261,27 @@ fn given(view: &VmView, allowed: &[String]) -> Vec<(String, String)> {
     given.collect()
 }
 
-/// How old a VM's values are, and whether the latest passes reached it.
+/// How old a VM's values are, and whether the latest passes reached it: by its provider,
+/// or by an agent.
 fn ages(figures: &Figures<Arc<VmView>>) -> Vec<Point> {
-    let reached = figures.passes.iter().all(|it| it.is_reached);
-    let success = if reached { 1.0 } else { 0.0 };
+    let mut kinds: BTreeMap<Cost, (bool, Option<Duration>)> = BTreeMap::new();
+    for it in &figures.passes {
+        let (reached, youngest) = kinds.entry(it.pass).or_default();
+        *reached |= it.is_reached;
+        let age = it.reading.as_ref().map(|_| it.age);
+        *youngest = (*youngest).into_iter().chain(age).min();
+    }
+    let success = if kinds.values().all(|(reached, _)| *reached) { 1.0 } else { 0.0 };
     let mut points = vec![Point::plain(Metric::VmScrapeSuccess, success)];
-    points.extend(figures.passes.iter().filter(|it| it.reading.is_some()).map(|it| {
-        let age = millis(it.age.as_secs_f64());
-        Point::labelled(Metric::VmSampleAgeSeconds, Labels::one(it.pass.as_str()), age)
+    points.extend(kinds.into_iter().filter_map(|(pass, (_, age))| {
+        let age = millis(age?.as_secs_f64());
+        Some(Point::labelled(Metric::VmSampleAgeSeconds, Labels::one(pass.as_str()), age))
     }));
     points
 }
 
 /// To the millisecond: finer says nothing and is much to keep.
-fn millis(seconds: f64) -> f64 {
+pub(super) fn millis(seconds: f64) -> f64 {
     (seconds * 1e3).round() / 1e3
 }
 

@@ -95,16 +95,16 @@ fn interval(engine: &Inner, provider: ProviderId, pass: Cost) -> Duration {
     pace.interval_of(&name.unwrap_or_default(), pass).max(Duration::from_millis(100))
 }
 
-fn deadline(interval: Duration) -> Duration {
+pub(super) fn deadline(interval: Duration) -> Duration {
     (interval * 4 / 5).max(DEADLINE_MIN)
 }
 
 /// The time from one pass to the next, where the last one took so long.
-fn paced(base: Duration, took: Duration) -> Duration {
+pub(super) fn paced(base: Duration, took: Duration) -> Duration {
     base.max(took.saturating_mul(SHARE)).min(base.saturating_mul(SLOWER_MAX))
 }
 
-fn jitter(engine: &Inner, below: Duration) -> Duration {
+pub(super) fn jitter(engine: &Inner, below: Duration) -> Duration {
     let random = u32::from_le_bytes(engine.ids.secret());
     below.mul_f64(f64::from(random) / (f64::from(u32::MAX) + 1.0))
 }

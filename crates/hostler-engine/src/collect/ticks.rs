@@ -9,6 +9,7 @@ use hostler_core::metrics::Cost;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::held::Origin;
 use super::{Collected, Metrics};
 use crate::Inner;
 
@@ -24,7 +25,7 @@ pub struct Tick {
 /// Follows the passes that end.
 pub struct Ticks {
     engine: Arc<Inner>,
-    ended: broadcast::Receiver<(ProviderId, Cost)>,
+    ended: broadcast::Receiver<(Origin, Cost)>,
 }
 
 impl Ticks {
@@ -39,7 +40,9 @@ impl Ticks {
                 ended = self.ended.recv() => ended,
             };
             match ended {
-                Ok((provider, pass)) => return Some(Tick { provider, pass }),
+                Ok((Origin::Provider(provider), pass)) => return Some(Tick { provider, pass }),
+                // What machines tell of themselves is told with the provider's next pass.
+                Ok((Origin::Machine(..), _)) => {}
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return None,
             }
@@ -55,7 +58,7 @@ impl Metrics<'_> {
 
     /// Everything that was measured at one provider, as it is told now, sorted by name.
     pub fn at(&self, provider: ProviderId) -> Collected {
-        let mut some = self.collected_at(provider);
+        let mut some = self.collected_at(provider.into());
         some.sort();
         some
     }

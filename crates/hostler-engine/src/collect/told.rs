@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_core::id::ProviderId;
-use hostler_core::metrics::{Cost, Point};
-use hostler_provider::ContainerRef;
+use hostler_core::metrics::{Cost, Metric, Point};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::held::{Kept, OfProvider, Thing};
+use super::gathering::Gathering;
+use super::held::{Kept, OfOrigin, Origin, Thing};
+use super::labels::ContainerView;
+use super::machines::MachineView;
+use super::sharing::{Elsewhere, MeasuredBy};
 use super::{HistoryCounts, Reading};
 use crate::{HostView, Inner, PoolView, ProviderView, VmView};
 
@@ -33,6 +35,9 @@ pub struct Figures<T> {
 pub struct PassFigures {
     /// Which.
     pub pass: Cost,
+    /// Who made it.
+    pub by: MeasuredBy,
+    pub(crate) origin: Origin,
     /// What was read; `None` when it never answered.
     pub reading: Option<Arc<Reading>>,
     /// How long ago that arrived.
@@ -43,18 +48,26 @@ pub struct PassFigures {
     pub silent: Option<Arc<str>>,
     /// Whether the latest pass reached the thing.
     pub is_reached: bool,
+    pub(crate) elsewhere: Elsewhere,
 }
 
 impl PassFigures {
-    /// Its points, read and computed, while they are fresh.
+    /// Its points, read and computed, while they are fresh; without those of metrics
+    /// that another tells of the same thing.
     pub fn points(&self) -> impl Iterator<Item = &Point> {
         let reading = self.reading.as_ref().filter(|_| self.is_fresh);
-        reading.into_iter().flat_map(|reading| reading.points.iter().chain(&reading.own))
+        let points = reading.into_iter().flat_map(|it| it.points.iter().chain(&it.own));
+        points.filter(|point| self.tells(point.metric))
+    }
+
+    /// Whether this metric is told from here, and not by another who measured it too.
+    pub fn tells(&self, metric: Metric) -> bool {
+        self.elsewhere.as_ref().is_none_or(|elsewhere| !elsewhere.contains(&metric))
     }
 }
 
 /// What was measured of a container.
-pub type ContainerFigures = Figures<(Arc<ProviderView>, ContainerRef)>;
+pub type ContainerFigures = Figures<ContainerView>;
 
 /// How measuring a provider goes.
 #[derive(Debug, Clone)]
@@ -93,6 +106,8 @@ pub struct Collected {
     pub pools: Vec<Figures<Arc<PoolView>>>,
     /// Of containers, by name.
     pub containers: Vec<ContainerFigures>,
+    /// Of machines that are measured from within and are no hosts of a provider.
+    pub machines: Vec<Figures<MachineView>>,
     /// Of providers, by name.
     pub providers: Vec<ProviderFigures>,
 }
@@ -129,50 +144,48 @@ impl<'a> Metrics<'a> {
         all
     }
 
-    /// What was measured at one provider, in no order.
-    pub(super) fn collected_at(&self, provider: ProviderId) -> Collected {
-        self.join(|id| id == provider)
+    /// Everything that is told of the things of which one origin tells, in no order.
+    pub(super) fn collected_at(&self, origin: Origin) -> Collected {
+        self.join(|it| it == origin)
     }
 
-    fn join(&self, is_wanted: impl Fn(ProviderId) -> bool) -> Collected {
-        let now = Instant::now();
+    fn join(&self, is_wanted: impl Fn(Origin) -> bool) -> Collected {
         let snapshot = self.engine.fleet.snapshot();
+        let joined = self.engine.machines.joined(&snapshot);
         let held = self.engine.figures.read();
-        let of = |provider: ProviderId, thing: &Thing| {
-            let held = held.get(&provider).filter(|_| is_wanted(provider))?;
-            Some(passes(held, held.things.get(thing)?, now))
+        let at = Gathering { held: &held, joined: &joined, now: Instant::now() };
+        // What nobody who is wanted tells of is left out; of the rest, all is told.
+        let gather = |tellers: Vec<(Origin, Thing)>| {
+            let is_any = tellers.iter().any(|(origin, thing)| {
+                is_wanted(*origin)
+                    && held.get(origin).is_some_and(|it| it.things.contains_key(thing))
+            });
+            Some(at.of(tellers)).filter(|passes| is_any && !passes.is_empty())
         };
         let mut all = Collected::default();
-        for vm in snapshot.vms.values() {
-            let Some((provider, _)) = vm.provider.as_ref().filter(|(id, _)| is_wanted(*id)) else {
-                continue;
-            };
-            let thing = vm.external_ref().map(|name| Thing::Vm(name.to_owned()));
-            let found = thing.and_then(|thing| of(*provider, &thing));
+        for vm in snapshot.vms.values().filter(|vm| at.is_vm_wanted(vm, &is_wanted)) {
+            let found = at.tellers_of_vm(vm).and_then(gather);
             all.vms.extend(found.map(|passes| Figures { of: vm.clone(), passes }));
         }
         for host in snapshot.hosts.values() {
-            let name = host.observed.host.external_ref.clone();
-            let found = of(host.provider.0, &Thing::Host(name));
+            let found = gather(at.tellers_of_host(host));
             all.hosts.extend(found.map(|passes| Figures { of: host.clone(), passes }));
         }
         for pool in snapshot.pools.values() {
-            let seen = &pool.observed;
-            let thing = Thing::Pool { host: seen.host_ref.clone(), name: seen.name.clone() };
-            let found = of(pool.provider.0, &thing);
+            let found = gather(at.tellers_of_pool(pool));
             all.pools.extend(found.map(|passes| Figures { of: pool.clone(), passes }));
         }
-        for provider in snapshot.providers.values().filter(|it| is_wanted(it.row.id)) {
-            let Some(held) = held.get(&provider.row.id) else { continue };
-            all.providers.push(ProviderFigures { of: provider.clone(), passes: notes(held, now) });
-            let containers = held.things.iter().filter_map(|(thing, kept)| match thing {
-                Thing::Container(of) => Some((of, kept)),
-                Thing::Vm(_) | Thing::Host(_) | Thing::Pool { .. } => None,
-            });
-            all.containers.extend(containers.map(|(of, kept)| Figures {
-                of: (provider.clone(), of.clone()),
-                passes: passes(held, kept, now),
-            }));
+        for (of, tellers) in at.tellers_of_machines() {
+            all.machines.extend(gather(tellers).map(|passes| Figures { of, passes }));
+        }
+        for (of, tellers) in at.tellers_of_containers(&snapshot, &is_wanted) {
+            all.containers.extend(gather(tellers).map(|passes| Figures { of, passes }));
+        }
+        for provider in snapshot.providers.values() {
+            let origin = Origin::Provider(provider.row.id);
+            let Some(held) = held.get(&origin).filter(|_| is_wanted(origin)) else { continue };
+            let passes = notes(held, at.now);
+            all.providers.push(ProviderFigures { of: provider.clone(), passes });
         }
         all
     }
@@ -184,23 +197,23 @@ impl<'a> Metrics<'a> {
 
     /// What was measured of one VM; nothing where it is not measured.
     pub fn of_vm(&self, vm: &VmView) -> Vec<PassFigures> {
-        let place = vm.provider.as_ref().zip(vm.external_ref());
-        let found = place.map(|((id, _), name)| self.of(*id, &Thing::Vm(name.to_owned())));
-        found.unwrap_or_default()
+        self.gather(|at| at.tellers_of_vm(vm).unwrap_or_default())
     }
 
     /// The same of a host.
     pub fn of_host(&self, host: &HostView) -> Vec<PassFigures> {
-        let name = host.observed.host.external_ref.clone();
-        self.of(host.provider.0, &Thing::Host(name))
+        self.gather(|at| at.tellers_of_host(host))
     }
 
-    fn of(&self, provider: ProviderId, thing: &Thing) -> Vec<PassFigures> {
+    fn gather(
+        &self,
+        tellers: impl FnOnce(&Gathering<'_>) -> Vec<(Origin, Thing)>,
+    ) -> Vec<PassFigures> {
+        let snapshot = self.engine.fleet.snapshot();
+        let joined = self.engine.machines.joined(&snapshot);
         let held = self.engine.figures.read();
-        let found = held
-            .get(&provider)
-            .and_then(|held| Some(passes(held, held.things.get(thing)?, Instant::now())));
-        found.unwrap_or_default()
+        let at = Gathering { held: &held, joined: &joined, now: Instant::now() };
+        at.of(tellers(&at))
     }
 }
 
@@ -212,13 +225,26 @@ impl Collected {
         self.pools.sort_unstable_by(|a, b| {
             (&a.of.observed.name, a.of.id).cmp(&(&b.of.observed.name, b.of.id))
         });
-        self.containers
-            .sort_unstable_by(|a, b| (&a.of.1.name, &a.of.1.id).cmp(&(&b.of.1.name, &b.of.1.id)));
+        self.containers.sort_unstable_by(|a, b| {
+            let (a, b) = (&a.of, &b.of);
+            (&a.container.name, &a.container.id).cmp(&(&b.container.name, &b.container.id))
+        });
+        self.machines.sort_unstable_by(|a, b| a.of.agent.cmp(&b.of.agent));
         self.providers.sort_unstable_by(|a, b| a.of.row.name.cmp(&b.of.row.name));
     }
 }
 
-fn passes(held: &OfProvider, kept: &Kept, now: Instant) -> Vec<PassFigures> {
+/// For how long a reading is told as present, where passes are so far apart.
+pub(super) fn fresh_for(interval: Duration) -> Duration {
+    interval.saturating_mul(FRESH_INTERVALS).max(FRESH_MIN)
+}
+
+pub(super) fn passes(
+    (origin, by): (Origin, &MeasuredBy),
+    held: &OfOrigin,
+    kept: &Kept,
+    now: Instant,
+) -> Vec<PassFigures> {
     let of = |(pass, note): (&Cost, &super::PassNote)| {
         let reading = kept.readings.get(pass).cloned();
         let silent = kept.silent.get(pass).cloned();
@@ -226,20 +252,22 @@ fn passes(held: &OfProvider, kept: &Kept, now: Instant) -> Vec<PassFigures> {
             return None;
         }
         let age = reading.as_ref().map_or(Duration::MAX, |reading| reading.age(now));
-        let fresh = note.interval.saturating_mul(FRESH_INTERVALS).max(FRESH_MIN);
         Some(PassFigures {
             pass: *pass,
+            by: by.clone(),
+            origin,
             age,
-            is_fresh: age <= fresh,
+            is_fresh: age <= fresh_for(note.interval),
             is_reached: silent.is_none() && note.failure.is_none(),
             reading,
             silent,
+            elsewhere: None,
         })
     };
     held.passes.iter().filter_map(of).collect()
 }
 
-fn notes(held: &OfProvider, now: Instant) -> Vec<ProviderPass> {
+fn notes(held: &OfOrigin, now: Instant) -> Vec<ProviderPass> {
     let told = held.passes.iter().map(|(pass, note)| ProviderPass {
         pass: *pass,
         age: note.succeeded.map(|at| now.saturating_duration_since(at)),

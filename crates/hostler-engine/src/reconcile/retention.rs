@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::belief::Belief;
 use crate::Inner;
+use crate::alerting::CHANGES_KEEP;
 use crate::fleet::absence::Rule;
 
 /// How long a client may repeat a request by its key.
@@ -58,6 +59,7 @@ async fn believe(engine: &Inner, before: Option<(Belief, Instant)>) -> Result<Be
 async fn trim(engine: &Inner, now: Timestamp) -> Result<(), Error> {
     // By number and not by age: no clock can make them old.
     engine.store.trim_events(engine.pace.events_keep).await?;
+    engine.store.trim_alert_changes(CHANGES_KEEP).await?;
     engine.store.delete_operations_before(now.minus(engine.pace.operations_keep)).await?;
     engine.store.delete_replies_before(now.minus(REPLIES_KEEP)).await?;
     engine.store.delete_expired_sessions(now).await?;

@@ -25,6 +25,7 @@ async fn engine(images_dir: &Path) -> Engine {
         pace: pace(),
         collect: None,
         history: None,
+        outputs: Vec::new(),
         sabotage: None,
     };
     Engine::start(config).await.unwrap()

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the answer")]
 
+mod agents;
+mod alerting;
 mod clocks;
 mod events;
 mod fairness;
@@ -14,6 +16,7 @@ mod image_files;
 mod images;
 mod late;
 mod metrics;
+mod outputs;
 mod placing;
 mod proofs;
 mod requests;

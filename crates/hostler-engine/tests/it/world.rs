@@ -14,8 +14,8 @@ use hostler_core::vm::devices::{DiskDevice, DiskSource, DiskSpec, VolumeFormat};
 use hostler_core::vm::status::VmState;
 use hostler_core::{Clock, Result};
 use hostler_engine::{
-    Accepted, CollectPace, Engine, EngineConfig, ImageImport, OperationView, Pace, Sabotage,
-    VmCreateRequest, VolumeCreateRequest,
+    Accepted, CollectPace, Engine, EngineConfig, ImageImport, OperationView, OutputSetup, Pace,
+    Sabotage, VmCreateRequest, VolumeCreateRequest,
 };
 use hostler_provider::{VmRef, VolumeRef};
 use hostler_sim::{Sim, Verb, World};
@@ -45,11 +45,19 @@ pub(crate) struct Tuning {
     pub(crate) collect: Option<CollectPace>,
     /// Nothing is kept but where that is what is tested.
     pub(crate) history: Option<Archive>,
+    /// Nothing is sent but where that is what is tested.
+    pub(crate) outputs: Vec<OutputSetup>,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { pace: pace(), clock: Arc::new(SystemClock), collect: None, history: None }
+        Self {
+            pace: pace(),
+            clock: Arc::new(SystemClock),
+            collect: None,
+            history: None,
+            outputs: Vec::new(),
+        }
     }
 }
 
@@ -281,6 +289,7 @@ fn config(
         pace: tuning.pace,
         collect: tuning.collect.clone(),
         history: tuning.history.clone(),
+        outputs: tuning.outputs.clone(),
         sabotage,
     }
 }

@@ -73,6 +73,29 @@ pub(super) fn write(state: &Path, run: &Path) -> Result<()> {
     copy_filters(&etc.join("nwfilter"))
 }
 
+/// Puts the driver of containers and its helper among copies of the directories that libvirtd
+/// looks in, and has them mounted over these: this machine's own stay as they are.
+pub(super) fn write_binds(state: &Path, containers: Option<&Path>) -> Result<()> {
+    let mut binds = String::new();
+    for file in containers.map(|_| crate::lxc::FILES).iter().flatten() {
+        let root = containers.unwrap_or_else(|| Path::new("/"));
+        let within = Path::new("/").join(file);
+        let directory = within.parent().unwrap_or_else(|| Path::new("/"));
+        let merged = state.join("binds").join(directory.strip_prefix("/").unwrap_or(directory));
+        let making = || format!("cannot make {}", merged.display());
+        fs::create_dir_all(&merged).context(making)?;
+        let theirs = root.join(directory.strip_prefix("/").unwrap_or(directory));
+        for place in [directory, &theirs] {
+            for entry in fs::read_dir(place).context(making)? {
+                let entry = entry?;
+                fs::copy(entry.path(), merged.join(entry.file_name())).context(making)?;
+            }
+        }
+        binds.push_str(&format!("{} {}\n", merged.display(), directory.display()));
+    }
+    put(&state.join("etc/lab-binds"), &binds)
+}
+
 /// Puts `default.xml` there, once, to be started with the daemon.
 fn autostarted(directory: &Path, within: &str, xml: &str) -> Result<()> {
     let file = directory.join("default.xml");

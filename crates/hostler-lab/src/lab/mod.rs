@@ -56,13 +56,15 @@ pub struct LabOptions {
     pub dir: PathBuf,
     /// Whether state is deleted when the handle is dropped.
     pub remove_on_drop: bool,
+    /// Where libvirt's driver of containers was unpacked, if the lab is to run them too.
+    pub containers: Option<PathBuf>,
 }
 
 impl LabOptions {
     /// A lab in the checkout's own `build/lab`, kept between starts.
     pub fn in_checkout(name: &str) -> LabOptions {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../build/lab");
-        LabOptions { name: name.into(), dir, remove_on_drop: false }
+        LabOptions { name: name.into(), dir, remove_on_drop: false, containers: None }
     }
 
     /// A lab for one test: its state is below the temporary directory, bears this process's id and
@@ -70,7 +72,13 @@ impl LabOptions {
     pub fn throwaway(name: &str) -> LabOptions {
         let owner = std::process::id();
         let dir = std::env::temp_dir().join(format!("{THROWAWAY}{owner}"));
-        LabOptions { name: name.into(), dir, remove_on_drop: true }
+        LabOptions { name: name.into(), dir, remove_on_drop: true, containers: None }
+    }
+
+    /// The same, with LXC beside QEMU: `root` is what [`crate::lxc::fetch`] gave.
+    #[must_use]
+    pub fn with_containers(self, root: PathBuf) -> LabOptions {
+        LabOptions { containers: Some(root), ..self }
     }
 }
 
@@ -159,6 +167,7 @@ impl Lab {
             return Err(Error::new("a lab of that name runs already").context(starting()));
         }
         config::write(&state, &run).context(starting)?;
+        config::write_binds(&state, options.containers.as_deref()).context(starting)?;
         let namespace = Namespace::launch(&state, &run, detached)
             .map_err(|error| {
                 let said = tail_of_file(&state.join("init.log"), LOG_LINES);
@@ -212,6 +221,11 @@ impl Lab {
     /// The URI of this daemon, for hostlerd, virsh and any other client.
     pub fn uri(&self) -> String {
         format!("qemu+unix:///system?socket={}", self.socket().display())
+    }
+
+    /// The URI of the containers of this daemon, where it was started with any.
+    pub fn containers_uri(&self) -> String {
+        format!("lxc+unix:///system?socket={}", self.socket().display())
     }
 
     /// The daemon's socket, reachable from outside the namespaces.
@@ -479,7 +493,8 @@ mod tests {
     fn a_name_cannot_leave_the_directory() {
         for name in ["", "..", "a/b", "a b"] {
             let dir = std::env::temp_dir();
-            let options = LabOptions { name: name.into(), dir, remove_on_drop: false };
+            let options =
+                LabOptions { name: name.into(), dir, remove_on_drop: false, containers: None };
             assert!(places(&options).is_err(), "{name:?} was accepted");
         }
     }

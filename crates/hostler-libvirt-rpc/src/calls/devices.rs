@@ -2,7 +2,7 @@
 //! both are changed ([`modify`](crate::flags::modify)).
 
 use super::calls;
-use crate::types::{Domain, MemoryStat};
+use crate::types::{Domain, InterfaceStats, MemoryStat};
 
 /// More tags than any libvirt has (13 so far).
 const MEMORY_STATS: u32 = 64;
@@ -19,6 +19,9 @@ calls! {
     /// What its balloon tells.
     fn domain_memory_stats(domain: &Domain, flags: u32) -> Vec<MemoryStat>
         = DOMAIN_MEMORY_STATS(domain, MEMORY_STATS, flags);
+    /// Counters of an interface, by its device on the host.
+    fn domain_interface_stats(domain: &Domain, device: &str) -> InterfaceStats
+        = DOMAIN_INTERFACE_STATS(domain, device);
     /// Sets the number of its vCPUs.
     fn domain_set_vcpus(domain: &Domain, vcpus: u32, flags: u32) -> ()
         = DOMAIN_SET_VCPUS_FLAGS(domain, vcpus, flags);

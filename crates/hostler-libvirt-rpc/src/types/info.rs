@@ -31,6 +31,30 @@ pub struct DomainInfo {
 }
 wire_struct!(decode DomainInfo { state, max_memory_kib, memory_kib, vcpus, cpu_time_ns } min 32);
 
+/// An interface's counters as the guest sees them; what the host does not count is negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterfaceStats {
+    /// Bytes received.
+    pub rx_bytes: i64,
+    /// Packets received.
+    pub rx_packets: i64,
+    /// Errors while receiving.
+    pub rx_errors: i64,
+    /// Packets dropped while receiving.
+    pub rx_drops: i64,
+    /// Bytes sent.
+    pub tx_bytes: i64,
+    /// Packets sent.
+    pub tx_packets: i64,
+    /// Errors while sending.
+    pub tx_errors: i64,
+    /// Packets dropped while sending.
+    pub tx_drops: i64,
+}
+wire_struct!(decode InterfaceStats {
+    rx_bytes, rx_packets, rx_errors, rx_drops, tx_bytes, tx_packets, tx_errors, tx_drops
+} min 64);
+
 /// Whether a domain's hypervisor can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DomainControlInfo {

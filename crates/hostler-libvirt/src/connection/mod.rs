@@ -93,6 +93,8 @@ pub(crate) struct ScreenClient {
 /// What all parts of the driver share.
 pub(crate) struct Link {
     pub(crate) config: LibvirtConfig,
+    /// Whether what the daemon runs there are containers and no VMs (D3, X16).
+    pub(crate) holds_containers: bool,
     pub(crate) hub: Hub,
     pub(crate) cache: Cache,
     pub(crate) host: HostCell,
@@ -144,6 +146,7 @@ impl Link {
         });
         Self {
             cache: Cache::new(config.recheck),
+            holds_containers: config.holds_containers(),
             hub: Hub::default(),
             host: HostCell::default(),
             agents: Agents::new(agents),

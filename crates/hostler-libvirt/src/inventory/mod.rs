@@ -22,9 +22,15 @@ impl Link {
     pub(crate) async fn inventory(&self, cx: &Cx) -> Result<Inventory> {
         let host = self.observe_host(cx).await?;
         let networks = self.networks(cx, &host.host.external_ref).await?;
-        let leases = self.leases(cx, &networks).await;
+        let vms = match self.holds_containers {
+            true => Vec::new(),
+            false => {
+                let leases = self.leases(cx, &networks).await;
+                self.vms(cx, &host.host.external_ref, &leases).await?
+            }
+        };
         Ok(Inventory {
-            vms: self.vms(cx, &host.host.external_ref, &leases).await?,
+            vms,
             pools: self.pools(cx, &host.host.external_ref).await?,
             networks: networks.into_iter().map(|network| network.observed).collect(),
             hosts: vec![host],

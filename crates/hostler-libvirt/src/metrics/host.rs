@@ -123,11 +123,12 @@ fn kib(stats: &[NamedStat], field: &str) -> Option<f64> {
 }
 
 /// Time by what processors did. libvirt knows four kinds: its `kernel` has
-/// interrupts in it, its `user` the nice.
+/// interrupts in it, its `user` the nice; so they are not called as the kernel's
+/// own `system` and `user` are, which an agent tells.
 fn processors(stats: &[NamedStat]) -> Vec<Point> {
     let mode = |field: &str| match field {
-        "kernel" => Some("system"),
-        "user" => Some("user"),
+        "kernel" => Some("kernel"),
+        "user" => Some("user_nice"),
         "idle" => Some("idle"),
         "iowait" => Some("iowait"),
         _ => None,
@@ -160,9 +161,9 @@ mod tests {
     #[test]
     fn x17_a_hosts_figures_are_those_that_libvirt_gave_in_seconds_and_bytes() {
         let told = processors(&[stat("kernel", 1_500_000_000), stat("user", 2), stat("new", 3)]);
-        let [system, user] = &told[..] else { panic!("{told:?}") };
-        assert_eq!((&*system.labels.values()[0], system.value), ("system", 1.5));
-        assert_eq!((&*user.labels.values()[0], user.value), ("user", 2e-9));
+        let [kernel, user] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((&*kernel.labels.values()[0], kernel.value), ("kernel", 1.5));
+        assert_eq!((&*user.labels.values()[0], user.value), ("user_nice", 2e-9));
         let told = memory_use(&[stat("total", 9), stat("free", 2), stat("cached", 3)]);
         let told: Vec<_> = told.iter().map(|point| (point.metric, point.value)).collect();
         assert_eq!(told, [(HostMemoryFreeBytes, 2048.0), (HostMemoryCachedBytes, 3072.0)]);

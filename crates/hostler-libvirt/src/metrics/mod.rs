@@ -10,6 +10,7 @@
 //! Calls that may hang go over connections of their own ([`Role::Measure`]) and
 //! have [`Seats`]; who hangs is in a [`Ledger`].
 
+mod containers;
 mod guest;
 mod host;
 mod hypervisor;
@@ -155,11 +156,16 @@ impl Libvirt {
 #[async_trait]
 impl Metrics for Libvirt {
     fn passes(&self) -> &'static [Cost] {
-        Cost::PASSES
+        match self.link.holds_containers {
+            true => &[Cost::State, Cost::Stats],
+            false => Cost::PASSES,
+        }
     }
 
     async fn collect(&self, cx: &Cx, pass: Cost) -> Result<Batch> {
         match pass {
+            Cost::State if self.link.holds_containers => self.measure_container_states(cx).await,
+            Cost::Stats if self.link.holds_containers => self.measure_container_use(cx).await,
             Cost::State => self.measure_states(cx).await,
             Cost::Stats => self.measure_usage(cx).await,
             Cost::Job => self.measure_jobs(cx).await,

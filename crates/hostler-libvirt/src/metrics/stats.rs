@@ -135,7 +135,7 @@ fn find(table: &'static [Row], field: &str) -> Option<&'static Row> {
     table.iter().find(|row| row.0 == field)
 }
 
-fn number(value: &TypedValue) -> Option<f64> {
+pub(super) fn number(value: &TypedValue) -> Option<f64> {
     let whole = || value.as_u64().map(|number| number as f64);
     let truth = || value.as_bool().map(|truth| if truth { 1.0 } else { 0.0 });
     whole()

@@ -45,11 +45,20 @@ impl Dropped {
     }
 }
 
+/// Is told what was taken.
+pub type Taken<'a> = &'a mut dyn FnMut(&SeriesKey, Sample);
+
 /// A row that is being put together.
-#[derive(Default)]
-struct Draft {
+struct Draft<'a> {
     row: Row,
     accepted: Vec<(usize, Sample)>,
+    taken: Taken<'a>,
+}
+
+impl<'a> Draft<'a> {
+    fn of(taken: Taken<'a>) -> Self {
+        Self { row: Row::default(), accepted: Vec::new(), taken }
+    }
 }
 
 impl Archive {
@@ -63,10 +72,23 @@ impl Archive {
     /// When the disk is full or fails: what was not written by then was not taken, and may be
     /// given again (what was written is then dropped as a duplicate).
     pub fn append(&self, now_ms: i64, batch: &[(SeriesKey, Sample)]) -> Result<Appended> {
+        self.append_telling(now_ms, batch, &mut |_, _| {})
+    }
+
+    /// The same, telling each sample that was taken, also before an error.
+    ///
+    /// # Errors
+    /// As [`Archive::append`].
+    pub fn append_telling(
+        &self,
+        now_ms: i64,
+        batch: &[(SeriesKey, Sample)],
+        taken: Taken<'_>,
+    ) -> Result<Appended> {
         self.make_room()?;
         let mut appended = Appended::default();
         let mut head = self.head();
-        let mut draft = Draft::default();
+        let mut draft = Draft::of(taken);
         for (key, sample) in batch {
             if sample.value.is_nan() {
                 appended.dropped.not_a_number += 1;
@@ -87,10 +109,24 @@ impl Archive {
     /// # Errors
     /// As [`Archive::append`].
     pub fn end(&self, now_ms: i64, keys: &[SeriesKey], at_ms: i64) -> Result<Appended> {
+        self.end_telling(now_ms, keys, at_ms, &mut |_, _| {})
+    }
+
+    /// The same, telling each mark that was written, also before an error.
+    ///
+    /// # Errors
+    /// As [`Archive::append`].
+    pub fn end_telling(
+        &self,
+        now_ms: i64,
+        keys: &[SeriesKey],
+        at_ms: i64,
+        taken: Taken<'_>,
+    ) -> Result<Appended> {
         self.make_room()?;
         let mut appended = Appended::default();
         let mut head = self.head();
-        let mut draft = Draft::default();
+        let mut draft = Draft::of(taken);
         let sample = Sample { at_ms, value: f64::from_bits(STALE_BITS) };
         for key in keys {
             let since_ms = at_ms.saturating_sub(self.inner.options.late_ms);
@@ -176,7 +212,7 @@ impl Archive {
     fn draft(
         &self,
         head: &mut Head,
-        draft: &mut Draft,
+        draft: &mut Draft<'_>,
         place: usize,
         sample: Sample,
         appended: &mut Appended,
@@ -205,8 +241,9 @@ impl Archive {
     }
 
     /// Writes the row, then takes its samples into the head; after an error, none of them.
-    fn write(&self, head: &mut Head, draft: &mut Draft, appended: &mut Appended) -> Result<()> {
-        let Draft { row, accepted } = std::mem::take(draft);
+    fn write(&self, head: &mut Head, draft: &mut Draft<'_>, appended: &mut Appended) -> Result<()> {
+        let row = std::mem::take(&mut draft.row);
+        let accepted = std::mem::take(&mut draft.accepted);
         if row.is_empty() {
             return Ok(());
         }
@@ -221,6 +258,9 @@ impl Archive {
         head.next_row += 1;
         appended.written += accepted.len() as u64;
         for (place, sample) in accepted {
+            if let Some(series) = head.series.get(place) {
+                (draft.taken)(&series.key, sample);
+            }
             head.push(place, sample, self.inner.options.chunk_samples);
         }
         Ok(())

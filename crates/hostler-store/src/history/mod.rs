@@ -21,6 +21,7 @@
 //! | questions | `select.rs`, `rolled.rs` |
 //! | roll-ups, retention, room | `roll.rs`, `maintain.rs` |
 //! | the way back after a clock was wrong | `forget.rs` |
+//! | what waits to be sent elsewhere | `outbox/mod.rs` |
 //!
 //! **What is promised.** What `append` took and `sync` confirmed is there after
 //! `kill -9` and a power cut. What `append` took alone is there after `kill -9`. Damage
@@ -43,6 +44,7 @@ mod head;
 mod index;
 mod maintain;
 mod open;
+mod outbox;
 mod partition;
 mod partitions;
 mod roll;
@@ -55,11 +57,12 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use append::{Appended, Dropped};
+pub use append::{Appended, Dropped, Taken};
 pub use error::{Error, Finding, FindingKind, Result};
 pub use head::{STALE_BITS, is_stale};
 pub use maintain::{Maintained, Stats};
 pub use open::Options;
+pub use outbox::{Batch, Gone, Outbox, OutboxFigures, OutboxLosses, OutboxOptions, Take};
 pub use partition::Tier;
 pub use roll::Bucket;
 pub use rolled::{Rolled, RolledSeries};

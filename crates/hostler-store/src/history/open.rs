@@ -223,7 +223,7 @@ impl Archive {
     }
 }
 
-fn lock(path: &Path) -> Result<File> {
+pub(super) fn lock(path: &Path) -> Result<File> {
     let file = path.join("lock");
     let doing = || format!("open {}", file.display());
     let mut options = File::options();

@@ -28,7 +28,8 @@ const MAGIC: &[u8; 8] = b"HWAL0001";
 /// The length of a file that has no row.
 pub(super) const EMPTY_BYTES: u64 = MAGIC.len() as u64;
 const MARK: [u8; 4] = [0xc5, 0x48, 0x72, 0x9d];
-const HEADER: usize = 20;
+/// What stands before a row's payload, in bytes.
+pub(super) const HEADER: usize = 20;
 /// The longest payload of a row, in bytes.
 pub(super) const ROW_MAX: usize = 16 << 20;
 
@@ -319,7 +320,7 @@ fn read_bytes(bytes: &[u8], mut last: Option<u64>, tell: &mut dyn FnMut(Read)) -
 }
 
 /// The row that begins here, if one does.
-fn row_at(bytes: &[u8]) -> Option<(u64, &[u8])> {
+pub(super) fn row_at(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut reader = ByteReader(bytes.strip_prefix(&MARK)?);
     let length = u32::from_le_bytes(reader.array()?) as usize;
     let sum = u32::from_le_bytes(reader.array()?);
@@ -328,7 +329,8 @@ fn row_at(bytes: &[u8]) -> Option<(u64, &[u8])> {
     (crc(number, payload) == sum).then_some((number, payload))
 }
 
-fn read_row(
+/// Reads the payload of a row; `names` are those that its file has named before.
+pub(super) fn read_row(
     payload: &[u8],
     names: &mut HashMap<i64, SeriesKey>,
     tell: &mut dyn FnMut(Read),
@@ -357,7 +359,7 @@ fn read_row(
 }
 
 /// CRC-32 as of zip and Ethernet, over the number and the payload.
-fn crc(number: u64, payload: &[u8]) -> u32 {
+pub(super) fn crc(number: u64, payload: &[u8]) -> u32 {
     let bytes = number.to_le_bytes();
     let sum = bytes.iter().chain(payload).fold(u32::MAX, |sum, byte| {
         let place = (sum ^ u32::from(*byte)) & 0xff;

@@ -10,10 +10,12 @@
 //! know.
 
 mod access;
+mod alerts;
 mod inventory;
 mod operations;
 
 pub(crate) use access::*;
+pub(crate) use alerts::*;
 pub(crate) use inventory::*;
 pub(crate) use operations::*;
 
@@ -48,7 +50,7 @@ pub(crate) use statements;
 /// For tests; the few statements that only SQLite knows (pragmas, `VACUUM INTO`)
 /// are not among them.
 pub fn portable_statements() -> impl Iterator<Item = (&'static str, &'static str)> {
-    [access::ALL, inventory::ALL, operations::ALL]
+    [access::ALL, alerts::ALL, inventory::ALL, operations::ALL]
         .into_iter()
         .flatten()
         .map(|statement| (statement.name, statement.sql))

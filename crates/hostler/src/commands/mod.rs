@@ -1,5 +1,7 @@
 //! One module for each noun, named as everywhere else.
 
+pub(crate) mod agents;
+pub(crate) mod alerts;
 pub(crate) mod api;
 pub(crate) mod console;
 pub(crate) mod contexts;
@@ -15,6 +17,7 @@ pub(crate) mod networks;
 pub(crate) mod operations;
 pub(crate) mod pools;
 pub(crate) mod providers;
+pub(crate) mod silences;
 mod stats;
 pub(crate) mod tokens;
 mod version;
@@ -50,6 +53,9 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
         Command::Network(verb) => networks::run(app, verb).await,
         Command::Op(verb) => operations::run(app, verb).await,
         Command::Event(verb) => events::run(app, verb).await,
+        Command::Agent(verb) => agents::run(app, verb).await,
+        Command::Alert(verb) => alerts::run(app, verb).await,
+        Command::Silence(verb) => silences::run(app, verb).await,
         Command::Provider(verb) => providers::run(app, verb).await,
         Command::Token(verb) => tokens::run(app, verb).await,
         Command::Context(verb) => contexts::run(app, verb),
@@ -136,7 +142,7 @@ pub(crate) fn show_page<T: Resource>(app: &App, page: &ItemPage<T>) -> Result {
     let view = app.view()?;
     view.list(&page.items)?;
     if page.stale {
-        app.say("note: a provider does not answer; part of this is old");
+        app.say(T::STALE);
     }
     if page.has_more && view.is_for_people() {
         app.say(format!("note: there are more than these {}; see --limit", page.items.len()));

@@ -92,7 +92,11 @@ fn table(pass: &MeasuredPass, view: &View<'_>) -> String {
     let age =
         age.map_or_else(|| "never read".to_owned(), |age| format!("{} ago", show_duration(age)));
     let reason = pass.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-    let head = printable(&format!("{}, {age}{reason}", pass.quality));
+    let by = match pass.by.kind.as_str() {
+        "provider" => String::new(),
+        kind => format!(" by {kind} {}", pass.by.name),
+    };
+    let head = printable(&format!("{}{by}, {age}{reason}", pass.quality));
     let tone = if pass.quality == "ok" { Tone::Weak } else { Tone::Warn };
     let mut text = view.terminal.paint(tone, &head);
     for [name, value, rate] in &rows {

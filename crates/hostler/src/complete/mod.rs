@@ -43,6 +43,8 @@ pub(crate) enum Names {
     Operation,
     Provider,
     Token,
+    Alert,
+    Silence,
     Context,
     /// A field that `explain` knows.
     Field,
@@ -135,8 +137,21 @@ mod tests {
     use super::*;
 
     /// Arguments that name something of the server by what they are called.
-    const NAMING: &[&str] =
-        &["vm", "host", "pool", "image", "images", "network", "operation", "provider", "token"];
+    const NAMING: &[&str] = &[
+        "vm",
+        "host",
+        "pool",
+        "image",
+        "images",
+        "network",
+        "operation",
+        "provider",
+        "token",
+        "alert",
+        "alerts",
+        "silence",
+        "silences",
+    ];
     /// Commands in which such an argument is something new and not there yet.
     const NEW: &[&str] = &["create", "add", "import"];
 

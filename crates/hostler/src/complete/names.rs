@@ -139,6 +139,16 @@ async fn fetch(
             let about = |token: &v1::Token| token.role.clone();
             read::<v1::TokenList, _>(client, Nothing {}, all, |_| None, about).await?
         }
+        Names::Alert => {
+            let about = |alert: &v1::Alert| alert.summary.clone();
+            read::<v1::AlertList, _>(client, Nothing {}, all, |_| None, about).await?
+        }
+        Names::Silence => {
+            let filter = Some("state!=expired".to_owned());
+            let about = |silence: &v1::Silence| silence.comment.clone();
+            let query = ListQuery { filter, ..all };
+            read::<v1::SilenceList, _>(client, Nothing {}, query, |_| None, about).await?
+        }
         Names::Context | Names::Field => return None,
     };
     Some(found)

@@ -23,6 +23,8 @@ use crate::text::printable_lines;
 pub(crate) trait Resource: DeserializeOwned + Send + 'static {
     /// The word for it in messages.
     const NOUN: &'static str;
+    /// What is said where a list of these is not wholly of the present.
+    const STALE: &'static str = "note: a provider does not answer; part of this is old";
     /// Its columns, in order.
     const COLUMNS: &'static [Column<Self>];
     /// Its id.

@@ -6,6 +6,7 @@ use hostler_client::testing::{Reply, Seen, TestServer};
 use hostler_core::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
+use crate::alerts::{alert, alert_id, silence};
 use crate::rig::{fleet, id, operation, program, run, vm};
 
 /// What a shell shows for `line`, whose last word is the one at the cursor.
@@ -87,6 +88,8 @@ fn world(seen: &Seen) -> Reply {
             "name": "ci", "role": "reader", "created_at": "2026-11-21T04:00:00Z",
             "created_by": "x", "expires_at": null, "last_used_at": null,
         })),
+        "alerts" => Reply::page(vec![alert(1, "HostDown"), alert(2, "Hot"), alert(3, "Hot")]),
+        "silences" => Reply::page(vec![silence(1, "active")]),
         _ => fleet(seen),
     }
 }
@@ -133,6 +136,10 @@ fn names_of_everything_come_from_the_server() {
         ("hostler network show b", &["br0"]),
         ("hostler provider show ", &["lab"]),
         ("hostler token delete ", &["ci"]),
+        ("hostler alert show Host", &["HostDown"]),
+        ("hostler alert ack 2", &[&alert_id(2)]),
+        ("hostler silence create --alert Host", &["HostDown"]),
+        ("hostler silence expire 0", &[&id(1)]),
         ("hostler vm create web --image deb", &["debian-13"]),
         ("hostler vm create web --network b", &["br0"]),
         ("hostler vm create web --host h", &["h1"]),

@@ -34,7 +34,10 @@ fn the_short_help_fits_a_screen() {
               network     Networks that VMs can be connected to
               op          Operations: changes that take time [alias: operation]
               event       What happened
+              alert       What is wrong now, and who cares for it
+              silence     For how long nobody is told about which alerts
               provider    Connections to places where VMs run
+              agent       Programs on machines that measure them from within
               token       API tokens
               context     Servers that this command line knows
               ls          List VMs (vm list)
@@ -62,8 +65,8 @@ fn the_short_help_fits_a_screen() {
 fn every_noun_tells_its_verbs() {
     let mut all = String::new();
     for noun in [
-        "vm", "host", "pool", "volume", "image", "network", "op", "event", "provider", "token",
-        "context",
+        "vm", "host", "pool", "volume", "image", "network", "op", "event", "alert", "silence",
+        "provider", "agent", "token", "context",
     ] {
         all.push_str(&format!("$ hostler {noun} -h\n{}\n", help(&[noun, "-h"])));
     }

@@ -13,7 +13,7 @@ fn measured() -> Value {
         "simulated": false,
         "passes": [
             {
-                "pass": "state", "quality": "ok", "reason": null,
+                "pass": "state", "by": { "kind": "provider", "name": "lab" }, "quality": "ok", "reason": null,
                 "observed_at": "2026-11-21T04:00:00.000000Z", "age_seconds": 2.5,
                 "figures": [
                     figure("hostler_vm_network_received_bytes_total", json!({ "interface": "vnet0" }),
@@ -21,7 +21,7 @@ fn measured() -> Value {
                 ],
             },
             {
-                "pass": "stats", "quality": "ok", "reason": null,
+                "pass": "stats", "by": { "kind": "agent", "name": "h1" }, "quality": "ok", "reason": null,
                 "observed_at": "2026-11-21T04:00:00.000000Z", "age_seconds": 3.0,
                 "figures": [
                     figure("hostler_vm_vcpus", json!({}), 2.0, Value::Null),
@@ -33,7 +33,7 @@ fn measured() -> Value {
                 ],
             },
             {
-                "pass": "guest", "quality": "stale", "reason": "the agent did not answer in 5 s",
+                "pass": "guest", "by": { "kind": "provider", "name": "lab" }, "quality": "stale", "reason": "the agent did not answer in 5 s",
                 "observed_at": "2026-11-21T04:00:00.000000Z", "age_seconds": 125.0,
                 "figures": [figure("hostler_vm_guest_users", json!({}), 1.0, Value::Null)],
             },
@@ -68,7 +68,7 @@ fn c11_what_was_measured_is_told_with_rates_and_ages() {
           network_received_bytes_total{interface=vnet0}  2 KiB  1 KiB/s
 
         Use
-          ok, 3s ago
+          ok by agent h1, 3s ago
           vcpus                                   2
           disk_read_bytes_total{device=vda}   1 MiB  512 KiB/s
           disk_read_bytes_total{device=vdb}   1 MiB  512 KiB/s

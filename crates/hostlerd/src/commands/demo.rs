@@ -44,6 +44,11 @@ pub(super) async fn run(flags: DemoFlags) -> Result<()> {
     // A demo beside a real server must not take its place.
     config.metrics_listen = None;
     config.providers.clear();
+    config.agents.clear();
+    if !flags.send {
+        // What is made up goes nowhere unless somebody wants that (X17).
+        config.history.outputs.clear();
+    }
     logging::start(config.log, "warn")?;
     let store = match temporary.is_some() {
         true => Store::in_memory().await.map_err(hostler_core::Error::from)?,
@@ -64,6 +69,7 @@ pub(super) async fn run(flags: DemoFlags) -> Result<()> {
         clock,
         entropy,
         providers: simulated.providers(),
+        own_machine: None,
         local_users: LocalUsers::of_system(),
         limits: Limits::default(),
         sockets: Passed::default(),

@@ -38,6 +38,8 @@ pub(super) async fn run(flags: RunFlags, sockets: Passed) -> Result<()> {
     let wiring = Wiring::new(Arc::clone(&clock), runtime_dir());
     let ids = IdSource::new(Arc::clone(&clock), Arc::clone(&entropy));
     let providers = providers(&config, &store, &wiring, &ids, &*clock).await?;
+    let addresses: Vec<&str> = providers.iter().map(|(row, _)| row.uri.as_str()).collect();
+    let own_machine = crate::agents::own::machine(&config, &addresses);
     let limits = limits(&config);
     let setup = Setup {
         store,
@@ -45,6 +47,7 @@ pub(super) async fn run(flags: RunFlags, sockets: Passed) -> Result<()> {
         entropy,
         wiring,
         providers,
+        own_machine,
         local_users: LocalUsers::of_system(),
         limits,
         sockets,
@@ -117,7 +120,7 @@ impl Signals {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hangup.recv() => match reload {
-                    Some(reload) => reload.run(server),
+                    Some(reload) => reload.run(server).await,
                     None => told(server.reload()),
                 },
                 _ = self.louder.recv() => if let Some(reload) = reload {
@@ -181,16 +184,16 @@ impl Reload {
     }
 
     /// Reads the configuration again. Either all of it is taken over or nothing is.
-    fn run(&self, server: &Server) {
+    async fn run(&self, server: &Server) {
         notify::reloading();
-        told(self.take_over(server));
+        told(self.take_over(server).await);
         notify::ready(server.base_url());
     }
 
-    fn take_over(&self, server: &Server) -> Result<()> {
+    async fn take_over(&self, server: &Server) -> Result<()> {
         let fresh = Config::load(&self.flags)?;
         server.reload()?;
-        server.take_over(&fresh.metrics);
+        server.take_over(&fresh).await?;
         self.filter.set(&fresh.log_filter)?;
         *self.verbosity.lock().unwrap_or_else(PoisonError::into_inner) =
             Verbosity { configured: fresh.log_filter.clone(), loudness: Loudness::Configured };

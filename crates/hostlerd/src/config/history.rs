@@ -1,8 +1,11 @@
 //! What is told about keeping what was measured: `[history]`.
 
+use std::collections::BTreeSet;
+
 use hostler_store::history::Options;
 use serde::{Deserialize, Serialize};
 
+use super::outputs::{ConfiguredOutput, OUTPUTS_MAX};
 use crate::failure::{Failure, Result};
 
 const DAY_MS: i64 = 86_400_000;
@@ -12,7 +15,7 @@ const DAYS_MAX: u32 = 3650;
 const BYTES_MIN: u64 = 64 << 20;
 
 /// Whether and for how long what was measured is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConfiguredHistory {
     /// Whether it is kept at all.
@@ -25,6 +28,8 @@ pub struct ConfiguredHistory {
     pub hour_days: u32,
     /// The most room it takes, in bytes; the oldest goes first.
     pub max_bytes: u64,
+    /// Where it goes beside that.
+    pub outputs: Vec<ConfiguredOutput>,
 }
 
 impl Default for ConfiguredHistory {
@@ -35,6 +40,7 @@ impl Default for ConfiguredHistory {
             five_minutes_days: 90,
             hour_days: 730,
             max_bytes: 20 << 30,
+            outputs: Vec::new(),
         }
     }
 }
@@ -58,7 +64,29 @@ impl ConfiguredHistory {
                 self.max_bytes
             )));
         }
-        Ok(())
+        self.check_outputs()
+    }
+
+    fn check_outputs(&self) -> Result<()> {
+        if self.outputs.len() > OUTPUTS_MAX {
+            return Err(Failure::usage(format!(
+                "history.outputs names {}; at most {OUTPUTS_MAX} are allowed",
+                self.outputs.len()
+            )));
+        }
+        if !self.enabled && !self.outputs.is_empty() {
+            return Err(Failure::usage(
+                "history.outputs send what the history keeps, and history.enabled is false",
+            ));
+        }
+        let mut names = BTreeSet::new();
+        for output in &self.outputs {
+            output.check()?;
+            if !names.insert(&output.name) {
+                return Err(Failure::usage(format!("two outputs named {:?}", output.name)));
+            }
+        }
+        crate::outputs::check(&self.outputs)
     }
 
     /// As the history is told.

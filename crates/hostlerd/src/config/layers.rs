@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// Who said what: by key, `limits.connections` for one within a table and
-/// `provider.NAME` for a provider. What nobody said is not in it.
+/// `provider.NAME` for a provider, `agents.NAME` for an agent. What nobody said is not in it.
 pub type Origins = BTreeMap<String, String>;
 
 /// The key of the list of providers.
 pub(super) const PROVIDERS: &str = "provider";
+/// The key of the list of agents.
+pub(super) const AGENTS: &str = "agents";
 
 /// What one source says.
 #[derive(Debug, Clone)]
@@ -37,8 +39,8 @@ impl Merged {
         let Layer { origin, table, adds_providers } = layer;
         for (key, value) in table {
             match value {
-                Value::Array(listed) if key == PROVIDERS => {
-                    self.add_providers(listed, &origin, adds_providers);
+                Value::Array(listed) if key == PROVIDERS || key == AGENTS => {
+                    self.add_named(&key, listed, &origin, adds_providers);
                 }
                 Value::Table(inner) => self.add_table(&key, inner, &origin),
                 value => {
@@ -58,33 +60,34 @@ impl Merged {
         }
     }
 
-    fn add_providers(&mut self, listed: Vec<Value>, origin: &str, adds: bool) {
+    /// Adds things that are known by their names.
+    fn add_named(&mut self, list: &str, listed: Vec<Value>, origin: &str, adds: bool) {
         if !adds {
-            self.table.remove(PROVIDERS);
-            self.origins.retain(|key, _| !is_provider(key));
+            self.table.remove(list);
+            self.origins.retain(|key, _| !is_in(list, key));
         }
-        let present = self.table.entry(PROVIDERS).or_insert_with(|| Value::Array(Vec::new()));
+        let present = self.table.entry(list).or_insert_with(|| Value::Array(Vec::new()));
         let Value::Array(present) = present else { return };
-        for provider in listed {
-            let name = name_of(&provider);
-            let key = format!("{PROVIDERS}.{name}");
+        for one in listed {
+            let name = name_of(&one);
+            let key = format!("{list}.{name}");
             // Twice in one source is a mistake, which is told when all is known; a
             // later source means to change what an earlier one said.
             let is_change = self.origins.get(&key).is_some_and(|before| before != origin);
-            let place = present.iter_mut().find(|one| name_of(one) == name);
+            let place = present.iter_mut().find(|present| name_of(present) == name);
             match place.filter(|_| is_change) {
-                Some(place) => *place = provider,
-                None => present.push(provider),
+                Some(place) => *place = one,
+                None => present.push(one),
             }
             self.origins.insert(key, origin.to_owned());
         }
     }
 }
 
-fn is_provider(key: &str) -> bool {
-    key.strip_prefix(PROVIDERS).is_some_and(|rest| rest.starts_with('.'))
+fn is_in(list: &str, key: &str) -> bool {
+    key.strip_prefix(list).is_some_and(|rest| rest.starts_with('.'))
 }
 
-fn name_of(provider: &Value) -> String {
-    provider.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
+fn name_of(one: &Value) -> String {
+    one.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
 }

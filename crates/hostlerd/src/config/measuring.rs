@@ -27,8 +27,26 @@ pub struct ConfiguredMetrics {
     pub provider_interval_seconds: BTreeMap<String, u64>,
     /// Labels of VMs that `hostler_vm_labels` tells.
     pub labels: Vec<String>,
+    /// Whether the server's own machine is measured without an agent.
+    pub own_machine: OwnMachineSwitch,
+    /// Seconds between two passes over it.
+    pub node_interval_seconds: u64,
     /// By whose names `/metrics` tells them to those who do not say.
     pub profile: Profile,
+}
+
+/// Whether the server's own machine is measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnMachineSwitch {
+    /// Where a hypervisor of it is among the configured providers, or nothing else is
+    /// configured to be measured.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
 }
 
 /// By whose names metrics are told.
@@ -50,6 +68,8 @@ impl Default for ConfiguredMetrics {
             guest_interval_seconds: 60,
             provider_interval_seconds: BTreeMap::new(),
             labels: Vec::new(),
+            own_machine: OwnMachineSwitch::default(),
+            node_interval_seconds: 5,
             profile: Profile::Hostler,
         }
     }
@@ -60,6 +80,7 @@ impl ConfiguredMetrics {
         let named = [
             ("interval_seconds".to_owned(), self.interval_seconds),
             ("guest_interval_seconds".to_owned(), self.guest_interval_seconds),
+            ("node_interval_seconds".to_owned(), self.node_interval_seconds),
         ];
         let of_providers = self.provider_interval_seconds.iter();
         let of_providers =

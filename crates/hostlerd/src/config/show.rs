@@ -4,7 +4,7 @@
 
 use toml::{Table, Value};
 
-use super::layers::PROVIDERS;
+use super::layers::{AGENTS, PROVIDERS};
 use super::{Config, Origins};
 use crate::failure::{Failure, Result};
 use crate::wiring::without_password;
@@ -47,6 +47,15 @@ impl Config {
             text.push_str(&format!("name = {}\n", Value::from(provider.name.as_str())));
             let uri = without_password(&provider.uri);
             text.push_str(&format!("uri = {}\n", Value::from(uri)));
+        }
+        for agent in &self.agents {
+            text.push('\n');
+            line(&mut text, "[[agents]]", of(&format!("{AGENTS}.{}", agent.name)));
+            let table = Table::try_from(agent)
+                .map_err(|error| Failure::new(format!("cannot be written as TOML: {error}")))?;
+            for (key, value) in &table {
+                text.push_str(&format!("{key} = {value}\n"));
+            }
         }
         Ok(text)
     }

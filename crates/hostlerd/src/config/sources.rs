@@ -9,8 +9,8 @@ use toml::Table;
 
 use super::layers::{Layer, Merged};
 use super::{
-    Config, ConfiguredHistory, ConfiguredLimits, ConfiguredMetrics, ConfiguredProvider, LogFormat,
-    Origins, TlsFiles, document,
+    Config, ConfiguredAgent, ConfiguredAlerting, ConfiguredHistory, ConfiguredLimits,
+    ConfiguredMetrics, ConfiguredProvider, LogFormat, Origins, TlsFiles, document,
 };
 use crate::arguments::RunFlags;
 use crate::failure::{Failure, Result};
@@ -39,8 +39,10 @@ pub(super) struct Settings {
     limits: Option<ConfiguredLimits>,
     metrics: Option<ConfiguredMetrics>,
     history: Option<ConfiguredHistory>,
+    alerting: Option<ConfiguredAlerting>,
     #[serde(rename = "provider")]
     providers: Option<Vec<ConfiguredProvider>>,
+    agents: Option<Vec<ConfiguredAgent>>,
 }
 
 /// The configuration, and who said what of it.
@@ -135,7 +137,9 @@ impl Settings {
             limits: self.limits.unwrap_or_default(),
             metrics: self.metrics.unwrap_or_default(),
             history: self.history.unwrap_or_default(),
+            alerting: self.alerting.unwrap_or_default(),
             providers: self.providers.unwrap_or_default(),
+            agents: self.agents.unwrap_or_default(),
         };
         config.check()?;
         Ok(config)

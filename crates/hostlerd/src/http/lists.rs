@@ -1,7 +1,7 @@
 //! Lists: from a query to a page with its cursor.
 
 use hostler_api::{ListQuery, Page, Time};
-use hostler_core::query::{Field, ListRequest, Row};
+use hostler_core::query::{Field, ListRequest, Row, SortKey};
 use hostler_engine::Listed;
 
 use super::error::Result;
@@ -36,7 +36,24 @@ pub(super) fn of_rows<R: Row, U>(
     rows: &[R],
     convert: impl Fn(&R) -> U,
 ) -> Result<Page<U>> {
-    let request = app.cursors.request(list, query, fields)?;
+    in_order(app, list, query, fields, &[], rows, convert)
+}
+
+/// The same, by `order` where the caller asks for none.
+pub(super) fn in_order<R: Row, U>(
+    app: &App,
+    list: &str,
+    query: &ListQuery,
+    fields: &[Field],
+    order: &[&str],
+    rows: &[R],
+    convert: impl Fn(&R) -> U,
+) -> Result<Page<U>> {
+    let mut request = app.cursors.request(list, query, fields)?;
+    if request.sort.is_empty() {
+        let keys = order.iter().map(|field| (*field).to_owned());
+        request.sort = keys.map(|field| SortKey { field, descending: false }).collect();
+    }
     let paged = request.page(rows.iter());
     Ok(Page {
         items: paged.rows.into_iter().map(convert).collect(),

@@ -8,7 +8,7 @@ use hostler_api::{Ref, Time};
 use hostler_core::metrics::Point;
 use hostler_core::{Code, Error, Timestamp};
 use hostler_engine::promql::{LabelSet, Series, Value};
-use hostler_engine::{Answer, Answered, PassFigures, Reading, When};
+use hostler_engine::{Answer, Answered, MeasuredBy, OWN_MACHINE, PassFigures, Reading, When};
 
 use super::error::Result;
 use super::{Api, Call, Reply, ids};
@@ -21,29 +21,53 @@ pub(super) fn route(api: Api) -> Api {
 async fn of_vm(app: App, call: Call<v1::VmMetrics>) -> Result<Reply<Measured>> {
     let vm = app.engine.vms().get(ids::of_path(&call.path.vm)?)?;
     let passes = app.engine.metrics().of_vm(&vm);
-    Ok(Reply::of(measured(Ref::new(vm.id, &vm.name), vm.simulated, &passes)))
+    let provider = vm.provider.as_ref().map_or("", |(_, name)| name);
+    Ok(Reply::of(measured(Ref::new(vm.id, &vm.name), vm.simulated, &passes, provider)))
 }
 
 async fn of_host(app: App, call: Call<v1::HostMetrics>) -> Result<Reply<Measured>> {
     let host = app.engine.hosts().get(ids::of_path(&call.path.host)?)?;
     let passes = app.engine.metrics().of_host(&host);
-    Ok(Reply::of(measured(Ref::new(host.id, &host.name), host.simulated, &passes)))
+    let (of, provider) = (Ref::new(host.id, &host.name), &host.provider.1);
+    Ok(Reply::of(measured(of, host.simulated, &passes, provider)))
 }
 
-fn measured(of: Ref, simulated: bool, passes: &[PassFigures]) -> Measured {
-    Measured { of, simulated, passes: passes.iter().map(pass).collect() }
+/// What was measured of something; `provider`: whose it is.
+pub(super) fn measured(
+    of: Ref,
+    simulated: bool,
+    passes: &[PassFigures],
+    provider: &str,
+) -> Measured {
+    // One that was made and has nothing left to tell is no news of the thing.
+    let passes = passes.iter().filter(|figures| {
+        figures.reading.as_ref().is_none_or(|reading| {
+            reading.points.is_empty() || reading.points.iter().any(|it| figures.tells(it.metric))
+        })
+    });
+    Measured { of, simulated, passes: passes.map(|it| pass(it, provider)).collect() }
 }
 
-fn pass(figures: &PassFigures) -> MeasuredPass {
+fn by(figures: &PassFigures, provider: &str) -> v1::MeasuredBy {
+    let (kind, name) = match &figures.by {
+        MeasuredBy::Provider => ("provider", provider),
+        MeasuredBy::Agent(name) => ("agent", &**name),
+        MeasuredBy::Own => ("own", OWN_MACHINE),
+    };
+    v1::MeasuredBy { kind: kind.to_owned(), name: name.to_owned() }
+}
+
+fn pass(figures: &PassFigures, provider: &str) -> MeasuredPass {
     let reading = figures.reading.as_deref();
     let (quality, reason) = quality(figures);
     MeasuredPass {
         pass: figures.pass.as_str().to_owned(),
+        by: by(figures, provider),
         quality: quality.to_owned(),
         reason: reason.map(str::to_owned),
         observed_at: reading.map(|reading| Time(reading.at)),
         age_seconds: reading.map(|_| figures.age.as_secs_f64()),
-        figures: reading.map(all).unwrap_or_default(),
+        figures: reading.map(|reading| all(figures, reading)).unwrap_or_default(),
     }
 }
 
@@ -54,16 +78,21 @@ pub(super) fn quality(figures: &PassFigures) -> (&'static str, Option<&str>) {
         (None, _) => ("unavailable", Some("it has not answered yet")),
         (Some(_), true) => ("ok", None),
         (Some(_), false) if figures.is_reached => ("stale", Some("it was measured long ago")),
-        (Some(_), false) => ("stale", Some("the provider could not be measured")),
+        (Some(_), false) if figures.by == MeasuredBy::Provider => {
+            ("stale", Some("the provider could not be measured"))
+        }
+        (Some(_), false) => ("stale", Some("the machine was not measured from within")),
     };
     (quality, figures.silent.as_deref().or(reason))
 }
 
-/// Everything that was read, and what was computed from it.
-fn all(reading: &Reading) -> Vec<Figure> {
+/// Everything that was read, and what was computed from it, without what another tells.
+fn all(figures: &PassFigures, reading: &Reading) -> Vec<Figure> {
     let rates = reading.rates.iter().copied();
-    let read = reading.points.iter().zip(rates).map(|(point, rate)| figure(point, rate));
-    read.chain(reading.own.iter().map(|point| figure(point, None))).collect()
+    let read = reading.points.iter().zip(rates);
+    let all = read.chain(reading.own.iter().map(|point| (point, None)));
+    let told = all.filter(|(point, _)| figures.tells(point.metric));
+    told.map(|(point, rate)| figure(point, rate)).collect()
 }
 
 fn figure(point: &Point, per_second: Option<f64>) -> Figure {

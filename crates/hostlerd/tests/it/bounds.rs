@@ -68,12 +68,15 @@ async fn a37_a_parameter_that_nobody_knows_is_refused_by_every_endpoint() {
 
 #[tokio::test]
 async fn a37_a_word_that_is_no_id_is_refused_wherever_one_is_read() {
-    let fixture = Fixture::start().await;
+    let fixture = Fixture::remembering().await;
     let long = "x".repeat(4096);
     let words = ["0", "..%2f..%2fetc", "%00", "%ff%fe", "'%20OR%201=1--", "%F0%9F%92%A9", &long];
     let endpoints = v1::endpoints();
     let mut asked = 0;
-    for endpoint in endpoints.iter().filter(|endpoint| endpoint.path.contains('{')) {
+    // Agents have the names that the configuration gives them, and no ids.
+    let of_ids =
+        |endpoint: &&Described| endpoint.path.contains('{') && !endpoint.path.contains("{agent}");
+    for endpoint in endpoints.iter().filter(of_ids) {
         for word in words {
             let client = client(&fixture, endpoint);
             let body = match endpoint.id {
@@ -134,7 +137,7 @@ async fn a22_a_body_of_another_kind_is_refused_by_every_endpoint() {
 
 #[tokio::test]
 async fn a37_lists_have_a_limit_that_is_refused_and_not_cut() {
-    let fixture = Fixture::start().await;
+    let fixture = Fixture::remembering().await;
     let pools = fixture.local().get("/api/v1/pools").await.json();
     let pool = pools["items"][0]["id"].as_str().unwrap();
     let mut asked = 0;

@@ -3,11 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_api::v1;
+use hostler_core::alert::notice::{Notice, Undelivered};
+use hostler_core::alert::route::check;
+use hostler_engine::{AlertReceiver, AlertingConfig, Deliver, RuleSource, check_rules};
 use hostler_provider::Kind;
 use hostler_sim::{Verb, When};
+use hostlerd::config::ConfiguredAgent;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
@@ -24,6 +29,7 @@ const VARYING: &[&str] = &[
     "next_cursor",
     "version",
     "seq",
+    "took_seconds",
 ];
 
 /// Exchanges by the endpoint's id.
@@ -159,6 +165,7 @@ async fn every_endpoint_answers_as_it_did() {
     let vm = vms(&mut story).await;
     streams(&mut story, &vm).await;
     operations(&mut story, &vm).await;
+    alerts(&mut story).await;
     story.tell("image_delete", &format!("/api/v1/images/{image}"), None).await;
 
     let described: BTreeSet<_> = v1::endpoints().iter().map(|endpoint| endpoint.id).collect();
@@ -327,6 +334,55 @@ async fn begin(story: &Story, name: &str, state: Option<&str>) -> String {
     format!("/api/v1/operations/{}", id(&operation["id"]))
 }
 
+/// One alert that fires, since nothing is as certain as one.
+async fn alerts(story: &mut Story) {
+    let file = json!({ "groups": [{ "name": "certain", "interval": "1h", "rules": [
+        { "alert": "One", "expr": "vector(1)", "labels": { "severity": "warning" },
+          "annotations": { "summary": "it is {{ $value }}", "runbook_url": "https://x/One" } },
+        { "record": "one:always", "expr": "vector(1)" },
+    ] }] });
+    let groups = check_rules(&serde_json::from_value(file).unwrap()).unwrap();
+    let root = json!({ "receiver": "ops", "group_wait": "1h" });
+    let names = ["ops".to_owned()].into();
+    let routes = check(&serde_json::from_value(root).unwrap(), &names).unwrap();
+    let ops = AlertReceiver { kind: "webhook", delivery: Arc::new(Nobody) };
+    let alerts = story.fixture.server.app().engine.clone();
+    let config = AlertingConfig {
+        rules: vec![RuleSource { name: "rules.yaml".into(), groups }],
+        routes: Some(routes),
+        receivers: [("ops".to_owned(), ops)].into(),
+        ..AlertingConfig::default()
+    };
+    alerts.alerts().configure(config).await.unwrap();
+    alerts.alerts().evaluate_now().await;
+    let list = story.tell("alert_list", "/api/v1/alerts", None).await;
+    let alert = format!("/api/v1/alerts/{}", id(&list["items"][0]["id"]));
+    let body = json!({ "comment": "on it" });
+    story.tell("alert_acknowledge", &format!("{alert}/acknowledge"), Some(body)).await;
+    let body = json!({ "matchers": ["severity=~\"warn.*\""], "duration_seconds": 3600,
+        "comment": "a new disk" });
+    let made = story.tell("silence_create", "/api/v1/silences", Some(body)).await;
+    story.tell("alert_show", &alert, None).await;
+    let silence = format!("/api/v1/silences/{}", id(&made["id"]));
+    story.tell("silence_show", &silence, None).await;
+    story.tell("silence_expire", &silence, None).await;
+    story.tell("silence_list", "/api/v1/silences", None).await;
+    story.tell("alert_unacknowledge", &format!("{alert}/unacknowledge"), None).await;
+    story.tell("alert_history", "/api/v1/alerts/history?limit=2", None).await;
+    story.tell("alert_rule_list", "/api/v1/alert-rules", None).await;
+    story.tell("alert_receiver_list", "/api/v1/alert-receivers", None).await;
+}
+
+/// A receiver that is told nothing in this story.
+struct Nobody;
+
+#[async_trait::async_trait]
+impl Deliver for Nobody {
+    async fn deliver(&self, notice: &Notice) -> Result<(), Undelivered> {
+        panic!("{notice:?}")
+    }
+}
+
 async fn infrastructure(story: &mut Story) {
     let hosts = story.tell("host_list", "/api/v1/hosts", None).await;
     let host = format!("/api/v1/hosts/{}", id(&hosts["items"][0]["id"]));
@@ -334,6 +390,19 @@ async fn infrastructure(story: &mut Story) {
     story.tell("host_metrics", &format!("{host}/metrics"), None).await;
     let at = "/api/v1/metrics/query?query=1%2B1&at=2026-11-21T04:00:00Z";
     story.tell("metrics_query", at, None).await;
+    let agent = ConfiguredAgent {
+        name: "h1".into(),
+        url: "https://h1.example.org:9177".into(),
+        ca_file: None,
+        token_file: None,
+        interval_seconds: 5,
+        host: None,
+    };
+    // It is not asked: this server measures nothing.
+    story.fixture.ask_agents(&[agent]).await;
+    story.tell("agent_list", "/api/v1/agents", None).await;
+    story.tell("output_list", "/api/v1/outputs", None).await;
+    story.tell("agent_metrics", "/api/v1/agents/h1/metrics", None).await;
     let networks = story.tell("network_list", "/api/v1/networks", None).await;
     let network = id(&networks["items"][0]["id"]);
     story.tell("network_show", &format!("/api/v1/networks/{network}"), None).await;

@@ -12,7 +12,7 @@ use hostler_sim::{Sim, World};
 use hostler_store::{ProviderRow, Store, TokenRow};
 use hostlerd::arguments::RunFlags;
 use hostlerd::auth::{LocalUsers, secrets};
-use hostlerd::config::{Config, ConfiguredMetrics};
+use hostlerd::config::{Config, ConfiguredAgent, ConfiguredMetrics};
 use hostlerd::listen::{Limits, Passed};
 use hostlerd::server::{Server, Setup};
 use hostlerd::wiring::Wiring;
@@ -26,6 +26,7 @@ pub(crate) struct Fixture {
     pub(crate) world: World,
     pub(crate) clock: ManualClock,
     pub(crate) store: Store,
+    pub(crate) config: Config,
     pub(crate) socket: PathBuf,
     pub(crate) ca_pem: String,
     ids: IdSource,
@@ -69,7 +70,8 @@ impl Fixture {
         config.limits.image_bytes = 8 << 20;
         config.metrics = metrics;
         config.history.enabled = keeps_history;
-        let socket = config.socket.clone();
+        config.alerting.shipped_rules = false;
+        let (socket, configured) = (config.socket.clone(), config.clone());
         // Clients check certificates by the machine's clock; from here on time stands still.
         let start = SystemClock.now();
         let clock = ManualClock::at(start);
@@ -93,6 +95,7 @@ impl Fixture {
             clock: shared,
             entropy,
             providers: vec![(row, Arc::new(Sim::new(&world)))],
+            own_machine: None,
             local_users,
             limits,
             sockets: Passed::default(),
@@ -107,7 +110,23 @@ impl Fixture {
         .unwrap();
         server.first_look(Duration::from_secs(10)).await;
         let ca_pem = server.app().authority_pem.clone().unwrap();
-        Self { server, world, clock, store, socket, ca_pem, ids, _directory: directory }
+        Self {
+            server,
+            world,
+            clock,
+            store,
+            config: configured,
+            socket,
+            ca_pem,
+            ids,
+            _directory: directory,
+        }
+    }
+
+    /// Asks these agents from now on, all else being as it was.
+    pub(crate) async fn ask_agents(&self, agents: &[ConfiguredAgent]) {
+        let config = Config { agents: agents.to_vec(), ..self.config.clone() };
+        self.server.take_over(&config).await.unwrap();
     }
 
     /// A client over TLS without credentials.

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod activation;
+mod agents;
+mod alerting;
 mod bounds;
 mod changes;
 mod client;
@@ -21,6 +23,7 @@ mod local;
 mod login;
 mod metrics;
 mod origins;
+mod outputs;
 mod pages;
 mod process;
 mod program;

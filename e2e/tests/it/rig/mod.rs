@@ -1,5 +1,6 @@
 //! What every story needs: a home for a server, the server, the command line, the API.
 
+mod agent;
 mod api;
 mod golden;
 mod home;
@@ -8,6 +9,7 @@ mod libvirt;
 mod prometheus;
 mod server;
 
+pub(crate) use agent::Agent;
 pub(crate) use api::Api;
 pub(crate) use golden::Golden;
 pub(crate) use home::Home;

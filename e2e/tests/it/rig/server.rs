@@ -10,7 +10,7 @@
 //! is killed and nothing is dropped.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use hostler_lab::poll_until;
@@ -39,6 +39,12 @@ impl<'a> Launch<'a> {
     /// Connected to the provider `name` at `uri`.
     pub(crate) fn provider(mut self, name: &str, uri: &str) -> Self {
         self.words.extend(["--provider".into(), format!("{name}={uri}")]);
+        self
+    }
+
+    /// Told by this file, too.
+    pub(crate) fn config(mut self, path: &Path) -> Self {
+        self.words.extend(["--config".into(), path.display().to_string()]);
         self
     }
 
@@ -133,6 +139,11 @@ impl Server {
     /// Freezes it: it hears and says nothing, and thinks that no time has passed.
     pub(crate) fn pause(&self) {
         kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
+    }
+
+    /// Has it read its configuration again.
+    pub(crate) fn hang_up(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
     }
 
     /// Lets it go on.

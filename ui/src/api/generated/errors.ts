@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'endpoint_not_found'
   | 'vm_not_found'
   | 'host_not_found'
+  | 'agent_not_found'
   | 'provider_not_found'
   | 'pool_not_found'
   | 'volume_not_found'
@@ -25,6 +26,9 @@ export type ErrorCode =
   | 'image_not_found'
   | 'operation_not_found'
   | 'token_not_found'
+  | 'alert_not_found'
+  | 'silence_not_found'
+  | 'alert_not_firing'
   | 'vm_busy'
   | 'vm_exists'
   | 'vm_wrong_state'
@@ -81,6 +85,7 @@ export const errorHelp: Record<ErrorCode, string> = {
   endpoint_not_found: "/api/docs lists every endpoint.",
   vm_not_found: "`hostler vm list` shows those there are.",
   host_not_found: "`hostler host list` shows those there are.",
+  agent_not_found: "`hostler agent list` shows those there are.",
   provider_not_found: "`hostler provider list` shows those there are.",
   pool_not_found: "`hostler pool list` shows those there are.",
   volume_not_found: "`hostler volume list POOL` shows those there are.",
@@ -88,6 +93,9 @@ export const errorHelp: Record<ErrorCode, string> = {
   image_not_found: "`hostler image list` shows those there are.",
   operation_not_found: "`hostler op list` shows those there are; ended ones are kept for 30 days.",
   token_not_found: "`hostler token list` shows those there are.",
+  alert_not_found: "`hostler alert list` shows those there are; `hostler alert history` what happened to others.",
+  silence_not_found: "`hostler silence list` shows those there are; ended ones are kept for 30 days.",
+  alert_not_firing: "Wait until it fires: a pending alert is told to nobody.",
   vm_busy: "Wait for the operation that `details.operation` names, or cancel it.",
   vm_exists: "Choose another name.",
   vm_wrong_state: "The message says the state and what is possible from it.",

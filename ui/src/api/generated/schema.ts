@@ -24,6 +24,188 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List agents.
+         * @description Those that are configured, and the server itself as `hostlerd` where it measures its own
+         *      machine. Sorts and filters by `name`, `state`, `host`.
+         */
+        get: operations["agent_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{agent}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what an agent last measured of its machine.
+         * @description Also where the machine is no host of a provider. Where it is one, the same values are
+         *      among those of the host.
+         */
+        get: operations["agent_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-receivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the receivers of alerts, with how delivering goes.
+         * @description Filters and sorts by `name`, `kind` and `waiting`.
+         */
+        get: operations["alert_receiver_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the rules that are evaluated, with how that went.
+         * @description Filters and sorts by `name`, `kind` (`alert`, `record`), `group`, `source`, `health`,
+         *      `state` and `took_seconds`.
+         */
+        get: operations["alert_rule_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List alerts that are pending or fire.
+         * @description Filters and sorts by `state`, `name`, `severity`, `rule`, `group`, `acknowledged`,
+         *      `silenced`, `inhibited`, `active_since`, `firing_since`; filters also by `label.NAME`. Those
+         *      that fire come first, the gravest before others, when no order is asked for. `stale` says
+         *      that some rule could not be evaluated, so that alerts of it may be missing or old.
+         */
+        get: operations["alert_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what happened to alerts, newest first.
+         * @description Filters by `alert` (an id), `name` and `change` (`fired`, `resolved`, `acknowledged`,
+         *      `unacknowledged`). The latest 100,000 lines are kept.
+         */
+        get: operations["alert_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an alert that is pending or fires. */
+        get: operations["alert_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge an alert that fires.
+         * @description It is not sent again until it is over; that it is over is sent. When it fires again later,
+         *      that is another episode, which nobody has acknowledged.
+         */
+        post: operations["alert_acknowledge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/unacknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take back the acknowledgement of an alert. */
+        post: operations["alert_unacknowledge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/consoles": {
         parameters: {
             query?: never;
@@ -397,6 +579,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/outputs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List where the history is sent to, and how that goes.
+         * @description Outputs are configured by `[[history.outputs]]`. Counts are since the server started;
+         *      what waits, waits on the disk and survives restarts. Sorts and filters by `name`, `kind`,
+         *      `state`.
+         */
+        get: operations["output_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pools": {
         parameters: {
             query?: never;
@@ -549,6 +753,53 @@ export interface paths {
         post: operations["session_open"];
         /** Log out. */
         delete: operations["session_close"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List silences, also those that are over.
+         * @description Filters and sorts by `state` (`pending`, `active`, `expired`), `created_by`, `starts_at`,
+         *      `ends_at`. Those that are over are kept for 30 days.
+         */
+        get: operations["silence_list"];
+        put?: never;
+        /**
+         * Make a silence.
+         * @description Alerts that fit all its matchers go on firing and are shown; they are not sent. That one is
+         *      over which was sent before is sent all the same.
+         */
+        post: operations["silence_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/{silence}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a silence. */
+        get: operations["silence_show"];
+        put?: never;
+        post?: never;
+        /**
+         * End a silence now.
+         * @description It stays in the list as a record. To end one that is over changes nothing.
+         */
+        delete: operations["silence_expire"];
         options?: never;
         head?: never;
         patch?: never;
@@ -850,6 +1101,23 @@ export interface components {
     schemas: {
         /** @description Hardware virtualisation or emulation. */
         Accelerator: "auto" | "kvm" | "tcg";
+        /** @description What is said with an acknowledgement. */
+        AcknowledgeRequest: {
+            /** @description Free text for people, at most 4096 bytes. */
+            comment?: string;
+        };
+        /** @description That somebody cares for an alert. */
+        Acknowledged: {
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            at: string;
+            /** @description Who. */
+            by: string;
+            /** @description What they said. */
+            comment: string;
+        };
         /** @description Whether an action is possible now. */
         ActionVerdict: {
             /** @description Whether it is. */
@@ -869,6 +1137,318 @@ export interface components {
             /** @description The address. */
             address: string;
             /** @description `dhcp_lease`, `guest_agent` (the guest's own word), `arp`. */
+            source: string;
+        };
+        /** @description An agent. */
+        Agent: {
+            /** @description Where it is asked. */
+            address: string;
+            /**
+             * Format: double
+             * @description How long ago that was, in seconds.
+             */
+            age_seconds?: number | null;
+            /**
+             * Format: double
+             * @description By how much its machine's clock is ahead of the server's, in seconds.
+             */
+            clock_ahead_seconds?: number | null;
+            /**
+             * Format: date-time
+             * @description When it was last heard.
+             */
+            heard_at?: string | null;
+            /** @description The host that the machine is. */
+            host?: components["schemas"]["Ref"] | null;
+            /**
+             * Format: double
+             * @description The time from one question to the next, in seconds.
+             */
+            interval_seconds: number;
+            /**
+             * @description `host`; `alone` when no provider has such a host, so that it is told by itself;
+             *     `unclear` when that cannot be told, so that nothing of host and VMs is; `unknown`.
+             */
+            joined: string;
+            /** @description Why it is unclear, and what to do. */
+            joined_reason?: string | null;
+            /** @description `agent`, or `own` for the server's own machine. */
+            kind: string;
+            /**
+             * @description How much of what it said was left out, by reason: `too_many`, `invalid`, `twice`,
+             *     `not_its_own`, `unknown`.
+             */
+            left_out: {
+                [key: string]: number;
+            };
+            /** @description What its machine calls itself; null until it was heard. */
+            machine?: string | null;
+            /** @description Its name in the server's configuration; `hostlerd` for the server itself. */
+            name: string;
+            /** @description Why it is not ok, and what to do. */
+            reason?: string | null;
+            /** @description How whom it asks answers. */
+            sources: components["schemas"]["AgentSource"][];
+            /**
+             * Format: date-time
+             * @description When it started, by its machine's clock.
+             */
+            started_at?: string | null;
+            /**
+             * @description `connecting` (not asked yet), `ok`, `unreachable` (nobody answers), `untrusted` (its
+             *     certificate), `refused` (our token), `incompatible` (older or newer than the server
+             *     understands), `invalid` (what it says makes no sense) or `misconfigured` (it cannot be
+             *     asked with what is configured).
+             */
+            state: string;
+            /** @description Its version. */
+            version?: string | null;
+        };
+        /** @description One kind of pass that an agent makes. */
+        AgentSource: {
+            /**
+             * Format: double
+             * @description How long ago that last succeeded, in seconds; null when it never did.
+             */
+            age_seconds?: number | null;
+            /** @description Why the last failed. */
+            failure?: string | null;
+            /**
+             * Format: double
+             * @description The time from one to the next, in seconds.
+             */
+            interval_seconds: number;
+            /** @description For what: `state`, `stats`, `job`, `guest`. */
+            pass: string;
+            /** @description Whom it asks: `kernel`, `docker`, `podman`, `hypervisor`. */
+            source: string;
+        };
+        /** @description An alert that is pending or fires. */
+        Alert: {
+            /** @description Who cares for it; null: nobody. */
+            acknowledged?: components["schemas"]["Acknowledged"] | null;
+            /**
+             * Format: date-time
+             * @description Since when the expression holds.
+             */
+            active_since: string;
+            /** @description Its other texts. */
+            annotations?: {
+                [key: string]: string;
+            };
+            /** @description What is wrong, in sentences. */
+            description?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it fires; null while it is pending.
+             */
+            firing_since?: string | null;
+            /**
+             * Format: date-time
+             * @description When the expression last held.
+             */
+            held_at: string;
+            /** @description Its id: the same for the same labels, now and in other episodes. */
+            id: string;
+            /** @description Id of an alert while which fires this one is not sent. */
+            inhibited_by?: string | null;
+            /** @description Its labels. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Its name, which is also a label. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description Since when there is nothing to compute it with: nobody knows whether it is over.
+             */
+            no_data_since?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when the expression is known not to hold, while it goes on firing all the same.
+             */
+            over_since?: string | null;
+            /** @description Receivers that it goes to by the present routes. */
+            receivers: string[];
+            /** @description The rule it comes from. */
+            rule: components["schemas"]["AlertRuleRef"];
+            /** @description What to do about it: an address, or for the shipped rules a file of the documentation. */
+            runbook_url?: string | null;
+            /** @description Its label `severity`: mostly `critical`, `warning` or `info`; null where it has none. */
+            severity?: string | null;
+            /** @description Ids of the silences that keep it from being sent. */
+            silenced_by: string[];
+            /** @description `pending` while the expression has not held for long enough; `firing`. */
+            state: string;
+            /** @description One line about it; its name where its rule has none. */
+            summary: string;
+            /**
+             * Format: double
+             * @description The value at which the expression last held; null where it is none that JSON has.
+             */
+            value?: number | null;
+        };
+        /** @description Something that happened to an alert. */
+        AlertEntry: {
+            /** @description The alert's id. */
+            alert: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Who did it, where somebody did. */
+            by?: string | null;
+            /** @description Why it is over: `over`, `no_data` or `rule_gone`; null for other changes. */
+            cause?: string | null;
+            /** @description `fired`, `resolved`, `acknowledged` or `unacknowledged`. */
+            change: string;
+            /** @description What they said. */
+            comment?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it fired.
+             */
+            firing_since?: string | null;
+            /** @description The alert's labels. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description The alert's name. */
+            name: string;
+            /**
+             * Format: uint64
+             * @description Grows by every line.
+             */
+            seq: number;
+            /** @description One line about the alert, as it was then. */
+            summary: string;
+            /**
+             * Format: double
+             * @description The value at which the expression last held.
+             */
+            value?: number | null;
+        };
+        /** @description A receiver. */
+        AlertReceiver: {
+            /**
+             * Format: uint64
+             * @description How many were delivered since the server started.
+             */
+            delivered: number;
+            /**
+             * Format: date-time
+             * @description When one was last delivered, since the server started.
+             */
+            delivered_at?: string | null;
+            /**
+             * Format: uint64
+             * @description How many tries failed since the server started.
+             */
+            failed: number;
+            /**
+             * Format: date-time
+             * @description When a try last failed, since the server started.
+             */
+            failed_at?: string | null;
+            /** @description Why the latest try failed; null when it did not. */
+            failure?: string | null;
+            /** @description What it is: `webhook`, `slack`, `pagerduty`, `alertmanager` or `smtp`. */
+            kind: string;
+            /**
+             * Format: uint64
+             * @description How many notices were given up since the server started.
+             */
+            lost: number;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: uint64
+             * @description How many notices wait for it.
+             */
+            waiting: number;
+        };
+        /** @description A rule. */
+        AlertRule: {
+            /** @description Texts that its alerts bear, as written. */
+            annotations: {
+                [key: string]: string;
+            };
+            /**
+             * Format: date-time
+             * @description When it was last evaluated.
+             */
+            evaluated_at?: string | null;
+            /** @description The expression, in PromQL. */
+            expression: string;
+            /**
+             * Format: uint64
+             * @description How many of its alerts fire.
+             */
+            firing: number;
+            /**
+             * Format: double
+             * @description How long the expression has to hold, in seconds; null for one that records.
+             */
+            for_seconds?: number | null;
+            /** @description Its group. */
+            group: string;
+            /**
+             * @description `new` before the first evaluation, `ok`, `no_data` when there was nothing to compute with,
+             *     or `failed`.
+             */
+            health: string;
+            /** @description Its id: the same as long as its source, group, name and labels are. */
+            id: string;
+            /**
+             * Format: double
+             * @description From one evaluation to the next, in seconds.
+             */
+            interval_seconds: number;
+            /**
+             * Format: double
+             * @description How long the alert goes on firing afterwards, in seconds.
+             */
+            keep_firing_for_seconds?: number | null;
+            /** @description `alert` or `record`. */
+            kind: string;
+            /** @description Labels that it adds, as written. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description The name of the alert, or of the series that it writes. */
+            name: string;
+            /** @description What happens without data: `keep`, `ok` or `firing`. */
+            no_data?: string | null;
+            /**
+             * Format: uint64
+             * @description How many of its alerts are pending.
+             */
+            pending: number;
+            /** @description Why it failed. */
+            reason?: string | null;
+            /** @description `shipped`, `preset`, or the file it is from. */
+            source: string;
+            /** @description `inactive`, `pending` or `firing`; null for one that records. */
+            state?: string | null;
+            /**
+             * Format: double
+             * @description How long that took, in seconds.
+             */
+            took_seconds?: number | null;
+            /**
+             * Format: uint64
+             * @description How many series it wrote last; null for an alert.
+             */
+            written?: number | null;
+        };
+        /** @description A rule, shortly. */
+        AlertRuleRef: {
+            /** @description Its group. */
+            group: string;
+            /** @description The rule's id. */
+            id: string;
+            /** @description `shipped`, `preset`, or the file it is from. */
             source: string;
         };
         /** @description A series of an answer. */
@@ -1707,6 +2287,13 @@ export interface components {
             /** @description Whether it is made up, because it belongs to a demo. */
             simulated: boolean;
         };
+        /** @description Who measured. */
+        MeasuredBy: {
+            /** @description `provider`, `agent`, or `own` for the server itself. */
+            kind: string;
+            /** @description The provider's or agent's name. */
+            name: string;
+        };
         /** @description What one kind of pass measured last. */
         MeasuredPass: {
             /**
@@ -1714,6 +2301,8 @@ export interface components {
              * @description How long ago it arrived, in seconds.
              */
             age_seconds?: number | null;
+            /** @description Who made it. Where several measured the same, its metrics are told of one of them. */
+            by: components["schemas"]["MeasuredBy"];
             /** @description The values. */
             figures: components["schemas"]["Figure"][];
             /**
@@ -1948,6 +2537,119 @@ export interface components {
              */
             state: string;
         };
+        /** @description Samples that will not arrive, by reason. */
+        OutputDropped: {
+            /**
+             * Format: uint64
+             * @description The disk did not take them.
+             */
+            disk: number;
+            /**
+             * Format: uint64
+             * @description More waited than there is room for; the oldest went first.
+             */
+            full: number;
+            /**
+             * Format: uint64
+             * @description They waited too long.
+             */
+            old: number;
+            /**
+             * Format: uint64
+             * @description The output will never take them; see `last_refusal`.
+             */
+            refused: number;
+            /**
+             * Format: uint64
+             * @description Its protocol cannot tell them, infinite values for example.
+             */
+            unsupported: number;
+        };
+        /** @description Samples that an output refused for good. */
+        OutputRefused: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Why, in its words. */
+            reason: string;
+            /**
+             * Format: uint64
+             * @description How many were refused together.
+             */
+            samples: number;
+        };
+        /** @description A place that the history is sent to. */
+        OutputStatus: {
+            /** @description Samples that will not arrive. */
+            dropped: components["schemas"]["OutputDropped"];
+            /**
+             * Format: uint64
+             * @description Tries (not samples) that failed and were made again.
+             */
+            failed_tries: number;
+            /**
+             * Format: date-time
+             * @description Since when it is failing.
+             */
+            failing_since?: string | null;
+            /** @description `remote_write`, `influx1`, `influx2` or `postgres`. */
+            kind: string;
+            /** @description The latest samples that it refused for good. */
+            last_refusal?: components["schemas"]["OutputRefused"] | null;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When the next try begins.
+             */
+            next_try_at?: string | null;
+            /** @description Why it is failing, or why nothing can be put into its queue. */
+            reason?: string | null;
+            /**
+             * Format: uint64
+             * @description Samples that arrived.
+             */
+            sent: number;
+            /**
+             * Format: date-time
+             * @description When something last arrived there, since the server started.
+             */
+            sent_at?: string | null;
+            /**
+             * @description `untried` before anything was sent; `ok` when what was sent last arrived or was refused
+             *     for good; `failing` when it failed and is tried again.
+             */
+            state: string;
+            /** @description The server it is on, without path and credentials. */
+            target: string;
+            /** @description What waits. */
+            waiting: components["schemas"]["OutputWaiting"];
+        };
+        /** @description What waits for an output. */
+        OutputWaiting: {
+            /**
+             * Format: uint64
+             * @description The room they take on the disk, in bytes.
+             */
+            bytes: number;
+            /**
+             * Format: double
+             * @description How long ago that was, in seconds.
+             */
+            oldest_age_seconds?: number | null;
+            /**
+             * Format: date-time
+             * @description When the oldest of them was measured; null where none waits.
+             */
+            oldest_at?: string | null;
+            /**
+             * Format: uint64
+             * @description Samples, with those being sent.
+             */
+            samples: number;
+        };
         /** @description A page of a list. */
         Page: {
             /**
@@ -1969,6 +2671,139 @@ export interface components {
         };
         /** @description A page of a list. */
         Page10: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Image"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page11: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Operation"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page12: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Alert"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page13: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["AlertEntry"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page14: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["AlertRule"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page15: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["AlertReceiver"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page16: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Silence"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page17: {
             /**
              * Format: uint64
              * @description How many items there are in all, as far as known.
@@ -2032,7 +2867,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Provider"][];
+            items: components["schemas"]["Agent"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2051,7 +2886,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Pool"][];
+            items: components["schemas"]["OutputStatus"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2070,7 +2905,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Volume"][];
+            items: components["schemas"]["Provider"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2089,7 +2924,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Network"][];
+            items: components["schemas"]["Pool"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2108,7 +2943,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Image"][];
+            items: components["schemas"]["Volume"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2127,7 +2962,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Operation"][];
+            items: components["schemas"]["Network"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2302,6 +3137,63 @@ export interface components {
         SessionRequest: {
             /** @description What follows `#` in the link. */
             code: string;
+        };
+        /** @description A silence. */
+        Silence: {
+            /** @description Why. */
+            comment: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description Who made it. */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            ends_at: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Which alerts: those that fit all. */
+            matchers: string[];
+            /**
+             * Format: uint64
+             * @description How many alerts it keeps from being sent now.
+             */
+            silences: number;
+            /**
+             * Format: date-time
+             * @description From when.
+             */
+            starts_at: string;
+            /** @description `pending` before it begins, `active`, or `expired`. */
+            state: string;
+        };
+        /** @description A silence to be made. */
+        SilenceRequest: {
+            /** @description Instead of matchers the id of an alert: exactly that one, by all its labels. */
+            alert?: string | null;
+            /** @description Why; needed. */
+            comment: string;
+            /**
+             * Format: uint64
+             * @description For how long, from its begin on.
+             */
+            duration_seconds?: number | null;
+            /**
+             * Format: date-time
+             * @description Until when. Either this or `duration_seconds`.
+             */
+            ends_at?: string | null;
+            /** @description Which alerts: those that fit all, each like `severity="critical"` or `vm=~"web-.*"`. */
+            matchers?: string[];
+            /**
+             * Format: date-time
+             * @description From when; from now on when not given.
+             */
+            starts_at?: string | null;
         };
         /** @description An API token, without its secret. */
         Token: {
@@ -2832,6 +3724,1078 @@ export interface operations {
             };
         };
     };
+    agent_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List agents. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page4"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    agent_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name. */
+                agent: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show what an agent last measured of its machine. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Measured"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `agent_not_found`: there is no such agent */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alert_receiver_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List the receivers of alerts, with how delivering goes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page15"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alert_rule_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List the rules that are evaluated, with how that went. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page14"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alert_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List alerts that are pending or fire. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page12"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alert_history: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List what happened to alerts, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page13"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alert_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The alert's id. */
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show an alert that is pending or fires. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alert_not_found`: no such alert is pending or fires */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alert_acknowledge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The alert's id. */
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcknowledgeRequest"];
+            };
+        };
+        responses: {
+            /** @description Acknowledge an alert that fires. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alert_not_found`: no such alert is pending or fires */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `alert_not_firing`: the alert does not fire yet
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alert_unacknowledge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The alert's id. */
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Take back the acknowledgement of an alert. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alert_not_found`: no such alert is pending or fires */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     console_connect: {
         parameters: {
             query?: never;
@@ -3051,7 +5015,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page10"];
+                    "application/json": components["schemas"]["Page17"];
                 };
             };
             /**
@@ -3579,7 +5543,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page8"];
+                    "application/json": components["schemas"]["Page10"];
                 };
             };
             /**
@@ -4370,7 +6334,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page7"];
+                    "application/json": components["schemas"]["Page9"];
                 };
             };
             /**
@@ -4587,7 +6551,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page9"];
+                    "application/json": components["schemas"]["Page11"];
                 };
             };
             /**
@@ -5191,6 +7155,120 @@ export interface operations {
             };
         };
     };
+    output_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List where the history is sent to, and how that goes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page5"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     pool_list: {
         parameters: {
             query?: {
@@ -5225,7 +7303,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page5"];
+                    "application/json": components["schemas"]["Page7"];
                 };
             };
             /**
@@ -5625,7 +7703,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page6"];
+                    "application/json": components["schemas"]["Page8"];
                 };
             };
             /**
@@ -6110,7 +8188,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page4"];
+                    "application/json": components["schemas"]["Page6"];
                 };
             };
             /**
@@ -6785,6 +8863,492 @@ export interface operations {
              *     `origin_denied`: the request comes from a page of another site
              */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    silence_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List silences, also those that are over. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page16"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    silence_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SilenceRequest"];
+            };
+        };
+        responses: {
+            /** @description Make a silence. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alert_not_found`: no such alert is pending or fires */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `limit_exceeded`: the request exceeds a limit of the provider or of the API */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    silence_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The silence's id. */
+                silence: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show a silence. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `silence_not_found`: there is no such silence */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    silence_expire: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The silence's id. */
+                silence: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description End a silence now. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `silence_not_found`: there is no such silence */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -29,7 +29,7 @@ fn take(held: &Held, vms: Vec<Measured<VmRef>>, silent: &[&str]) {
 }
 
 fn kept(held: &Held, name: &str) -> Option<Kept> {
-    held.read().get(&provider())?.things.get(&Thing::Vm(name.to_owned())).cloned()
+    held.read().get(&Origin::from(provider()))?.things.get(&Thing::Vm(name.to_owned())).cloned()
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,7 +81,7 @@ async fn a16_a_pass_that_failed_takes_nothing_away() {
     take(&held, vec![measured("web", 0, 1.0)], &[]);
     held.fail(provider(), STATS, "libvirtd does not answer", PassNote::default());
     assert!(kept(&held, "web").is_some());
-    let note = held.read()[&provider()].passes[&STATS].clone();
+    let note = held.read()[&Origin::from(provider())].passes[&STATS].clone();
     assert_eq!(note.failure.as_deref(), Some("libvirtd does not answer"));
     assert!(note.succeeded.is_some());
     held.forget(provider());
@@ -103,7 +103,7 @@ async fn d3_x16_a_container_with_a_vms_id_is_no_vm() {
     held.take(provider(), STATS, batch, PassNote::default());
     let of_vm = kept(&held, "same").unwrap().readings[&STATS].clone();
     assert_eq!(of_vm.points[0].metric, Metric::VmCpuSecondsTotal);
-    let things = &held.read()[&provider()].things;
+    let things = &held.read()[&Origin::from(provider())].things;
     assert_eq!(things.len(), 2);
     assert_eq!(things[&Thing::Container(of)].readings[&STATS].points[0].value, 7.0);
 }

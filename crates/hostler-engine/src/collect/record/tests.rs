@@ -1,23 +1,36 @@
 //! Which series a pass goes on with, begins and ends.
 
 use hostler_core::Timestamp;
+use hostler_core::id::ProviderId;
 use tokio::time::Instant;
 
 use super::*;
+use crate::collect::{MeasuredBy, Reading};
 
-fn reading(at_ms: i64, devices: &[&str]) -> Reading {
+fn reading(at_ms: i64, devices: &[&str]) -> PassFigures {
     let read =
         |device: &&str| Point::labelled(Metric::VmDiskReadBytesTotal, Labels::one(*device), 1.0);
     let points: Vec<Point> = devices.iter().map(read).collect();
     let rates = vec![None; points.len()];
     let at = Timestamp::from_millis(at_ms);
-    Reading { at, arrived: Instant::now(), points, rates, own: Vec::new() }
+    let reading = Reading { at, arrived: Instant::now(), points, rates, own: Vec::new() };
+    PassFigures {
+        pass: Cost::Stats,
+        by: MeasuredBy::Provider,
+        origin: ProviderId::new(Timestamp::from_millis(1), [1; 10]).into(),
+        reading: Some(Arc::new(reading)),
+        age: Duration::ZERO,
+        is_fresh: true,
+        silent: None,
+        is_reached: true,
+        elsewhere: None,
+    }
 }
 
 /// What a pass is made into: what is written, and what ends.
-fn pass(before: Known, vm: &str, reading: &Reading) -> (Known, Vec<String>, Vec<String>) {
+fn pass(before: Known, vm: &str, reading: &PassFigures) -> (Known, Vec<String>, Vec<String>) {
     let mut draft = Draft::default();
-    let known = draft.read(before, &[("vm", vm)], reading, true);
+    let known = draft.read(before, &[("vm", vm)], reading);
     let written = draft.samples.iter().map(|(key, _)| key.to_string()).collect();
     let mut ended: Vec<String> = draft.ended.iter().map(SeriesKey::to_string).collect();
     ended.sort();
@@ -52,10 +65,22 @@ async fn x22_what_is_renamed_ends_under_its_old_name() {
 async fn f7_what_did_not_answer_neither_goes_on_nor_ends() {
     let (known, ..) = pass(Known::default(), "web", &reading(1, &["vda"]));
     let mut draft = Draft::default();
-    let known = draft.read(known, &[("vm", "web")], &reading(1, &["vda"]), false);
+    let silent = PassFigures { is_reached: false, ..reading(1, &["vda"]) };
+    let known = draft.read(known, &[("vm", "web")], &silent);
     assert!(draft.samples.is_empty() && draft.ended.is_empty());
     let (_, written, ended) = pass(known, "web", &reading(2, &["vda"]));
     assert_eq!((written.len(), ended.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn x35_what_another_goes_on_with_is_not_written_here_and_does_not_end() {
+    let (known, ..) = pass(Known::default(), "web", &reading(1, &["vda"]));
+    let told_there = Some(Arc::new([Metric::VmDiskReadBytesTotal].into()));
+    let handed_over = PassFigures { elsewhere: told_there, ..reading(2, &["vda"]) };
+    let (known, written, ended) = pass(known, "web", &handed_over);
+    assert!(written.is_empty() && ended.is_empty(), "{written:?} {ended:?}");
+    let (_, written, ended) = pass(known, "web", &reading(3, &["vda"]));
+    assert_eq!((written, ended.len()), (vec![series("web", "vda")], 0));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod guest;
 mod lab;
+mod lxc;
 mod mail;
 mod prometheus;
 mod test_daemon;
+mod time_series;

@@ -158,7 +158,7 @@ async fn has_figures_of_host_and_pool(world: &World, usage: &Batch) {
     let capacity = value(&pool.points, Metric::PoolCapacityBytes, &[]);
     assert_eq!(capacity, info["Capacity"].parse().ok());
     let points = &usage.hosts[0].points;
-    for mode in ["user", "system", "idle"] {
+    for mode in ["user_nice", "kernel", "idle"] {
         let told = value(points, Metric::HostCpuSecondsTotal, &[mode]);
         assert!(told.is_some_and(|seconds| seconds > 0.0), "{points:?}");
     }

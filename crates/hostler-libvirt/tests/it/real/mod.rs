@@ -8,6 +8,7 @@ mod faults;
 mod foreign;
 mod guest;
 mod late;
+mod lxc;
 mod metrics;
 mod relay;
 mod ssh;

@@ -2,7 +2,7 @@
 //! fresh is not there; how good the whole is stands beside it (X17).
 
 use hostler_core::metrics::{Cost, Metric, Point};
-use hostler_engine::{PassFigures, Reading};
+use hostler_engine::PassFigures;
 
 use crate::http::measured::quality;
 
@@ -27,13 +27,8 @@ impl<'a> Fresh<'a> {
         Self(passes.iter().filter(|figures| is_told(figures.pass)).collect())
     }
 
-    fn readings(&self) -> impl Iterator<Item = &'a Reading> {
-        let fresh = self.0.iter().filter(|figures| figures.is_fresh);
-        fresh.filter_map(|figures| figures.reading.as_deref())
-    }
-
     fn points(&self) -> impl Iterator<Item = &'a Point> {
-        self.readings().flat_map(|reading| reading.points.iter().chain(&reading.own))
+        self.0.iter().flat_map(|figures| figures.points())
     }
 
     /// The value of a metric without labels of its own.
@@ -51,7 +46,9 @@ impl<'a> Fresh<'a> {
 
     /// How fast a counter of all devices grows together; nothing where one is not known.
     pub(super) fn speed(&self, metric: Metric) -> Option<f64> {
-        let rates = self.readings().flat_map(|reading| reading.points.iter().zip(&reading.rates));
+        let told = self.0.iter().filter(|it| it.is_fresh && it.tells(metric));
+        let readings = told.filter_map(|figures| figures.reading.as_deref());
+        let rates = readings.flat_map(|reading| reading.points.iter().zip(&reading.rates));
         let mut rates = rates.filter(|(point, _)| point.metric == metric).map(|(_, rate)| *rate);
         let first = rates.next()??;
         rates.try_fold(first, |sum, rate| Some(sum + rate?))

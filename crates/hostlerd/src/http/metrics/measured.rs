@@ -32,8 +32,10 @@ pub(super) fn page(told: &Told, format: Format) -> (String, Dropped) {
         page.add(figures.of.metric_labels(), measured(&figures.passes));
     }
     for figures in &collected.containers {
-        let (provider, container) = &figures.of;
-        page.add(provider.container_labels(container), measured(&figures.passes));
+        page.add(figures.of.metric_labels(), measured(&figures.passes));
+    }
+    for figures in &collected.machines {
+        page.add(figures.of.metric_labels(), measured(&figures.passes));
     }
     page.add(Vec::new(), own);
     let mut writer = Writer::new(format);

@@ -1,5 +1,8 @@
-//! Before the real Prometheus, which scrapes the real server.
+//! With real servers of others: Prometheus, which scrapes the real server, and stores that are
+//! sent to.
 
+mod alertmanager;
 mod churn;
 mod dashboards;
+mod outputs;
 mod prometheus;

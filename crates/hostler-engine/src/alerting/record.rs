@@ -1,0 +1,88 @@
+//! Series of our own making in the history: what recording rules compute, and the
+//! alerts themselves, under the names that Prometheus gives them.
+
+use std::collections::BTreeSet;
+
+use hostler_core::Timestamp;
+use hostler_core::alert::rule::RecordRule;
+use hostler_core::alert::state::{Instance, Sample};
+use hostler_core::metrics::series::{Sample as Stored, SeriesKey};
+use hostler_store::history::Archive;
+
+/// The series that says of each alert that it is there.
+const ALERTS: &str = "ALERTS";
+
+/// Writes what a rule computed; gives how many samples were taken, and the keys of
+/// its series from now on.
+pub(super) fn write(
+    archive: &Archive,
+    rule: &RecordRule,
+    samples: &[Sample],
+    now: Timestamp,
+    before: Vec<SeriesKey>,
+) -> (Result<usize, String>, Vec<SeriesKey>) {
+    match keyed(rule, samples, now) {
+        Ok(rows) => put(archive, &rows, now, before),
+        Err(why) => (Err(why), before),
+    }
+}
+
+fn keyed(
+    rule: &RecordRule,
+    samples: &[Sample],
+    now: Timestamp,
+) -> Result<Vec<(SeriesKey, Stored)>, String> {
+    if samples.len() > rule.limit {
+        return Err(format!("it gives {} series; {} is the limit", samples.len(), rule.limit));
+    }
+    let mut seen = BTreeSet::new();
+    let mut rows = Vec::with_capacity(samples.len());
+    for sample in samples {
+        let mut labels = sample.labels.clone();
+        labels.remove("__name__");
+        labels.extend(rule.labels.clone());
+        let key = SeriesKey::new(rule.name.as_str(), labels).map_err(|fault| fault.to_string())?;
+        if !seen.insert(key.clone()) {
+            return Err(format!("two results would be written as {key}"));
+        }
+        rows.push((key, Stored { at_ms: now.as_millis(), value: sample.value }));
+    }
+    Ok(rows)
+}
+
+/// Writes that these alerts are there; gives the keys of their series.
+pub(super) fn alerts(
+    archive: &Archive,
+    instances: &[Instance],
+    now: Timestamp,
+    before: Vec<SeriesKey>,
+) -> (Result<usize, String>, Vec<SeriesKey>) {
+    let rows = instances.iter().filter_map(|instance| {
+        let state = if instance.is_firing() { "firing" } else { "pending" };
+        let labels = instance.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let labels = labels.filter(|(name, _)| *name != "alertstate");
+        // What makes no series, for example too many labels, is an alert all the same.
+        let key = SeriesKey::new(ALERTS, labels.chain([("alertstate", state)])).ok()?;
+        Some((key, Stored { at_ms: now.as_millis(), value: 1.0 }))
+    });
+    put(archive, &rows.collect::<Vec<_>>(), now, before)
+}
+
+fn put(
+    archive: &Archive,
+    rows: &[(SeriesKey, Stored)],
+    now: Timestamp,
+    before: Vec<SeriesKey>,
+) -> (Result<usize, String>, Vec<SeriesKey>) {
+    let now_ms = now.as_millis();
+    let present: BTreeSet<&SeriesKey> = rows.iter().map(|(key, _)| key).collect();
+    let ended: Vec<SeriesKey> = before.into_iter().filter(|key| !present.contains(key)).collect();
+    let done = archive.append(now_ms, rows).and_then(|appended| {
+        if !ended.is_empty() {
+            archive.end(now_ms, &ended, now_ms)?;
+        }
+        Ok(usize::try_from(appended.written).unwrap_or(usize::MAX))
+    });
+    let keys = rows.iter().map(|(key, _)| key.clone()).collect();
+    (done.map_err(|error| format!("the history cannot be written: {error}")), keys)
+}
