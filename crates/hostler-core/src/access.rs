@@ -153,7 +153,8 @@ mod tests {
                 "infra.read",
                 "image.read",
                 "operation.read",
-                "metrics.read"
+                "metrics.read",
+                "alert.read"
             ]
         );
     }

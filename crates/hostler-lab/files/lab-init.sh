@@ -46,6 +46,11 @@ if [ -n "$v1" ]; then
     for c in $v1; do
         mkdir "/sys/fs/cgroup/$c" && mount -t cgroup -o "$c" cgroup "/sys/fs/cgroup/$c"
     done
+    # libvirt believes that this one is where it was, and puts containers into it.
+    if grep -q -e ' - cgroup .*name=systemd' /proc/self/mountinfo; then
+        mkdir /sys/fs/cgroup/systemd
+        mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
+    fi
 else
     # In version 2 a group that hands out limits may hold no process: ours go into a leaf.
     mount -t cgroup2 cgroup2 /sys/fs/cgroup

@@ -63,6 +63,9 @@ impl RemoteAgent {
             proxy: None,
         };
         let asking = given.url.parse::<Target>().and_then(|url| {
+            if given.token_file.is_some() && !url.is_encrypted() && !url.is_loopback() {
+                tracing::warn!(agent = given.name, "its token goes to another machine unencrypted");
+            }
             let batch = url.below(&["api", "v1", "batch"], &[]);
             Ok((Client::new(options)?, batch))
         });

@@ -165,14 +165,16 @@ impl Server {
         self.identity.reload(&*self.app.clock)
     }
 
-    /// Measures and alerts as told from now on, and asks these agents; whether it measures
-    /// at all only the next start changes.
+    /// Measures and alerts as told from now on, asks these agents, and reads the certificates
+    /// again; whether it measures at all only the next start changes.
     ///
     /// # Errors
-    /// When a file of rules or a receiver is not as it should be; then all stays as it was.
+    /// When a file of rules, a receiver or a certificate is not as it should be; then all
+    /// stays as it was.
     pub async fn take_over(&self, config: &Config) -> Result<()> {
         let url = Some(self.base_url.clone());
         let alerting = crate::alerting::load(&config.alerting, url)?;
+        self.reload()?;
         self.app.engine.alerts().configure(alerting).await?;
         self.app.engine.agents().set(crate::agents::of(&config.agents));
         if let Some(pace) = config.metrics.pace() {

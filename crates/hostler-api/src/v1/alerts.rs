@@ -46,7 +46,7 @@ endpoint! {
         needs: AlertRead,
         path: AlertPath,
         reply: Json Alert,
-        errors: [AlertNotFound, CapabilityMissing],
+        errors: [IdInvalid, AlertNotFound, CapabilityMissing],
     }
 }
 
@@ -61,7 +61,7 @@ endpoint! {
         path: AlertPath,
         body: Json AcknowledgeRequest,
         reply: Json Alert,
-        errors: [SpecInvalid, AlertNotFound, AlertNotFiring, CapabilityMissing],
+        errors: [IdInvalid, SpecInvalid, AlertNotFound, AlertNotFiring, CapabilityMissing],
     }
 }
 
@@ -72,7 +72,7 @@ endpoint! {
         needs: AlertManage,
         path: AlertPath,
         reply: Json Alert,
-        errors: [AlertNotFound, CapabilityMissing],
+        errors: [IdInvalid, AlertNotFound, CapabilityMissing],
     }
 }
 

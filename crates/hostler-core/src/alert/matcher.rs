@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::{LabelSet, label};
 use crate::metrics::series::{Comparison, Matcher, is_label_name};
 
-/// The longest text of a matcher, in bytes.
+/// The longest matcher as it is written, quotes and escapes with it, in bytes: what is
+/// accepted can be read back.
 pub const MATCHER_MAX: usize = 2048;
 
 /// A condition on one label. A label that is not there is empty.
@@ -32,6 +33,9 @@ pub enum BadMatcher {
     /// The quotes do not end, or something comes after them.
     #[error("the quotes in {0:?} are not right")]
     Quotes(String),
+    /// It is longer than one may be.
+    #[error("{0:?}… is longer than {MATCHER_MAX} bytes with its quotes")]
+    Long(String),
     /// The pattern is none.
     #[error(transparent)]
     Pattern(#[from] crate::metrics::series::PatternFault),
@@ -41,7 +45,7 @@ impl LabelMatcher {
     /// A matcher of exactly this value.
     ///
     /// # Errors
-    /// When the name is none of a label.
+    /// When the name is none of a label, or the value is too long.
     pub fn equal(name: &str, value: &str) -> Result<Self, BadMatcher> {
         Self::new(name, Comparison::Equal, value)
     }
@@ -49,12 +53,17 @@ impl LabelMatcher {
     /// A matcher.
     ///
     /// # Errors
-    /// When the name is none of a label or the pattern cannot be used.
+    /// When the name is none of a label, it is too long, or the pattern cannot be used.
     pub fn new(name: &str, comparison: Comparison, value: &str) -> Result<Self, BadMatcher> {
         if !is_label_name(name) {
             return Err(BadMatcher::Label(shortened(name)));
         }
-        Ok(Self(Matcher::new(name, comparison, value)?))
+        let matcher = Self(Matcher::new(name, comparison, value)?);
+        let written = matcher.to_string();
+        if written.len() > MATCHER_MAX {
+            return Err(BadMatcher::Long(shortened(&written)));
+        }
+        Ok(matcher)
     }
 
     /// Whether an alert with these labels fits.
@@ -83,8 +92,9 @@ impl FromStr for LabelMatcher {
 
     fn from_str(text: &str) -> Result<Self, BadMatcher> {
         let shape = || BadMatcher::Shape(shortened(text));
-        if text.len() > MATCHER_MAX {
-            return Err(shape());
+        // Bare ones grow when they are written; longer ones cannot shrink below it.
+        if text.len() > 2 * MATCHER_MAX {
+            return Err(BadMatcher::Long(shortened(text)));
         }
         let at = text.find(['=', '!']).ok_or_else(shape)?;
         let (name, rest) = text.split_at(at);
@@ -205,7 +215,8 @@ mod tests {
             let error = text.parse::<LabelMatcher>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");
         }
-        assert!(format!("vm={}", "x".repeat(MATCHER_MAX)).parse::<LabelMatcher>().is_err());
+        let long = format!("vm={}", "x".repeat(MATCHER_MAX)).parse::<LabelMatcher>();
+        assert!(long.unwrap_err().to_string().contains("longer than 2048 bytes"));
     }
 
     proptest! {
@@ -215,6 +226,22 @@ mod tests {
             let back: LabelMatcher = matcher.to_string().parse().unwrap();
             prop_assert!(back.fits(&set(&[("vm", &value)])) || value.is_empty());
             prop_assert_eq!(back, matcher);
+        }
+
+        /// What is stored is what was written: to the limit, and with all that grows.
+        #[test]
+        fn what_is_accepted_is_read_back(
+            value in "[\\\\\"\n]{0,1100}",
+            bare in any::<bool>(),
+        ) {
+            let given = match bare {
+                true => format!("vm={}", value.replace('"', "")).parse::<LabelMatcher>(),
+                false => LabelMatcher::equal("vm", &value),
+            };
+            if let Ok(matcher) = given {
+                let back: LabelMatcher = matcher.to_string().parse().unwrap();
+                prop_assert_eq!(back, matcher);
+            }
         }
 
         #[test]

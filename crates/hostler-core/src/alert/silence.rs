@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::matcher::{LabelMatcher, fits_all};
+use super::matcher::{BadMatcher, LabelMatcher, fits_all};
 use super::{LabelSet, label};
 use crate::clock::Timestamp;
 use crate::error::Fault;
 
-/// The most matchers of a silence.
-pub const MATCHERS_MAX: usize = 32;
+/// The most matchers of a silence: as many as an alert may have labels.
+pub const MATCHERS_MAX: usize = 64;
 /// The longest comment, in bytes.
 pub const COMMENT_MAX: usize = 4096;
 /// The longest name of who says it, in bytes.
@@ -118,10 +118,13 @@ impl Silence {
         }
     }
 
-    /// A silence of exactly one alert: all its labels as they are.
-    pub fn matchers_of(labels: &LabelSet) -> Vec<LabelMatcher> {
-        let names = labels.keys();
-        names.filter_map(|name| LabelMatcher::equal(name, label(labels, name)).ok()).collect()
+    /// A silence of one alert: all its labels as they are. One with the same labels and
+    /// further ones fits as well.
+    ///
+    /// # Errors
+    /// When a label is too long for a matcher: without it the silence would be wider.
+    pub fn matchers_of(labels: &LabelSet) -> Result<Vec<LabelMatcher>, BadMatcher> {
+        labels.keys().map(|name| LabelMatcher::equal(name, label(labels, name))).collect()
     }
 }
 
@@ -198,7 +201,7 @@ mod tests {
     #[test]
     fn one_alert_alone_can_be_silenced() {
         let labels = set(&[("vm", "a\"b"), ("alertname", "Hot")]);
-        let one = Silence { matchers: Silence::matchers_of(&labels), ..silence(&[]) };
+        let one = Silence { matchers: Silence::matchers_of(&labels).unwrap(), ..silence(&[]) };
         assert!(one.silences(&labels, at(150)));
         assert!(!one.silences(&set(&[("alertname", "Hot")]), at(150)));
     }

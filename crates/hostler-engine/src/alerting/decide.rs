@@ -1,7 +1,7 @@
 //! What an evaluation means for alerts: decided by the core, stored with what is
 //! told of it, and only then known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hostler_core::Timestamp;
@@ -42,8 +42,8 @@ pub(super) async fn evaluated(
     let alerting = &engine.alerting;
     let _one_at_a_time = alerting.deciding.lock().await;
     let draft = {
-        let snapshot = engine.fleet.snapshot();
-        draft(&alerting.known(), &snapshot, outcomes, now)
+        let fleet = Fleet { snapshot: engine.fleet.snapshot(), machines: engine.machines.names() };
+        draft(&alerting.known(), &fleet, outcomes, now)
     };
     if let Err(error) = store(&engine, &draft).await {
         warn!(%error, "what rules said of alerts cannot be stored; they are asked again");
@@ -73,7 +73,14 @@ pub(super) async fn store(engine: &Inner, draft: &Draft) -> Result<(), hostler_s
     Ok(())
 }
 
-fn draft(known: &Known, snapshot: &Snapshot, outcomes: Vec<Outcome>, now: Timestamp) -> Draft {
+/// Who may be measured at all, by which an alert of a thing that is gone is known.
+struct Fleet {
+    snapshot: Arc<Snapshot>,
+    /// The names of machines that are measured from within.
+    machines: BTreeSet<String>,
+}
+
+fn draft(known: &Known, fleet: &Fleet, outcomes: Vec<Outcome>, now: Timestamp) -> Draft {
     let mut draft = Draft::default();
     for Outcome { rule, took, answer } in outcomes {
         // What was configured meanwhile says something else.
@@ -91,7 +98,7 @@ fn draft(known: &Known, snapshot: &Snapshot, outcomes: Vec<Outcome>, now: Timest
         let (after, transitions) = match (&rule.rule, &answer) {
             (_, Err(why)) => (failed(before.clone(), why, now), Vec::new()),
             (CheckedRule::Alert(alert), Ok(answered)) => {
-                stepped(before.clone(), alert, answered, snapshot, now)
+                stepped(before.clone(), alert, answered, fleet, now)
             }
             (CheckedRule::Record(_), Ok(_)) => {
                 let state =
@@ -101,7 +108,7 @@ fn draft(known: &Known, snapshot: &Snapshot, outcomes: Vec<Outcome>, now: Timest
         };
         draft.keep(&rule.id, before, &after);
         for transition in transitions {
-            draft.tell(known, transition);
+            draft.tell(known, &rule.id, transition);
         }
         draft.states.push((rule.id.clone(), after, last));
     }
@@ -112,18 +119,18 @@ fn stepped(
     before: RuleState,
     rule: &AlertRule,
     answered: &Answered,
-    snapshot: &Snapshot,
+    fleet: &Fleet,
     now: Timestamp,
 ) -> (RuleState, Vec<Transition>) {
     let own: Vec<&str> =
         rule.labels.iter().map(|(name, _)| name.as_str()).chain([ALERT_NAME]).collect();
     let is_absent = |labels: &LabelSet| {
-        if is_gone(labels, snapshot) {
-            return false;
-        }
         // Labels that the rule adds are none of any series.
         let mut labels = labels.clone();
         labels.retain(|name, _| !own.contains(&name.as_str()));
+        if fleet.has_no_longer(&labels) {
+            return false;
+        }
         !answered.seen.agrees_with(&labels)
     };
     let data = match answered.has_selectors {
@@ -140,17 +147,23 @@ fn is_blind(answered: &Answered) -> bool {
     answered.has_selectors && answered.seen.is_empty() && !found
 }
 
-/// Whether an alert is of something that is known not to be there any more: then
-/// that nothing is measured of it is no lack of knowledge.
-fn is_gone(labels: &LabelSet, snapshot: &Snapshot) -> bool {
-    let provider = labels.get("provider");
-    if provider.is_some_and(|name| !snapshot.providers.values().any(|it| it.row.name == **name)) {
-        return true;
+impl Fleet {
+    /// Whether series with these labels are of something that is known not to be there any
+    /// more: then that nothing is measured of it is no lack of knowledge.
+    fn has_no_longer(&self, labels: &LabelSet) -> bool {
+        let known = || self.snapshot.providers.values();
+        let is_set = |name: &String| {
+            // A machine that is no host of a provider is told under its agent's name.
+            self.machines.contains(name) || known().any(|it| it.row.name == **name)
+        };
+        if labels.get("provider").is_some_and(|name| !is_set(name)) {
+            return true;
+        }
+        let all_answer =
+            !self.snapshot.stale && known().all(|it| it.state == ProviderState::Healthy);
+        let vm = labels.get("vm_id").and_then(|id| id.parse::<VmId>().ok());
+        all_answer && vm.is_some_and(|id| self.snapshot.vms.get(&id).is_none())
     }
-    let mut providers = snapshot.providers.values();
-    let all_answer = !snapshot.stale && providers.all(|it| it.state == ProviderState::Healthy);
-    let vm = labels.get("vm_id").and_then(|id| id.parse::<VmId>().ok());
-    all_answer && vm.is_some_and(|id| snapshot.vms.get(&id).is_none())
 }
 
 impl Draft {
@@ -158,7 +171,7 @@ impl Draft {
     pub(super) fn remove(&mut self, known: &Known, rule: &str, state: &RuleState, now: Timestamp) {
         self.keep(rule, state, &RuleState::default());
         for transition in removed(state.clone(), now) {
-            self.tell(known, transition);
+            self.tell(known, rule, transition);
         }
     }
 
@@ -188,7 +201,7 @@ impl Draft {
     }
 
     /// What follows from a change of an alert, and what the world is told.
-    fn tell(&mut self, known: &Known, transition: Transition) {
+    fn tell(&mut self, known: &Known, rule: &str, transition: Transition) {
         let Transition { change, instance, at } = transition;
         let alert = Identity::of(&instance.labels);
         let (change, cause) = match change {
@@ -197,6 +210,10 @@ impl Draft {
             Change::Firing => (AlertChange::Fired, None),
             Change::Resolved(cause) => (AlertChange::Resolved, Some(cause)),
         };
+        if self.fires_elsewhere(known, rule, &instance.labels) {
+            // Two rules that say the same are one alert, which goes on.
+            return;
+        }
         if change == AlertChange::Fired && known.ended.contains_key(&alert) {
             self.effects.push(AlertEffect::EndedTold(alert.clone()));
         }
@@ -211,6 +228,16 @@ impl Draft {
         }
         let told = ChangeTold { instance, cause, by: None, comment: String::new() };
         self.change(change, told, at);
+    }
+
+    /// Whether the very same alert fires by another rule: by what is drafted of it, or known.
+    fn fires_elsewhere(&self, known: &Known, rule: &str, labels: &LabelSet) -> bool {
+        let fires = |state: &RuleState| {
+            state.instances.iter().any(|it| it.is_firing() && it.labels == *labels)
+        };
+        let drafted = |id: &str| self.states.iter().find(|(of, ..)| of == id).map(|it| &it.1);
+        let others = known.rules.iter().filter(|(id, _)| *id != rule);
+        others.into_iter().any(|(id, tracked)| fires(drafted(id).unwrap_or(&tracked.state)))
     }
 
     /// A line of the history of alerts, and the event that tells of it.

@@ -80,14 +80,18 @@ async fn next(tick: &mut Option<Interval>) {
     }
 }
 
-/// Tells again what fires, to whom forgets it otherwise. What fails is told again soon.
+/// Tells again what fires, to whom forgets it otherwise.
 async fn refreshed(engine: &Arc<Inner>, name: &str, delivery: &dyn Deliver) {
     let alerts = tell::believed(&engine.alerting.known(), name);
-    if alerts.is_empty() {
-        return;
+    if alerts.is_empty() || engine.history.is_none() {
+        return; // without a history nobody knows whether they still fire
     }
     let tried = tokio::time::timeout(PATIENCE, delivery.refresh(&alerts)).await;
-    let Ok(Err(failure)) = tried else { return };
+    let failure = match tried {
+        Ok(Ok(())) => return,
+        Ok(Err(failure)) => failure,
+        Err(_) => Undelivered::for_now(format!("no answer within {} s", PATIENCE.as_secs())),
+    };
     warn!(receiver = name, why = failure.told, "a receiver could not be told again what fires");
     let now = engine.clock.now();
     note(engine, name, |it| {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::record;
 use super::rules::{Group, Ready};
 use super::seen::{Seen, Watched};
+use crate::Inner;
 use crate::collect::{Kept, QUERY_SAMPLES_MAX, QUERY_SERIES_MAX};
 
 /// How long one rule may take.
@@ -47,23 +48,34 @@ pub(super) type Written = BTreeMap<String, Vec<SeriesKey>>;
 /// Evaluates a group as of `now`. Blocks: to be called where nobody else waits.
 pub(super) fn group(
     group: &Group,
-    archive: &Archive,
+    (engine, archive): (&Inner, &Archive),
     now: Timestamp,
     written: &mut Written,
-    stopping: &CancellationToken,
 ) -> Vec<Outcome> {
+    let stopping = &engine.stopping;
     let mut outcomes = Vec::with_capacity(group.rules.len());
     let at_ms = now.minus(group.query_offset.duration()).as_millis();
+    // Others wait for their turn: one that takes longer than it is asked for gives it up.
+    let longest = group.interval.duration().max(PATIENCE);
+    let until = Instant::now() + longest;
     for rule in &group.rules {
         if stopping.is_cancelled() {
             break;
         }
         let began = Instant::now();
-        let mut answer = ask(rule, archive, at_ms, stopping);
+        let mut answer = match began < until {
+            true => ask(rule, archive, at_ms, stopping),
+            false => Err(format!(
+                "it was left out: the rules before it in the group {} took {} s",
+                group.name,
+                longest.as_secs()
+            )),
+        };
         if let (CheckedRule::Record(to), Ok(answered)) = (&rule.rule, &mut answer) {
             let samples = std::mem::take(&mut answered.samples);
             let before = written.remove(&rule.id).unwrap_or_default();
-            let (recorded, keys) = record::write(archive, to, &samples, now, before);
+            let (recorded, keys) =
+                record::write((engine, archive), to, &samples, (at_ms, now), before);
             match recorded {
                 Ok(count) => answered.written = count,
                 Err(why) => answer = Err(why),

@@ -9,20 +9,23 @@ use hostler_core::alert::state::{Instance, Sample};
 use hostler_core::metrics::series::{Sample as Stored, SeriesKey};
 use hostler_store::history::Archive;
 
+use crate::Inner;
+use crate::collect::record::keep;
+
 /// The series that says of each alert that it is there.
 const ALERTS: &str = "ALERTS";
 
-/// Writes what a rule computed; gives how many samples were taken, and the keys of
+/// Writes what a rule computed as of `at_ms`; gives how many samples were taken, and the keys of
 /// its series from now on.
 pub(super) fn write(
-    archive: &Archive,
+    (engine, archive): (&Inner, &Archive),
     rule: &RecordRule,
     samples: &[Sample],
-    now: Timestamp,
+    (at_ms, now): (i64, Timestamp),
     before: Vec<SeriesKey>,
 ) -> (Result<usize, String>, Vec<SeriesKey>) {
-    match keyed(rule, samples, now) {
-        Ok(rows) => put(archive, &rows, now, before),
+    match keyed(rule, samples, at_ms) {
+        Ok(rows) => put((engine, archive), &rows, now, before),
         Err(why) => (Err(why), before),
     }
 }
@@ -30,7 +33,7 @@ pub(super) fn write(
 fn keyed(
     rule: &RecordRule,
     samples: &[Sample],
-    now: Timestamp,
+    at_ms: i64,
 ) -> Result<Vec<(SeriesKey, Stored)>, String> {
     if samples.len() > rule.limit {
         return Err(format!("it gives {} series; {} is the limit", samples.len(), rule.limit));
@@ -45,14 +48,14 @@ fn keyed(
         if !seen.insert(key.clone()) {
             return Err(format!("two results would be written as {key}"));
         }
-        rows.push((key, Stored { at_ms: now.as_millis(), value: sample.value }));
+        rows.push((key, Stored { at_ms, value: sample.value }));
     }
     Ok(rows)
 }
 
 /// Writes that these alerts are there; gives the keys of their series.
 pub(super) fn alerts(
-    archive: &Archive,
+    (engine, archive): (&Inner, &Archive),
     instances: &[Instance],
     now: Timestamp,
     before: Vec<SeriesKey>,
@@ -65,11 +68,11 @@ pub(super) fn alerts(
         let key = SeriesKey::new(ALERTS, labels.chain([("alertstate", state)])).ok()?;
         Some((key, Stored { at_ms: now.as_millis(), value: 1.0 }))
     });
-    put(archive, &rows.collect::<Vec<_>>(), now, before)
+    put((engine, archive), &rows.collect::<Vec<_>>(), now, before)
 }
 
 fn put(
-    archive: &Archive,
+    (engine, archive): (&Inner, &Archive),
     rows: &[(SeriesKey, Stored)],
     now: Timestamp,
     before: Vec<SeriesKey>,
@@ -77,12 +80,7 @@ fn put(
     let now_ms = now.as_millis();
     let present: BTreeSet<&SeriesKey> = rows.iter().map(|(key, _)| key).collect();
     let ended: Vec<SeriesKey> = before.into_iter().filter(|key| !present.contains(key)).collect();
-    let done = archive.append(now_ms, rows).and_then(|appended| {
-        if !ended.is_empty() {
-            archive.end(now_ms, &ended, now_ms)?;
-        }
-        Ok(usize::try_from(appended.written).unwrap_or(usize::MAX))
-    });
+    let done = keep(engine, archive, now_ms, rows, &ended);
     let keys = rows.iter().map(|(key, _)| key.clone()).collect();
     (done.map_err(|error| format!("the history cannot be written: {error}")), keys)
 }

@@ -96,10 +96,10 @@ async fn evaluate_group(engine: &Arc<Inner>, group: &Arc<Group>) {
     // was written is known.
     let whole = engine.tasks.spawn(async move {
         let (engine, group) = serving;
-        let (of_group, asked, stopping) = (group.clone(), archive.clone(), engine.stopping.clone());
+        let (of_group, asked, serving) = (group.clone(), archive.clone(), engine.clone());
         let mut written = engine.alerting.take_written(&of_group);
         let outcomes = tokio::task::spawn_blocking(move || {
-            let outcomes = evaluate::group(&of_group, &asked, now, &mut written, &stopping);
+            let outcomes = evaluate::group(&of_group, (&serving, &asked), now, &mut written);
             (outcomes, written)
         });
         let (outcomes, mut written) = match outcomes.await {
@@ -110,6 +110,7 @@ async fn evaluate_group(engine: &Arc<Inner>, group: &Arc<Group>) {
             }
         };
         let present = decide::evaluated(engine.clone(), outcomes, now).await;
+        let serving = engine.clone();
         let told = tokio::task::spawn_blocking(move || {
             for (rule, instances) in present.unwrap_or_default() {
                 let key = format!("ALERTS {rule}");
@@ -117,7 +118,7 @@ async fn evaluate_group(engine: &Arc<Inner>, group: &Arc<Group>) {
                 if instances.is_empty() && before.is_empty() {
                     continue;
                 }
-                let (done, keys) = record::alerts(&archive, &instances, now, before);
+                let (done, keys) = record::alerts((&serving, &archive), &instances, now, before);
                 if let Err(why) = done {
                     warn!(why, "alerts are not in the history");
                 }

@@ -26,6 +26,9 @@ use super::known::{Known, Present};
 use super::{deliver, id_of};
 use crate::Inner;
 
+/// How many of those at most.
+const SILENCES_KEEP_MAX: usize = 5000;
+
 /// The longest time between two looks, so that no clock that jumps and no silence
 /// that begins or ends is missed for long.
 const LOOK: Duration = Duration::from_secs(5);
@@ -56,6 +59,8 @@ pub(super) async fn once(engine: &Arc<Inner>) -> Option<Timestamp> {
 async fn decide(engine: &Arc<Inner>) -> Option<Timestamp> {
     let alerting = &engine.alerting;
     let _one_at_a_time = alerting.deciding.lock().await;
+    // Without one nothing is evaluated, and nobody knows whether what fired still does.
+    engine.history.as_ref()?;
     let told = Told::of(&alerting.known(), engine.clock.now());
     if told.effects.is_empty() {
         return told.until;
@@ -152,10 +157,14 @@ impl Told {
     }
 
     fn forget_silences(&mut self, known: &Known, now: Timestamp) {
-        for (id, silence) in &known.silences {
-            let is_over = silence.state(now) == SilenceState::Expired;
-            if is_over && now.since(silence.ends_at) > SILENCES_KEEP {
-                self.effects.push(AlertEffect::DropSilence(*id));
+        let over = known.silences.iter().filter(|(_, it)| it.state(now) == SilenceState::Expired);
+        let mut over: Vec<_> = over.map(|(id, silence)| (silence.ends_at, *id)).collect();
+        // The oldest first, should there be more than are kept.
+        over.sort_unstable();
+        let too_many = over.len().saturating_sub(SILENCES_KEEP_MAX);
+        for (place, (ended_at, id)) in over.into_iter().enumerate() {
+            if place < too_many || now.since(ended_at) > SILENCES_KEEP {
+                self.effects.push(AlertEffect::DropSilence(id));
             }
         }
     }

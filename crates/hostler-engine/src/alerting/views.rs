@@ -133,7 +133,7 @@ pub struct ReceiverView {
 }
 
 impl Alerts<'_> {
-    fn check_can_evaluate(&self) -> Result<()> {
+    pub(super) fn check_can_evaluate(&self) -> Result<()> {
         if self.can_evaluate() {
             return Ok(());
         }

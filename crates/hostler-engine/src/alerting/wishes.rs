@@ -50,9 +50,11 @@ impl Alerts<'_> {
     /// Says that somebody cares for an alert that fires.
     ///
     /// # Errors
-    /// `alert_not_found`, `alert_not_firing`, `spec_invalid` of the comment.
+    /// `alert_not_found`, `alert_not_firing`, `spec_invalid` of the comment,
+    /// `capability_missing` where nothing is evaluated.
     pub async fn acknowledge(&self, actor: &Actor, id: &str, comment: &str) -> Result<AlertView> {
         may(actor, Permission::AlertManage)?;
+        self.check_can_evaluate()?;
         self.decide(|known, draft, now| {
             let (_, instance) = find(known, id)?;
             if !instance.is_firing() {
@@ -74,9 +76,10 @@ impl Alerts<'_> {
     /// Takes that back; without effect where nobody cares for it.
     ///
     /// # Errors
-    /// `alert_not_found`.
+    /// `alert_not_found`, `capability_missing` where nothing is evaluated.
     pub async fn unacknowledge(&self, actor: &Actor, id: &str) -> Result<AlertView> {
         may(actor, Permission::AlertManage)?;
+        self.check_can_evaluate()?;
         self.decide(|known, draft, now| {
             let (alert, instance) = find(known, id)?;
             if known.acknowledged(&alert, &instance).is_none() {
@@ -102,7 +105,7 @@ impl Alerts<'_> {
         self.decide(|known, draft, now| {
             let matchers = match new.of {
                 SilencedFor::Matchers(matchers) => matchers,
-                SilencedFor::Alert(id) => Silence::matchers_of(&find(known, &id)?.1.labels),
+                SilencedFor::Alert(id) => of_alert(&find(known, &id)?.1)?,
             };
             let silence = Silence {
                 matchers,
@@ -174,6 +177,13 @@ fn check(silence: &Silence, now: Timestamp) -> Result<()> {
         faults.push(Fault::new("/ends_at", "too_long", detail));
     }
     if faults.is_empty() { Ok(()) } else { Err(Error::faults(Code::SpecInvalid, faults)) }
+}
+
+fn of_alert(alert: &Instance) -> Result<Vec<LabelMatcher>> {
+    Silence::matchers_of(&alert.labels).map_err(|error| {
+        let detail = format!("{error}; write matchers of its other labels instead");
+        Error::faults(Code::SpecInvalid, vec![Fault::new("/alert", "too_long", detail)])
+    })
 }
 
 fn find(known: &Known, id: &str) -> Result<(Identity, Instance)> {

@@ -86,8 +86,9 @@ pub(crate) struct Held {
     unsound: AtomicU64,
 }
 
-/// So many passes may have ended before whoever follows them has looked.
-const ENDED_MAX: usize = 256;
+/// So many passes may have ended before whoever follows them has looked: those of all agents
+/// that there may be, when a new configuration takes them away at once.
+const ENDED_MAX: usize = 8192;
 
 impl Default for Held {
     fn default() -> Self {
@@ -205,8 +206,8 @@ impl Held {
     /// Forgets an origin that was removed.
     pub(crate) fn forget(&self, origin: impl Into<Origin>) {
         let origin = origin.into();
-        self.write().remove(&origin);
-        Cost::PASSES.iter().for_each(|pass| self.tell(origin, *pass));
+        let held = self.write().remove(&origin).unwrap_or_default();
+        held.passes.keys().for_each(|pass| self.tell(origin, *pass));
     }
 
     /// Rates and shares, worked out while nobody has to wait.

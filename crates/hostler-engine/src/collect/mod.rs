@@ -24,7 +24,7 @@ mod held;
 mod labels;
 mod machines;
 mod query;
-mod record;
+pub(crate) mod record;
 mod rolled;
 mod said;
 mod schedule;

@@ -118,6 +118,20 @@ struct Known {
     series: Vec<(Metric, Labels, SeriesKey)>,
 }
 
+impl Known {
+    /// Forgets the series that fresh passes of others tell now.
+    fn leave_to(&mut self, owner: &[OwnerLabel<'_>], others: &[PassFigures]) {
+        let same = self.owner.iter().map(|(name, value)| (&**name, &**value));
+        if same.eq(owner.iter().copied()) {
+            let is_told = |metric, labels: &Labels| {
+                let mut points = others.iter().flat_map(PassFigures::points);
+                points.any(|it| (it.metric, &it.labels) == (metric, labels))
+            };
+            self.series.retain(|(metric, labels, _)| !is_told(*metric, labels));
+        }
+    }
+}
+
 /// Those of all things of a pass, by their labels.
 type OfPass = HashMap<String, Known>;
 
@@ -130,7 +144,10 @@ async fn write(
 ) -> Result<OfPass, Error> {
     let (serving, now) = (engine.clone(), millis(engine));
     let work = move |archive: &Archive| {
-        let collected = super::Metrics::new(&serving).collected_at(origin);
+        let metrics = super::Metrics::new(&serving);
+        // Of things of which nobody tells any more who did, others may go on to tell.
+        let is_held = serving.figures.read().contains_key(&origin);
+        let collected = if is_held { metrics.collected_at(origin) } else { metrics.collected() };
         let draft = draft(&collected, (origin, pass), known);
         keep(&serving, archive, now, &draft.samples, &draft.ended)?;
         Ok(draft.known)
@@ -165,15 +182,15 @@ async fn write_said(
 }
 
 /// Writes samples and ends of series into the history, and puts what it took into the
-/// queues of all outputs. Blocks on the disk. A series has one writer, so that its samples
-/// are everywhere in their order.
+/// queues of all outputs; gives how many samples those were. Blocks on the disk. A series has
+/// one writer, so that its samples are everywhere in their order.
 pub(crate) fn keep(
     engine: &Inner,
     archive: &Archive,
     now_ms: i64,
     samples: &[(SeriesKey, Sample)],
     ended: &[SeriesKey],
-) -> Result<(), Error> {
+) -> Result<usize, Error> {
     let mut taken = Vec::new();
     let is_sent = !engine.outputs.is_empty();
     let mut tell = |key: &SeriesKey, sample: Sample| {
@@ -191,7 +208,7 @@ pub(crate) fn keep(
     let (written, _) = (written?, ended?);
     engine.recorded.samples.fetch_add(written.written, Ordering::Relaxed);
     engine.recorded.dropped.fetch_add(written.dropped.total(), Ordering::Relaxed);
-    Ok(())
+    Ok(usize::try_from(written.written).unwrap_or(usize::MAX))
 }
 
 #[derive(Default)]
@@ -207,10 +224,14 @@ fn draft(collected: &Collected, of: (Origin, Cost), mut known: OfPass) -> Draft 
     let mut draft = Draft::default();
     let mut add = |name: String, owner: Vec<OwnerLabel<'_>>, passes: &[PassFigures]| {
         let is_it = |it: &&PassFigures| (it.origin, it.pass) == of && it.is_fresh;
-        let Some(figures) = passes.iter().find(is_it) else { return };
-        if figures.reading.is_none() {
+        let figures = passes.iter().find(is_it).filter(|it| it.reading.is_some());
+        let Some(figures) = figures else {
+            // It is ended below, but for what another goes on with.
+            if let Some(before) = known.get_mut(&name) {
+                before.leave_to(&owner, passes);
+            }
             return;
-        }
+        };
         let before = known.remove(&name).unwrap_or_default();
         let of = draft.read(before, &owner, figures);
         draft.known.insert(name, of);

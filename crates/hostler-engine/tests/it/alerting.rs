@@ -17,9 +17,10 @@ use hostler_core::metrics::series::{Sample, SeriesKey};
 use hostler_core::{Code, Timestamp};
 use hostler_engine::promql::Value;
 use hostler_engine::{
-    AlertReceiver, AlertView, AlertingConfig, Answer, Deliver, NewSilence, RuleHealth, RuleSource,
-    SilencedFor, When, check_rules,
+    AgentSettings, AlertReceiver, AlertView, AlertingConfig, Answer, Deliver, NewSilence,
+    RuleHealth, RuleSource, SilencedFor, When, check_rules,
 };
+use hostler_provider::{Agent, AgentError, AgentTrouble, Cx, Report};
 use hostler_sim::World;
 use hostler_store::history::{Archive, Options};
 use hostler_store::{AlertChange, AlertChangeFilter};
@@ -357,6 +358,64 @@ async fn an_alert_of_a_vm_that_is_known_to_be_gone_is_over() {
     assert_eq!(watch.alerts(), []);
     let last = watch.happened().await.pop().unwrap();
     assert_eq!(last, (AlertChange::Resolved, Some(Cause::Over)));
+}
+
+/// An agent that nobody hears.
+struct Deaf;
+
+#[async_trait::async_trait]
+impl Agent for Deaf {
+    async fn report(&self, _: &Cx) -> Result<Report, AgentError> {
+        Err(AgentError::new(AgentTrouble::Unreachable, "nobody is there"))
+    }
+}
+
+#[tokio::test]
+async fn c25_an_alert_of_a_machine_that_has_fallen_silent_is_not_over() {
+    let own = [("severity".into(), "warning".into()), ("provider".into(), "none".into())];
+    let named = Rule { labels: own.into(), ..alert("Named", "temperature > 50", "warning") };
+    let watch = Watch::new(vec![alert("Hot", "temperature > 50", "warning"), named]).await;
+    let settings = AgentSettings {
+        name: "a1".into(),
+        address: "a1:9177".into(),
+        revision: String::new(),
+        interval: Duration::from_secs(60),
+        host: None,
+    };
+    watch.lab.engine.agents().set(vec![(settings, Arc::new(Deaf))]);
+    // A machine that is no host of a provider is told under its agent's name.
+    let key = SeriesKey::new("temperature", [("host", "m1"), ("provider", "a1")]).unwrap();
+    let at_ms = watch.clock.now().as_millis();
+    watch.archive.append(at_ms, &[(key, Sample { at_ms, value: 60.0 })]).unwrap();
+    watch.lab.engine.alerts().evaluate_now().await;
+    assert_eq!(watch.alerts().len(), 2);
+    watch.rounds(40, &[]).await;
+    assert_eq!(watch.alerts().len(), 2, "not to know is not to be well");
+    // Nobody of this name is configured any more: then it is; whose series an alert was of
+    // that says another provider itself, nobody can tell.
+    watch.lab.engine.agents().set(Vec::new());
+    watch.next(&[]).await;
+    let left: Vec<_> = watch.present().into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(left, ["Named"]);
+}
+
+#[tokio::test]
+async fn an_alert_that_two_rules_raise_is_over_when_neither_does() {
+    let empty = ("team".into(), "{{ $labels.nothing }}".into());
+    let mut other = alert("Hot", "temperature > 70", "warning");
+    other.labels.extend([empty]);
+    let two = [alert("Hot", "temperature > 50", "warning"), other];
+    let watch = Watch::new(two.into()).await;
+    watch.next(&[("web", 80.0)]).await;
+    let id = watch.alerts()[0].id.clone();
+    assert_eq!(watch.alerts().len(), 1);
+    watch.lab.engine.alerts().acknowledge(&admin(), &id, "I look").await.unwrap();
+    // One of them ends, and the alert goes on, with who cares for it.
+    watch.next(&[("web", 60.0)]).await;
+    assert!(watch.alerts()[0].acknowledged.is_some());
+    watch.next(&[("web", 40.0)]).await;
+    let happened: Vec<_> = watch.happened().await.into_iter().map(|(change, _)| change).collect();
+    assert_eq!(happened, [AlertChange::Fired, AlertChange::Acknowledged, AlertChange::Resolved]);
 }
 
 #[tokio::test]

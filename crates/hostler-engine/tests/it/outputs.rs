@@ -5,10 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hostler_core::alert::Period;
+use hostler_core::alert::rule::{Rule, RuleFile, RuleGroup};
 use hostler_core::metrics::series::{Comparison, Matcher, Sample, SeriesKey};
 use hostler_core::vm::PowerState;
 use hostler_engine::{
-    Again, CollectPace, NotSent, Output, OutputPace, OutputSetup, OutputState, OutputView,
+    Again, AlertingConfig, CollectPace, NotSent, Output, OutputPace, OutputSetup, OutputState,
+    OutputView, RuleSource, check_rules,
 };
 use hostler_provider::VmRef;
 use hostler_sim::World;
@@ -173,6 +176,35 @@ async fn d22_c25_what_the_history_has_arrives_and_ends_there_too() {
     same(&history, &far).await;
     let view = view(&lab, "far");
     assert_eq!((view.state, view.counts.refused), (OutputState::Ok, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_rules_record_and_which_alerts_there_are_arrives_too() {
+    let (directory, far) = (tempfile::tempdir().unwrap(), Arc::new(Far::default()));
+    let (lab, _, history) = lab(&directory, vec![setup(&directory, "far", &far)]).await;
+    arrived(&lab, "far", 0).await;
+    let rule = |alert: Option<&str>, record: Option<&str>| Rule {
+        alert: alert.map(Into::into),
+        record: record.map(Into::into),
+        expr: "vector(1)".into(),
+        ..Rule::default()
+    };
+    let rules = vec![rule(None, Some("one:recorded")), rule(Some("Always"), None)];
+    let group = RuleGroup {
+        name: "tests".into(),
+        interval: Some(Period::seconds(15)),
+        query_offset: None,
+        limit: None,
+        rules,
+    };
+    let groups = check_rules(&RuleFile { groups: vec![group] }).unwrap();
+    let rules = vec![RuleSource { name: "test.yaml".into(), groups }];
+    let config = AlertingConfig { rules, ..AlertingConfig::default() };
+    lab.engine.alerts().configure(config).await.unwrap();
+    lab.engine.alerts().evaluate_now().await;
+    let has = |name: &str| far.taken().keys().any(|key| key.name() == name);
+    until("both arrive", || (has("one:recorded") && has("ALERTS")).then_some(())).await;
+    same(&history, &far).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

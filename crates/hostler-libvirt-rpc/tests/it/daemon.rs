@@ -126,7 +126,12 @@ fn as_nobody(path: &Path, program: &str) -> Command {
     let mut command = if is_root() {
         let owner = format!("{NOBODY}:{NOBODY}");
         assert!(Command::new("chown").arg("-R").arg(owner).arg(path).status().unwrap().success());
-        let mut command = Command::new("setpriv");
+        let mut command = Command::new("unshare");
+        // Consoles are locked by files that bear the number of a terminal alone: one that a
+        // daemon of another test left behind must not count for this one.
+        let apart = "mkdir -p /run/lock && mount -t tmpfs -o mode=1777 tmpfs /run/lock && \
+                     exec \"$@\"";
+        command.args(["--mount", "sh", "-c", apart, "sh", "setpriv"]);
         let user = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"];
         // Whatever ends the test ends the daemon.
         command.args(user).args(["--pdeathsig", "KILL", program]);

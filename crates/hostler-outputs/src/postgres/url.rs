@@ -14,13 +14,16 @@ pub(super) fn read(text: &str) -> Result<(Config, String), String> {
                     postgresql://user@host:5432/database"
             .to_owned());
     };
-    let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let authority = before.split('/').next().unwrap_or_default();
-    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    // Whoever connects takes everything before the first `@` for user and password.
+    let user = rest.split_once('@').map_or("", |(user, _)| user);
+    let has_password = || {
+        "the URL has a password in it; give it by password_file, so that it is not shown where \
+         URLs are"
+            .to_owned()
+    };
     if user.contains(':') {
-        return Err("the URL has a password in it; give it by password_file, so that it is not \
-                    shown where URLs are"
-            .to_owned());
+        return Err(has_password());
     }
     let names = query.split('&').filter(|pair| !pair.is_empty());
     let names = names.map(|pair| pair.split('=').next().unwrap_or_default());
@@ -40,6 +43,9 @@ pub(super) fn read(text: &str) -> Result<(Config, String), String> {
         Some(source) => format!("the URL cannot be read: {source}"),
         None => format!("the URL cannot be read: {error}"),
     })?;
+    if config.get_password().is_some() {
+        return Err(has_password());
+    }
     let Some(host) = config.get_hosts().first() else {
         return Err("the URL names no host, as in postgresql://user@host:5432/database".to_owned());
     };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_core::Clock;
+use hostler_core::alert::route::Route;
 use hostler_core::clock::SystemClock;
 use hostler_core::id::{Entropy, IdSource};
 use hostler_engine::Pace;
@@ -41,14 +42,7 @@ pub(super) async fn run(flags: DemoFlags) -> Result<()> {
         socket: flags.socket,
         ..RunFlags::default()
     })?;
-    // A demo beside a real server must not take its place.
-    config.metrics_listen = None;
-    config.providers.clear();
-    config.agents.clear();
-    if !flags.send {
-        // What is made up goes nowhere unless somebody wants that (X17).
-        config.history.outputs.clear();
-    }
+    apart(&mut config, flags.send);
     logging::start(config.log, "warn")?;
     let store = match temporary.is_some() {
         true => Store::in_memory().await.map_err(hostler_core::Error::from)?,
@@ -96,4 +90,44 @@ fn announcement(server: &Server, config: &Config, link: &str) -> String {
          Socket  {socket}\n\n\
          Ctrl-C ends it.\n"
     )
+}
+
+/// A demo beside a real server must not take its place; and what is made up goes nowhere
+/// unless somebody wants that (X17).
+fn apart(config: &mut Config, is_sent: bool) {
+    config.metrics_listen = None;
+    config.providers.clear();
+    config.agents.clear();
+    if !is_sent {
+        config.history.outputs.clear();
+        config.alerting.receivers.clear();
+        config.alerting.route = Route::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x17_a_demo_tells_nobody_what_it_made_up_unless_that_is_wanted() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text = "[[agents]]\nname = \"a\"\nurl = \"http://h:9177\"\n\
+                    [[history.outputs]]\nname = \"o\"\nkind = \"remote_write\"\n\
+                    url = \"http://h/write\"\n\
+                    [alerting]\nroute = { receiver = \"ops\" }\n\
+                    [[alerting.receiver]]\nname = \"ops\"\n\
+                    webhook = { url = \"https://h/hook\" }\n";
+        std::fs::write(&file, text).unwrap();
+        let flags = RunFlags { config: Some(file.path().to_owned()), ..RunFlags::default() };
+        let read = || Config::load(&flags).unwrap();
+        let mut config = read();
+        apart(&mut config, true);
+        let sent = (config.history.outputs.len(), config.alerting.receivers.len());
+        assert_eq!((sent, config.agents.len()), ((1, 1), 0));
+        let mut config = read();
+        apart(&mut config, false);
+        assert!(config.history.outputs.is_empty() && config.alerting.receivers.is_empty());
+        assert_eq!(config.alerting.route, Route::default());
+    }
 }

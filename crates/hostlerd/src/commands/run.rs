@@ -192,7 +192,6 @@ impl Reload {
 
     async fn take_over(&self, server: &Server) -> Result<()> {
         let fresh = Config::load(&self.flags)?;
-        server.reload()?;
         server.take_over(&fresh).await?;
         self.filter.set(&fresh.log_filter)?;
         *self.verbosity.lock().unwrap_or_else(PoisonError::into_inner) =

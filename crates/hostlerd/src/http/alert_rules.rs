@@ -17,7 +17,6 @@ const FIELDS: &[Field] = &[
     Field::text("source"),
     Field::text("health"),
     Field::text("state"),
-    Field::number("took_seconds"),
 ];
 const RECEIVER_FIELDS: &[Field] =
     &[Field::text("name"), Field::text("kind"), Field::number("waiting")];
@@ -138,7 +137,6 @@ impl Row for Listed {
             "source" => view.source.as_str().into(),
             "health" => health(view).into(),
             "state" => state(view).into(),
-            "took_seconds" => view.took.map(|it| it.as_secs()).into(),
             "order" => (self.order as u64).into(),
             _ => Value::Absent,
         }

@@ -10,7 +10,7 @@ use hostler_core::{Code, Error};
 use hostler_engine::AlertView;
 use hostler_store::{AlertChange, AlertChangeFilter, AlertChangeRow};
 
-use super::error::Result;
+use super::error::{Refusal, Result};
 use super::{Api, Call, Reply, lists};
 use crate::app::App;
 
@@ -51,18 +51,30 @@ async fn list(app: App, call: Call<v1::AlertList>) -> Result<Reply<Page<Alert>>>
 }
 
 async fn show(app: App, call: Call<v1::AlertShow>) -> Result<Reply<Alert>> {
-    Ok(Reply::of(alert(&app.engine.alerts().get(&call.path.alert)?)))
+    Ok(Reply::of(alert(&app.engine.alerts().get(of_path(&call.path.alert)?)?)))
 }
 
 async fn acknowledge(app: App, call: Call<v1::AlertAcknowledge>) -> Result<Reply<Alert>> {
     let (alerts, actor) = (app.engine.alerts(), &call.caller.actor);
-    let view = alerts.acknowledge(actor, &call.path.alert, &call.body.comment).await?;
+    let view = alerts.acknowledge(actor, of_path(&call.path.alert)?, &call.body.comment).await?;
     Ok(Reply::of(alert(&view)))
 }
 
 async fn unacknowledge(app: App, call: Call<v1::AlertUnacknowledge>) -> Result<Reply<Alert>> {
-    let view = app.engine.alerts().unacknowledge(&call.caller.actor, &call.path.alert).await?;
+    let (alerts, actor) = (app.engine.alerts(), &call.caller.actor);
+    let view = alerts.unacknowledge(actor, of_path(&call.path.alert)?).await?;
     Ok(Reply::of(alert(&view)))
+}
+
+/// An alert's id in a path: no UUID as others have, since the same labels have the same.
+fn of_path(text: &str) -> Result<&str> {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if text.len() == 32 && text.bytes().all(is_digit) {
+        return Ok(text);
+    }
+    let shown: String = text.chars().take(40).collect();
+    let message = format!("`{shown}` is not an alert's id; those are 32 hexadecimal digits");
+    Err(Refusal::new(Code::IdInvalid, message))
 }
 
 async fn history(app: App, call: Call<v1::AlertHistory>) -> Result<Reply<Page<AlertEntry>>> {

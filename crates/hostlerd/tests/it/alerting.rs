@@ -12,7 +12,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use hostler_core::access::Role;
-use hostler_core::clock::Clock;
 use hostlerd::config::{ConfiguredAlerting, ConfiguredMetrics};
 use serde_json::{Value, json};
 
@@ -158,7 +157,6 @@ async fn c25_an_alert_goes_from_a_rule_file_to_a_webhook_that_is_away_at_first()
     let events = reader.get("/api/v1/events/history?filter=kind=alert.*").await.json();
     assert_eq!(events["items"].as_array().unwrap().len(), 3, "{events:#}");
     assert_eq!(events["items"][0]["type"], "alert.resolved");
-    assert!(fixture.clock.now() > hostler_core::Timestamp::from_millis(0));
 }
 
 #[tokio::test]

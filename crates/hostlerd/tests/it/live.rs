@@ -225,11 +225,11 @@ async fn alerts_are_told_by_the_kind_of_their_event_alone() {
     send(&mut socket, &json!({ "topics": ["alerts", "migrations"] })).await;
     subscribed(&mut socket).await;
     let events =
-        [("alert.firing", "begins"), ("image.created", "is nothing"), ("vm.migrated", "is there")];
+        [("alert.fired", "begins"), ("image.created", "is nothing"), ("vm.migrated", "is there")];
     let events = events.map(|(kind, message)| event(&fixture, kind, None, message.to_owned()));
     fixture.store.append_events(&events).await.unwrap();
     let LiveTold::Alert(told) = frame(&mut socket).await.told else { panic!("no alert") };
-    assert_eq!((&told.kind[..], &told.message[..]), ("alert.firing", "begins"));
+    assert_eq!((&told.kind[..], &told.message[..]), ("alert.fired", "begins"));
     let LiveTold::Migration(told) = frame(&mut socket).await.told else { panic!("no migration") };
     assert_eq!(told.message, "is there");
 }

@@ -4427,6 +4427,15 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `credentials_missing`: no credentials were given
              *
@@ -4541,6 +4550,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
              */
             400: {
                 headers: {
@@ -4694,6 +4705,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /**

@@ -10,7 +10,13 @@ function measured(...passes: Partial<Pass>[]): Measured {
   return {
     of: { id: "0192", name: "web" },
     simulated: false,
-    passes: passes.map((pass) => ({ pass: "stats", quality: "ok", figures: [], ...pass })),
+    passes: passes.map((pass) => ({
+      pass: "stats",
+      by: { kind: "provider", name: "lab" },
+      quality: "ok",
+      figures: [],
+      ...pass,
+    })),
   };
 }
 

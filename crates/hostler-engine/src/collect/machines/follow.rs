@@ -22,8 +22,36 @@ use crate::collect::schedule::{deadline, jitter, paced};
 /// kept as it should have been.
 const AGE_MAX: Duration = Duration::from_secs(3600);
 
-/// Which passes were held already: when each ended, by the machine's clock.
-type Known = HashMap<(Asked, Cost), Timestamp>;
+/// By so much another time on the way is believed; what is more is a clock that was set.
+const LATENCY_MAX: i64 = 2_000_000;
+/// By so much clocks may drift apart from one report to the next.
+const DRIFT_MAX: i64 = 1_000;
+
+/// What is remembered of an agent from one report to the next.
+#[derive(Default)]
+struct Known {
+    /// Which passes were held already: when each ended, by the machine's clock.
+    passes: HashMap<(Asked, Cost), Timestamp>,
+    /// By how many microseconds our clock is ahead of the machine's. A report comes later
+    /// than it was made and never sooner, so the least of all that were seen is nearest to
+    /// the truth; with that, two readings are as far apart here as they were there, however
+    /// long each was on its way.
+    ahead_micros: Option<i64>,
+}
+
+impl Known {
+    fn clocks(&mut self, here: Timestamp, there: Timestamp) -> Clocks {
+        let seen = here.as_micros().saturating_sub(there.as_micros());
+        let ahead_micros = match self.ahead_micros {
+            Some(before) if seen.abs_diff(before) <= LATENCY_MAX.unsigned_abs() => {
+                seen.min(before.saturating_add(DRIFT_MAX))
+            }
+            _ => seen,
+        };
+        self.ahead_micros = Some(ahead_micros);
+        Clocks { here, there, ahead_micros, arrived: Instant::now() }
+    }
+}
 
 /// Asks until it is told to stop.
 pub(super) async fn run(
@@ -44,7 +72,7 @@ async fn ask_for_ever(engine: &Inner, key: MachineKey, agent: Arc<dyn Agent>) {
         return;
     };
     tokio::time::sleep(jitter(engine, interval.min(Duration::from_secs(1)))).await;
-    let mut known = Known::new();
+    let mut known = Known::default();
     loop {
         let Ok(turn) = engine.machines.asking.acquire().await else { return };
         let began = Instant::now();
@@ -104,7 +132,7 @@ fn take(
                 warn!(agent = name, state, why = error.message, "the agent is not heard");
             }
             debug!(agent = name, %error, "the agent is not heard");
-            for (asked, pass) in known.keys() {
+            for (asked, pass) in known.passes.keys() {
                 let note = PassNote { interval, ..PassNote::default() };
                 engine.figures.fail(Origin::Machine(key, *asked), *pass, &error.message, note);
             }
@@ -118,7 +146,7 @@ fn take(
 
 /// Holds what an agent said.
 fn hold(engine: &Inner, key: MachineKey, report: Report, interval: Duration, known: &mut Known) {
-    let clocks = Clocks { here: engine.clock.now(), there: report.now, arrived: Instant::now() };
+    let clocks = known.clocks(engine.clock.now(), report.now);
     let hypervisor_ref = report.passes.iter().find_map(hypervisor_ref);
     let asked: BTreeSet<Asked> = report.passes.iter().map(|it| it.asked).collect();
     let left_out: BTreeMap<_, _> = report.left_out.iter().copied().collect();
@@ -155,7 +183,7 @@ fn hold(engine: &Inner, key: MachineKey, report: Report, interval: Duration, kno
         engine.machines.is_other();
     }
     for asked in gone {
-        known.retain(|(of, _), _| *of != asked);
+        known.passes.retain(|(of, _), _| *of != asked);
         engine.figures.forget(Origin::Machine(key, asked));
     }
     for pass in report.passes {
@@ -180,16 +208,16 @@ fn hold_pass(
     let note = PassNote { took: told.took, interval, ..PassNote::default() };
     let place = (told.asked, told.pass);
     if let Some(ended_at) = told.ended_at
-        && known.get(&place) != Some(&ended_at)
+        && known.passes.get(&place) != Some(&ended_at)
     {
-        known.insert(place, ended_at);
+        known.passes.insert(place, ended_at);
         let note = PassNote { succeeded: Some(clocks.instant(ended_at)), ..note.clone() };
         let batch = clocks.to_here(told.batch);
         let arrived = |at: Timestamp| clocks.arrived_at(at);
         engine.figures.keep(origin, told.pass, batch, note, arrived);
     }
     if let Some(failure) = told.failure {
-        known.entry(place).or_insert(Timestamp::from_micros(i64::MIN));
+        known.passes.entry(place).or_insert(Timestamp::from_micros(i64::MIN));
         engine.figures.fail(origin, told.pass, &failure, note);
     }
 }
@@ -204,6 +232,7 @@ fn hypervisor_ref(pass: &ReportedPass) -> Option<String> {
 struct Clocks {
     here: Timestamp,
     there: Timestamp,
+    ahead_micros: i64,
     arrived: Instant,
 }
 
@@ -218,10 +247,10 @@ impl Clocks {
         self.arrived.checked_sub(self.age(at)).unwrap_or(self.arrived)
     }
 
-    /// The same time by our clock.
+    /// The same time by our clock: never in the future, nor too long ago.
     fn time(&self, at: Timestamp) -> Timestamp {
-        let micros = i64::try_from(self.age(at).as_micros()).unwrap_or(i64::MAX);
-        Timestamp::from_micros(self.here.as_micros().saturating_sub(micros))
+        let here = Timestamp::from_micros(at.as_micros().saturating_add(self.ahead_micros));
+        here.max(self.here.minus(AGE_MAX)).min(self.here)
     }
 
     /// When a time of our clock was, by the one that nobody sets.
@@ -250,13 +279,29 @@ mod tests {
     async fn a_machine_whose_clock_is_wrong_is_as_old_as_it_says_and_never_of_the_future() {
         tokio::time::advance(Duration::from_secs(7200)).await;
         let second = |n: i64| Timestamp::from_millis(n * 1000);
-        let clocks =
-            Clocks { here: second(1_000_000), there: second(5_000), arrived: Instant::now() };
+        let clocks = Known::default().clocks(second(1_000_000), second(5_000));
         assert_eq!(clocks.time(second(4_997)), second(999_997));
         assert_eq!(clocks.time(second(6_000)), second(1_000_000));
         assert_eq!(clocks.time(second(-90_000)), second(1_000_000 - 3600));
         let age = |at| clocks.arrived - clocks.arrived_at(clocks.time(at));
         assert_eq!(age(second(4_997)), Duration::from_secs(3));
         assert_eq!(clocks.arrived - clocks.instant(second(4_990)), Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn readings_are_as_far_apart_as_they_were_made_however_long_they_were_under_way() {
+        let milli = Timestamp::from_millis;
+        let mut known = Known::default();
+        // Read at 0 s and 5 s by its clock; the answers take 50 ms, 1,500 ms and 10 ms.
+        let first = known.clocks(milli(1_000_050), milli(0)).time(milli(0));
+        let slow = known.clocks(milli(1_006_500), milli(5_000)).time(milli(5_000));
+        let apart = slow.since(first);
+        assert!(apart.abs_diff(Duration::from_secs(5)) <= Duration::from_millis(1), "{apart:?}");
+        let quick = known.clocks(milli(1_010_010), milli(10_000)).time(milli(10_000));
+        let apart = quick.since(slow);
+        assert!(apart.abs_diff(Duration::from_secs(5)) < Duration::from_millis(50), "{apart:?}");
+        // Somebody set its clock back by a minute: what it says now is of now.
+        let set = known.clocks(milli(1_015_020), milli(-45_000)).time(milli(-45_000));
+        assert_eq!(set, milli(1_015_020));
     }
 }

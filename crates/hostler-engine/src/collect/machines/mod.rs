@@ -189,6 +189,11 @@ impl Machines {
         }
     }
 
+    /// The names of all that are set: what a machine that is no host of a provider is told under.
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        self.read().machines.values().map(|watched| watched.settings.name.clone()).collect()
+    }
+
     /// Which machine is on which host.
     pub(super) fn joined(&self, snapshot: &Arc<Snapshot>) -> Arc<Joined> {
         let (now, revision) = (Instant::now(), self.revision.load(Ordering::Acquire));

@@ -83,6 +83,20 @@ async fn x35_what_another_goes_on_with_is_not_written_here_and_does_not_end() {
     assert_eq!((written, ended.len()), (vec![series("web", "vda")], 0));
 }
 
+#[tokio::test]
+async fn x35_what_falls_silent_ends_but_for_what_others_go_on_to_tell() {
+    let (mut known, ..) = pass(Known::default(), "web", &reading(1, &["vda", "vdb"]));
+    let other = PassFigures { by: MeasuredBy::Own, ..reading(2, &["vda"]) };
+    let stale = PassFigures { is_fresh: false, ..reading(2, &["vdb"]) };
+    known.leave_to(&[("vm", "www")], std::slice::from_ref(&other));
+    assert_eq!(known.series.len(), 2, "that is another thing");
+    known.leave_to(&[("vm", "web")], &[other, stale]);
+    let mut draft = Draft::default();
+    draft.end(OfPass::from([("vm".to_owned(), known)]));
+    let ended: Vec<String> = draft.ended.iter().map(SeriesKey::to_string).collect();
+    assert_eq!(ended, [series("web", "vdb")]);
+}
+
 #[test]
 fn trouble_is_told_as_a_word_and_what_was_done_is_given_back() {
     let mut trouble = Trouble::with("write");

@@ -11,7 +11,8 @@ const fn needs(topic: LiveTopic) -> &'static [Permission] {
         LiveTopic::NodeMetrics => &[Permission::MetricsRead, Permission::InfraRead],
         LiveTopic::VmMetrics => &[Permission::MetricsRead, Permission::VmRead],
         LiveTopic::VmStatus | LiveTopic::VmEvents => &[Permission::VmRead],
-        LiveTopic::Operations | LiveTopic::Alerts => &[Permission::OperationRead],
+        LiveTopic::Operations => &[Permission::OperationRead],
+        LiveTopic::Alerts => &[Permission::AlertRead],
         LiveTopic::Migrations => &[Permission::OperationRead, Permission::VmRead],
     }
 }
@@ -82,7 +83,7 @@ mod tests {
         assert_eq!(of("vm.lost", json!({})), [VmEvents]);
         assert_eq!(of("vm.migrated", json!({})), [Migrations]);
         assert_eq!(of("migration.started", json!({})), [Migrations]);
-        assert_eq!(of("alert.firing", json!(null)), [Alerts]);
+        assert_eq!(of("alert.fired", json!(null)), [Alerts]);
         assert_eq!(of("alert.of.a.kind.to.come", json!(null)), [Alerts]);
         assert_eq!(of("operation.changed", json!({ "kind": "vm.create" })), [Operations]);
         let migrating = json!({ "kind": "vm.migrate" });
