@@ -179,3 +179,47 @@ test("a host's charts show what its VMs take", async () => {
   await story.page.locator('[data-chart="load"]').scrollIntoViewIfNeeded();
   await story.page.locator('[data-chart="load"]').getByText("not measured by this").waitFor();
 });
+
+test("d6: figures come by one live stream, and charts go on as they do", async () => {
+  const { page } = story;
+  const [vm, other] = await vmsIn(story, "running");
+  const streams: string[] = [];
+  page.on("request", (request) => {
+    const to = new URL(request.url());
+    if (to.pathname === "/api/v1/live") streams.push(to.search);
+  });
+  await story.open(`/vms/${vm?.id}`);
+  const now = page.locator('.now[data-live="true"]');
+  const cpu = now.locator("dd").first();
+  await page.getByRole("tab", { name: "Metrics" }).click();
+  await expect.poll(() => cpu.innerText(), MEASURING).toMatch(/%$/);
+  expect(streams).toEqual([`?topics=vm:metrics&only=${vm?.id}`]);
+  // Without anybody asking, the next pass changes what is shown.
+  const first = await now.locator("dl").innerText();
+  await expect.poll(() => now.locator("dl").innerText(), MEASURING).not.toBe(first);
+  expect(streams).toHaveLength(1);
+  // Nobody looks at figures: nothing is followed, and of another it is another stream.
+  await page.getByRole("tab", { name: "Disks" }).click();
+  await now.waitFor({ state: "detached" });
+  await story.open(`/vms/${other?.id}?tab=metrics`);
+  await expect.poll(() => cpu.innerText(), MEASURING).toMatch(/%$/);
+  expect(streams.at(-1)).toBe(`?topics=vm:metrics&only=${other?.id}`);
+});
+
+test("x17: without the live stream figures are read from time to time, and it is said", async () => {
+  const { page } = story;
+  story.expectStatus(503);
+  await page.route("**/api/v1/live?*", (route) => route.fulfill({ status: 503, body: "" }));
+  const [vm] = await vmsIn(story, "running");
+  let reads = 0;
+  page.on("request", (request) => {
+    if (new URL(request.url()).pathname.endsWith(`/vms/${vm?.id}/metrics`)) reads += 1;
+  });
+  await story.open(`/vms/${vm?.id}?tab=metrics`);
+  await page.getByText("The live stream is away").waitFor();
+  await chart("Memory").waitFor();
+  await expect.poll(() => reads, MEASURING).toBeGreaterThan(2);
+  // It comes back by itself.
+  await page.unroute("**/api/v1/live?*");
+  await page.locator('.now[data-live="true"] dd').first().waitFor({ timeout: MEASURING.timeout });
+});

@@ -1,6 +1,14 @@
 // Problems: what the server says, and what is said when it says nothing.
 import { expect, test } from "vitest";
-import { ApiError, isLoggedOut, noAnswer, problemFrom, problemOf, problemText } from "./errors";
+import {
+  ApiError,
+  isIncapable,
+  isLoggedOut,
+  noAnswer,
+  problemFrom,
+  problemOf,
+  problemText,
+} from "./errors";
 
 const BUSY = {
   type: "/problems/vm_busy",
@@ -57,4 +65,11 @@ test("the text for a report names code, help and request", () => {
   expect(problemText(problemFrom(409, BUSY))).toBe(
     "an operation works on the VM [vm_busy]\nvm.start works on web-1\nhelp: Wait for the operation.\nrequest: r-1",
   );
+});
+
+test("that a server cannot do it at all is told by its code", () => {
+  const problem = { code: "capability_missing", title: "it cannot do that" };
+  expect(isIncapable(new ApiError(problemFrom(501, problem)))).toBe(true);
+  expect(isIncapable(new ApiError(problemFrom(500, {})))).toBe(false);
+  expect(isIncapable(undefined)).toBe(false);
 });

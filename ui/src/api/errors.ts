@@ -94,6 +94,11 @@ export function isLoggedOut(error: unknown): boolean {
   return error instanceof ApiError && error.status === 401;
 }
 
+/** Whether the server lacks what it would take, for example a history; asking again does not help. */
+export function isIncapable(error: unknown): boolean {
+  return error instanceof ApiError && error.code === "capability_missing";
+}
+
 /** Whether no answer came, so that what was asked for may have been done or not. */
 export function isUnanswered(error: unknown): boolean {
   return error instanceof ApiError && error.code === NO_ANSWER;

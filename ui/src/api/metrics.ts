@@ -94,15 +94,16 @@ function linesOf(spec: ChartSpec, index: number, answer: MetricsAnswer, times: T
   }));
 }
 
-/** Between two reads of what was measured last. */
-const MEASURED_MS = 10_000;
+/** Between two reads of what was measured last, where nothing tells that it is time. */
+export const MEASURED_MS = 10_000;
+/** Where the live stream does: only ages grow meanwhile. */
+export const MEASURED_LIVE_MS = 60_000;
 
 export function vmMeasuredQuery(vm: string) {
   return queryOptions({
     queryKey: ["metrics", "measured", "vms", vm],
     queryFn: ({ signal }) =>
       body(client.GET("/api/v1/vms/{vm}/metrics", { params: { path: { vm } }, signal })),
-    refetchInterval: MEASURED_MS,
     staleTime: MEASURED_MS / 2,
   });
 }
@@ -112,7 +113,6 @@ export function hostMeasuredQuery(host: string) {
     queryKey: ["metrics", "measured", "hosts", host],
     queryFn: ({ signal }) =>
       body(client.GET("/api/v1/hosts/{host}/metrics", { params: { path: { host } }, signal })),
-    refetchInterval: MEASURED_MS,
     staleTime: MEASURED_MS / 2,
   });
 }

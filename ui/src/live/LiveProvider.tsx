@@ -1,17 +1,20 @@
-// Holds the page's one event stream while somebody is logged in, and lets any
-// component ask how fresh the page is.
+// Holds the page's one event stream and its one stream of figures while somebody is
+// logged in, and lets any component ask how fresh the page is.
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
 import { keys } from "../api/query";
 import { LiveConnection, type LiveStatus } from "./connection";
+import { FigureStream } from "./figures";
 import { CacheUpdater } from "./updater";
 
 const NOT_YET: LiveStatus = { phase: "connecting", lastSign: undefined };
 const LiveContext = createContext<LiveStatus>(NOT_YET);
+export const FigureContext = createContext<FigureStream | undefined>(undefined);
 
 export function LiveProvider({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
   const [status, setStatus] = useState<LiveStatus>(NOT_YET);
+  const [figures, setFigures] = useState<FigureStream>();
   useEffect(() => {
     const updater = new CacheUpdater(queries);
     const connection = new LiveConnection({
@@ -26,7 +29,16 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       updater.stop();
     };
   }, [queries]);
-  return <LiveContext value={status}>{children}</LiveContext>;
+  useEffect(() => {
+    const stream = new FigureStream();
+    setFigures(stream);
+    return () => stream.stop();
+  }, []);
+  return (
+    <LiveContext value={status}>
+      <FigureContext value={figures}>{children}</FigureContext>
+    </LiveContext>
+  );
 }
 
 export function useLive(): LiveStatus {

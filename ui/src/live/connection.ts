@@ -7,7 +7,7 @@
 //   401 from anywhere ends it: nobody is logged in.
 import type { HostlerEvent } from "../api/types";
 import { parseEvent } from "./effects";
-import { FrameReader } from "./sse";
+import { readStream } from "./sse";
 
 export interface LiveStatus {
   phase: "connecting" | "live" | "reconnecting";
@@ -89,18 +89,11 @@ export class LiveConnection {
   }
 
   private async read(body: ReadableStream<Uint8Array>, attempt: AbortController): Promise<void> {
-    const frames = new FrameReader();
-    const decoder = new TextDecoder();
-    const reader = body.getReader();
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
+    const read = readStream(body, () => {
       this.watch(attempt);
       this.sign();
-      for (const frame of frames.push(decoder.decode(value, { stream: true }))) {
-        if (frame.kind === "event") this.frame(frame.name, frame.data);
-      }
-    }
+    });
+    for await (const { name, data } of read) this.frame(name, data);
   }
 
   private frame(name: string, data: string): void {

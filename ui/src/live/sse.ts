@@ -53,3 +53,21 @@ export class FrameReader {
     return { kind: "event", name: name || "message", id, data: data.join("\n") };
   }
 }
+
+/** The events of a stream until it ends; `onSign` hears every sign of life. */
+export async function* readStream(
+  body: ReadableStream<Uint8Array>,
+  onSign: () => void,
+): AsyncGenerator<Extract<Frame, { kind: "event" }>> {
+  const frames = new FrameReader();
+  const decoder = new TextDecoder();
+  const reader = body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    onSign();
+    for (const frame of frames.push(decoder.decode(value, { stream: true }))) {
+      if (frame.kind === "event") yield frame;
+    }
+  }
+}

@@ -4,16 +4,28 @@ import "./charts.css";
 import { EmptyState, EmptyStateBody, Skeleton } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useId, useMemo } from "react";
+import { isIncapable } from "../../api/errors";
 import { paceQuery } from "../../api/metrics";
 import { USUAL_PACE } from "../../lib/charts/ask";
-import { isNoHistory, type Situation } from "../../lib/charts/empty";
+import type { Situation } from "../../lib/charts/empty";
 import { isLive, type Range, type RangeSearch, rangeOf } from "../../lib/charts/range";
 import type { ChartSpec } from "../../lib/charts/spec";
 import { Chart } from "./Chart";
 import { RangeBar } from "./RangeBar";
 
+/** Tells charts of the present when there is something to read. */
+export interface Feed {
+  /** Whether it does; otherwise they look from time to time. */
+  isLive: boolean;
+  /** Grows when there is. */
+  news: number;
+}
+
+const NO_FEED: Feed = { isLive: false, news: 0 };
+
 export interface Board {
   range: Range;
+  feed: Feed;
   isLive: boolean;
   /** Seconds between two passes. */
   pace: number;
@@ -28,16 +40,18 @@ interface Props {
   onSearch: (search: RangeSearch) => void;
   /** Stands beside the range. */
   tools?: ReactNode;
+  feed?: Feed;
   children: (board: Board) => ReactNode;
 }
 
-export function ChartBoard({ search, onSearch, tools, children }: Props) {
+export function ChartBoard({ search, onSearch, tools, feed = NO_FEED, children }: Props) {
   const group = useId();
   const { range: span, from, to, live } = search;
   const range = useMemo(() => rangeOf({ range: span, from, to }), [span, from, to]);
   const pace = useQuery(paceQuery);
   const board: Board = {
     range,
+    feed,
     isLive: isLive(search),
     pace: pace.data ?? USUAL_PACE,
     group,
@@ -45,7 +59,7 @@ export function ChartBoard({ search, onSearch, tools, children }: Props) {
     onZoom: (zoom) => onSearch({ range: span, live, ...zoom }),
     onReset: () => onSearch({ range: span, live }),
   };
-  if (isNoHistory(pace.error)) return <NoHistory />;
+  if (isIncapable(pace.error)) return <NoHistory />;
   return (
     <div className="board">
       <RangeBar search={search} onSearch={onSearch} onReset={board.onReset}>

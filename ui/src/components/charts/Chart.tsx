@@ -11,6 +11,7 @@ import { scaled, zoomed } from "../../lib/charts/range";
 import type { ChartSpec } from "../../lib/charts/spec";
 import { serverNow } from "../../lib/clock";
 import { saveFile } from "../../lib/saveFile";
+import { useReadAtNews } from "../../live/useFigures";
 import { ProblemAlert } from "../ProblemAlert";
 import type { Board } from "./Board";
 import { ChartTable, csvOf } from "./ChartTable";
@@ -29,12 +30,22 @@ export function Chart({ spec, board, situation }: Props) {
   const [asTable, setAsTable] = useState(false);
   const at = useRef<HTMLDivElement>(null);
   const isSeen = useSeen(at);
-  const { data: grid, error } = useQuery({
+  const { isLive: isFed, news } = board.feed;
+  const follows = board.isLive && isSeen;
+  const {
+    data: grid,
+    error,
+    refetch,
+  } = useQuery({
     ...chartQuery(spec, board.range, board.pace, serverNow),
     enabled: isSeen,
     // The old picture stays until the new one is there.
     placeholderData: keepPreviousData,
-    refetchInterval: board.isLive && isSeen ? refreshMs : false,
+    refetchInterval: ({ state }) => follows && refreshMs(state.data, isFed),
+  });
+  useReadAtNews(news, follows, () => {
+    // A chart moves by a step: before the next one there is nothing to draw.
+    if (!grid || serverNow() - grid.end >= grid.step * 1000) void refetch({ cancelRefetch: false });
   });
   const isEmpty = grid !== undefined && grid.lines.length === 0;
   return (
@@ -98,10 +109,9 @@ export function Chart({ spec, board, situation }: Props) {
   );
 }
 
-/** A chart moves by a step; none is read more often than it is measured. */
-function refreshMs(query: { state: { data: unknown } }): number {
-  const grid = query.state.data as Grid | undefined;
-  return Math.max(10, grid?.step ?? 10) * 1000;
+/** A chart moves by a step; none is read more often than it is measured, or than it is told to. */
+function refreshMs(grid: Grid | undefined, isFed: boolean): number {
+  return Math.max(isFed ? 60 : 10, grid?.step ?? 10) * 1000;
 }
 
 function Drawn({ spec, grid, board }: { spec: ChartSpec; grid: Grid; board: Board }) {

@@ -26,12 +26,18 @@ export function Passes({ measured }: { measured: Measured }) {
     <p className="passes">
       <Simulated when={measured.simulated} />
       {measured.passes.map((pass) => (
-        <span key={pass.pass} data-pass={pass.pass}>
-          {PASS_TEXT[pass.pass] ?? pass.pass}: <PassAge pass={pass} />
+        <span key={whoOf(pass)} data-pass={pass.pass}>
+          {PASS_TEXT[pass.pass] ?? pass.pass}
+          {pass.by.kind === "agent" && ` (agent ${pass.by.name})`}: <PassAge pass={pass} />
         </span>
       ))}
     </p>
   );
+}
+
+/** A kind of pass may be made by several: the provider, and an agent. */
+function whoOf({ pass, by }: Pass): string {
+  return `${pass} ${by.kind} ${by.name}`;
 }
 
 function PassAge({ pass }: { pass: Pass }) {
@@ -57,7 +63,11 @@ interface Row {
 export function LastFigures({ measured }: { measured: Measured }) {
   const rows = measured.passes.flatMap((pass) =>
     pass.figures.map(
-      (figure): Row => ({ id: `${pass.pass} ${figure.metric} ${labelsOf(figure)}`, pass, figure }),
+      (figure): Row => ({
+        id: `${whoOf(pass)} ${figure.metric} ${labelsOf(figure)}`,
+        pass,
+        figure,
+      }),
     ),
   );
   return (

@@ -1,8 +1,7 @@
 // An empty chart says why it is empty.
 import { expect, test } from "vitest";
-import { ApiError, problemFrom } from "../../api/errors";
 import type { Measured } from "../../api/types";
-import { isNoHistory, whyEmpty } from "./empty";
+import { whyEmpty } from "./empty";
 
 type Pass = Measured["passes"][number];
 
@@ -51,11 +50,4 @@ test("what only the guest agent knows says whether there is one", () => {
   expect(whyEmpty(names, { measured: measured({}, silent) })).toBe(
     "the guest agent is not connected: no answer within 2 s",
   );
-});
-
-test("that no history is kept is told by its code", () => {
-  const problem = { code: "capability_missing", title: "it cannot do that" };
-  expect(isNoHistory(new ApiError(problemFrom(501, problem)))).toBe(true);
-  expect(isNoHistory(new ApiError(problemFrom(500, {})))).toBe(false);
-  expect(isNoHistory(undefined)).toBe(false);
 });

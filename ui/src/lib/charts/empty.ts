@@ -1,17 +1,9 @@
 // Why a chart has nothing in it. An empty chart without a reason would look like
 // a quiet machine.
 
-import { ApiError } from "../../api/errors";
 import { metrics } from "../../api/generated/metrics";
 import type { Measured } from "../../api/types";
 import type { MetricName } from "./ask";
-
-/** Said by the server where nothing is kept. */
-export const NO_HISTORY = "capability_missing";
-
-export function isNoHistory(error: unknown): boolean {
-  return error instanceof ApiError && error.code === NO_HISTORY;
-}
 
 export interface Situation {
   /** What was measured last, where it is known. */

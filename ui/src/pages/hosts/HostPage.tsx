@@ -87,7 +87,7 @@ export default function HostPage(): ReactNode {
 
 function Overview({ host }: { host: Host }) {
   return (
-    <Gallery hasGutter minWidths={{ default: "22rem" }} className="cards">
+    <Gallery hasGutter minWidths={{ default: "min(22rem, 100%)" }} className="cards">
       <Facts title="Machine">
         <Item name="Processors">
           <FactValue fact={host.cpu_count}>{String}</FactValue>
