@@ -33,6 +33,8 @@ export default defineConfig({
     chunkSizeWarningLimit: 1200,
   },
   server: {
+    // The runbooks are in the documentation.
+    fs: { allow: [".", "../docs"] },
     proxy: {
       "/api": { target: backend, secure: false, ws: true, changeOrigin: true },
       "/problems": { target: backend, secure: false },

@@ -12,6 +12,12 @@ const PAGES = [
   "/vms/new",
   "/hosts",
   "/charts",
+  "/alerts",
+  "/alerts?tab=history",
+  "/alerts?tab=silences",
+  "/alerts?tab=rules",
+  "/alerts?tab=receivers",
+  "/runbooks/HostlerVmEmulated",
   "/storage",
   "/networks",
   "/images",
@@ -53,6 +59,21 @@ const OPENED: Opened[] = [
     open: (page) => button(page, "Add provider").click(),
   },
   {
+    name: "a new silence",
+    path: "/alerts?tab=silences",
+    open: (page) => button(page, "Silence alerts").click(),
+  },
+  {
+    name: "a rule",
+    path: "/alerts?tab=rules&search=crashed",
+    open: (page) => button(page, "HostlerVmCrashed").click(),
+  },
+  {
+    name: "the silence of an alert",
+    path: alertPath,
+    open: (page) => button(page, "Silence").click(),
+  },
+  {
     name: "the editing of a VM",
     path: async (story) => `/vms/${(await newVm(story, false)).id}`,
     open: (page) => button(page, "Edit description and labels").click(),
@@ -66,6 +87,23 @@ const OPENED: Opened[] = [
     open: (page) => button(page, "Create volume").click(),
   },
 ];
+
+/** The page of an alert: rules are evaluated once a minute. */
+async function alertPath(story: Story): Promise<string> {
+  let id: string | undefined;
+  await expect
+    .poll(
+      async () => {
+        const list = await story.api<ListPage<{ id: string; name: string }>>("/api/v1/alerts");
+        // Those of VMs come and go with the fleet's life.
+        id = list.items.find(({ name }) => name === "HostlerPoolAlmostFull")?.id;
+        return id !== undefined;
+      },
+      { timeout: 180_000, interval: 1_000 },
+    )
+    .toBe(true);
+  return `/alerts/${id}`;
+}
 
 function button(page: Page, name: string) {
   return page.getByRole("button", { name, exact: true });
@@ -114,6 +152,14 @@ for (const theme of ["light", "dark"] as const) {
         expect(await faults(story)).toEqual([]);
       },
     );
+
+    test("a page of one of the alerts has no serious fault", async () => {
+      await story.open(await alertPath(story));
+      await settled(story);
+      await story.page.getByRole("heading", { name: "Rule", exact: true }).waitFor();
+      await still(story);
+      expect(await faults(story)).toEqual([]);
+    });
 
     test("the screen and a console in a window of its own have no serious fault", async () => {
       const vm = await newVm(story, true);
@@ -193,7 +239,8 @@ describe("a narrow window", () => {
   const story = stories({ viewport: { width: 320, height: 700 } });
 
   test("at 320 pixels the page itself does not scroll sideways", async () => {
-    for (const path of ["/vms", "/vms/new", "/operations"]) {
+    const alert = await alertPath(story);
+    for (const path of ["/vms", "/vms/new", "/operations", "/alerts", alert]) {
       await story.open(path);
       await settled(story);
       const excess = () =>

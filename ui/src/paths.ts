@@ -2,7 +2,9 @@
 // The snapshot in paths.test.ts shows what they look like; old bookmarks break
 // when it changes.
 import { linkOptions } from "@tanstack/react-router";
+import type { RangeSearch } from "./lib/charts/range";
 import type {
+  AlertsSearch,
   EventsSearch,
   HostSearch,
   MetricsSearch,
@@ -23,6 +25,10 @@ export const paths = {
   host: (hostId: string, search: HostSearch = {}) =>
     linkOptions({ to: "/hosts/$hostId", params: { hostId }, search }),
   metrics: (search: MetricsSearch = {}) => linkOptions({ to: "/charts", search }),
+  alerts: (search: AlertsSearch = {}) => linkOptions({ to: "/alerts", search }),
+  alert: (alertId: string, search: RangeSearch = {}) =>
+    linkOptions({ to: "/alerts/$alertId", params: { alertId }, search }),
+  runbook: (name: string) => linkOptions({ to: "/runbooks/$name", params: { name } }),
   storage: () => linkOptions({ to: "/storage" }),
   pool: (poolId: string) => linkOptions({ to: "/storage/$poolId", params: { poolId } }),
   networks: () => linkOptions({ to: "/networks" }),

@@ -10,7 +10,9 @@ import {
 } from "@tanstack/react-router";
 import { CrashPage, NotFoundPage } from "./components/Failures";
 import { Root } from "./components/frame/Root";
+import { rangeSearch } from "./lib/charts/range";
 import {
+  alertsSearch,
   createSearch,
   eventsSearch,
   hostSearch,
@@ -86,6 +88,23 @@ const metrics = createRoute({
   validateSearch: metricsSearch,
   component: lazyRouteComponent(() => import("./pages/metrics/MetricsPage")),
 });
+const alerts = createRoute({
+  getParentRoute: at,
+  path: "/alerts",
+  validateSearch: alertsSearch,
+  component: lazyRouteComponent(() => import("./pages/alerts/AlertsPage")),
+});
+const alert = createRoute({
+  getParentRoute: at,
+  path: "/alerts/$alertId",
+  validateSearch: rangeSearch,
+  component: lazyRouteComponent(() => import("./pages/alerts/AlertPage")),
+});
+const runbook = createRoute({
+  getParentRoute: at,
+  path: "/runbooks/$name",
+  component: lazyRouteComponent(() => import("./pages/alerts/RunbookPage")),
+});
 const pools = createRoute({
   getParentRoute: at,
   path: "/storage",
@@ -148,6 +167,9 @@ const tree = root.addChildren([
   hosts,
   host,
   metrics,
+  alerts,
+  alert,
+  runbook,
   pools,
   pool,
   networks,

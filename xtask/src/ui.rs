@@ -17,6 +17,9 @@ pub(crate) const GRAMMAR: Grammar =
 /// Not inputs of a build: made by npm, by the build or by its tests.
 const NOT_INPUTS: &[&str] = &["node_modules", "dist", "test-results", "playwright-report"];
 
+/// Part of the user interface, which shows them.
+const RUNBOOKS: &str = "docs/runbooks";
+
 /// As many VMs as the user interface promises to do well with.
 const BENCH_VMS: usize = 10_000;
 
@@ -57,6 +60,8 @@ pub(crate) fn build() -> Result<bool> {
     }
     let mut inputs = Fingerprint::new();
     inputs.add_tree(&ui, NOT_INPUTS)?;
+    // Runbooks are pages of it.
+    inputs.add_tree(&paths::root().join(RUNBOOKS), &[])?;
     let stamp = Stamp::new("ui-dist", &inputs);
     if stamp.is_current() && ui.join("dist/index.html").is_file() {
         return Ok(false);

@@ -5,6 +5,10 @@ import { body, bodyAndTag, client } from "./client";
 import { ApiError } from "./errors";
 import { shareRows } from "./sharing";
 import type {
+  Alert,
+  AlertEntry,
+  AlertReceiver,
+  AlertRule,
   Host,
   HostlerEvent,
   Image,
@@ -13,6 +17,7 @@ import type {
   Page,
   Pool,
   Provider,
+  Silence,
   VmSummary,
   Volume,
 } from "./types";
@@ -36,6 +41,11 @@ interface ListItems {
   operations: Operation;
   providers: Provider;
   events: HostlerEvent;
+  alerts: Alert;
+  alertHistory: AlertEntry;
+  silences: Silence;
+  rules: AlertRule;
+  receivers: AlertReceiver;
 }
 
 export const keys = {
@@ -97,6 +107,13 @@ const readers: { [N in ListName]: Reader<ListItems[N]> } = {
     body(client.GET("/api/v1/providers", { params: { query }, signal })),
   events: (query, signal) =>
     body(client.GET("/api/v1/events/history", { params: { query }, signal })),
+  alerts: (query, signal) => body(client.GET("/api/v1/alerts", { params: { query }, signal })),
+  alertHistory: (query, signal) =>
+    body(client.GET("/api/v1/alerts/history", { params: { query }, signal })),
+  silences: (query, signal) => body(client.GET("/api/v1/silences", { params: { query }, signal })),
+  rules: (query, signal) => body(client.GET("/api/v1/alert-rules", { params: { query }, signal })),
+  receivers: (query, signal) =>
+    body(client.GET("/api/v1/alert-receivers", { params: { query }, signal })),
 };
 
 /** A list, page by page as the reader gets there. */
@@ -202,5 +219,21 @@ export function operationQuery(operation: string) {
           signal,
         }),
       ),
+  });
+}
+
+/** Whether an alert is neither pending nor fires. */
+export function isOver(error: unknown): boolean {
+  return error instanceof ApiError && error.code === "alert_not_found";
+}
+
+/** That one holds on, or is pending no more, is no event: the page of one asks from time to time. */
+export function alertQuery(alert: string) {
+  return queryOptions({
+    queryKey: keys.item("alerts", alert),
+    queryFn: ({ signal }) =>
+      body(client.GET("/api/v1/alerts/{alert}", { params: { path: { alert } }, signal })),
+    // That it fires again is an event.
+    refetchInterval: ({ state }) => (isOver(state.error) ? false : 15_000),
   });
 }

@@ -27,6 +27,8 @@ interface Props {
   empty: boolean;
   /** Whether a search or filter narrows the list. */
   narrowed: boolean;
+  /** Why the list may be old or lack something, where no provider is to blame. */
+  stale?: ReactNode;
   onClear: () => void;
   /** Shown where the list is empty and nothing narrows it: how to get the first. */
   first: ReactNode;
@@ -46,7 +48,7 @@ export function ListView(props: Props) {
         <Title headingLevel="h1" size="xl">
           {title}
         </Title>
-        <Summary list={list} nouns={nouns} />
+        <Summary list={list} nouns={nouns} why={props.stale} />
         <div className="spring" />
         {props.actions}
       </div>
@@ -79,7 +81,15 @@ export function ListView(props: Props) {
   );
 }
 
-function Summary({ list, nouns }: { list: ListState; nouns: [string, string] }) {
+function Summary({
+  list,
+  nouns,
+  why,
+}: {
+  list: ListState;
+  nouns: [string, string];
+  why: ReactNode;
+}) {
   if (list.pending) return null;
   return (
     <Content component="small" className="list-summary">
@@ -88,8 +98,8 @@ function Summary({ list, nouns }: { list: ListState; nouns: [string, string] }) 
         <strong className="stale">
           {" · "}
           <ExclamationTriangleIcon />
-          {" partly old: a provider does not answer"}
-          {list.observedAt && (
+          {why ? <> {why}</> : " partly old: a provider does not answer"}
+          {!why && list.observedAt && (
             <>
               {", oldest seen "}
               <Age at={list.observedAt} ago />

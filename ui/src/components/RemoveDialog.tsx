@@ -8,7 +8,7 @@ import { ProblemAlert } from "./ProblemAlert";
 interface Props {
   title: string;
   /** What the button says. */
-  confirm: "Delete" | "Remove";
+  confirm: "Delete" | "Remove" | "End";
   /** What has to be typed first, where data is lost. */
   typed?: string;
   /** The lists that it is in. */
@@ -18,6 +18,8 @@ interface Props {
   /** What goes with it, and what stays. */
   children: ReactNode;
 }
+
+const NOT_DONE = { Delete: "Not deleted", Remove: "Not removed", End: "Not ended" } as const;
 
 export function RemoveDialog({ title, confirm, typed, list, remove, onClose, children }: Props) {
   const queries = useQueryClient();
@@ -39,7 +41,7 @@ export function RemoveDialog({ title, confirm, typed, list, remove, onClose, chi
       onConfirm={() => mutate()}
     >
       <p>{children}</p>
-      {error && <ProblemAlert error={error} doing={`Not ${confirm.toLowerCase()}d`} />}
+      {error && <ProblemAlert error={error} doing={NOT_DONE[confirm]} />}
     </ConfirmDialog>
   );
 }

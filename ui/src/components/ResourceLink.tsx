@@ -5,7 +5,9 @@ import { paths } from "../paths";
 
 const PAGES: Record<string, (id: string) => LinkOptions> = {
   vm: (id) => paths.vm(id),
-  host: paths.host,
+  alert: (id) => paths.alert(id),
+  silence: () => paths.alerts({ tab: "silences" }),
+  host: (id) => paths.host(id),
   pool: paths.pool,
   // Its id is its pool's and its name; it is shown on the pool's page.
   volume: (id) => paths.pool(id.split("/", 1)[0] ?? id),

@@ -2,6 +2,7 @@
 // stream is down the list is read from time to time instead.
 import { keepPreviousData, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo } from "react";
+import { isIncapable } from "../api/errors";
 import { type ListName, type ListParams, listQuery, PAGE_SIZE, readWhole } from "../api/query";
 import { useLive } from "../live/LiveProvider";
 
@@ -10,7 +11,8 @@ const POLL_MS = 15_000;
 export function useList<N extends ListName>(
   name: N,
   params: ListParams = {},
-  { limit = PAGE_SIZE, enabled = true } = {},
+  // `poll`: also what changes without an event.
+  { limit = PAGE_SIZE, enabled = true, poll = false } = {},
 ) {
   const live = useLive();
   const queries = useQueryClient();
@@ -18,7 +20,8 @@ export function useList<N extends ListName>(
     ...listQuery(name, params, limit),
     enabled,
     placeholderData: keepPreviousData,
-    refetchInterval: live.phase === "live" ? false : POLL_MS,
+    refetchInterval: ({ state }) =>
+      (live.phase === "live" && !poll) || isIncapable(state.error) ? false : POLL_MS,
   });
   const { data, hasNextPage, isFetching, isFetchingNextPage, fetchNextPage } = query;
   const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);

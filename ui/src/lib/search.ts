@@ -109,6 +109,31 @@ export function metricsSearch(raw: RawSearch): MetricsSearch {
   return { top: TOP_COUNTS.find((count) => count === raw.top), ...rangeSearch(raw) };
 }
 
+export const ALERT_TABS = ["alerts", "history", "silences", "rules", "receivers"] as const;
+export type AlertTab = (typeof ALERT_TABS)[number];
+
+export interface AlertsSearch extends ListSearch {
+  tab?: AlertTab;
+  state?: string;
+  severity?: string;
+  /** Who cares for it: a word of `CARES`. */
+  care?: string;
+  change?: string;
+  health?: string;
+}
+
+export function alertsSearch(raw: RawSearch): AlertsSearch {
+  return {
+    ...listSearch(raw),
+    tab: oneOf(ALERT_TABS, raw.tab),
+    state: text(raw.state),
+    severity: text(raw.severity),
+    care: text(raw.care),
+    change: text(raw.change),
+    health: text(raw.health),
+  };
+}
+
 export interface CreateSearch {
   step?: "review";
 }

@@ -20,6 +20,7 @@ export const SHORTCUTS: readonly { keys: string[]; does: string }[] = [
   { keys: ["g v"], does: "VMs" },
   { keys: ["g h"], does: "hosts" },
   { keys: ["g m"], does: "metrics" },
+  { keys: ["g a"], does: "alerts" },
   { keys: ["g s"], does: "storage" },
   { keys: ["g n"], does: "networks" },
   { keys: ["g i"], does: "images" },

@@ -21,6 +21,8 @@ const LIST_OF: Record<string, ListName> = {
   network: "networks",
   image: "images",
   operation: "operations",
+  alert: "alerts",
+  silence: "silences",
 };
 
 /** Lists that show something about things of another kind: counts, states, ages. */
@@ -30,6 +32,9 @@ const ALSO: Record<string, ListName[]> = {
   host: ["vms"],
   // Volumes are read with their pool.
   volume: ["pools"],
+  // A silence marks alerts, and counts them.
+  silence: ["alerts"],
+  alert: ["alertHistory", "silences", "rules", "receivers"],
 };
 
 export function noEffects(): Effects {

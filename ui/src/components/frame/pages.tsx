@@ -1,6 +1,7 @@
 // The pages that everything else hangs on: the navigation, `g` and its second
 // key, and the palette all read this list.
 import {
+  AttentionBellIcon,
   BellIcon,
   ChartLineIcon,
   CubesIcon,
@@ -28,6 +29,13 @@ export const TOP_PAGES: readonly TopPage[] = [
   { text: "VMs", prefix: "/vms", link: paths.vms(), icon: <VirtualMachineIcon />, key: "v" },
   { text: "Hosts", prefix: "/hosts", link: paths.hosts(), icon: <ServerIcon />, key: "h" },
   { text: "Metrics", prefix: "/charts", link: paths.metrics(), icon: <ChartLineIcon />, key: "m" },
+  {
+    text: "Alerts",
+    prefix: "/alerts",
+    link: paths.alerts(),
+    icon: <AttentionBellIcon />,
+    key: "a",
+  },
   { text: "Storage", prefix: "/storage", link: paths.storage(), icon: <DatabaseIcon />, key: "s" },
   {
     text: "Networks",
