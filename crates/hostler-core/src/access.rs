@@ -1,7 +1,7 @@
 //! Who may do what: pure, and the same answer for API, CLI and UI.
 //!
-//! In this version an actor is an administrator or a reader of everything;
-//! roles per project come with their own issue and change only this file's
+//! In this version an actor is an administrator, a reader of everything or one
+//! that only pushes metrics; roles per project come with their own issue and change only this file's
 //! callers' data, not their calls.
 
 use std::fmt;
@@ -38,25 +38,31 @@ pub enum Role {
     Admin,
     /// Look at everything but secrets; change nothing.
     Reader,
+    /// Push metrics, and nothing else: what a script in a guest needs.
+    Pusher,
 }
 
 impl Role {
+    /// Every role.
+    pub const ALL: &'static [Self] = &[Self::Admin, Self::Reader, Self::Pusher];
+
     /// The word used on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",
             Self::Reader => "reader",
+            Self::Pusher => "pusher",
         }
     }
 
     /// The role written as `text`.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Admin, Self::Reader].into_iter().find(|role| role.as_str() == text)
+        Self::ALL.iter().copied().find(|role| role.as_str() == text)
     }
 }
 
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $name:ident = $word:literal $(reader $reader:ident)?,)*) => {
+    ($($(#[$doc:meta])* $name:ident = $word:literal $(reader $reader:ident)? $(pusher $pusher:ident)?,)*) => {
         /// One thing that can be allowed; every endpoint needs exactly one.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Permission { $($(#[$doc])* $name,)* }
@@ -72,19 +78,24 @@ macro_rules! permissions {
 
             /// Whether somebody who may only look has it.
             const fn is_readers(self) -> bool {
-                match self { $(Self::$name => permissions!(@reader $($reader)?),)* }
+                match self { $(Self::$name => permissions!(@has $($reader)?),)* }
+            }
+
+            /// Whether somebody who may only push metrics has it.
+            const fn is_pushers(self) -> bool {
+                match self { $(Self::$name => permissions!(@has $($pusher)?),)* }
             }
         }
     };
-    (@reader yes) => { true };
-    (@reader) => { false };
+    (@has yes) => { true };
+    (@has) => { false };
 }
 
 permissions! {
     /// Needs no credentials.
-    Public = "public" reader yes,
+    Public = "public" reader yes pusher yes,
     /// Needs valid credentials, nothing more.
-    Authenticated = "authenticated" reader yes,
+    Authenticated = "authenticated" reader yes pusher yes,
     /// See VMs.
     VmRead = "vm.read" reader yes,
     /// Make VMs.
@@ -117,6 +128,8 @@ permissions! {
     TokenManage = "token.manage",
     /// See Hostler's own metrics.
     MetricsRead = "metrics.read" reader yes,
+    /// Push metrics of one's own.
+    MetricsWrite = "metrics.write" pusher yes,
     /// See alerts, silences, rules and receivers.
     AlertRead = "alert.read" reader yes,
     /// Acknowledge and silence alerts.
@@ -125,7 +138,12 @@ permissions! {
 
 /// Whether `actor` has `permission`.
 pub fn may(actor: &Actor, permission: Permission) -> Result<()> {
-    if actor.role == Role::Admin || permission.is_readers() {
+    let has = match actor.role {
+        Role::Admin => true,
+        Role::Reader => permission.is_readers(),
+        Role::Pusher => permission.is_pushers(),
+    };
+    if has {
         return Ok(());
     }
     let message = format!("{actor} lacks the permission {}", permission.as_str());
@@ -136,16 +154,16 @@ pub fn may(actor: &Actor, permission: Permission) -> Result<()> {
 mod tests {
     use super::*;
 
+    fn allowed(role: Role) -> Vec<&'static str> {
+        let actor = Actor { name: "token:x".into(), role };
+        let all = Permission::ALL.iter().filter(|it| may(&actor, **it).is_ok());
+        all.map(|it| it.as_str()).collect()
+    }
+
     #[test]
     fn a_reader_changes_nothing() {
-        let reader = Actor { name: "token:grafana".into(), role: Role::Reader };
-        let allowed: Vec<_> = Permission::ALL
-            .iter()
-            .filter(|p| may(&reader, **p).is_ok())
-            .map(|p| p.as_str())
-            .collect();
         assert_eq!(
-            allowed,
+            allowed(Role::Reader),
             [
                 "public",
                 "authenticated",
@@ -157,6 +175,17 @@ mod tests {
                 "alert.read"
             ]
         );
+    }
+
+    #[test]
+    fn c25e_who_pushes_metrics_sees_and_changes_nothing_else() {
+        assert_eq!(allowed(Role::Pusher), ["public", "authenticated", "metrics.write"]);
+    }
+
+    #[test]
+    fn every_role_is_read_as_it_is_written() {
+        assert!(Role::ALL.iter().all(|role| Role::parse(role.as_str()) == Some(*role)));
+        assert_eq!(Role::parse("root"), None);
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub enum Code {
     SilenceNotFound,
     /// The alert does not fire yet.
     AlertNotFiring,
+    /// A metric that is pushed now does not go with this name.
+    MetricConflict,
     /// Another operation is working on this VM.
     VmBusy,
     /// A VM with this name exists in the project.
@@ -166,6 +168,7 @@ impl Code {
         Self::AlertNotFound,
         Self::SilenceNotFound,
         Self::AlertNotFiring,
+        Self::MetricConflict,
         Self::VmBusy,
         Self::VmExists,
         Self::VmWrongState,
@@ -235,6 +238,7 @@ impl Code {
             Self::AlertNotFound => "alert_not_found",
             Self::SilenceNotFound => "silence_not_found",
             Self::AlertNotFiring => "alert_not_firing",
+            Self::MetricConflict => "metric_conflict",
             Self::VmBusy => "vm_busy",
             Self::VmExists => "vm_exists",
             Self::VmWrongState => "vm_wrong_state",
@@ -304,6 +308,7 @@ impl Code {
             | Self::AlertNotFound
             | Self::SilenceNotFound => Kind::NotFound,
             Self::AlertNotFiring
+            | Self::MetricConflict
             | Self::VmBusy
             | Self::VmExists
             | Self::VmWrongState

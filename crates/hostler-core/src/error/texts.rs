@@ -35,6 +35,7 @@ impl Code {
             Self::AlertNotFound => "no such alert is pending or fires",
             Self::SilenceNotFound => "there is no such silence",
             Self::AlertNotFiring => "the alert does not fire yet",
+            Self::MetricConflict => "a metric that is pushed now does not go with this name",
             Self::VmBusy => "another operation is working on this VM",
             Self::VmExists => "a VM with this name exists in the project",
             Self::VmWrongState => "the VM's state does not allow this",
@@ -130,6 +131,9 @@ impl Code {
                 "`hostler silence list` shows those there are; ended ones are kept for 30 days."
             }
             Self::AlertNotFiring => "Wait until it fires: a pending alert is told to nobody.",
+            Self::MetricConflict => {
+                "Choose another name, or wait until the other one is gone; `hostler metric list` shows those there are."
+            }
             Self::VmBusy => "Wait for the operation that `details.operation` names, or cancel it.",
             Self::VmExists => "Choose another name.",
             Self::VmWrongState => "The message says the state and what is possible from it.",

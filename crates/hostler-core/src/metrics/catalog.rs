@@ -316,6 +316,12 @@ pub enum Metric {
     HistorySamplesDroppedTotal,
     /// hostler_history_passes_missed_total: Passes that are not in the history, since it did not keep up.
     HistoryPassesMissedTotal,
+    /// hostler_custom_series: Series that users push and that are held, those included that are too old to be told.
+    CustomSeries,
+    /// hostler_custom_samples_total: Samples that users pushed and that were taken since the server started.
+    CustomSamplesTotal,
+    /// hostler_custom_samples_refused_total: Samples that users pushed and that were not taken since the server started, with all of their push: invalid, limit, conflict, off (pushing is), busy, failed (the history could not be written).
+    CustomSamplesRefusedTotal,
 }
 
 impl Metric {
@@ -475,6 +481,9 @@ impl Metric {
         Self::HistorySamplesTotal,
         Self::HistorySamplesDroppedTotal,
         Self::HistoryPassesMissedTotal,
+        Self::CustomSeries,
+        Self::CustomSamplesTotal,
+        Self::CustomSamplesRefusedTotal,
     ];
 
     /// What the catalogue says about it.
@@ -494,7 +503,7 @@ impl Metric {
 }
 
 /// In the order of the variants.
-static FAMILIES: [Family; 154] = [
+static FAMILIES: [Family; 157] = [
     Family {
         name: "hostler_vm_state",
         kind: MetricKind::Gauge,
@@ -2034,5 +2043,35 @@ static FAMILIES: [Family; 154] = [
         cost: Cost::Own,
         since: "0.1",
         help: "Passes that are not in the history, since it did not keep up",
+    },
+    Family {
+        name: "hostler_custom_series",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Series that users push and that are held, those included that are too old to be told",
+    },
+    Family {
+        name: "hostler_custom_samples_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Samples that users pushed and that were taken since the server started",
+    },
+    Family {
+        name: "hostler_custom_samples_refused_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["reason"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Samples that users pushed and that were not taken since the server started, with all of their push: invalid, limit, conflict, off (pushing is), busy, failed (the history could not be written)",
     },
 ];

@@ -8,12 +8,13 @@
 //!  driver ──► Batch of Points ──► rate (counter → ratio) ──► exposition (text)
 //! ```
 //!
-//! [`hypervisor`] tells what a VM runs by from what was read of it.
+//! [`custom`] says what users may add of their own. [`hypervisor`] tells what a VM runs by from what was read of it.
 //!
 //! A point that is not there was not measured. There is no zero in place of
 //! unknown, no carry-forward without an age (X17, D4).
 
 mod catalog;
+pub mod custom;
 pub mod exposition;
 mod family;
 pub mod hypervisor;

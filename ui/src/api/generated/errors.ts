@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'alert_not_found'
   | 'silence_not_found'
   | 'alert_not_firing'
+  | 'metric_conflict'
   | 'vm_busy'
   | 'vm_exists'
   | 'vm_wrong_state'
@@ -96,6 +97,7 @@ export const errorHelp: Record<ErrorCode, string> = {
   alert_not_found: "`hostler alert list` shows those there are; `hostler alert history` what happened to others.",
   silence_not_found: "`hostler silence list` shows those there are; ended ones are kept for 30 days.",
   alert_not_firing: "Wait until it fires: a pending alert is told to nobody.",
+  metric_conflict: "Choose another name, or wait until the other one is gone; `hostler metric list` shows those there are.",
   vm_busy: "Wait for the operation that `details.operation` names, or cancel it.",
   vm_exists: "Choose another name.",
   vm_wrong_state: "The message says the state and what is possible from it.",

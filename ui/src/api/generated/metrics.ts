@@ -1089,6 +1089,27 @@ export const metrics = {
     labels: [],
     help: "Passes that are not in the history, since it did not keep up",
   },
+  hostler_custom_series: {
+    kind: 'gauge',
+    unit: '',
+    resource: 'none',
+    labels: [],
+    help: "Series that users push and that are held, those included that are too old to be told",
+  },
+  hostler_custom_samples_total: {
+    kind: 'counter',
+    unit: '',
+    resource: 'none',
+    labels: [],
+    help: "Samples that users pushed and that were taken since the server started",
+  },
+  hostler_custom_samples_refused_total: {
+    kind: 'counter',
+    unit: '',
+    resource: 'none',
+    labels: ['reason'],
+    help: "Samples that users pushed and that were not taken since the server started, with all of their push: invalid, limit, conflict, off (pushing is), busy, failed (the history could not be written)",
+  },
 } as const satisfies Record<string, MetricFamily>;
 
 /** The name of a metric; a contract with the server. */
