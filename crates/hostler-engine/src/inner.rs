@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::alerting::Alerting;
-use crate::collect::{CollectPace, Held, Machines, QUERIES_AT_ONCE, Recorded, Told};
+use crate::collect::{CollectPace, Custom, Held, Machines, QUERIES_AT_ONCE, Recorded, Told};
 use crate::events::Bus;
 use crate::fleet::snapshot::Snapshot;
 use crate::fleet::{Fleet, Identity, Kind};
@@ -61,6 +61,8 @@ pub(crate) struct Inner {
     /// Where what was measured is kept; `None`: nowhere.
     pub(crate) history: Option<Archive>,
     pub(crate) recorded: Recorded,
+    /// What users measure themselves.
+    pub(crate) custom: Custom,
     /// Where it goes beside that.
     pub(crate) outputs: Routes,
     pub(crate) alerting: Alerting,
@@ -125,6 +127,7 @@ impl Inner {
             machines: Machines::default(),
             history: config.history,
             recorded: Recorded::default(),
+            custom: Custom::default(),
             outputs: Routes::new(config.outputs),
             alerting,
             told: Told::default(),

@@ -46,9 +46,10 @@ pub use alerting::{
 };
 pub use collect::{
     AgentJoin, AgentSettings, AgentSource, AgentState, AgentView, Agents, Answer, Answered,
-    CollectPace, Collected, ContainerFigures, ContainerView, Figures, HistoryCounts, MachineView,
-    MeasuredBy, Metrics, OWN_MACHINE, OwnMachine, OwnSource, PassFigures, ProviderFigures,
-    ProviderPass, Reading, Said, Tick, Ticks, When,
+    CollectPace, Collected, ContainerFigures, ContainerView, CustomMetrics, CustomOf, CustomPush,
+    CustomSample, CustomSettings, CustomView, Figures, HistoryCounts, MachineView, MeasuredBy,
+    Metrics, OWN_MACHINE, OwnMachine, OwnSource, PassFigures, ProviderFigures, ProviderPass,
+    Reading, Said, Tick, Ticks, When,
 };
 pub use events::{Events, Item, Subscription};
 pub use fleet::views::{
@@ -275,6 +276,11 @@ impl Engine {
     /// What is measured.
     pub fn metrics(&self) -> Metrics<'_> {
         Metrics::new(&self.inner)
+    }
+
+    /// What users measure themselves.
+    pub fn custom_metrics(&self) -> CustomMetrics<'_> {
+        CustomMetrics::new(&self.inner)
     }
 
     /// Machines that are measured from within.

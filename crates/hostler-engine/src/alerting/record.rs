@@ -81,6 +81,7 @@ fn put(
     let present: BTreeSet<&SeriesKey> = rows.iter().map(|(key, _)| key).collect();
     let ended: Vec<SeriesKey> = before.into_iter().filter(|key| !present.contains(key)).collect();
     let done = keep(engine, archive, now_ms, rows, &ended);
+    let done = done.map(|kept| usize::try_from(kept.written).unwrap_or(usize::MAX));
     let keys = rows.iter().map(|(key, _)| key.clone()).collect();
     (done.map_err(|error| format!("the history cannot be written: {error}")), keys)
 }

@@ -9,6 +9,8 @@
 //!   slower where a pass is slow (X21)          and their rates   present picture
 //! ```
 //!
+//! What users measure themselves is beside that: [`custom`].
+//!
 //! Machines may also be measured from within, by agents there ([`machines`]); who
 //! of several tells a metric is decided in [`sharing`].
 //!
@@ -18,6 +20,7 @@
 //! VM is told twice (X22, X35). Nothing is carried forward: a reading that has
 //! become old is told with its age, then not at all (X17).
 
+mod custom;
 mod gathering;
 mod heard;
 mod held;
@@ -42,6 +45,8 @@ use hostler_core::id::ProviderId;
 use hostler_core::metrics::{Cost, Point};
 use tokio::time::Instant;
 
+pub(crate) use custom::Custom;
+pub use custom::{CustomMetrics, CustomOf, CustomPush, CustomSample, CustomSettings, CustomView};
 pub(crate) use held::{Held, PassNote};
 pub use labels::ContainerView;
 pub(crate) use machines::Machines;
@@ -127,6 +132,7 @@ impl Reading {
 
 /// Starts what works for all providers together.
 pub(crate) fn start(engine: &Arc<Inner>) {
+    engine.supervise("pushed metrics", custom::tidy::run);
     if engine.history.is_some() {
         engine.supervise("history", record::run);
     }

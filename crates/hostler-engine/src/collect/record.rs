@@ -182,15 +182,15 @@ async fn write_said(
 }
 
 /// Writes samples and ends of series into the history, and puts what it took into the
-/// queues of all outputs; gives how many samples those were. Blocks on the disk. A series has
-/// one writer, so that its samples are everywhere in their order.
+/// queues of all outputs. Blocks on the disk. A series has one writer, so that its samples
+/// are everywhere in their order. Gives what became of the samples.
 pub(crate) fn keep(
     engine: &Inner,
     archive: &Archive,
     now_ms: i64,
     samples: &[(SeriesKey, Sample)],
     ended: &[SeriesKey],
-) -> Result<usize, Error> {
+) -> Result<Appended, Error> {
     let mut taken = Vec::new();
     let is_sent = !engine.outputs.is_empty();
     let mut tell = |key: &SeriesKey, sample: Sample| {
@@ -208,7 +208,7 @@ pub(crate) fn keep(
     let (written, _) = (written?, ended?);
     engine.recorded.samples.fetch_add(written.written, Ordering::Relaxed);
     engine.recorded.dropped.fetch_add(written.dropped.total(), Ordering::Relaxed);
-    Ok(usize::try_from(written.written).unwrap_or(usize::MAX))
+    Ok(written)
 }
 
 #[derive(Default)]
@@ -368,18 +368,18 @@ const WORK: [&str; 3] = ["write", "sync", "maintain"];
 /// What keeps one kind of work from being done: told when it begins, changes and ends,
 /// and not each time.
 #[derive(Debug)]
-struct Trouble {
+pub(super) struct Trouble {
     work: &'static str,
     error: Option<String>,
 }
 
 impl Trouble {
-    const fn with(work: &'static str) -> Self {
+    pub(super) const fn with(work: &'static str) -> Self {
         Self { work, error: None }
     }
 
     /// Tells how it went this time; what came of it.
-    fn tell<T>(&mut self, outcome: Result<T, Error>) -> Option<T> {
+    pub(super) fn tell<T>(&mut self, outcome: Result<T, Error>) -> Option<T> {
         let (done, error) = match outcome {
             Ok(done) => (Some(done), None),
             Err(error) => (None, Some(error.to_string())),

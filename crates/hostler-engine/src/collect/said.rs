@@ -188,6 +188,7 @@ impl Metrics<'_> {
         let mut points: Vec<Point> = open.chain([followers, unsound]).collect();
         points.extend(self.history().into_iter().flat_map(kept));
         points.extend(machines::view::all(self.engine()).iter().flat_map(heard::of));
+        points.extend(self.engine().custom.points());
         points.extend(sent::points(&self.engine().outputs.views(), self.engine().clock.now()));
         points
     }
