@@ -52,6 +52,8 @@ pub enum BodyKind {
     Json,
     /// As `application/merge-patch+json` (RFC 7396).
     MergePatch,
+    /// As `text/plain`; the body's type is a string.
+    Text,
     /// As `application/octet-stream`, streamed.
     Bytes,
 }

@@ -91,6 +91,7 @@ fn operation(endpoint: &Described, generator: &mut SchemaGenerator, problem: &Sc
         BodyKind::None => None,
         BodyKind::Json => Some(("application/json", json!(schemas.body))),
         BodyKind::MergePatch => Some(("application/merge-patch+json", json!(schemas.body))),
+        BodyKind::Text => Some(("text/plain", json!(schemas.body))),
         BodyKind::Bytes => Some(("application/octet-stream", json!({}))),
     };
     if let Some((media, schema)) = content {
@@ -183,7 +184,7 @@ fn by_status(endpoint: &Described) -> Vec<(u16, Vec<Code>)> {
     if takes_key(endpoint) {
         codes.push(Code::IdempotencyMismatch);
     }
-    if matches!(endpoint.body, BodyKind::Json | BodyKind::MergePatch) {
+    if matches!(endpoint.body, BodyKind::Json | BodyKind::MergePatch | BodyKind::Text) {
         codes.extend([Code::BodyMalformed, Code::BodyTooLarge, Code::MediaTypeUnsupported]);
     }
     codes.sort_unstable();

@@ -75,9 +75,15 @@ pub(crate) fn prepare<E: Endpoint>(
         BodyKind::None | BodyKind::Bytes => None,
         BodyKind::Json => Some("application/json"),
         BodyKind::MergePatch => Some("application/merge-patch+json"),
+        BodyKind::Text => Some("text/plain"),
     } {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         content = serde_json::to_vec(body).map_err(|error| unsendable::<E>(&error))?.into();
+        if E::BODY == BodyKind::Text {
+            // Its type is a string, which is sent as it is.
+            let text = serde_json::from_slice::<String>(&content);
+            content = text.map_err(|error| unsendable::<E>(&error))?.into();
+        }
     }
     finish(E::METHOD, target::<E>(path, query)?, headers, content, terms)
 }
@@ -223,6 +229,18 @@ mod tests {
         for name in ["", ".", ".."] {
             assert!(super::target::<v1::VolumeDelete>(&volume(name), &Nothing {}).is_err());
         }
+    }
+
+    #[test]
+    fn a_text_is_sent_as_it_is() {
+        let (query, text) = (v1::CustomMetricTextQuery::default(), "a{b=\"c\"} 1\n".to_owned());
+        let asked =
+            prepare::<v1::CustomMetricPushText>(&Nothing {}, &query, &text, &Terms::default());
+        let asked = asked.unwrap();
+        assert_eq!(
+            (&asked.body[..], &asked.headers[CONTENT_TYPE]),
+            (text.as_bytes(), "text/plain")
+        );
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub use alerting::{ConfiguredAlerting, ConfiguredReceiver};
 pub use document::DEFAULT_TEXT;
 pub use history::ConfiguredHistory;
 pub use layers::Origins;
-pub use measuring::{ConfiguredMetrics, OwnMachineSwitch, Profile};
+pub use measuring::{ConfiguredCustom, ConfiguredMetrics, OwnMachineSwitch, Profile};
 pub use outputs::{ConfiguredOutput, OutputKind, OutputTls};
 pub use sources::{Loaded, journal_reads, passed_socket_names, runtime_dir};
 

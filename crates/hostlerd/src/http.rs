@@ -16,6 +16,7 @@ mod compress;
 mod conditions;
 pub mod consoles;
 mod cursor;
+mod custom_metrics;
 pub(crate) mod docs;
 pub mod error;
 mod events;
@@ -246,7 +247,8 @@ impl Default for Api {
 pub fn api() -> Api {
     let api = Api::new();
     let api = vms::route(consoles::route(session::route(tokens::route(server::route(api)))));
-    let api = live::route(outputs::route(agents::route(measured::route(api))));
+    let api = custom_metrics::route(measured::route(api));
+    let api = live::route(outputs::route(agents::route(api)));
     let api = silences::route(alert_rules::route(alerts::route(api)));
     let api = volumes::route(pools::route(networks::route(hosts::route(providers::route(api)))));
     events::route(operations::route(images::route(api)))

@@ -182,6 +182,7 @@ impl Server {
         }
         self.app.meters.set_profile(config.metrics.profile);
         self.app.engine.metrics().tell_labels(&config.metrics.labels);
+        self.app.engine.custom_metrics().configure(config.metrics.custom.settings());
         Ok(())
     }
 
@@ -241,6 +242,7 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
     let meters = Arc::new(Meters::new(live.clone()));
     meters.set_profile(config.metrics.profile);
     engine.metrics().tell_labels(&config.metrics.labels);
+    engine.custom_metrics().configure(config.metrics.custom.settings());
     let counted = Arc::clone(&meters);
     engine.metrics().tell_also(move || counted.series());
     for (row, provider) in setup.providers {

@@ -6,6 +6,7 @@ mod alerts;
 mod batch;
 mod consoles;
 mod convert;
+mod custom_metrics;
 mod devices;
 mod events;
 mod hosts;
@@ -30,6 +31,7 @@ pub use alert_rules::*;
 pub use alerts::*;
 pub use batch::*;
 pub use consoles::*;
+pub use custom_metrics::*;
 pub use devices::*;
 pub use events::*;
 pub use hosts::*;
@@ -89,6 +91,9 @@ endpoints![
     HostShow,
     HostMetrics,
     MetricsQuery,
+    CustomMetricList,
+    CustomMetricPush,
+    CustomMetricPushText,
     AgentList,
     AgentMetrics,
     OutputList,

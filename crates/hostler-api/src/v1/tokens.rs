@@ -55,7 +55,8 @@ pub struct TokenPath {
 pub struct TokenRequest {
     /// What it is for, for people and audit records.
     pub name: String,
-    /// `admin` or `reader`.
+    /// `admin`; `reader`, who looks at everything; or `pusher`, who pushes metrics and does nothing
+    /// else.
     pub role: String,
     /// In how many seconds it ends; never when not given.
     #[serde(default)]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hostler_engine::CollectPace;
+use hostler_core::metrics::custom::SizeLimits;
+use hostler_engine::{CollectPace, CustomSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Result};
@@ -33,6 +34,92 @@ pub struct ConfiguredMetrics {
     pub node_interval_seconds: u64,
     /// By whose names `/metrics` tells them to those who do not say.
     pub profile: Profile,
+    /// Whether and how much users may add of their own.
+    pub custom: ConfiguredCustom,
+}
+
+/// Whether and how much users may push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfiguredCustom {
+    /// Whether anything is taken.
+    pub enabled: bool,
+    /// Seconds for which a value is told after it was pushed.
+    pub ttl_seconds: u64,
+    /// Series of all users together.
+    pub max_series: usize,
+    /// Series of one user or token.
+    pub max_series_per_user: usize,
+    /// Samples of a push.
+    pub max_samples_per_push: usize,
+    /// Labels of a sample.
+    pub max_labels: usize,
+    /// Bytes of a metric's or label's name.
+    pub max_name_bytes: usize,
+    /// Bytes of a label's value.
+    pub max_value_bytes: usize,
+}
+
+impl Default for ConfiguredCustom {
+    fn default() -> Self {
+        let CustomSettings {
+            enabled,
+            ttl,
+            series_max,
+            series_per_user_max,
+            samples_per_push_max,
+            sizes,
+        } = CustomSettings::default();
+        Self {
+            enabled,
+            ttl_seconds: ttl.as_secs(),
+            max_series: series_max,
+            max_series_per_user: series_per_user_max,
+            max_samples_per_push: samples_per_push_max,
+            max_labels: sizes.labels,
+            max_name_bytes: sizes.name_bytes,
+            max_value_bytes: sizes.value_bytes,
+        }
+    }
+}
+
+impl ConfiguredCustom {
+    fn check(&self) -> Result<()> {
+        let ttl = usize::try_from(self.ttl_seconds).unwrap_or(usize::MAX);
+        for (key, value, range) in [
+            ("ttl_seconds", ttl, 10..=3600),
+            ("max_series", self.max_series, 1..=100_000),
+            ("max_series_per_user", self.max_series_per_user, 1..=100_000),
+            ("max_samples_per_push", self.max_samples_per_push, 1..=10_000),
+            ("max_labels", self.max_labels, 0..=32),
+            ("max_name_bytes", self.max_name_bytes, 1..=256),
+            ("max_value_bytes", self.max_value_bytes, 1..=1024),
+        ] {
+            if !range.contains(&value) {
+                let (least, most) = (range.start(), range.end());
+                return Err(Failure::usage(format!(
+                    "metrics.custom.{key} is {value}; it has to be from {least} to {most}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// As the engine is told.
+    pub fn settings(&self) -> CustomSettings {
+        CustomSettings {
+            enabled: self.enabled,
+            ttl: Duration::from_secs(self.ttl_seconds),
+            series_max: self.max_series,
+            series_per_user_max: self.max_series_per_user,
+            samples_per_push_max: self.max_samples_per_push,
+            sizes: SizeLimits {
+                labels: self.max_labels,
+                name_bytes: self.max_name_bytes,
+                value_bytes: self.max_value_bytes,
+            },
+        }
+    }
 }
 
 /// Whether the server's own machine is measured.
@@ -71,6 +158,7 @@ impl Default for ConfiguredMetrics {
             own_machine: OwnMachineSwitch::default(),
             node_interval_seconds: 5,
             profile: Profile::Hostler,
+            custom: ConfiguredCustom::default(),
         }
     }
 }
@@ -101,7 +189,7 @@ impl ConfiguredMetrics {
                 self.labels.len()
             )));
         }
-        Ok(())
+        self.custom.check()
     }
 
     /// As the engine is told; `None` where nothing is measured.
@@ -142,5 +230,21 @@ mod tests {
         let labels = (0..11).map(|n| format!("l{n}")).collect();
         let many = ConfiguredMetrics { labels, ..ConfiguredMetrics::default() };
         assert!(many.check().unwrap_err().to_string().contains("at most 10"));
+    }
+
+    #[test]
+    fn a_limit_of_what_is_pushed_that_is_none_is_refused_by_its_key() {
+        let read = |text: &str| toml::from_str::<ConfiguredCustom>(text).unwrap();
+        assert_eq!(read("").settings(), CustomSettings::default());
+        for (text, told) in [
+            ("ttl_seconds = 0", "ttl_seconds is 0; it has to be from 10 to 3600"),
+            ("max_series = 1000000", "max_series is 1000000; it has to be from 1 to 100000"),
+            ("max_labels = 33", "max_labels is 33; it has to be from 0 to 32"),
+        ] {
+            let custom = read(text);
+            let bad = ConfiguredMetrics { custom, ..ConfiguredMetrics::default() };
+            let refused = bad.check().unwrap_err().to_string();
+            assert_eq!(refused, format!("metrics.custom.{told}"));
+        }
     }
 }

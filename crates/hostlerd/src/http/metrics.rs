@@ -2,6 +2,7 @@
 //! ever told as 0 in its place (D4, X17).
 
 mod compat;
+mod custom;
 mod format;
 mod measured;
 mod process;
@@ -312,7 +313,8 @@ fn make_page(app: &App, operations: &[(OperationState, u64)], format: Format) ->
     let (page, dropped) = measured::page(&measured::Told { collected, said, own }, format);
     // On the next page: this one cannot tell of itself.
     app.meters.leave_out(dropped);
-    page.into()
+    let custom = custom::part(&app.engine.custom_metrics().list(), format);
+    (page + &custom).into()
 }
 
 fn make_their_page(app: &App, format: Format) -> Arc<str> {

@@ -69,6 +69,10 @@ pub(super) async fn document<E: Endpoint>(headers: &HeaderMap, body: Body) -> Re
             expect_type(headers, &["application/merge-patch+json"])?;
             object(&collect(headers, body).await?)
         }
+        BodyKind::Text => {
+            expect_type(headers, &["text/plain"])?;
+            text(&collect(headers, body).await?)
+        }
     }
 }
 
@@ -85,6 +89,16 @@ fn nothing<T: DeserializeOwned>() -> Result<T> {
     serde_json::from_value(Value::Object(Map::new())).map_err(|error| {
         Error::bug(format!("an endpoint without a document reads one: {error}")).into()
     })
+}
+
+fn text<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let line =
+            bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count() + 1;
+        malformed(&format!("line {line}"), "not_utf8", "is no UTF-8")
+    })?;
+    serde_json::from_value(Value::String(text.to_owned()))
+        .map_err(|error| Error::bug(format!("a text is read as no text: {error}")).into())
 }
 
 /// An endpoint that reads no body takes none: a form that somebody was lured to send

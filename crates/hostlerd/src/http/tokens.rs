@@ -67,7 +67,7 @@ fn check(request: &v1::TokenRequest, now: Timestamp) -> Result<(Role, Option<Tim
     }
     let role = Role::parse(&request.role);
     if role.is_none() {
-        fault("/role", "unknown", "must be `admin` or `reader`".to_owned());
+        fault("/role", "unknown", "must be `admin`, `reader` or `pusher`".to_owned());
     }
     let seconds = request.expires_in_seconds;
     if seconds.is_some_and(|seconds| seconds == 0 || seconds > LIFE_MAX_SECONDS) {

@@ -55,7 +55,7 @@ async fn take(State(hook): State<Hook>, headers: HeaderMap, body: String) -> Sta
     hook.answers.lock().unwrap().pop_front().unwrap_or(StatusCode::OK)
 }
 
-fn write(path: &Path, expression: &str) {
+pub(crate) fn write(path: &Path, expression: &str) {
     let text = format!(
         "groups:\n- name: own\n  interval: 1h\n  rules:\n  - alert: Many\n    expr: {expression}\n    \
          labels: {{severity: critical}}\n    annotations: {{summary: 'it is {{{{ $value }}}}'}}\n"
@@ -64,7 +64,7 @@ fn write(path: &Path, expression: &str) {
 }
 
 /// Tells the server what a file says now, as a signal would, and evaluates.
-async fn reload(fixture: &Fixture, configured: &str) {
+pub(crate) async fn reload(fixture: &Fixture, configured: &str) {
     let configured: ConfiguredAlerting = toml::from_str(configured).unwrap();
     let url = Some("https://hostler.example".to_owned());
     let config = hostlerd::alerting::load(&configured, url).unwrap();

@@ -29,6 +29,7 @@ fn media(endpoint: &Described) -> Option<&'static str> {
         BodyKind::None => None,
         BodyKind::Json => Some("application/json"),
         BodyKind::MergePatch => Some("application/merge-patch+json"),
+        BodyKind::Text => Some("text/plain"),
         BodyKind::Bytes => Some("application/octet-stream"),
     }
 }
@@ -122,6 +123,9 @@ async fn a22_a_body_of_another_kind_is_refused_by_every_endpoint() {
     let forms = ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain", ""];
     for endpoint in v1::endpoints() {
         for form in forms {
+            if endpoint.body == BodyKind::Text && form == "text/plain" {
+                continue; // which pages of others cannot use: see custom_metrics.rs
+            }
             let body = Some((form, Bytes::from_static(b"a=b")));
             let query = if endpoint.id == "metrics_query" { "?query=1" } else { "" };
             let (method, path) = (endpoint.method.as_str(), path(&endpoint, NO_ID) + query);

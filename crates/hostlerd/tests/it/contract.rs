@@ -30,6 +30,7 @@ const VARYING: &[&str] = &[
     "version",
     "seq",
     "took_seconds",
+    "age_seconds",
 ];
 
 /// Exchanges by the endpoint's id.
@@ -98,9 +99,13 @@ impl Story {
         let endpoint = v1::endpoints().into_iter().find(|one| one.id == id).unwrap();
         let kind = match endpoint.body {
             hostler_api::BodyKind::MergePatch => "application/merge-patch+json",
+            hostler_api::BodyKind::Text => "text/plain",
             _ => "application/json",
         };
-        let sent = body.as_ref().map(|body| (kind, body.to_string().into()));
+        let sent = body.as_ref().map(|body| match (kind, body) {
+            ("text/plain", Value::String(text)) => (kind, text.clone().into()),
+            (kind, body) => (kind, body.to_string().into()),
+        });
         // Ids of one moment are in no order; those of this story are in its own.
         self.fixture.clock.advance(std::time::Duration::from_millis(1));
         let client = match id {
@@ -230,6 +235,19 @@ async fn vms(story: &mut Story) -> String {
     story.tell("vm_update", &path, Some(patch)).await;
     story.tell("vm_definition", &format!("{path}/definition"), None).await;
     story.tell("vm_metrics", &format!("{path}/metrics"), None).await;
+    let pushed = json!({ "samples": [
+        { "name": "backup_age_seconds", "value": 12.5, "vm": "web", "labels": { "job": "nightly" } },
+        { "name": "room_celsius", "kind": "gauge", "value": -3.5, "time": "2020-01-01T00:00:00Z" },
+    ] });
+    let old = story.client().post("/api/v1/metrics/custom", &pushed).await;
+    assert_eq!((old.status, old.code().as_str()), (400, "spec_invalid"), "{}", old.text());
+    let mut pushed = pushed;
+    pushed["samples"][1].as_object_mut().unwrap().remove("time");
+    story.tell("custom_metric_push", "/api/v1/metrics/custom", Some(pushed)).await;
+    let text = "# TYPE jobs_total counter\njobs_total{queue=\"mail\"} 7\n";
+    let of_host = "/api/v1/metrics/custom/text?host=h1";
+    story.tell("custom_metric_push_text", of_host, Some(json!(text))).await;
+    story.tell("custom_metric_list", "/api/v1/metrics/custom", None).await;
     for (id, verb) in [
         ("vm_pause", "pause"),
         ("vm_resume", "resume"),

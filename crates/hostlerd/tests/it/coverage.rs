@@ -36,6 +36,7 @@ async fn ask(client: &Client, endpoint: &Described) -> Answer {
         BodyKind::MergePatch => {
             Some(("application/merge-patch+json", json!({}).to_string().into()))
         }
+        BodyKind::Text => Some(("text/plain", "".into())),
         BodyKind::Bytes => Some(("application/octet-stream", "".into())),
     };
     let response = client.stream(endpoint.method.as_str(), &path, body).await;
@@ -93,6 +94,25 @@ async fn every_endpoint_that_needs_more_refuses_readers() {
         }
     }
     assert!(refused > 10, "{refused}");
+}
+
+#[tokio::test]
+async fn c25e_who_pushes_metrics_is_refused_by_all_other_endpoints() {
+    let fixture = Fixture::start().await;
+    let pusher = fixture.token(Role::Pusher).await;
+    let mut let_in = BTreeSet::new();
+    for endpoint in v1::endpoints() {
+        let answer = ask(&pusher, &endpoint).await;
+        match endpoint.needs {
+            Permission::Public | Permission::Authenticated => {}
+            _ if answer.code_or_ok() == "permission_denied" => assert_eq!(answer.status, 403),
+            _ => drop(let_in.insert(endpoint.id)),
+        }
+    }
+    assert_eq!(let_in, ["custom_metric_push", "custom_metric_push_text"].into());
+    // Nor is there anything to see on the live stream.
+    assert_eq!(pusher.get("/api/v1/live?topics=vm:metrics").await.code(), "permission_denied");
+    assert_eq!(pusher.get("/metrics").await.code(), "permission_denied");
 }
 
 #[tokio::test]

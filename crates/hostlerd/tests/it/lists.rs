@@ -157,10 +157,10 @@ async fn every_list_takes_fields() {
         if list.path.contains('{') {
             continue;
         }
-        // What the configuration names has no other id.
+        // What the configuration or its user names has no other id.
         let one = match list.id {
             "event_list" | "alert_history" => "seq",
-            "agent_list" | "output_list" | "alert_receiver_list" => "name",
+            "agent_list" | "output_list" | "alert_receiver_list" | "custom_metric_list" => "name",
             _ => "id",
         };
         let page = fixture.local().get(&format!("{}?fields={one}", list.path)).await;

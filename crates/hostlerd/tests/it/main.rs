@@ -12,6 +12,7 @@ mod compression;
 mod consoles;
 mod contract;
 mod coverage;
+mod custom_metrics;
 mod events;
 mod fixture;
 mod health;

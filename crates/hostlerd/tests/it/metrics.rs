@@ -18,14 +18,14 @@ async fn measuring() -> Fixture {
     fixture
 }
 
-async fn scrape(fixture: &Fixture, accept: &str) -> String {
+pub(crate) async fn scrape(fixture: &Fixture, accept: &str) -> String {
     let answer = fixture.local().header("accept", accept).get("/metrics").await;
     assert_eq!(answer.status, 200);
     answer.text()
 }
 
 /// Scrapes until `wanted` is there.
-async fn until(fixture: &Fixture, accept: &str, wanted: &str) -> String {
+pub(crate) async fn until(fixture: &Fixture, accept: &str, wanted: &str) -> String {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     loop {
         let text = scrape(fixture, accept).await;
@@ -38,7 +38,7 @@ async fn until(fixture: &Fixture, accept: &str, wanted: &str) -> String {
 }
 
 /// What a strict reader would refuse.
-fn check(text: &str) {
+pub(crate) fn check(text: &str) {
     let (mut families, mut series) = (BTreeSet::new(), BTreeSet::new());
     for line in text.lines() {
         if let Some(told) = line.strip_prefix("# TYPE ") {
@@ -177,7 +177,7 @@ async fn x17_the_api_tells_each_figure_with_its_age_and_source() {
 }
 
 /// Asks the history; `terms` as in a URL.
-async fn ask(fixture: &Fixture, terms: &str) -> crate::client::Answer {
+pub(crate) async fn ask(fixture: &Fixture, terms: &str) -> crate::client::Answer {
     fixture.local().get(&format!("/api/v1/metrics/query?{terms}")).await
 }
 
