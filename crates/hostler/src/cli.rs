@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agents, alerts, api, contexts, events, explain, hosts, images, man, muscle, networks,
-    operations, pools, providers, silences, tokens, vms, volumes,
+    agents, alerts, api, contexts, custom_metrics, events, explain, hosts, images, man, muscle,
+    networks, operations, pools, providers, silences, tokens, vms, volumes,
 };
 use crate::complete::{Names, Shell};
 use crate::output::{Output, OutputParser};
@@ -144,6 +144,9 @@ pub(crate) enum Command {
     /// Programs on machines that measure them from within.
     #[command(subcommand)]
     Agent(agents::Verb),
+    /// Metrics that you measure yourself.
+    #[command(subcommand)]
+    Metric(custom_metrics::Verb),
     /// API tokens.
     #[command(subcommand)]
     Token(tokens::Verb),

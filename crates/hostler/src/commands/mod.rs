@@ -5,6 +5,7 @@ pub(crate) mod alerts;
 pub(crate) mod api;
 pub(crate) mod console;
 pub(crate) mod contexts;
+pub(crate) mod custom_metrics;
 mod dry_run;
 pub(crate) mod events;
 pub(crate) mod explain;
@@ -53,6 +54,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
         Command::Network(verb) => networks::run(app, verb).await,
         Command::Op(verb) => operations::run(app, verb).await,
         Command::Event(verb) => events::run(app, verb).await,
+        Command::Metric(verb) => custom_metrics::run(app, verb).await,
         Command::Agent(verb) => agents::run(app, verb).await,
         Command::Alert(verb) => alerts::run(app, verb).await,
         Command::Silence(verb) => silences::run(app, verb).await,

@@ -72,6 +72,8 @@ pub(crate) enum Role {
     Admin,
     /// Look at everything but secrets, change nothing.
     Reader,
+    /// Push metrics, and nothing else.
+    Pusher,
 }
 
 pub(crate) async fn run(app: &App, verb: Verb) -> Result {
@@ -84,6 +86,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
             let role = match role {
                 Role::Admin => "admin",
                 Role::Reader => "reader",
+                Role::Pusher => "pusher",
             };
             let until = expires.map(|time| format!(", good for {}", show_duration(time)));
             let line = format!("+ token \"{name}\" ({role}{})", until.unwrap_or_default());

@@ -38,6 +38,7 @@ fn the_short_help_fits_a_screen() {
               silence     For how long nobody is told about which alerts
               provider    Connections to places where VMs run
               agent       Programs on machines that measure them from within
+              metric      Metrics that you measure yourself
               token       API tokens
               context     Servers that this command line knows
               ls          List VMs (vm list)
@@ -66,7 +67,7 @@ fn every_noun_tells_its_verbs() {
     let mut all = String::new();
     for noun in [
         "vm", "host", "pool", "volume", "image", "network", "op", "event", "alert", "silence",
-        "provider", "agent", "token", "context",
+        "provider", "agent", "metric", "token", "context",
     ] {
         all.push_str(&format!("$ hostler {noun} -h\n{}\n", help(&[noun, "-h"])));
     }

@@ -8,6 +8,7 @@ mod bulk;
 mod completing;
 mod consoles;
 mod contexts;
+mod custom_metrics;
 mod documents;
 mod editing;
 mod errors;
