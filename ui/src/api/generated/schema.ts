@@ -436,6 +436,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/metrics/custom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the series that are pushed, with their newest values.
+         * @description One that was not pushed for `metrics.custom.ttl_seconds` is `stale`: it is not on `/metrics`
+         *      any more and has ended in the history. After twice that time it is not listed. Sorts and
+         *      filters by `name`, `kind`, `vm`, `host`, `quality`, `pushed_by`.
+         */
+        get: operations["custom_metric_list"];
+        put?: never;
+        /**
+         * Push samples of one's own.
+         * @description All of them are taken or none; when this is answered they are in the history, where one is
+         *      kept. A token with the role `pusher` is enough, and may do nothing else.
+         */
+        post: operations["custom_metric_push"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/custom/text": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Push samples of one's own, as Prometheus text.
+         * @description The classic text 0.0.4 with gauges and counters, as for node_exporter's textfile collector;
+         *      all its samples are of the VM or host that the query names, or of none. Faults name lines.
+         */
+        post: operations["custom_metric_push_text"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/metrics/query": {
         parameters: {
             query?: never;
@@ -1592,6 +1640,100 @@ export interface components {
              */
             threads?: number;
         };
+        /** @description What became of a push. */
+        CustomMetricPushed: {
+            /**
+             * Format: uint64
+             * @description How many samples were taken.
+             */
+            accepted: number;
+            /**
+             * Format: uint64
+             * @description How many of them are in the history; null where none is kept. Fewer where the history has no
+             *     room for more series, or a series came twice within a millisecond.
+             */
+            kept?: number | null;
+            /**
+             * Format: uint64
+             * @description How many series are held of whoever pushed.
+             */
+            series: number;
+            /**
+             * Format: uint64
+             * @description How many that may be: `metrics.custom.max_series_per_user`.
+             */
+            series_max: number;
+        };
+        /** @description Samples to be pushed. */
+        CustomMetricRequest: {
+            /** @description The samples; no two of one series. */
+            samples: components["schemas"]["CustomMetricSample"][];
+        };
+        /** @description A sample. */
+        CustomMetricSample: {
+            /** @description Of which host, in the same way. A sample is of one thing, or of none. */
+            host?: string | null;
+            /**
+             * @description `counter` or `gauge`. The name tells it, too: a counter's ends in `_total`, a gauge's does
+             *     not.
+             */
+            kind?: string | null;
+            /** @description Labels. Those by which Hostler tells VMs and hosts apart are its own to say. */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description The metric's name: `[a-zA-Z_][a-zA-Z0-9_]*`, and none that Hostler or Prometheus uses. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was so: at most 5 seconds ahead, not before what was pushed last, and not longer ago
+             *     than it would be told. Now, when not given.
+             */
+            time?: string | null;
+            /**
+             * Format: double
+             * @description The value; of a counter 0 or more.
+             */
+            value: number;
+            /** @description Of which VM: its id, or its name where no other has it. */
+            vm?: string | null;
+        };
+        /** @description A series that is pushed. */
+        CustomSeries: {
+            /**
+             * Format: double
+             * @description How long ago that is.
+             */
+            age_seconds: number;
+            /** @description Of which host. */
+            host?: components["schemas"]["Ref"] | null;
+            /** @description `counter` or `gauge`. */
+            kind: string;
+            /** @description Its own labels, beside those of the VM or host. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description The metric's name. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was so.
+             */
+            observed_at: string;
+            /** @description Who pushed it last. */
+            pushed_by: string;
+            /** @description `ok`, or `stale` where that is too long ago to be told as present. */
+            quality: string;
+            /** @description Whether it is of something made up, because that belongs to a demo. */
+            simulated: boolean;
+            /**
+             * Format: double
+             * @description The newest value.
+             */
+            value: number;
+            /** @description Of which VM. */
+            vm?: components["schemas"]["Ref"] | null;
+        };
         /** @description How the guest sees a disk attached. */
         DiskBus: "virtio" | "scsi" | "sata" | "ide" | "usb";
         /** @description A disk or a CD-ROM drive. */
@@ -2677,7 +2819,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Image"][];
+            items: components["schemas"]["Network"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2696,7 +2838,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Operation"][];
+            items: components["schemas"]["Image"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2715,7 +2857,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Alert"][];
+            items: components["schemas"]["Operation"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2734,7 +2876,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["AlertEntry"][];
+            items: components["schemas"]["Alert"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2753,7 +2895,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["AlertRule"][];
+            items: components["schemas"]["AlertEntry"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2772,7 +2914,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["AlertReceiver"][];
+            items: components["schemas"]["AlertRule"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2791,7 +2933,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Silence"][];
+            items: components["schemas"]["AlertReceiver"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2804,6 +2946,25 @@ export interface components {
         };
         /** @description A page of a list. */
         Page17: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Silence"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page18: {
             /**
              * Format: uint64
              * @description How many items there are in all, as far as known.
@@ -2867,7 +3028,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Agent"][];
+            items: components["schemas"]["CustomSeries"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2886,7 +3047,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["OutputStatus"][];
+            items: components["schemas"]["Agent"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2905,7 +3066,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Provider"][];
+            items: components["schemas"]["OutputStatus"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2924,7 +3085,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Pool"][];
+            items: components["schemas"]["Provider"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2943,7 +3104,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Volume"][];
+            items: components["schemas"]["Pool"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -2962,7 +3123,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Network"][];
+            items: components["schemas"]["Volume"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -3231,7 +3392,10 @@ export interface components {
             expires_in_seconds?: number | null;
             /** @description What it is for, for people and audit records. */
             name: string;
-            /** @description `admin` or `reader`. */
+            /**
+             * @description `admin`; `reader`, who looks at everything; or `pusher`, who pushes metrics and does nothing
+             *     else.
+             */
             role: string;
         };
         /** @description The TPM device the guest sees; always version 2.0, emulated. */
@@ -3758,7 +3922,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page4"];
+                    "application/json": components["schemas"]["Page5"];
                 };
             };
             /**
@@ -3966,7 +4130,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page15"];
+                    "application/json": components["schemas"]["Page16"];
                 };
             };
             /**
@@ -4080,7 +4244,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page14"];
+                    "application/json": components["schemas"]["Page15"];
                 };
             };
             /**
@@ -4203,7 +4367,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page12"];
+                    "application/json": components["schemas"]["Page13"];
                 };
             };
             /**
@@ -4326,7 +4490,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page13"];
+                    "application/json": components["schemas"]["Page14"];
                 };
             };
             /**
@@ -5035,7 +5199,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page17"];
+                    "application/json": components["schemas"]["Page18"];
                 };
             };
             /**
@@ -5563,7 +5727,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page10"];
+                    "application/json": components["schemas"]["Page11"];
                 };
             };
             /**
@@ -6205,6 +6369,463 @@ export interface operations {
             };
         };
     };
+    custom_metric_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List the series that are pushed, with their newest values. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page4"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    custom_metric_push: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomMetricRequest"];
+            };
+        };
+        responses: {
+            /** @description Push samples of one's own. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomMetricPushed"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `metric_conflict`: a metric that is pushed now does not go with this name
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `capability_missing`: this provider cannot do that
+             *
+             *     `limit_exceeded`: the request exceeds a limit of the provider or of the API
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_full`: Hostler's own disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    custom_metric_push_text: {
+        parameters: {
+            query?: {
+                /** @description Of which VM: its id, or its name where no other has it. */
+                vm?: string | null;
+                /** @description Of which host, in the same way. */
+                host?: string | null;
+            };
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Push samples of one's own, as Prometheus text. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomMetricPushed"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `metric_conflict`: a metric that is pushed now does not go with this name
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `capability_missing`: this provider cannot do that
+             *
+             *     `limit_exceeded`: the request exceeds a limit of the provider or of the API
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_full`: Hostler's own disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     metrics_query: {
         parameters: {
             query: {
@@ -6354,7 +6975,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page9"];
+                    "application/json": components["schemas"]["Page10"];
                 };
             };
             /**
@@ -6571,7 +7192,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page11"];
+                    "application/json": components["schemas"]["Page12"];
                 };
             };
             /**
@@ -7209,7 +7830,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page5"];
+                    "application/json": components["schemas"]["Page6"];
                 };
             };
             /**
@@ -7323,7 +7944,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page7"];
+                    "application/json": components["schemas"]["Page8"];
                 };
             };
             /**
@@ -7723,7 +8344,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page8"];
+                    "application/json": components["schemas"]["Page9"];
                 };
             };
             /**
@@ -8208,7 +8829,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page6"];
+                    "application/json": components["schemas"]["Page7"];
                 };
             };
             /**
@@ -8971,7 +9592,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page16"];
+                    "application/json": components["schemas"]["Page17"];
                 };
             };
             /**
