@@ -237,10 +237,8 @@ mod tests {
         let asked =
             prepare::<v1::CustomMetricPushText>(&Nothing {}, &query, &text, &Terms::default());
         let asked = asked.unwrap();
-        assert_eq!(
-            (&asked.body[..], &asked.headers[CONTENT_TYPE]),
-            (text.as_bytes(), "text/plain")
-        );
+        assert_eq!(&asked.body[..], text.as_bytes());
+        assert_eq!(asked.headers[CONTENT_TYPE], "text/plain");
     }
 
     #[test]
