@@ -67,6 +67,14 @@ pub enum NotEnough {
     Noise,
     /// They do not change at all: nothing can be called unusual.
     Constant,
+    /// The newest of them have left the line that goes by all of them, and there
+    /// are too few for another.
+    Turned {
+        /// How far they are from it.
+        off: f64,
+        /// How far values usually are.
+        usual: f64,
+    },
     /// On the past, no model was better than to say that all stays as it is.
     NoModel {
         /// The mean error of the best one.
@@ -90,6 +98,11 @@ impl fmt::Display for NotEnough {
             }
             Self::Noise => f.write_str("the values scatter too much to show a direction"),
             Self::Constant => f.write_str("the values never changed"),
+            Self::Turned { off, usual } => write!(
+                f,
+                "the newest values are off their line by {off:.4} where {usual:.4} is usual, and \
+                 too few for a new one"
+            ),
             Self::NoModel { error, naive_error } => write!(
                 f,
                 "on the past the best forecast was off by {error:.4}, and to expect no change by \
@@ -147,6 +160,7 @@ mod tests {
             (NotEnough::Gaps { have: 0.5, need: 0.8 }, "50 % of the time is there, and 80 %"),
             (NotEnough::Noise, "scatter too much"),
             (NotEnough::Constant, "never changed"),
+            (NotEnough::Turned { off: 9.0, usual: 2.0 }, "off their line by 9.0000"),
             (NotEnough::NoModel { error: 2.0, naive_error: 1.0 }, "off by 2.0000"),
         ] {
             let said = missing.to_string();

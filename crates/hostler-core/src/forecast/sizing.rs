@@ -32,7 +32,7 @@ const CPU_AIM: f64 = 0.6;
 const CPU_BUSY: f64 = 0.85;
 const CPU_IDLE: f64 = 0.3;
 /// From here on the host is what is short.
-const DELAY_MUCH: f64 = 0.1;
+pub const DELAY_MUCH: f64 = 0.1;
 /// How full memory should be at its fullest.
 const MEMORY_AIM: f64 = 0.75;
 const MEMORY_FULL: f64 = 0.9;
@@ -87,13 +87,24 @@ pub enum Size {
 pub type Outcome = Result<Option<Hint>, NotEnough>;
 
 /// The figures that a hint goes by.
-struct Figures {
-    p95: f64,
-    p99: f64,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Figures {
+    /// What 95 % of the values are no more than.
+    pub p95: f64,
+    /// What 99 % of them are no more than.
+    pub p99: f64,
+    /// How many values there are.
+    pub points: usize,
+    /// How far back they reach.
+    pub span: Duration,
 }
 
 impl Figures {
-    fn of(samples: &[Sample]) -> Result<Self, NotEnough> {
+    /// Those of a series.
+    ///
+    /// # Errors
+    /// When there are too few values, or they do not reach back far enough.
+    pub fn of(samples: &[Sample]) -> Result<Self, NotEnough> {
         let samples = sound(samples);
         if samples.len() < POINTS_MIN {
             return Err(NotEnough::Points { have: samples.len(), need: POINTS_MIN });
@@ -104,7 +115,7 @@ impl Figures {
         }
         let values: Vec<f64> = samples.iter().map(|sample| sample.value).collect();
         match (quantile(&values, 0.95), quantile(&values, 0.99)) {
-            (Some(p95), Some(p99)) => Ok(Self { p95, p99 }),
+            (Some(p95), Some(p99)) => Ok(Self { p95, p99, points: samples.len(), span: have }),
             _ => Err(NotEnough::Points { have: 0, need: POINTS_MIN }),
         }
     }

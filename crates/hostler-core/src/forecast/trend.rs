@@ -15,6 +15,13 @@ use crate::metrics::series::Sample;
 pub const POINTS_MAX: usize = 300;
 /// How much further than it looked back a trend may look ahead.
 pub const AHEAD_MAX: u32 = 4;
+/// How many times the line is tried on the past.
+pub const TRIALS: usize = 8;
+/// The most points of a line that is tried: there are several.
+const TRIED_POINTS_MAX: usize = 100;
+/// So many usual distances from the line have left it.
+const LEFT: f64 = 4.0;
+const DAY: Duration = Duration::from_secs(86_400);
 /// The standard deviations that hold 95 %.
 const Z95: f64 = 1.96;
 
@@ -82,6 +89,19 @@ pub enum Arrival {
     NotWithin,
 }
 
+/// How good such lines were on the past.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BackTest {
+    /// From how many points of the past it was tried.
+    pub trials: usize,
+    /// How far ahead of these points.
+    pub ahead: Duration,
+    /// How far the line was off there, on average.
+    pub mean_error: f64,
+    /// How far off it is to say "as now".
+    pub naive_error: f64,
+}
+
 /// The line through these samples.
 ///
 /// # Errors
@@ -112,6 +132,65 @@ pub fn trend(samples: &[Sample], needs: Needs) -> Result<Trend, NotEnough> {
     let spread = spread(&off).ok_or(missing)?;
     let slope_interval = interval(&slopes, thin.len(), resemblance(&off), slope);
     Ok(Trend { centre_ms, end_ms, level, slope, slope_interval, spread, points, span: reaches })
+}
+
+/// How good lines were that ended at points of the past, each looking back as far as
+/// this and ahead to the horizon, or both a third of what there is.
+///
+/// # Errors
+/// When there are too few samples, or too many are missing where it is tried.
+pub fn back_test(
+    samples: &[Sample],
+    back: Duration,
+    horizon: Duration,
+) -> Result<BackTest, NotEnough> {
+    let samples = sound(samples);
+    let need = Needs::default().points;
+    let (Some(first), Some(last)) = (samples.first(), samples.last()) else {
+        return Err(NotEnough::Points { have: 0, need });
+    };
+    if samples.len() < need {
+        return Err(NotEnough::Points { have: samples.len(), need });
+    }
+    let third = span(&samples) / 3;
+    let (ahead, back) = (horizon.min(third), back.min(third));
+    let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    let from_ms = first.at_ms.saturating_add(millis(back));
+    let room = i128::from(last.at_ms.saturating_sub(millis(ahead))) - i128::from(from_ms);
+    let mut off = Vec::with_capacity(TRIALS);
+    for trial in 0..TRIALS {
+        let part = room * i128::try_from(trial).unwrap_or(0) / (TRIALS as i128 - 1);
+        let origin_ms = from_ms.saturating_add(i64::try_from(part).unwrap_or(0));
+        off.extend(tried(&samples, origin_ms, millis(back), millis(ahead)));
+    }
+    if off.len() * 2 < TRIALS {
+        return Err(NotEnough::Gaps { have: number(off.len()) / number(TRIALS), need: 0.5 });
+    }
+    let mean = |errors: &mut dyn Iterator<Item = f64>| errors.sum::<f64>() / number(off.len());
+    Ok(BackTest {
+        trials: off.len(),
+        ahead,
+        mean_error: mean(&mut off.iter().map(|(line, _)| *line)),
+        naive_error: mean(&mut off.iter().map(|(_, naive)| *naive)),
+    })
+}
+
+/// How far a line that ends at `origin_ms` is off `ahead_ms` later, and how far its last
+/// value is; none where values are missing.
+fn tried(samples: &[Sample], origin_ms: i64, back_ms: i64, ahead_ms: i64) -> Option<(f64, f64)> {
+    let since_ms = origin_ms.saturating_sub(back_ms);
+    let goal_ms = origin_ms.saturating_add(ahead_ms);
+    let at = |ms: i64| samples.partition_point(|it| it.at_ms <= ms);
+    let past = samples.get(at(since_ms.saturating_sub(1))..at(origin_ms))?;
+    let came = samples.get(at(goal_ms).checked_sub(1)?)?;
+    // What came long before is not what came then.
+    if came.at_ms <= goal_ms.saturating_sub((ahead_ms / 10).max(1)) {
+        return None;
+    }
+    let needs = Needs { points: 5, span: Duration::ZERO };
+    let line = trend(&thinned(past, TRIED_POINTS_MAX), needs).ok()?;
+    let last = past.last()?;
+    Some(((line.value_at(came.at_ms) - came.value).abs(), (last.value - came.value).abs()))
 }
 
 fn slopes(points: &[Sample]) -> Vec<f64> {
@@ -148,6 +227,26 @@ impl Trend {
     /// The line's value at a time.
     pub fn value_at(&self, at_ms: i64) -> f64 {
         self.level + self.slope * seconds(self.centre_ms, at_ms)
+    }
+
+    /// Whether the newest values still lie along it. A line by medians does not bend for
+    /// values that have just begun to go elsewhere, so that without this it would go on as
+    /// if they were not. The newest are those of a day, so that the shape of a day is no
+    /// turn; where it looked back less than three, a tenth.
+    ///
+    /// # Errors
+    /// [`NotEnough::Turned`] when they have left it.
+    pub fn still_holds(&self, samples: &[Sample]) -> Result<(), NotEnough> {
+        let newest = if self.span < 3 * DAY { self.span / 10 } else { DAY };
+        let newest = i64::try_from(newest.as_millis()).unwrap_or(i64::MAX);
+        let since_ms = self.end_ms.saturating_sub(newest);
+        let samples = sound(samples);
+        let of_it = samples.iter().filter(|it| (since_ms..=self.end_ms).contains(&it.at_ms));
+        let off: Vec<f64> = of_it.map(|it| it.value - self.value_at(it.at_ms)).collect();
+        let off = median(&off).unwrap_or(0.0).abs();
+        // A last digit that flickers is no turn.
+        let usual = self.spread.max(self.level.abs() * 1e-6);
+        if off > LEFT * usual { Err(NotEnough::Turned { off, usual }) } else { Ok(()) }
     }
 
     /// When it arrives at a threshold, looking as far ahead as the horizon.
@@ -204,6 +303,8 @@ impl Trend {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::tests_support::{DAY, Seeded, hourly, wave};
     use super::*;
 
@@ -344,6 +445,112 @@ mod tests {
             }
         }
         assert!(told <= 5, "{told} of 100 dates for nothing");
+    }
+
+    #[test]
+    fn d22_a_line_is_tried_on_the_past_and_its_error_is_that_of_its_values() {
+        // Beside noise of 2 a line through as much as it looks ahead is off by little more.
+        let tested = back_test(&line(6, 28 * DAY, 0.5, 2.0), days(7), days(7)).unwrap();
+        assert_eq!((tested.trials, tested.ahead), (TRIALS, days(7)));
+        assert!(tested.mean_error < 5.0, "{tested:?}");
+        // Half a unit an hour is 84 in a week.
+        assert!((tested.naive_error - 84.0).abs() < 5.0, "{tested:?}");
+        let short = back_test(&line(6, 36, 0.5, 2.0), days(7), days(7)).unwrap();
+        assert_eq!(short.ahead, Duration::from_secs(35 * 1200), "a third of what there is");
+    }
+
+    #[test]
+    fn d22_on_what_turns_again_and_again_a_line_is_worse_than_as_now() {
+        // Up for five days, down for five.
+        let saw = |hour: usize| number((hour % (10 * DAY)).abs_diff(5 * DAY));
+        let tested = back_test(&hourly(40 * DAY, saw), days(5), days(5)).unwrap();
+        assert!(tested.mean_error > tested.naive_error, "{tested:?}");
+    }
+
+    #[test]
+    fn d22_where_values_are_missing_nothing_is_said_of_the_past() {
+        let few = back_test(&line(7, 20, 1.0, 0.0), days(1), days(1)).unwrap_err();
+        assert_eq!(few, NotEnough::Points { have: 20, need: 30 });
+        assert!(back_test(&[], days(1), days(1)).is_err());
+        // Two islands, and nothing where it would be tried.
+        let mut islands = line(7, 40 * DAY, 1.0, 0.0);
+        islands.retain(|it| {
+            let hour = (it.at_ms - 1_700_006_400_000) / 3_600_000;
+            !(40..20 * 24).contains(&hour) && !(20 * 24 + 5..39 * 24).contains(&hour)
+        });
+        let missing = back_test(&islands, days(2), days(2)).unwrap_err();
+        assert!(matches!(missing, NotEnough::Gaps { .. }), "{missing}");
+    }
+
+    #[test]
+    fn d22_a_line_that_the_newest_values_have_left_is_none() {
+        // Flat for a week, and growing since yesterday.
+        let turned = |grown: usize, noise: f64| {
+            let mut seeded = Seeded::new(8);
+            hourly(7 * DAY, |hour| {
+                let grew = number(hour.saturating_sub(7 * DAY - grown)) * 5.0;
+                100.0 + grew + noise * seeded.normal()
+            })
+        };
+        for noise in [0.0, 1.0] {
+            let samples = turned(24, noise);
+            let line = trend(&samples, Needs::default()).unwrap();
+            let left = line.still_holds(&samples).unwrap_err();
+            assert!(matches!(left, NotEnough::Turned { .. }), "{left}");
+            let samples = turned(0, noise);
+            let line = trend(&samples, Needs::default()).unwrap();
+            assert_eq!(line.still_holds(&samples), Ok(()));
+        }
+        for seed in 0..100 {
+            let waves = hourly(7 * DAY, |hour| 0.1 * number(hour) + 5.0 * wave(hour + 7 * seed));
+            let line = trend(&waves, Needs::default()).unwrap();
+            assert_eq!(line.still_holds(&waves), Ok(()), "a wave is no turn: {seed}");
+            let noise = super::tests::line(seed as u64, 40, 0.3, 2.0);
+            let line = trend(&noise, Needs::default()).unwrap();
+            assert_eq!(line.still_holds(&noise), Ok(()), "noise is no turn: {seed}");
+        }
+    }
+
+    proptest! {
+        /// Whatever was measured: times are in their order and not in the past, and no
+        /// figure is told that is none.
+        #[test]
+        fn d22_times_are_in_order_and_figures_are_figures(
+            values in proptest::collection::vec((-1e12_f64..1e12, 1_i64..50_000_000), 0..200),
+            goal in -1e12_f64..1e12,
+            horizon in 0_u64..10_000_000,
+            is_above in any::<bool>(),
+        ) {
+            let mut at_ms = 0;
+            let samples: Vec<Sample> = values
+                .iter()
+                .map(|(value, later)| {
+                    at_ms += later;
+                    Sample { at_ms, value: *value }
+                })
+                .collect();
+            let horizon = Duration::from_secs(horizon);
+            let threshold = if is_above { Threshold::Above(goal) } else { Threshold::Below(goal) };
+            if let Ok(line) = trend(&samples, Needs { points: 3, span: Duration::ZERO }) {
+                let Interval { low, high } = line.slope_interval;
+                prop_assert!(low <= line.slope && line.slope <= high, "{:?}", line);
+                if let Ok(Arrival::At { earliest_ms, likely_ms, latest_ms }) =
+                    line.time_to(threshold, horizon)
+                {
+                    prop_assert!(line.end_ms <= earliest_ms && earliest_ms <= likely_ms);
+                    prop_assert!(latest_ms.is_none_or(|latest| likely_ms <= latest));
+                }
+                if let Err(NotEnough::Turned { off, usual }) = line.still_holds(&samples) {
+                    prop_assert!(off.is_finite() && off > usual);
+                }
+            }
+            if let Ok(tested) = back_test(&samples, horizon, horizon) {
+                prop_assert!(tested.trials * 2 >= TRIALS && tested.trials <= TRIALS);
+                prop_assert!(tested.mean_error.is_finite() && tested.mean_error >= 0.0);
+                prop_assert!(tested.naive_error.is_finite() && tested.naive_error >= 0.0);
+                prop_assert!(tested.ahead <= horizon);
+            }
+        }
     }
 
     #[test]
