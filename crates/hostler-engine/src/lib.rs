@@ -20,6 +20,7 @@ mod images;
 mod inner;
 mod lists;
 mod operations;
+mod outlook;
 mod outputs;
 mod placing;
 mod progress;
@@ -61,6 +62,10 @@ pub use lists::{Hosts, Networks, Pools};
 pub use operations::Operations;
 pub use operations::view::{OperationView, StepState, StepView};
 pub use operations::vm_power::PowerVerb;
+pub use outlook::{
+    Full, HORIZON, HORIZONS, Look, Missing, Outlook, Outlooks, Past, RESOURCES_MAX,
+    ResourceOutlook, SizeOutlook, Unit, Verdict,
+};
 pub use outputs::{
     Again, NotSent, Output, OutputCounts, OutputPace, OutputRefusal, OutputSetup, OutputState,
     OutputView,
@@ -281,6 +286,11 @@ impl Engine {
     /// What users measure themselves.
     pub fn custom_metrics(&self) -> CustomMetrics<'_> {
         CustomMetrics::new(&self.inner)
+    }
+
+    /// What will be of things, by what was measured of them.
+    pub fn outlooks(&self) -> Outlooks<'_> {
+        Outlooks::new(&self.inner)
     }
 
     /// Machines that are measured from within.

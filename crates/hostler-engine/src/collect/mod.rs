@@ -55,8 +55,8 @@ pub use machines::{
     OwnMachine, OwnSource,
 };
 pub(crate) use query::{
-    AT_ONCE as QUERIES_AT_ONCE, Kept, SAMPLES_MAX as QUERY_SAMPLES_MAX,
-    SERIES_MAX as QUERY_SERIES_MAX,
+    AT_ONCE as QUERIES_AT_ONCE, Asking, Kept, SAMPLES_MAX as QUERY_SAMPLES_MAX,
+    SERIES_MAX as QUERY_SERIES_MAX, archive as history, in_turn,
 };
 pub use query::{Answer, Answered, When};
 pub use record::HistoryCounts;

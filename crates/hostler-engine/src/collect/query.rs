@@ -10,6 +10,7 @@ use hostler_store::history::{self, Archive};
 use tokio::time::Instant;
 
 use super::{Metrics, rolled};
+use crate::Inner;
 
 /// The most series of an answer.
 pub(crate) const SERIES_MAX: usize = 10_000;
@@ -72,37 +73,83 @@ impl Metrics<'_> {
     /// `query_invalid` where the question is none, `limit_exceeded` where it takes too
     /// much, `capability_missing` where no history is kept.
     pub async fn ask(&self, text: &str, when: When) -> Result<Answered> {
-        let Some(archive) = self.engine().history.clone() else {
-            let message = "no history is kept: `history.enabled` is off in the configuration, \
-                           or it could not be opened, which the server's log says";
-            return Err(Error::new(Code::CapabilityMissing, message));
-        };
-        let query = Query::parse(text)
-            .map_err(|fault| Error::new(Code::QueryInvalid, format!("the query: {fault}")))?;
-        let deadline = Instant::now() + PATIENCE;
-        let turn =
-            tokio::time::timeout_at(deadline, self.engine().querying.clone().acquire_owned());
-        let Ok(Ok(turn)) = turn.await else {
-            let message = "too many queries are being answered; ask again later";
-            return Err(Error::new(Code::LimitExceeded, message));
-        };
-        let asked = tokio::task::spawn_blocking(move || {
-            // Kept until the end, also of one that nobody waits for any more.
-            let _turn = turn;
-            ask(&query, archive, when, deadline)
-        });
-        let answer = asked.await.map_err(|e| Error::bug(format!("a query failed: {e}")))?;
-        answer.map_err(told)
+        let engine = self.engine();
+        // Without a history nothing is asked of it, however it is put.
+        let archive = archive(engine)?;
+        let query = parsed(text)?;
+        in_turn(engine, archive, move |asking| asking.answer(&query, when)).await
     }
 }
 
-fn ask(
-    query: &Query,
+fn parsed(text: &str) -> Result<Query> {
+    Query::parse(text)
+        .map_err(|fault| Error::new(Code::QueryInvalid, format!("the query: {fault}")))
+}
+
+/// The history, where one is kept.
+pub(crate) fn archive(engine: &Inner) -> Result<Archive> {
+    engine.history.clone().ok_or_else(|| {
+        let message = "no history is kept: `history.enabled` is off in the configuration, \
+                       or it could not be opened, which the server's log says";
+        Error::new(Code::CapabilityMissing, message)
+    })
+}
+
+/// Whoever may ask the history just now, in a thread of its own.
+pub(crate) struct Asking {
     archive: Archive,
+    deadline: Instant,
+}
+
+/// Does `work`, which asks the history, when its turn has come: beside the threads that
+/// answer others, of few at once, and within a time.
+pub(crate) async fn in_turn<T: Send + 'static>(
+    engine: &Inner,
+    archive: Archive,
+    work: impl FnOnce(&Asking) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    let turn = tokio::time::timeout_at(deadline, engine.querying.clone().acquire_owned());
+    let Ok(Ok(turn)) = turn.await else {
+        let message = "too many queries are being answered; ask again later";
+        return Err(Error::new(Code::LimitExceeded, message));
+    };
+    let asked = tokio::task::spawn_blocking(move || {
+        // Kept until the end, also of one that nobody waits for any more.
+        let _turn = turn;
+        work(&Asking { archive, deadline })
+    });
+    asked.await.map_err(|e| Error::bug(format!("a query failed: {e}")))?
+}
+
+impl Asking {
+    /// Asks, as [`Metrics::ask`] does.
+    pub(crate) fn ask(&self, text: &str, when: When) -> Result<Answered> {
+        self.answer(&parsed(text)?, when)
+    }
+
+    fn answer(&self, query: &Query, when: When) -> Result<Answered> {
+        answer(query, &self.archive, when, self.deadline).map_err(told)
+    }
+
+    /// # Errors
+    /// `limit_exceeded` when the time is over.
+    pub(crate) fn check_time(&self) -> Result<()> {
+        if Instant::now() >= self.deadline {
+            Err(told(hostler_promql::Error::Cancelled))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn answer(
+    query: &Query,
+    archive: &Archive,
     when: When,
     deadline: Instant,
 ) -> hostler_promql::Result<Answered> {
-    let source = Kept::of(&archive);
+    let source = Kept::of(archive);
     let is_late = || Instant::now() >= deadline;
     let limits = Limits {
         series: SERIES_MAX,

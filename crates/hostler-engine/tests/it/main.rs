@@ -16,6 +16,7 @@ mod image_files;
 mod images;
 mod late;
 mod metrics;
+mod outlook;
 mod outputs;
 mod placing;
 mod proofs;
