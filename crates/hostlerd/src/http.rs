@@ -35,6 +35,7 @@ mod metrics;
 mod networks;
 mod observe;
 mod operations;
+mod outlook;
 mod outputs;
 mod pools;
 mod problems;
@@ -247,7 +248,7 @@ impl Default for Api {
 pub fn api() -> Api {
     let api = Api::new();
     let api = vms::route(consoles::route(session::route(tokens::route(server::route(api)))));
-    let api = custom_metrics::route(measured::route(api));
+    let api = outlook::route(custom_metrics::route(measured::route(api)));
     let api = live::route(outputs::route(agents::route(api)));
     let api = silences::route(alert_rules::route(alerts::route(api)));
     let api = volumes::route(pools::route(networks::route(hosts::route(providers::route(api)))));

@@ -15,6 +15,7 @@ mod live;
 mod metrics;
 mod networks;
 mod operations;
+mod outlook;
 mod outputs;
 mod pools;
 mod providers;
@@ -40,6 +41,7 @@ pub use live::*;
 pub use metrics::*;
 pub use networks::*;
 pub use operations::*;
+pub use outlook::*;
 pub use outputs::*;
 pub use pools::*;
 pub use providers::*;
@@ -94,6 +96,9 @@ endpoints![
     CustomMetricList,
     CustomMetricPush,
     CustomMetricPushText,
+    VmOutlook,
+    HostOutlook,
+    PoolOutlook,
     AgentList,
     AgentMetrics,
     OutputList,

@@ -248,6 +248,7 @@ async fn vms(story: &mut Story) -> String {
     let of_host = "/api/v1/metrics/custom/text?host=h1";
     story.tell("custom_metric_push_text", of_host, Some(json!(text))).await;
     story.tell("custom_metric_list", "/api/v1/metrics/custom", None).await;
+    story.tell("vm_outlook", &format!("{path}/outlook"), None).await;
     for (id, verb) in [
         ("vm_pause", "pause"),
         ("vm_resume", "resume"),
@@ -406,6 +407,7 @@ async fn infrastructure(story: &mut Story) {
     let host = format!("/api/v1/hosts/{}", id(&hosts["items"][0]["id"]));
     story.tell("host_show", &host, None).await;
     story.tell("host_metrics", &format!("{host}/metrics"), None).await;
+    story.tell("host_outlook", &format!("{host}/outlook?horizon_seconds=86400"), None).await;
     let at = "/api/v1/metrics/query?query=1%2B1&at=2026-11-21T04:00:00Z";
     story.tell("metrics_query", at, None).await;
     let agent = ConfiguredAgent {
@@ -427,6 +429,7 @@ async fn infrastructure(story: &mut Story) {
     let pools = story.tell("pool_list", "/api/v1/pools", None).await;
     let pool = format!("/api/v1/pools/{}", id(&pools["items"][0]["id"]));
     story.tell("pool_show", &pool, None).await;
+    story.tell("pool_outlook", &format!("{pool}/outlook"), None).await;
     let body = json!({ "name": "data", "capacity_bytes": 1_048_576, "format": "raw" });
     story.tell("volume_plan", &format!("{pool}/volume-plan"), Some(body.clone())).await;
     story.tell("volume_create", &format!("{pool}/volumes"), Some(body)).await;

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hostler_core::Timestamp;
 use hostler_core::access::Role;
 use hostler_core::clock::{Clock, ManualClock, SystemClock};
 use hostler_core::id::{IdSource, ProviderId, SeededEntropy, TokenId};
 use hostler_engine::Pace;
 use hostler_sim::{Sim, World};
+use hostler_store::history::Archive;
 use hostler_store::{ProviderRow, Store, TokenRow};
 use hostlerd::arguments::RunFlags;
 use hostlerd::auth::{LocalUsers, secrets};
@@ -19,6 +21,9 @@ use hostlerd::wiring::Wiring;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
+
+/// Writes what is to be remembered.
+pub(crate) type Fill<'a> = dyn Fn(&Archive, Timestamp) + 'a;
 
 /// A running server and what is behind it.
 pub(crate) struct Fixture {
@@ -41,23 +46,29 @@ impl Fixture {
     /// One that measures: whatever random bytes that takes are missing elsewhere, so
     /// that ids are not the same in each run.
     pub(crate) async fn measuring(metrics: ConfiguredMetrics) -> Self {
-        Self::made(Limits::default(), LocalUsers::of_system(), metrics, true).await
+        Self::made(Limits::default(), LocalUsers::of_system(), metrics, Some(&|_, _| ())).await
     }
 
     /// One that measures nothing, and has an empty history to ask.
     pub(crate) async fn remembering() -> Self {
-        Self::made(Limits::default(), LocalUsers::of_system(), unmeasured(), true).await
+        Self::remembering_what(&|_, _| ()).await
+    }
+
+    /// One that measures nothing, and remembers what `fill` wrote before it started: it is
+    /// told what time it will be.
+    pub(crate) async fn remembering_what(fill: &Fill<'_>) -> Self {
+        Self::made(Limits::default(), LocalUsers::of_system(), unmeasured(), Some(fill)).await
     }
 
     pub(crate) async fn with(limits: Limits, local_users: LocalUsers) -> Self {
-        Self::made(limits, local_users, unmeasured(), false).await
+        Self::made(limits, local_users, unmeasured(), None).await
     }
 
     async fn made(
         limits: Limits,
         local_users: LocalUsers,
         metrics: ConfiguredMetrics,
-        keeps_history: bool,
+        history: Option<&Fill<'_>>,
     ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let flags = RunFlags {
@@ -69,11 +80,15 @@ impl Fixture {
         config.metrics_listen = Some("127.0.0.1:0".parse().unwrap());
         config.limits.image_bytes = 8 << 20;
         config.metrics = metrics;
-        config.history.enabled = keeps_history;
+        config.history.enabled = history.is_some();
         config.alerting.shipped_rules = false;
         let (socket, configured) = (config.socket.clone(), config.clone());
         // Clients check certificates by the machine's clock; from here on time stands still.
         let start = SystemClock.now();
+        if let Some(fill) = history {
+            let (path, options) = (config.data_dir.join("history"), config.history.options());
+            fill(&Archive::open(&path, options).unwrap(), start);
+        }
         let clock = ManualClock::at(start);
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let entropy = Arc::new(SeededEntropy::new(7));

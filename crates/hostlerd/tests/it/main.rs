@@ -24,6 +24,7 @@ mod local;
 mod login;
 mod metrics;
 mod origins;
+mod outlook;
 mod outputs;
 mod pages;
 mod process;

@@ -347,6 +347,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hosts/{host}/outlook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what will be of a host, as far as its history says. */
+        get: operations["host_outlook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/images": {
         parameters: {
             query?: never;
@@ -675,6 +692,23 @@ export interface paths {
         };
         /** Show a storage pool. */
         get: operations["pool_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{pool}/outlook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what will be of a storage pool, as far as its history says. */
+        get: operations["pool_outlook"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1016,6 +1050,28 @@ export interface paths {
          *      never measured, or too long ago, is not there.
          */
         get: operations["vm_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vm}/outlook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what will be of a VM, as far as its history says.
+         * @description Computed from the history when asked. Each resource has a trend, the time until it is
+         *      full, a forecast with its errors on the past, and what is unusual; whatever the data does
+         *      not carry is null, and named in `missing` with what there is and what is needed.
+         */
+        get: operations["vm_outlook"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1498,6 +1554,38 @@ export interface components {
             id: string;
             /** @description `shipped`, `preset`, or the file it is from. */
             source: string;
+        };
+        /** @description Something unusual. */
+        Anomaly: {
+            /**
+             * Format: double
+             * @description How many usual distances it is away.
+             */
+            distance: number;
+            /**
+             * Format: double
+             * @description The most that was to be expected.
+             */
+            expected_high: number;
+            /**
+             * Format: double
+             * @description The least that was to be expected.
+             */
+            expected_low: number;
+            /** @description `hour_of_day` (other than at this hour of other days) or `level` (it changed, and stayed). */
+            kind: string;
+            /** @description The reason, in words and figures. */
+            reason: string;
+            /**
+             * Format: double
+             * @description What was seen: the last value, or the new level.
+             */
+            seen: number;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            since: string;
         };
         /** @description A series of an answer. */
         AnsweredSeries: {
@@ -2022,6 +2110,39 @@ export interface components {
              * @default false
              */
             secure_boot?: boolean;
+        };
+        /** @description How good a forecast was on the past, from points at which what came then is known. */
+        ForecastTest: {
+            /**
+             * Format: double
+             * @description How often low and high held, from 0 to 1.
+             */
+            held: number;
+            /**
+             * Format: double
+             * @description How often they are made to hold.
+             */
+            held_wanted: number;
+            /**
+             * Format: double
+             * @description How far it was off, on average.
+             */
+            mean_error: number;
+            /**
+             * Format: double
+             * @description The same as a share of the values; null where some are 0 or nearly so.
+             */
+            mean_share?: number | null;
+            /**
+             * Format: double
+             * @description How far off it was to say that all stays as it is.
+             */
+            naive_error: number;
+            /**
+             * Format: uint32
+             * @description From how many points.
+             */
+            trials: number;
         };
         /**
          * @description The display, reachable only through Hostler's console: it listens on the
@@ -2678,6 +2799,219 @@ export interface components {
              *     `undo_failed`: could not be undone, though it can be.
              */
             state: string;
+        };
+        /** @description What will be of something. */
+        Outlook: {
+            /**
+             * Format: date-time
+             * @description When it was computed.
+             */
+            computed_at: string;
+            /**
+             * Format: uint32
+             * @description How far ahead it looks, in seconds.
+             */
+            horizon_seconds: number;
+            /**
+             * Format: uint32
+             * @description How many series are not in it, since there are too many.
+             */
+            left_out: number;
+            /** @description Of what. */
+            of: components["schemas"]["Ref"];
+            /** @description Each thing that is used up or kept busy. */
+            resources: components["schemas"]["OutlookResource"][];
+            /** @description Whether it is made up, because it belongs to a demo. */
+            simulated: boolean;
+            /** @description Whether it has the right size; of VMs only. */
+            sizing: components["schemas"]["OutlookSize"][];
+        };
+        /** @description What is expected up to the horizon. */
+        OutlookForecast: {
+            /**
+             * Format: date-time
+             * @description The last step's end.
+             */
+            at: string;
+            /** @description How good that was on the past. */
+            back_test: components["schemas"]["ForecastTest"];
+            /**
+             * Format: double
+             * @description The most that is expected in it.
+             */
+            high: number;
+            /**
+             * Format: double
+             * @description The least that is expected in it.
+             */
+            low: number;
+            /**
+             * @description What was best on the past: `line`, `day_ago`, `day` (the usual day on a line),
+             *     `week_ago` or `week`.
+             */
+            model: string;
+            /**
+             * @description Steps from now to then, at most 100 of them: milliseconds since 1970 at the end of the
+             *     step, what is expected, the least, the most.
+             */
+            steps: [
+                number,
+                number,
+                number,
+                number
+            ][];
+            /**
+             * Format: double
+             * @description What is expected in it.
+             */
+            value: number;
+        };
+        /** @description What was looked back at. */
+        OutlookHistory: {
+            /**
+             * Format: uint32
+             * @description The longest time that was summed up to one value before it was asked, in seconds; null
+             *     where all is from samples as they were measured.
+             */
+            resolution_seconds?: number | null;
+            /**
+             * Format: date-time
+             * @description From when on.
+             */
+            since?: string | null;
+            /**
+             * Format: uint32
+             * @description From one value to the next, in seconds.
+             */
+            step_seconds: number;
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            until?: string | null;
+            /**
+             * Format: uint32
+             * @description How many values there are, each the mean of a step.
+             */
+            values: number;
+        };
+        /** @description An answer that there is not. */
+        OutlookMissing: {
+            /**
+             * Format: double
+             * @description How much there is, in `unit`; the error on the past where it is `no_model`.
+             */
+            have?: number | null;
+            /**
+             * Format: double
+             * @description How much is needed; the error of expecting no change where it is `no_model`.
+             */
+            need?: number | null;
+            /**
+             * @description Of what: `trend`, `time_to_full`, `back_test` (of the time to full), `forecast`,
+             *     `anomalies.hour_of_day`, `anomalies.level`, `sizing`.
+             */
+            of: string;
+            /** @description The same in words. */
+            reason: string;
+            /** @description `values`, `seconds`, `ratio` (of the steps), or null where it is that of the resource. */
+            unit?: string | null;
+            /**
+             * @description `not_enough_data`; `scattered` (neither one direction nor the other), `turned` (the newest
+             *     values have left their line), `constant`, `no_model` (on the past nothing was better than
+             *     to expect no change); `not_measured`, `stale`, `no_limit` or `not_read`.
+             */
+            why: string;
+        };
+        /** @description What will be of one resource. */
+        OutlookResource: {
+            /** @description What is unusual now. */
+            anomalies: components["schemas"]["Anomaly"][];
+            /** @description What is expected up to the horizon. */
+            forecast?: components["schemas"]["OutlookForecast"] | null;
+            /** @description What was looked back at. */
+            history: components["schemas"]["OutlookHistory"];
+            /** @description Which of several, for example the mount point. */
+            labels?: {
+                [key: string]: string;
+            };
+            /**
+             * Format: double
+             * @description What it is full at; null where it never is or that is not known.
+             */
+            limit?: number | null;
+            /** @description What of all this there is no answer to, and why. */
+            missing: components["schemas"]["OutlookMissing"][];
+            /** @description The PromQL that its values are from, for `/api/v1/metrics/query`. */
+            query: string;
+            /**
+             * Format: double
+             * @description The mean of the last quarter of an hour; null when nothing was measured then.
+             */
+            recent?: number | null;
+            /**
+             * @description VMs: `cpu`, `cpu_delay`, `memory`, `filesystem`, `disk_read`, `disk_written`,
+             *     `network_received`, `network_sent`. Hosts: `cpu`, `memory`, `memory_assigned`,
+             *     `vcpus_assigned`, `pressure_cpu`, `pressure_memory`, `pressure_io`. Pools: `pool`.
+             */
+            resource: string;
+            /** @description When it is full; null also where it has no limit, and then not in `missing`. */
+            time_to_full?: components["schemas"]["TimeToFull"] | null;
+            /** @description Where it tends. */
+            trend?: components["schemas"]["OutlookTrend"] | null;
+            /** @description What its values are counted in: `ratio` (of 1), `bytes`, `bytes_per_second`, `count`. */
+            unit: string;
+        };
+        /** @description Whether something has the right size. A hint: who runs the VM knows what it is for. */
+        OutlookSize: {
+            /** @description What that goes by. */
+            figures: components["schemas"]["SizeFigure"][];
+            /**
+             * Format: uint64
+             * @description What it has now; null when that was not measured just now.
+             */
+            has?: number | null;
+            /** @description Why it is not known. */
+            missing?: components["schemas"]["OutlookMissing"] | null;
+            /** @description Of what: `cpu_count` or `memory_bytes`. */
+            of: string;
+            /** @description Why, in words and figures; null where it fits. */
+            reason?: string | null;
+            /**
+             * Format: uint64
+             * @description What would fit, where it is another.
+             */
+            suggested?: number | null;
+            /** @description `fits`, `change`, `host_short` (it waits for the host; more would wait as well) or `unknown`. */
+            verdict: string;
+        };
+        /** @description Where something tends: a line through what there was, by medians. */
+        OutlookTrend: {
+            /**
+             * Format: uint32
+             * @description How far back it looked, in seconds.
+             */
+            looked_back_seconds: number;
+            /**
+             * Format: double
+             * @description How much it rises in a day.
+             */
+            per_day: number;
+            /**
+             * Format: double
+             * @description The most that it rises, 95 times of 100.
+             */
+            per_day_high: number;
+            /**
+             * Format: double
+             * @description The least that it rises, 95 times of 100.
+             */
+            per_day_low: number;
+            /**
+             * Format: double
+             * @description How far values usually are from the line.
+             */
+            spread: number;
         };
         /** @description Samples that will not arrive, by reason. */
         OutputDropped: {
@@ -3356,6 +3690,60 @@ export interface components {
              */
             starts_at?: string | null;
         };
+        /** @description A figure that a size goes by. */
+        SizeFigure: {
+            /**
+             * Format: uint32
+             * @description How far back they reach, in seconds.
+             */
+            looked_back_seconds: number;
+            /** @description `cpu_usage`, `cpu_delay`, `memory_used`, `swap_in` or `major_faults`. */
+            name: string;
+            /**
+             * Format: double
+             * @description What 95 % of the values are no more than.
+             */
+            p95: number;
+            /**
+             * Format: double
+             * @description What 99 % of them are no more than.
+             */
+            p99: number;
+            /**
+             * Format: uint32
+             * @description From one to the next, in seconds.
+             */
+            step_seconds: number;
+            /** @description `ratio`, `bytes`, `bytes_per_second` or `count_per_second`. */
+            unit: string;
+            /**
+             * Format: uint32
+             * @description How many values there are, each the mean of a step.
+             */
+            values: number;
+        };
+        /** @description When something is full, if it goes on along its line. */
+        TimeToFull: {
+            /** @description How good such lines were on the past; null where that could not be tried. */
+            back_test?: components["schemas"]["TrendTest"] | null;
+            /**
+             * Format: date-time
+             * @description Hardly before; null unless it is filling.
+             */
+            earliest?: string | null;
+            /**
+             * Format: date-time
+             * @description Hardly after; null also where it may as well not be full within the horizon.
+             */
+            latest?: string | null;
+            /**
+             * Format: date-time
+             * @description Most likely; null unless it is filling.
+             */
+            likely?: string | null;
+            /** @description `full` already, `filling`, or `not_within_horizon`. */
+            state: string;
+        };
         /** @description An API token, without its secret. */
         Token: {
             /**
@@ -3407,6 +3795,29 @@ export interface components {
              * @default crb
              */
             model?: components["schemas"]["TpmModel"];
+        };
+        /** @description How good lines were on the past. */
+        TrendTest: {
+            /**
+             * Format: uint32
+             * @description How far ahead of these, in seconds.
+             */
+            ahead_seconds: number;
+            /**
+             * Format: double
+             * @description How far the line was off there, on average.
+             */
+            mean_error: number;
+            /**
+             * Format: double
+             * @description How far off it was to say that all stays as it is.
+             */
+            naive_error: number;
+            /**
+             * Format: uint32
+             * @description From how many points of the past it was tried.
+             */
+            trials: number;
         };
         /** @description The video card. */
         VideoModel: "virtio" | "vga" | "qxl" | "bochs" | "none";
@@ -5657,6 +6068,132 @@ export interface operations {
             };
             /** @description `not_acceptable`: the answer comes in no form that the client takes */
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    host_outlook: {
+        parameters: {
+            query?: {
+                /**
+                 * @description How far ahead, in seconds: from 3600 (an hour) to 7776000 (90 days); a week when not
+                 *     given. The further ahead, the further back it has to look.
+                 */
+                horizon_seconds?: number | null;
+            };
+            header?: never;
+            path: {
+                /** @description The host's id. */
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show what will be of a host, as far as its history says. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outlook"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host_not_found`: there is no such host */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `capability_missing`: this provider cannot do that
+             *
+             *     `limit_exceeded`: the request exceeds a limit of the provider or of the API
+             */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8091,6 +8628,132 @@ export interface operations {
             };
             /** @description `not_acceptable`: the answer comes in no form that the client takes */
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pool_outlook: {
+        parameters: {
+            query?: {
+                /**
+                 * @description How far ahead, in seconds: from 3600 (an hour) to 7776000 (90 days); a week when not
+                 *     given. The further ahead, the further back it has to look.
+                 */
+                horizon_seconds?: number | null;
+            };
+            header?: never;
+            path: {
+                /** @description The pool's id. */
+                pool: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show what will be of a storage pool, as far as its history says. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outlook"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `pool_not_found`: there is no such storage pool */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `capability_missing`: this provider cannot do that
+             *
+             *     `limit_exceeded`: the request exceeds a limit of the provider or of the API
+             */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11666,6 +12329,132 @@ export interface operations {
             };
             /** @description `not_acceptable`: the answer comes in no form that the client takes */
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vm_outlook: {
+        parameters: {
+            query?: {
+                /**
+                 * @description How far ahead, in seconds: from 3600 (an hour) to 7776000 (90 days); a week when not
+                 *     given. The further ahead, the further back it has to look.
+                 */
+                horizon_seconds?: number | null;
+            };
+            header?: never;
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show what will be of a VM, as far as its history says. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outlook"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: there is no such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `capability_missing`: this provider cannot do that
+             *
+             *     `limit_exceeded`: the request exceeds a limit of the provider or of the API
+             */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
