@@ -3,7 +3,8 @@
 use clap::Subcommand;
 use hostler_api::{Nothing, v1};
 
-use super::{ListArgs, WatchArg};
+use super::outlook::OutlookArgs;
+use super::{ListArgs, WatchArg, outlook};
 use crate::app::App;
 use crate::complete::Names;
 use crate::failure::Result;
@@ -50,6 +51,18 @@ pub(crate) enum Verb {
         #[arg(add = Names::Host)]
         host: String,
     },
+    /// Show what will be of a host: trends, forecasts, what is unusual.
+    #[command(after_long_help = examples!(
+        "hostler host outlook h1",
+        "hostler host outlook h1 --horizon 30d -o json"
+    ))]
+    Outlook {
+        /// Its name or id.
+        #[arg(add = Names::Host)]
+        host: String,
+        #[command(flatten)]
+        outlook: OutlookArgs,
+    },
 }
 
 pub(crate) async fn run(app: &App, verb: Verb) -> Result {
@@ -67,6 +80,11 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
             let host = by_name::<v1::HostList, _>(&client, &host, place).await?.value.id;
             let once = WatchArg::default();
             super::show::<v1::HostMetrics, _>(app, &client, v1::HostPath { host }, once).await
+        }
+        Verb::Outlook { host, outlook: args } => {
+            let client = app.client()?;
+            let host = by_name::<v1::HostList, _>(&client, &host, place).await?.value.id;
+            outlook::show::<v1::HostOutlook>(app, &client, v1::HostPath { host }, args).await
         }
     }
 }

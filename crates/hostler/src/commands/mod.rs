@@ -16,6 +16,7 @@ pub(crate) mod man;
 pub(crate) mod muscle;
 pub(crate) mod networks;
 pub(crate) mod operations;
+pub(crate) mod outlook;
 pub(crate) mod pools;
 pub(crate) mod providers;
 pub(crate) mod silences;

@@ -3,7 +3,8 @@
 use clap::Subcommand;
 use hostler_api::{Nothing, v1};
 
-use super::{ListArgs, WatchArg};
+use super::outlook::OutlookArgs;
+use super::{ListArgs, WatchArg, outlook};
 use crate::app::App;
 use crate::complete::Names;
 use crate::failure::Result;
@@ -38,6 +39,18 @@ pub(crate) enum Verb {
         #[command(flatten)]
         watch: WatchArg,
     },
+    /// Show when a storage pool is full, as far as its history says.
+    #[command(after_long_help = examples!(
+        "hostler pool outlook h1/default",
+        "hostler pool outlook default --horizon 30d -o json"
+    ))]
+    Outlook {
+        /// Its name, HOST/NAME or id.
+        #[arg(add = Names::Pool)]
+        pool: String,
+        #[command(flatten)]
+        outlook: OutlookArgs,
+    },
 }
 
 pub(crate) async fn run(app: &App, verb: Verb) -> Result {
@@ -49,6 +62,11 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
             let client = app.client()?;
             let pool = by_name::<v1::PoolList, _>(&client, &pool, place).await?.value.id;
             super::show::<v1::PoolShow, _>(app, &client, v1::PoolPath { pool }, watch).await
+        }
+        Verb::Outlook { pool, outlook: args } => {
+            let client = app.client()?;
+            let pool = by_name::<v1::PoolList, _>(&client, &pool, place).await?.value.id;
+            outlook::show::<v1::PoolOutlook>(app, &client, v1::PoolPath { pool }, args).await
         }
     }
 }

@@ -6,8 +6,9 @@ use clap::{Args, Subcommand};
 use hostler_api::{Nothing, v1};
 use hostler_client::{Item, Terms};
 
+use super::outlook::OutlookArgs;
 use super::vm_actions::{self, Power};
-use super::{DryRun, DryRunArg, WatchArg, console, show_page, vm_create, vm_edit};
+use super::{DryRun, DryRunArg, WatchArg, console, outlook, show_page, vm_create, vm_edit};
 use crate::app::App;
 use crate::complete::Names;
 use crate::failure::{Failure, Result};
@@ -51,6 +52,19 @@ pub(crate) enum Verb {
         /// Show the main figures each time they are measured, until Ctrl-C.
         #[arg(short, long)]
         watch: bool,
+    },
+    /// Show what will be of a VM: when it is full, what is unusual, whether its size fits.
+    #[command(after_long_help = examples!(
+        "hostler vm outlook web",
+        "hostler vm outlook web --horizon 30d",
+        "hostler vm outlook web -o json"
+    ))]
+    Outlook {
+        /// Its name or id.
+        #[arg(add = Names::Vm)]
+        vm: String,
+        #[command(flatten)]
+        outlook: OutlookArgs,
     },
     /// Start VMs; saved ones resume.
     Start(StartArgs),
@@ -288,6 +302,11 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
             }
             let once = WatchArg::default();
             super::show::<v1::VmMetrics, _>(app, &client, v1::VmPath { vm }, once).await
+        }
+        Verb::Outlook { vm, outlook: args } => {
+            let client = app.client()?;
+            let vm = one_vm(&client, &vm).await?.value.id;
+            outlook::show::<v1::VmOutlook>(app, &client, v1::VmPath { vm }, args).await
         }
         Verb::Start(args) => vm_actions::power(app, args.power, Power::Start).await,
         Verb::Stop(args) => {

@@ -15,6 +15,7 @@ mod errors;
 mod help;
 mod lists;
 mod other;
+mod outlook;
 mod planning;
 mod power;
 mod rig;
