@@ -37,9 +37,9 @@ impl Span {
 
     pub(super) fn ahead(horizon: Duration) -> Self {
         const DAY: u64 = 86_400;
-        let step = match horizon.as_secs() {
-            0..=DAY => return Self::FINE,
-            ..=1_209_600 => 3600,
+        let step = match horizon.as_secs().div_ceil(DAY) {
+            0..=1 => return Self::FINE,
+            2..=14 => 3600,
             _ => 6 * 3600,
         };
         Self { step: Duration::from_secs(step), back: WEEKS.max(horizon * 6) }

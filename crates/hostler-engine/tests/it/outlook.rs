@@ -416,7 +416,7 @@ async fn x35_a_vm_that_moved_has_one_past() {
     let moved = -10.0 * DAY;
     for (host, is_then) in [("h1", true), ("h2", false)] {
         let labels = [("vm", "web"), ("vm_id", id.as_str()), ("host", host), ("provider", "lab")];
-        let law = move |at: f64, noise: f64| ((at < moved) == is_then).then(|| 0.5 + 0.1 * noise);
+        let law = move |at: f64, noise: f64| ((at < moved) == is_then).then_some(0.5 + 0.1 * noise);
         past.of(Metric::VmCpuUsageRatio, &labels, Box::new(law));
     }
     past.fill(21.0);

@@ -94,7 +94,7 @@ fn telling(told: Value) -> TestServer {
             "memory_free_bytes": fact(), "hypervisor": fact(), "guests": fact(),
             "vm_count": 0, "vm_running_count": 0,
         })]),
-        line if line.ends_with("/outlook") => match seen.param("horizon_seconds").as_deref() {
+        line if line.ends_with("/outlook") => match seen.param("horizon_seconds") {
             None | Some("604800") => Reply::Json(200, told.clone()),
             Some(other) => Reply::problem(Code::QueryInvalid, &format!("the horizon is {other}")),
         },
