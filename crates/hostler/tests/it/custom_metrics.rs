@@ -98,7 +98,11 @@ fn what_cannot_be_pushed_is_told_before_anybody_is_asked() {
         assert!(ended.err.contains(why), "{}", ended.all());
     }
     let ended = run(&server, &["metric", "push", "depth", "1", "--host", "h1", "--dry-run"]);
-    expect![[r#""#]].assert_eq(&ended.all());
+    expect![[r#"
+        + depth of host "h1" = 1
+        nothing was done
+        exit 0
+    "#]].assert_eq(&ended.all());
 }
 
 #[test]

@@ -120,11 +120,11 @@ fn d22_what_will_be_is_told_with_its_errors_and_what_is_not_told_with_its_reason
         Resources
           resource      now      of      a day     full in           in 7d
           cpu           90.0 %   -       -         -                 -
-          filesystem /  62 GiB   66 GiB  +1 GiB    4d (3d to never)  69 GiB (68 GiB to 70 GiB), line
+          filesystem /  62 GiB   66 GiB  +1 GiB    4d (3d or later)  69 GiB (68 GiB to 70 GiB), line
           disk_read     2 KiB/s  -       -1 KiB/s  -                 -
 
         Unusual
-          cpu: 90.0 % where 40.0 % to 60.0 % is usual at this hour, since 2026-11-21T03:40:00.000000Z
+          cpu: 90.0 % where 40.0 % to 60.0 % is usual at this hour, for 20m
 
         Sizes
           vCPUs 8, 2 would fit: 99 % of the time it uses no more than 12 % of its 8 vCPUs
