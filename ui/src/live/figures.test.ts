@@ -1,6 +1,7 @@
 // The stream of figures, against a scripted `fetch`.
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
-import { FigureStream, parseFrame } from "./figures";
+import { FigureStream } from "./figures";
+import { parseFrame } from "./frame";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => {

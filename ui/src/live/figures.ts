@@ -7,7 +7,8 @@
 //        └─ the last one leaves     └──── a pause ──────┘ or: others are looked at
 //
 // While it is not live the page reads from time to time, as it would without it.
-import type { LiveFrame, LiveNode, LiveVm } from "../api/types";
+import type { LiveNode, LiveVm } from "../api/types";
+import { parseFrame } from "./frame";
 import { readStream } from "./sse";
 
 export type FigureTopic = "vm:metrics" | "node:metrics";
@@ -228,20 +229,6 @@ function urlOf(looks: readonly Look[]): string | undefined {
   const topics = [...new Set(looks.map(({ topic }) => topic))].sort();
   const only = [...new Set(looks.map(({ id }) => id))].sort();
   return `/api/v1/live?topics=${topics.join(",")}&only=${only.map(encodeURIComponent).join(",")}`;
-}
-
-/** A frame, as far as it can be one; undefined for what is none. */
-export function parseFrame(text: string): LiveFrame | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== "object" || value === null || !("type" in value)) return undefined;
-    const frame = value as LiveFrame;
-    if (frame.type === "vm_metrics") return Array.isArray(frame.data?.vms) ? frame : undefined;
-    if (frame.type === "node_metrics") return Array.isArray(frame.data?.nodes) ? frame : undefined;
-    return frame;
-  } catch {
-    return undefined;
-  }
 }
 
 function sleep(ms: number, stopping: AbortSignal): Promise<void> {

@@ -102,7 +102,8 @@ fn what_cannot_be_pushed_is_told_before_anybody_is_asked() {
         + depth of host "h1" = 1
         nothing was done
         exit 0
-    "#]].assert_eq(&ended.all());
+    "#]]
+    .assert_eq(&ended.all());
 }
 
 #[test]

@@ -2,32 +2,28 @@
 // rule's expression over time. One that is over still has its past.
 import { Gallery } from "@patternfly/react-core";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { type ReactNode, useCallback, useMemo, useState } from "react";
+import { Link, useParams } from "@tanstack/react-router";
+import { type ReactNode, useState } from "react";
 import { body, client } from "../../api/client";
 import { alertQuery, isOver } from "../../api/query";
-import type { Alert, AlertEntry, AlertRule } from "../../api/types";
-import { ChartBoard, Charts } from "../../components/charts/Board";
+import type { Alert, AlertEntry } from "../../api/types";
 import { DetailPage } from "../../components/DetailPage";
 import { Facts, Item } from "../../components/Facts";
 import { PermittedButton } from "../../components/PermittedButton";
 import { useToasts } from "../../components/Toasts";
-import { useList } from "../../components/useList";
-import { labelsText, vmOf } from "../../lib/alerts";
-import type { RangeSearch } from "../../lib/charts/range";
+import { vmOf } from "../../lib/alerts";
 import { si } from "../../lib/charts/units";
-import { buildFilter } from "../../lib/filter";
 import { UNKNOWN } from "../../lib/format";
 import type { Labels } from "../../lib/matchers";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
-import { Code } from "../../primitives/Code";
 import { Tag } from "../../primitives/Tag";
 import { AcknowledgeDialog } from "./AcknowledgeDialog";
 import { AlertState, Change, Severity } from "./AlertMarks";
 import { type AlertVerb, refusal } from "./AlertMenu";
 import { AlertHistory, useAlertHistory } from "./History";
 import { LabelTags } from "./LabelTags";
+import { Rule } from "./Rule";
 import { Runbook } from "./Runbook";
 import { SilenceDialog } from "./SilenceDialog";
 import { useReread } from "./useReread";
@@ -238,58 +234,5 @@ function Verbs({ alert }: { alert: Alert }) {
       {asked === "acknowledge" && <AcknowledgeDialog alert={alert} onClose={close} />}
       {asked === "silence" && <SilenceDialog alert={alert} onClose={close} />}
     </div>
-  );
-}
-
-function Rule({ alert }: { alert: Alert }) {
-  const params = useMemo(
-    () => ({ filter: buildFilter([{ field: "name", value: alert.name }]) }),
-    [alert.name],
-  );
-  const rules = useList("rules", params);
-  const rule = rules.rows.find(({ id }) => id === alert.rule.id);
-  if (!rule) return null;
-  return (
-    <section aria-label="Rule">
-      <h2 className="section-title">Rule</h2>
-      <p className="description">
-        Of the group {rule.group}, from {rule.source}. Where it does not hold the chart has gaps.
-      </p>
-      <Expression rule={rule} />
-    </section>
-  );
-}
-
-function Expression({ rule }: { rule: AlertRule }) {
-  const search = useSearch({ from: "/alerts/$alertId" });
-  const navigate = useNavigate({ from: "/alerts/$alertId" });
-  const onSearch = useCallback(
-    (range: RangeSearch) =>
-      void navigate({
-        search: ({ ops }) => ({ ops, ...range }),
-        replace: true,
-        resetScroll: false,
-      }),
-    [navigate],
-  );
-  const specs = useMemo(
-    () => [
-      {
-        id: "expression",
-        title: "All that the rule holds for",
-        unit: "count" as const,
-        of: [],
-        queries: [{ expression: () => rule.expression, name: labelsText }],
-      },
-    ],
-    [rule.expression],
-  );
-  return (
-    <>
-      <Code text={rule.expression} label="Expression" />
-      <ChartBoard search={search} onSearch={onSearch}>
-        {(board) => <Charts specs={specs} board={board} />}
-      </ChartBoard>
-    </>
   );
 }
