@@ -1,8 +1,8 @@
 //! Who may do what: pure, and the same answer for API, CLI and UI.
 //!
 //! In this version an actor is an administrator, a reader of everything or one
-//! that only pushes metrics; roles per project come with their own issue and change only this file's
-//! callers' data, not their calls.
+//! that only pushes metrics; roles per project come with their own issue and
+//! change only this file's callers' data, not their calls.
 
 use std::fmt;
 
