@@ -12,8 +12,8 @@ use crate::{ListQuery, Page};
 endpoint! {
     /// List the rules that are evaluated, with how that went.
     ///
-    /// Filters and sorts by `name`, `kind` (`alert`, `record`), `group`, `source`, `health`,
-    /// `state` and `took_seconds`.
+    /// Filters and sorts by `name`, `kind` (`alert`, `record`), `group`, `source`, `health`
+    /// and `state`.
     AlertRuleList {
         id: "alert_rule_list", tag: "alerts", GET "/api/v1/alert-rules",
         needs: AlertRead,

@@ -95,8 +95,8 @@ export interface paths {
         };
         /**
          * List the rules that are evaluated, with how that went.
-         * @description Filters and sorts by `name`, `kind` (`alert`, `record`), `group`, `source`, `health`,
-         *      `state` and `took_seconds`.
+         * @description Filters and sorts by `name`, `kind` (`alert`, `record`), `group`, `source`, `health`
+         *      and `state`.
          */
         get: operations["alert_rule_list"];
         put?: never;
