@@ -168,6 +168,8 @@ pub fn memory(of: &Measured<'_>) -> Outcome {
     let used = Figures::of(of.memory_used)?;
     let swap = Figures::of(of.swap_in)?;
     let faults = Figures::of(of.major_faults)?;
+    // Once is enough: a month's end is less than a hundredth of a month.
+    let ever_swapped = of.swap_in.iter().any(|it| it.value > 0.0);
     if of.memory_bytes == 0 {
         return Err(NotEnough::Points { have: 0, need: 1 });
     }
@@ -195,7 +197,7 @@ pub fn memory(of: &Measured<'_>) -> Outcome {
             full95 * of_bytes(of) / MEMORY_AIM,
             format!("95 % of the time it uses up to {used} of {has}"),
         )
-    } else if full99 < MEMORY_EMPTY && swap.p99 <= 0.0 && faults.p95 <= FAULTS_MUCH {
+    } else if full99 < MEMORY_EMPTY && !ever_swapped && faults.p95 <= FAULTS_MUCH {
         let reason = format!(
             "99 % of the time it uses no more than {} of {}, and it never read from swap",
             mebibytes(used.p99),
@@ -305,6 +307,9 @@ mod tests {
         assert_eq!(hint.to, 2 << 30);
         let swapped = hourly(WEEKS, |hour| if hour % 40 == 0 { 1000.0 } else { 0.0 });
         assert_eq!(memory(&used, &swapped, &none), Ok(None));
+        // Also only once, which no share of the values shows.
+        let once = hourly(WEEKS, |hour| if hour == 40 { 1000.0 } else { 0.0 });
+        assert_eq!(memory(&used, &once, &none), Ok(None));
         let faults = series(500.0, 0.0, 0.0);
         assert_eq!(memory(&used, &none, &faults), Ok(None));
         assert_eq!(memory(&series(5.0 * GIB, 0.0, 0.0), &none, &none), Ok(None));

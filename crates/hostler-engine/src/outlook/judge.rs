@@ -17,6 +17,9 @@ use super::{Full, Look, Missing, Past, RESOURCES_MAX, ResourceOutlook, possible}
 /// A trend looks back at least so far, so that days even out.
 const TREND_MIN: Duration = Duration::from_secs(3 * 86_400);
 
+/// So many times as far from the line as values usually are is not on it.
+const FAR: f64 = 4.0;
+
 /// What was read of one series.
 struct Series<'a> {
     recent: Option<f64>,
@@ -58,7 +61,7 @@ pub(super) fn resource(
             steps: steps.series.get(own).map(Vec::as_slice).unwrap_or_default(),
             fine: fine.series.get(own).map(Vec::as_slice).unwrap_or_default(),
         };
-        let mut judged = judge(plan, &series, span, horizon);
+        let mut judged = judge(plan, &series, span, (reader.now(), horizon));
         judged.labels.clone_from(own);
         judged.past.resolution = steps.resolution;
         told.push(judged);
@@ -128,7 +131,12 @@ fn nothing(plan: &Plan, span: Span, missing: &Missing) -> ResourceOutlook {
     }
 }
 
-fn judge(plan: &Plan, series: &Series<'_>, span: Span, horizon: Duration) -> ResourceOutlook {
+fn judge(
+    plan: &Plan,
+    series: &Series<'_>,
+    span: Span,
+    (now, horizon): (Timestamp, Duration),
+) -> ResourceOutlook {
     let past = past(series.steps, span);
     if series.recent.is_none() {
         let last = series.fine.last().map(|it| Timestamp::from_millis(it.at_ms));
@@ -136,6 +144,18 @@ fn judge(plan: &Plan, series: &Series<'_>, span: Span, horizon: Duration) -> Res
         // The shorter a step, the better it is known.
         let missing = Missing::Stale(last.or(past.reach.map(|(_, last)| last)));
         return ResourceOutlook { past, limit: series.limit, ..nothing(plan, span, &missing) };
+    }
+    if let Some((_, last)) =
+        past.reach.filter(|(_, last)| now.since(*last) > span.step + read::RECENT)
+    {
+        // It has just come back: the past ends long ago, and so would all that is told of it.
+        let (recent, limit) = (series.recent, series.limit);
+        return ResourceOutlook {
+            past,
+            recent,
+            limit,
+            ..nothing(plan, span, &Missing::Stale(Some(last)))
+        };
     }
     let back = TREND_MIN.max(horizon);
     let trend = tending(read::newest(series.steps, back));
@@ -172,7 +192,14 @@ fn full(
 ) -> Result<Full, Missing> {
     let trend = trend.as_ref().map_err(|missing| Missing::NotEnough(missing.clone()))?;
     let limit = series.limit.ok_or(Missing::NoLimit)?;
-    let arrival = trend.time_to(Threshold::Above(limit), horizon)?;
+    let mut arrival = trend.time_to(Threshold::Above(limit), horizon)?;
+    // What is so now is measured, whatever the line says.
+    let now = series.recent.unwrap_or(f64::NAN);
+    if now >= limit {
+        arrival = Arrival::Reached;
+    } else if arrival == Arrival::Reached && limit - now > FAR * trend.spread {
+        return Err(NotEnough::Turned { off: limit - now, usual: trend.spread }.into());
+    }
     let back_test = trend::back_test(series.steps, back, horizon);
     if let (Arrival::At { .. }, Ok(tested)) = (arrival, &back_test)
         && tested.mean_error > tested.naive_error

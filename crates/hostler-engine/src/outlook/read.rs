@@ -104,6 +104,11 @@ impl<'a> Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The moment as of which it reads.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// # Errors
     /// `limit_exceeded` when the time for all of it is over.
     pub(super) fn check_time(&self) -> Result<()> {
@@ -152,7 +157,7 @@ pub(super) fn hourly(samples: &[Sample]) -> Vec<Sample> {
 pub(super) fn newest(samples: &[Sample], back: Duration) -> &[Sample] {
     let Some(last) = samples.last() else { return samples };
     let back = i64::try_from(back.as_millis()).unwrap_or(i64::MAX);
-    let from = samples.partition_point(|it| it.at_ms <= last.at_ms.saturating_sub(back));
+    let from = samples.partition_point(|it| it.at_ms < last.at_ms.saturating_sub(back));
     samples.get(from..).unwrap_or_default()
 }
 

@@ -147,7 +147,13 @@ fn check_name(pushed: &Pushed, limits: &SizeLimits, faults: &mut Vec<Fault>) {
     if NAMES.contains(&name) || Metric::of_name(name).is_some() {
         return fault("reserved", format!("{name:?} has a meaning of its own"));
     }
-    if let Some(suffix) = SUFFIXES.iter().find(|suffix| name.ends_with(**suffix)) {
+    // OpenMetrics writes the family, and one without a name makes the whole page unreadable.
+    let family = family(name);
+    if family.is_empty() || family.ends_with("_total") {
+        let detail = format!("{name:?} has no name before _total, or more than one of them");
+        return fault("not_a_name", detail);
+    }
+    if let Some(suffix) = SUFFIXES.iter().find(|suffix| family.ends_with(**suffix)) {
         let detail = format!("{name:?} ends in {suffix}, which is a part of other metrics");
         fault("reserved", detail);
     }

@@ -54,14 +54,25 @@ fn c25e_no_metric_of_the_catalogue_can_be_pushed() {
     for name in ["up", "ALERTS", "__name__", "scrape_samples_scraped", "libvirt_up", "job:x:sum"] {
         only(&pushed(name, &[], 1.0), "name", "reserved");
     }
-    for name in ["kubevirt_x", "hostler_x", "process_x", "a_created", "a_bucket"] {
+    for name in ["kubevirt_x", "hostler_x", "process_x", "a_created", "a_bucket", "a_created_total"]
+    {
         only(&pushed(name, &[], 1.0), "name", "reserved");
     }
 }
 
 #[test]
 fn a7_what_would_spoil_a_page_is_refused_with_its_place() {
-    for name in ["", "1up", "a b", "a\n# TYPE b gauge\nb 1", "a{b=\"c\"}", "ü", "a-b"] {
+    for name in [
+        "",
+        "1up",
+        "a b",
+        "a\n# TYPE b gauge\nb 1",
+        "a{b=\"c\"}",
+        "ü",
+        "a-b",
+        "_total",
+        "a_total_total",
+    ] {
         only(&pushed(name, &[], 1.0), "name", "not_a_name");
     }
     only(&pushed(&"a".repeat(33), &[], 1.0), "name", "too_long");
