@@ -31,6 +31,22 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (value, started_at.elapsed())
 }
 
+/// Tells how long ago it was started, for printing only.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts one.
+    pub fn start() -> Self {
+        Self(now())
+    }
+
+    /// Since the start.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "waits for outside processes; see the module's note")]
 fn now() -> Instant {
     Instant::now()

@@ -32,7 +32,7 @@ mod test_daemon;
 pub mod time_series;
 mod unpacked;
 
-pub use deadline::{poll_until, timed};
+pub use deadline::{Stopwatch, poll_until, timed};
 pub use error::{Error, Result};
 pub use hash::Fingerprint;
 pub use lab::{Gateway, Lab, LabOptions, NetworkState, SshServer, TlsListener};

@@ -60,8 +60,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes one in an empty folder, and starts it. `settings` are more arguments of a
-    /// PostgreSQL, for example `-c ssl=on`.
+    /// Makes one in a folder that is empty, but for the `prometheus.yml` of a Prometheus that has
+    /// one, and starts it. `settings` are more arguments of a PostgreSQL or Prometheus, for example
+    /// `-c ssl=on`.
     ///
     /// # Panics
     /// When it cannot be made, or is missing.
@@ -103,8 +104,7 @@ impl Store {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).current_dir("/");
         self.server = Some(command.spawn().expect("setpriv is there"));
         poll_until(PATIENCE, || self.answers()).unwrap_or_else(|error| {
-            let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
-            panic!("{:?} does not start: {error}\n{log}", self.kind)
+            panic!("{:?} does not start: {error}\n{}", self.kind, self.log())
         });
     }
 
@@ -119,6 +119,11 @@ impl Store {
         // One that has ended already needs no signal.
         let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&server), signal);
         let _ = server.wait();
+    }
+
+    /// What it wrote about itself since it was started last.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
     }
 
     fn answers(&self) -> Result<()> {
@@ -140,11 +145,32 @@ impl Store {
     /// # Errors
     /// When nobody answers in HTTP.
     pub fn ask(&self, method: &str, path: &str) -> Result<(u16, String)> {
+        self.send(method, path, &[], &[])
+    }
+
+    /// Sends it something by HTTP, with these headers: status and body.
+    ///
+    /// # Errors
+    /// When nobody answers in HTTP.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        content: &[u8],
+    ) -> Result<(u16, String)> {
         let failed = |error: std::io::Error| Error::new(format!("{}: {error}", self.address()));
         let mut stream = TcpStream::connect(self.address()).map_err(failed)?;
         // Version 1.0: the answer is not in pieces and ends with the connection.
-        let request = format!("{method} {path} HTTP/1.0\r\nAccept: */*\r\n\r\n");
-        stream.write_all(request.as_bytes()).map_err(failed)?;
+        let mut request = format!("{method} {path} HTTP/1.0\r\nAccept: */*\r\n");
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if !content.is_empty() {
+            request.push_str(&format!("Content-Length: {}\r\n", content.len()));
+        }
+        let request = [request.as_bytes(), b"\r\n", content].concat();
+        stream.write_all(&request).map_err(failed)?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).map_err(failed)?;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
@@ -175,13 +201,16 @@ impl Store {
         let (program, arguments) = match self.kind {
             Kind::Prometheus => {
                 let config = self.directory.join("prometheus.yml");
-                fs::write(&config, "").expect("the folder is there");
-                let arguments = vec![
+                if !config.exists() {
+                    fs::write(&config, "").expect("the folder is there");
+                }
+                let mut arguments = vec![
                     format!("--config.file={}", config.display()),
                     format!("--storage.tsdb.path={data}"),
                     format!("--web.listen-address={address}"),
                     "--web.enable-remote-write-receiver".to_owned(),
                 ];
+                arguments.extend(self.settings.iter().cloned());
                 (prometheus::need("prometheus"), arguments)
             }
             Kind::VictoriaMetrics => {

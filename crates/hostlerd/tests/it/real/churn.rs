@@ -9,13 +9,10 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hostler_core::vm::{PowerState, VmSpec};
-use hostler_lab::prometheus::need;
 use hostler_provider::VmRef;
 use hostler_sim::{HostSetup, NetworkSetup, PoolSetup, World};
 use hostlerd::config::ConfiguredMetrics;
@@ -24,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::prometheus::Prometheus;
+use super::prometheus::{Prometheus, judged};
 use crate::client::Client;
 use crate::fixture::Fixture;
 
@@ -217,25 +214,6 @@ fn sorted(key: &str) -> String {
     format!("{name}{found:?}")
 }
 
-/// What promtool says of a page; it knows the classic text alone.
-fn judged(page: &str) -> String {
-    let mut promtool = Command::new(need("promtool"))
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    promtool.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
-    let output = promtool.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    format!(
-        "{}{}",
-        if output.status.success() { "" } else { "failed: " },
-        String::from_utf8_lossy(&said)
-    )
-}
-
 /// X1, A6, B8: an hour's scrapes in both formats, while everything changes.
 #[tokio::test]
 async fn x1_an_hour_of_churn_is_scraped_in_both_formats_without_a_fault() {
@@ -254,7 +232,7 @@ async fn x1_an_hour_of_churn_is_scraped_in_both_formats_without_a_fault() {
         job("open", open),
         job("text", text)
     );
-    let prometheus = Prometheus::start(&config).await;
+    let prometheus = Prometheus::start(&config);
     let deadline = Instant::now() + PATIENCE;
     for round in 1..=ROUNDS {
         (0..CHANGES).for_each(|_| churn.step());
@@ -283,23 +261,23 @@ async fn x1_an_hour_of_churn_is_scraped_in_both_formats_without_a_fault() {
     for page in text.iter().step_by(20).chain(text.last()) {
         assert_eq!(judged(page), "");
     }
-    nothing_was_refused(&prometheus).await;
+    nothing_was_refused(&prometheus);
 }
 
 /// What the real Prometheus says of all it scraped.
-async fn nothing_was_refused(prometheus: &Prometheus) {
+fn nothing_was_refused(prometheus: &Prometheus) {
     for job in ["open", "text"] {
         let of = |query: &str| query.replace("JOB", &format!("job=\"{job}\""));
-        let scrapes = prometheus.number(&of("count_over_time(up{JOB}[1h])")).await;
+        let scrapes = prometheus.number(&of("count_over_time(up{JOB}[1h])"));
         assert!(scrapes >= Some(ROUNDS as f64 * 0.9), "{job}: {scrapes:?}");
         let query = of("count(count by (vm) (count_over_time(hostler_vm_state{JOB}[1h])))");
-        let names = prometheus.number(&query).await;
+        let names = prometheus.number(&query);
         assert!(names > Some(100.0), "{job}: {names:?}");
         // No label was broken out of.
-        let forged = prometheus.number(&of("count(hostler_vm_state{JOB,vm_id=\"forged\"})")).await;
+        let forged = prometheus.number(&of("count(hostler_vm_state{JOB,vm_id=\"forged\"})"));
         assert_eq!(forged, None);
     }
-    let own = prometheus.get("/metrics").await.unwrap();
+    let own = prometheus.get("/metrics").unwrap();
     for counter in ["duplicate_timestamp", "out_of_order", "out_of_bounds"] {
         let name = format!("prometheus_target_scrapes_sample_{counter}_total ");
         let line = own.lines().find(|line| line.starts_with(&name)).unwrap();

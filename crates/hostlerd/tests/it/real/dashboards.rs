@@ -141,7 +141,7 @@ async fn every_panel_shows_what_a_demo_tells() {
     let written = folder.path().join("dashboards");
     assert!(run(&["dashboards", "--out", written.to_str().unwrap()]).status.success());
     let (_process, local, config) = demo(folder.path()).await;
-    let prometheus = Prometheus::start(&config).await;
+    let prometheus = Prometheus::start(&config);
     let running = local.get("/api/v1/vms?filter=state=running&limit=20").await.json();
     let ids: Vec<&str> =
         running["items"].as_array().unwrap().iter().filter_map(|vm| vm["id"].as_str()).collect();
@@ -153,7 +153,7 @@ async fn every_panel_shows_what_a_demo_tells() {
         let mut left = Vec::new();
         for asked in open {
             let text = filled(&asked.text, &ids.join("|"));
-            let found = prometheus.ask(&text, asked.is_range).await;
+            let found = prometheus.ask(&text, asked.is_range);
             // It must be a query, whatever it finds.
             let found = found.unwrap_or_else(|error| panic!("{}: {error}\n{text}", asked.at));
             if found.is_empty() {
