@@ -18,7 +18,8 @@ use crate::http::App;
 use crate::serve;
 use crate::shelf::Shelf;
 use crate::sources::Source;
-use crate::wire::Identity;
+use crate::tls::Identity;
+use crate::wire;
 
 /// How long stopping may take.
 const STOP_MAX: Duration = Duration::from_secs(15);
@@ -29,6 +30,8 @@ pub struct Setup {
     pub listen: Vec<SocketAddr>,
     /// What clients have to show, if anything.
     pub token: Option<String>,
+    /// What it shows to clients; `None`: it speaks no TLS.
+    pub identity: Option<Arc<Identity>>,
     /// Which machine it is on.
     pub machine: Machine,
     /// What is measured.
@@ -55,6 +58,7 @@ impl Agent {
     /// # Errors
     /// When it cannot listen.
     pub async fn start(setup: Setup) -> Result<Self> {
+        let tls = setup.identity.as_ref().map(Identity::acceptor).transpose()?;
         let listeners = serve::bind(&setup.listen).await?;
         let addresses = listeners.iter().filter_map(|one| one.local_addr().ok()).collect();
         let (sender, receiver) = watch::channel(setup.intervals);
@@ -78,11 +82,17 @@ impl Agent {
                 tasks.spawn(collector.clone().keep(Arc::clone(source), cost, jitter));
             }
         }
-        let identity = Identity { machine: setup.machine, started_at: setup.clock.now() };
+        let identity = wire::Identity { machine: setup.machine, started_at: setup.clock.now() };
         let app = App { shelf, clock: setup.clock, identity, token: setup.token, sources };
         let app = Arc::new(app);
         for listener in listeners {
-            tasks.spawn(serve::run(listener, Arc::clone(&app), tasks.clone(), stop.clone()));
+            let serving = serve::Serving {
+                app: Arc::clone(&app),
+                tls: tls.clone(),
+                tasks: tasks.clone(),
+                stop: stop.clone(),
+            };
+            tasks.spawn(serving.run(listener));
         }
         Ok(Self { addresses, intervals: sender, stop, tasks })
     }

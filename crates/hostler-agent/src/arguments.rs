@@ -20,6 +20,12 @@ pub struct Flags {
     /// Serve only those who show the token in this file
     #[arg(long, value_name = "FILE", env = "HOSTLER_AGENT_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
+    /// Serve by TLS with the certificate in this PEM file, and those that signed it
+    #[arg(long, value_name = "FILE", env = "HOSTLER_AGENT_TLS_CERTIFICATE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", env = "HOSTLER_AGENT_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
     /// Call this machine so [default: its own name]
     #[arg(long, value_name = "NAME", env = "HOSTLER_AGENT_HOST")]
     pub host: Option<String>,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_core::settings;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use crate::arguments::Flags;
 use crate::failure::{Failure, Result};
 use crate::logging;
+use crate::tls::Identity;
 
 /// Where the file is looked for when nobody says.
 const FILE: &str = "/etc/hostler/agent.toml";
@@ -36,6 +38,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// What clients have to show, if anything.
     pub token_file: Option<PathBuf>,
+    /// The certificate and its key; `None`: no TLS.
+    pub tls: Option<TlsFiles>,
     /// What the machine is called; `None`: as it calls itself.
     pub host: Option<String>,
     /// The libvirt whose VMs are measured.
@@ -50,6 +54,15 @@ pub struct Config {
     pub log_filter: String,
     /// How often is measured.
     pub intervals: Intervals,
+}
+
+/// Where a certificate and its key are, as PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and those that signed it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// An engine's socket.
@@ -99,6 +112,8 @@ impl Default for Intervals {
 struct Settings {
     listen: Option<Vec<SocketAddr>>,
     token_file: Option<PathBuf>,
+    tls_certificate: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
     host: Option<String>,
     libvirt: Option<String>,
     docker: Option<String>,
@@ -136,6 +151,10 @@ impl Config {
                 .or(settings.listen)
                 .unwrap_or_else(|| vec![([127, 0, 0, 1], 9177).into()]),
             token_file: flags.token_file.clone().or(settings.token_file),
+            tls: tls(
+                flags.tls_certificate.clone().or(settings.tls_certificate),
+                flags.tls_key.clone().or(settings.tls_key),
+            )?,
             host: flags.host.clone().or(settings.host).filter(|host| !host.is_empty()),
             libvirt: flags.libvirt.clone().or(settings.libvirt).filter(is_on),
             docker: engine(flags.docker.clone().or(settings.docker), DOCKER),
@@ -159,9 +178,9 @@ impl Config {
         let outside = self.listen.iter().find(|address| !address.ip().is_loopback());
         if let (Some(address), None) = (outside, &self.token_file) {
             return Err(usage(format!(
-                "listen: {address} can be reached from elsewhere, so set token_file; \
-                 the agent speaks no TLS yet, so put it behind something that does, or keep \
-                 to 127.0.0.1"
+                "listen: {address} can be reached from elsewhere, so set token_file, and \
+                 tls_certificate and tls_key, or others can read what is sent; or keep to \
+                 127.0.0.1"
             )));
         }
         if let Some(uri) = &self.libvirt {
@@ -180,11 +199,20 @@ impl Config {
         self.token_file.as_deref().map(token).transpose()
     }
 
+    /// The certificate, where there is one.
+    ///
+    /// # Errors
+    /// As [`Identity::read`].
+    pub fn identity(&self) -> Result<Option<Arc<Identity>>> {
+        self.tls.as_ref().map(|files| Identity::read(&files.certificate, &files.key)).transpose()
+    }
+
     /// The keys that a running agent cannot take over from a configuration that was changed.
     pub fn differs_from(&self, running: &Self) -> Vec<&'static str> {
         let Self {
             listen,
             token_file,
+            tls, // its files are read again; others are not
             host,
             libvirt,
             docker,
@@ -196,6 +224,7 @@ impl Config {
         let is_other = [
             ("listen", *listen != running.listen),
             ("token_file", *token_file != running.token_file),
+            ("tls_certificate, tls_key", *tls != running.tls),
             ("host", *host != running.host),
             ("libvirt", *libvirt != running.libvirt),
             ("docker", *docker != running.docker),
@@ -221,6 +250,15 @@ impl IntervalSeconds {
             containers: of("containers", self.containers, default.containers)?,
             vms: of("vms", self.vms, default.vms)?,
         })
+    }
+}
+
+fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+        (Some(_), None) => Err(usage("tls_certificate is there without tls_key")),
+        (None, Some(_)) => Err(usage("tls_key is there without tls_certificate")),
     }
 }
 

@@ -27,12 +27,14 @@ mod run;
 mod serve;
 mod shelf;
 mod sources;
+mod tls;
 mod wire;
 
 pub use agent::{Agent, Setup};
 pub use arguments::Flags;
 pub use failure::{Failure, Result};
 pub use sources::{Kind, Source};
+pub use tls::Identity;
 
 /// Runs the program.
 pub fn main() -> std::process::ExitCode {

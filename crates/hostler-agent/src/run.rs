@@ -14,6 +14,7 @@ use crate::config::{Config, DEFAULT_TEXT};
 use crate::failure::{Failure, Result};
 use crate::logging::{self, SetFilter};
 use crate::sources;
+use crate::tls::Identity;
 
 /// Does what the command line says.
 ///
@@ -24,7 +25,7 @@ pub(crate) fn run(flags: Flags) -> Result<()> {
         return print(DEFAULT_TEXT);
     }
     let config = Config::load(&flags)?;
-    let token = config.token()?;
+    let (token, identity) = (config.token()?, config.identity()?);
     if flags.check {
         return print("ok\n");
     }
@@ -34,7 +35,7 @@ pub(crate) fn run(flags: Flags) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Failed(format!("cannot start: {error}")))?
-        .block_on(serve(flags, config, token))
+        .block_on(serve(flags, config, token, identity))
 }
 
 /// Writes to standard output what was asked for; everything else goes to the log.
@@ -44,7 +45,12 @@ fn print(text: &str) -> Result<()> {
     written.map_err(|error| Failure::Failed(format!("cannot write: {error}")))
 }
 
-async fn serve(flags: Flags, config: Config, token: Option<String>) -> Result<()> {
+async fn serve(
+    flags: Flags,
+    config: Config,
+    token: Option<String>,
+    identity: Option<Arc<Identity>>,
+) -> Result<()> {
     let set_filter = logging::start(config.log, &config.log_filter)?;
     let mut signals = Signals::new()?;
     let host = config.host.clone().or_else(|| Node::host_name("/")).ok_or_else(|| {
@@ -54,6 +60,7 @@ async fn serve(flags: Flags, config: Config, token: Option<String>) -> Result<()
     let setup = Setup {
         listen: config.listen.clone(),
         token,
+        identity: identity.clone(),
         sources: sources::of(&config, &host),
         machine: Node::machine("/", host),
         intervals: config.intervals,
@@ -64,8 +71,11 @@ async fn serve(flags: Flags, config: Config, token: Option<String>) -> Result<()
     let addresses: Vec<String> = agent.addresses().iter().map(ToString::to_string).collect();
     let addresses = addresses.join(", ");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), addresses, "serving");
-    if config.listen.iter().any(|address| !address.ip().is_loopback()) {
-        tracing::warn!(addresses, "others can read what is sent there: there is no TLS yet");
+    if identity.is_none() && config.listen.iter().any(|address| !address.ip().is_loopback()) {
+        tracing::warn!(
+            addresses,
+            "others can read what is sent there; set tls_certificate and tls_key"
+        );
     }
     let status = format!("serving at {addresses}");
     tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
@@ -78,7 +88,7 @@ async fn serve(flags: Flags, config: Config, token: Option<String>) -> Result<()
                 let mut reloading = vec![NotifyState::Reloading];
                 reloading.extend(NotifyState::monotonic_usec_now());
                 tell(&reloading);
-                reload(&flags, &config, &agent, &set_filter);
+                reload(&flags, &config, &agent, identity.as_deref(), &set_filter);
                 tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
             }
             _ = watchdog.tick() => tell(&[NotifyState::Watchdog]),
@@ -94,8 +104,15 @@ async fn serve(flags: Flags, config: Config, token: Option<String>) -> Result<()
 }
 
 /// Takes over what can be; either all of that or nothing.
-fn reload(flags: &Flags, running: &Config, agent: &Agent, set_filter: &SetFilter) {
+fn reload(
+    flags: &Flags,
+    running: &Config,
+    agent: &Agent,
+    identity: Option<&Identity>,
+    set_filter: &SetFilter,
+) {
     let taken_over = Config::load(flags).and_then(|fresh| {
+        identity.map_or(Ok(()), Identity::reload)?;
         set_filter(&fresh.log_filter)?;
         agent.set_intervals(fresh.intervals);
         Ok(fresh)

@@ -8,8 +8,10 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -42,38 +44,63 @@ pub(crate) async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>> {
     Ok(listeners)
 }
 
-/// Accepts and serves until told to stop.
-pub(crate) async fn run(
-    listener: TcpListener,
-    app: Arc<App>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
+/// What is served, and how.
+#[derive(Clone)]
+pub(crate) struct Serving {
+    pub(crate) app: Arc<App>,
+    /// `None`: without TLS.
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Serving {
+    /// Accepts and serves until told to stop.
+    pub(crate) async fn run(self, listener: TcpListener) {
+        let permits = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let accepted = tokio::select! {
+                () = self.stop.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::debug!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(EXHAUSTED_PAUSE).await;
+                    continue;
+                }
+            };
+            // One too many is closed at once: waiting would keep the others' places from them.
+            let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { continue };
+            let serving = self.clone();
+            self.tasks.spawn(async move {
+                serving.greet(stream).await;
+                drop(permit);
+            });
+        }
+    }
+
+    async fn greet(self, stream: TcpStream) {
+        let Some(tls) = &self.tls else { return serve(stream, self.app, &self.stop).await };
+        let greeted = tokio::select! {
+            () = self.stop.cancelled() => return,
+            greeted = tokio::time::timeout(HEAD, tls.accept(stream)) => greeted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::debug!(%error, "a connection could not be accepted");
-                tokio::time::sleep(EXHAUSTED_PAUSE).await;
-                continue;
-            }
-        };
-        // One too many is closed at once: waiting would keep the others' places from them.
-        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { continue };
-        let (app, stop) = (Arc::clone(&app), stop.clone());
-        tasks.spawn(async move {
-            serve(stream, app, &stop).await;
-            drop(permit);
-        });
+        match greeted {
+            Ok(Ok(stream)) => serve(stream, self.app, &self.stop).await,
+            // What clients do wrong is theirs; they see it.
+            Ok(Err(error)) => tracing::debug!(%error, "a client did not agree on TLS"),
+            Err(_) => tracing::debug!("a client did not greet in time"),
+        }
     }
 }
 
-async fn serve(stream: TcpStream, app: Arc<App>, stop: &CancellationToken) {
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    app: Arc<App>,
+    stop: &CancellationToken,
+) {
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let app = Arc::clone(&app);
         async move { Ok::<_, Infallible>(http::answer(app, request.into_parts().0).await) }

@@ -195,9 +195,11 @@ impl Shelf {
     }
 }
 
-/// Leaves out what cannot be told, and what is too much (A7, X17).
+/// Leaves out what cannot be told, and what is too much (A7, X17). What stays is as small as it
+/// can be (X6): the same labels, such as names of devices, are there once for all VMs.
 fn sift(batch: &mut Batch, dropped: &mut BTreeMap<LeftOut, u64>) {
     let mut room = POINTS_MAX;
+    let mut shared: HashSet<Labels> = HashSet::new();
     let mut sift = |points: &mut Vec<Point>| {
         let mut seen: HashSet<(Metric, Labels)> = HashSet::new();
         points.retain(|point| {
@@ -214,11 +216,19 @@ fn sift(batch: &mut Batch, dropped: &mut BTreeMap<LeftOut, u64>) {
             *dropped.entry(reason).or_default() += 1;
             false
         });
+        for point in points.iter_mut() {
+            match shared.get(&point.labels) {
+                Some(same) => point.labels.clone_from(same),
+                None => drop(shared.insert(point.labels.clone())),
+            }
+        }
+        points.shrink_to_fit();
     };
     batch.hosts.iter_mut().for_each(|one| sift(&mut one.points));
     batch.pools.iter_mut().for_each(|one| sift(&mut one.points));
     batch.containers.iter_mut().for_each(|one| sift(&mut one.points));
     batch.vms.iter_mut().for_each(|one| sift(&mut one.points));
+    batch.vms.shrink_to_fit();
 }
 
 fn is_told(point: &Point) -> bool {
@@ -252,7 +262,8 @@ fn computed_of<R: Clone, K: Eq + Hash>(
             Some((before, seconds)) => per_second(&before.points, &after.points, seconds),
             None => vec![None; after.points.len()],
         };
-        let points = own(&after.points, &rates, after.at);
+        let mut points = own(&after.points, &rates, after.at);
+        points.shrink_to_fit();
         Measured { of: after.of.clone(), at: after.at, points }
     });
     computed.filter(|one| !one.points.is_empty()).collect()

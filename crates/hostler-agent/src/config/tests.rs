@@ -30,8 +30,18 @@ fn d5_the_file_of_defaults_says_what_happens_without_one() {
 
 #[test]
 fn every_key_is_in_the_file_of_defaults() {
-    for key in ["listen", "token_file", "host", "libvirt", "docker", "podman", "log", "log_filter"]
-    {
+    for key in [
+        "listen",
+        "token_file",
+        "tls_certificate",
+        "tls_key",
+        "host",
+        "libvirt",
+        "docker",
+        "podman",
+        "log",
+        "log_filter",
+    ] {
         let has = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{key} ="));
         assert!(DEFAULT_TEXT.lines().any(has), "{key}");
     }
@@ -49,7 +59,7 @@ fn x20_an_unknown_key_is_refused_by_line_with_the_one_that_was_meant() {
 fn an_address_that_others_reach_needs_a_token_and_the_lack_of_tls_is_told() {
     let said = refused("listen = [\"127.0.0.1:9177\", \"0.0.0.0:9177\"]\n");
     assert!(said.contains("0.0.0.0:9177") && said.contains("token_file"), "{said}");
-    assert!(said.contains("no TLS"), "{said}");
+    assert!(said.contains("tls_certificate") && said.contains("others can read"), "{said}");
     assert!(load("listen = [\"0.0.0.0:9177\"]\ntoken_file = \"/t\"\n").is_ok());
 }
 
@@ -75,6 +85,11 @@ fn what_makes_no_sense_is_refused_before_anything_starts() {
     assert!(refused("libvirt = \"not a uri\"\n").starts_with("libvirt: "));
     assert!(refused("log_filter = \"a=b=c\"\n").starts_with("log_filter "));
     assert!(refused("listen = []\n").starts_with("listen: "));
+    assert!(refused("tls_key = \"/k\"\n").contains("without tls_certificate"));
+    assert!(refused("tls_certificate = \"/c\"\n").contains("without tls_key"));
+    let files = "tls_certificate = \"/nonexistent/c\"\ntls_key = \"/nonexistent/k\"\n";
+    let said = load(files).unwrap().identity().unwrap_err().to_string();
+    assert!(said.starts_with("tls_certificate /nonexistent/c: "), "{said}");
     assert!(refused("listen = 7\n").contains(":1: "));
     let nowhere = Flags { config: Some("/nonexistent/agent.toml".into()), ..Flags::default() };
     assert!(Config::load(&nowhere).is_err());

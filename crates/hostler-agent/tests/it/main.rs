@@ -7,4 +7,5 @@ mod program;
 mod reader;
 mod real;
 mod serving;
+mod tls;
 mod world;

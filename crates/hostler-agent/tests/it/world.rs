@@ -14,7 +14,7 @@ use hostler_core::metrics::{Cost, Labels, Metric, Point};
 use hostler_provider::{
     Batch, ContainerRef, Cx, Machine, Measured, Metrics, Result, Silent, VmRef,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// The id that a VM and a container share.
@@ -96,6 +96,7 @@ pub(crate) fn setup(sources: Vec<Source>) -> Setup {
     Setup {
         listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
         token: None,
+        identity: None,
         machine: Machine { name: "h1".to_owned(), ..Machine::default() },
         sources,
         intervals: Intervals::default(),
@@ -139,7 +140,15 @@ impl Reply {
 
 /// Asks over a connection of its own. `None`: nobody is there.
 pub(crate) async fn ask(address: SocketAddr, path: &str, headers: &str) -> Option<Reply> {
-    let mut stream = TcpStream::connect(address).await.ok()?;
+    talk(TcpStream::connect(address).await.ok()?, path, headers).await
+}
+
+/// The same over a connection that is there.
+pub(crate) async fn talk(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    path: &str,
+    headers: &str,
+) -> Option<Reply> {
     let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut answer = Vec::new();

@@ -4,8 +4,12 @@
 //! An entry is believed until an event touches it, the domain starts or stops
 //! (its number changes), or it gets old. No event is trusted to come, so age
 //! alone is enough to be read again.
+//!
+//! Whoever only measures needs little of a configuration: its [`Gist`]. The whole is
+//! kept from the first inventory on, so that an agent, which takes none, stays small.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,8 +35,35 @@ impl Known {
     }
 }
 
+/// What of a configuration is needed to measure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gist {
+    /// `kvm`, `qemu`, `lxc`, `test` …
+    pub(crate) kind: Option<Arc<str>>,
+    /// Whether it hands QEMU an accelerator past its type (X4).
+    pub(crate) has_own_accelerator: bool,
+    /// Whether its guest agent is connected; `None` when it has no channel or is off.
+    pub(crate) agent_connected: Option<bool>,
+    /// Whether it is the VM whose mark it bears.
+    pub(crate) is_ours: bool,
+}
+
+impl Gist {
+    /// Of the domain of that UUID.
+    pub(crate) fn of(known: &Known, uuid: Uuid) -> Self {
+        Self {
+            kind: known.domain.kind.as_deref().map(Arc::from),
+            has_own_accelerator: known.domain.has_own_accelerator,
+            agent_connected: known.domain.agent_connected,
+            is_ours: known.is_of(uuid),
+        }
+    }
+}
+
 struct Entry {
-    known: Known,
+    gist: Gist,
+    /// `None` where nobody takes inventories.
+    known: Option<Known>,
     /// The domain's number when it was read; -1 while it is off.
     id: i32,
     name: String,
@@ -62,6 +93,8 @@ impl State {
 /// The configurations of a host's VMs.
 pub(crate) struct Cache {
     recheck: Duration,
+    /// Whether anybody takes inventories.
+    keeps_all: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -72,36 +105,37 @@ pub(crate) struct Ticket(u64);
 
 impl Cache {
     pub(crate) fn new(recheck: Duration) -> Self {
-        Self { recheck, state: Mutex::default() }
+        Self { recheck, keeps_all: AtomicBool::new(false), state: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is known and still believed.
+    /// What is known and still believed. Asking is the beginning of inventories.
     pub(crate) fn fresh(&self, domain: &Reference) -> Option<Known> {
+        self.keeps_all.store(true, Ordering::Relaxed);
         let state = self.lock();
         let entry = state.entries.get(&domain.uuid)?;
         let touched = state.touched.get(&domain.uuid).is_some_and(|at| *at > entry.ticket);
         let same = entry.id == domain.id && entry.name == domain.name;
         let young = entry.read.elapsed() < self.patience(domain.uuid);
-        (same && young && !touched).then(|| entry.known.clone())
+        (same && young && !touched).then(|| entry.known.clone())?
     }
 
     /// What is known and holds as long as events can be trusted, however old it is:
     /// good enough for what is only measured.
-    pub(crate) fn settled(&self, domain: &Reference) -> Option<Known> {
+    pub(crate) fn settled(&self, domain: &Reference) -> Option<Gist> {
         let state = self.lock();
         let entry = state.entries.get(&domain.uuid)?;
         let touched = state.touched.get(&domain.uuid).is_some_and(|at| *at > entry.ticket);
         let same = entry.id == domain.id && entry.name == domain.name;
-        (same && !touched).then(|| entry.known.clone())
+        (same && !touched).then(|| entry.gist.clone())
     }
 
     /// What was last known, believed or not.
     pub(crate) fn last(&self, uuid: Uuid) -> Option<Known> {
-        self.lock().entries.get(&uuid).map(|entry| entry.known.clone())
+        self.lock().entries.get(&uuid).and_then(|entry| entry.known.clone())
     }
 
     /// Spread by identity, or all VMs would be read again at the same time.
@@ -122,7 +156,8 @@ impl Cache {
             return; // read over a connection that is gone
         }
         let entry = Entry {
-            known,
+            gist: Gist::of(&known, domain.uuid),
+            known: self.keeps_all.load(Ordering::Relaxed).then_some(known),
             id: domain.id,
             name: domain.name.clone(),
             read: Instant::now(),
@@ -144,6 +179,14 @@ impl Cache {
         state.cleared = state.tick();
         state.entries.clear();
         state.touched.clear();
+    }
+
+    /// The same as [`Self::retain`] where nobody takes inventories, which would do it
+    /// by better lists.
+    pub(crate) fn retain_measured(&self, before: Ticket, present: &HashSet<Uuid>) {
+        if !self.keeps_all.load(Ordering::Relaxed) {
+            self.retain(before, present);
+        }
     }
 
     /// Forgets domains that are not in a list which was asked for after `before`
@@ -172,8 +215,27 @@ mod tests {
 
     fn filled() -> Cache {
         let cache = Cache::new(Duration::from_secs(60));
+        assert!(cache.fresh(&domain(1)).is_none());
         cache.put(cache.ticket(), &domain(1), known());
         cache
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn x6_without_inventories_only_what_measuring_needs_is_kept() {
+        let cache = Cache::new(Duration::from_secs(60));
+        cache.put(cache.ticket(), &domain(1), known());
+        assert!(cache.settled(&domain(1)).is_some());
+        assert!(cache.last(domain(1).uuid).is_none());
+        let before = cache.ticket();
+        cache.retain_measured(before, &HashSet::from([domain(1).uuid]));
+        assert!(cache.settled(&domain(1)).is_some());
+        cache.retain_measured(before, &HashSet::new());
+        assert!(cache.settled(&domain(1)).is_none(), "what is gone takes no room");
+        // An inventory reads it again, once.
+        assert!(cache.fresh(&domain(1)).is_none());
+        cache.put(cache.ticket(), &domain(1), known());
+        cache.retain_measured(cache.ticket(), &HashSet::new());
+        assert!(cache.fresh(&domain(1)).is_some() && cache.last(domain(1).uuid).is_some());
     }
 
     #[tokio::test(start_paused = true)]
@@ -236,6 +298,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn x17_a_list_from_before_a_domain_was_made_forgets_nothing_of_it() {
         let cache = Cache::new(Duration::from_secs(60));
+        assert!(cache.fresh(&domain(1)).is_none());
         let before = cache.ticket();
         // Listed without it; then it is made, looked at, and changed meanwhile.
         let reading = cache.ticket();

@@ -298,6 +298,7 @@ mod tests {
     fn has_read(link: &Link) {
         let domain = Domain::read("<domain><name>a</name></domain>").unwrap();
         let known = Known { domain: Arc::new(domain), at: Timestamp::from_millis(1) };
+        assert!(link.cache.fresh(&listed()).is_none());
         link.cache.put(link.cache.ticket(), &listed(), known);
     }
 

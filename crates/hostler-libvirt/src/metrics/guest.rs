@@ -21,7 +21,7 @@ use super::{Turn, hanging, is_of_host};
 use crate::Libvirt;
 use crate::connection::reference;
 use crate::inventory::addresses::limit_agent;
-use crate::inventory::cache::Known;
+use crate::inventory::cache::Gist;
 use crate::seats::Told;
 
 /// Agents asked at once.
@@ -110,7 +110,7 @@ impl Libvirt {
     async fn measure_guest(&self, turn: &Turn, domain: Domain) -> Result<Option<Measured<VmRef>>> {
         let cx = &turn.cx;
         let Some(known) = self.document(cx, &domain).await? else { return Ok(None) };
-        if known.domain.agent_connected != Some(true) {
+        if known.agent_connected != Some(true) {
             return Ok(None);
         }
         let guests = &self.measuring.guests;
@@ -130,7 +130,7 @@ impl Libvirt {
         let doing = format!("cannot ask the guest agent of \"{}\"", domain.name);
         let (call, ending) = guests.silent.begin();
         let (link, of) = (self.link.clone(), domain.clone());
-        let (is_ours, wish) = (known.is_of(domain.uuid), guests.wish(&domain));
+        let (is_ours, wish) = (known.is_ours, guests.wish(&domain));
         let asked = hanging(link, doing.clone(), Some(ending), move |c| async move {
             ask(&c, &of, is_ours, wish).await
         });
@@ -161,13 +161,13 @@ impl Libvirt {
         down(cx)
     }
 
-    /// A VM's document as it is now; `None` where it cannot be read.
-    async fn document(&self, cx: &Cx, domain: &Domain) -> Result<Option<Known>> {
+    /// What a VM's document says now; `None` where it cannot be read.
+    async fn document(&self, cx: &Cx, domain: &Domain) -> Result<Option<Gist>> {
         if let Some(known) = self.link.cache.settled(domain) {
             return Ok(Some(known));
         }
         match self.link.read(&cx.at_most(PATIENCE), domain).await {
-            Ok(known) => Ok(Some(known)),
+            Ok(known) => Ok(Some(Gist::of(&known, domain.uuid))),
             Err(error) if is_of_host(&error) => Err(error),
             Err(_) => Ok(None),
         }

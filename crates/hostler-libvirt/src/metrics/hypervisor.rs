@@ -13,7 +13,7 @@ use hostler_provider::{Cx, Kind};
 use tokio::time::Instant;
 
 use crate::Libvirt;
-use crate::inventory::cache::Known;
+use crate::inventory::cache::Gist;
 
 /// How long one document may take to be read.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -77,7 +77,10 @@ impl Libvirt {
             Some(known) => Ok(known),
             None => match detected.failed(domain) {
                 Some(failed) => return Some(failed),
-                None => self.link.read(&cx.at_most(PATIENCE), domain).await,
+                None => {
+                    let read = self.link.read(&cx.at_most(PATIENCE), domain).await;
+                    read.map(|known| Gist::of(&known, domain.uuid))
+                }
             },
         };
         let result = match &known {
@@ -111,10 +114,10 @@ impl Libvirt {
     }
 }
 
-fn reading(known: &Known) -> Reading<'_> {
+fn reading(known: &Gist) -> Reading<'_> {
     Reading::Domain {
-        domain_type: known.domain.kind.as_deref(),
-        has_own_accelerator: known.domain.has_own_accelerator,
+        domain_type: known.kind.as_deref(),
+        has_own_accelerator: known.has_own_accelerator,
     }
 }
 
@@ -130,12 +133,14 @@ pub(super) fn point(result: &DetectionResult) -> Point {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inventory::cache::Known;
     use crate::xml::domain::read::Domain as Document;
 
     fn of(xml: &str) -> Vec<String> {
         let domain = std::sync::Arc::new(Document::read(xml).unwrap());
         let known = Known { domain, at: hostler_core::Timestamp::from_millis(1) };
-        let point = point(&detect(reading(&known)).unwrap());
+        let gist = Gist::of(&known, hostler_libvirt_rpc::Uuid([0; 16]));
+        let point = point(&detect(reading(&gist)).unwrap());
         assert!(point.is_sound());
         point.labels.values().iter().map(ToString::to_string).collect()
     }

@@ -58,11 +58,13 @@ impl Libvirt {
     }
 
     async fn measure_vm_states(&self, cx: &Cx) -> Result<Vec<Measured<VmRef>>> {
+        let before = self.link.cache.ticket();
         let records = self.records(cx).await?;
         let at = cx.now();
         let present: HashSet<Uuid> = records.iter().map(|record| record.domain.uuid).collect();
         self.measuring.detected.retain(&present);
         self.measuring.starts.retain(&present);
+        self.link.cache.retain_measured(before, &present);
         let states: Vec<_> = records.iter().map(stats::state).collect();
         let saved = self.saved(cx, &states).await?;
         let labels = STATES.map(|state| (state, Labels::one(VmState::from(state).as_str())));
