@@ -23,6 +23,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("hypervisor", include_str!("../../../catalog/alerts/hypervisor.yaml")),
     ("pressure", include_str!("../../../catalog/alerts/pressure.yaml")),
     ("providers", include_str!("../../../catalog/alerts/providers.yaml")),
+    ("sending", include_str!("../../../catalog/alerts/sending.yaml")),
     ("storage", include_str!("../../../catalog/alerts/storage.yaml")),
     ("vms", include_str!("../../../catalog/alerts/vms.yaml")),
 ];
@@ -235,9 +236,9 @@ mod tests {
     fn c25b_shipped_rules_are_on_and_go_one_by_one_or_all_at_once() {
         let all = names(&load(&ConfiguredAlerting::default(), None).unwrap());
         // All but the one that only somebody else can watch.
-        assert_eq!(all.len(), 30, "{all:?}");
+        assert_eq!(all.len(), 35, "{all:?}");
         let some = load(&configured("disabled_rules = [\"HostlerVmCrashed\"]"), None).unwrap();
-        assert_eq!(names(&some).len(), 29);
+        assert_eq!(names(&some).len(), 34);
         assert!(refusal("disabled_rules = [\"HostlerVmCrashd\"]").contains("\"HostlerVmCrashd\""));
         assert!(names(&load(&configured("shipped_rules = false"), None).unwrap()).is_empty());
         assert!(names(&load(&configured("enabled = false"), None).unwrap()).is_empty());
@@ -262,7 +263,7 @@ mod tests {
         };
         let own = "groups:\n- name: own\n  rules:\n  - {alert: HostlerVmCrashed, expr: up == 0}\n";
         let config = load(&configured(&text(own)), None).unwrap();
-        assert_eq!(names(&config).len(), 30, "it takes the place of the shipped one");
+        assert_eq!(names(&config).len(), 35, "it takes the place of the shipped one");
         assert_eq!(config.rules[0].name, path.display().to_string());
         let bad = "groups:\n- name: own\n  rules:\n  - {alert: Hot, expr: sum(, for: 1m}\n  \
                    - {alert: Cold, expr: up, annotations: {summary: '{{ $labels }}'}}\n";

@@ -10,7 +10,7 @@ use super::camel;
 
 /// Where the catalogue is, in the order of its documentation.
 const FILES: &[&str] =
-    &["vm", "host", "pool", "container", "provider", "agent", "output", "server"];
+    &["vm", "host", "pool", "container", "provider", "agent", "output", "alerting", "server"];
 
 /// What a key may say, with the Rust variant that says it.
 const KINDS: &[(&str, &str)] = &[("counter", "Counter"), ("gauge", "Gauge"), ("info", "Info")];

@@ -290,6 +290,26 @@ pub enum Metric {
     OutputQueueBytes,
     /// hostler_output_oldest_age_seconds: Age of the oldest sample that waits for an output; absent where none waits.
     OutputOldestAgeSeconds,
+    /// hostler_alert_rules: Rules that are loaded, by what they do: alert or record.
+    AlertRules,
+    /// hostler_alert_evaluations_total: Evaluations of rules since the server started, each rule of a group counted.
+    AlertEvaluationsTotal,
+    /// hostler_alert_evaluations_failed_total: Evaluations of rules that failed, those included that could not be stored: they leave alerts as they were.
+    AlertEvaluationsFailedTotal,
+    /// hostler_alert_evaluation_seconds_total: Time that evaluating rules took, added up over rules.
+    AlertEvaluationSecondsTotal,
+    /// hostler_alerts: Alerts there are, by state: pending or firing; no series where none can be evaluated, since no history is kept.
+    Alerts,
+    /// hostler_receiver_notices_sent_total: Notices that a receiver took since the server started.
+    ReceiverNoticesSentTotal,
+    /// hostler_receiver_notices_lost_total: Notices that a receiver will not be told, since it refused them, failed for too long, or too many waited.
+    ReceiverNoticesLostTotal,
+    /// hostler_receiver_tries_failed_total: Tries to tell a receiver that failed, those included that are made again.
+    ReceiverTriesFailedTotal,
+    /// hostler_receiver_failing: Whether the last try to tell a receiver failed and is repeated: 1 or 0; absent before the first try.
+    ReceiverFailing,
+    /// hostler_receiver_notices_waiting: Notices that wait to be told to a receiver; absent where the store does not answer.
+    ReceiverNoticesWaiting,
     /// hostler_build_info: Always 1, with the version of the server.
     BuildInfo,
     /// hostler_op_state: Operations that have not ended, by state.
@@ -468,6 +488,16 @@ impl Metric {
         Self::OutputQueueSamples,
         Self::OutputQueueBytes,
         Self::OutputOldestAgeSeconds,
+        Self::AlertRules,
+        Self::AlertEvaluationsTotal,
+        Self::AlertEvaluationsFailedTotal,
+        Self::AlertEvaluationSecondsTotal,
+        Self::Alerts,
+        Self::ReceiverNoticesSentTotal,
+        Self::ReceiverNoticesLostTotal,
+        Self::ReceiverTriesFailedTotal,
+        Self::ReceiverFailing,
+        Self::ReceiverNoticesWaiting,
         Self::BuildInfo,
         Self::OpState,
         Self::EventSubscribers,
@@ -503,7 +533,7 @@ impl Metric {
 }
 
 /// In the order of the variants.
-static FAMILIES: [Family; 157] = [
+static FAMILIES: [Family; 167] = [
     Family {
         name: "hostler_vm_state",
         kind: MetricKind::Gauge,
@@ -1913,6 +1943,106 @@ static FAMILIES: [Family; 157] = [
         cost: Cost::Own,
         since: "0.1",
         help: "Age of the oldest sample that waits for an output; absent where none waits",
+    },
+    Family {
+        name: "hostler_alert_rules",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["kind"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Rules that are loaded, by what they do: alert or record",
+    },
+    Family {
+        name: "hostler_alert_evaluations_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Evaluations of rules since the server started, each rule of a group counted",
+    },
+    Family {
+        name: "hostler_alert_evaluations_failed_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Evaluations of rules that failed, those included that could not be stored: they leave alerts as they were",
+    },
+    Family {
+        name: "hostler_alert_evaluation_seconds_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Seconds,
+        resource: Resource::None,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Time that evaluating rules took, added up over rules",
+    },
+    Family {
+        name: "hostler_alerts",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["state"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Alerts there are, by state: pending or firing; no series where none can be evaluated, since no history is kept",
+    },
+    Family {
+        name: "hostler_receiver_notices_sent_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["receiver"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Notices that a receiver took since the server started",
+    },
+    Family {
+        name: "hostler_receiver_notices_lost_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["receiver"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Notices that a receiver will not be told, since it refused them, failed for too long, or too many waited",
+    },
+    Family {
+        name: "hostler_receiver_tries_failed_total",
+        kind: MetricKind::Counter,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["receiver"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Tries to tell a receiver that failed, those included that are made again",
+    },
+    Family {
+        name: "hostler_receiver_failing",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["receiver"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Whether the last try to tell a receiver failed and is repeated: 1 or 0; absent before the first try",
+    },
+    Family {
+        name: "hostler_receiver_notices_waiting",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::None,
+        labels: &["receiver"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Notices that wait to be told to a receiver; absent where the store does not answer",
     },
     Family {
         name: "hostler_build_info",

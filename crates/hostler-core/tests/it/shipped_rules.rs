@@ -91,6 +91,9 @@ fn produced(metric: &str) -> Vec<Vec<(&'static str, String)>> {
             let open = OperationState::ALL.iter().filter(|state| !state.is_final());
             open.map(|state| vec![("state", state.as_str().to_owned())]).collect()
         }
+        "hostler_output_samples_dropped_total" => {
+            each("reason", &["full", "old", "disk", "refused", "unsupported"])
+        }
         "hostler_vm_accelerator_asked_info" => each("asked", &["kvm", "tcg", "any"]),
         "hostler_vm_hypervisor_info" => {
             let detected = |kind: &&str| {

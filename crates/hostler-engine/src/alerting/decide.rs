@@ -45,7 +45,11 @@ pub(super) async fn evaluated(
         let fleet = Fleet { snapshot: engine.fleet.snapshot(), machines: engine.machines.names() };
         draft(&alerting.known(), &fleet, outcomes, now)
     };
-    if let Err(error) = store(&engine, &draft).await {
+    let stored = store(&engine, &draft).await;
+    for (_, state, last) in &draft.states {
+        alerting.evaluations.count(stored.is_ok() && state.health == Health::Ok, last.took);
+    }
+    if let Err(error) = stored {
         warn!(%error, "what rules said of alerts cannot be stored; they are asked again");
         return None;
     }

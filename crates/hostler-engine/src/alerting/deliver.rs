@@ -88,7 +88,9 @@ async fn refreshed(engine: &Arc<Inner>, name: &str, delivery: &dyn Deliver) {
     }
     let tried = tokio::time::timeout(PATIENCE, delivery.refresh(&alerts)).await;
     let failure = match tried {
-        Ok(Ok(())) => return,
+        Ok(Ok(())) => {
+            return note(engine, name, |it| (it.failure, it.is_trying) = (None, Some(false)));
+        }
         Ok(Err(failure)) => failure,
         Err(_) => Undelivered::for_now(format!("no answer within {} s", PATIENCE.as_secs())),
     };
@@ -97,7 +99,8 @@ async fn refreshed(engine: &Arc<Inner>, name: &str, delivery: &dyn Deliver) {
     note(engine, name, |it| {
         it.failed += 1;
         let told = failure.told.chars().take(TOLD_MAX).collect();
-        (it.failed_at, it.failure) = (Some(now), Some(told));
+        // It is told again what fires as long as it fires.
+        (it.failed_at, it.failure, it.is_trying) = (Some(now), Some(told), Some(true));
     });
 }
 
@@ -138,7 +141,7 @@ async fn deliver(
     let Err(failure) = outcome else {
         note(engine, name, |it| {
             it.delivered += 1;
-            (it.delivered_at, it.failure) = (Some(now), None);
+            (it.delivered_at, it.failure, it.is_trying) = (Some(now), None, Some(false));
         });
         if attempts > 0 {
             info!(receiver = name, id = notice.id, attempts, "a notice was delivered at last");
@@ -146,11 +149,13 @@ async fn deliver(
         return engine.store.notice_done(seq, &[]).await;
     };
     let told: String = failure.told.chars().take(TOLD_MAX).collect();
+    let is_repeated = failure.is_retryable && attempts + 1 < ATTEMPTS_MAX;
     note(engine, name, |it| {
         it.failed += 1;
         (it.failed_at, it.failure) = (Some(now), Some(told.clone()));
+        it.is_trying = Some(is_repeated);
     });
-    if failure.is_retryable && attempts + 1 < ATTEMPTS_MAX {
+    if is_repeated {
         // Once for each notice: a receiver that is away for a day is no news each time.
         if attempts == 0 {
             warn!(receiver = name, id = notice.id, why = told, "a notice is to be tried again");

@@ -15,13 +15,14 @@ use hostler_core::id::SilenceId;
 use hostler_store::{AlertEffect, EndedAlert, StoredAlerts};
 
 use super::AlertingConfig;
-use super::rules::{Group, Ready};
+use super::rules::{Group, Ready, Recorded};
 
 /// All of it.
 #[derive(Default)]
 pub(super) struct Known {
     pub(super) config: Arc<AlertingConfig>,
     pub(super) groups_of_rules: Vec<Arc<Group>>,
+    pub(super) recorded: Arc<Recorded>,
     /// By the rule's id; those without a rule wait for the first configuration.
     pub(super) rules: BTreeMap<String, Tracked>,
     pub(super) ended: BTreeMap<Identity, EndedAlert>,
@@ -58,6 +59,8 @@ pub(super) struct Deliveries {
     pub(super) delivered_at: Option<Timestamp>,
     pub(super) failed_at: Option<Timestamp>,
     pub(super) failure: Option<String>,
+    /// Whether the last try failed and is repeated; `None` before the first.
+    pub(super) is_trying: Option<bool>,
 }
 
 /// An alert with the rule it is of.

@@ -20,6 +20,7 @@
 mod decide;
 mod deliver;
 mod evaluate;
+mod figures;
 mod known;
 mod record;
 mod rules;
@@ -45,12 +46,14 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::Inner;
 use evaluate::Written;
+use figures::Evaluations;
 use known::Known;
 
 pub use rules::{RuleSource, check_rules};
 pub use views::{AlertView, ReceiverView, RuleHealth, RuleView, SilenceView};
 pub use wishes::{NewSilence, SilencedFor};
 
+pub(crate) use rules::Recorded;
 pub(crate) use run::start;
 
 /// How many groups of rules are evaluated at once. Turns of their own: users'
@@ -126,6 +129,7 @@ pub(crate) struct Alerting {
     sent: watch::Sender<u64>,
     /// What rules wrote into the history last.
     written: Mutex<Written>,
+    evaluations: Evaluations,
 }
 
 impl Alerting {
@@ -139,7 +143,13 @@ impl Alerting {
             changed: Notify::new(),
             sent: watch::Sender::new(0),
             written: Mutex::default(),
+            evaluations: Evaluations::default(),
         })
+    }
+
+    /// The names that recording rules write and nobody may push.
+    pub(crate) fn recorded(&self) -> Arc<Recorded> {
+        self.known().recorded.clone()
     }
 
     fn known(&self) -> RwLockReadGuard<'_, Known> {
@@ -180,8 +190,12 @@ impl<'a> Alerts<'a> {
     /// Watches by these rules and tells these receivers from now on. Alerts of rules
     /// that are still there go on; those of others are over.
     ///
+    /// What users push under the name of a recording rule ends: a series has one source, and
+    /// who pushes must not keep a configuration from being taken.
+    ///
     /// # Errors
-    /// When the store cannot keep what that changes; then everything stays as it was.
+    /// When the store or the history cannot keep what that changes; then everything stays as
+    /// it was.
     pub async fn configure(&self, config: AlertingConfig) -> Result<()> {
         run::configure(self.engine, config).await
     }

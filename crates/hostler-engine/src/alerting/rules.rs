@@ -1,5 +1,6 @@
 //! Rules as they are evaluated: read, named, with their queries understood.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hostler_core::alert::rule::{CheckedGroup, CheckedRule, RuleFile, check};
@@ -89,6 +90,19 @@ pub(super) fn ready(sources: &[RuleSource]) -> Vec<Arc<Group>> {
         source.groups.iter().map(|group| Arc::new(ready_group(&source.name, group)))
     });
     groups.collect()
+}
+
+/// The series that recording rules write under names that users could push, too: their names,
+/// and for people where the rule is.
+pub(crate) type Recorded = BTreeMap<String, String>;
+
+/// Those of all groups. Names with a colon are for recording rules, and nobody may push them.
+pub(super) fn recorded(groups: &[Arc<Group>]) -> Recorded {
+    let rules = groups.iter().flat_map(|group| &group.rules);
+    let records = rules.filter(|rule| matches!(rule.rule, CheckedRule::Record(_)));
+    let pushable = records.filter(|rule| !rule.name().contains(':'));
+    let place = |rule: &Arc<Ready>| format!("group {:?} of {}", rule.group, rule.source);
+    pushable.map(|rule| (rule.name().to_owned(), place(rule))).collect()
 }
 
 fn ready_group(source: &str, group: &CheckedGroup) -> Group {

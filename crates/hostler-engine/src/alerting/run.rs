@@ -16,6 +16,7 @@ use super::known::Tracked;
 use super::rules::{self, Group};
 use super::{AlertingConfig, deliver, record, tell};
 use crate::Inner;
+use crate::collect::Handover;
 
 /// Groups begin within this time, each at another moment.
 const SPREAD: Duration = Duration::from_secs(10);
@@ -106,6 +107,8 @@ async fn evaluate_group(engine: &Arc<Inner>, group: &Arc<Group>) {
             Ok(done) => done,
             Err(panic) => {
                 error!(group = group.name, %panic, "a group of rules could not be evaluated");
+                let evaluations = &engine.alerting.evaluations;
+                group.rules.iter().for_each(|_| evaluations.count(false, Duration::ZERO));
                 return;
             }
         };
@@ -148,7 +151,10 @@ pub(super) async fn evaluate_now(engine: &Arc<Inner>) {
 /// Takes over a configuration.
 pub(super) async fn configure(engine: &Arc<Inner>, config: AlertingConfig) -> Result<()> {
     let groups = rules::ready(&config.rules);
+    let recorded = Arc::new(rules::recorded(&groups));
     let alerting = &engine.alerting;
+    // Before anything is decided: what waits for others' turns comes first.
+    let handover = Handover::begin(engine, &recorded).await?;
     let _one_at_a_time = alerting.deciding.lock().await;
     let (draft, tracked) = {
         let known = alerting.known();
@@ -170,10 +176,11 @@ pub(super) async fn configure(engine: &Arc<Inner>, config: AlertingConfig) -> Re
     {
         let mut known = alerting.known_mut();
         known.take_over(&draft.effects);
-        (known.rules, known.groups_of_rules) = (tracked, groups);
+        (known.rules, known.groups_of_rules, known.recorded) = (tracked, groups, recorded);
         known.deliveries.retain(|name, _| config.receivers.contains_key(name));
         known.config = Arc::new(config);
     }
+    handover.done(engine);
     alerting.configured.send_modify(|count| *count += 1);
     Ok(())
 }

@@ -270,6 +270,74 @@ async fn c25c_an_alert_waits_fires_is_told_and_is_over() {
     assert_eq!((stored.instances.len(), stored.ended.len(), stored.groups.len()), (0, 0, 0));
 }
 
+/// What is said of alerting: the metric, its labels, and the value.
+async fn figures(watch: &Watch) -> BTreeMap<String, f64> {
+    let metrics = watch.lab.engine.metrics();
+    let said = metrics.said(&metrics.collected(), &metrics.stored().await);
+    let points = said.iter().flat_map(|it| &it.points);
+    let told = points.map(|point| {
+        let labels = point.labels.values().join(",");
+        (format!("{} {labels}", point.metric.family().name), point.value)
+    });
+    let is_ours = |name: &str| name.contains("_alert") || name.contains("_receiver_");
+    told.filter(|(name, _)| is_ours(name)).collect()
+}
+
+#[tokio::test]
+async fn d22_how_alerting_goes_is_told_as_metrics() {
+    let broken = alert("Broken", "temperature * on (vm) group_left power", "info");
+    let watch = Watch::new(vec![hot(), broken]).await;
+    let told = figures(&watch).await;
+    let value = |told: &BTreeMap<String, f64>, name: &str| told.get(name).copied();
+    assert_eq!(value(&told, "hostler_alert_rules alert"), Some(2.0), "{told:?}");
+    assert_eq!(value(&told, "hostler_alert_rules record"), Some(0.0));
+    assert_eq!(value(&told, "hostler_receiver_failing ops"), None, "it was not tried yet");
+    assert_eq!(value(&told, "hostler_receiver_notices_waiting ops"), Some(0.0));
+    watch.ops.fails.lock().unwrap().push_back(Undelivered::for_now("away"));
+    // Two rows with the same labels on the one side: an evaluation that fails.
+    let power =
+        |socket: &str| SeriesKey::new("power", [("vm", "web"), ("socket", socket)]).unwrap();
+    for _ in 0..3 {
+        watch.clock.advance(Duration::from_secs(15));
+        let at_ms = watch.clock.now().as_millis();
+        let both = ["1", "2"].map(|socket| (power(socket), Sample { at_ms, value: 1.0 }));
+        watch.archive.append(at_ms, &both).unwrap();
+        watch.measure(&[("web", 60.0), ("db", 20.0)]);
+        watch.lab.engine.alerts().evaluate_now().await;
+    }
+    watch.failed(1).await;
+    let told = figures(&watch).await;
+    // The group's own loop may have evaluated it as well.
+    let made = value(&told, "hostler_alert_evaluations_total ").unwrap();
+    let failed = value(&told, "hostler_alert_evaluations_failed_total ").unwrap();
+    assert!(made >= 6.0 && (3.0..made).contains(&failed), "{told:?}");
+    assert!(value(&told, "hostler_alert_evaluation_seconds_total ").is_some_and(|it| it > 0.0));
+    assert_eq!(value(&told, "hostler_alerts firing"), Some(1.0));
+    assert_eq!(value(&told, "hostler_alerts pending"), Some(0.0));
+    let of_receiver = |told: &BTreeMap<String, f64>| {
+        let metrics = ["tries_failed_total", "notices_sent_total", "failing", "notices_waiting"];
+        metrics.map(|metric| value(told, &format!("hostler_receiver_{metric} ops")).unwrap())
+    };
+    assert_eq!(of_receiver(&told), [1.0, 0.0, 1.0, 1.0]);
+    // It answers again.
+    watch.clock.advance(Duration::from_secs(6));
+    watch.told(2).await;
+    watch.delivered().await;
+    assert_eq!(of_receiver(&figures(&watch).await), [1.0, 1.0, 0.0, 0.0]);
+    // One that will never be taken is lost.
+    watch.ops.fails.lock().unwrap().push_back(Undelivered::for_good("no such channel"));
+    watch.rounds(8, &[("web", 20.0), ("db", 20.0)]).await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while watch.lab.engine.alerts().receivers().await.unwrap()[0].lost == 0 {
+        assert!(tokio::time::Instant::now() < deadline, "it is never given up");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let told = figures(&watch).await;
+    // It is not tried again: lost, and nobody knows whether the next one will be.
+    assert_eq!(of_receiver(&told), [2.0, 1.0, 0.0, 0.0]);
+    assert_eq!(value(&told, "hostler_receiver_notices_lost_total ops"), Some(1.0));
+}
+
 #[tokio::test]
 async fn c25_neither_waiting_nor_firing_begins_anew_after_a_restart() {
     let mut watch = Watch::new(vec![hot()]).await;
