@@ -50,7 +50,7 @@ pub use collect::{
     CollectPace, Collected, ContainerFigures, ContainerView, CustomMetrics, CustomOf, CustomPush,
     CustomSample, CustomSettings, CustomView, Figures, HistoryCounts, MachineView, MeasuredBy,
     Metrics, OWN_MACHINE, OwnMachine, OwnSource, PassFigures, ProviderFigures, ProviderPass,
-    Reading, Said, Tick, Ticks, When,
+    Reading, Said, Stored, Tick, Ticks, When,
 };
 pub use events::{Events, Item, Subscription};
 pub use fleet::views::{
@@ -68,7 +68,7 @@ pub use outlook::{
 };
 pub use outputs::{
     Again, NotSent, Output, OutputCounts, OutputPace, OutputRefusal, OutputSetup, OutputState,
-    OutputView,
+    OutputView, Sent,
 };
 pub use providers::Providers;
 pub use sabotage::{Sabotage, Side};

@@ -111,7 +111,8 @@ pub struct CustomMetricPushed {
     /// How many samples were taken.
     pub accepted: u64,
     /// How many of them are in the history; null where none is kept. Fewer where the history has no
-    /// room for more series, or a series came twice within a millisecond.
+    /// room for more series, a series came twice within a millisecond, or a sample is older than the
+    /// newest of its series there, as after a restart or where two hosts of one name are one series.
     pub kept: Option<u64>,
     /// How many series are held of whoever pushed.
     pub series: u64,

@@ -45,7 +45,7 @@ use hostler_core::id::ProviderId;
 use hostler_core::metrics::{Cost, Point};
 use tokio::time::Instant;
 
-pub(crate) use custom::Custom;
+pub(crate) use custom::{Custom, Handover};
 pub use custom::{CustomMetrics, CustomOf, CustomPush, CustomSample, CustomSettings, CustomView};
 pub(crate) use held::{Held, PassNote};
 pub use labels::ContainerView;
@@ -61,8 +61,8 @@ pub(crate) use query::{
 pub use query::{Answer, Answered, When};
 pub use record::HistoryCounts;
 pub(crate) use record::Recorded;
-pub use said::Said;
 pub(crate) use said::Told;
+pub use said::{Said, Stored};
 pub use sharing::MeasuredBy;
 pub use ticks::{Tick, Ticks};
 pub use told::{

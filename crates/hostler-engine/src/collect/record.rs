@@ -168,10 +168,10 @@ async fn write_said(
     known: OfPass,
 ) -> Result<OfPass, Error> {
     let (serving, now) = (engine.clone(), millis(engine));
-    let operations = super::Metrics::new(engine).open_operations().await;
+    let stored = super::Metrics::new(engine).stored().await;
     let work = move |archive: &Archive| {
         let metrics = super::Metrics::new(&serving);
-        let said = metrics.said(&metrics.collected(), &operations);
+        let said = metrics.said(&metrics.collected(), &stored);
         let mut draft = draft_said(&said, now, known);
         let also = metrics.also().into_iter();
         draft.samples.extend(also.map(|(key, value)| (key, Sample { at_ms: now, value })));

@@ -56,6 +56,17 @@ enum Subject {
     Server,
 }
 
+/// What the store tells for what is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// How many operations there are in each state that is not an end; nothing where the store
+    /// does not answer, which readiness tells.
+    pub operations: Vec<(OperationState, u64)>,
+    /// How many notices wait for each receiver that any waits for; `None` where the store does
+    /// not answer.
+    pub notices: Option<Vec<(String, u64)>>,
+}
+
 /// Tells series with their values; see [`Metrics::tell_also`].
 type Teller = Box<dyn Fn() -> Vec<(SeriesKey, f64)> + Send + Sync>;
 
@@ -119,15 +130,15 @@ impl Metrics<'_> {
         self.engine().told.also.get().map(|tell| tell()).unwrap_or_default()
     }
 
-    /// How many operations there are in each state that is not an end; nothing where the
-    /// store does not answer, which readiness tells.
-    pub async fn open_operations(&self) -> Vec<(OperationState, u64)> {
-        let counts = crate::Operations::new(self.engine()).open_by_state().await;
-        counts.unwrap_or_default()
+    /// Asks the store for what is said of it.
+    pub async fn stored(&self) -> Stored {
+        let operations = crate::Operations::new(self.engine()).open_by_state().await;
+        let notices = self.engine().store.notices_waiting().await;
+        Stored { operations: operations.unwrap_or_default(), notices: notices.ok() }
     }
 
     /// What is said now beside `collected`. Things of a kind are in the order of their names.
-    pub fn said(&self, collected: &Collected, operations: &[(OperationState, u64)]) -> Vec<Said> {
+    pub fn said(&self, collected: &Collected, stored: &Stored) -> Vec<Said> {
         let engine = self.engine();
         let now = engine.clock.now();
         let snapshot = engine.fleet.snapshot();
@@ -168,7 +179,7 @@ impl Metrics<'_> {
         }
         let nowhere: Vec<Point> = counts.get(&None).into_iter().flat_map(states).collect();
         said.push(Said::new(Subject::Nowhere, nowhere));
-        said.push(Said::new(Subject::Server, self.of_server(operations)));
+        said.push(Said::new(Subject::Server, self.of_server(stored)));
         said
     }
 
@@ -176,8 +187,8 @@ impl Metrics<'_> {
         self.engine().told.labels.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn of_server(&self, operations: &[(OperationState, u64)]) -> Vec<Point> {
-        let open = operations.iter().map(|(state, count)| {
+    fn of_server(&self, stored: &Stored) -> Vec<Point> {
+        let open = stored.operations.iter().map(|(state, count)| {
             Point::labelled(Metric::OpState, Labels::one(state.as_str()), *count as f64)
         });
         let followers = self.engine().bus.followed();
@@ -189,6 +200,8 @@ impl Metrics<'_> {
         points.extend(self.history().into_iter().flat_map(kept));
         points.extend(machines::view::all(self.engine()).iter().flat_map(heard::of));
         points.extend(self.engine().custom.points());
+        let can_evaluate = self.engine().history.is_some();
+        points.extend(self.engine().alerting.points(can_evaluate, stored.notices.as_deref()));
         points.extend(sent::points(&self.engine().outputs.views(), self.engine().clock.now()));
         points
     }

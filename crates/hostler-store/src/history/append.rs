@@ -102,8 +102,9 @@ impl Archive {
         Ok(appended)
     }
 
-    /// Marks series as ended at a time: what comes later is a gap, not their last value for
-    /// ever. Ending what has ended, or was not measured for longer than
+    /// Marks series as ended at a time, or a millisecond after their last sample where a clock
+    /// that went ahead, by no more than samples may, put that later: what comes then is a gap, not
+    /// their last value for ever. Ending what has ended, or was not measured for longer than
     /// [`Options::late_ms`](super::Options::late_ms), changes nothing and is counted.
     ///
     /// # Errors
@@ -127,18 +128,20 @@ impl Archive {
         let mut appended = Appended::default();
         let mut head = self.head();
         let mut draft = Draft::of(taken);
-        let sample = Sample { at_ms, value: f64::from_bits(STALE_BITS) };
         for key in keys {
             let since_ms = at_ms.saturating_sub(self.inner.options.late_ms);
             let last = match head.place(key).and_then(|place| head.series.get(place)) {
                 Some(series) => series.last,
                 None => self.last_in_partitions(key, since_ms)?,
             };
-            let runs = |last: Sample| last.at_ms >= since_ms && !is_stale(last.value);
-            if !last.is_some_and(runs) {
+            let runs = |last: &Sample| last.at_ms >= since_ms && !is_stale(last.value);
+            let Some(last) = last.filter(runs) else {
                 appended.dropped.not_running += 1;
                 continue;
-            }
+            };
+            // A mark before the last sample would be none, and the series would go on.
+            let at_ms = at_ms.max(last.at_ms.saturating_add(1));
+            let sample = Sample { at_ms, value: f64::from_bits(STALE_BITS) };
             if let Some(place) = self.admit(&mut head, now_ms, key, at_ms, &mut appended)? {
                 self.draft(&mut head, &mut draft, place, sample, &mut appended)?;
             }

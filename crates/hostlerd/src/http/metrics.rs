@@ -20,9 +20,9 @@ use hostler_core::access::Permission;
 use hostler_core::metrics::exposition::Format;
 use hostler_core::metrics::series::SeriesKey;
 use hostler_core::metrics::{Dropped, Labels, Metric, Point};
-use hostler_core::operation::OperationState;
 use hostler_core::query::ListRequest;
 use hostler_core::{Code, Error};
+use hostler_engine::Stored;
 use http::Method;
 use http::header::CONTENT_TYPE;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -294,9 +294,9 @@ async fn measured(app: &App, format: Format, profile: Profile) -> Result<Arc<str
     }
     let made = Instant::now();
     let serving = app.clone();
-    let operations = app.engine.metrics().open_operations().await;
+    let stored = app.engine.metrics().stored().await;
     let page = tokio::task::spawn_blocking(move || match profile {
-        Profile::Hostler => make_page(&serving, &operations, format),
+        Profile::Hostler => make_page(&serving, &stored, format),
         Profile::Libvirt => make_their_page(&serving, format),
     })
     .await;
@@ -305,15 +305,16 @@ async fn measured(app: &App, format: Format, profile: Profile) -> Result<Arc<str
     Ok(page)
 }
 
-fn make_page(app: &App, operations: &[(OperationState, u64)], format: Format) -> Arc<str> {
+fn make_page(app: &App, stored: &Stored, format: Format) -> Arc<str> {
     let metrics = app.engine.metrics();
     let collected = metrics.collected();
-    let said = metrics.said(&collected, operations);
+    let said = metrics.said(&collected, stored);
     let own = app.meters.own();
     let (page, dropped) = measured::page(&measured::Told { collected, said, own }, format);
     // On the next page: this one cannot tell of itself.
     app.meters.leave_out(dropped);
-    let custom = custom::part(&app.engine.custom_metrics().list(), format);
+    let (custom, dropped) = custom::part(&app.engine.custom_metrics().list(), format);
+    app.meters.leave_out(dropped);
     (page + &custom).into()
 }
 

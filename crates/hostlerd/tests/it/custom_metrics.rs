@@ -322,6 +322,46 @@ async fn c25e_no_family_is_of_two_kinds() {
     check(&page);
 }
 
+/// A series has one source: the rule, whoever came first.
+#[tokio::test]
+async fn c25e_what_a_recording_rule_computes_cannot_be_pushed_and_the_rule_wins() {
+    let fixture = taking(ConfiguredCustom::default()).await;
+    let pusher = fixture.token(Role::Pusher).await;
+    let both = json!([{ "name": "room_celsius", "value": 20 }, { "name": "other", "value": 1 }]);
+    taken(&push(&pusher, both.clone()).await, 2);
+    assert_eq!(found(&fixture, "room_celsius").await, [20.0]);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("own.yaml");
+    // With another label, so that nothing but its end keeps what was pushed from being found.
+    let rule = "groups:\n- name: rooms\n  interval: 1h\n  rules:\n  - record: room_celsius\n    \
+                expr: '42'\n    labels: {by: rule}\n";
+    std::fs::write(&path, rule).unwrap();
+    let configured = format!("shipped_rules = false\nrule_files = [{path:?}]\n");
+    fixture.clock.advance(Duration::from_secs(1));
+    alerting::reload(&fixture, &configured).await;
+    assert_eq!(found(&fixture, "room_celsius").await, [42.0], "two sources of one name");
+    let listed = fixture.local().get(PATH).await.json();
+    let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+    assert_eq!(names, [&json!("other")]);
+    let answer = push(&pusher, both.clone()).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "spec_invalid"));
+    let fault = &answer.json()["errors"][0];
+    assert_eq!(
+        (&fault["pointer"], &fault["code"]),
+        (&json!("/samples/0/name"), &json!("reserved"))
+    );
+    let wanted = format!(
+        "\"room_celsius\" is computed by a recording rule: group \"rooms\" of {}",
+        path.display()
+    );
+    assert_eq!(fault["detail"], json!(wanted));
+    let answer = text(&pusher, "", "other 1\nroom_celsius 20\n").await.json();
+    assert_eq!(answer["errors"][0]["pointer"], "line 2", "{answer:#}");
+    // Without the rule it is free again.
+    alerting::reload(&fixture, "shipped_rules = false\n").await;
+    taken(&push(&pusher, both).await, 2);
+}
+
 #[tokio::test]
 async fn x17_what_is_not_pushed_any_more_is_absent_and_ends_in_the_history() {
     let custom = ConfiguredCustom { ttl_seconds: 1, ..ConfiguredCustom::default() };

@@ -14,9 +14,11 @@
 //! held is in memory alone, so after a restart it is unknown until pushed again.
 //!
 //! A series of a VM or host is held by the thing, and bears the labels of its present
-//! picture: one that is renamed or migrated is told by its new ones, of one that is gone
-//! nothing is told (X22).
+//! picture: one that is renamed or migrated is told by its new ones, and goes on in the
+//! history by those when it is pushed again; of one that is gone nothing is told (X22).
+//! What a recording rule computes nobody may push: a series has one source.
 
+mod handover;
 mod push;
 mod state;
 pub(super) mod tidy;
@@ -38,6 +40,8 @@ use tokio::time::Instant;
 use crate::fleet::snapshot::Snapshot;
 use crate::{HostView, Inner, VmView};
 use state::State;
+
+pub(crate) use handover::Handover;
 
 /// How long a push waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -221,11 +225,7 @@ impl<'a> CustomMetrics<'a> {
             let what = "this push has more samples than that";
             return Err(limit("max_samples_per_push", most, what));
         }
-        let turn = self.engine.custom.turn().await.ok_or_else(|| {
-            let seconds = PATIENCE.as_secs();
-            let message = format!("pushes have to wait for longer than {seconds} s");
-            Error::new(Code::RateLimited, message)
-        })?;
+        let turn = self.engine.custom.turn().await?;
         let (engine, by) = (self.engine.clone(), Arc::from(actor.name.as_str()));
         let work = move || {
             // Kept until the end, also of one that nobody waits for any more.
@@ -294,9 +294,20 @@ impl Custom {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        let turn = self.turn.clone().acquire_owned();
-        tokio::time::timeout(PATIENCE, turn).await.ok()?.ok()
+    /// The same for rules, which are patient: pushes must not keep a configuration from being
+    /// taken. Each push before it waits for no longer than its own patience.
+    async fn turn_of_rules(&self) -> Result<OwnedSemaphorePermit> {
+        let turn = self.turn.clone().acquire_owned().await;
+        turn.map_err(|_| Error::bug("the turn of pushes was closed"))
+    }
+
+    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        let turn = tokio::time::timeout(PATIENCE, self.turn.clone().acquire_owned()).await;
+        turn.ok().and_then(std::result::Result::ok).ok_or_else(|| {
+            let seconds = PATIENCE.as_secs();
+            let message = format!("pushes have to wait for longer than {seconds} s");
+            Error::new(Code::RateLimited, message)
+        })
     }
 
     fn refused(&self, code: Code) -> &AtomicU64 {

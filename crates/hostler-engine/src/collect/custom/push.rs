@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::state::{Held, Series, State};
 use super::{CustomOf, CustomPush, CustomSample, CustomSettings, Of, limit};
 use crate::Inner;
+use crate::alerting::Recorded;
 use crate::collect::record;
 use crate::fleet::snapshot::Snapshot;
 
@@ -42,10 +43,11 @@ pub(super) fn run(
     samples: &[CustomSample],
 ) -> Result<CustomPush> {
     let (now, arrived) = (engine.clock.now(), Instant::now());
-    let snapshot = engine.fleet.snapshot();
+    let (snapshot, recorded) = (engine.fleet.snapshot(), engine.alerting.recorded());
     let (ready, rows) = {
         let state = engine.custom.state();
-        let ready = read(&state, &snapshot, settings, now, samples)?;
+        let known = Known { state: &state, snapshot: &snapshot, recorded: &recorded };
+        let ready = read(&known, settings, now, samples)?;
         check_families(&state, &ready)?;
         check_room(&state, settings, by, &ready)?;
         let rows = Rows::of(&state, &snapshot, &ready);
@@ -94,20 +96,33 @@ impl Rows {
     }
 }
 
+/// What a push is judged by.
+struct Known<'a> {
+    state: &'a State,
+    snapshot: &'a Snapshot,
+    recorded: &'a Recorded,
+}
+
 fn read(
-    state: &State,
-    snapshot: &Snapshot,
+    known: &Known<'_>,
     settings: &CustomSettings,
     now: Timestamp,
     samples: &[CustomSample],
 ) -> Result<Vec<Ready>> {
     let (mut faults, mut ready) = (Vec::new(), Vec::with_capacity(samples.len()));
-    let (mut things, mut seen) = (Things { snapshot, found: HashMap::new() }, HashSet::new());
+    let mut things = Things { snapshot: known.snapshot, found: HashMap::new() };
+    let mut seen = HashSet::new();
     for it in samples {
         if faults.len() >= FAULTS_MAX {
             break;
         }
         let checked = check(&it.sample, &settings.sizes, &mut faults);
+        let name = it.sample.name.as_str();
+        if let Some(rule) = known.recorded.get(name) {
+            let why = format!("{name:?} is computed by a recording rule: {rule}");
+            faults.push(it.sample.place.fault("name", "reserved", why));
+            continue;
+        }
         let of = things.of(it, &mut faults);
         let (Some((key, kind)), Some(of)) = (checked, of) else { continue };
         let (series, place) = (Series { key, of }, it.sample.place);
@@ -116,7 +131,7 @@ fn read(
             continue;
         }
         let at = it.sample.at.unwrap_or(now);
-        if let Err((code, why)) = check_time(at, now, settings.ttl, state.get(&series)) {
+        if let Err((code, why)) = check_time(at, now, settings.ttl, known.state.get(&series)) {
             faults.push(place.fault("time", code, why));
             continue;
         }

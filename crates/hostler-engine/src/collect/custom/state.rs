@@ -31,7 +31,7 @@ pub(super) struct Held {
     /// How old it was by then.
     pub(super) lag: Duration,
     pub(super) by: Arc<str>,
-    /// As what it was last written into the history.
+    /// As what it goes on in the history; `None` where it has ended there or never began.
     pub(super) written: Option<SeriesKey>,
 }
 

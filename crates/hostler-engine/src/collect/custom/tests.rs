@@ -30,9 +30,9 @@ async fn x17_what_is_not_pushed_any_more_ends_once_and_is_forgotten() {
     let after = |seconds| start + Duration::from_secs(seconds);
     // It was a second old when it came.
     let fresh = work(&state, after(9));
-    assert!(fresh.ended.is_empty() && fresh.samples.is_empty(), "{fresh:?}");
+    assert!(fresh.ended.is_empty(), "{fresh:?}");
     let old = work(&state, after(10) + Duration::from_millis(1));
-    assert_eq!((old.ended.len(), old.samples.len()), (1, 0), "{old:?}");
+    assert_eq!(old.ended.len(), 1, "{old:?}");
     old.done(&mut state);
     let again = work(&state, after(12));
     assert!(again.ended.is_empty(), "{again:?}");
@@ -54,16 +54,21 @@ async fn x22_what_is_of_a_thing_that_is_gone_ends_at_once() {
 }
 
 #[tokio::test]
-async fn x22_what_is_known_by_other_labels_goes_on_under_those() {
-    let mut state = State::default();
-    state.hold(series("depth", "1"), held(MetricKind::Gauge, "ada", Instant::now()));
-    let moved = work(&state, Instant::now());
-    assert_eq!(moved.ended[0].to_string(), "was{l=\"1\"}");
-    let (key, sample) = &moved.samples[0];
-    assert_eq!((key.to_string(), sample.at_ms), ("depth{l=\"1\"}".to_owned(), 1000));
+async fn x17_x22_what_is_known_by_other_labels_ends_once_and_waits_for_the_next_push() {
+    let (start, mut state) = (Instant::now(), State::default());
+    let key = series("depth", "1");
+    state.hold(key.clone(), held(MetricKind::Gauge, "ada", start));
+    let moved = work(&state, start);
+    let ended: Vec<String> = moved.ended.iter().map(ToString::to_string).collect();
+    assert_eq!(ended, ["was{l=\"1\"}"]);
     moved.done(&mut state);
-    let settled = work(&state, Instant::now());
-    assert!(settled.ended.is_empty() && settled.samples.is_empty(), "{settled:?}");
+    assert_eq!(state.len(), 1, "it is told on, by its new labels");
+    assert_eq!(state.get(&key).unwrap().written, None, "what was pushed before is not repeated");
+    assert!(work(&state, start).ended.is_empty(), "it has ended already");
+    // The next push begins it anew.
+    let written = CustomOf::Nothing.series(&key.key);
+    state.hold(key, Held { written, ..held(MetricKind::Gauge, "ada", start) });
+    assert!(work(&state, start).ended.is_empty());
 }
 
 proptest! {

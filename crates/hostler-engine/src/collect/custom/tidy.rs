@@ -1,11 +1,12 @@
 //! What has to be done while nobody pushes: what is too old ends in the history and is
-//! forgotten later, what is of a thing that is gone at once, and what is of a thing that has
-//! other labels now goes on under those.
+//! forgotten later, what is of a thing that is gone at once. What is of a thing that has
+//! other labels now ends under the old ones; the next push begins it under the new ones,
+//! since nobody measured anything under those yet.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_core::metrics::series::{Sample, SeriesKey};
+use hostler_core::metrics::series::SeriesKey;
 use hostler_store::history::Error;
 use tokio::time::Instant;
 
@@ -26,7 +27,7 @@ pub(crate) async fn run(engine: Arc<Inner>) {
     loop {
         let pause = engine.custom.settings().ttl / LOOKS;
         tokio::time::sleep(pause.clamp(Duration::from_millis(20), PAUSE_MAX)).await;
-        let Some(turn) = engine.custom.turn().await else { continue };
+        let Ok(turn) = engine.custom.turn().await else { continue };
         let working = engine.clone();
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
@@ -43,11 +44,11 @@ fn once(engine: &Inner) -> Result<(), Error> {
     let (snapshot, settings) = (engine.fleet.snapshot(), engine.custom.settings());
     let work = Work::of(&engine.custom.state(), &snapshot, &settings, Instant::now());
     if let Some(archive) = &engine.history
-        && !(work.samples.is_empty() && work.ended.is_empty())
+        && !work.ended.is_empty()
     {
         let now = engine.clock.now().as_millis();
         // What is not written now is at the next look.
-        record::keep(engine, archive, now, &work.samples, &work.ended)?;
+        record::keep(engine, archive, now, &[], &work.ended)?;
     }
     work.done(&mut engine.custom.state());
     Ok(())
@@ -56,10 +57,9 @@ fn once(engine: &Inner) -> Result<(), Error> {
 /// What is to be done.
 #[derive(Debug, Default)]
 pub(super) struct Work {
-    pub(super) samples: Vec<(SeriesKey, Sample)>,
     pub(super) ended: Vec<SeriesKey>,
-    /// Series that are written as something else from now on, or not any more.
-    changed: Vec<(Series, Option<SeriesKey>)>,
+    /// Series that are held and, until they are pushed again, not in the history.
+    paused: Vec<Series>,
     /// Series that are not held any more.
     gone: Vec<Series>,
 }
@@ -80,24 +80,22 @@ impl Work {
                 work.gone.push(series.clone());
                 continue;
             }
-            // Nothing was ever written where no history is kept.
+            // Nothing is written where no history is kept, or what was has ended.
             let Some(written) = &held.written else { continue };
             let present = of.filter(|_| age <= settings.ttl);
             let present = present.and_then(|of| of.series(&series.key));
             if present.as_ref() != Some(written) {
                 work.ended.push(written.clone());
-                let sample = Sample { at_ms: held.at.as_millis(), value: held.value };
-                work.samples.extend(present.clone().map(|key| (key, sample)));
-                work.changed.push((series.clone(), present));
+                work.paused.push(series.clone());
             }
         }
         work
     }
 
     pub(super) fn done(self, state: &mut State) {
-        for (series, written) in self.changed {
-            if let Some(held) = state.get_mut(&series) {
-                held.written = written;
+        for series in &self.paused {
+            if let Some(held) = state.get_mut(series) {
+                held.written = None;
             }
         }
         for series in &self.gone {

@@ -140,8 +140,13 @@ proptest! {
                     let mut once = ended.clone();
                     once.sort();
                     once.dedup();
-                    let mark = Sample { at_ms, value: f64::from_bits(STALE_BITS) };
-                    let batch: Vec<_> = once.iter().map(|key| (key.clone(), mark)).collect();
+                    let mark = |key: &SeriesKey| {
+                        // Never before the last sample.
+                        let last = model.newest.get(key).filter(|last| !is_stale(last.value));
+                        let at_ms = last.map_or(at_ms, |last| at_ms.max(last.at_ms + 1));
+                        (key.clone(), Sample { at_ms, value: f64::from_bits(STALE_BITS) })
+                    };
+                    let batch: Vec<_> = once.iter().map(mark).collect();
                     let appended = archive.end(now_ms, &once, at_ms).unwrap();
                     prop_assert_eq!(appended, model.append(&options, now_ms, &batch));
                 }

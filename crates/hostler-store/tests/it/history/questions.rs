@@ -85,6 +85,22 @@ fn d22_a_series_that_ended_says_so_and_may_begin_again() {
 }
 
 #[test]
+fn x17_a_series_ends_after_its_last_sample_also_where_that_lies_ahead() {
+    let (_directory, archive) = world();
+    let (ahead, now) = (key("up", 0), key("up", 1));
+    let last = START + 5 * SECOND;
+    archive.append(START, &[at(&ahead, last, 1.0), at(&now, START, 1.0)]).unwrap();
+    let ended = archive.end(START, &[ahead, now], START).unwrap();
+    assert_eq!((ended.written, ended.dropped.total()), (2, 0), "{ended:?}");
+    let ends = all(&archive).into_iter().map(|series| {
+        let mark = *series.samples.last().unwrap();
+        assert!(is_stale(mark.value), "{series:?}");
+        mark.at_ms
+    });
+    assert_eq!(ends.collect::<Vec<_>>(), [last + 1, START + 1]);
+}
+
+#[test]
 fn c25_a_question_beyond_its_limits_is_refused_with_what_to_change() {
     let (_directory, archive) = world();
     for pass in 0..10 {

@@ -3,6 +3,7 @@
 
 mod alertmanager;
 mod churn;
+mod custom_metrics;
 mod dashboards;
 mod outputs;
 mod prometheus;
