@@ -59,11 +59,11 @@ impl Influx {
     }
 
     pub(crate) async fn send(&self, samples: Samples<'_>) -> Result<Sent, Failed> {
-        let Lines { text, left_out } = Lines::of(samples);
+        let Lines { text, count, left_out } = Lines::of(samples);
         // Nothing but ends of series: an empty body is refused by some.
         if !text.is_empty() {
             self.endpoint.post(&[("content-type", "text/plain; charset=utf-8")], text).await?;
         }
-        Ok(Sent { left_out })
+        Ok(Sent { taken: count, left_out })
     }
 }

@@ -71,6 +71,8 @@ pub enum Kind {
 /// What became of samples that arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sent {
+    /// Samples that were given and taken. None where there was nothing to give: nobody was asked.
+    pub taken: u64,
     /// Samples that this protocol cannot tell, infinite ones in line protocol for example,
     /// and that so were left out. Ends of series are none of them.
     pub left_out: u64,

@@ -23,6 +23,8 @@ const RESERVED: [&str; 3] = ["time", "_field", "_measurement"];
 pub struct Lines {
     /// The lines, each with its end.
     pub text: String,
+    /// How many there are.
+    pub count: u64,
     /// Samples that are in none: infinite, or unsound.
     pub left_out: u64,
 }
@@ -35,6 +37,7 @@ impl Lines {
             match sample.value {
                 value if is_end(value) => {}
                 value if value.is_finite() => {
+                    lines.count += 1;
                     lines.series(key);
                     lines.text.push_str(&format!(" {FIELD}={} {}\n", number(value), sample.at_ms));
                 }
@@ -109,7 +112,7 @@ mod tests {
     fn x17_ends_are_absence_and_what_cannot_be_told_is_counted() {
         assert_eq!(line(&[], f64::from_bits(STALE_BITS)), Lines::default());
         for value in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
-            assert_eq!(line(&[], value), Lines { text: String::new(), left_out: 1 });
+            assert_eq!(line(&[], value), Lines { left_out: 1, ..Lines::default() });
         }
     }
 

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     agents, alerts, api, contexts, custom_metrics, events, explain, hosts, images, man, muscle,
-    networks, operations, pools, providers, silences, tokens, vms, volumes,
+    networks, operations, outputs, pools, providers, silences, tokens, vms, volumes,
 };
 use crate::complete::{Names, Shell};
 use crate::output::{Output, OutputParser};
@@ -147,6 +147,9 @@ pub(crate) enum Command {
     /// Metrics that you measure yourself.
     #[command(subcommand)]
     Metric(custom_metrics::Verb),
+    /// Places that the history of metrics is sent to.
+    #[command(subcommand)]
+    Output(outputs::Verb),
     /// API tokens.
     #[command(subcommand)]
     Token(tokens::Verb),

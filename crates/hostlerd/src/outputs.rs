@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_core::metrics::series::{Sample, SeriesKey};
-use hostler_engine::{Again, NotSent, OutputPace, OutputSetup};
+use hostler_engine::{Again, NotSent, OutputPace, OutputSetup, Sent};
 use hostler_outputs::{Failed, Output, Retry};
 use hostler_store::history::Outbox;
 
@@ -23,9 +23,10 @@ impl hostler_engine::Output for Sender {
         self.0.wants_each_once()
     }
 
-    async fn send(&self, samples: &[(SeriesKey, Sample)]) -> Result<u64, NotSent> {
+    async fn send(&self, samples: &[(SeriesKey, Sample)]) -> Result<Sent, NotSent> {
         let sent = self.0.send(samples).await;
-        sent.map(|sent| sent.left_out).map_err(|Failed { retry, told }| {
+        let sent = sent.map(|sent| Sent { taken: sent.taken, left_out: sent.left_out });
+        sent.map_err(|Failed { retry, told }| {
             let again = match retry {
                 Retry::Later { after } => Again::After(after.unwrap_or(Duration::ZERO)),
                 Retry::Never => Again::Never,

@@ -37,12 +37,21 @@ pub trait Output: Send + Sync + 'static {
     /// Whether a batch may have a series only once.
     fn wants_each_once(&self) -> bool;
 
-    /// Sends samples, once; how many of them it cannot tell and has left out. To send the
-    /// same again must change nothing.
+    /// Sends samples, once. To send the same again must change nothing.
     ///
     /// # Errors
     /// When they were not taken, or nobody knows.
-    async fn send(&self, samples: &[(SeriesKey, Sample)]) -> Result<u64, NotSent>;
+    async fn send(&self, samples: &[(SeriesKey, Sample)]) -> Result<Sent, NotSent>;
+}
+
+/// What became of samples of which none was refused. What is neither, ends of series for example,
+/// needs no telling there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sent {
+    /// So many arrived. None: nobody was asked.
+    pub taken: u64,
+    /// So many the output cannot tell.
+    pub left_out: u64,
 }
 
 /// Why samples were not taken.

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
-use super::OutputSetup;
+use super::{OutputSetup, Sent};
 
 /// A reason that changes with each refusal is told this often.
 const REFUSALS_TOLD_EVERY: Duration = Duration::from_secs(60);
@@ -140,10 +140,14 @@ impl Route {
         going.queue_error = now;
     }
 
-    pub(super) fn arrived(&self, at: Timestamp, samples: u64, left_out: u64) {
+    pub(super) fn arrived(&self, at: Timestamp, Sent { taken, left_out }: Sent) {
         let mut going = self.going();
-        going.counts.sent += samples;
+        going.counts.sent += taken;
         going.counts.left_out += left_out;
+        if taken == 0 {
+            // Nobody was asked, so nobody knows whether it is well.
+            return;
+        }
         going.sent_at = Some(at);
         self.well(&mut going);
     }

@@ -18,7 +18,7 @@ use hostler_core::Timestamp;
 use hostler_store::history::{Batch, Outbox, Take};
 
 use super::route::Route;
-use super::{Again, NotSent};
+use super::{Again, NotSent, Sent};
 use crate::Inner;
 
 /// Halvings of one batch: some samples that are refused are found each by itself, and a
@@ -62,8 +62,8 @@ async fn deliver(engine: &Inner, route: &Arc<Route>, batch: Batch) {
         let tried = attempt(route, &batch, part.clone()).await;
         let now = engine.clock.now();
         match tried {
-            Ok(left_out) => {
-                route.arrived(now, count.saturating_sub(left_out), left_out);
+            Ok(sent) => {
+                route.arrived(now, sent);
                 done += count;
                 pause = route.setup.pace.first_pause;
             }
@@ -94,7 +94,7 @@ async fn deliver(engine: &Inner, route: &Arc<Route>, batch: Batch) {
 }
 
 /// One try.
-async fn attempt(route: &Route, batch: &Batch, part: Range<usize>) -> Result<u64, NotSent> {
+async fn attempt(route: &Route, batch: &Batch, part: Range<usize>) -> Result<Sent, NotSent> {
     let samples = batch.samples.get(part).unwrap_or_default();
     let deadline = route.setup.pace.deadline;
     let sending = route.setup.output.send(samples);

@@ -11,7 +11,7 @@ use hostler_core::metrics::series::{Comparison, Matcher, Sample, SeriesKey};
 use hostler_core::vm::PowerState;
 use hostler_engine::{
     Again, AlertingConfig, CollectPace, NotSent, Output, OutputPace, OutputSetup, OutputState,
-    OutputView, RuleSource, check_rules,
+    OutputView, RuleSource, Sent, check_rules,
 };
 use hostler_provider::VmRef;
 use hostler_sim::World;
@@ -38,6 +38,8 @@ enum Mood {
     Hung,
     /// Does not take batches in which a series of this name is.
     Refuses(&'static str),
+    /// Has nothing to be told of what comes, as line protocol has of ends.
+    Indifferent,
 }
 
 impl Far {
@@ -56,10 +58,11 @@ impl Output for Far {
         false
     }
 
-    async fn send(&self, samples: &[(SeriesKey, Sample)]) -> Result<u64, NotSent> {
+    async fn send(&self, samples: &[(SeriesKey, Sample)]) -> Result<Sent, NotSent> {
         let mood = *self.mood.lock().unwrap();
         match mood {
             Mood::Well => {}
+            Mood::Indifferent => return Ok(Sent::default()),
             Mood::Away => {
                 let told = "nobody is there".to_owned();
                 return Err(NotSent { again: Again::After(Duration::ZERO), told });
@@ -76,7 +79,7 @@ impl Output for Far {
         for (key, sample) in samples {
             taken.entry(key.clone()).or_default().push((sample.at_ms, sample.value.to_bits()));
         }
-        Ok(0)
+        Ok(Sent { taken: samples.len() as u64, left_out: 0 })
     }
 }
 
@@ -250,6 +253,21 @@ async fn what_was_not_sent_is_sent_after_a_restart() {
     far.set(Mood::Well);
     arrived(&lab, "far", 600).await;
     same(&history, &far).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_was_asked_to_take_has_not_arrived() {
+    let (directory, far) = (tempfile::tempdir().unwrap(), Arc::new(Far::default()));
+    far.set(Mood::Away);
+    let (lab, ..) = lab(&directory, vec![setup(&directory, "far", &far)]).await;
+    let is_failing = |view: &OutputView| matches!(view.state, OutputState::Failing { .. });
+    until("a failure", || is_failing(&view(&lab, "far")).then_some(())).await;
+    far.set(Mood::Indifferent);
+    // It goes on, and knows no more of the other side than before.
+    let seen = || Some(view(&lab, "far")).filter(|view| view.waiting.samples == 0);
+    let view = until("an empty queue", seen).await;
+    assert_eq!((view.counts.sent, view.sent_at), (0, None), "{view:?}");
+    assert!(is_failing(&view), "{view:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,6 +17,7 @@ pub(crate) mod muscle;
 pub(crate) mod networks;
 pub(crate) mod operations;
 pub(crate) mod outlook;
+pub(crate) mod outputs;
 pub(crate) mod pools;
 pub(crate) mod providers;
 pub(crate) mod silences;
@@ -57,6 +58,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
         Command::Event(verb) => events::run(app, verb).await,
         Command::Metric(verb) => custom_metrics::run(app, verb).await,
         Command::Agent(verb) => agents::run(app, verb).await,
+        Command::Output(verb) => outputs::run(app, verb).await,
         Command::Alert(verb) => alerts::run(app, verb).await,
         Command::Silence(verb) => silences::run(app, verb).await,
         Command::Provider(verb) => providers::run(app, verb).await,

@@ -39,6 +39,7 @@ fn the_short_help_fits_a_screen() {
               provider    Connections to places where VMs run
               agent       Programs on machines that measure them from within
               metric      Metrics that you measure yourself
+              output      Places that the history of metrics is sent to
               token       API tokens
               context     Servers that this command line knows
               ls          List VMs (vm list)
@@ -67,7 +68,7 @@ fn every_noun_tells_its_verbs() {
     let mut all = String::new();
     for noun in [
         "vm", "host", "pool", "volume", "image", "network", "op", "event", "alert", "silence",
-        "provider", "agent", "metric", "token", "context",
+        "provider", "agent", "metric", "output", "token", "context",
     ] {
         all.push_str(&format!("$ hostler {noun} -h\n{}\n", help(&[noun, "-h"])));
     }

@@ -16,6 +16,7 @@ mod help;
 mod lists;
 mod other;
 mod outlook;
+mod outputs;
 mod planning;
 mod power;
 mod rig;

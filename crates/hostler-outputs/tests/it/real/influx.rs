@@ -50,10 +50,10 @@ async fn d22_influxdb_has_every_bit_and_no_value_for_ends() {
     assert_eq!(failed.retry, Retry::Later { after: None });
     store.resume();
     output.send(&pass(9)).await.unwrap();
-    assert_eq!(output.send(&[end("web 1", 10)]).await.unwrap(), Sent { left_out: 0 });
+    assert_eq!(output.send(&[end("web 1", 10)]).await.unwrap(), Sent::default());
     let infinite = Sample { at_ms: START_MS, value: f64::INFINITY };
     let left_out = output.send(&[(super::key("inf"), infinite)]).await.unwrap();
-    assert_eq!(left_out, Sent { left_out: 1 });
+    assert_eq!(left_out, Sent { taken: 0, left_out: 1 });
     let all: BTreeMap<_, _> =
         NASTY.iter().map(|vm| ((*vm).to_owned(), expected(&VALUES, 10))).collect();
     assert_eq!(read(&store), all);
