@@ -233,9 +233,10 @@ pub struct OutlookMissing {
     /// Of what: `trend`, `time_to_full`, `back_test` (of the time to full), `forecast`,
     /// `anomalies.hour_of_day`, `anomalies.level`, `sizing`.
     pub of: String,
-    /// `not_enough_data`; `scattered` (neither one direction nor the other), `turned` (the newest
+    /// `not_enough_data`; `scattered` (too much to say either way), `turned` (the newest
     /// values have left their line), `constant`, `no_model` (on the past nothing was better than
-    /// to expect no change); `not_measured`, `stale`, `no_limit` or `not_read`.
+    /// to expect no change); `not_measured`, `stale`, `returned` (measured again after a pause, and
+    /// too little since), `no_limit` or `not_read`.
     pub why: String,
     /// How much there is, in `unit`; the error on the past where it is `no_model`.
     pub have: Option<f64>,

@@ -63,7 +63,8 @@ pub enum NotEnough {
         /// The share that is needed.
         need: f64,
     },
-    /// They scatter so much that they say neither one thing nor the other.
+    /// They scatter so much that they say neither one thing nor the other: the direction
+    /// may be either, or it rises and may arrive just before or just after the horizon.
     Noise,
     /// They do not change at all: nothing can be called unusual.
     Constant,
@@ -96,7 +97,7 @@ impl fmt::Display for NotEnough {
                 let (have, need) = (have * 100.0, need * 100.0);
                 write!(f, "{have:.0} % of the time is there, and {need:.0} % are needed")
             }
-            Self::Noise => f.write_str("the values scatter too much to show a direction"),
+            Self::Noise => f.write_str("the values scatter too much to say either way"),
             Self::Constant => f.write_str("the values never changed"),
             Self::Turned { off, usual } => write!(
                 f,

@@ -448,6 +448,34 @@ mod tests {
     }
 
     #[test]
+    fn d22_what_may_arrive_just_before_or_just_after_the_horizon_gets_no_date() {
+        // 100 and half a unit an hour from the start on: 72 hours after its end it is at 172.
+        let trend = trend(&line(3, 72, 0.5, 4.0), Needs::default()).unwrap();
+        let Interval { low, high } = trend.slope_interval;
+        assert!(low > 0.0, "it rises for sure: {low} to {high}");
+        let after = |slope: f64| trend.level + slope * 3600.0 * 1.5 * 72.0;
+        let goal = f64::midpoint(after(trend.slope), after(high));
+        let missing = trend.time_to(Threshold::Above(goal), days(3)).unwrap_err();
+        assert_eq!(missing, NotEnough::Noise);
+        assert!(missing.to_string().ends_with("say either way"), "{missing}");
+    }
+
+    #[test]
+    fn d22_the_newest_of_three_days_are_a_day_whose_shape_is_no_turn() {
+        // The last tenth of three days is the evening, always far above the line.
+        let shape = |hour: usize| if hour % DAY >= 17 { 10.0 } else { number(hour % 2) };
+        let samples = hourly(3 * DAY + 1, shape);
+        let trend = trend(&samples, Needs::default()).unwrap();
+        assert_eq!(trend.span, days(3));
+        assert_eq!(trend.still_holds(&samples), Ok(()));
+        // Of less, it is only the last tenth that can be looked at, and that has left it.
+        let fewer = &samples[1..samples.len() - 1];
+        let trend = self::trend(fewer, Needs::default()).unwrap();
+        assert!(trend.span < days(3));
+        assert!(matches!(trend.still_holds(fewer), Err(NotEnough::Turned { .. })));
+    }
+
+    #[test]
     fn d22_a_line_is_tried_on_the_past_and_its_error_is_that_of_its_values() {
         // Beside noise of 2 a line through as much as it looks ahead is off by little more.
         let tested = back_test(&line(6, 28 * DAY, 0.5, 2.0), days(7), days(7)).unwrap();

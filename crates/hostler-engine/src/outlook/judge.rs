@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hostler_core::forecast::anomaly::{self, Finding, Strictness};
 use hostler_core::forecast::seasonal::{self, Forecast};
-use hostler_core::forecast::trend::{self, Arrival, Needs, Threshold, Trend};
+use hostler_core::forecast::trend::{self, Arrival, BackTest, Needs, Threshold, Trend};
 use hostler_core::forecast::{Interval, NotEnough};
 use hostler_core::metrics::series::Sample;
 use hostler_core::{Result, Timestamp};
@@ -148,18 +148,19 @@ fn judge(
     if let Some((_, last)) =
         past.reach.filter(|(_, last)| now.since(*last) > span.step + read::RECENT)
     {
-        // It has just come back: the past ends long ago, and so would all that is told of it.
+        // The past ends long ago, and so would all that is told of it; but what is so now.
         let (recent, limit) = (series.recent, series.limit);
-        return ResourceOutlook {
-            past,
-            recent,
-            limit,
-            ..nothing(plan, span, &Missing::Stale(Some(last)))
-        };
+        let missing = Missing::Returned(last);
+        let full = plan
+            .limit
+            .as_ref()
+            .map(|_| full(&Err(missing.clone()), series, || Err(missing.clone()), horizon));
+        return ResourceOutlook { past, recent, limit, full, ..nothing(plan, span, &missing) };
     }
     let back = TREND_MIN.max(horizon);
-    let trend = tending(read::newest(series.steps, back));
-    let full = plan.limit.as_ref().map(|_| full(&trend, series, back, horizon));
+    let trend = tending(read::newest(series.steps, back)).map_err(Missing::from);
+    let tested = || trend::back_test(series.steps, back, horizon).map_err(Missing::from);
+    let full = plan.limit.as_ref().map(|_| full(&trend, series, tested, horizon));
     let unusual = looks(plan).iter().map(|look| (*look, unusual(plan, *look, series.fine)));
     ResourceOutlook {
         resource: plan.resource,
@@ -172,7 +173,7 @@ fn judge(
         full,
         forecast: ahead(plan, series.steps, span, horizon).map_err(Missing::from),
         unusual: unusual.collect(),
-        trend: trend.map_err(Missing::from),
+        trend,
     }
 }
 
@@ -185,29 +186,30 @@ fn tending(samples: &[Sample]) -> Result<Trend, NotEnough> {
 /// When it is full. A date is told only where such lines were better on the past than to
 /// say "as now".
 fn full(
-    trend: &Result<Trend, NotEnough>,
+    trend: &Result<Trend, Missing>,
     series: &Series<'_>,
-    back: Duration,
+    tested: impl FnOnce() -> Result<BackTest, Missing>,
     horizon: Duration,
 ) -> Result<Full, Missing> {
-    let trend = trend.as_ref().map_err(|missing| Missing::NotEnough(missing.clone()))?;
-    let limit = series.limit.ok_or(Missing::NoLimit)?;
-    let mut arrival = trend.time_to(Threshold::Above(limit), horizon)?;
-    // What is so now is measured, whatever the line says.
     let now = series.recent.unwrap_or(f64::NAN);
-    if now >= limit {
-        arrival = Arrival::Reached;
-    } else if arrival == Arrival::Reached && limit - now > FAR * trend.spread {
+    if series.limit.is_some_and(|limit| now >= limit) {
+        // What is so now is measured, whatever the line says, and without one.
+        return Ok(Full { arrival: Arrival::Reached, back_test: tested() });
+    }
+    let trend = trend.as_ref().map_err(Missing::clone)?;
+    let limit = series.limit.ok_or(Missing::NoLimit)?;
+    let arrival = trend.time_to(Threshold::Above(limit), horizon)?;
+    if arrival == Arrival::Reached && limit - now > FAR * trend.spread {
         return Err(NotEnough::Turned { off: limit - now, usual: trend.spread }.into());
     }
-    let back_test = trend::back_test(series.steps, back, horizon);
+    let back_test = tested();
     if let (Arrival::At { .. }, Ok(tested)) = (arrival, &back_test)
         && tested.mean_error > tested.naive_error
     {
         let (error, naive_error) = (tested.mean_error, tested.naive_error);
         return Err(NotEnough::NoModel { error, naive_error }.into());
     }
-    Ok(Full { arrival, back_test: back_test.map_err(Missing::from) })
+    Ok(Full { arrival, back_test })
 }
 
 fn ahead(

@@ -182,6 +182,9 @@ pub enum Missing {
     NotMeasured(&'static str),
     /// It was measured once, and not lately: what was then says nothing of what comes.
     Stale(Option<Timestamp>),
+    /// It is measured again, and was not for so long that what was says nothing of what
+    /// comes. With when that ended.
+    Returned(Timestamp),
     /// What it is full at is not known.
     NoLimit,
     /// The history could not be read for this.
@@ -204,6 +207,9 @@ impl fmt::Display for Missing {
                 let minutes = read::RECENT.as_secs() / 60;
                 write!(f, "nothing was measured of it in the last {minutes} minutes")?;
                 last.map_or(Ok(()), |last| write!(f, ", and last at {last}"))
+            }
+            Self::Returned(last) => {
+                write!(f, "it is measured again only lately, and was not from {last} until then")
             }
             Self::NoLimit => f.write_str("how much there is of it was not measured lately"),
             Self::Refused(why) => write!(f, "the history was not read: {why}"),

@@ -297,6 +297,54 @@ async fn d22_gaps_and_silence_are_told_and_nothing_is_made_of_them() {
 }
 
 #[tokio::test]
+async fn d22_what_is_measured_again_after_a_pause_is_told_as_it_is_now_and_no_further() {
+    let mut past = Past::new().await;
+    // Nothing for four hours, and again since ten minutes ago.
+    let paused = |at: f64, value: f64| (!(-4.0 * HOUR..=-700.0).contains(&at)).then_some(value);
+    past.filesystem("/", 66.0 * GIB, Box::new(move |at, _| paused(at, (20.0 + at / DAY) * GIB)));
+    past.filesystem("/full", GIB, Box::new(move |at, _| paused(at, GIB)));
+    past.fill(21.0);
+    let outlook = past.outlook(HORIZON).await;
+    let root = of(&outlook, "filesystem", "/");
+    let Err(Missing::Returned(last)) = &root.trend else { panic!("{root:#?}") };
+    let ago = past.now.since(*last);
+    assert!((Duration::from_secs(3 * 3600)..=Duration::from_secs(5 * 3600)).contains(&ago));
+    assert!(root.recent.is_some_and(|recent| (recent / GIB - 20.0).abs() < 0.1), "{root:#?}");
+    assert!(matches!(root.full, Some(Err(Missing::Returned(_)))), "{root:#?}");
+    let said = root.trend.as_ref().unwrap_err().to_string();
+    assert!(said.starts_with("it is measured again only lately"), "{said}");
+    // What is full now is so, whatever was before.
+    let full = of(&outlook, "filesystem", "/full").full.clone();
+    let Some(Ok(Full { arrival: Arrival::Reached, back_test: Err(Missing::Returned(_)) })) = full
+    else {
+        panic!("{full:#?}")
+    };
+}
+
+#[tokio::test]
+async fn d22_full_is_what_is_full_now_and_not_what_a_line_says() {
+    let mut past = Past::new().await;
+    // Flat for weeks, and full for half an hour: the line does not bend for that.
+    let burst = |at: f64, _| if at > -1800.0 { 66.0 * GIB } else { 20.0 * GIB };
+    past.filesystem("/burst", 66.0 * GIB, law(burst));
+    // The line arrived two hours ago; somebody made room since.
+    let freed = |at: f64, _| match at {
+        at if at > -7200.0 => 10.0 * GIB,
+        at => (66.1 + at / DAY) * GIB,
+    };
+    past.filesystem("/freed", 66.0 * GIB, law(freed));
+    past.fill(21.0);
+    let outlook = past.outlook(HORIZON).await;
+    let full = of(&outlook, "filesystem", "/burst").full.clone();
+    assert!(matches!(full, Some(Ok(Full { arrival: Arrival::Reached, .. }))), "{full:#?}");
+    let full = of(&outlook, "filesystem", "/freed").full.clone();
+    let Some(Err(Missing::NotEnough(NotEnough::Turned { off, usual }))) = full else {
+        panic!("{full:#?}")
+    };
+    assert!((off / GIB - 56.0).abs() < 0.1 && off > 4.0 * usual, "{off} {usual}");
+}
+
+#[tokio::test]
 async fn d22_what_turned_lately_has_no_date_from_before() {
     let mut past = Past::new().await;
     let turned = |at: f64, noise: f64| {

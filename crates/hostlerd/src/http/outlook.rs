@@ -209,6 +209,7 @@ fn told(of: &str, missing: &Missing) -> OutlookMissing {
     let (why, amounts) = match missing {
         Missing::NotMeasured(_) => ("not_measured", None),
         Missing::Stale(_) => ("stale", None),
+        Missing::Returned(_) => ("returned", None),
         Missing::NoLimit => ("no_limit", None),
         Missing::Refused(_) => ("not_read", None),
         Missing::NotEnough(not_enough) => match not_enough {

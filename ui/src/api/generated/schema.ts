@@ -1738,7 +1738,8 @@ export interface components {
             /**
              * Format: uint64
              * @description How many of them are in the history; null where none is kept. Fewer where the history has no
-             *     room for more series, or a series came twice within a millisecond.
+             *     room for more series, a series came twice within a millisecond, or a sample is older than the
+             *     newest of its series there, as after a restart or where two hosts of one name are one series.
              */
             kept?: number | null;
             /**
@@ -2917,9 +2918,10 @@ export interface components {
             /** @description `values`, `seconds`, `ratio` (of the steps), or null where it is that of the resource. */
             unit?: string | null;
             /**
-             * @description `not_enough_data`; `scattered` (neither one direction nor the other), `turned` (the newest
+             * @description `not_enough_data`; `scattered` (too much to say either way), `turned` (the newest
              *     values have left their line), `constant`, `no_model` (on the past nothing was better than
-             *     to expect no change); `not_measured`, `stale`, `no_limit` or `not_read`.
+             *     to expect no change); `not_measured`, `stale`, `returned` (measured again after a pause, and
+             *     too little since), `no_limit` or `not_read`.
              */
             why: string;
         };
