@@ -12,6 +12,8 @@ const PAGES = [
   "/vms/new",
   "/hosts",
   "/charts",
+  "/charts?tab=agents",
+  "/charts?tab=outputs",
   "/alerts",
   "/alerts?tab=history",
   "/alerts?tab=silences",
@@ -119,11 +121,22 @@ for (const theme of ["light", "dark"] as const) {
       expect(await faults(story)).toEqual([]);
     });
 
+    test("what is pushed has no serious fault", async () => {
+      await story.change("POST", "/api/v1/metrics/custom", {
+        samples: [{ name: "story_room_celsius", value: 21.5, labels: { room: "north" } }],
+      });
+      await story.open("/charts?tab=custom");
+      await story.page.locator('[data-row="story_room_celsius"]').waitFor();
+      await settled(story);
+      expect(await faults(story)).toEqual([]);
+    });
+
     test("a VM's tabs have no serious fault", async () => {
       const [vm] = await vmsIn(story, "running");
       for (const tab of [
         "overview",
         "metrics",
+        "outlook",
         "disks",
         "network",
         "config",
@@ -149,6 +162,18 @@ for (const theme of ["light", "dark"] as const) {
         const list = await story.api<ListPage<{ id: string }>>(`/api/v1/${name}?limit=1`);
         await story.open(`/${name === "pools" ? "storage" : name}/${list.items[0]?.id}`);
         await settled(story);
+        expect(await faults(story)).toEqual([]);
+      },
+    );
+
+    test.each(["hosts", "pools"])(
+      "the outlook of one of the %s has no serious fault",
+      async (name) => {
+        const list = await story.api<ListPage<{ id: string }>>(`/api/v1/${name}?limit=1`);
+        const page = name === "pools" ? "storage" : name;
+        await story.open(`/${page}/${list.items[0]?.id}?tab=outlook`);
+        await settled(story);
+        await story.page.getByRole("heading", { name: "In use, and where it tends" }).waitFor();
         expect(await faults(story)).toEqual([]);
       },
     );

@@ -183,3 +183,20 @@ test("x17: where nobody is told, and where there is no such alert, it is said", 
   await story.open("/alerts/00000000000000000000000000000000");
   await page.locator('[data-code="alert_not_found"]').waitFor();
 });
+
+test("in a window of 1280 pixels every column of alerts and rules is in view", async () => {
+  const { page } = story;
+  await lasting();
+  await page.setViewportSize({ width: 1280, height: 900 });
+  for (const [tab, last] of [
+    ["alerts", "Since"],
+    ["history", "Who, how long"],
+    ["rules", "Took"],
+  ] as const) {
+    await story.open(`/alerts?tab=${tab}`);
+    await page.getByRole("columnheader", { name: last }).waitFor();
+    const excess = () =>
+      page.locator(".data-table").evaluate((table) => table.scrollWidth - table.clientWidth);
+    await expect.poll(excess, { message: tab }).toBe(0);
+  }
+});

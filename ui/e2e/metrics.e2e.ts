@@ -9,6 +9,9 @@ const story = stories();
 /** Measuring goes by seconds; what waits for it waits for several passes. */
 const MEASURING = { timeout: 120_000 };
 
+/** A chart that nobody tells of news is read again after a minute. */
+const BEFORE_THAT = { timeout: 40_000 };
+
 function chart(title: string) {
   return story.page.getByRole("slider", { name: `${title}: time`, exact: true });
 }
@@ -204,6 +207,36 @@ test("d6: figures come by one live stream, and charts go on as they do", async (
   await story.open(`/vms/${other?.id}?tab=metrics`);
   await expect.poll(() => cpu.innerText(), MEASURING).toMatch(/%$/);
   expect(streams.at(-1)).toBe(`?topics=vm:metrics&only=${other?.id}`);
+});
+
+test("d6: the fleet's charts follow the VMs that they compare, by one stream", async () => {
+  const { page } = story;
+  const streams: string[] = [];
+  page.on("request", (request) => {
+    const { pathname, search } = new URL(request.url());
+    if (pathname === "/api/v1/live") streams.push(search);
+  });
+  // Of the chart of all memory, and of no other.
+  const ofMemory = "hostler_host_memory_total_bytes";
+  let reads = 0;
+  page.on("requestfinished", (request) => {
+    const { searchParams } = new URL(request.url());
+    if (searchParams.get("query")?.includes(ofMemory) && searchParams.has("start")) reads += 1;
+  });
+  await story.open("/charts");
+  await page.locator('[data-live="true"]').waitFor(MEASURING);
+  expect(streams.at(-1)).toMatch(/^\?topics=vm:metrics&only=[0-9a-f-]{36}/);
+  expect(await page.locator("[data-live]").innerText()).toBe("Charts follow the live stream.");
+  // What is told makes the totals go on, too.
+  await page.locator('[data-chart="total-memory"]').scrollIntoViewIfNeeded();
+  await chart("Memory").waitFor();
+  // With its first read over, the next is due to what was told.
+  await expect.poll(() => reads, MEASURING).toBeGreaterThan(0);
+  const before = reads;
+  await expect.poll(() => reads, BEFORE_THAT).toBeGreaterThan(before);
+  // A time that is over is not followed.
+  await page.getByRole("switch", { name: "Live: follow the present" }).uncheck({ force: true });
+  await page.locator("[data-live]").waitFor({ state: "detached" });
 });
 
 test("x17: without the live stream figures are read from time to time, and it is said", async () => {

@@ -9,6 +9,7 @@ import type {
   HostSearch,
   MetricsSearch,
   OperationsSearch,
+  PoolSearch,
   VmSearch,
   VmsSearch,
 } from "./lib/search";
@@ -30,7 +31,8 @@ export const paths = {
     linkOptions({ to: "/alerts/$alertId", params: { alertId }, search }),
   runbook: (name: string) => linkOptions({ to: "/runbooks/$name", params: { name } }),
   storage: () => linkOptions({ to: "/storage" }),
-  pool: (poolId: string) => linkOptions({ to: "/storage/$poolId", params: { poolId } }),
+  pool: (poolId: string, search: PoolSearch = {}) =>
+    linkOptions({ to: "/storage/$poolId", params: { poolId }, search }),
   networks: () => linkOptions({ to: "/networks" }),
   network: (networkId: string) =>
     linkOptions({ to: "/networks/$networkId", params: { networkId } }),

@@ -19,6 +19,7 @@ import {
   listSearch,
   metricsSearch,
   operationsSearch,
+  poolSearch,
   rootSearch,
   vmSearch,
   vmsSearch,
@@ -114,6 +115,7 @@ const pools = createRoute({
 const pool = createRoute({
   getParentRoute: at,
   path: "/storage/$poolId",
+  validateSearch: poolSearch,
   component: lazyRouteComponent(() => import("./pages/storage/PoolPage")),
 });
 const networks = createRoute({

@@ -2,8 +2,9 @@
 // chart ended, so that a live chart costs a few samples and not all of them.
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
 import { asking, overlapOf, USUAL_PACE } from "../lib/charts/ask";
+import { rankQuery, type TopSpec } from "../lib/charts/fleet";
 import { columnOf, continues, type Grid, joined, type Line } from "../lib/charts/grid";
-import { instantText, type Range, type Times, timesOf } from "../lib/charts/range";
+import { instantText, type Range, secondsOf, type Times, timesOf } from "../lib/charts/range";
 import type { ChartSpec } from "../lib/charts/spec";
 import { body, client } from "./client";
 import type { MetricsAnswer } from "./types";
@@ -44,6 +45,28 @@ export const paceQuery = queryOptions({
   },
   staleTime: 300_000,
 });
+
+/** Between two looks at who takes most. */
+export const RANK_MS = 60_000;
+
+/** The ids of the `count` VMs that take most in a range, on average at its end. */
+export function ranksQuery(
+  top: TopSpec,
+  count: number,
+  range: Range,
+  of?: Readonly<Record<string, string>>,
+) {
+  const question = rankQuery(top, count, secondsOf(range), of);
+  const at = range.kind === "between" ? range.to : undefined;
+  return queryOptions({
+    queryKey: ["metrics", "rank", question, at] as const,
+    queryFn: async ({ signal }) => {
+      const answer = await askAt(question, at, signal);
+      return answer.series.flatMap(({ labels }) => labels.vm_id ?? []);
+    },
+    staleTime: RANK_MS / 2,
+  });
+}
 
 /** A chart's lines. `now` is asked when the query is made. */
 export function chartQuery(spec: ChartSpec, range: Range, pace: number, now: () => number) {

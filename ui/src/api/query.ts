@@ -5,15 +5,18 @@ import { body, bodyAndTag, client } from "./client";
 import { ApiError } from "./errors";
 import { shareRows } from "./sharing";
 import type {
+  Agent,
   Alert,
   AlertEntry,
   AlertReceiver,
   AlertRule,
+  CustomSeries,
   Host,
   HostlerEvent,
   Image,
   Network,
   Operation,
+  OutputStatus,
   Page,
   Pool,
   Provider,
@@ -46,6 +49,9 @@ interface ListItems {
   silences: Silence;
   rules: AlertRule;
   receivers: AlertReceiver;
+  agents: Agent;
+  outputs: OutputStatus;
+  customMetrics: CustomSeries;
 }
 
 export const keys = {
@@ -114,6 +120,10 @@ const readers: { [N in ListName]: Reader<ListItems[N]> } = {
   rules: (query, signal) => body(client.GET("/api/v1/alert-rules", { params: { query }, signal })),
   receivers: (query, signal) =>
     body(client.GET("/api/v1/alert-receivers", { params: { query }, signal })),
+  agents: (query, signal) => body(client.GET("/api/v1/agents", { params: { query }, signal })),
+  outputs: (query, signal) => body(client.GET("/api/v1/outputs", { params: { query }, signal })),
+  customMetrics: (query, signal) =>
+    body(client.GET("/api/v1/metrics/custom", { params: { query }, signal })),
 };
 
 /** A list, page by page as the reader gets there. */

@@ -13,7 +13,7 @@ import {
 import type { ComponentType } from "react";
 import type { VmStatus } from "../api/types";
 import { bothTimes, words } from "../lib/format";
-import { type Tone, toneOf } from "../lib/tone";
+import { type Family, type Tone, toneOf } from "../lib/tone";
 import { Tag, type TagColour } from "../primitives/Tag";
 
 const LOOK: Record<Tone, { colour: TagColour; Icon: ComponentType }> = {
@@ -26,7 +26,7 @@ const LOOK: Record<Tone, { colour: TagColour; Icon: ComponentType }> = {
 };
 
 interface Props {
-  family: "operation" | "step" | "place";
+  family: Exclude<Family, "vm">;
   state: string;
   title?: string | null;
 }

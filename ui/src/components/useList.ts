@@ -11,8 +11,12 @@ const POLL_MS = 15_000;
 export function useList<N extends ListName>(
   name: N,
   params: ListParams = {},
-  // `poll`: also what changes without an event.
-  { limit = PAGE_SIZE, enabled = true, poll = false } = {},
+  // `poll`: also what changes without an event; a number is how often, in milliseconds.
+  {
+    limit = PAGE_SIZE,
+    enabled = true,
+    poll = false,
+  }: { limit?: number; enabled?: boolean; poll?: boolean | number } = {},
 ) {
   const live = useLive();
   const queries = useQueryClient();
@@ -20,8 +24,10 @@ export function useList<N extends ListName>(
     ...listQuery(name, params, limit),
     enabled,
     placeholderData: keepPreviousData,
-    refetchInterval: ({ state }) =>
-      (live.phase === "live" && !poll) || isIncapable(state.error) ? false : POLL_MS,
+    refetchInterval: ({ state }) => {
+      if ((live.phase === "live" && !poll) || isIncapable(state.error)) return false;
+      return typeof poll === "number" ? poll : POLL_MS;
+    },
   });
   const { data, hasNextPage, isFetching, isFetchingNextPage, fetchNextPage } = query;
   const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);

@@ -77,9 +77,14 @@ export function bothTimes(at: string | null | undefined): string {
   return `${localTime(at)} (${then.toISOString().replace(/\.\d+Z$/, "Z")})`;
 }
 
+/** A whole number in groups of three: `12 345`. */
+export function whole(n: number): string {
+  return n.toLocaleString("en").replaceAll(",", " ");
+}
+
 /** `1 VM`, `2 VMs`. */
 export function count(n: number, one: string, many = `${one}s`): string {
-  return `${n.toLocaleString("en").replaceAll(",", " ")} ${n === 1 ? one : many}`;
+  return `${whole(n)} ${n === 1 ? one : many}`;
 }
 
 /** `vm.force_stop` and `needs_attention` as words. */

@@ -59,10 +59,23 @@ export function vmsSearch(raw: RawSearch): VmsSearch {
   };
 }
 
+/** How far an outlook can look ahead. */
+export const HORIZONS = ["1d", "7d", "30d", "90d"] as const;
+export type Horizon = (typeof HORIZONS)[number];
+
+export interface OutlookSearch {
+  horizon?: Horizon;
+}
+
+export function outlookSearch(raw: RawSearch): OutlookSearch {
+  return { horizon: oneOf(HORIZONS, raw.horizon) };
+}
+
 export const VM_TABS = [
   "overview",
   "console",
   "metrics",
+  "outlook",
   "disks",
   "network",
   "config",
@@ -73,7 +86,7 @@ export type VmTab = (typeof VM_TABS)[number];
 export const CONSOLES = ["serial", "vnc"] as const;
 export type ConsoleWord = (typeof CONSOLES)[number];
 
-export interface VmSearch extends RangeSearch {
+export interface VmSearch extends RangeSearch, OutlookSearch {
   tab?: VmTab;
   console?: ConsoleWord;
 }
@@ -83,30 +96,55 @@ export function vmSearch(raw: RawSearch): VmSearch {
     tab: oneOf(VM_TABS, raw.tab),
     console: oneOf(CONSOLES, raw.console),
     ...rangeSearch(raw),
+    ...outlookSearch(raw),
   };
 }
 
-export const HOST_TABS = ["overview", "metrics"] as const;
+export const HOST_TABS = ["overview", "metrics", "outlook"] as const;
 export type HostTab = (typeof HOST_TABS)[number];
 
-export interface HostSearch extends RangeSearch {
+export interface HostSearch extends RangeSearch, OutlookSearch {
   tab?: HostTab;
 }
 
 export function hostSearch(raw: RawSearch): HostSearch {
-  return { tab: oneOf(HOST_TABS, raw.tab), ...rangeSearch(raw) };
+  return { tab: oneOf(HOST_TABS, raw.tab), ...rangeSearch(raw), ...outlookSearch(raw) };
+}
+
+export const POOL_TABS = ["overview", "outlook"] as const;
+export type PoolTab = (typeof POOL_TABS)[number];
+
+export interface PoolSearch extends OutlookSearch {
+  tab?: PoolTab;
+}
+
+export function poolSearch(raw: RawSearch): PoolSearch {
+  return { tab: oneOf(POOL_TABS, raw.tab), ...outlookSearch(raw) };
 }
 
 /** How many VMs may be compared. */
 export const TOP_COUNTS = [5, 10, 20] as const;
 export type TopCount = (typeof TOP_COUNTS)[number];
 
-export interface MetricsSearch extends RangeSearch {
+export const METRICS_TABS = ["charts", "agents", "outputs", "custom"] as const;
+export type MetricsTab = (typeof METRICS_TABS)[number];
+
+export interface MetricsSearch extends RangeSearch, ListSearch {
+  tab?: MetricsTab;
   top?: TopCount;
+  state?: string;
+  quality?: string;
 }
 
 export function metricsSearch(raw: RawSearch): MetricsSearch {
-  return { top: TOP_COUNTS.find((count) => count === raw.top), ...rangeSearch(raw) };
+  return {
+    tab: oneOf(METRICS_TABS, raw.tab),
+    top: TOP_COUNTS.find((count) => count === raw.top),
+    ...listSearch(raw),
+    state: text(raw.state),
+    quality: text(raw.quality),
+    ...rangeSearch(raw),
+  };
 }
 
 export const ALERT_TABS = ["alerts", "history", "silences", "rules", "receivers"] as const;

@@ -55,13 +55,38 @@ const PLACE: Record<string, Tone> = {
   unreachable: "bad",
 };
 
+const AGENT: Record<string, Tone> = {
+  ok: "good",
+  connecting: "moving",
+  unreachable: "bad",
+  untrusted: "bad",
+  refused: "bad",
+  incompatible: "bad",
+  invalid: "bad",
+  misconfigured: "bad",
+};
+
+const OUTPUT: Record<string, Tone> = { ok: "good", untried: "moving", failing: "bad" };
+
+export type Family = "vm" | "operation" | "step" | "place" | "agent" | "output";
+
+const TABLES: Record<Family, Record<string, Tone>> = {
+  vm: VM,
+  operation: OPERATION,
+  step: STEP,
+  place: PLACE,
+  agent: AGENT,
+  output: OUTPUT,
+};
+
 /** States of VMs that a filter offers, in the order of daily use. */
 export const VM_STATES = [...Object.keys(VM), "unknown"] as const;
 export const OPERATION_STATES = Object.keys(OPERATION);
+export const AGENT_STATES = Object.keys(AGENT);
 
 /** A word this UI does not know is unknown, never good. */
-export function toneOf(family: "vm" | "operation" | "step" | "place", state: string): Tone {
-  const table = { vm: VM, operation: OPERATION, step: STEP, place: PLACE }[family];
+export function toneOf(family: Family, state: string): Tone {
+  const table = TABLES[family];
   return Object.hasOwn(table, state) ? (table[state] ?? "unknown") : "unknown";
 }
 

@@ -1,8 +1,17 @@
 // What is measured of one thing, as it is measured, for a component; and when it is
 // time to read what the stream does not tell.
-import { useCallback, useContext, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import {
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
 import type { FigureStream, Figures, FigureTopic } from "./figures";
 import { FigureContext } from "./LiveProvider";
+import { isSameTold, together } from "./together";
 
 const AWAY: Figures<never> = { isLive: false, news: 0 };
 
@@ -16,6 +25,29 @@ export function useFigures<T extends FigureTopic>(
     [stream, topic, id],
   );
   return useSyncExternalStore(subscribe, () => stream?.now(topic, id) ?? AWAY);
+}
+
+/** Of several things as of one: told while any of them is. */
+export function useFiguresTogether(topic: FigureTopic, ids: readonly string[]): Figures<unknown> {
+  const stream = useContext(FigureContext);
+  // Whoever gives the same ids in another array means the same things.
+  const key = ids.join(" ");
+  const wanted = useMemo(() => key.split(" ").filter(Boolean), [key]);
+  const subscribe = useCallback(
+    (listener: () => void) => {
+      const ends = wanted.map((id) => stream?.follow(topic, id, listener));
+      return () => {
+        for (const end of ends) end?.();
+      };
+    },
+    [stream, topic, wanted],
+  );
+  const before = useRef<Figures<unknown>>(AWAY);
+  return useSyncExternalStore(subscribe, () => {
+    const now = together(wanted.map((id) => stream?.now(topic, id) ?? AWAY));
+    if (!isSameTold(before.current, now)) before.current = now;
+    return before.current;
+  });
 }
 
 /** The history has a pass a moment after it ended, and passes come in twos and threes. */

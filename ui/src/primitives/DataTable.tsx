@@ -58,11 +58,16 @@ interface Props<T> {
 }
 
 const NEAR_END = 60;
+const TICK_WIDTH = 44;
+const MENU_WIDTH = 52;
 
 export function DataTable<T>(props: Props<T>) {
   const { columns, rows, rowId, selection, rowMenu, onNearEnd } = props;
   const scroller = useRef<HTMLDivElement>(null);
-  const minWidth = columns.reduce((sum, column) => sum + column.width, 0) + 96;
+  const minWidth =
+    columns.reduce((sum, column) => sum + column.width, 0) +
+    (selection ? TICK_WIDTH : 0) +
+    (rowMenu ? MENU_WIDTH : 0);
   const { first, end, sideways } = useRowWindow(scroller, rows.length, minWidth);
   useEffect(() => {
     if (rows.length > 0 && end >= rows.length - NEAR_END) onNearEnd?.();
@@ -124,7 +129,9 @@ export function DataTable<T>(props: Props<T>) {
 /** The widths of all cells of a row, in the language of CSS grids. */
 function tracks<T>(columns: readonly Column<T>[], ticks: boolean, menu: boolean): string {
   const widths = columns.map(({ width }) => `minmax(${width}px, ${width}fr)`);
-  return [ticks && "44px", ...widths, menu && "52px"].filter(Boolean).join(" ");
+  return [ticks && `${TICK_WIDTH}px`, ...widths, menu && `${MENU_WIDTH}px`]
+    .filter(Boolean)
+    .join(" ");
 }
 
 /** Keeps the row with the focus in the document while it is scrolled out of view. */

@@ -1,6 +1,7 @@
 // Walking a table by keyboard: `j` and `k` move the focus from row to row, `x`
-// ticks the row that has it, and Enter follows its link as links do. The focus is
-// the browser's own, so that nothing has to be announced twice.
+// ticks the row that has it, and Enter follows its link as links do. A row that has
+// none takes the focus itself. The focus is the browser's own, so that nothing has to
+// be announced twice.
 import { type RefObject, useEffect } from "react";
 import { isForPage } from "../lib/shortcuts";
 
@@ -23,15 +24,20 @@ export function useRowKeys(
         const next = nextRow(row, event.key === "j" ? 1 : -1, count);
         if (next === undefined) return;
         show(next);
-        const shown = place.querySelector(`[aria-rowindex="${next + 2}"][data-row]`);
-        const link = shown?.querySelector<HTMLElement>("a") ?? shown?.querySelector("button");
-        link?.focus();
+        focusRow(place.querySelector<HTMLElement>(`[aria-rowindex="${next + 2}"][data-row]`));
       } else return;
       event.preventDefault();
     };
     document.addEventListener("keydown", pressed);
     return () => document.removeEventListener("keydown", pressed);
   }, [scroller, enabled, count, show]);
+}
+
+function focusRow(row: HTMLElement | null): void {
+  const link = row?.querySelector<HTMLElement>("a") ?? row?.querySelector("button");
+  // By these keys alone: for Tab and the mouse a row is no stop.
+  if (row && !link) row.tabIndex = -1;
+  (link ?? row)?.focus();
 }
 
 /** The row after or before the one with the focus; the first when none has it. */

@@ -7,7 +7,7 @@ import { type RefObject, useCallback, useEffect, useRef, useState } from "react"
 import { chartQuery } from "../../api/metrics";
 import { type Situation, whyEmpty } from "../../lib/charts/empty";
 import type { Grid } from "../../lib/charts/grid";
-import { scaled, zoomed } from "../../lib/charts/range";
+import { readEvery, scaled, zoomed } from "../../lib/charts/range";
 import type { ChartSpec } from "../../lib/charts/spec";
 import { serverNow } from "../../lib/clock";
 import { saveFile } from "../../lib/saveFile";
@@ -41,7 +41,7 @@ export function Chart({ spec, board, situation }: Props) {
     enabled: isSeen,
     // The old picture stays until the new one is there.
     placeholderData: keepPreviousData,
-    refetchInterval: ({ state }) => follows && refreshMs(state.data, isFed),
+    refetchInterval: ({ state }) => follows && readEvery(state.data?.step ?? 0, isFed) * 1000,
   });
   useReadAtNews(news, follows, () => {
     // A chart moves by a step: before the next one there is nothing to draw.
@@ -107,11 +107,6 @@ export function Chart({ spec, board, situation }: Props) {
       </CardBody>
     </Card>
   );
-}
-
-/** A chart moves by a step; none is read more often than it is measured, or than it is told to. */
-function refreshMs(grid: Grid | undefined, isFed: boolean): number {
-  return Math.max(isFed ? 60 : 10, grid?.step ?? 10) * 1000;
 }
 
 function Drawn({ spec, grid, board }: { spec: ChartSpec; grid: Grid; board: Board }) {

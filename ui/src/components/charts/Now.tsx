@@ -76,7 +76,7 @@ function Now({ figures: { isLive, last, at }, shown }: Props) {
       )}
       <small>
         {!isLive ? (
-          "The live stream is away: what is below is read every 10 seconds."
+          "The live stream is away: what is below is read from time to time."
         ) : last && at !== undefined ? (
           <Worth last={last} at={at} />
         ) : (

@@ -7,7 +7,7 @@ import { type Grid, lengthOf } from "../../lib/charts/grid";
 import { figure, type Unit } from "../../lib/charts/units";
 import { useTheme } from "../../lib/theme";
 import { dataOf, makePlot } from "./drawing";
-import { inkOf, lookOf } from "./look";
+import { type Band, inkOf, looksOf } from "./look";
 
 interface Props {
   grid: Grid;
@@ -16,6 +16,8 @@ interface Props {
   label: string;
   group: string;
   hidden: ReadonlySet<string>;
+  /** Lines with what is between them filled; they look like the first. */
+  band?: Band;
   onRow: (row: number | null) => void;
   onLine: (index: number | null) => void;
   onDrawn: (from: number, to: number) => void;
@@ -44,7 +46,8 @@ export function Plot(props: Props) {
       unit,
       top,
       group,
-      looks: latest.current.grid.lines.map((_, index) => lookOf(index, theme)),
+      looks: looksOf(latest.current.grid.lines.length, theme, latest.current.band),
+      band: latest.current.band,
       ink: inkOf(at),
       size: { width: Math.max(at.clientWidth, 100), height: HEIGHT },
       grid: () => latest.current.grid,

@@ -2,16 +2,13 @@
 import { Card, CardBody, CardTitle, Skeleton } from "@patternfly/react-core";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { askAt } from "../../api/metrics";
-import { RANK_MAX, rankQuery, TOPS, type TopSpec, topChart } from "../../lib/charts/fleet";
+import { RANK_MS, ranksQuery } from "../../api/metrics";
+import { RANK_MAX, TOPS, type TopSpec, topChart } from "../../lib/charts/fleet";
 import { secondsOf } from "../../lib/charts/range";
 import { duration } from "../../lib/format";
 import { ProblemAlert } from "../ProblemAlert";
 import type { Board } from "./Board";
 import { Chart } from "./Chart";
-
-/** Between two looks at who takes most. */
-const RANK_MS = 60_000;
 
 interface Props {
   board: Board;
@@ -40,16 +37,8 @@ export function TopCharts({ board, count, of }: Props) {
 }
 
 function TopChart({ top, board, count, of }: Props & { top: TopSpec }) {
-  const { range } = board;
-  const question = rankQuery(top, count, secondsOf(range), of);
-  const at = range.kind === "between" ? range.to : undefined;
   const { data: ids, error } = useQuery({
-    queryKey: ["metrics", "rank", question, at],
-    queryFn: async ({ signal }) => {
-      const answer = await askAt(question, at, signal);
-      return answer.series.flatMap(({ labels }) => labels.vm_id ?? []);
-    },
-    staleTime: RANK_MS / 2,
+    ...ranksQuery(top, count, board.range, of),
     refetchInterval: board.isLive ? RANK_MS : false,
   });
   const spec = useMemo(() => topChart(top, ids ?? []), [top, ids]);

@@ -2,12 +2,14 @@
 import uPlot from "uplot";
 import { type Grid, lonelyRows, secondsAt } from "../../lib/charts/grid";
 import { figure, incrementsOf, type Unit } from "../../lib/charts/units";
-import type { LineLook } from "./look";
+import type { Band, LineLook } from "./look";
 
 export interface PlotOptions {
   unit: Unit;
   top: number | undefined;
   looks: readonly LineLook[];
+  /** What is between these two is filled. */
+  band?: Band;
   ink: { text: string; grid: string; font: string };
   size: { width: number; height: number };
   /** Charts with the same share their crosshair. */
@@ -29,7 +31,7 @@ export function dataOf(grid: Grid): uPlot.AlignedData {
 }
 
 export function makePlot(at: HTMLElement, options: PlotOptions): uPlot {
-  const { unit, ink, looks, group } = options;
+  const { unit, ink, looks, band, group } = options;
   const axis = { stroke: ink.text, font: ink.font, ticks: { show: false } };
   const line = { stroke: ink.grid, width: 1 };
   const increments = incrementsOf(unit);
@@ -38,7 +40,7 @@ export function makePlot(at: HTMLElement, options: PlotOptions): uPlot {
       ...options.size,
       legend: { show: false },
       focus: { alpha: 0.25 },
-      padding: [8, 12, 0, 0],
+      padding: [8, 20, 0, 0],
       cursor: {
         y: false,
         drag: { x: true, y: false, setScale: false },
@@ -69,6 +71,9 @@ export function makePlot(at: HTMLElement, options: PlotOptions): uPlot {
           values: (_plot, splits) => splits.map((value) => figure(value, unit)),
         },
       ],
+      bands: band
+        ? [{ series: [band.high + 1, band.low + 1], fill: `${looks[band.high]?.colour}33` }]
+        : [],
       series: [{}, ...looks.map((look) => seriesOf(look, looks.length === 1))],
       hooks: {
         setCursor: [(plot) => options.onRow(plot.cursor.idx ?? null)],

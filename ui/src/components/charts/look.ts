@@ -2,6 +2,12 @@
 // lines dashes differ, and the legend names the line under the pointer.
 import type { Theme } from "../../lib/theme";
 
+/** Lines of a chart by their index. */
+export interface Band {
+  high: number;
+  low: number;
+}
+
 /** At least 3:1 against the page in their theme. */
 const COLOURS: Record<Theme, readonly string[]> = {
   light: ["#0066cc", "#b1380b", "#147878", "#5e40be", "#8a6100", "#3d7317", "#a2185a", "#5c6166"],
@@ -21,6 +27,15 @@ export function lookOf(index: number, theme: Theme): LineLook {
     colour: colours[index % colours.length] ?? "currentColor",
     dash: DASHES[Math.floor(index / colours.length) % DASHES.length] ?? [],
   };
+}
+
+/** Of all lines of a chart; the edges of a band have the first one's colour, and other lines are dashed. */
+export function looksOf(count: number, theme: Theme, band?: Band): LineLook[] {
+  const isEdge = (index: number) => index === band?.high || index === band?.low;
+  return Array.from({ length: count }, (_, index) => {
+    if (isEdge(index)) return { ...lookOf(0, theme), dash: [2, 3] };
+    return band && index > 0 ? { ...lookOf(index, theme), dash: [9, 4] } : lookOf(index, theme);
+  });
 }
 
 /** What is not a line: text and grid, as the page has them now. */

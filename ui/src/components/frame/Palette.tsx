@@ -8,7 +8,7 @@ import { body, client } from "../../api/client";
 import { words } from "../../lib/format";
 import { chooseTheme, currentTheme } from "../../lib/theme";
 import { paths } from "../../paths";
-import { TOP_PAGES } from "./pages";
+import { SUB_PAGES, TOP_PAGES } from "./pages";
 
 interface Entry {
   id: string;
@@ -141,6 +141,7 @@ function ownEntries(): Entry[] {
       about: `page · g ${key}`,
       go: link,
     })),
+    ...SUB_PAGES.map(({ text, of, link }) => ({ id: text, text, about: `page · ${of}`, go: link })),
     { id: "create", text: "Create a VM", about: "command", go: paths.vmCreate() },
     {
       id: "theme",

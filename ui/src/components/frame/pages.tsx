@@ -25,6 +25,13 @@ export interface TopPage {
   key: string;
 }
 
+/** Parts of pages that have a name of their own; the palette leads there. */
+export const SUB_PAGES = [
+  { text: "Agents", of: "Metrics", link: paths.metrics({ tab: "agents" }) },
+  { text: "Outputs", of: "Metrics", link: paths.metrics({ tab: "outputs" }) },
+  { text: "Custom metrics", of: "Metrics", link: paths.metrics({ tab: "custom" }) },
+] as const;
+
 export const TOP_PAGES: readonly TopPage[] = [
   { text: "VMs", prefix: "/vms", link: paths.vms(), icon: <VirtualMachineIcon />, key: "v" },
   { text: "Hosts", prefix: "/hosts", link: paths.hosts(), icon: <ServerIcon />, key: "h" },

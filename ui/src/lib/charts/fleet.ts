@@ -2,8 +2,9 @@
 // asked first, once for a range: asked time by time, a chart of the highest would be
 // made of pieces of everybody.
 import { type Asking, asking, type MetricName, ofVms, select } from "./ask";
+import { readEvery } from "./range";
 import type { ChartSpec } from "./spec";
-import type { Unit } from "./units";
+import { secondsText, type Unit } from "./units";
 
 export interface TopSpec {
   id: string;
@@ -86,6 +87,28 @@ export function topChart(top: TopSpec, ids: readonly string[]): ChartSpec {
     vmOf: (labels) => labels.vm_id,
     order: ids,
   };
+}
+
+/**
+ * Whom to follow, who followed some and compares these: the same, the same array too, while at
+ * least half of the compared are among them. Whenever others are followed the stream begins anew.
+ */
+export function followedOf(
+  followed: readonly string[],
+  compared: readonly string[],
+): readonly string[] {
+  const wanted = new Set(compared);
+  const held = followed.filter((id) => wanted.has(id)).length;
+  return held * 2 >= wanted.size ? followed : [...wanted];
+}
+
+/** How the charts come by what is new; `step`: of their times, in seconds. */
+export function followText(how: "fed" | "by time" | "stream away", step: number): string {
+  if (how === "fed") return "Charts follow the live stream.";
+  const every = secondsText(readEvery(step, false));
+  return how === "by time"
+    ? `Charts are read every ${every}.`
+    : `The live stream is away: charts are read every ${every}.`;
 }
 
 const total = (metric: MetricName) => (how: Asking) => `sum(${how.gauge(metric)})`;

@@ -6,6 +6,7 @@ import {
   isLive,
   rangeOf,
   rangeSearch,
+  readEvery,
   SPANS,
   scaled,
   stepFor,
@@ -78,6 +79,12 @@ test("a range between two times stands still, and so does one that was stopped",
   expect(isLive({})).toBe(true);
   expect(isLive({ live: false })).toBe(false);
   expect(isLive({ from: "2026-11-21T11:00:00Z", to: "2026-11-21T11:30:00Z" })).toBe(false);
+});
+
+test("a chart is read as often as it moves, and not while it waits to be told", () => {
+  const steps = SPANS.map((range) => timesOf(rangeOf({ range }), NOW).step);
+  expect(steps.map((step) => readEvery(step, false))).toEqual([10, 10, 60, 300, 1_800, 7_200]);
+  expect(steps.map((step) => readEvery(step, true))).toEqual([60, 60, 60, 300, 1_800, 7_200]);
 });
 
 test("a zoom is drawn in either direction, and no closer than there is anything between", () => {

@@ -56,6 +56,17 @@ export function stepFor(seconds: number): number {
   return found ?? Math.ceil(wanted / 86_400) * 86_400;
 }
 
+/** Seconds between two looks where the live stream tells when there is something to read. */
+const FED_SECONDS = 60;
+
+/**
+ * Seconds between two reads of a chart of the present: it moves by a step, and is read no more often
+ * than it is measured, or than it is told to.
+ */
+export function readEvery(step: number, isFed: boolean): number {
+  return Math.max(isFed ? FED_SECONDS : STEP_MIN, step);
+}
+
 export function secondsOf(range: Range): number {
   return range.kind === "last" ? range.seconds : Math.max(1, (range.to - range.from) / 1000);
 }

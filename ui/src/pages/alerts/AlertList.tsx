@@ -22,21 +22,21 @@ const columns: readonly Column<Alert>[] = [
     id: "severity",
     header: "Severity",
     sortField: "severity",
-    width: 100,
+    width: 95,
     cell: (alert) => <Severity severity={alert.severity} />,
   },
   {
     id: "state",
     header: "State",
     sortField: "state",
-    width: 210,
+    width: 200,
     cell: (alert) => <AlertState alert={alert} />,
   },
   {
     id: "name",
     header: "Alert",
     sortField: "name",
-    width: 220,
+    width: 180,
     cell: (alert) => (
       <Link {...paths.alert(alert.id)} title={alert.description ?? alert.summary}>
         {alert.name}
@@ -46,20 +46,20 @@ const columns: readonly Column<Alert>[] = [
   {
     id: "subject",
     header: "Of",
-    width: 140,
+    width: 110,
     cell: ({ labels }) => <span title={labelsText(labels)}>{subjectOf(labels)}</span>,
   },
   {
     id: "summary",
     header: "What",
-    width: 260,
+    width: 220,
     cell: (alert) => <span title={alert.summary}>{alert.summary}</span>,
   },
   {
     id: "since",
     header: "Since",
     sortField: "active_since",
-    width: 90,
+    width: 70,
     cell: (alert) => <Age at={alert.active_since} />,
   },
 ];

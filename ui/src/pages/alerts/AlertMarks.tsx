@@ -33,13 +33,17 @@ export function AlertState({ alert }: { alert: Alert }) {
         {alert.state}
       </Tag>
       {care && (
-        <Tag outline icon={care === "acknowledged" ? <UserCheckIcon /> : <BellSlashIcon />}>
-          {care}
+        <Tag
+          outline
+          icon={care === "acknowledged" ? <UserCheckIcon /> : <BellSlashIcon />}
+          title={care}
+        >
+          <span className="cut-short">{care}</span>
         </Tag>
       )}
       {alert.no_data_since && (
-        <Tag outline colour="purple" title="nobody knows whether it is over">
-          no data
+        <Tag outline colour="purple" title="no data: nobody knows whether it is over">
+          <span className="cut-short">no data</span>
         </Tag>
       )}
     </span>

@@ -31,17 +31,17 @@ function tellingOf({ by, comment, change, at, firing_since: since }: AlertEntry)
 }
 
 const columns: readonly Column<AlertEntry>[] = [
-  { id: "at", header: "When", width: 100, cell: ({ at }) => <Age at={at} ago /> },
+  { id: "at", header: "When", width: 95, cell: ({ at }) => <Age at={at} ago /> },
   {
     id: "change",
     header: "What",
-    width: 160,
+    width: 140,
     cell: ({ change, cause }) => <Change change={change} cause={cause} />,
   },
   {
     id: "name",
     header: "Alert",
-    width: 230,
+    width: 200,
     cell: ({ alert, name, summary }) => (
       <Link {...paths.alert(alert)} title={summary}>
         {name}
@@ -51,19 +51,19 @@ const columns: readonly Column<AlertEntry>[] = [
   {
     id: "subject",
     header: "Of",
-    width: 150,
+    width: 130,
     cell: ({ labels }) => <span title={labelsText(labels)}>{subjectOf(labels)}</span>,
   },
   {
     id: "summary",
     header: "Summary",
-    width: 320,
+    width: 240,
     cell: ({ summary }) => <span title={summary}>{summary}</span>,
   },
   {
     id: "told",
     header: "Who, how long",
-    width: 200,
+    width: 170,
     cell: (entry) => <span title={tellingOf(entry)}>{tellingOf(entry)}</span>,
   },
 ];

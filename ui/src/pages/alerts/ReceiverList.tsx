@@ -37,34 +37,34 @@ function Works({ receiver: { failure, delivered_at: at } }: { receiver: AlertRec
 }
 
 const columns: readonly Column<AlertReceiver>[] = [
-  { id: "name", header: "Name", sortField: "name", width: 180, cell: ({ name }) => name },
-  { id: "kind", header: "Way", sortField: "kind", width: 120, cell: ({ kind }) => kind },
-  { id: "works", header: "State", width: 340, cell: (receiver) => <Works receiver={receiver} /> },
+  { id: "name", header: "Name", sortField: "name", width: 130, cell: ({ name }) => name },
+  { id: "kind", header: "Way", sortField: "kind", width: 110, cell: ({ kind }) => kind },
+  { id: "works", header: "State", width: 190, cell: (receiver) => <Works receiver={receiver} /> },
   {
     id: "waiting",
     header: "Waiting",
     sortField: "waiting",
-    width: 90,
+    width: 85,
     cell: ({ waiting }) => waiting,
   },
-  { id: "delivered", header: "Delivered", width: 100, cell: ({ delivered }) => delivered },
+  { id: "delivered", header: "Delivered", width: 90, cell: ({ delivered }) => delivered },
   {
     id: "delivered_at",
     header: "Last",
-    width: 100,
+    width: 90,
     cell: ({ delivered_at: at }) => <Age at={at} ago={at != null} />,
   },
-  { id: "failed", header: "Tries failed", width: 110, cell: ({ failed }) => failed },
+  { id: "failed", header: "Tries failed", width: 95, cell: ({ failed }) => failed },
   {
     id: "failed_at",
     header: "Last",
-    width: 100,
+    width: 90,
     cell: ({ failed_at: at }) => <Age at={at} ago={at != null} />,
   },
   {
     id: "lost",
     header: "Given up",
-    width: 100,
+    width: 90,
     cell: ({ lost }) => (lost > 0 ? <strong className="refused">{lost}</strong> : lost),
   },
 ];

@@ -60,7 +60,7 @@ function columnsFor(onShow: (rule: AlertRule) => void): readonly Column<AlertRul
       id: "name",
       header: "Rule",
       sortField: "name",
-      width: 230,
+      width: 245,
       cell: (rule) => (
         <Button variant="link" isInline onClick={() => onShow(rule)}>
           {rule.name}
@@ -70,46 +70,46 @@ function columnsFor(onShow: (rule: AlertRule) => void): readonly Column<AlertRul
     {
       id: "severity",
       header: "Severity",
-      width: 100,
+      width: 95,
       cell: ({ kind, labels }) => kind === "alert" && <Severity severity={labels.severity} />,
     },
     {
       id: "state",
       header: "Says",
       sortField: "state",
-      width: 130,
-      cell: saying,
+      width: 115,
+      cell: (rule) => <span title={saying(rule)}>{saying(rule)}</span>,
     },
     {
       id: "health",
       header: "Health",
       sortField: "health",
-      width: 120,
+      width: 100,
       cell: (rule) => <Health rule={rule} />,
     },
     {
       id: "expression",
       header: "Expression",
-      width: 240,
+      width: 190,
       cell: ({ expression }) => <code title={expression}>{expression}</code>,
     },
     {
       id: "for",
       header: "For",
-      width: 70,
+      width: 65,
       cell: ({ for_seconds: seconds }) => (seconds == null ? UNKNOWN : secondsText(seconds)),
     },
     {
       id: "evaluated",
       header: "Evaluated",
-      width: 100,
+      width: 95,
       cell: ({ evaluated_at: at }) => <Age at={at} ago={at != null} />,
     },
     {
       id: "took",
       header: "Took",
       sortField: "took_seconds",
-      width: 80,
+      width: 70,
       cell: ({ took_seconds: seconds }) => (seconds == null ? UNKNOWN : secondsText(seconds)),
     },
   ];

@@ -26,7 +26,7 @@ const columns: readonly Column<Silence>[] = [
     id: "state",
     header: "State",
     sortField: "state",
-    width: 90,
+    width: 85,
     cell: ({ state }) => (
       <Tag outline colour={state === "active" ? "orange" : "grey"}>
         {state}
@@ -36,13 +36,13 @@ const columns: readonly Column<Silence>[] = [
   {
     id: "matchers",
     header: "Of alerts with",
-    width: 290,
+    width: 220,
     cell: ({ matchers }) => <code title={matchers.join("\n")}>{matchers.join(", ")}</code>,
   },
   {
     id: "silences",
     header: "Silent now",
-    width: 100,
+    width: 90,
     short: true,
     cell: ({ silences }) => silences,
   },
@@ -50,27 +50,27 @@ const columns: readonly Column<Silence>[] = [
     id: "ends",
     header: "Until",
     sortField: "ends_at",
-    width: 190,
+    width: 185,
     cell: ({ ends_at: at }) => <span title={bothTimes(at)}>{localTime(at)}</span>,
   },
   {
     id: "comment",
     header: "Why",
-    width: 180,
+    width: 140,
     cell: ({ comment }) => <span title={comment}>{comment}</span>,
   },
   {
     id: "by",
     header: "By",
     sortField: "created_by",
-    width: 120,
+    width: 95,
     cell: ({ created_by: by }) => <span title={by}>{by}</span>,
   },
   {
     id: "made",
     header: "Made",
     sortField: "created_at",
-    width: 90,
+    width: 85,
     cell: ({ created_at }) => <Age at={created_at} ago />,
   },
 ];

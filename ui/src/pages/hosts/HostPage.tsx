@@ -20,7 +20,15 @@ const HostMetrics = lazy(() =>
   import("./HostMetrics").then(({ HostMetrics }) => ({ default: HostMetrics })),
 );
 
-const TAB_TEXT: Record<HostTab, string> = { overview: "Overview", metrics: "Metrics" };
+const HostOutlook = lazy(() =>
+  import("./HostOutlook").then(({ HostOutlook }) => ({ default: HostOutlook })),
+);
+
+const TAB_TEXT: Record<HostTab, string> = {
+  overview: "Overview",
+  metrics: "Metrics",
+  outlook: "Outlook",
+};
 
 export default function HostPage(): ReactNode {
   const { hostId } = useParams({ from: "/hosts/$hostId" });
@@ -76,6 +84,13 @@ export default function HostPage(): ReactNode {
                 fallback={<Skeleton height="12rem" screenreaderText="Loading the charts" />}
               >
                 <HostMetrics key={host.id} host={host} />
+              </Suspense>
+            )}
+            {tab === "outlook" && (
+              <Suspense
+                fallback={<Skeleton height="12rem" screenreaderText="Loading the outlook" />}
+              >
+                <HostOutlook key={host.id} host={host.id} />
               </Suspense>
             )}
           </div>

@@ -1,62 +1,62 @@
-// The whole fleet over time: totals, and the VMs that take most.
-import { PageSection, Title, ToggleGroup, ToggleGroupItem } from "@patternfly/react-core";
-import { useQuery } from "@tanstack/react-query";
+// What is measured, and how it is collected: the fleet's charts, whom figures come
+// from, and where they go.
+import { PageSection, Skeleton, Tab, Tabs, TabTitleText } from "@patternfly/react-core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { type ReactNode, useCallback } from "react";
-import { serverQuery } from "../../api/query";
-import { ChartBoard, Charts } from "../../components/charts/Board";
-import { TopCharts } from "../../components/charts/TopCharts";
-import { useTitle } from "../../components/ListView";
-import { Simulated } from "../../components/Simulated";
-import { TOTALS } from "../../lib/charts/fleet";
-import type { RangeSearch } from "../../lib/charts/range";
-import { TOP_COUNTS, type TopCount } from "../../lib/search";
+import { type ComponentType, lazy, type ReactNode, Suspense } from "react";
+import { METRICS_TABS, type MetricsTab } from "../../lib/search";
+import { AgentList } from "./AgentList";
+import { CustomMetricList } from "./CustomMetricList";
+import { OutputList } from "./OutputList";
+
+// Charts are much code, and lists want none of it.
+const FleetCharts = lazy(() =>
+  import("./FleetCharts").then(({ FleetCharts }) => ({ default: FleetCharts })),
+);
+
+const TAB_TEXT: Record<MetricsTab, string> = {
+  charts: "Charts",
+  agents: "Agents",
+  outputs: "Outputs",
+  custom: "Custom metrics",
+};
+
+const CONTENT: Record<MetricsTab, ComponentType> = {
+  charts: FleetCharts,
+  agents: AgentList,
+  outputs: OutputList,
+  custom: CustomMetricList,
+};
 
 export default function MetricsPage(): ReactNode {
-  const search = useSearch({ from: "/charts" });
+  const { tab = "charts" } = useSearch({ from: "/charts" });
   const navigate = useNavigate({ from: "/charts" });
-  const { data: server } = useQuery(serverQuery);
-  const onSearch = useCallback(
-    (range: RangeSearch) =>
-      void navigate({
-        search: ({ top, ops }) => ({ top, ops, ...range }),
-        replace: true,
-        resetScroll: false,
-      }),
-    [navigate],
-  );
-  useTitle("Metrics");
-  const count = search.top ?? 5;
-  const tools = (
-    <ToggleGroup isCompact aria-label="How many VMs are compared">
-      {TOP_COUNTS.map((it) => (
-        <ToggleGroupItem
-          key={it}
-          text={`top ${it}`}
-          isSelected={it === count}
-          onChange={() =>
-            void navigate({ search: (old) => ({ ...old, top: it as TopCount }), replace: true })
-          }
-        />
-      ))}
-    </ToggleGroup>
-  );
+  const Content = CONTENT[tab];
   return (
-    <PageSection hasBodyWrapper={false} isFilled className="detail">
-      <div className="vm-head">
-        <Title headingLevel="h1" size="xl">
-          Metrics
-        </Title>
-        <Simulated when={server?.simulated} />
+    // Charts make the page as long as they are; lists scroll within it.
+    <div className={tab === "charts" ? undefined : "tabbed"}>
+      <PageSection hasBodyWrapper={false} type="tabs">
+        <Tabs
+          activeKey={tab}
+          aria-label="About metrics"
+          onSelect={(_event, key) =>
+            void navigate({ search: ({ ops }) => ({ ops, tab: key as MetricsTab }) })
+          }
+        >
+          {METRICS_TABS.map((key) => (
+            <Tab
+              key={key}
+              eventKey={key}
+              title={<TabTitleText>{TAB_TEXT[key]}</TabTitleText>}
+              tabContentId="metrics-tab"
+            />
+          ))}
+        </Tabs>
+      </PageSection>
+      <div id="metrics-tab" role="tabpanel" aria-label={TAB_TEXT[tab]} className="tabbed-content">
+        <Suspense fallback={<Skeleton height="12rem" screenreaderText="Loading the charts" />}>
+          <Content />
+        </Suspense>
       </div>
-      <ChartBoard search={search} onSearch={onSearch} tools={tools}>
-        {(board) => (
-          <>
-            <TopCharts board={board} count={count} />
-            <Charts title="The whole fleet" specs={TOTALS} board={board} />
-          </>
-        )}
-      </ChartBoard>
-    </PageSection>
+    </div>
   );
 }

@@ -1,12 +1,12 @@
 // One pool and its volumes, read from the provider when the page is opened.
-import { Gallery } from "@patternfly/react-core";
+import { Gallery, Skeleton, Tab, Tabs, TabTitleText } from "@patternfly/react-core";
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useParams } from "@tanstack/react-router";
-import { type ReactNode, useState } from "react";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { lazy, type ReactNode, Suspense, useState } from "react";
 import { body, client } from "../../api/client";
 import { keepOperation } from "../../api/operations";
 import { keys, poolQuery, volumesQuery } from "../../api/query";
-import type { Operation, Volume } from "../../api/types";
+import type { Operation, Pool, Volume } from "../../api/types";
 import { DetailPage } from "../../components/DetailPage";
 import { Facts, Item } from "../../components/Facts";
 import { FactValue } from "../../components/FactValue";
@@ -17,14 +17,24 @@ import { Simulated } from "../../components/Simulated";
 import { StateBadge } from "../../components/StateBadge";
 import { useToasts } from "../../components/Toasts";
 import { bytes } from "../../lib/format";
+import { POOL_TABS, type PoolTab } from "../../lib/search";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
 import { DataTable } from "../../primitives/DataTable";
 import { CreateVolume } from "./CreateVolume";
 import { volumeColumns } from "./volumeColumns";
 
+// It draws charts, and most visits do not want them.
+const PoolOutlook = lazy(() =>
+  import("./PoolOutlook").then(({ PoolOutlook }) => ({ default: PoolOutlook })),
+);
+
+const TAB_TEXT: Record<PoolTab, string> = { overview: "Overview", outlook: "Outlook" };
+
 export default function PoolPage(): ReactNode {
   const { poolId } = useParams({ from: "/storage/$poolId" });
+  const { tab = "overview" } = useSearch({ from: "/storage/$poolId" });
+  const navigate = useNavigate({ from: "/storage/$poolId" });
   const { data: pool, error } = useQuery(poolQuery(poolId));
   return (
     <DetailPage
@@ -44,28 +54,59 @@ export default function PoolPage(): ReactNode {
         )
       }
     >
-      {pool && (
-        <Gallery hasGutter minWidths={{ default: "22rem" }} className="cards">
-          <Facts title="Pool">
-            <Item name="Kind">{pool.kind}</Item>
-            <Item name="Host">{pool.host?.name ?? "shared"}</Item>
-            <Item name="Provider">{pool.provider.name}</Item>
-          </Facts>
-          <Facts title="Space">
-            <Item name="Size">
-              <FactValue fact={pool.capacity_bytes}>{bytes}</FactValue>
-            </Item>
-            <Item name="In use">
-              <FactValue fact={pool.allocated_bytes}>{bytes}</FactValue>
-            </Item>
-            <Item name="Available">
-              <FactValue fact={pool.available_bytes}>{bytes}</FactValue>
-            </Item>
-          </Facts>
-        </Gallery>
-      )}
-      <Volumes pool={poolId} />
+      <Tabs
+        activeKey={tab}
+        aria-label="About this pool"
+        onSelect={(_event, key) =>
+          void navigate({ search: ({ ops }) => ({ ops, tab: key as PoolTab }) })
+        }
+      >
+        {POOL_TABS.map((key) => (
+          <Tab
+            key={key}
+            eventKey={key}
+            title={<TabTitleText>{TAB_TEXT[key]}</TabTitleText>}
+            tabContentId="pool-tab"
+          />
+        ))}
+      </Tabs>
+      <div id="pool-tab" role="tabpanel" aria-label={TAB_TEXT[tab]} className="pool-tab">
+        {tab === "overview" && (
+          <>
+            {pool && <Overview pool={pool} />}
+            <Volumes pool={poolId} />
+          </>
+        )}
+        {tab === "outlook" && (
+          <Suspense fallback={<Skeleton height="12rem" screenreaderText="Loading the outlook" />}>
+            <PoolOutlook key={poolId} pool={poolId} />
+          </Suspense>
+        )}
+      </div>
     </DetailPage>
+  );
+}
+
+function Overview({ pool }: { pool: Pool }) {
+  return (
+    <Gallery hasGutter minWidths={{ default: "22rem" }} className="cards">
+      <Facts title="Pool">
+        <Item name="Kind">{pool.kind}</Item>
+        <Item name="Host">{pool.host?.name ?? "shared"}</Item>
+        <Item name="Provider">{pool.provider.name}</Item>
+      </Facts>
+      <Facts title="Space">
+        <Item name="Size">
+          <FactValue fact={pool.capacity_bytes}>{bytes}</FactValue>
+        </Item>
+        <Item name="In use">
+          <FactValue fact={pool.allocated_bytes}>{bytes}</FactValue>
+        </Item>
+        <Item name="Available">
+          <FactValue fact={pool.available_bytes}>{bytes}</FactValue>
+        </Item>
+      </Facts>
+    </Gallery>
   );
 }
 

@@ -25,10 +25,15 @@ const VmMetrics = lazy(() =>
   import("./VmMetrics").then(({ VmMetrics }) => ({ default: VmMetrics })),
 );
 
+const VmOutlook = lazy(() =>
+  import("./VmOutlook").then(({ VmOutlook }) => ({ default: VmOutlook })),
+);
+
 const TAB_TEXT: Record<VmTab, string> = {
   overview: "Overview",
   console: "Console",
   metrics: "Metrics",
+  outlook: "Outlook",
   disks: "Disks",
   network: "Network",
   config: "Config",
@@ -108,6 +113,12 @@ function contentOf(tab: VmTab, vm: Vm): ReactNode {
       return (
         <Suspense fallback={<Skeleton height="12rem" screenreaderText="Loading the charts" />}>
           <VmMetrics key={vm.id} vm={vm} />
+        </Suspense>
+      );
+    case "outlook":
+      return (
+        <Suspense fallback={<Skeleton height="12rem" screenreaderText="Loading the outlook" />}>
+          <VmOutlook key={vm.id} vm={vm.id} />
         </Suspense>
       );
     case "disks":
