@@ -2,6 +2,7 @@
 //!
 //! Needs Rust and nothing else; what a command needs beyond that it installs, saying so first.
 
+mod agent;
 mod arguments;
 mod bench;
 mod check;
@@ -62,6 +63,13 @@ const COMMANDS: &[Entry] = &[
         summary: "what must hold before a change goes in; --fast leaves out what compiles",
         grammar: check::GRAMMAR,
         main: check::main,
+    },
+    Entry {
+        name: "agent",
+        usage: "",
+        summary: "the agent as one file without shared libraries, to be copied to machines",
+        grammar: agent::GRAMMAR,
+        main: agent::main,
     },
     Entry {
         name: "lab",

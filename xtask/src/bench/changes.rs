@@ -19,6 +19,7 @@ use crate::product::Server;
 use crate::{needs, say};
 
 const DOMAINS: usize = 1000;
+/// Changes (A14).
 const PER_SECOND: u32 = 10;
 /// Seconds of changes a round.
 const SECONDS: u32 = 20;
@@ -26,8 +27,11 @@ const SECONDS: u32 = 20;
 const PAGE_AGE: Duration = Duration::from_secs(1);
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
 const MEASURED_WITHIN: Duration = Duration::from_secs(120);
-/// Seconds for a change to be told: of detecting it and of telling it, and the age of the page.
+/// Seconds for a change to be told (A12): of detecting it and of telling it, and the age of the page.
 const TOLD_LIMIT: f64 = 0.1 + 0.01 + 1.0;
+/// Seconds of a scrape.
+const SCRAPE_LIMIT: f64 = 0.2;
+const SCRAPES: u32 = 5;
 /// Of a processor for the server; nobody set one for a thousand VMs that change.
 const CPU_LIMIT: f64 = 0.1;
 
@@ -47,7 +51,7 @@ pub(super) fn measure(settings: &Settings) -> Result<Report> {
         found if found > domains => Ok(()),
         found => Err(Error::new(format!("{found} of {domains} are told"))),
     })?;
-    let mut latency = Sample::of("hostlerd");
+    let (mut latency, mut scrape) = (Sample::of("hostlerd"), Sample::of("hostlerd"));
     let (mut busy, mut calm) = (Sample::of("hostlerd, changing"), Sample::of("hostlerd, at rest"));
     for round in 1..=settings.runs {
         say::step(&format!("round {round}: single changes, rest, {PER_SECOND} changes a second"));
@@ -64,6 +68,7 @@ pub(super) fn measure(settings: &Settings) -> Result<Report> {
         })?);
         busy.add(share(server.pid(), || change(&mut session, round, domains))?);
         complete(&api, domains)?;
+        scrape.add(scraped(&api)?);
     }
     let row = |what: &str, unit, ours: &Sample, theirs| Comparison {
         what: what.into(),
@@ -83,6 +88,7 @@ pub(super) fn measure(settings: &Settings) -> Result<Report> {
                 &busy,
                 limit(CPU_LIMIT),
             ),
+            row("a scrape of all: time", Unit::Seconds, &scrape, limit(SCRAPE_LIMIT)),
             row("a processor's time, beside that at rest", Unit::Processor, &busy, calm),
         ],
         notes: notes(),
@@ -103,12 +109,29 @@ fn notes() -> Vec<String> {
                  nobody scrapes. After each round every domain that runs is told. limit: a tenth of a \
                  processor."
         ),
+        format!(
+            "A scrape is the mean of {SCRAPES}, each of a page of its own, when the changes of a round \
+             are over. limit: {} ms.",
+            SCRAPE_LIMIT * 1000.0
+        ),
     ]
 }
 
 fn page(api: &Api) -> Result<String> {
     let answer = api.succeed("GET", "/metrics", &[], &Body::Nothing)?;
     String::from_utf8(answer.body).map_err(|_| Error::new("the page is not UTF-8"))
+}
+
+/// Seconds of a scrape, the mean of some of which each makes a page.
+fn scraped(api: &Api) -> Result<f64> {
+    let mut took = Duration::ZERO;
+    for _ in 0..SCRAPES {
+        thread::sleep(PAGE_AGE + PAGE_AGE / 10);
+        let (done, of_it) = timed(|| page(api));
+        done?;
+        took += of_it;
+    }
+    Ok((took / SCRAPES).as_secs_f64())
 }
 
 /// How many VMs the page says what they run by.

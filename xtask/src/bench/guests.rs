@@ -22,21 +22,34 @@ pub(super) struct Guests {
 }
 
 impl Guests {
-    /// Starts them.
+    /// Starts them, to wait.
     ///
     /// # Errors
     /// When the lab or a guest does not start.
     pub(super) fn start(name: &str, count: usize) -> Result<Guests> {
+        Guests::create(name, count, &["create", "--paused"])
+    }
+
+    /// Starts them, to run: firmware that finds nothing to boot.
+    ///
+    /// # Errors
+    /// When the lab or a guest does not start.
+    pub(super) fn running(name: &str, count: usize) -> Result<Guests> {
+        Guests::create(name, count, &["create"])
+    }
+
+    fn create(name: &str, count: usize, verb: &[&str]) -> Result<Guests> {
         let lab = Lab::start(&LabOptions::throwaway(name))?;
         let has_network = *lab.network() == NetworkState::Active;
-        say::step(&format!("starting {count} paused guests"));
+        say::step(&format!("virsh {}, {count} times", verb.join(" ")));
         for number in 1..=count {
             let images = lab.images_dir();
             let disk = fs::File::create(images.join(format!("{PREFIX}-{number}.raw")))?;
             disk.set_len(1 << 20)?;
             let file = images.join("guest.xml");
             fs::write(&file, domain(number, has_network))?;
-            lab.virsh(["create".as_ref(), "--paused".as_ref(), file.as_os_str()])?;
+            let words = verb.iter().map(AsRef::as_ref).chain([file.as_os_str()]);
+            lab.virsh(words.collect::<Vec<_>>())?;
         }
         Ok(Guests { lab, count, hung: Vec::new() })
     }

@@ -13,6 +13,7 @@
 //! | `scrape` | `/metrics` of real guests, some of them hung | Debian's exporter for libvirt; a limit |
 //! | `agent` | the agent's processor and memory at a hundred guests | limits |
 //! | `changes` | a thousand domains, ten of them changing a second | limits |
+//! | `live` | frames to a thousand clients, some of them stalled | bare sockets; limits |
 //! | `history` | samples written, bytes kept, questions | Prometheus with the same samples |
 
 mod agent;
@@ -26,7 +27,9 @@ mod guests;
 mod history;
 mod inventory;
 mod list;
+mod live;
 mod machine;
+mod memory;
 mod nginx;
 mod report;
 mod scrape;
@@ -68,6 +71,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "scrape", measure: scrape::measure },
     Bench { name: "agent", measure: agent::measure },
     Bench { name: "changes", measure: changes::measure },
+    Bench { name: "live", measure: live::measure },
     Bench { name: "history", measure: history::measure },
 ];
 

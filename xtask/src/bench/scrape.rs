@@ -15,12 +15,15 @@ use hostler_lab::{Error, Result, poll_until, timed};
 
 use super::api::{Api, Body};
 use super::guests::{Exporter, Guests};
+use super::virsh::Session;
 use super::{Comparison, Report, Sample, Scratch, Settings, Unit, cpu};
 use crate::product::Server;
 use crate::{needs, say};
 
 const GUESTS: usize = 100;
 const HUNG: usize = 10;
+/// The same statistics without us.
+const BARE: &str = "domstats --raw --state --cpu-total --balloon --vcpu --block --dirtyrate";
 /// The page is made at most once a second: so far apart, each scrape makes one.
 const APART: Duration = Duration::from_millis(1100);
 const SCRAPES: u32 = 5;
@@ -56,6 +59,8 @@ pub(super) fn measure(settings: &Settings) -> Result<Report> {
         poll_until(Duration::from_secs(20), || theirs().map(drop))?;
     }
     let mut rows = Rows::new(["hostlerd", "prometheus-libvirt-exporter"]);
+    let mut virsh = Session::open(&guests.uri())?;
+    let (mut pass, mut bare) = (Sample::of("hostlerd"), Sample::of("virsh domstats"));
     for round in 1..=settings.runs {
         say::step(&format!("round {round}: hostlerd, the exporter"));
         let libvirtd = guests.libvirtd()?;
@@ -65,17 +70,13 @@ pub(super) fn measure(settings: &Settings) -> Result<Report> {
             _ => None,
         };
         rows.add(&of_us, of_them.as_ref());
+        pass.add(pass_seconds(&ours()?)?);
+        let (done, took) = timed(|| virsh.run(BARE));
+        done?;
+        bare.took(took);
     }
     let hung = settings.sized(HUNG, 2);
-    say::step(&format!("stopping the processes of {hung} guests"));
-    guests.hang(hung)?;
-    // Until they were asked in vain.
-    poll_until(MEASURED_WITHIN, || {
-        match ours()?.contains("hostler_provider_silent_vms{provider=\"local\"} 0\n") {
-            true => Err(Error::new("nobody is missed")),
-            false => Ok(()),
-        }
-    })?;
+    hang(&mut guests, hung, &ours)?;
     let (mut with_hung, mut theirs_hung) =
         (Sample::of("hostlerd"), Sample::of("prometheus-libvirt-exporter"));
     for _ in 0..settings.runs {
@@ -98,6 +99,12 @@ pub(super) fn measure(settings: &Settings) -> Result<Report> {
     ];
     comparisons.extend(rows.into_comparisons());
     comparisons.push(Comparison {
+        what: "statistics of all guests: time".into(),
+        unit: Unit::Seconds,
+        ours: pass,
+        theirs: bare,
+    });
+    comparisons.push(Comparison {
         what: format!("a scrape while {hung} guests hang: time"),
         unit: Unit::Seconds,
         ours: with_hung,
@@ -105,6 +112,18 @@ pub(super) fn measure(settings: &Settings) -> Result<Report> {
     });
     let title = format!("`GET /metrics` with {} paused guests of QEMU", guests.count());
     Ok(Report { title, comparisons, notes: notes() })
+}
+
+/// Stops the processes of some guests, until they were asked in vain.
+fn hang(guests: &mut Guests, count: usize, ask: &dyn Fn() -> Result<String>) -> Result<()> {
+    say::step(&format!("stopping the processes of {count} guests"));
+    guests.hang(count)?;
+    poll_until(MEASURED_WITHIN, || {
+        match ask()?.contains("hostler_provider_silent_vms{provider=\"local\"} 0\n") {
+            true => Err(Error::new("nobody is missed")),
+            false => Ok(()),
+        }
+    })
 }
 
 fn notes() -> Vec<String> {
@@ -124,6 +143,12 @@ fn notes() -> Vec<String> {
              after {} s, as Prometheus does.",
             SCRAPER_WAITS.as_secs()
         ),
+        format!(
+            "Statistics of all: the server's last pass over them when a round ends, as it tells itself \
+             (`hostler_provider_pass_seconds`), from asking libvirt to values with labels; and `virsh \
+             {BARE}` in a session that is open, which prints what it gets. The server asks for a few \
+             VMs at a time, so that one that hangs keeps nobody waiting."
+        ),
         "limit: 200 ms, whatever hangs.".into(),
     ]
 }
@@ -131,6 +156,15 @@ fn notes() -> Vec<String> {
 fn ask_us(api: &Api) -> Result<String> {
     let answer = api.succeed("GET", "/metrics", &[], &Body::Nothing)?;
     String::from_utf8(answer.body).map_err(|_| Error::new("the page is not UTF-8"))
+}
+
+/// How long the last pass over statistics took, by the page.
+fn pass_seconds(page: &str) -> Result<f64> {
+    let mut lines = page.lines().filter(|line| {
+        line.starts_with("hostler_provider_pass_seconds{") && line.contains("cost=\"stats\"")
+    });
+    let value = lines.next().and_then(|line| line.rsplit(' ').next()?.parse().ok());
+    value.ok_or_else(|| Error::new("the page tells of no pass over statistics"))
 }
 
 fn ask(port: u16) -> Result<String> {
@@ -216,6 +250,14 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_of_a_pass_is_that_over_statistics() {
+        let page = "hostler_provider_pass_seconds{provider=\"local\",cost=\"state\"} 0.5\n\
+                    hostler_provider_pass_seconds{provider=\"local\",cost=\"stats\"} 0.25\n";
+        assert_eq!(pass_seconds(page).unwrap(), 0.25);
+        assert!(pass_seconds("").is_err());
+    }
 
     #[test]
     fn what_was_scraped_goes_to_its_own_rows_also_without_a_peer() {

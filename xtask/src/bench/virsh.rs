@@ -61,14 +61,20 @@ impl Session {
         loop {
             let part = self.output.fill_buf()?;
             let length = part.len();
+            // Only in what is new, and in what may end a beginning: to look through all again with
+            // each part would take longer than virsh does.
+            let from = said.len().saturating_sub(END.len());
             said.extend_from_slice(part);
             self.output.consume(length);
-            let text = String::from_utf8_lossy(&said);
+            let new = said.get(from..).unwrap_or_default();
+            let mark = new.windows(END.len()).position(|bytes| bytes == END.as_bytes());
             // Quiet as it is told to be, it ends no line after the mark; its prompt follows.
-            if let Some((before, _)) = text.split_once(END) {
-                return Ok(before.to_owned());
+            if let Some(at) = mark {
+                said.truncate(from + at);
+                return Ok(String::from_utf8_lossy(&said).into_owned());
             }
             if length == 0 {
+                let text = String::from_utf8_lossy(&said);
                 return Err(Error::new(format!("virsh ended at {command:?}; it said {text}")));
             }
         }
