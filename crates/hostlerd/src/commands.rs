@@ -10,6 +10,8 @@ mod run;
 use std::future::Future;
 use std::path::PathBuf;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::arguments::{Arguments, Command, ConfigAction, ConfigFlags, RunFlags};
 use crate::config::{DEFAULT_TEXT, Loaded};
 use crate::failure::{Failure, Result};
@@ -54,7 +56,16 @@ fn config(flags: &ConfigFlags) -> Result<()> {
     }
 }
 
+/// Lets the server hold as many connections as it is allowed: a shell gives 1,024 open files, fewer
+/// than the clients that it takes by default.
+fn open_many() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where that is refused, connections beyond are, and that is told when it happens.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
 fn in_runtime(work: impl Future<Output = Result<()>>) -> Result<()> {
+    open_many();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -174,8 +174,9 @@ impl Server {
     pub async fn take_over(&self, config: &Config) -> Result<()> {
         let url = Some(self.base_url.clone());
         let alerting = crate::alerting::load(&config.alerting, url)?;
-        self.reload()?;
+        crate::tls::check(config)?;
         self.app.engine.alerts().configure(alerting).await?;
+        self.reload()?;
         self.app.engine.agents().set(crate::agents::of(&config.agents));
         if let Some(pace) = config.metrics.pace() {
             self.app.engine.set_collect_pace(pace);

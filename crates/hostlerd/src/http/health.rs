@@ -118,12 +118,13 @@ fn document(is_ready: bool, checks: Vec<Check>) -> Value {
     json!({ "ok": is_ready, "checks": checks.collect::<Vec<_>>() })
 }
 
-/// Whoever is known, and whoever asks on the loopback interface.
+/// Whoever may see how the server does, which a script that only pushes may not, and whoever
+/// asks on the loopback interface.
 async fn may_see(app: &App, request: Request) -> bool {
     let (parts, _) = request.into_parts();
     match peer_of(&parts) {
         Ok(Peer::Loopback(_)) => true,
-        Ok(peer) => admit(app, &parts, peer, Permission::Authenticated).await.is_ok(),
+        Ok(peer) => admit(app, &parts, peer, Permission::MetricsRead).await.is_ok(),
         Err(_) => false,
     }
 }

@@ -1,5 +1,6 @@
 //! Health for machines, metrics for those who may see them.
 
+use hostler_core::access::Role;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -44,6 +45,18 @@ async fn those_who_may_see_are_told_what() {
         .collect();
     assert_eq!(names, ["store", "providers", "serving"]);
     assert!(plain(&fixture, "/readyz?verbose", "*/*").await.contains("[+] store ok"));
+}
+
+#[tokio::test]
+async fn c25e_who_only_pushes_metrics_is_told_whether_and_a_reader_what() {
+    let fixture = Fixture::start().await;
+    let reader = fixture.token(Role::Reader).await.get("/readyz?verbose").await;
+    assert_eq!(reader.text(), "[+] store ok\n[+] providers ok\n[+] serving ok\nok\n");
+    let pusher = fixture.token(Role::Pusher).await;
+    let answer = pusher.get("/readyz?verbose").await;
+    assert_eq!((answer.status, answer.text().as_str()), (200, "ok\n"));
+    let json = pusher.header("accept", "application/json").get("/healthz?verbose").await;
+    assert_eq!(json.json(), serde_json::json!({ "ok": true, "checks": [] }));
 }
 
 #[tokio::test]
