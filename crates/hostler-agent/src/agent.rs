@@ -82,8 +82,8 @@ impl Agent {
                 tasks.spawn(collector.clone().keep(Arc::clone(source), cost, jitter));
             }
         }
-        let identity = wire::Identity { machine: setup.machine, started_at: setup.clock.now() };
-        let app = App { shelf, clock: setup.clock, identity, token: setup.token, sources };
+        let origin = wire::Origin { machine: setup.machine, started_at: setup.clock.now() };
+        let app = App { shelf, clock: setup.clock, origin, token: setup.token, sources };
         let app = Arc::new(app);
         for listener in listeners {
             let serving = serve::Serving {

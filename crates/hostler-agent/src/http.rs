@@ -24,7 +24,7 @@ use http_body_util::Full;
 use subtle::ConstantTimeEq;
 
 use crate::shelf::Shelf;
-use crate::wire::{self, Identity};
+use crate::wire::{self, Origin};
 use crate::{exposition, sources::Source};
 
 /// What is shorter is not made smaller.
@@ -36,7 +36,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 pub(crate) struct App {
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) identity: Identity,
+    pub(crate) origin: Origin,
     pub(crate) token: Option<String>,
     pub(crate) sources: Vec<Arc<Source>>,
 }
@@ -62,14 +62,14 @@ pub(crate) async fn answer(app: Arc<App>, request: Parts) -> Answer {
         "/metrics" => {
             let format = negotiate::metrics_format(&request.headers);
             let write = move |app: &App| {
-                let (host, now) = (&app.identity.machine.name, app.clock.now());
+                let (host, now) = (&app.origin.machine.name, app.clock.now());
                 Ok(exposition::write(&app.shelf.copy(), host, now, format).into_bytes())
             };
             document(app, request.headers, format.content_type(), write).await
         }
         "/api/v1/batch" => {
             let write = |app: &App| {
-                let batches = wire::batches(&app.shelf.copy(), &app.identity, app.clock.now());
+                let batches = wire::batches(&app.shelf.copy(), &app.origin, app.clock.now());
                 serde_json::to_vec(&batches)
             };
             document(app, request.headers, "application/json", write).await

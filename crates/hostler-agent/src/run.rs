@@ -112,8 +112,12 @@ fn reload(
     set_filter: &SetFilter,
 ) {
     let taken_over = Config::load(flags).and_then(|fresh| {
-        identity.map_or(Ok(()), Identity::reload)?;
+        let certificate = identity.map(|it| it.fresh().map(|fresh| (it, fresh))).transpose()?;
         set_filter(&fresh.log_filter)?;
+        // From here on nothing fails.
+        if let Some((identity, certificate)) = certificate {
+            identity.show(certificate);
+        }
         agent.set_intervals(fresh.intervals);
         Ok(fresh)
     });

@@ -20,6 +20,9 @@ pub struct Identity {
     shown: RwLock<Arc<CertifiedKey>>,
 }
 
+/// A certificate that was read and found good.
+pub struct Fresh(Arc<CertifiedKey>);
+
 impl Identity {
     /// Reads it.
     ///
@@ -30,14 +33,17 @@ impl Identity {
         Ok(Arc::new(Self { certificate: certificate.into(), key: key.into(), shown }))
     }
 
-    /// Reads the files again, for the connections that come; those that are there stay.
+    /// Reads the files again, and does not show what is in them yet.
     ///
     /// # Errors
-    /// As [`Self::read`]; then the one from before stays.
-    pub fn reload(&self) -> Result<()> {
-        let fresh = Arc::new(certified(&self.certificate, &self.key)?);
-        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-        Ok(())
+    /// As [`Self::read`].
+    pub fn fresh(&self) -> Result<Fresh> {
+        Ok(Fresh(Arc::new(certified(&self.certificate, &self.key)?)))
+    }
+
+    /// Shows it to the connections that come; those that are there stay.
+    pub fn show(&self, Fresh(certificate): Fresh) {
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = certificate;
     }
 
     /// Greets by TLS 1.2 or 1.3 with it.

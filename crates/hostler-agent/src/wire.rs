@@ -11,7 +11,7 @@ use crate::shelf::{Slot, Snapshot};
 
 /// Who measured.
 #[derive(Debug, Clone)]
-pub(crate) struct Identity {
+pub(crate) struct Origin {
     /// Which machine it is.
     pub(crate) machine: Machine,
     /// When the agent started.
@@ -19,14 +19,14 @@ pub(crate) struct Identity {
 }
 
 /// What is known now; what is stale is not.
-pub(crate) fn batches(snapshot: &Snapshot, identity: &Identity, now: Timestamp) -> AgentBatches {
+pub(crate) fn batches(snapshot: &Snapshot, origin: &Origin, now: Timestamp) -> AgentBatches {
     AgentBatches {
         schema: AGENT_SCHEMA,
-        host: identity.machine.name.clone(),
-        system_uuid: identity.machine.system_uuid.clone(),
-        machine_id: identity.machine.machine_id.clone(),
+        host: origin.machine.name.clone(),
+        system_uuid: origin.machine.system_uuid.clone(),
+        machine_id: origin.machine.machine_id.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        started_at: Time(identity.started_at),
+        started_at: Time(origin.started_at),
         now: Time(now),
         passes: snapshot.slots.iter().map(pass).collect(),
     }

@@ -174,9 +174,10 @@ impl Server {
     pub async fn take_over(&self, config: &Config) -> Result<()> {
         let url = Some(self.base_url.clone());
         let alerting = crate::alerting::load(&config.alerting, url)?;
-        crate::tls::check(config)?;
+        let certificate = self.identity.fresh(&*self.app.clock)?;
         self.app.engine.alerts().configure(alerting).await?;
-        self.reload()?;
+        // From here on nothing fails.
+        self.identity.show(certificate);
         self.app.engine.agents().set(crate::agents::of(&config.agents));
         if let Some(pace) = config.metrics.pace() {
             self.app.engine.set_collect_pace(pace);

@@ -28,6 +28,9 @@ pub struct Identity {
     shown: RwLock<Arc<CertifiedKey>>,
 }
 
+/// A certificate that was read and found good.
+pub struct Fresh(Arc<CertifiedKey>);
+
 /// Where the certificate comes from.
 enum Source {
     /// Files that the operator brings.
@@ -58,9 +61,21 @@ impl Identity {
     /// # Errors
     /// When that fails; the old certificate stays.
     pub fn reload(&self, clock: &dyn Clock) -> Result<()> {
-        let fresh = Arc::new(self.source.read(clock)?);
-        *self.shown.write().expect("nothing panics while it holds this lock") = fresh;
+        self.show(self.fresh(clock)?);
         Ok(())
+    }
+
+    /// Reads or renews the certificate, and does not show it yet.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn fresh(&self, clock: &dyn Clock) -> Result<Fresh> {
+        Ok(Fresh(Arc::new(self.source.read(clock)?)))
+    }
+
+    /// Connections made from now on see it.
+    pub fn show(&self, Fresh(certificate): Fresh) {
+        *self.shown.write().expect("nothing panics while it holds this lock") = certificate;
     }
 
     /// The certificate that signs the server's, as PEM; `None` when it is not our own.

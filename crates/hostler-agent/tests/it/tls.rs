@@ -53,12 +53,12 @@ async fn with_a_certificate_it_speaks_tls_alone_and_a_new_one_is_taken_over() {
 
     let second = issue(directory.path());
     assert_eq!(status(&second, address).await, None, "it was not told to read it again");
-    identity.reload().unwrap();
+    identity.show(identity.fresh().unwrap());
     assert_eq!(status(&second, address).await, Some(200));
     assert_eq!(status(&first, address).await, None);
     // One that makes no sense changes nothing.
     std::fs::write(&files[1], "no key").unwrap();
-    let said = identity.reload().unwrap_err().to_string();
+    let said = identity.fresh().err().unwrap().to_string();
     assert!(said.starts_with("tls_key ") && said.contains("agent.key"), "{said}");
     assert_eq!(status(&second, address).await, Some(200));
     agent.stop().await;

@@ -83,8 +83,11 @@ async fn next(tick: &mut Option<Interval>) {
 /// Tells again what fires, to whom forgets it otherwise.
 async fn refreshed(engine: &Arc<Inner>, name: &str, delivery: &dyn Deliver) {
     let alerts = tell::believed(&engine.alerting.known(), name);
-    if alerts.is_empty() || engine.history.is_none() {
+    if engine.history.is_none() {
         return; // without a history nobody knows whether they still fire
+    }
+    if alerts.is_empty() {
+        return given_up(engine, name).await;
     }
     let tried = tokio::time::timeout(PATIENCE, delivery.refresh(&alerts)).await;
     let failure = match tried {
@@ -102,6 +105,18 @@ async fn refreshed(engine: &Arc<Inner>, name: &str, delivery: &dyn Deliver) {
         // It is told again what fires as long as it fires.
         (it.failed_at, it.failure, it.is_trying) = (Some(now), Some(told), Some(true));
     });
+}
+
+/// Ends the trying of a refresh that failed: nothing fires that could be told again. What
+/// waits in the outbox is still tried.
+async fn given_up(engine: &Arc<Inner>, name: &str) {
+    if engine.store.next_notices(name, 1).await.is_ok_and(|waiting| waiting.is_empty()) {
+        note(engine, name, |it| {
+            if it.is_trying == Some(true) {
+                it.is_trying = Some(false);
+            }
+        });
+    }
 }
 
 /// Delivers what is due; when the next one is, if any waits.

@@ -27,12 +27,12 @@ fn vcpus(reader: &Reader<'_>, sizes: &Sizes) -> Result<SizeOutlook> {
     let delay = series(reader, &sizes.delay, NO_CPUS)?;
     // Counts of the past may have been others: shares of those there are now.
     let share = |used: Vec<Sample>| -> Vec<Sample> {
-        let has = has.unwrap_or(1.0);
+        let has = *has.as_ref().unwrap_or(&1.0);
         used.into_iter().map(|it| Sample { value: it.value / has, ..it }).collect()
     };
     let used = used.map(share);
     let figures = figures(&[("cpu_usage", Unit::Ratio, &used), ("cpu_delay", Unit::Ratio, &delay)]);
-    let verdict = verdict(has, used.as_ref().err().cloned(), |has| {
+    let verdict = verdict(&has, used.as_ref().err(), |has| {
         let (used, delay) = (used?, delay?);
         let vcpus = u32::try_from(has).unwrap_or(u32::MAX);
         let of = Measured { vcpus, cpu_usage: &used, cpu_delay: &delay, ..Measured::default() };
@@ -45,7 +45,7 @@ fn vcpus(reader: &Reader<'_>, sizes: &Sizes) -> Result<SizeOutlook> {
     });
     Ok(SizeOutlook {
         of: Size::Vcpus,
-        has: has.map(whole),
+        has: has.ok().map(whole),
         verdict,
         figures,
         step: Span::FINE.step,
@@ -62,7 +62,7 @@ fn memory(reader: &Reader<'_>, sizes: &Sizes) -> Result<SizeOutlook> {
         ("swap_in", Unit::BytesPerSecond, &swap_in),
         ("major_faults", Unit::CountPerSecond, &faults),
     ]);
-    let verdict = verdict(has, used.as_ref().err().cloned(), |memory_bytes| {
+    let verdict = verdict(&has, used.as_ref().err(), |memory_bytes| {
         let (used, swap_in, faults) = (used?, swap_in?, faults?);
         told(sizing::memory(&Measured {
             memory_bytes,
@@ -72,19 +72,21 @@ fn memory(reader: &Reader<'_>, sizes: &Sizes) -> Result<SizeOutlook> {
             ..Measured::default()
         }))
     });
-    let (of, has) = (Size::MemoryBytes, has.map(whole));
+    let (of, has) = (Size::MemoryBytes, has.ok().map(whole));
     Ok(SizeOutlook { of, has, verdict, figures, step: Span::FINE.step })
 }
 
-/// What would fit where it is known what there is; `absent`: why it never was.
+/// What would fit where it is known what there is; `unused`: why it is not known what of it
+/// is used, which says more where that was never told.
 fn verdict(
-    has: Option<f64>,
-    absent: Option<Missing>,
+    has: &Result<f64, Missing>,
+    unused: Option<&Missing>,
     judge: impl FnOnce(u64) -> Result<Verdict, Missing>,
 ) -> Result<Verdict, Missing> {
-    match has.map(whole).filter(|has| *has > 0) {
-        Some(has) => judge(has),
-        None => Err(absent.unwrap_or(Missing::Stale(None))),
+    match has {
+        Ok(has) if whole(*has) > 0 => judge(whole(*has)),
+        Err(refused @ Missing::Refused(_)) => Err(refused.clone()),
+        _ => Err(unused.cloned().unwrap_or(Missing::Stale(None))),
     }
 }
 
@@ -96,9 +98,9 @@ fn told(outcome: Outcome) -> Result<Verdict, Missing> {
 }
 
 /// What it has at present.
-fn present(reader: &Reader<'_>, query: &str) -> Result<Option<f64>> {
-    let found = reader.recent(query)?.ok();
-    Ok(found.and_then(|found| found.into_values().next()))
+fn present(reader: &Reader<'_>, query: &str) -> Result<Result<f64, Missing>> {
+    let found = reader.recent(query)?;
+    Ok(found.and_then(|found| found.into_values().next().ok_or(Missing::Stale(None))))
 }
 
 fn series(reader: &Reader<'_>, query: &str, told_by: &'static str) -> Result<Found> {

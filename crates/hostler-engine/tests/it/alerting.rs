@@ -2,12 +2,13 @@
 //! measured is put into the history by hand.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hostler_core::alert::group::Why;
 use hostler_core::alert::inhibit::InhibitRule;
-use hostler_core::alert::notice::{Notice, Status, Undelivered};
+use hostler_core::alert::notice::{Notice, NoticeAlert, Status, Undelivered};
 use hostler_core::alert::route::{self, Route};
 use hostler_core::alert::rule::{Rule, RuleFile, RuleGroup};
 use hostler_core::alert::state::Cause;
@@ -32,6 +33,8 @@ use crate::world::{Lab, PATIENCE, Tuning, admin, foreign};
 struct Ops {
     told: Mutex<Vec<Notice>>,
     fails: Mutex<VecDeque<Undelivered>>,
+    /// Whether it wants to be told again all the time, and never takes it.
+    forgets: AtomicBool,
 }
 
 #[async_trait::async_trait]
@@ -39,6 +42,14 @@ impl Deliver for Ops {
     async fn deliver(&self, notice: &Notice) -> Result<(), Undelivered> {
         self.told.lock().unwrap().push(notice.clone());
         self.fails.lock().unwrap().pop_front().map_or(Ok(()), Err)
+    }
+
+    fn refresh_interval(&self) -> Option<Duration> {
+        self.forgets.load(Ordering::Relaxed).then_some(Duration::from_millis(10))
+    }
+
+    async fn refresh(&self, _: &[NoticeAlert]) -> Result<(), Undelivered> {
+        Err(Undelivered::for_now("it forgot"))
     }
 }
 
@@ -336,6 +347,27 @@ async fn d22_how_alerting_goes_is_told_as_metrics() {
     // It is not tried again: lost, and nobody knows whether the next one will be.
     assert_eq!(of_receiver(&told), [2.0, 1.0, 0.0, 0.0]);
     assert_eq!(value(&told, "hostler_receiver_notices_lost_total ops"), Some(1.0));
+}
+
+#[tokio::test]
+async fn who_could_not_be_told_again_fails_no_longer_than_something_fires() {
+    let watch = Watch::new(vec![alert("Hot", "temperature > 50", "warning")]).await;
+    watch.ops.forgets.store(true, Ordering::Relaxed);
+    watch.configure().await;
+    watch.next(&[("web", 60.0)]).await;
+    watch.told(1).await;
+    let failing = async |wanted: f64| {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while figures(&watch).await.get("hostler_receiver_failing ops") != Some(&wanted) {
+            assert!(tokio::time::Instant::now() < deadline, "failing never becomes {wanted}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    failing(1.0).await;
+    // It is over; that is not told yet, since the group was told something just now.
+    watch.next(&[("web", 40.0)]).await;
+    failing(0.0).await;
+    assert_eq!(watch.ops.told().len(), 1);
 }
 
 #[tokio::test]

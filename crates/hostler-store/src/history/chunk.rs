@@ -1,31 +1,38 @@
 //! A chunk: some samples of one series, small. Times as the change of their
 //! distance, values either as what differs from the value before (after the paper
-//! on Gorilla, VLDB 2015) or, where every value is a decimal number, as the change
+//! on Gorilla, VLDB 2015) or, where every value is a decimal number, by the steps
 //! of its digits, whichever is smaller.
 //!
 //! ```text
-//!  kind u8 │ count varint │ end − start varint │ [exponent u8] │ bits
+//!  kind u8 │ count varint │ end − start varint │ what the kind needs │ bits
 //!
-//!  of a time:  0 │ 10 4 │ 110 7 │ 1110 12 │ 11110 20 │ 11111 64
-//!  of a value, by difference:  0 │ 10 window as before │ 11 leading 5, length 6, bits
-//!  of a value, by digits:      0 │ 10 6 │ 110 14 │ 1110 24 │ 11110 34 │ 11111 64
+//!  by difference:  time: 0 │ 10 4 │ 110 7 │ 1110 12 │ 11110 20 │ 11111 64
+//!                  value: 0 │ 10 window as before │ 11 leading 5, length 6, bits
+//!  by steps:       see `steps`
+//!  by digits:      exponent u8; time as above, value: 0 │ 10 6 │ 110 14 │ 1110 24 │
+//!                  11110 34 │ 11111 64. Not written any more.
 //! ```
 //!
 //! The start of a chunk is its key and not written again. Any 64 bits of a value and
 //! any time come back as they were; any bytes are decoded or refused, never a panic.
 
+mod code;
+mod steps;
+
 use hostler_core::metrics::series::Sample;
 
 use super::bits::{BitReader, BitWriter, ByteReader, put_varint, unzigzag, zigzag};
+use code::{Code, Widths};
 
 /// Values by what differs in their bits.
 const BY_DIFFERENCE: u8 = 1;
-/// Values by the change of their digits.
+/// Values by the change of their digits; only read.
 const BY_DIGITS: u8 = 2;
+/// Values by the steps of their digits.
+const BY_STEPS: u8 = 3;
 
-/// The widths a number is written in: as many ones before it as its place in here.
-const TIME_WIDTHS: [u32; 6] = [0, 4, 7, 12, 20, 64];
-const DIGIT_WIDTHS: [u32; 6] = [0, 6, 14, 24, 34, 64];
+const TIME_WIDTHS: Widths = [0, 4, 7, 12, 20, 64];
+const DIGIT_WIDTHS: Widths = [0, 6, 14, 24, 34, 64];
 
 /// The most digits behind the point: nanoseconds, told as seconds.
 const EXPONENT_MAX: u8 = 9;
@@ -118,6 +125,7 @@ pub(super) fn decode(start_ms: i64, bytes: &[u8]) -> Result<Vec<Sample>, NoChunk
     match header.kind {
         BY_DIFFERENCE => by_difference(start_ms, header.count, reader.0),
         BY_DIGITS => by_digits(start_ms, header.count, reader),
+        BY_STEPS => steps::decode(start_ms, header.count, reader),
         _ => None,
     }
     .filter(|samples| samples.last().is_some_and(|last| last.at_ms == header.end_ms))
@@ -141,17 +149,16 @@ fn by_difference(start_ms: i64, count: usize, bytes: &[u8]) -> Option<Vec<Sample
 
 fn by_digits(start_ms: i64, count: usize, mut reader: ByteReader<'_>) -> Option<Vec<Sample>> {
     let [exponent] = reader.array()?;
-    let scale = 10_f64.powi(i32::from((exponent <= EXPONENT_MAX).then_some(exponent)?));
+    let scale = scale_of(exponent)?;
     let mut bits = BitReader::new(reader.0);
     let mut samples = Vec::with_capacity(count);
     let mut times = Times { last: start_ms, delta: 0 };
-    let mut digits = Times { last: bits.bits(64)? as i64, delta: 0 };
-    samples.push(Sample { at_ms: start_ms, value: digits.last as f64 / scale });
+    let mut digits = bits.bits(64)? as i64;
+    samples.push(Sample { at_ms: start_ms, value: digits as f64 / scale });
     for _ in 1..count {
         let at_ms = times.read(&mut bits)?;
-        let change = read_number(&mut bits, DIGIT_WIDTHS)?;
-        digits.last = digits.last.wrapping_add(change);
-        samples.push(Sample { at_ms, value: digits.last as f64 / scale });
+        digits = digits.wrapping_add(unzigzag(Code::Widths(DIGIT_WIDTHS).read(&mut bits)?));
+        samples.push(Sample { at_ms, value: digits as f64 / scale });
     }
     Some(samples)
 }
@@ -162,46 +169,15 @@ pub(super) fn encode(samples: &[Sample]) -> Option<Vec<u8>> {
     let mut open = OpenChunk::new(*first);
     rest.iter().for_each(|sample| open.push(*sample));
     let plain = open.bytes();
-    Some(match encode_digits(samples, open.end_ms()) {
-        Some(digits) if digits.len() < plain.len() => digits,
+    Some(match steps::encode(samples, open.end_ms()) {
+        Some(steps) if steps.len() < plain.len() => steps,
         _ => plain,
     })
 }
 
-/// By digits, where every value is a decimal number that comes back to the bit.
-fn encode_digits(samples: &[Sample], end_ms: i64) -> Option<Vec<u8>> {
-    let mut digits = Vec::with_capacity(samples.len());
-    let mut exponent = 0_u8;
-    'again: loop {
-        digits.clear();
-        let scale = 10_f64.powi(i32::from(exponent));
-        for sample in samples {
-            match digits_of(sample.value, scale) {
-                Some(number) => digits.push(number),
-                None if exponent < EXPONENT_MAX => {
-                    exponent += 1;
-                    continue 'again;
-                }
-                None => return None,
-            }
-        }
-        break;
-    }
-    let first = samples.first()?;
-    let count = u32::try_from(samples.len()).ok()?;
-    let mut bytes = header(BY_DIGITS, count, first.at_ms, end_ms);
-    bytes.push(exponent);
-    let mut bits = BitWriter::default();
-    let mut times = Times { last: first.at_ms, delta: 0 };
-    let mut before = *digits.first()?;
-    bits.bits(before as u64, 64);
-    for (sample, number) in samples.iter().zip(&digits).skip(1) {
-        times.write(&mut bits, sample.at_ms);
-        write_number(&mut bits, number.wrapping_sub(before), DIGIT_WIDTHS);
-        before = *number;
-    }
-    bytes.extend_from_slice(bits.bytes());
-    Some(bytes)
+/// What a value is multiplied with to be digits alone.
+fn scale_of(exponent: u8) -> Option<f64> {
+    (exponent <= EXPONENT_MAX).then(|| 10_f64.powi(i32::from(exponent)))
 }
 
 /// The number which, divided by `scale`, is `value` to the bit.
@@ -212,7 +188,7 @@ fn digits_of(value: f64, scale: f64) -> Option<i64> {
     (((number as f64) / scale).to_bits() == value.to_bits()).then_some(number)
 }
 
-/// Times, or digits: what is written is the change of the change.
+/// Times: what is written is the change of their change.
 #[derive(Debug, Clone, Copy)]
 struct Times {
     last: i64,
@@ -220,35 +196,30 @@ struct Times {
 }
 
 impl Times {
-    fn write(&mut self, bits: &mut BitWriter, at: i64) {
+    /// What is to be written of the next.
+    fn change(&mut self, at: i64) -> i64 {
         let delta = at.wrapping_sub(self.last);
-        write_number(bits, delta.wrapping_sub(self.delta), TIME_WIDTHS);
+        let change = delta.wrapping_sub(self.delta);
         *self = Self { last: at, delta };
+        change
+    }
+
+    /// The next, by what was written of it.
+    fn after(&mut self, change: i64) -> i64 {
+        self.delta = self.delta.wrapping_add(change);
+        self.last = self.last.wrapping_add(self.delta);
+        self.last
+    }
+
+    fn write(&mut self, bits: &mut BitWriter, at: i64) {
+        let change = self.change(at);
+        Code::Widths(TIME_WIDTHS).write(bits, zigzag(change));
     }
 
     fn read(&mut self, bits: &mut BitReader<'_>) -> Option<i64> {
-        self.delta = self.delta.wrapping_add(read_number(bits, TIME_WIDTHS)?);
-        self.last = self.last.wrapping_add(self.delta);
-        Some(self.last)
+        let change = Code::Widths(TIME_WIDTHS).read(bits)?;
+        Some(self.after(unzigzag(change)))
     }
-}
-
-fn write_number(bits: &mut BitWriter, number: i64, widths: [u32; 6]) {
-    let number = zigzag(number);
-    let needed = u64::BITS - number.leading_zeros();
-    let place = widths.iter().position(|width| needed <= *width).unwrap_or(5);
-    let ones = place as u32;
-    match ones {
-        5 => bits.bits(0b1_1111, 5),
-        _ => bits.bits((1 << (ones + 1)) - 2, ones + 1),
-    }
-    bits.bits(number, widths.get(place).copied().unwrap_or(64));
-}
-
-fn read_number(bits: &mut BitReader<'_>, widths: [u32; 6]) -> Option<i64> {
-    let ones = bits.ones(5)?;
-    let width = *widths.get(ones as usize)?;
-    bits.bits(width).map(unzigzag)
 }
 
 /// Values by what differs in their bits. A length of zero: no window was given yet.

@@ -294,13 +294,7 @@ impl Custom {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same for rules, which are patient: pushes must not keep a configuration from being
-    /// taken. Each push before it waits for no longer than its own patience.
-    async fn turn_of_rules(&self) -> Result<OwnedSemaphorePermit> {
-        let turn = self.turn.clone().acquire_owned().await;
-        turn.map_err(|_| Error::bug("the turn of pushes was closed"))
-    }
-
+    /// Of who pushes: to write is for one at a time, and whoever waits too long is told so.
     async fn turn(&self) -> Result<OwnedSemaphorePermit> {
         let turn = tokio::time::timeout(PATIENCE, self.turn.clone().acquire_owned()).await;
         turn.ok().and_then(std::result::Result::ok).ok_or_else(|| {
@@ -308,6 +302,13 @@ impl Custom {
             let message = format!("pushes have to wait for longer than {seconds} s");
             Error::new(Code::RateLimited, message)
         })
+    }
+
+    /// The turn of rules, which are patient: pushes must not keep a configuration from being
+    /// taken. Each push before it waits for no longer than its own patience.
+    async fn turn_of_rules(&self) -> Result<OwnedSemaphorePermit> {
+        let turn = self.turn.clone().acquire_owned().await;
+        turn.map_err(|_| Error::bug("the turn of pushes was closed"))
     }
 
     fn refused(&self, code: Code) -> &AtomicU64 {

@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn d22_counters_come_back_by_digits(
+    fn d22_counters_come_back_by_steps(
         steps in prop::collection::vec(0_i64..100_000_000_000, 1..300), exponent in 0_i32..=9,
     ) {
         let mut digits = 0;
@@ -76,7 +76,7 @@ proptest! {
     #[test]
     fn i12_any_bytes_are_decoded_or_refused(
         start in any::<i64>(), mut bytes in prop::collection::vec(any::<u8>(), 0..400),
-        kind in 0_u8..4,
+        kind in 0_u8..5,
     ) {
         let _ = decode(start, &bytes);
         if let Some(first) = bytes.first_mut() {
@@ -115,4 +115,38 @@ fn what_stays_as_it_is_takes_two_bits() {
         (0..240).map(|at| Sample { at_ms: at * 10_000, value: 0.1 + 0.2 }).collect();
     // Time once 20 bits, then one bit each.
     assert!(encode(&samples).unwrap().len() < 80, "{}", encode(&samples).unwrap().len());
+}
+
+#[test]
+fn d22_steps_of_pages_cost_what_their_growth_wavers() {
+    // 4 KiB pages, of which 300 to 330 come each time: 5 bits of chance, and a bit of time.
+    let waver = |at: u64| at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 59;
+    let mut written = 0;
+    let samples: Vec<Sample> = (0..360)
+        .map(|at| {
+            written += (300 + waver(at)) * 4096;
+            Sample { at_ms: at as i64 * 10_000, value: written as f64 }
+        })
+        .collect();
+    let chunk = encode(&samples).unwrap();
+    assert_eq!(chunk[0], BY_STEPS);
+    assert!(chunk.len() * 8 < 360 * 8, "{} bytes", chunk.len());
+    assert_eq!(bits(&decode(0, &chunk).unwrap()), bits(&samples));
+}
+
+#[test]
+fn c11_what_was_written_by_digits_is_still_read() {
+    let mut chunk = header(BY_DIGITS, 3, 1_000, 21_000);
+    chunk.push(2);
+    let mut written = BitWriter::default();
+    written.bits(1_050, 64);
+    // 10 s each; then 0.05 more, and 10.55 less.
+    for (time, change) in [(10_000, 5), (0, -1_055)] {
+        Code::Widths(TIME_WIDTHS).write(&mut written, zigzag(time));
+        Code::Widths(DIGIT_WIDTHS).write(&mut written, zigzag(change));
+    }
+    chunk.extend_from_slice(written.bytes());
+    let wanted = [(1_000, 10.5), (11_000, 10.55), (21_000, 0.0)];
+    let wanted = wanted.map(|(at_ms, value)| Sample { at_ms, value });
+    assert_eq!(decode(1_000, &chunk).unwrap(), wanted);
 }
