@@ -157,59 +157,98 @@ fn is_met(probe: &Probe) -> bool {
 ///
 /// # Errors
 /// When the machine has no installer we know, when we are neither root nor have `sudo`, when
-/// installing fails, or when something is still missing afterwards.
+/// installing fails or would remove what is not ours to install again, or when something is still
+/// missing afterwards.
 pub fn ensure(needs: &[Need], say: &mut dyn FnMut(&str)) -> Result<()> {
-    let lacking = missing(needs);
-    if lacking.is_empty() {
-        return Ok(());
+    let mut lacking = missing(needs);
+    let mut installed = Vec::new();
+    while !lacking.is_empty() {
+        let installer = Installer::detect().ok_or_else(|| no_installer(&lacking))?;
+        let packages = names_of(installer, &lacking);
+        install(installer, &packages, needs, say)?;
+        installed.extend(packages);
+        let still = missing(needs);
+        if still.iter().any(|need| installed.contains(&installer.package(need))) {
+            return Err(Error::new(format!(
+                "installed {} but still cannot find {}",
+                installed.join(" "),
+                still.iter().map(|need| name_of(&need.probe)).collect::<Vec<_>>().join(", "),
+            )));
+        }
+        // What had to make room is installed in the version that fits.
+        lacking = still;
     }
-    let installer = Installer::detect().ok_or_else(|| no_installer(&lacking))?;
-    let mut packages: Vec<&str> = lacking.iter().map(|need| installer.package(need)).collect();
-    packages.sort_unstable();
-    packages.dedup();
+    Ok(())
+}
+
+fn names_of(installer: Installer, needs: &[Need]) -> Vec<&'static str> {
+    let mut names: Vec<_> = needs.iter().map(|need| installer.package(need)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn install(
+    installer: Installer,
+    packages: &[&str],
+    needs: &[Need],
+    say: &mut dyn FnMut(&str),
+) -> Result<()> {
     let as_root = is_root();
     if !as_root && find_program("sudo").is_none() {
         return Err(Error::new(format!(
             "missing {}, and installing needs root: there is no sudo here, so run as root: {}",
             packages.join(" "),
-            command_line(&installer.install(&packages, true)),
+            command_line(&installer.install(packages, true)),
         )));
     }
-    refresh_lists(installer, &packages, as_root, say)?;
-    let mut command = installer.install(&packages, as_root);
-    say(&format!("installing system packages: {}", command_line(&command)));
-    run(&mut command)?;
-    let still: Vec<Need> = missing(needs);
-    if still.is_empty() {
-        return Ok(());
+    let mut command = installer.install(packages, as_root);
+    // dnf refreshes its lists by itself, and removes nothing.
+    let removed = match installer {
+        Installer::Apt => rehearse(packages, as_root, say)?,
+        Installer::Dnf => Vec::new(),
+    };
+    let ours = names_of(installer, needs);
+    if let Some(other) = removed.iter().find(|name| !ours.contains(&name.as_str())) {
+        return Err(Error::new(format!(
+            "to install {} apt would remove {other}, which is yours to decide; if you agree: {}",
+            packages.join(" "),
+            command_line(&command),
+        )));
     }
-    Err(Error::new(format!(
-        "installed {} but still cannot find {}",
-        packages.join(" "),
-        still.iter().map(|need| name_of(&need.probe)).collect::<Vec<_>>().join(", "),
-    )))
+    say(&format!("installing system packages: {}", command_line(&command)));
+    if !removed.is_empty() {
+        let removed = removed.join(" ");
+        say(&format!("apt replaces {removed} by the version that goes with the others"));
+    }
+    run(&mut command)
 }
 
-/// Fetches apt's package lists, where they are missing or older than the packages they name.
+/// Tells what apt would remove, and fetches its package lists where they are missing.
 ///
 /// A fresh container has none, and an old list names files the mirror no longer keeps; a dry run of
 /// the install shows the first, and `--print-uris` cannot show the second, so lists that were never
 /// fetched are fetched and everything else is left to apt's own message.
-fn refresh_lists(
-    installer: Installer,
-    packages: &[&str],
-    as_root: bool,
-    say: &mut dyn FnMut(&str),
-) -> Result<()> {
-    if installer != Installer::Apt {
-        return Ok(()); // dnf refreshes its lists by itself
-    }
-    let mut dry_run = Command::new("apt-get");
-    dry_run.args(["install", "-y", "--no-install-recommends", "--simulate"]).args(packages);
-    if run_quietly(&mut dry_run).is_ok() {
-        return Ok(());
-    }
-    update_lists(as_root, say)
+fn rehearse(packages: &[&str], as_root: bool, say: &mut dyn FnMut(&str)) -> Result<Vec<String>> {
+    let dry_run = || {
+        let mut command = Command::new("apt-get");
+        command.args(["install", "-y", "--no-install-recommends", "--simulate"]).args(packages);
+        run_quietly(&mut command)
+    };
+    let told = match dry_run() {
+        Ok(told) => told,
+        Err(_) => {
+            update_lists(as_root, say)?;
+            dry_run()?
+        }
+    };
+    Ok(removed(&String::from_utf8_lossy(&told.stdout)))
+}
+
+/// The packages that a dry run of apt says would go.
+fn removed(dry_run: &str) -> Vec<String> {
+    let lines = dry_run.lines().filter_map(|line| line.strip_prefix("Remv "));
+    lines.filter_map(|rest| rest.split_whitespace().next()).map(str::to_owned).collect()
 }
 
 /// Runs `apt-get update`, saying so.
@@ -254,6 +293,16 @@ mod tests {
     #[test]
     fn only_what_is_missing_is_listed() {
         assert_eq!(missing(&[SHELL, ABSENT]), vec![ABSENT]);
+    }
+
+    #[test]
+    fn what_apt_would_remove_is_read_from_its_dry_run() {
+        let told = "Reading package lists...\n\
+                    The following packages will be REMOVED:\n  qemu-utils\n\
+                    Remv qemu-utils [1:10.0.2+ds-2~bpo12+1]\n\
+                    Inst ovmf (2022.11-6 Debian:12 [all])\nConf ovmf (2022.11-6 Debian:12 [all])\n";
+        assert_eq!(removed(told), ["qemu-utils"]);
+        assert_eq!(removed("Inst ovmf (2022.11-6)\n"), Vec::<String>::new());
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn vcpus(reader: &Reader<'_>, sizes: &Sizes) -> Result<SizeOutlook> {
     };
     let used = used.map(share);
     let figures = figures(&[("cpu_usage", Unit::Ratio, &used), ("cpu_delay", Unit::Ratio, &delay)]);
-    let verdict = verdict(&has, used.as_ref().err(), |has| {
+    let verdict = verdict(&has, used.as_ref().err().cloned(), |has| {
         let (used, delay) = (used?, delay?);
         let vcpus = u32::try_from(has).unwrap_or(u32::MAX);
         let of = Measured { vcpus, cpu_usage: &used, cpu_delay: &delay, ..Measured::default() };
@@ -62,7 +62,7 @@ fn memory(reader: &Reader<'_>, sizes: &Sizes) -> Result<SizeOutlook> {
         ("swap_in", Unit::BytesPerSecond, &swap_in),
         ("major_faults", Unit::CountPerSecond, &faults),
     ]);
-    let verdict = verdict(&has, used.as_ref().err(), |memory_bytes| {
+    let verdict = verdict(&has, used.as_ref().err().cloned(), |memory_bytes| {
         let (used, swap_in, faults) = (used?, swap_in?, faults?);
         told(sizing::memory(&Measured {
             memory_bytes,
@@ -80,13 +80,13 @@ fn memory(reader: &Reader<'_>, sizes: &Sizes) -> Result<SizeOutlook> {
 /// is used, which says more where that was never told.
 fn verdict(
     has: &Result<f64, Missing>,
-    unused: Option<&Missing>,
+    unused: Option<Missing>,
     judge: impl FnOnce(u64) -> Result<Verdict, Missing>,
 ) -> Result<Verdict, Missing> {
     match has {
         Ok(has) if whole(*has) > 0 => judge(whole(*has)),
         Err(refused @ Missing::Refused(_)) => Err(refused.clone()),
-        _ => Err(unused.cloned().unwrap_or(Missing::Stale(None))),
+        _ => Err(unused.unwrap_or(Missing::Stale(None))),
     }
 }
 
