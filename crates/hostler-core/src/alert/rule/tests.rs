@@ -17,20 +17,20 @@ fn faults(yaml: &str) -> Vec<(String, String)> {
 const WHOLE: &str = r#"
 groups:
   - name: vms
-interval: 30s
-limit: 5
-rules:
-  - record: vm:cpu:rate5m
-    expr: rate(hostler_vm_cpu_seconds_total[5m])
-    labels: {tier: raw}
-  - alert: VmCrashed
-    expr: hostler_vm_state{state="crashed"} == 1
-    for: 1m30s
-    keep_firing_for: 5m
-    labels: {severity: critical, who: "{{ $labels.project }}"}
-    annotations:
-      summary: "VM {{ $labels.vm }} crashed"
-      hostler_no_data: firing
+    interval: 30s
+    limit: 5
+    rules:
+      - record: vm:cpu:rate5m
+        expr: rate(hostler_vm_cpu_seconds_total[5m])
+        labels: {tier: raw}
+      - alert: VmCrashed
+        expr: hostler_vm_state{state="crashed"} == 1
+        for: 1m30s
+        keep_firing_for: 5m
+        labels: {severity: critical, who: "{{ $labels.project }}"}
+        annotations:
+          summary: "VM {{ $labels.vm }} crashed"
+          hostler_no_data: firing
 "#;
 
 #[test]
@@ -57,20 +57,20 @@ fn c25b_all_faults_are_told_at_once_each_with_its_place() {
         r#"
 groups:
   - name: a
-interval: 10ms
-rules:
-  - expr: up
-  - {record: a, alert: b, expr: up}
-  - {record: "1a", expr: up, for: 1m, keep_firing_for: 1m, annotations: {x: y}}
-  - {alert: "", expr: " "}
-  - alert: B
-    expr: ((
-    labels: {alertname: x, "a-b": x, __c: x, d: "{{ nosuch }}"}
-    annotations: {e: "{{ $value", hostler_no_data: maybe, hostler_nodata: ok, "f-g": x}
-  - {alert: C, expr: up, labels: {a: b}}
-  - {alert: C, expr: up == 0, labels: {a: b}}
+    interval: 10ms
+    rules:
+      - expr: up
+      - {record: a, alert: b, expr: up}
+      - {record: "1a", expr: up, for: 1m, keep_firing_for: 1m, annotations: {x: y}}
+      - {alert: "", expr: " "}
+      - alert: B
+        expr: ((
+        labels: {alertname: x, "a-b": x, __c: x, d: "{{ nosuch }}"}
+        annotations: {e: "{{ $value", hostler_no_data: maybe, hostler_nodata: ok, "f-g": x}
+      - {alert: C, expr: up, labels: {a: b}}
+      - {alert: C, expr: up == 0, labels: {a: b}}
   - name: a
-rules: []
+    rules: []
   - name: ""
 "#,
     );
@@ -123,6 +123,6 @@ fn a_limit_of_none_is_still_one() {
     let file = read("groups:\n  - {name: a, limit: 0, rules: [{alert: b, expr: up}]}\n");
     let groups = check(&file, &|_| Ok(())).unwrap();
     assert!(matches!(&groups[0].rules[0], CheckedRule::Alert(rule)
-        if rule.limit == INSTANCES_MAX && rule.interval == INTERVAL
-            && rule.no_data == NoData::Keep));
+            if rule.limit == INSTANCES_MAX && rule.interval == INTERVAL
+                && rule.no_data == NoData::Keep));
 }
