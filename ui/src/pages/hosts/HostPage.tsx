@@ -20,8 +20,8 @@ const HostMetrics = lazy(() =>
   import("./HostMetrics").then(({ HostMetrics }) => ({ default: HostMetrics })),
 );
 
-const HostOutlook = lazy(() =>
-  import("./HostOutlook").then(({ HostOutlook }) => ({ default: HostOutlook })),
+const OutlookTab = lazy(() =>
+  import("../../components/outlook/OutlookTab").then(({ OutlookTab }) => ({ default: OutlookTab })),
 );
 
 const TAB_TEXT: Record<HostTab, string> = {
@@ -90,7 +90,7 @@ export default function HostPage(): ReactNode {
               <Suspense
                 fallback={<Skeleton height="12rem" screenreaderText="Loading the outlook" />}
               >
-                <HostOutlook key={host.id} host={host.id} />
+                <OutlookTab key={host.id} of="hosts" id={host.id} />
               </Suspense>
             )}
           </div>

@@ -25,8 +25,8 @@ import { CreateVolume } from "./CreateVolume";
 import { volumeColumns } from "./volumeColumns";
 
 // It draws charts, and most visits do not want them.
-const PoolOutlook = lazy(() =>
-  import("./PoolOutlook").then(({ PoolOutlook }) => ({ default: PoolOutlook })),
+const OutlookTab = lazy(() =>
+  import("../../components/outlook/OutlookTab").then(({ OutlookTab }) => ({ default: OutlookTab })),
 );
 
 const TAB_TEXT: Record<PoolTab, string> = { overview: "Overview", outlook: "Outlook" };
@@ -79,7 +79,7 @@ export default function PoolPage(): ReactNode {
         )}
         {tab === "outlook" && (
           <Suspense fallback={<Skeleton height="12rem" screenreaderText="Loading the outlook" />}>
-            <PoolOutlook key={poolId} pool={poolId} />
+            <OutlookTab key={poolId} of="pools" id={poolId} />
           </Suspense>
         )}
       </div>

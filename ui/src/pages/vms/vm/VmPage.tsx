@@ -25,8 +25,10 @@ const VmMetrics = lazy(() =>
   import("./VmMetrics").then(({ VmMetrics }) => ({ default: VmMetrics })),
 );
 
-const VmOutlook = lazy(() =>
-  import("./VmOutlook").then(({ VmOutlook }) => ({ default: VmOutlook })),
+const OutlookTab = lazy(() =>
+  import("../../../components/outlook/OutlookTab").then(({ OutlookTab }) => ({
+    default: OutlookTab,
+  })),
 );
 
 const TAB_TEXT: Record<VmTab, string> = {
@@ -118,7 +120,7 @@ function contentOf(tab: VmTab, vm: Vm): ReactNode {
     case "outlook":
       return (
         <Suspense fallback={<Skeleton height="12rem" screenreaderText="Loading the outlook" />}>
-          <VmOutlook key={vm.id} vm={vm.id} />
+          <OutlookTab key={vm.id} of="vms" id={vm.id} />
         </Suspense>
       );
     case "disks":
