@@ -7,8 +7,8 @@ import type { Outlook } from "../../api/types";
 import { setServerNow } from "../../lib/clock";
 import type { Horizon } from "../../lib/search";
 import { rendered } from "../../rendered";
-import { example, NOW, unreadable, young } from "./example";
 import { OutlookPanel } from "./OutlookPanel";
+import { example, NOW, unreadable, young } from "./outlook.fixture";
 
 afterEach(async () => {
   vi.unstubAllGlobals();

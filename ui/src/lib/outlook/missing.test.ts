@@ -1,6 +1,6 @@
 // What is missing is said once for each reason, and exactly.
 import { expect, test } from "vitest";
-import { example, lacking, resourceOf, young } from "../../components/outlook/example";
+import { example, lacking, resourceOf, young } from "../../components/outlook/outlook.fixture";
 import { gridOf } from "./ahead";
 import { lacksOf, quietReason, usualOf } from "./missing";
 

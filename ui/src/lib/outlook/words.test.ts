@@ -1,6 +1,6 @@
 // The reasons why there is no answer, as people read them.
 import { expect, test } from "vitest";
-import { lacking, resourceOf } from "../../components/outlook/example";
+import { lacking, resourceOf } from "../../components/outlook/outlook.fixture";
 import {
   isFull,
   modelText,
