@@ -31,6 +31,8 @@ interface Props<T> {
   rowId?: (row: T) => string;
   actions?: ReactNode;
   rowMenu?: (row: T) => ReactNode;
+  /** As `DataTable` has it. */
+  menuWidth?: number;
   /** Dialogs, and what stands below the list; which of them may be for the rows to say. */
   children?: ReactNode | ((rows: readonly T[]) => ReactNode);
 }
@@ -86,6 +88,7 @@ export function SimpleListPage<T extends { id?: string; name: string }>(props: P
         sort={parseSort(search.sort ?? defaultSort)}
         onSort={onSort}
         rowMenu={props.rowMenu}
+        menuWidth={props.menuWidth}
         onNearEnd={list.more}
       />
     </ListView>

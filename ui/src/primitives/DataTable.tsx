@@ -4,18 +4,10 @@
 // and rows that stand alone (`contain: strict`), because a table's layout makes
 // every row's width everybody's matter. The roles say what the elements would.
 import "./table.css";
-import {
-  type CSSProperties,
-  type FocusEvent,
-  memo,
-  type ReactNode,
-  useEffect,
-  useRef,
-  useState,
-} from "react";
-import { flushSync } from "react-dom";
+import { type CSSProperties, memo, type ReactNode, useEffect, useRef } from "react";
 import type { Sort } from "../lib/filter";
 import { HeadCell } from "./HeadCell";
+import { useFocusedRow } from "./useFocusedRow";
 import { useRowKeys } from "./useRowKeys";
 import { ROW_HEIGHT, useRowWindow } from "./useRowWindow";
 
@@ -49,6 +41,8 @@ interface Props<T> {
   onSort?: (sort: Sort) => void;
   selection?: Selection;
   rowMenu?: (row: T) => ReactNode;
+  /** The width of what `rowMenu` gives, in pixels, where that is not three dots. */
+  menuWidth?: number;
   /** Called when the reader nears the last row. */
   onNearEnd?: () => void;
   /** Whether `j`, `k` and `x` on the page are meant for this table. */
@@ -59,15 +53,18 @@ interface Props<T> {
 
 const NEAR_END = 60;
 const TICK_WIDTH = 44;
-const MENU_WIDTH = 52;
+const DOTS_WIDTH = 52;
+/** Of a menu that is one short word, as `Delete` or `Remove`, in a small button. */
+export const WORD_WIDTH = 80;
 
 export function DataTable<T>(props: Props<T>) {
   const { columns, rows, rowId, selection, rowMenu, onNearEnd } = props;
+  const menuWidth = rowMenu ? (props.menuWidth ?? DOTS_WIDTH) : 0;
   const scroller = useRef<HTMLDivElement>(null);
   const minWidth =
     columns.reduce((sum, column) => sum + column.width, 0) +
     (selection ? TICK_WIDTH : 0) +
-    (rowMenu ? MENU_WIDTH : 0);
+    menuWidth;
   const { first, end, sideways } = useRowWindow(scroller, rows.length, minWidth);
   useEffect(() => {
     if (rows.length > 0 && end >= rows.length - NEAR_END) onNearEnd?.();
@@ -80,7 +77,7 @@ export function DataTable<T>(props: Props<T>) {
   if (focus.index !== undefined && focus.index >= end) indexes.push(focus.index);
   const style = {
     minWidth,
-    "--columns": tracks(columns, selection !== undefined, rowMenu !== undefined),
+    "--columns": tracks(columns, selection !== undefined, menuWidth),
   } as CSSProperties;
   return (
     // Focusable, so that the keyboard can scroll it.
@@ -127,32 +124,9 @@ export function DataTable<T>(props: Props<T>) {
 }
 
 /** The widths of all cells of a row, in the language of CSS grids. */
-function tracks<T>(columns: readonly Column<T>[], ticks: boolean, menu: boolean): string {
+function tracks<T>(columns: readonly Column<T>[], ticks: boolean, menu: number): string {
   const widths = columns.map(({ width }) => `minmax(${width}px, ${width}fr)`);
-  return [ticks && `${TICK_WIDTH}px`, ...widths, menu && `${MENU_WIDTH}px`]
-    .filter(Boolean)
-    .join(" ");
-}
-
-/** Keeps the row with the focus in the document while it is scrolled out of view. */
-function useFocusedRow<T>(rows: readonly T[], rowId: (row: T) => string) {
-  const [id, setId] = useState<string>();
-  const found = id === undefined ? -1 : rows.findIndex((row) => rowId(row) === id);
-  return {
-    index: found < 0 ? undefined : found,
-    onFocus: (event: FocusEvent) => setId(rowOf(event.target)?.dataset.id),
-    onBlur: (event: FocusEvent) => {
-      if (!rowOf(event.relatedTarget)) setId(undefined);
-    },
-    show: (index: number) => {
-      const row = rows[index];
-      if (row !== undefined) flushSync(() => setId(rowId(row)));
-    },
-  };
-}
-
-function rowOf(target: EventTarget | null): HTMLElement | null {
-  return target instanceof Element ? target.closest<HTMLElement>("[data-row]") : null;
+  return [ticks && `${TICK_WIDTH}px`, ...widths, menu > 0 && `${menu}px`].filter(Boolean).join(" ");
 }
 
 function PlainHead<T>({ columns, rows, rowId, sort, onSort, selection, rowMenu }: Props<T>) {

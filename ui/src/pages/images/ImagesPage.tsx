@@ -8,7 +8,7 @@ import { RemoveDialog } from "../../components/RemoveDialog";
 import { SimpleListPage } from "../../components/SimpleListPage";
 import { bytes } from "../../lib/format";
 import { Age } from "../../primitives/Age";
-import type { Column } from "../../primitives/DataTable";
+import { type Column, WORD_WIDTH } from "../../primitives/DataTable";
 import { UploadDialog } from "./UploadDialog";
 
 const columns: readonly Column<Image>[] = [
@@ -47,6 +47,7 @@ export default function ImagesPage(): ReactNode {
           Upload image
         </PermittedButton>
       }
+      menuWidth={WORD_WIDTH}
       rowMenu={(image: Image) => (
         <PermittedButton
           permission="image.manage"

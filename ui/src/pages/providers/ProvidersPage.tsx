@@ -12,7 +12,7 @@ import { StateBadge } from "../../components/StateBadge";
 import { UNKNOWN, words } from "../../lib/format";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
-import type { Column } from "../../primitives/DataTable";
+import { type Column, WORD_WIDTH } from "../../primitives/DataTable";
 import { Tag } from "../../primitives/Tag";
 import { AddProvider } from "./AddProvider";
 
@@ -97,6 +97,7 @@ export default function ProvidersPage(): ReactNode {
           Add provider
         </PermittedButton>
       }
+      menuWidth={WORD_WIDTH}
       rowMenu={(provider: Provider) => (
         <PermittedButton
           permission="provider.manage"

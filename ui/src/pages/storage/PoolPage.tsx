@@ -20,7 +20,7 @@ import { bytes } from "../../lib/format";
 import { POOL_TABS, type PoolTab } from "../../lib/search";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
-import { DataTable } from "../../primitives/DataTable";
+import { DataTable, WORD_WIDTH } from "../../primitives/DataTable";
 import { CreateVolume } from "./CreateVolume";
 import { volumeColumns } from "./volumeColumns";
 
@@ -140,6 +140,7 @@ function Volumes({ pool }: { pool: string }) {
           rows={rows}
           rowId={(volume) => volume.name}
           onNearEnd={() => hasNextPage && void fetchNextPage({ cancelRefetch: false })}
+          menuWidth={WORD_WIDTH}
           rowMenu={(volume) => (
             <PermittedButton
               permission="volume.manage"

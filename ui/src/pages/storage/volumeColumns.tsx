@@ -1,4 +1,4 @@
-// The columns of a pool's volumes.
+// The columns of a pool's volumes, all in view in a window of 1280 pixels.
 import { Link } from "@tanstack/react-router";
 import type { Volume } from "../../api/types";
 import { bytes, UNKNOWN } from "../../lib/format";
@@ -6,31 +6,38 @@ import { paths } from "../../paths";
 import type { Column } from "../../primitives/DataTable";
 
 export const volumeColumns: readonly Column<Volume>[] = [
-  { id: "name", header: "Name", width: 240, cell: (volume) => volume.name },
+  {
+    id: "name",
+    header: "Name",
+    width: 190,
+    cell: ({ name }) => <span title={name}>{name}</span>,
+  },
   {
     id: "used_by",
     header: "Used by",
-    width: 160,
-    cell: (volume) =>
-      volume.used_by ? (
-        <Link {...paths.vm(volume.used_by.id)}>{volume.used_by.name}</Link>
+    width: 130,
+    cell: ({ used_by: vm }) =>
+      vm ? (
+        <Link {...paths.vm(vm.id)} title={vm.name}>
+          {vm.name}
+        </Link>
       ) : (
         "no known VM"
       ),
   },
-  { id: "format", header: "Format", width: 90, cell: (volume) => volume.format ?? UNKNOWN },
-  { id: "capacity", header: "Size", width: 100, cell: (volume) => bytes(volume.capacity_bytes) },
-  { id: "allocated", header: "Takes", width: 100, cell: (volume) => bytes(volume.allocated_bytes) },
+  { id: "format", header: "Format", width: 75, cell: (volume) => volume.format ?? UNKNOWN },
+  { id: "capacity", header: "Size", width: 85, cell: (volume) => bytes(volume.capacity_bytes) },
+  { id: "allocated", header: "Takes", width: 85, cell: (volume) => bytes(volume.allocated_bytes) },
   {
     id: "backing",
     header: "Overlay of",
-    width: 160,
-    cell: (volume) => volume.backing ?? "nothing",
+    width: 120,
+    cell: ({ backing }) => <span title={backing ?? undefined}>{backing ?? "nothing"}</span>,
   },
   {
     id: "path",
     header: "Path",
-    width: 260,
+    width: 195,
     cell: (volume) => (volume.path ? <code title={volume.path}>{volume.path}</code> : UNKNOWN),
   },
 ];
