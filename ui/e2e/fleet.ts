@@ -2,7 +2,7 @@
 // does, and its own.
 import { randomBytes } from "node:crypto";
 import { expect } from "vitest";
-import type { Page as ListPage, Operation, Vm, VmSummary } from "../src/api/types";
+import type { Page as ListPage, Operation, Pool, Vm, VmSummary } from "../src/api/types";
 import type { Story } from "./browser";
 
 /** VMs in a state, as the list has them. */
@@ -33,6 +33,18 @@ export async function newVm(story: Story, start: boolean): Promise<Vm> {
     })
     .toBe(wanted);
   return vm as Vm;
+}
+
+/**
+ * The pool of the fleet that is full. Each host has one of its name, and lists have them in no
+ * certain order; they differ in what lies in them.
+ */
+export async function fullPool(story: Story): Promise<Pool> {
+  const filter = encodeURIComponent("name=fast");
+  const { items } = await story.api<ListPage<Pool>>(`/api/v1/pools?filter=${filter}`);
+  const pool = items.find(({ available_bytes: available }) => available.value === 0);
+  if (!pool) throw new Error("no pool of the name fast is without room");
+  return pool;
 }
 
 /** A running VM of the fleet with a console of this kind. */

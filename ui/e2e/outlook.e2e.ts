@@ -1,9 +1,9 @@
 // What will be of things, as far as the simulated fleet's short history says: little, and
 // why not more.
 import { expect, test } from "vitest";
-import type { Page as ListPage, Outlook, Pool } from "../src/api/types";
+import type { Page as ListPage, Outlook } from "../src/api/types";
 import { stories } from "./browser";
-import { vmsIn } from "./fleet";
+import { fullPool, vmsIn } from "./fleet";
 
 const story = stories({ viewport: { width: 1280, height: 900 } });
 
@@ -70,13 +70,9 @@ test("how far a host's outlook looks ahead stands in the URL, and is chosen by k
 
 test("d22: a pool that is full is told to be full, however short its history is", async () => {
   const { page } = story;
-  const filter = encodeURIComponent("name=fast");
-  const { items } = await story.api<ListPage<Pool>>(`/api/v1/pools?filter=${filter}`);
-  // Each host has one of that name, in no certain order; they differ in what lies in them.
-  const pool = items.find(({ available_bytes: available }) => available.value === 0);
-  expect(pool, "a pool without room").toBeDefined();
-  await measured(`/api/v1/pools/${pool?.id}/outlook`);
-  await story.open(`/storage/${pool?.id}`);
+  const pool = await fullPool(story);
+  await measured(`/api/v1/pools/${pool.id}/outlook`);
+  await story.open(`/storage/${pool.id}`);
   await page.getByRole("tab", { name: "Outlook" }).click();
   const resources = page.getByRole("table", { name: "Resources" });
   await resources.getByText("full now").waitFor();
