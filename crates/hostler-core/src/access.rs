@@ -106,6 +106,8 @@ permissions! {
     VmPower = "vm.power",
     /// Delete VMs.
     VmDelete = "vm.delete",
+    /// Take VMs that were made elsewhere into care, leave them alone, and let them go.
+    VmAdopt = "vm.adopt",
     /// Open VMs' consoles.
     VmConsole = "vm.console",
     /// See the provider's raw definition of a VM.

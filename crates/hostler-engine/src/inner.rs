@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+use crate::adoptions::Ignored;
 use crate::alerting::Alerting;
 use crate::collect::{CollectPace, Custom, Held, Machines, QUERIES_AT_ONCE, Recorded, Told};
 use crate::events::Bus;
@@ -51,6 +52,8 @@ pub(crate) struct Inner {
     pub(crate) driving: Driving,
     pub(crate) registry: Registry,
     pub(crate) leftovers: Leftovers,
+    /// VMs that somebody decided to leave alone.
+    pub(crate) ignored: Ignored,
     /// How often is measured; `None`: never.
     pub(crate) collect: Option<watch::Sender<CollectPace>>,
     /// A permit for each pass under way.
@@ -96,6 +99,7 @@ impl Inner {
             fleet.load(rows, on_vms(claims));
         }
         let alerting = Alerting::load(&store).await?;
+        let ignored = Ignored::of(store.ignored_vms().await?);
         let (_, last_seq) = store.first_and_last_seq().await?;
         tokio::fs::create_dir_all(&config.images_dir).await.map_err(|error| {
             let message = format!("cannot make the folder for images: {error}");
@@ -121,6 +125,7 @@ impl Inner {
             }),
             registry: registry(),
             leftovers: Leftovers::default(),
+            ignored,
             collecting: Semaphore::new(config.collect.as_ref().map_or(1, |pace| pace.at_once)),
             collect: config.collect.map(watch::Sender::new),
             figures: Held::default(),

@@ -12,6 +12,7 @@
 //! A user's change is an **operation**: it ends, and says how. What has to stay
 //! true is a **reconciler**: inventory, recovery of operations, retention.
 
+mod adoptions;
 mod alerting;
 mod collect;
 mod events;
@@ -41,6 +42,7 @@ use hostler_core::{Result, Timestamp};
 use hostler_store::Store;
 use hostler_store::history::Archive;
 
+pub use adoptions::{AdoptRequest, Adoptions, PendingView};
 pub use alerting::{
     AlertReceiver, AlertView, AlertingConfig, Alerts, Deliver, NewSilence, ReceiverView,
     RuleHealth, RuleSource, RuleView, SilenceView, SilencedFor, check_rules,
@@ -241,6 +243,11 @@ impl Engine {
     /// that is driven before would see an empty world.
     pub fn begin(&self) {
         self.inner.begun.send_replace(true);
+    }
+
+    /// VMs that were made elsewhere, and deciding what becomes of them.
+    pub fn adoptions(&self) -> Adoptions<'_> {
+        Adoptions::new(&self.inner)
     }
 
     /// Virtual machines.

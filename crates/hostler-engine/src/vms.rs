@@ -272,9 +272,9 @@ impl<'a> Vms<'a> {
             .partition(|b| options.disks || b.disk == SEED_DISK);
         let volumes: Vec<_> = volumes.into_iter().map(|b| b.volume).collect();
         let at = match self.place_of(&vm) {
-            Ok((provider, _)) => {
+            Ok((provider, external_ref)) => {
                 self.engine.refuse_shared(&vm, provider, &volumes)?;
-                Some(At { provider })
+                Some(At { provider, adopted: vm.adopted().map(|_| external_ref) })
             }
             // It was never made, or its provider is gone from the configuration.
             Err(_) => None,
@@ -408,7 +408,7 @@ impl<'a> Vms<'a> {
         }
     }
 
-    fn check_name_is_free(&self, spec: &VmSpec) -> Result<()> {
+    pub(crate) fn check_name_is_free(&self, spec: &VmSpec) -> Result<()> {
         let state = self.engine.fleet.read();
         let taken = state
             .rows

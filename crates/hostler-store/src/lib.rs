@@ -21,6 +21,7 @@
 //! dropped, the change is either made completely or not at all, and nobody is
 //! told which: callers that care let it run to its end.
 
+mod adoptions;
 mod alerts;
 mod backup;
 mod connection;
@@ -48,6 +49,7 @@ use sqlx::SqlitePool;
 
 use connection::Connection;
 
+pub use adoptions::IgnoredVm;
 pub use alerts::{
     AlertChange, AlertChangeFilter, AlertChangeRow, AlertEffect, ChangeTold, EndedAlert,
     NOTICES_MAX, NewAlertChange, StoredAlerts, WaitingNotice,

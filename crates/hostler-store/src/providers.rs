@@ -102,6 +102,7 @@ impl Store {
             return Err(Error::conflict(Conflict::ProviderInUse { vms }, message));
         }
         tx.execute(query(statements::RESOURCES_FORGET).bind(id.to_string())).await?;
+        tx.execute(query(statements::IGNORED_VMS_TIDY)).await?;
         if tx.execute(query(statements::PROVIDER_DELETE).bind(id.to_string())).await? == 0 {
             return Err(Error::missing(Missing::Provider, id));
         }

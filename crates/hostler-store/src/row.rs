@@ -96,6 +96,17 @@ pub(crate) fn document<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: 
     serde_json::from_str(&text(row, column)?).map_err(|error| unreadable(column, error))
 }
 
+/// The JSON document of a known type, where there is one.
+pub(crate) fn optional_document<T: serde::de::DeserializeOwned>(
+    row: &SqliteRow,
+    column: &str,
+) -> Result<Option<T>> {
+    if optional_text(row, column)?.is_none() {
+        return Ok(None);
+    }
+    document(row, column).map(Some)
+}
+
 /// How a document is written.
 pub(crate) fn to_json(document: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(document)

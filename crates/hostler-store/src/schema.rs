@@ -32,6 +32,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0002_fair_turns.sql"),
     },
     Migration { version: 3, name: "alerts", sql: include_str!("../migrations/0003_alerts.sql") },
+    Migration {
+        version: 4,
+        name: "adoption",
+        sql: include_str!("../migrations/0004_adoption.sql"),
+    },
 ];
 
 /// The schema of this version.

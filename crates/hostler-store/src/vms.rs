@@ -6,6 +6,7 @@
 
 use hostler_core::Timestamp;
 use hostler_core::id::{HostId, ProviderId, VmId};
+use hostler_core::vm::adoption::Adopted;
 use hostler_core::vm::spec::VmSpec;
 use hostler_core::vm::status::Phase;
 use serde_json::Value;
@@ -43,6 +44,8 @@ pub struct VmRow {
     pub created_at: Timestamp,
     /// When this row changed last.
     pub updated_at: Timestamp,
+    /// How it came into care; `None` for those that Hostler made.
+    pub adopted: Option<Adopted>,
 }
 
 impl Store {
@@ -134,7 +137,7 @@ pub(crate) fn touched(rows: u64, id: VmId) -> Result<()> {
     if rows == 0 { Err(Error::missing(Missing::Vm, id)) } else { Ok(()) }
 }
 
-async fn find(connection: &mut Connection, id: VmId) -> Result<Option<VmRow>> {
+pub(crate) async fn find(connection: &mut Connection, id: VmId) -> Result<Option<VmRow>> {
     let row = connection.optional(query(statements::VM).bind(id.to_string())).await?;
     row.as_ref().map(read).transpose()
 }
@@ -153,5 +156,6 @@ fn read(row: &SqliteRow) -> Result<VmRow> {
         generation: row::unsigned(row, "generation")?,
         created_at: row::time(row, "created_at")?,
         updated_at: row::time(row, "updated_at")?,
+        adopted: row::optional_document(row, "adopted")?,
     })
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agents, alerts, api, contexts, custom_metrics, events, explain, hosts, images, man, muscle,
-    networks, operations, outputs, pools, providers, silences, tokens, vms, volumes,
+    adoptions, agents, alerts, api, contexts, custom_metrics, events, explain, hosts, images, man,
+    muscle, networks, operations, outputs, pools, providers, silences, tokens, vms, volumes,
 };
 use crate::complete::{Names, Shell};
 use crate::output::{Output, OutputParser};
@@ -111,6 +111,9 @@ pub(crate) enum Command {
     /// Virtual machines.
     #[command(subcommand)]
     Vm(vms::Verb),
+    /// VMs that were made elsewhere, and what becomes of them.
+    #[command(subcommand, visible_alias = "adoption")]
+    Adopt(adoptions::Verb),
     /// Machines that run VMs.
     #[command(subcommand)]
     Host(hosts::Verb),

@@ -8,6 +8,7 @@
 //! ```
 
 mod accept;
+mod adoptions;
 mod agents;
 mod alert_rules;
 mod alerts;
@@ -251,6 +252,7 @@ pub fn api() -> Api {
     let api = outlook::route(custom_metrics::route(measured::route(api)));
     let api = live::route(outputs::route(agents::route(api)));
     let api = silences::route(alert_rules::route(alerts::route(api)));
+    let api = adoptions::route(api);
     let api = volumes::route(pools::route(networks::route(hosts::route(providers::route(api)))));
     events::route(operations::route(images::route(api)))
 }

@@ -1,5 +1,6 @@
 //! Version 1 of the API: `/api/v1`. Additive only.
 
+mod adoptions;
 mod agents;
 mod alert_rules;
 mod alerts;
@@ -27,6 +28,7 @@ mod vm_spec;
 mod vms;
 mod volumes;
 
+pub use adoptions::*;
 pub use agents::*;
 pub use alert_rules::*;
 pub use alerts::*;
@@ -86,6 +88,14 @@ endpoints![
     VmPause,
     VmResume,
     VmSave,
+    VmRelease,
+    AdoptionList,
+    AdoptionDecide,
+    AdoptionShow,
+    AdoptionPlan,
+    AdoptionAdopt,
+    AdoptionIgnore,
+    AdoptionOffer,
     VmMetrics,
     ConsoleOpen,
     ConsoleConnect,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ConsoleKind, Operation, VmSpec, endpoint};
+use super::{ConsoleKind, Operation, VmAdopted, VmSpec, endpoint};
 use crate::value::{Fact, Ref, Time};
 use crate::{ListQuery, Page};
 
@@ -358,6 +358,8 @@ pub struct Vm {
     pub observed: Option<VmObserved>,
     /// Consoles that can be opened now.
     pub consoles: Vec<ConsoleKind>,
+    /// How it came into care; null for VMs that Hostler made or only observes.
+    pub adopted: Option<VmAdopted>,
 }
 
 /// What was seen of a VM, each value with its pedigree.

@@ -71,6 +71,10 @@ pub enum Code {
     VmStateUnknown,
     /// Hostler only observes this VM.
     VmNotManaged,
+    /// Hostler only watches over this VM.
+    VmReadOnly,
+    /// This VM cannot be adopted as it is.
+    VmNotAdoptable,
     /// A token with this name is in use.
     TokenExists,
     /// An image with this name exists.
@@ -174,6 +178,8 @@ impl Code {
         Self::VmWrongState,
         Self::VmStateUnknown,
         Self::VmNotManaged,
+        Self::VmReadOnly,
+        Self::VmNotAdoptable,
         Self::TokenExists,
         Self::ImageExists,
         Self::ImageInUse,
@@ -244,6 +250,8 @@ impl Code {
             Self::VmWrongState => "vm_wrong_state",
             Self::VmStateUnknown => "vm_state_unknown",
             Self::VmNotManaged => "vm_not_managed",
+            Self::VmReadOnly => "vm_read_only",
+            Self::VmNotAdoptable => "vm_not_adoptable",
             Self::TokenExists => "token_exists",
             Self::ImageExists => "image_exists",
             Self::ImageInUse => "image_in_use",
@@ -314,6 +322,8 @@ impl Code {
             | Self::VmWrongState
             | Self::VmStateUnknown
             | Self::VmNotManaged
+            | Self::VmReadOnly
+            | Self::VmNotAdoptable
             | Self::TokenExists
             | Self::ImageExists
             | Self::ImageInUse

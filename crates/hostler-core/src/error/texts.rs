@@ -42,6 +42,8 @@ impl Code {
             Self::VmWrongState => "the VM's state does not allow this",
             Self::VmStateUnknown => "the VM's present state is not known",
             Self::VmNotManaged => "Hostler only observes this VM",
+            Self::VmReadOnly => "Hostler only watches over this VM",
+            Self::VmNotAdoptable => "this VM cannot be adopted as it is",
             Self::TokenExists => "a token with this name is in use",
             Self::ImageExists => "an image with this name exists",
             Self::ImageInUse => "VMs depend on this image",
@@ -142,6 +144,12 @@ impl Code {
                 "Wait until its host answers again; nothing is decided on a guess."
             }
             Self::VmNotManaged => "It was made elsewhere; adopt it before changing it.",
+            Self::VmReadOnly => {
+                "It was adopted for reading only; release it and adopt it again to change it."
+            }
+            Self::VmNotAdoptable => {
+                "The report of its adoption names what stands in the way, and what to do about it."
+            }
             Self::TokenExists => {
                 "Choose another name, or revoke the other token first: what is done with a token is told by its name."
             }

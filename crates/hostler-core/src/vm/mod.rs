@@ -1,6 +1,7 @@
 //! Virtual machines: asked ([`spec`]), seen ([`observed`]), told ([`status`]),
-//! and what may happen next ([`lifecycle`]). Three types that never mix.
+//! what may happen next ([`lifecycle`]), and how foreign ones become ours ([`adoption`]). Three types that never mix.
 
+pub mod adoption;
 pub mod check;
 pub mod cloud_init;
 pub mod devices;

@@ -10,6 +10,7 @@ use hostler_core::id::{HostId, NetworkId, OperationId, PoolId, ProviderId, VmId}
 use hostler_core::network::ObservedNetwork;
 use hostler_core::query::{Field, Row, Value};
 use hostler_core::storage::ObservedPool;
+use hostler_core::vm::adoption::Adopted;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_core::vm::status::{Phase, VmStatus};
 use hostler_core::vm::{Action, Admission, Denial, ObservedVm, admit};
@@ -82,6 +83,11 @@ impl VmView {
         if managed_only && !self.managed {
             let message = "Hostler only observes this VM; adopt it before changing it";
             return Some(Denial::new(Code::VmNotManaged, message));
+        }
+        if managed_only && self.adopted().is_some_and(|adopted| adopted.read_only) {
+            let message =
+                "it was adopted for reading only; release it and adopt it again to change it";
+            return Some(Denial::new(Code::VmReadOnly, message));
         }
         let group = match action {
             Action::Start
@@ -164,6 +170,11 @@ impl VmView {
     /// and is not (C5, X17).
     pub fn stale(&self) -> Option<&str> {
         (self.status.quality == Quality::Stale).then_some(self.status.reason.as_str())
+    }
+
+    /// How it came into care, for VMs that were made elsewhere and are managed.
+    pub fn adopted(&self) -> Option<&Adopted> {
+        self.row.as_ref().and_then(|row| row.adopted.as_ref())
     }
 
     /// Where its life stands, for VMs that Hostler manages.

@@ -2,7 +2,8 @@
 //! forget it. Once it is removed there is no way back.
 //!
 //! What is removed is what bears our mark, not what bears its old name: somebody
-//! may have put another VM in its place (I17).
+//! may have put another VM in its place (I17). One that was adopted bears none; it is
+//! known by its provider's lasting name for it.
 
 use async_trait::async_trait;
 use hostler_core::id::{ProviderId, VmId};
@@ -32,6 +33,9 @@ pub(crate) struct VmDelete {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct At {
     pub(crate) provider: ProviderId,
+    /// The provider's lasting name for it, where it was adopted and bears no mark of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) adopted: Option<String>,
 }
 
 /// The steps.
@@ -43,8 +47,12 @@ pub(crate) enum Step {
 }
 
 impl VmDelete {
-    /// The VM that bears our mark, if there is one.
+    /// The VM that bears our mark, if there is one; or the one that was adopted, which may be
+    /// gone: to remove what is absent is success.
     async fn find(&self, cx: &StepCx, provider: &dyn Provider) -> Result<Option<VmRef>, StepError> {
+        if let Some(external_ref) = self.at.as_ref().and_then(|at| at.adopted.clone()) {
+            return Ok(Some(VmRef { external_ref, name: self.name.clone() }));
+        }
         let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
         let found = cx.cx().run("find VM", create.find_vm(cx.cx(), self.vm)).await?;
         Ok(found.map(|handle| handle.vm))

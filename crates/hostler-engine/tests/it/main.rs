@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the answer")]
 
+mod adoptions;
 mod agents;
 mod alerting;
 mod clocks;

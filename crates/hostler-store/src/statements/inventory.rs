@@ -7,13 +7,18 @@ super::statements! {
              bindings, generation, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10)
          ON CONFLICT (project, name) DO NOTHING";
+    VM_ADOPT =
+        "INSERT INTO vms (id, provider_id, host_id, external_ref, project, name, phase, spec,
+             bindings, generation, created_at, updated_at, adopted)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10, $11)
+         ON CONFLICT (project, name) DO NOTHING";
     VM =
         "SELECT id, provider_id, host_id, external_ref, project, name, phase, spec, bindings,
-             generation, created_at, updated_at
+             generation, created_at, updated_at, adopted
          FROM vms WHERE id = $1";
     VMS =
         "SELECT id, provider_id, host_id, external_ref, project, name, phase, spec, bindings,
-             generation, created_at, updated_at
+             generation, created_at, updated_at, adopted
          FROM vms ORDER BY id";
     VM_NAME_OWNER = "SELECT id FROM vms WHERE project = $1 AND name = $2";
     VM_SET_SPEC =
@@ -27,6 +32,21 @@ super::statements! {
     VM_SET_PHASE = "UPDATE vms SET phase = $2, updated_at = $3 WHERE id = $1";
     VM_DELETE = "DELETE FROM vms WHERE id = $1";
     VMS_OF_PROVIDER = "SELECT COUNT(*) AS count FROM vms WHERE provider_id = $1";
+
+    IGNORED_VMS =
+        "SELECT id, provider_id, external_ref, name, ignored_by, ignored_at, reason
+         FROM ignored_vms ORDER BY id";
+    /// The latest word counts.
+    IGNORED_VM_SET =
+        "INSERT INTO ignored_vms (id, provider_id, external_ref, name, ignored_by, ignored_at,
+             reason)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (id) DO UPDATE
+             SET name = excluded.name, ignored_by = excluded.ignored_by,
+                 ignored_at = excluded.ignored_at, reason = excluded.reason";
+    IGNORED_VM_DELETE = "DELETE FROM ignored_vms WHERE id = $1";
+    /// What has no identity any more is never seen as that VM again.
+    IGNORED_VMS_TIDY = "DELETE FROM ignored_vms WHERE id NOT IN (SELECT id FROM resources)";
 
     PROVIDERS =
         "SELECT id, name, uri, from_config, created_at FROM providers ORDER BY name";

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails has to fail its test")]
 
 mod access;
+mod adoptions;
 mod alerts;
 mod backup;
 mod common;

@@ -1,5 +1,6 @@
 //! One module for each noun, named as everywhere else.
 
+pub(crate) mod adoptions;
 pub(crate) mod agents;
 pub(crate) mod alerts;
 pub(crate) mod api;
@@ -60,6 +61,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
         Command::Agent(verb) => agents::run(app, verb).await,
         Command::Output(verb) => outputs::run(app, verb).await,
         Command::Alert(verb) => alerts::run(app, verb).await,
+        Command::Adopt(verb) => adoptions::run(app, verb).await,
         Command::Silence(verb) => silences::run(app, verb).await,
         Command::Provider(verb) => providers::run(app, verb).await,
         Command::Token(verb) => tokens::run(app, verb).await,

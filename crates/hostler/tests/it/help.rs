@@ -67,7 +67,7 @@ fn the_short_help_fits_a_screen() {
 fn every_noun_tells_its_verbs() {
     let mut all = String::new();
     for noun in [
-        "vm", "host", "pool", "volume", "image", "network", "op", "event", "alert", "silence",
+        "vm", "adopt", "host", "pool", "volume", "image", "network", "op", "event", "alert", "silence",
         "provider", "agent", "metric", "output", "token", "context",
     ] {
         all.push_str(&format!("$ hostler {noun} -h\n{}\n", help(&[noun, "-h"])));

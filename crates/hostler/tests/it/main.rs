@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test that cannot go on stops the test")]
 
+mod adoptions;
 mod alerts;
 mod bulk;
 mod completing;

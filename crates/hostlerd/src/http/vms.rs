@@ -110,6 +110,15 @@ fn viewer<'a, E: Endpoint>(app: &App, call: &'a Call<E>) -> Viewer<'a> {
     Viewer { actor: &call.caller.actor, is_demo: app.is_demo }
 }
 
+/// A VM as the answer to whoever calls.
+pub(super) fn told_to<E: Endpoint>(
+    app: &App,
+    call: &Call<E>,
+    vm: &VmView,
+) -> Result<Reply<v1::Vm>> {
+    told(vm, &viewer(app, call))
+}
+
 fn told(vm: &VmView, viewer: &Viewer<'_>) -> Result<Reply<v1::Vm>> {
     Ok(Reply::of(convert::vm(vm, viewer)?).generation(vm.generation()))
 }

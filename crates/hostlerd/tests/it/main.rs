@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod activation;
+mod adoptions;
 mod agents;
 mod alerting;
 mod bounds;

@@ -1,5 +1,6 @@
 //! The stories. All of them need root and real daemons.
 
+mod adoptions;
 mod agents;
 mod backup;
 mod crash;

@@ -35,6 +35,8 @@ export type ErrorCode =
   | 'vm_wrong_state'
   | 'vm_state_unknown'
   | 'vm_not_managed'
+  | 'vm_read_only'
+  | 'vm_not_adoptable'
   | 'token_exists'
   | 'image_exists'
   | 'image_in_use'
@@ -103,6 +105,8 @@ export const errorHelp: Record<ErrorCode, string> = {
   vm_wrong_state: "The message says the state and what is possible from it.",
   vm_state_unknown: "Wait until its host answers again; nothing is decided on a guess.",
   vm_not_managed: "It was made elsewhere; adopt it before changing it.",
+  vm_read_only: "It was adopted for reading only; release it and adopt it again to change it.",
+  vm_not_adoptable: "The report of its adoption names what stands in the way, and what to do about it.",
   token_exists: "Choose another name, or revoke the other token first: what is done with a token is told by its name.",
   image_exists: "Choose another name, or delete the other image first.",
   image_in_use: "Delete them first, or keep the image.",

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hostler_api::v1::{
-    ActionVerdict, AddressObserved, DiskObserved, HostRefusal, NicObserved, Vm, VmObserved,
-    VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
+    ActionVerdict, AddressObserved, DiskObserved, HostRefusal, NicObserved, Vm, VmAdopted,
+    VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
 };
 use hostler_api::{Ref, Time};
 use hostler_core::Error;
@@ -102,6 +102,12 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
         spec,
         observed: vm.observed.as_deref().map(|seen| observed(seen, Telling::of(vm.stale()))),
         consoles: vm.consoles().into_iter().map(Into::into).collect(),
+        adopted: vm.adopted().map(|adopted| VmAdopted {
+            by: adopted.by.clone(),
+            at: Time(adopted.at),
+            read_only: adopted.read_only,
+            reason: adopted.reason.clone(),
+        }),
     })
 }
 

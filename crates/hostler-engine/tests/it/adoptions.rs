@@ -1,0 +1,196 @@
+//! VMs that were made elsewhere: what waits for a decision, and what follows from it.
+
+use std::sync::Arc;
+
+use hostler_core::access::{Actor, Role};
+use hostler_core::id::VmId;
+use hostler_core::operation::OperationState;
+use hostler_core::query::ListRequest;
+use hostler_core::vm::status::VmState;
+use hostler_core::vm::{Action, Admission, PowerState, VmSpec};
+use hostler_core::{Code, Result};
+use hostler_engine::{AdoptRequest, DeleteOptions, PendingView, PowerVerb, VmView};
+use hostler_sim::Verb;
+
+use crate::world::{Lab, admin, foreign};
+
+fn list(lab: &Lab) -> Vec<Arc<PendingView>> {
+    lab.engine.adoptions().list(&ListRequest::first(100)).items
+}
+
+/// The foreign VM of that name, as soon as it waits.
+async fn waits(lab: &Lab, name: &str) -> VmId {
+    lab.until("it waits for a decision", || list(lab).iter().any(|it| it.vm.name == name)).await;
+    list(lab).iter().find(|it| it.vm.name == name).unwrap().vm.id
+}
+
+async fn adopt(lab: &Lab, id: VmId, request: AdoptRequest) -> Result<Arc<VmView>> {
+    lab.engine.adoptions().adopt(&admin(), id, &request).await
+}
+
+/// What somebody else's VM is told to be, by its provider.
+async fn definition(lab: &Lab, id: VmId) -> String {
+    lab.engine.vms().definition(&admin(), id).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e17_e18_what_is_adopted_is_managed_and_nothing_of_it_changes() {
+    let mut lab = Lab::new().await;
+    let theirs = foreign(&lab.world, "theirs");
+    let id = waits(&lab, "theirs").await;
+    let pending = lab.engine.adoptions().get(id).unwrap();
+    assert_eq!((pending.status(), pending.origin.as_str()), ("pending", "foreign"));
+    assert!(pending.review.is_possible());
+    let before = definition(&lab, id).await;
+    let calls = || {
+        let looks = [Verb::Definition, Verb::Inventory, Verb::Probe, Verb::Observe];
+        lab.world.faults().calls().into_iter().filter(|verb| !looks.contains(verb)).count()
+    };
+    let asked = calls();
+    let request = AdoptRequest { reason: Some("ours now".into()), ..AdoptRequest::default() };
+    let vm = adopt(&lab, id, request).await.unwrap();
+    assert!(vm.managed && vm.id == id);
+    let adopted = vm.adopted().unwrap();
+    assert_eq!((adopted.by.as_str(), adopted.read_only), (admin().name.as_str(), false));
+    assert_eq!(adopted.reason.as_deref(), Some("ours now"));
+    assert_eq!(calls(), asked, "nothing was asked of the provider");
+    assert_eq!(definition(&lab, id).await, before);
+    assert!(list(&lab).is_empty());
+    assert_eq!(lab.told("vm.adopted").await, 1);
+    let refused = adopt(&lab, id, AdoptRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::VmWrongState);
+
+    // It obeys, also after a restart, under the provider's own name for it.
+    lab.restart().await;
+    lab.world.set_power(&theirs, PowerState::Stopped, "test");
+    lab.sees(id, VmState::Stopped).await;
+    let started = lab.engine.vms().power(&admin(), None, id, PowerVerb::Start).await.unwrap();
+    assert_eq!(lab.end(&started).await.state(), OperationState::Succeeded);
+    lab.sees(id, VmState::Running).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x31_what_is_ignored_stays_noted_until_it_is_another_vm() {
+    let mut lab = Lab::new().await;
+    let theirs = foreign(&lab.world, "theirs");
+    let id = waits(&lab, "theirs").await;
+    let adoptions = || lab.engine.adoptions();
+    let nameless = adoptions().ignore(&admin(), id, "  ").await.unwrap_err();
+    assert_eq!(nameless.code(), Code::SpecInvalid);
+    adoptions().ignore(&admin(), id, "the network team's").await.unwrap();
+    lab.restart().await;
+    waits(&lab, "theirs").await;
+    let found = list(&lab).remove(0);
+    assert_eq!(found.status(), "ignored");
+    let ignored = found.ignored.clone().unwrap();
+    assert_eq!((ignored.by, ignored.reason), (admin().name, "the network team's".to_owned()));
+    assert!(!lab.engine.vms().get(id).unwrap().managed);
+
+    // Made anew under its name: another one, which waits.
+    lab.world.vanish_vm(&theirs);
+    foreign(&lab.world, "theirs");
+    let again = || list(&lab).into_iter().find(|it| it.vm.id != id && it.vm.name == "theirs");
+    lab.until("the new one waits", || again().is_some_and(|it| it.status() == "pending")).await;
+
+    // By hand, too.
+    let other = again().unwrap().vm.id;
+    let adoptions = lab.engine.adoptions();
+    let refused = adoptions.offer(&admin(), other).await.unwrap_err();
+    assert_eq!(refused.code(), Code::VmWrongState);
+    adoptions.ignore(&admin(), other, "not now").await.unwrap();
+    assert_eq!(adoptions.offer(&admin(), other).await.unwrap().status(), "pending");
+    // What is adopted is not ignored any more.
+    adoptions.ignore(&admin(), other, "not now").await.unwrap();
+    adopt(&lab, other, AdoptRequest::default()).await.unwrap();
+    adoptions.release(&admin(), other).await.unwrap();
+    assert_eq!(adoptions.get(other).unwrap().status(), "pending");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x30_for_reading_only_nothing_is_offered_and_it_can_be_let_go() {
+    let lab = Lab::new().await;
+    foreign(&lab.world, "theirs");
+    let id = waits(&lab, "theirs").await;
+    let before = definition(&lab, id).await;
+    let request = AdoptRequest { read_only: true, ..AdoptRequest::default() };
+    let vm = adopt(&lab, id, request).await.unwrap();
+    for (action, admission) in vm.actions() {
+        match admission {
+            Admission::Denied(denial) if action != Action::Console => {
+                assert_eq!(denial.code, Code::VmReadOnly, "{action:?}");
+            }
+            other => assert_eq!(action, Action::Console, "{other:?}"),
+        }
+    }
+    let stopped = lab.engine.vms().power(&admin(), None, id, PowerVerb::Reset).await;
+    assert_eq!(stopped.unwrap_err().code(), Code::VmReadOnly);
+
+    lab.engine.adoptions().release(&admin(), id).await.unwrap();
+    let vm = lab.engine.vms().get(id).unwrap();
+    assert!(!vm.managed && vm.adopted().is_none());
+    assert_eq!(waits(&lab, "theirs").await, id);
+    assert_eq!(definition(&lab, id).await, before);
+    let refused = lab.engine.adoptions().release(&admin(), id).await.unwrap_err();
+    assert_eq!(refused.code(), Code::VmWrongState);
+    let made = lab.create("web").await;
+    let refused = lab.engine.adoptions().release(&admin(), made).await.unwrap_err();
+    assert_eq!(refused.code(), Code::VmWrongState, "it was made here");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_is_taken_or_no_name_asks_for_another() {
+    let lab = Lab::new().await;
+    lab.create("web").await;
+    lab.world.add_host(hostler_sim::HostSetup::new("h2"));
+    let add = |name: &str| lab.world.add_vm("h2", VmSpec::new(name, 64 << 20), None, vec![]);
+    add("web");
+    add("Old VM (1)");
+    let find = |name: &str| list(&lab).into_iter().find(|it| it.vm.name == name);
+    lab.until("both wait", || find("web").is_some() && find("Old VM (1)").is_some()).await;
+    let web = find("web").unwrap().vm.id;
+    let taken = adopt(&lab, web, AdoptRequest::default()).await.unwrap_err();
+    assert_eq!(taken.code(), Code::VmExists);
+    let named = |name: &str| AdoptRequest { name: Some(name.into()), ..AdoptRequest::default() };
+    let vm = adopt(&lab, web, named("web-2")).await.unwrap();
+    assert_eq!(vm.name, "web-2");
+    assert_eq!(vm.observed.as_ref().unwrap().name, "web", "its host still calls it so");
+
+    let old = find("Old VM (1)").unwrap();
+    assert!(!old.review.is_possible());
+    let refused = adopt(&lab, old.vm.id, AdoptRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::VmNotAdoptable);
+    assert!(refused.message().contains("another name"), "{}", refused.message());
+    adopt(&lab, old.vm.id, named("old-vm")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i17_an_adopted_vm_is_deleted_by_its_own_name_and_its_disks_stay() {
+    let lab = Lab::new().await;
+    foreign(&lab.world, "theirs");
+    let id = waits(&lab, "theirs").await;
+    adopt(&lab, id, AdoptRequest::default()).await.unwrap();
+    let options = DeleteOptions { disks: true, force: true, generation: None };
+    let deleted = lab.engine.vms().delete(&admin(), None, id, options).await.unwrap();
+    assert_eq!(lab.end(&deleted).await.state(), OperationState::Succeeded);
+    assert!(lab.world.vm_named("theirs").is_none(), "it is gone at its host");
+    lab.until("it is gone here", || lab.engine.vms().get(id).is_err()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_only_look_decides_nothing() {
+    let lab = Lab::new().await;
+    foreign(&lab.world, "theirs");
+    let id = waits(&lab, "theirs").await;
+    let reader = Actor { name: "token:x".into(), role: Role::Reader };
+    let adoptions = lab.engine.adoptions();
+    let request = AdoptRequest::default();
+    let codes = [
+        adoptions.adopt(&reader, id, &request).await.unwrap_err().code(),
+        adoptions.review(&reader, id, &request).unwrap_err().code(),
+        adoptions.ignore(&reader, id, "x").await.unwrap_err().code(),
+        adoptions.offer(&reader, id).await.unwrap_err().code(),
+        adoptions.release(&reader, id).await.unwrap_err().code(),
+    ];
+    assert_eq!(codes, [Code::PermissionDenied; 5]);
+    assert_eq!(adoptions.get(VmId::from_uuid(uuid::Uuid::nil())).unwrap_err().code(), Code::VmNotFound);
+}

@@ -1,0 +1,281 @@
+//! `hostler adopt`: VMs that were made elsewhere, and what becomes of them. None of it
+//! changes anything at the provider.
+
+use clap::{Args, Subcommand};
+use hostler_api::{Nothing, v1};
+use hostler_client::{Client, Item, Terms};
+
+use super::{DryRunArg, ListArgs, WatchArg};
+use crate::app::App;
+use crate::complete::Names;
+use crate::failure::{Failure, Result};
+use crate::output::{Column, Resource, age, bytes, count, opt, reference, text};
+use crate::select::{Selection, one_vm};
+use crate::terminal::Tone;
+
+/// What can be done about VMs that are seen and not managed.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// List VMs that wait for a decision.
+    #[command(visible_alias = "ls")]
+    #[command(after_long_help = examples!(
+        "hostler adopt list",
+        "hostler adopt list --all -o wide",
+        "hostler adopt list --filter 'origin=lost'"
+    ))]
+    List {
+        #[command(flatten)]
+        list: ListArgs,
+        /// Also those that are left alone.
+        #[arg(short, long)]
+        all: bool,
+        #[command(flatten)]
+        watch: WatchArg,
+    },
+    /// Show a VM that waits, and what to know before it is adopted.
+    #[command(after_long_help = examples!("hostler adopt show web"))]
+    Show {
+        /// Its name or id.
+        #[arg(add = Names::Vm)]
+        vm: String,
+    },
+    /// Adopt VMs: Hostler manages them from now on, and nothing of them changes.
+    #[command(visible_alias = "accept")]
+    Take(TakeArgs),
+    /// Leave VMs alone until somebody decides otherwise.
+    #[command(after_long_help = examples!(
+        "hostler adopt ignore router --reason 'belongs to the network team'"
+    ))]
+    Ignore {
+        #[command(flatten)]
+        selection: Selection,
+        /// Why.
+        #[arg(short, long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        dry_run: DryRunArg,
+    },
+    /// Let VMs that are left alone wait for a decision again.
+    #[command(after_long_help = examples!("hostler adopt offer router"))]
+    Offer {
+        #[command(flatten)]
+        selection: Selection,
+        #[command(flatten)]
+        dry_run: DryRunArg,
+    },
+    /// Let go of VMs that were adopted: Hostler only observes them again.
+    #[command(after_long_help = examples!("hostler adopt release web"))]
+    Release {
+        #[command(flatten)]
+        selection: Selection,
+        #[command(flatten)]
+        dry_run: DryRunArg,
+    },
+}
+
+/// Which VMs to adopt, and how.
+#[derive(Debug, Args)]
+#[command(after_long_help = examples!(
+    "hostler adopt take web --dry-run",
+    "hostler adopt take 'web-*' --reason 'moved from virt-manager'",
+    "hostler adopt take 'My VM' --name my-vm --read-only"
+))]
+pub(crate) struct TakeArgs {
+    #[command(flatten)]
+    selection: Selection,
+    /// Under another name; the one at the provider stays.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// In which project.
+    #[arg(long, value_name = "PROJECT")]
+    project: Option<String>,
+    /// Only look at them: nothing that changes them is offered.
+    #[arg(long)]
+    read_only: bool,
+    /// Why, for the record.
+    #[arg(short, long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Only show what would be written down, and what to know before.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) async fn run(app: &App, verb: Verb) -> Result {
+    match verb {
+        Verb::List { mut list, all, watch } => {
+            if !all {
+                list.filter = Some(match list.filter.filter(|filter| !filter.trim().is_empty()) {
+                    Some(filter) => format!("status=pending AND {filter}"),
+                    None => "status=pending".to_owned(),
+                });
+            }
+            super::list::<v1::AdoptionList, _>(app, Nothing {}, &list, watch).await
+        }
+        Verb::Show { vm } => show(app, &vm).await,
+        Verb::Take(args) => take(app, args).await,
+        Verb::Ignore { selection, reason, dry_run } => {
+            ignore(app, &selection, reason, dry_run).await
+        }
+        Verb::Offer { selection, dry_run } => offer(app, &selection, dry_run).await,
+        Verb::Release { selection, dry_run } => release(app, &selection, dry_run).await,
+    }
+}
+
+async fn show(app: &App, vm: &str) -> Result {
+    let client = app.client()?;
+    let path = v1::VmPath { vm: one_vm(&client, vm).await?.value.id };
+    let answer = client.show::<v1::AdoptionShow>(&path).await?;
+    super::view_one(app, &Item { value: answer.value, json: answer.json })
+}
+
+async fn take(app: &App, args: TakeArgs) -> Result {
+    let client = app.client()?;
+    let TakeArgs { selection, name, project, read_only, reason, dry_run } = args;
+    if name.is_some() && !selection.is_single() {
+        return Err(Failure::usage("--name is for one VM").with_hint("name that one VM"));
+    }
+    let vms = selection.resolve(&client).await?;
+    let body = v1::AdoptionRequest { name, project, read_only, reason };
+    for Item { value: vm, .. } in vms {
+        let path = v1::VmPath { vm: vm.id };
+        if dry_run {
+            plan(app, &client, &path, &vm.name, &body).await?;
+            continue;
+        }
+        let answer = client
+            .ask::<v1::AdoptionAdopt>(&path, &Nothing {}, &body, &Terms::default())
+            .await
+            .map_err(|error| Failure::from(error).during(format!("cannot adopt {}", vm.name)))?;
+        let name = &answer.value.summary.name;
+        app.say(match read_only {
+            true => format!("vm \"{name}\" is managed for reading only from now on"),
+            false => format!("vm \"{name}\" is managed from now on"),
+        });
+    }
+    Ok(())
+}
+
+async fn plan(
+    app: &App,
+    client: &Client,
+    path: &v1::VmPath,
+    name: &str,
+    body: &v1::AdoptionRequest,
+) -> Result {
+    let answer = client
+        .ask::<v1::AdoptionPlan>(path, &Nothing {}, body, &Terms::default())
+        .await
+        .map_err(|error| Failure::from(error).during(format!("cannot adopt {name}")))?;
+    let view = app.view()?;
+    if view.is_document() {
+        return view.document(&answer.json);
+    }
+    let v1::AdoptionPlanned { adoptable, spec, risks } = answer.value;
+    let mut lines = vec![match adoptable {
+        true => format!("+ vm {} in project {}; nothing of it changes", spec.name, spec.project),
+        false => format!("! vm {name} cannot be adopted so"),
+    }];
+    lines.extend(risks.iter().map(risk));
+    lines.push(String::new());
+    app.terminal.write(&lines.join("\n"))
+}
+
+fn risk(risk: &v1::AdoptionRisk) -> String {
+    let mark = if risk.forbids { '!' } else { '~' };
+    format!("  {mark} {}: {}", risk.code, crate::text::printable(&risk.detail))
+}
+
+async fn ignore(app: &App, selection: &Selection, reason: String, dry_run: DryRunArg) -> Result {
+    let client = app.client()?;
+    let vms = selection.resolve(&client).await?;
+    let lines: Vec<_> = vms.iter().map(|vm| format!("- vm {} waits", vm.value.name)).collect();
+    if dry_run.tell(app, &lines)? {
+        return Ok(());
+    }
+    let body = v1::AdoptionIgnoreRequest { reason };
+    for Item { value: vm, .. } in vms {
+        let path = v1::VmPath { vm: vm.id };
+        client
+            .ask::<v1::AdoptionIgnore>(&path, &Nothing {}, &body, &Terms::default())
+            .await
+            .map_err(|error| {
+                Failure::from(error).during(format!("cannot leave {} alone", vm.name))
+            })?;
+        app.say(format!("vm \"{}\" is left alone", vm.name));
+    }
+    Ok(())
+}
+
+async fn offer(app: &App, selection: &Selection, dry_run: DryRunArg) -> Result {
+    let client = app.client()?;
+    let vms = selection.resolve(&client).await?;
+    let lines: Vec<_> = vms.iter().map(|vm| format!("+ vm {} waits", vm.value.name)).collect();
+    if dry_run.tell(app, &lines)? {
+        return Ok(());
+    }
+    for Item { value: vm, .. } in vms {
+        let path = v1::VmPath { vm: vm.id };
+        client
+            .ask::<v1::AdoptionOffer>(&path, &Nothing {}, &Nothing {}, &Terms::default())
+            .await
+            .map_err(|error| Failure::from(error).during(format!("cannot offer {}", vm.name)))?;
+        app.say(format!("vm \"{}\" waits for a decision again", vm.name));
+    }
+    Ok(())
+}
+
+async fn release(app: &App, selection: &Selection, dry_run: DryRunArg) -> Result {
+    let client = app.client()?;
+    let vms = selection.resolve(&client).await?;
+    let lines: Vec<_> = vms.iter().map(|vm| format!("- vm {} is managed", vm.value.name)).collect();
+    if dry_run.tell(app, &lines)? {
+        return Ok(());
+    }
+    for Item { value: vm, .. } in vms {
+        let path = v1::VmPath { vm: vm.id };
+        client
+            .call::<v1::VmRelease>(&path, &Nothing {}, &Nothing {})
+            .await
+            .map_err(|error| Failure::from(error).during(format!("cannot release {}", vm.name)))?;
+        app.say(format!("vm \"{}\" is only observed from now on", vm.name));
+    }
+    Ok(())
+}
+
+impl Resource for v1::PendingAdoption {
+    const NOUN: &'static str = "vm";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::new("name", |row, _| text(row.vm.name.as_str())),
+        Column::new("status", |row, _| {
+            let tone = if row.status == "ignored" { Tone::Weak } else { Tone::Plain };
+            text(row.status.as_str()).toned(tone)
+        }),
+        Column::new("origin", |row, _| text(row.origin.as_str())),
+        Column::new("state", |row, _| text(row.state.as_str())),
+        Column::new("host", |row, _| reference(row.host.as_ref())),
+        Column::new("provider", |row, _| reference(row.provider.as_ref())),
+        Column::new("cpus", |row, _| opt(row.cpu_count)),
+        Column::new("memory", |row, _| bytes(row.memory_bytes)),
+        Column::new("risks", |row, _| {
+            let tone = if row.adoptable { Tone::Plain } else { Tone::Bad };
+            count(row.risks.len()).toned(tone)
+        }),
+        Column::new("seen", |row, now| age(Some(row.first_seen_at), now)),
+        Column::wide("reason", |row, _| opt(row.ignored.as_ref().map(|it| it.reason.clone()))),
+        Column::wide("by", |row, _| opt(row.ignored.as_ref().map(|it| it.by.clone()))),
+        Column::wide("external_ref", |row, _| opt(row.external_ref.clone())),
+        Column::wide("id", |row, _| text(row.vm.id.as_str())),
+    ];
+
+    fn id(&self) -> String {
+        self.vm.id.clone()
+    }
+
+    fn name(&self) -> String {
+        self.vm.name.clone()
+    }
+
+    fn is_simulated(&self) -> bool {
+        self.simulated
+    }
+}
