@@ -37,7 +37,7 @@ pub(super) fn blocked(
         Some(vm) => of_vm(vm, vmi.is_some(), &mut add),
         None => add(
             &[Action::Start, Action::Stop, Action::ForceStop],
-            "it is an instance without a VM: it cannot be stopped and started again, only deleted"
+            "it is seen as an instance without a VM: it cannot be stopped and started, only deleted"
                 .into(),
         ),
     }

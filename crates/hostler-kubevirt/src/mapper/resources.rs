@@ -64,7 +64,7 @@ impl<'a> View<'a> {
     }
 
     /// A fact from the instance type; why not, where it does not tell.
-    fn from_type<T>(
+    fn of_type<T>(
         &self,
         what: &str,
         read: impl FnOnce(&MappedInstanceType) -> &Fact<T>,
@@ -132,7 +132,7 @@ pub(super) fn cpu_count(view: &View<'_>) -> Fact<u32> {
     if let Some(count) = product(&domain.cpu, *domain.cpu.sockets) {
         return view.seen(count);
     }
-    if let Some(told) = view.from_type("the processors", |t| &t.cpu_count) {
+    if let Some(told) = view.of_type("the processors", |t| &t.cpu_count) {
         return told;
     }
     // Without a topology KubeVirt makes a socket of each processor limited or asked for.
@@ -169,7 +169,7 @@ pub(super) fn memory(view: &View<'_>) -> Fact<u64> {
     if let Some(bytes) = (*domain.memory.guest).and_then(bytes) {
         return view.seen(bytes);
     }
-    if let Some(told) = view.from_type("the memory", |t| &t.memory_bytes) {
+    if let Some(told) = view.of_type("the memory", |t| &t.memory_bytes) {
         return told;
     }
     // Without a size for the guest, it gets what is asked for, or else the limit.
@@ -188,7 +188,7 @@ pub(super) fn memory_max(view: &View<'_>, now: &Fact<u64>) -> Fact<u64> {
     match (max, view.vmi) {
         (Some(max), _) => view.seen(max),
         (None, Some(_)) if domain.is_some() => now.clone(),
-        _ => match view.from_type("the most memory", |t| &t.memory_max_bytes) {
+        _ => match view.of_type("the most memory", |t| &t.memory_max_bytes) {
             Some(told) if told.value().is_some() => told,
             _ => view.absent("how much memory it can have"),
         },

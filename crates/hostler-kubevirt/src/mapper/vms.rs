@@ -3,7 +3,9 @@
 //! A `VirtualMachine` lasts; its `VirtualMachineInstance` of the same name is
 //! there while it runs. Either may be absent: a VM without an instance is off,
 //! and an instance without a VM is a VM of its own kind, which ends for good
-//! when it stops.
+//! when it stops. An instance may also say that it is of a VM which was not
+//! seen: it has that VM's identity, so that nothing new seems to be there when
+//! the two arrive one after the other.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +21,7 @@ use super::{
     Incompatible, MADE_AS_ANNOTATION, MappedNic, MappedVolume, Names, Owner, PrimaryAddress,
     Surroundings, TAG_LABEL, TypeRef, blocked, consoles, disks, message, nics, owners,
 };
-use crate::objects::meta::ObjectMeta;
+use crate::objects::meta::{ObjectMeta, OwnerReference};
 use crate::objects::{VirtualMachine, VirtualMachineInstance};
 
 /// What a VM is read from: a VM that is off, one that runs, or an instance that
@@ -34,13 +36,15 @@ pub enum Source<'a> {
     Alone(&'a VirtualMachineInstance),
 }
 
-/// Which of the two kinds a VM is.
+/// Which kind a VM is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VmKind {
     /// A `VirtualMachine`: stays when it is stopped.
     Machine,
     /// A `VirtualMachineInstance` alone: gone when it is deleted, never started again.
     Instance,
+    /// The instance of a VM that was not seen: deleted, or not received yet.
+    Unseen,
 }
 
 /// Whether a running VM can be moved to another node.
@@ -59,9 +63,10 @@ pub struct MappedVm {
     pub kind: VmKind,
     /// Its namespace; name and namespace together name it to the cluster.
     pub namespace: String,
-    /// What every provider tells. `external_ref` is the UID of the VM, or of
-    /// the instance that stands alone; `NAMESPACE/NAME` where a server tells no
-    /// UID, which none does. `host_ref` is the name of the node.
+    /// What every provider tells. `external_ref` is the UID of the VM, even if
+    /// only its instance was seen, or of the instance that stands alone;
+    /// `NAMESPACE/NAME` where no UID is told, which no server leaves out.
+    /// `host_ref` is the name of the node.
     pub vm: ObservedVm,
     /// The UID of its instance: another one each time it is started.
     pub instance_uid: Option<String>,
@@ -132,12 +137,12 @@ pub fn map_vm(
     let meta = meta(source);
     let migration = vmi.and_then(|vmi| migrations::of_instance(vmi, &names));
     Ok(MappedVm {
-        kind: if vm.is_some() { VmKind::Machine } else { VmKind::Instance },
+        kind: kind(source),
         vm: observe(source, &view, &names, state, &nics, around),
         instance_uid: vmi.and_then(|vmi| vmi.metadata.uid.owned()),
         status_message: troubles.first().map(|trouble| trouble.message.clone()),
         troubles,
-        run_strategy: run_strategy(vm, seen_at),
+        run_strategy: run_strategy(source, seen_at),
         primary_address: nics::primary(&view, &nics),
         nics: nics.mapped,
         volumes: disks::volumes(&view, &names.namespace),
@@ -201,9 +206,7 @@ fn key(meta: &ObjectMeta) -> Option<(&str, &str)> {
 }
 
 fn belongs(vmi: &VirtualMachineInstance, vm: &VirtualMachine) -> bool {
-    let owner = vmi.metadata.controller();
-    let named = owner.filter(|owner| owner.kind.text() == Some("VirtualMachine"));
-    match (named.and_then(|owner| owner.uid.text()), vm.metadata.uid.text()) {
+    match (vm_of(vmi).and_then(|owner| owner.uid.text()), vm.metadata.uid.text()) {
         (Some(owner), Some(uid)) => owner == uid,
         _ => true,
     }
@@ -222,6 +225,29 @@ fn names(source: Source<'_>) -> Result<Names, Incompatible> {
             Err(Incompatible::new("VirtualMachineInstance", what))
         }
     }
+}
+
+fn kind(source: Source<'_>) -> VmKind {
+    match source {
+        Source::Off(_) | Source::Both(..) => VmKind::Machine,
+        Source::Alone(vmi) if vm_of(vmi).is_some() => VmKind::Unseen,
+        Source::Alone(_) => VmKind::Instance,
+    }
+}
+
+/// The VM that an instance says it is of.
+fn vm_of(vmi: &VirtualMachineInstance) -> Option<&OwnerReference> {
+    vmi.metadata.controller().filter(|owner| owner.kind.text() == Some("VirtualMachine"))
+}
+
+/// How it is named for ever.
+fn identity(source: Source<'_>, names: &Names) -> String {
+    let unseen = match source {
+        Source::Alone(vmi) => vm_of(vmi).and_then(|owner| owner.uid.owned()),
+        Source::Off(_) | Source::Both(..) => None,
+    };
+    let own = || meta(source).uid.owned();
+    unseen.or_else(own).unwrap_or_else(|| format!("{}/{}", names.namespace, names.name))
 }
 
 /// The lasting object: marks and owners count where they last.
@@ -303,23 +329,25 @@ fn observe(
     let cpu_count = resources::cpu_count(view);
     let memory_bytes = resources::memory(view);
     ObservedVm {
-        external_ref: meta
-            .uid
-            .owned()
-            .unwrap_or_else(|| format!("{}/{}", names.namespace, names.name)),
+        external_ref: identity(source, names),
         host_ref: view
             .vmi
             .filter(|_| state.power.is_live() || state.power == PowerState::Unknown)
             .and_then(|vmi| vmi.status.node_name.owned()),
         name: names.name.clone(),
-        tag: tag(meta, names),
+        // Labels of an instance come from a template: they do not mark the VM.
+        tag: tag(meta, names).filter(|_| kind(source) != VmKind::Unseen),
         blocked: blocked::blocked(vm, view.vmi, view.domain(), state.power),
         consoles: consoles::consoles(view.vmi, state.power, at),
         power: state.power,
         power_reason: state.reason,
         observed_at: at,
-        persistent: Fact::seen(vm.is_some(), VM_SPEC, at),
-        autostart: run_strategy(vm, at)
+        persistent: match kind(source) {
+            VmKind::Machine => Fact::seen(true, VM_SPEC, at),
+            VmKind::Instance => Fact::seen(false, VM_SPEC, at),
+            VmKind::Unseen => Fact::unavailable(VM_SPEC, UNSEEN),
+        },
+        autostart: run_strategy(source, at)
             .map(|strategy| matches!(strategy, RunStrategy::Always | RunStrategy::RerunOnFailure)),
         cpu_max: resources::cpu_max(view, &cpu_count),
         cpu_count,
@@ -350,9 +378,16 @@ fn description(meta: &ObjectMeta) -> Option<String> {
     keys.iter().find_map(|key| meta.annotation(key)).map(message)
 }
 
-fn run_strategy(vm: Option<&VirtualMachine>, at: Timestamp) -> Fact<RunStrategy> {
-    let Some(vm) = vm else {
-        return Fact::unsupported(VM_SPEC, "an instance without a VM is not started again");
+const UNSEEN: &str = "the VM that it is an instance of was not seen";
+
+fn run_strategy(source: Source<'_>, at: Timestamp) -> Fact<RunStrategy> {
+    let vm = match (source, kind(source)) {
+        (Source::Off(vm) | Source::Both(vm, _), _) => vm,
+        (_, VmKind::Unseen) => return Fact::unavailable(VM_SPEC, UNSEEN),
+        _ => {
+            let reason = "an instance without a VM is not started again";
+            return Fact::unsupported(VM_SPEC, reason);
+        }
     };
     match RunStrategy::of(vm) {
         Some(strategy) => Fact::seen(strategy, VM_SPEC, at),
