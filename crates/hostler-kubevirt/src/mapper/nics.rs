@@ -8,8 +8,8 @@ use hostler_core::vm::observed::{ObservedAddress, ObservedNic};
 
 use super::resources::View;
 use super::source::VMI_STATUS;
-use crate::objects::InterfaceStatus;
 use crate::objects::domain::{Interface, Network};
+use crate::objects::{InterfaceStatus, VirtualMachineInstance};
 
 /// What the cluster tells of an interface beyond [`ObservedNic`], in the same
 /// order.
@@ -50,7 +50,8 @@ pub(super) struct Nics {
 /// that only the status knows.
 pub(super) fn nics(view: &View<'_>) -> Nics {
     let devices = view.domain().and_then(|domain| domain.devices.as_ref());
-    let statuses = view.vmi.map(|vmi| &vmi.status.interfaces);
+    // One that has ended has no addresses any more, whatever is left in its status.
+    let statuses = view.vmi.filter(|vmi| !vmi.is_over()).map(|vmi| &vmi.status.interfaces);
     let (Some(spec), Some(devices)) = (view.spec, devices) else {
         let observed = Fact::unavailable(view.source(), "its devices are not told");
         return Nics { observed, mapped: Vec::new() };
@@ -198,7 +199,7 @@ fn said_by(kind: &str, text: &str) -> &'static str {
 /// The primary address: the default pod network's first, else the first
 /// routable one of any interface (X23).
 pub(super) fn primary(view: &View<'_>, nics: &Nics) -> Fact<PrimaryAddress> {
-    if view.vmi.is_none() {
+    if view.vmi.is_none_or(VirtualMachineInstance::is_over) {
         return Fact::unavailable(VMI_STATUS, "it is off, and has addresses only while it runs");
     }
     let Some(observed) = nics.observed.value() else {

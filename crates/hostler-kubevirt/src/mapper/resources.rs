@@ -289,7 +289,7 @@ pub(super) fn hypervisor(
     cluster: Option<&super::MappedCluster>,
     at: Timestamp,
 ) -> Fact<String> {
-    let Some(vmi) = vmi else {
+    let Some(vmi) = vmi.filter(|vmi| !vmi.is_over()) else {
         return Fact::unavailable(VMI_STATUS, "it is off, and told only of an instance");
     };
     if vmi.status.conditions.is_true("SoftwareEmulation") {

@@ -18,6 +18,13 @@ pub struct VirtualMachineInstance {
     pub(crate) status: Nest<InstanceStatus>,
 }
 
+impl VirtualMachineInstance {
+    /// Whether it has ended: it stays for a while, and so does what it told.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.status.phase.text(), Some("Succeeded" | "Failed"))
+    }
+}
+
 impl Object for VirtualMachineInstance {
     const KIND: &'static str = "VirtualMachineInstance";
 }

@@ -32,10 +32,12 @@ fn pod_and_multus() -> Value {
 
 #[test]
 fn x23_the_pod_network_is_primary_wherever_it_stands() {
-    let mapped = with(
-        pod_and_multus(),
-        json!([interface("backnet", &["192.168.7.5"]), interface("default", &["10.244.0.104"])]),
-    );
+    let spec = json!({ "networks": pod_and_multus(), "domain": { "devices": { "interfaces": [
+        { "name": "backnet", "bridge": {} }, { "name": "default", "masquerade": {} }] } } });
+    let status = json!({ "interfaces": [
+        interface("backnet", &["192.168.7.5"]), interface("default", &["10.244.0.104"])] });
+    let mapped = both(json!({}), json!({ "spec": spec, "status": status }));
+    assert_eq!(mapped.nics[0].name.as_deref(), Some("backnet"));
     assert_eq!(primary(&mapped).as_deref(), Some("10.244.0.104 on default by pod_network"));
     assert!(mapped.primary_address.value().unwrap().is_on_default_network);
 }
@@ -85,6 +87,16 @@ fn x23_without_a_routable_address_there_is_no_primary_one() {
         );
     }
     assert!(off(json!({})).primary_address.reason().unwrap().starts_with("it is off"));
+}
+
+#[test]
+fn x17_what_has_ended_has_no_addresses_though_its_status_still_names_them() {
+    for phase in ["Succeeded", "Failed"] {
+        let mapped = both(json!({}), json!({ "status": { "phase": phase } }));
+        assert!(mapped.vm.nics.value().unwrap().iter().all(|nic| nic.addresses.is_empty()));
+        assert!(mapped.primary_address.reason().unwrap().starts_with("it is off"));
+        assert!(mapped.vm.hypervisor.reason().unwrap().starts_with("it is off"));
+    }
 }
 
 #[test]
