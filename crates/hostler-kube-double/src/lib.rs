@@ -1,0 +1,61 @@
+//! A stand-in for a Kubernetes API server with KubeVirt, in the process of a test.
+//!
+//! It keeps objects and answers as kube-apiserver 1.36 and KubeVirt's virt-api were recorded to
+//! answer, byte for byte where a client could tell the difference: what is refused, with which status,
+//! content type and words; how watches end; what a verb's success looks like. A small controller makes
+//! verbs take effect. Faults are made on demand, and every request is counted.
+//!
+//! ```text
+//!   client ─► serve ─► answer ─► route · counts · faults · access
+//!                        ├─► list (page, select)   watch        ┐
+//!                        ├─► objects (apply, patch, schema)     ├─► world ─► store
+//!                        ├─► verbs (machine, instance, volumes) ┘     ▲
+//!                        └─► console, discovery                  controller
+//! ```
+//!
+//! What it is not: it has no schedulers, pods or volumes behind its objects, reads no YAML bodies and
+//! no strategic merge patches, speaks HTTP/1.1 alone, and takes nearly all lists as one
+//! field. Finalizers are honoured. Begin reading at [`Double`].
+
+mod access;
+mod admission;
+mod answer;
+mod apply;
+mod console;
+mod controller;
+mod counts;
+mod discovery;
+mod double;
+mod faults;
+mod fields;
+mod ids;
+mod json;
+mod kinds;
+mod list;
+mod objects;
+mod options;
+mod page;
+mod patch;
+mod query;
+mod respond;
+mod route;
+mod schema;
+mod seed;
+mod select;
+mod serve;
+mod shape;
+mod shared;
+mod status;
+mod store;
+mod verbs;
+mod watch;
+mod world;
+
+pub use access::Refusal;
+pub use counts::{Counts, Seen};
+pub use double::{Double, Error};
+pub use faults::{Fault, What};
+pub use kinds::{KINDS, Kind};
+pub use options::{Options, Pace};
+pub use seed::Installation;
+pub use status::{Refused, Told};

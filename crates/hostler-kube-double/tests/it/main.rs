@@ -1,0 +1,1 @@
+//! The double against what real servers were recorded to answer.
