@@ -1,1 +1,15 @@
-//! The double against what real servers were recorded to answer.
+//! The double against what real servers were recorded to answer: each statement is a test, and the
+//! bodies in them are the recorded ones.
+
+mod access;
+mod applies;
+mod client;
+mod consoles;
+mod controllers;
+mod discovery;
+mod expired;
+mod faults;
+mod lists;
+mod verbs;
+mod watches;
+mod writes;
