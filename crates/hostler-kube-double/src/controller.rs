@@ -9,12 +9,13 @@
 //!                  └─ no second node, or a container disk without a digest: stays     ─► Succeeded
 //! ```
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::json;
-use crate::kinds::{Catalog, Kind, NAMESPACE, VMI, VMIM};
+use crate::kinds::{Catalog, Kind, NAMESPACE, VM, VMI, VMIM};
 use crate::store::Key;
 use crate::world::{Delete, World, Write};
 
@@ -31,9 +32,10 @@ const SETTLED_AFTER: usize = 1_000;
 pub(crate) fn step(world: &mut World) -> bool {
     let dirty = std::mem::take(&mut world.dirty);
     let was_any = !dirty.is_empty();
-    for (plural, key) in dirty {
+    let (machines, others): (Vec<_>, Vec<_>) =
+        dirty.into_iter().partition(|(plural, _)| *plural == VM.plural);
+    for (plural, key) in others {
         match plural {
-            "virtualmachines" => machines::reconcile(world, &key),
             "virtualmachineinstances" => instances::reconcile(world, &key),
             "virtualmachineinstancemigrations" => migrations::reconcile(world, &key),
             "virtualmachinesnapshots" => snapshots::reconcile(world, &key),
@@ -43,6 +45,13 @@ pub(crate) fn step(world: &mut World) -> bool {
             "nodes" => wake_waiting(world),
             _ => {}
         }
+    }
+    // Machines come last, those of what has just moved too: so each phase shows in its machine.
+    let mut machines: BTreeSet<Key> = machines.into_iter().map(|(_, key)| key).collect();
+    let moved = world.dirty.extract_if(.., |(plural, _)| *plural == VM.plural);
+    machines.extend(moved.map(|(_, key)| key));
+    for key in machines {
+        machines::reconcile(world, &key);
     }
     was_any
 }

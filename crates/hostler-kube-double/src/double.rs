@@ -162,7 +162,7 @@ impl Double {
             namespace => namespace.to_owned(),
         };
         self.shared.change(|state| {
-            let write = Write::controller(state.world.now, kind).on_main().as_manager("test");
+            let write = Write::controller(state.world.now, kind).on_main().by_manager("test");
             let made = state.world.create(kind, &namespace, object, &write)?;
             Ok((*made).clone())
         })
@@ -184,7 +184,7 @@ impl Double {
             let key = Key::new(namespace, name);
             let mut next = (*state.world.find(kind, &key)?).clone();
             change(&mut next);
-            let write = Write::controller(state.world.now, kind).as_manager("test");
+            let write = Write::controller(state.world.now, kind).by_manager("test");
             // Two writes where the status is apart, as its owner would make them.
             let current = state.world.find(kind, &key)?;
             let current = state.world.update(kind, &current, next.clone(), &write)?;

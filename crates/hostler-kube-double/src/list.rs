@@ -47,8 +47,7 @@ pub(crate) async fn answer(
     };
     // Serialized outside of the lock: a list may be large.
     let meta = page.meta(path, selector.is_empty());
-    let body = shape.list(path.kind, &path.version, &page.items, meta);
-    Ok(respond::json(200, &body))
+    Ok(respond::json_text(200, shape.list(path.kind, &path.version, &page.items, &meta)))
 }
 
 fn read(query: &Query) -> Result<At, Refused> {

@@ -324,7 +324,7 @@ impl Asking<'_> {
             }
         }
         let meta = json!({ "resourceVersion": state.world.store.revision().to_string() });
-        let body = self.shape.list(self.kind(), &self.path.version, &items, meta);
-        Ok(respond::json(200, &body))
+        let body = self.shape.list(self.kind(), &self.path.version, &items, &meta);
+        Ok(respond::json_text(200, body))
     }
 }

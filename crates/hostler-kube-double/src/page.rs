@@ -1,12 +1,22 @@
 //! Pages of a list: the `continue` token, which says at which revision and after which key.
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::alphabet::URL_SAFE;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Value, json};
 
 use crate::status::Refused;
 use crate::store::Key;
 
+/// As lenient in reading as Go, which heeds no bits that are left over.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
 /// The revision of a token that goes on inconsistently, at whatever is now.
 const INCONSISTENT: i64 = -1;
 
@@ -48,7 +58,7 @@ impl Token {
         let token = json!({
             "v": "meta.k8s.io/v1", "rv": revision, "start": format!("{slash}{}\u{0}", self.after),
         });
-        URL_SAFE_NO_PAD.encode(token.to_string())
+        BASE64.encode(token.to_string())
     }
 
     /// Reads one.
@@ -61,7 +71,7 @@ impl Token {
                 "invalid continue token: continue key is not valid: {why}"
             ))
         };
-        let bytes = URL_SAFE_NO_PAD
+        let bytes = BASE64
             .decode(text.trim_end_matches('='))
             .map_err(|_| fault("illegal base64 data at input byte 0".to_owned()))?;
         let token: Value = serde_json::from_slice(&bytes).map_err(|_| fault(go_words(&bytes)))?;

@@ -40,7 +40,12 @@ fn answer(code: u16, kind: Option<HeaderValue>, body: Body) -> Response<Body> {
 
 /// A JSON body.
 pub(crate) fn json(code: u16, body: &Value) -> Response<Body> {
-    answer(code, Some(JSON), full(body.to_string()))
+    json_text(code, body.to_string())
+}
+
+/// A JSON body that is a text already.
+pub(crate) fn json_text(code: u16, body: String) -> Response<Body> {
+    answer(code, Some(JSON), full(body))
 }
 
 /// A JSON body, with a `Warning` for each text.

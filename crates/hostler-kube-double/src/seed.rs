@@ -29,16 +29,16 @@ pub(crate) fn world(world: &mut World, options: &Options) -> Result<(), Refused>
         let object = json!({
             "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name },
         });
-        let write = Write::controller(world.now, &NAMESPACE).as_manager("kube-apiserver").on_main();
+        let write = Write::controller(world.now, &NAMESPACE).by_manager("kube-apiserver").on_main();
         world.create(&NAMESPACE, "", object, &write)?;
     }
     for number in 1..=options.nodes {
         let node = node(world, &format!("n{number}"));
-        let write = Write::controller(world.now, &NODE).as_manager("kubelet").on_main();
+        let write = Write::controller(world.now, &NODE).by_manager("kubelet").on_main();
         world.create(&NODE, "", node, &write)?;
     }
     if let Some(classes) = crate::kinds::Catalog::of_plural("storageclasses") {
-        let write = Write::controller(world.now, classes).as_manager("kube-apiserver").on_main();
+        let write = Write::controller(world.now, classes).by_manager("kube-apiserver").on_main();
         let object = json!({
             "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
             "metadata": { "name": "standard", "annotations": {
@@ -94,7 +94,7 @@ pub(crate) fn install(world: &mut World, installation: &Installation) -> Result<
         Installation::Degraded(version, reason) => (version, version, Some(reason.as_str())),
         Installation::Updating(from, to) => (from, to, None),
     };
-    let write = Write::controller(world.now, &KUBEVIRT).as_manager("virt-operator").on_main();
+    let write = Write::controller(world.now, &KUBEVIRT).by_manager("virt-operator").on_main();
     if world.store.get(&KUBEVIRT, &key).is_none() {
         let object = json!({
             "apiVersion": "kubevirt.io/v1", "kind": "KubeVirt", "metadata": { "name": key.name },
@@ -125,7 +125,7 @@ pub(crate) fn install(world: &mut World, installation: &Installation) -> Result<
     ] {
         controller::set_condition(&mut next, kind, Some((truth(is), reason, "")), &now);
     }
-    let write = Write::controller(world.now, &KUBEVIRT).as_manager("virt-operator");
+    let write = Write::controller(world.now, &KUBEVIRT).by_manager("virt-operator");
     world.update(&KUBEVIRT, &current, next, &write)?;
     Ok(())
 }
@@ -165,7 +165,7 @@ pub(crate) fn fleet(
     let taken = world.store.list(&VM, Some("default")).count();
     let names: Vec<String> = (taken..taken + count).map(|at| format!("vm-{at:05}")).collect();
     let Some(first) = names.first() else { return Ok(names) };
-    let mut write = Write::controller(world.now, &VM).on_main().as_manager("seed");
+    let mut write = Write::controller(world.now, &VM).on_main().by_manager("seed");
     write.by_user = true;
     world.create(&VM, "default", machine(first, strategy), &write)?;
     controller::settle(world);
@@ -198,8 +198,11 @@ pub(crate) fn fleet(
         let own = json::text(&instance, "/metadata/uid").to_owned();
         json::set(&mut instance, "/status/activePods", json!({ own: node }));
         let running = instances::running(&instance, &key, uid);
-        for (field, value) in running.as_object().into_iter().flatten() {
-            json::set(&mut instance, &format!("/status/{field}"), value.clone());
+        // What differs between two that were made from the same.
+        for field in ["interfaces", "virtualMachineRevisionName"] {
+            if let Some(value) = running.get(field) {
+                json::set(&mut instance, &format!("/status/{field}"), value.clone());
+            }
         }
         world.store.put(&VMI, instance);
     }

@@ -1,5 +1,7 @@
 //! How objects are shown: in which version, whole, by their metadata alone, or as a table.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::json;
@@ -45,45 +47,53 @@ impl Shape {
         }
     }
 
-    /// A list.
+    /// One object, as text.
+    pub(crate) fn text(self, kind: &Kind, version: &str, object: &Value) -> String {
+        let is_as_kept = self == Self::Whole
+            && json::text(object, "/apiVersion") == kind.api_version(version)
+            && json::text(object, "/kind") == kind.kind;
+        // Most of a fleet goes out as it is kept: a copy of each would cost more than all the rest.
+        if is_as_kept { object.to_string() } else { self.show(kind, version, object).to_string() }
+    }
+
+    /// A list, as text.
     pub(crate) fn list(
         self,
         kind: &Kind,
         version: &str,
-        objects: &[impl AsRef<Value>],
-        meta: Value,
-    ) -> Value {
-        match self {
-            Self::Whole => {
-                let items: Vec<Value> = objects
-                    .iter()
-                    .map(|object| {
-                        let mut item = whole(kind, version, object.as_ref());
-                        if !kind.custom {
-                            json::remove(&mut item, "/kind");
-                            json::remove(&mut item, "/apiVersion");
-                        }
-                        item
-                    })
-                    .collect();
-                json!({
-                    "kind": format!("{}List", kind.kind),
-                    "apiVersion": kind.api_version(version), "metadata": meta, "items": items,
-                })
-            }
-            Self::Metadata => {
-                let items: Vec<Value> =
-                    objects.iter().map(|object| metadata(object.as_ref())).collect();
-                json!({
-                    "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
-                    "metadata": meta, "items": items,
-                })
-            }
+        objects: &[Arc<Value>],
+        meta: &Value,
+    ) -> String {
+        let (list_kind, list_version) = match self {
+            Self::Whole => (format!("{}List", kind.kind), kind.api_version(version)),
+            Self::Metadata => ("PartialObjectMetadataList".into(), "meta.k8s.io/v1".into()),
             Self::Table => {
                 let objects: Vec<&Value> = objects.iter().map(AsRef::as_ref).collect();
-                table(kind, &objects, meta)
+                return table(kind, &objects, meta.clone()).to_string();
             }
+        };
+        let mut text = format!(
+            r#"{{"kind":"{list_kind}","apiVersion":"{list_version}","metadata":{meta},"items":["#
+        );
+        for (at, object) in objects.iter().enumerate() {
+            if at > 0 {
+                text.push(',');
+            }
+            text.push_str(&self.item(kind, version, object));
         }
+        text.push_str("]}");
+        text
+    }
+
+    /// An item of a list: of the server's own kinds it does not tell what it is.
+    fn item(self, kind: &Kind, version: &str, object: &Value) -> String {
+        if self != Self::Whole || kind.custom {
+            return self.text(kind, version, object);
+        }
+        let mut item = object.clone();
+        json::remove(&mut item, "/kind");
+        json::remove(&mut item, "/apiVersion");
+        item.to_string()
     }
 }
 

@@ -293,24 +293,22 @@ impl Watcher {
         if !annotations.is_null() {
             json::set(&mut object, "/metadata/annotations", annotations);
         }
-        self.waiting.push_back(line("BOOKMARK", &object));
+        self.waiting.push_back(line("BOOKMARK", &object.to_string()));
     }
 
     /// Tells an error, after which the stream ends.
     fn fail(&mut self, refused: &Refused) {
         if let Told::Status(body) = &refused.body {
-            self.waiting.push_back(line("ERROR", body));
+            self.waiting.push_back(line("ERROR", &body.to_string()));
         }
         self.is_over = true;
     }
 
     fn line(&self, kind: &str, object: &Value) -> Bytes {
-        line(kind, &self.shape.show(self.path.kind, &self.path.version, object))
+        line(kind, &self.shape.text(self.path.kind, &self.path.version, object))
     }
 }
 
-fn line(kind: &str, object: &Value) -> Bytes {
-    let mut text = json!({ "type": kind, "object": object }).to_string();
-    text.push('\n');
-    Bytes::from(text)
+fn line(kind: &str, object: &str) -> Bytes {
+    Bytes::from(format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n"))
 }

@@ -69,7 +69,7 @@ impl Write {
     }
 
     /// By another part of KubeVirt.
-    pub(crate) fn as_manager(mut self, manager: &str) -> Self {
+    pub(crate) fn by_manager(mut self, manager: &str) -> Self {
         manager.clone_into(&mut self.writer.manager);
         self
     }

@@ -131,10 +131,10 @@ fn follow(world: &mut World, key: &Key, machine: &Value, are_volumes_ready: bool
         }
         return;
     };
-    let is_over = match (strategy.as_str(), json::text(&instance, "/status/phase")) {
-        ("Halted", _) | ("Always", "Succeeded" | "Failed") | ("RerunOnFailure", "Failed") => true,
-        _ => false,
-    };
+    let is_over = matches!(
+        (strategy.as_str(), json::text(&instance, "/status/phase")),
+        ("Halted", _) | ("Always", "Succeeded" | "Failed") | ("RerunOnFailure", "Failed")
+    );
     if is_over {
         remove(world, &VMI, key);
     }

@@ -77,7 +77,7 @@ fn change(state: &mut State, call: &Call<'_>) -> Result<Response<Body>, Refused>
             // A guest that begins anew is the same instance.
             _ => {}
         }
-        let write = Write::controller(state.world.now, &VMI).as_manager("virt-handler");
+        let write = Write::controller(state.world.now, &VMI).by_manager("virt-handler");
         state.world.update(&VMI, &instance, next, &write)?;
     }
     Ok(respond::empty(call.accepted))

@@ -86,7 +86,7 @@ fn stop(state: &mut State, call: &Call<'_>) -> Result<Response<Body>, Refused> {
         check_denial(state)?;
         let mut next = (**instance).clone();
         json::set(&mut next, "/spec/terminationGracePeriodSeconds", grace.into());
-        let mut write = Write::controller(state.world.now, &VMI).as_manager("virt-api");
+        let mut write = Write::controller(state.world.now, &VMI).by_manager("virt-api");
         write.dry = call.is_dry();
         state.world.update(&VMI, instance, next, &write)?;
     }
@@ -142,7 +142,7 @@ fn migrate(state: &mut State, call: &Call<'_>) -> Result<Response<Body>, Refused
     if let Some(nodes) = call.body.get("addedNodeSelector") {
         json::set(&mut migration, "/spec/addedNodeSelector", nodes.clone());
     }
-    let mut write = Write::controller(state.world.now, &VMIM).on_main().as_manager("virt-api");
+    let mut write = Write::controller(state.world.now, &VMIM).on_main().by_manager("virt-api");
     write.dry = call.is_dry();
     // virt-api's own write is judged as anybody's.
     write.by_user = true;
@@ -177,7 +177,7 @@ fn request(
     }
     let mut next = (*machine).clone();
     json::set(&mut next, "/status/stateChangeRequests", requests.into());
-    let mut write = Write::controller(state.world.now, &VM).as_manager("virt-api");
+    let mut write = Write::controller(state.world.now, &VM).by_manager("virt-api");
     write.dry = call.is_dry();
     state.world.update(&VM, &machine, next, &write)?;
     Ok(accepted())
@@ -197,7 +197,7 @@ fn set_strategy(
     } else {
         json::set(&mut next, "/spec/runStrategy", strategy.into());
     }
-    let mut write = Write::controller(state.world.now, &VM).on_main().as_manager("virt-api");
+    let mut write = Write::controller(state.world.now, &VM).on_main().by_manager("virt-api");
     write.dry = call.is_dry();
     state.world.update(&VM, &machine, next, &write)?;
     Ok(accepted())

@@ -99,7 +99,7 @@ fn write(
     object: &Arc<Value>,
     next: Value,
 ) -> Result<(), Refused> {
-    let write = Write::controller(state.world.now, kind).on_main().as_manager("virt-api");
+    let write = Write::controller(state.world.now, kind).on_main().by_manager("virt-api");
     state.world.update(kind, object, next, &write).map(|_| ())
 }
 
