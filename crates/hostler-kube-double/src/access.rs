@@ -94,6 +94,18 @@ impl Access {
         user != ANONYMOUS && !self.refusals.iter().any(|refusal| refusal.holds(user, asked))
     }
 
+    /// Whether the user may see a path that is no object's.
+    ///
+    /// # Errors
+    /// 403 for whoever shows no token.
+    pub(crate) fn check_path(&self, user: &str, verb: &str, path: &str) -> Result<(), Refused> {
+        if user != ANONYMOUS {
+            return Ok(());
+        }
+        let words = format!("forbidden: User \"{user}\" cannot {verb} path \"{path}\"");
+        Err(Refused::new(403, "Forbidden", words, json!({})))
+    }
+
     /// Whether the user may.
     ///
     /// # Errors

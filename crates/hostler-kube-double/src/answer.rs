@@ -132,8 +132,11 @@ fn authorise(
     let state = shared.lock();
     let told = header(request.headers(), "authorization");
     let user = state.access.user(Some(told).filter(|told| !told.is_empty()))?;
-    if let Some(asked) = target.asked(verb) {
-        state.access.check(&user, &asked)?;
+    match target.asked(verb) {
+        Some(asked) => state.access.check(&user, &asked)?,
+        // These are told to anybody.
+        None if matches!(target, Target::Healthz | Target::Version) => {}
+        None => state.access.check_path(&user, verb, request.uri().path())?,
     }
     Ok(user)
 }

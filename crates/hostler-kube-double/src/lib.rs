@@ -1,9 +1,9 @@
 //! A stand-in for a Kubernetes API server with KubeVirt, in the process of a test.
 //!
 //! It keeps objects and answers as kube-apiserver 1.36 and KubeVirt's virt-api were recorded to
-//! answer, byte for byte where a client could tell the difference: what is refused, with which status,
-//! content type and words; how watches end; what a verb's success looks like. A small controller makes
-//! verbs take effect. Faults are made on demand, and every request is counted.
+//! answer: what is refused, with which status, content type and words; how watches end; what a verb's
+//! success looks like. A small controller makes verbs take effect. Faults are made on demand, and
+//! every request is counted.
 //!
 //! ```text
 //!   client ─► serve ─► answer ─► route · counts · faults · access
@@ -13,9 +13,10 @@
 //!                        └─► console, discovery                  controller
 //! ```
 //!
-//! What it is not: it has no schedulers, pods or volumes behind its objects, reads no YAML bodies and
-//! no strategic merge patches, speaks HTTP/1.1 alone, and takes nearly all lists as one
-//! field. Finalizers are honoured. Begin reading at [`Double`].
+//! What it is not: it has no scheduler and no pods, reads no YAML and no strategic merge patches,
+//! speaks HTTP/1.1 alone, knows the fields of virtual machines down to their devices and no others,
+//! and takes nearly all lists as one field when it asks who owns what. Finalizers are honoured. Begin
+//! reading at [`Double`].
 
 mod access;
 mod admission;

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::status::Refused;
 use crate::store::Key;
@@ -55,10 +55,10 @@ impl Token {
             Some(revision) => (i64::try_from(revision).unwrap_or(i64::MAX), "/"),
             None => (INCONSISTENT, ""),
         };
-        let token = json!({
-            "v": "meta.k8s.io/v1", "rv": revision, "start": format!("{slash}{}\u{0}", self.after),
-        });
-        BASE64.encode(token.to_string())
+        let start = Value::from(format!("{slash}{}\u{0}", self.after));
+        // In the server's order of fields, so that tokens are the same to the byte.
+        let token = format!(r#"{{"v":"meta.k8s.io/v1","rv":{revision},"start":{start}}}"#);
+        BASE64.encode(token)
     }
 
     /// Reads one.

@@ -7,7 +7,7 @@ fn token(revision: Option<u64>, after: &str) -> Token {
 }
 
 #[test]
-fn recorded_tokens_are_read() {
+fn recorded_tokens_are_read_and_written_to_the_byte() {
     for (text, expected) in [
         (
             "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MzAxLCJzdGFydCI6Ii9wMlx1MDAwMCJ9",
@@ -20,7 +20,8 @@ fn recorded_tokens_are_read() {
         ),
     ] {
         assert_eq!(Token::decode(text), Ok(expected.clone()));
-        assert_eq!(Token::decode(&expected.encode()), Ok(expected));
+        assert_eq!(Token::decode(&expected.encode()), Ok(expected.clone()));
+        assert_eq!(expected.encode(), text);
     }
 }
 

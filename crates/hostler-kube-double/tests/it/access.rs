@@ -29,6 +29,8 @@ async fn without_a_token_only_health_and_version_are_told() {
     let nobody = client.with_token("");
     assert_eq!(nobody.get("/version").await.status, 200);
     assert_eq!(nobody.get("/healthz").await.status, 200);
+    let words = "forbidden: User \"system:anonymous\" cannot get path \"/apis\"";
+    nobody.get("/apis").await.is(403, &failure(403, "Forbidden", words, Some(json!({}))));
     let refused = nobody.get(VMS).await;
     assert_eq!(refused.status, 403);
     assert!(refused.text.contains("User \\\"system:anonymous\\\" cannot list"), "{}", refused.text);

@@ -68,16 +68,11 @@ async fn an_expired_token_is_410_with_one_that_goes_on() {
     // Of the token recorded after p3, which goes on inconsistently.
     let replacement = "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6LTEsInN0YXJ0IjoicDNcdTAwMDAifQ";
     let mut expected = failure(410, "Expired", GONE_TOKEN, None);
-    expected["metadata"]["continue"] = answer.json()["metadata"]["continue"].clone();
+    expected["metadata"]["continue"] = replacement.into();
     answer.is(410, &expected);
-    assert_eq!(
-        token_of(answer.json()["metadata"]["continue"].as_str().unwrap()),
-        token_of(replacement)
-    );
 
     // It works, and shows what is now: p4 is not told again or missed silently.
-    let next = answer.json()["metadata"]["continue"].as_str().unwrap().to_owned();
-    let rest = client.get(format!("{VMIS}?limit=5&continue={next}")).await.json();
+    let rest = client.get(format!("{VMIS}?limit=5&continue={replacement}")).await.json();
     let names: Vec<&str> = rest["items"]
         .as_array()
         .unwrap()
@@ -86,13 +81,6 @@ async fn an_expired_token_is_410_with_one_that_goes_on() {
         .collect();
     assert_eq!(names, ["p5", "p6", "p7", "p8", "p9"]);
     assert_eq!(rest["metadata"]["resourceVersion"], double.revision().to_string());
-}
-
-/// A token without regard to the order of its fields.
-fn token_of(text: &str) -> serde_json::Value {
-    use base64::Engine;
-    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).unwrap();
-    serde_json::from_slice(&bytes).unwrap()
 }
 
 #[tokio::test]
