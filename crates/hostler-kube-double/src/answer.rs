@@ -98,8 +98,10 @@ async fn handle(
                     let body = read(body).await?;
                     let asking =
                         Asking { path, query, headers: &parts.headers, body: &body, shape };
+                    if parts.method == Method::GET {
+                        return asking.get(&shared.lock());
+                    }
                     shared.change(|state| match (parts.method, path.name.is_some()) {
-                        (Method::GET, _) => asking.get(state),
                         (Method::POST, _) => asking.create(state),
                         (Method::PUT, true) => asking.replace(state),
                         (Method::PATCH, true) => asking.patch(state),

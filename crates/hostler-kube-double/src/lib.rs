@@ -13,6 +13,20 @@
 //!                        └─► console, discovery                  controller
 //! ```
 //!
+//! ```no_run
+//! use hostler_kube_double::{Double, Fault, Options, Refused, What};
+//!
+//! # async fn story() -> Result<(), hostler_kube_double::Error> {
+//! let double = Double::start(Options::default()).await?;
+//! double.seed_vms(10_000)?;
+//! double.fault(Fault::new(What::Answer(Refused::too_many_requests(1))).verb("list").times(1));
+//! // … a client at double.url() with double.token() …
+//! double.settle(); // what was asked of KubeVirt is done now
+//! assert_eq!(double.counts().of("update", "virtualmachines/start"), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! What it is not: it has no scheduler and no pods, reads no YAML and no strategic merge patches,
 //! speaks HTTP/1.1 alone, knows the fields of virtual machines down to their devices and no others,
 //! and takes nearly all lists as one field when it asks who owns what. Finalizers are honoured. Begin

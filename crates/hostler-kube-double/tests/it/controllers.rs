@@ -68,6 +68,31 @@ async fn a_start_goes_through_its_phases() {
 }
 
 #[tokio::test]
+async fn a_machine_that_starts_tells_so_as_recorded() {
+    let (double, client) = start().await;
+    client.post(VMS, &vm("vm1")).await;
+    double.settle();
+    client.call("virtualmachines/vm1/start").await.is_accepted();
+    double.step();
+    let status = double.get("virtualmachines", "default", "vm1").unwrap()["status"].clone();
+    let ready = &status["conditions"][0];
+    assert_eq!(
+        (&status["created"], &status["printableStatus"]),
+        (&json!(true), &json!("Starting"))
+    );
+    assert_eq!(
+        (&ready["reason"], &ready["status"]),
+        (&json!("VMIConditionMissing"), &json!("False"))
+    );
+    assert_eq!(ready["message"], "VMI is missing the Ready condition");
+    assert_eq!(status["runStrategy"], "Always");
+    assert_eq!(
+        (&status["observedGeneration"], &status["desiredGeneration"]),
+        (&json!(2), &json!(2))
+    );
+}
+
+#[tokio::test]
 async fn a_stop_ends_the_instance_and_keeps_the_machine() {
     let (double, client) = start().await;
     running(&double, &client, "vm1").await;

@@ -1,8 +1,11 @@
 //! virt-api's verbs.
 
+use hostler_kube_double::Options;
 use serde_json::{Value, json};
 
-use crate::client::{Ask, Client, VERBS, VMIMS, VMIS, VMS, failure, running, start, vm};
+use crate::client::{
+    Ask, Client, VERBS, VMIMS, VMIS, VMS, failure, running, start, start_with, vm,
+};
 
 fn about(kind: &str, name: &str) -> Option<Value> {
     Some(json!({ "name": name, "group": "kubevirt.io", "kind": kind }))
@@ -154,6 +157,29 @@ async fn pause_and_unpause_take_effect_and_refuse_to_be_repeated() {
     for verb in ["softreboot", "reset", "freeze", "unfreeze"] {
         client.call(&format!("virtualmachineinstances/vm1/{verb}")).await.is_accepted();
     }
+}
+
+#[tokio::test]
+async fn verbs_on_instances_may_answer_200_too() {
+    let options = Options { instance_verbs_answer: 200, ..Options::default() };
+    let (double, client) = start_with(options).await;
+    running(&double, &client, "vm1").await;
+    let answer = client.call("virtualmachineinstances/vm1/pause").await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+    client.call("virtualmachines/vm1/stop").await.is_accepted();
+}
+
+#[tokio::test]
+async fn a_restart_takes_no_grace_but_none() {
+    let (double, client) = start().await;
+    running(&double, &client, "vm1").await;
+    for seconds in [5, -1] {
+        let body = json!({ "gracePeriodSeconds": seconds });
+        let answer = with_body(&client, "virtualmachines/vm1/restart", &body).await;
+        assert_eq!((answer.status, &answer.json()["reason"]), (400, &json!("BadRequest")));
+    }
+    let body = json!({ "gracePeriodSeconds": 0 });
+    with_body(&client, "virtualmachines/vm1/restart", &body).await.is_accepted();
 }
 
 #[tokio::test]

@@ -161,6 +161,20 @@ async fn fleet_more(client: &crate::client::Client) {
 }
 
 #[tokio::test]
+async fn an_open_watch_that_fell_behind_a_compaction_is_told_so() {
+    let (double, client) = start().await;
+    let mut watch =
+        client.watch(&format!("{VMIS}?watch=1&resourceVersion={}", double.revision())).await;
+    double.set_silent(true);
+    fleet(&client, 2).await;
+    double.compact();
+    double.set_silent(false);
+    let event = watch.next().await.expect("an event");
+    assert_eq!((&event["type"], &event["object"]["code"]), (&json!("ERROR"), &json!(410)));
+    assert_eq!(watch.next().await, None);
+}
+
+#[tokio::test]
 async fn a_watch_on_one_name_or_namespace_hears_of_no_other() {
     let (double, client) = start().await;
     double
