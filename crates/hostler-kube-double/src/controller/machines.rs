@@ -28,8 +28,8 @@ pub(super) fn reconcile(world: &mut World, key: &Key) {
         if heed(world, key, &machine, &request, are_volumes_ready) {
             requests.remove(0);
         }
-    } else {
-        follow(world, key, &machine, are_volumes_ready);
+    } else if follow(world, key, &machine, are_volumes_ready) {
+        requests.push(json!({ "action": "Start" }));
     }
     // The strategy may have changed on the way.
     let Some(machine) = world.store.get(&VM, key).cloned() else { return };
@@ -97,8 +97,9 @@ fn heed(
         remove(world, &VMI, key);
         return false;
     }
-    if instance.is_some() {
-        return true;
+    if let Some(instance) = instance {
+        // One that is on its way out has to be gone first.
+        return instance.pointer("/metadata/deletionTimestamp").is_none();
     }
     if !are_volumes_ready {
         return false;
@@ -115,21 +116,22 @@ fn heed(
     true
 }
 
-/// Does what the strategy asks for.
-fn follow(world: &mut World, key: &Key, machine: &Value, are_volumes_ready: bool) {
+/// Does what the strategy asks for; tells whether a start is to follow.
+fn follow(world: &mut World, key: &Key, machine: &Value, are_volumes_ready: bool) -> bool {
     let strategy = strategy(machine).to_owned();
     let Some(instance) = world.store.get(&VMI, key).cloned() else {
-        // Those that run once do not run again because somebody looked.
+        // One that was stopped, and is to run again when it fails, stays so until it is started.
         let is_new = json::text(machine, "/status/runStrategy") != strategy;
         let is_wanted = match strategy.as_str() {
-            "Always" => true,
-            "RerunOnFailure" | "Once" => is_new,
+            // Once as well: what it made and ended stays, and so it does not run twice.
+            "Always" | "Once" => true,
+            "RerunOnFailure" => is_new,
             _ => false,
         };
         if is_wanted && are_volumes_ready {
             make(world, key, machine, false);
         }
-        return;
+        return false;
     };
     let is_over = matches!(
         (strategy.as_str(), json::text(&instance, "/status/phase")),
@@ -138,6 +140,7 @@ fn follow(world: &mut World, key: &Key, machine: &Value, are_volumes_ready: bool
     if is_over {
         remove(world, &VMI, key);
     }
+    is_over && strategy == "RerunOnFailure"
 }
 
 /// Makes the instance of a machine.

@@ -151,9 +151,57 @@ async fn once_runs_once_and_stop_makes_it_halted() {
         .unwrap();
     double.settle();
     assert_eq!(shown(&double, "vm1"), "Stopped");
+    // What ended is kept: it is by this that it does not run twice.
+    assert_eq!(instance(&double, "vm1").unwrap()["status"]["phase"], "Succeeded");
     client.call("virtualmachines/vm1/stop").await.is_accepted();
     let machine = double.get("virtualmachines", "default", "vm1").unwrap();
     assert_eq!(machine["spec"]["runStrategy"], "Halted");
+}
+
+#[tokio::test]
+async fn rerun_on_failure_runs_again_after_a_failure_and_not_after_a_stop() {
+    let (double, client) = start().await;
+    let mut machine = vm("vm1");
+    machine["spec"]["runStrategy"] = "RerunOnFailure".into();
+    client.post(VMS, &machine).await;
+    double.settle();
+    let old = instance(&double, "vm1").unwrap()["metadata"]["uid"].clone();
+    let end = |phase: &'static str| {
+        let edit = |one: &mut Value| one["status"]["phase"] = phase.into();
+        double.edit("virtualmachineinstances", "default", "vm1", edit).unwrap();
+        double.settle();
+    };
+    end("Succeeded");
+    assert_eq!(shown(&double, "vm1"), "Stopped");
+    client.call("virtualmachines/vm1/start").await.is_accepted();
+    double.settle();
+    let new = instance(&double, "vm1").unwrap();
+    assert_eq!(new["status"]["phase"], "Running");
+    assert_ne!(new["metadata"]["uid"], old);
+    client.call("virtualmachines/vm1/stop").await.is_accepted();
+    double.settle();
+    assert_eq!((shown(&double, "vm1"), instance(&double, "vm1")), ("Stopped".into(), None));
+    let machine = double.get("virtualmachines", "default", "vm1").unwrap();
+    assert_eq!(machine["spec"]["runStrategy"], "RerunOnFailure");
+}
+
+#[tokio::test]
+async fn rerun_on_failure_makes_a_new_instance_of_what_failed() {
+    let (double, client) = start().await;
+    let mut machine = vm("vm1");
+    machine["spec"]["runStrategy"] = "RerunOnFailure".into();
+    client.post(VMS, &machine).await;
+    double.settle();
+    let old = instance(&double, "vm1").unwrap()["metadata"]["uid"].clone();
+    double
+        .edit("virtualmachineinstances", "default", "vm1", |one| {
+            one["status"]["phase"] = "Failed".into();
+        })
+        .unwrap();
+    double.settle();
+    let new = instance(&double, "vm1").expect("a new instance");
+    assert_ne!(new["metadata"]["uid"], old);
+    assert_eq!(new["status"]["phase"], "Running");
 }
 
 #[tokio::test]
