@@ -73,6 +73,7 @@ const TABLE: &[Row] = &[
         &["hostler-client", "hostler-lab"],
     ),
     row("hostler", &["hostler-api", "hostler-client", "hostler-core"], &[]),
+    row("hostler-kube-double", &[], &[]),
     row("hostler-lab", &[], &[]),
     row("xtask", &["hostler-lab"], &[]),
     row("e2e", &["hostler-api", "hostler-client", "hostler-core", "hostler-lab"], &[]),
