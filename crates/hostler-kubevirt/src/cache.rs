@@ -10,8 +10,8 @@
 //! 2. **A name has one object.** A new UID under a name means that the one before
 //!    is gone, even if nobody said so.
 //! 3. **Versions are only compared for equality**, because Kubernetes promises no
-//!    order. For each object its latest versions are kept: one that was seen before
-//!    and is not the present one is an echo.
+//!    order. The versions of an object that were seen since the last list are kept:
+//!    one that comes again is an echo.
 //! 4. **A list is the truth.** What is not in it is gone.
 //!
 //! What remains is a change that overtakes another one before either was seen. A
@@ -21,18 +21,16 @@
 
 pub mod follow;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::resource::ObjectKey;
 
-/// Versions of an object that are remembered.
-const VERSIONS: usize = 8;
-/// Gone UIDs that are remembered. More than this in the time between two lists
-/// means that they are listed again.
-pub const MAX_GONE: usize = 50_000;
+/// Gone UIDs and past versions that are remembered, in all. More than this since
+/// the last list means that it is listed again, which makes all of them useless.
+pub const MAX_REMEMBERED: usize = 100_000;
 
 /// Makes of a document what is kept.
 pub type Decode<T> = fn(Value) -> T;
@@ -61,9 +59,8 @@ impl Object {
     pub fn read(mut document: Value) -> Option<Self> {
         let metadata = document.get_mut("metadata")?.as_object_mut()?;
         metadata.remove("managedFields");
-        let text = |field: &str| {
-            metadata.get(field).and_then(Value::as_str).filter(|it| !it.is_empty())
-        };
+        let text =
+            |field: &str| metadata.get(field).and_then(Value::as_str).filter(|it| !it.is_empty());
         let (uid, version) = (text("uid")?.to_owned(), text("resourceVersion")?.to_owned());
         let name = text("name")?.to_owned();
         let key = ObjectKey { namespace: text("namespace").map(str::to_owned), name };
@@ -110,13 +107,16 @@ pub struct Cache<T> {
     by_uid: HashMap<String, Entry<T>>,
     by_key: BTreeMap<ObjectKey, String>,
     gone: HashSet<String>,
+    /// Past versions, of all objects together.
+    past: usize,
 }
 
 #[derive(Debug)]
 struct Entry<T> {
     key: ObjectKey,
-    /// The present version last.
-    versions: VecDeque<String>,
+    version: String,
+    /// Versions before this one, since the last list.
+    past: HashSet<String>,
     value: Arc<T>,
 }
 
@@ -133,7 +133,7 @@ impl<T> Cache<T> {
     /// An empty one.
     pub fn new(decode: Decode<T>) -> Self {
         let (by_uid, by_key, gone) = (HashMap::new(), BTreeMap::new(), HashSet::new());
-        Self { decode, by_uid, by_key, gone }
+        Self { decode, by_uid, by_key, gone, past: 0 }
     }
 
     /// How many there are.
@@ -162,9 +162,9 @@ impl<T> Cache<T> {
         self.by_key.values().filter_map(move |uid: &String| entry(uid))
     }
 
-    /// Whether so many went that it should be listed again.
+    /// Whether so much happened that it should be listed again.
     pub fn is_crowded(&self) -> bool {
-        self.gone.len() > MAX_GONE
+        self.gone.len() + self.past > MAX_REMEMBERED
     }
 
     /// Takes an object that was added or changed.
@@ -173,7 +173,7 @@ impl<T> Cache<T> {
             return Taken::Echo;
         }
         if let Some(entry) = self.by_uid.get(&object.uid)
-            && entry.versions.contains(&object.version)
+            && (entry.version == object.version || entry.past.contains(&object.version))
         {
             return Taken::Echo;
         }
@@ -197,19 +197,21 @@ impl<T> Cache<T> {
         let absent: Vec<String> =
             self.by_uid.keys().filter(|uid| !present.contains(uid.as_str())).cloned().collect();
         let mut deltas: Vec<_> = absent.iter().filter_map(|uid| self.take(uid)).collect();
-        // From here on nothing of before this list can come in any more.
-        self.gone.clear();
         for object in objects {
-            let same = self.by_uid.get(&object.uid).is_some_and(|entry| {
-                entry.versions.back() == Some(&object.version) && entry.key == object.key
-            });
+            let same = self
+                .by_uid
+                .get(&object.uid)
+                .is_some_and(|entry| entry.version == object.version && entry.key == object.key);
             if !same {
                 // Whoever has the name by now has it rightly: the list says so.
                 deltas.extend(self.evict(&object));
                 deltas.push(self.insert(object));
             }
         }
+        // From here on nothing of before this list can come in any more.
         self.gone.clear();
+        self.by_uid.values_mut().for_each(|entry| entry.past.clear());
+        self.past = 0;
         deltas
     }
 
@@ -223,19 +225,24 @@ impl<T> Cache<T> {
     fn insert(&mut self, object: Object) -> Delta<T> {
         let Object { uid, key, version, document } = object;
         let value = Arc::new((self.decode)(document));
-        let mut versions = self.by_uid.remove(&uid).map(|it| it.versions).unwrap_or_default();
-        versions.push_back(version);
-        if versions.len() > VERSIONS {
-            versions.pop_front();
+        let mut past = HashSet::new();
+        if let Some(before) = self.by_uid.remove(&uid) {
+            past = before.past;
+            // Kubernetes renames nothing; were it to, the old name would be free.
+            if before.key != key {
+                self.by_key.remove(&before.key);
+            }
+            self.past += usize::from(past.insert(before.version));
         }
         self.by_key.insert(key.clone(), uid.clone());
-        let entry = Entry { key: key.clone(), versions, value: value.clone() };
+        let entry = Entry { key: key.clone(), version, past, value: value.clone() };
         self.by_uid.insert(uid.clone(), entry);
         Delta::Put { uid, key, value }
     }
 
     fn take(&mut self, uid: &str) -> Option<Delta<T>> {
-        let Entry { key, value, .. } = self.by_uid.remove(uid)?;
+        let Entry { key, value, past, .. } = self.by_uid.remove(uid)?;
+        self.past -= past.len();
         if self.by_key.get(&key).is_some_and(|holder| holder == uid) {
             self.by_key.remove(&key);
         }

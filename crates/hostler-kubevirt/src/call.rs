@@ -20,8 +20,8 @@ use crate::breaker::{Breakers, Class, Permit, Shown};
 use crate::error::{Answer, Cause, Failure, Verb, classify};
 use crate::resource::{ObjectKey, Resource, is_virt_api};
 pub(crate) use question::Question;
-use question::{collection, document, page, retry_after, warnings};
 pub use question::{Page, Patch, Selection, WriteOptions};
+use question::{collection, document, page, retry_after, warnings};
 
 /// A result with this crate's [`Failure`].
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -381,11 +381,7 @@ impl Caller {
     }
 
     /// Sends a question and gives the answer with its body unread.
-    async fn send(
-        &self,
-        question: Question,
-        doing: &str,
-    ) -> Result<http::Response<Body>> {
+    async fn send(&self, question: Question, doing: &str) -> Result<http::Response<Body>> {
         let Question { method, path, query, content_type, body, verb, .. } = question;
         let mut request = Request::builder()
             .method(method)
@@ -462,8 +458,7 @@ async fn within<T>(
                     _ => Cause::Transport,
                 };
                 let sure = error.is_unknown() && !verb.changes();
-                let error =
-                    if sure { Error::new(error.kind(), error.message()) } else { error };
+                let error = if sure { Error::new(error.kind(), error.message()) } else { error };
                 Failure::new(cause, error)
             }
         }),
@@ -479,4 +474,3 @@ pub(crate) fn garbled(what: &str, verb: Verb) -> Failure {
     let error = Error::new(Kind::Bug, what.to_owned());
     ours(if verb.changes() { error.with_unknown_effect() } else { error })
 }
-

@@ -8,12 +8,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use hostler_provider::{Error, Kind, Result};
-use kube::config::{AuthInfo, Cluster, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{
+    AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo,
+    NamedCluster, NamedContext,
+};
 
 use crate::config::{Allowed, KubeVirtConfig, Source};
 
 /// The largest kubeconfig that is read.
 const MAX_KUBECONFIG: u64 = 1 << 20;
+/// The authority in the folder of a service account.
+const AUTHORITY: &str = "ca.crt";
 /// How long writing a request may take; its answer has the deadline of the call.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -38,15 +43,19 @@ pub async fn connect(config: &KubeVirtConfig) -> Result<kube::Client> {
             Error::new(Kind::Invalid, message).with_raw(chain(&error))
         })
     });
-    made.await.map_err(|error| {
-        Error::new(Kind::Bug, "setting up the client failed").with_raw(error)
-    })?
+    made.await
+        .map_err(|error| Error::new(Kind::Bug, "setting up the client failed").with_raw(error))?
 }
 
 /// Everything up to the client.
 fn prepare(config: &KubeVirtConfig) -> Result<kube::Config> {
     let mut prepared = match &config.source {
-        Source::InCluster { server, folder } => in_cluster(server, folder, config.allowed)?,
+        Source::InCluster { server, folder } => {
+            let mut prepared = from_kubeconfig(service_account(server, folder)?, config, true)?;
+            // Read anew every minute: Kubernetes renews it.
+            prepared.root_cert_file = Some(folder.join(AUTHORITY));
+            prepared
+        }
         Source::File(path) => {
             let kubeconfig = read(path)?;
             from_kubeconfig(kubeconfig, config, true)?
@@ -108,23 +117,45 @@ fn from_kubeconfig(
     Ok(loaded)
 }
 
-fn in_cluster(server: &str, folder: &Path, allowed: Allowed) -> Result<kube::Config> {
-    let url = server_url(server, allowed)?;
-    let authority = folder.join("ca.crt");
-    let token = folder.join("token");
-    for file in [&authority, &token] {
-        if !file.is_file() {
-            let message = "there is no service account here; kubevirt+in-cluster: is for a \
-                           hostlerd that runs in the cluster itself";
-            let raw = format!("{} is not there", file.display());
-            return Err(Error::new(Kind::Unavailable, message).with_raw(raw));
+/// The kubeconfig that a pod would have, if it had one.
+fn service_account(server: &str, folder: &Path) -> Result<Kubeconfig> {
+    let path = |name: &str| {
+        let path = folder.join(name);
+        match path.to_str() {
+            Some(text) if path.is_file() => Ok(Some(text.to_owned())),
+            _ => {
+                let message = "there is no service account here; kubevirt+in-cluster: is for a \
+                               hostlerd that runs in the cluster itself";
+                let raw = format!("{} is not there", path.display());
+                Err(Error::new(Kind::Unavailable, message).with_raw(raw))
+            }
         }
-    }
-    let mut config = kube::Config::new(url);
-    config.root_cert_file = Some(authority);
-    let token_file = token.to_str().map(str::to_owned);
-    config.auth_info = AuthInfo { token_file, ..AuthInfo::default() };
-    Ok(config)
+    };
+    let name = || "in-cluster".to_owned();
+    let cluster = Cluster {
+        server: Some(server.to_owned()),
+        certificate_authority: path(AUTHORITY)?,
+        ..Cluster::default()
+    };
+    let user = AuthInfo { token_file: path("token")?, ..AuthInfo::default() };
+    let context = Context { cluster: name(), user: Some(name()), ..Context::default() };
+    let mut kubeconfig = Kubeconfig { current_context: Some(name()), ..Kubeconfig::default() };
+    kubeconfig.clusters.push(NamedCluster {
+        name: name(),
+        cluster: Some(cluster),
+        ..NamedCluster::default()
+    });
+    kubeconfig.auth_infos.push(NamedAuthInfo {
+        name: name(),
+        auth_info: Some(user),
+        ..NamedAuthInfo::default()
+    });
+    kubeconfig.contexts.push(NamedContext {
+        name: name(),
+        context: Some(context),
+        ..NamedContext::default()
+    });
+    Ok(kubeconfig)
 }
 
 /// Looks at what a kubeconfig would do, and gives the context to take. `files`

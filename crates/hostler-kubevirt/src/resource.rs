@@ -148,12 +148,7 @@ impl fmt::Display for ObjectKey {
     }
 }
 
-fn under(
-    group: &str,
-    version: &str,
-    plural: &str,
-    namespace: Option<&str>,
-) -> Result<String> {
+fn under(group: &str, version: &str, plural: &str, namespace: Option<&str>) -> Result<String> {
     let root = match group {
         "" => format!("/api/{version}"),
         group => format!("/apis/{group}/{version}"),
@@ -198,10 +193,7 @@ fn segment(text: &str) -> Result<&str> {
 
 fn is_label(text: &str) -> bool {
     let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-    !text.is_empty()
-        && text.bytes().all(inner)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
+    !text.is_empty() && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 /// As much of a strange name as fits into a message.

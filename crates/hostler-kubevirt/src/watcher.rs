@@ -25,7 +25,7 @@ use crate::hub::Hub;
 use crate::resource::ObjectKey;
 
 /// How much longer than the server was asked to let a watch last it may be silent.
-const GRACE: Duration = Duration::from_secs(5);
+pub const GRACE: Duration = Duration::from_secs(5);
 /// How long a list may take, with all its pages.
 const LIST_TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest line of a watch: an object, which etcd keeps below 1.5 MiB.
@@ -45,6 +45,8 @@ pub struct Settings<T> {
     pub tell: fn(&Delta<T>) -> Option<Change>,
     /// How long the server lets a watch last.
     pub watch_timeout: Duration,
+    /// How much longer it may be silent before it is held for dead: [`GRACE`].
+    pub grace: Duration,
     /// The longest pause between two attempts.
     pub max_backoff: Duration,
     /// Tells the time for what is observed.
@@ -177,8 +179,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
         match caller.list_once(&cx, &self.settings.selection).await {
             Ok(page) => {
                 let now = self.settings.clock.now();
-                let deltas =
-                    self.write().listed(now, page.items, page.resource_version, jitter());
+                let deltas = self.write().listed(now, page.items, page.resource_version, jitter());
                 self.tell_of_list(hub, &deltas);
             }
             Err(failure) => self.write().list_failed(&failure, jitter()),
@@ -188,7 +189,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
 
     async fn watch(&self, caller: &Caller, hub: &Hub, version: &str, stream: u64) -> End {
         let lasts = self.settings.watch_timeout;
-        let cx = Cx::within(lasts + GRACE).with_clock(self.settings.clock.clone());
+        let cx = Cx::within(lasts + self.settings.grace).with_clock(self.settings.clock.clone());
         let began = Instant::now();
         let response = match caller.watch(&cx, &self.settings.selection, version, lasts).await {
             Ok(response) => response,
@@ -208,7 +209,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
     ) -> Option<End> {
         let mut lines = Lines::default();
         loop {
-            let silent_at = Instant::now() + self.settings.watch_timeout + GRACE;
+            let silent_at = Instant::now() + self.settings.watch_timeout + self.settings.grace;
             let Ok(frame) = timeout_at(silent_at, body.frame()).await else {
                 return Some(End::Silent);
             };

@@ -47,6 +47,7 @@ const TABLE: &[Row] = &[
         &["hostler-core", "hostler-provider", "hostler-libvirt-rpc"],
         &["hostler-lab"],
     ),
+    row("hostler-kubevirt", &["hostler-core", "hostler-provider"], &[]),
     row("hostler-node", &["hostler-core", "hostler-provider"], &[]),
     row(
         "hostler-agent",
@@ -86,6 +87,8 @@ const WRAPPERS: &[(&str, &[&str])] = &[
     ("clap_mangen", &["hostler"]),
     ("comfy-table", &["hostler"]),
     ("fjall", &["hostler-store"]),
+    ("k8s-openapi", &["hostler-kubevirt"]),
+    ("kube", &["hostler-kubevirt"]),
     ("lettre", &["hostler-deliver"]),
     ("minijinja", &["hostler"]),
     ("prometheus-client", &["hostlerd"]),

@@ -10,8 +10,8 @@
 //!               │  └────────────────────────────────────► watching ──┘
 //!               │                                           │
 //!               └───────────────────────────────────────────┘
-//!                 gone (410, in three forms) · cannot be read · too many
-//!                 deletions · three attempts in a row that brought nothing
+//!                 gone (410, in three forms) · cannot be read · too much to
+//!                 remember · three attempts in a row that brought nothing
 //! ```
 //!
 //! While it is not watched what is known is **stale since** the last moment at
@@ -194,9 +194,7 @@ impl<T> Follow<T> {
     /// What to do now, and after what pause.
     pub fn next(&self) -> (Duration, Next) {
         let next = match &self.version {
-            Some(version) => {
-                Next::Watch { resource_version: version.clone(), stream: self.stream }
-            }
+            Some(version) => Next::Watch { resource_version: version.clone(), stream: self.stream },
             None => Next::List,
         };
         (self.pause, next)
@@ -299,7 +297,7 @@ impl<T> Follow<T> {
         // After a failure what is known is fresh again only once something is heard.
         self.freshness = Freshness::Fresh;
         if self.cache.is_crowded() {
-            self.forget("so many objects went that they are listed anew", false);
+            self.forget("so much happened that it is listed anew", false);
             return (Flow::Stop, taken);
         }
         (Flow::On, taken)

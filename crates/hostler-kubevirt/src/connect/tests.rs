@@ -137,13 +137,25 @@ async fn e7_a_file_may_name_files_beside_it_and_is_told_when_missing() {
 #[tokio::test]
 async fn e7_outside_of_a_cluster_there_is_no_service_account() {
     let folder = tempfile::tempdir().unwrap();
-    let source = Source::InCluster {
-        server: "https://10.96.0.1".into(),
-        folder: folder.path().into(),
-    };
+    let source =
+        Source::InCluster { server: "https://10.96.0.1".into(), folder: folder.path().into() };
     let error = connect(&KubeVirtConfig::new(source)).await.err().unwrap();
     assert_eq!(error.kind(), Kind::Unavailable);
     assert!(error.message().contains("runs in the cluster"));
+}
+
+#[tokio::test]
+async fn e7_a_service_account_is_used_and_read_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["kubernetes.default.svc".to_owned()]);
+    std::fs::write(folder.path().join("ca.crt"), made.unwrap().cert.pem()).unwrap();
+    std::fs::write(folder.path().join("token"), "s3cret").unwrap();
+    let server = "https://kubernetes.default.svc".to_owned();
+    let config = KubeVirtConfig::new(Source::InCluster { server, folder: folder.path().into() });
+    let prepared = prepare(&config).unwrap();
+    assert_eq!(prepared.root_cert_file, Some(folder.path().join("ca.crt")));
+    assert_eq!(prepared.auth_info.token_file, folder.path().join("token").to_str().map(Into::into));
+    assert!(connect(&config).await.is_ok());
 }
 
 #[test]

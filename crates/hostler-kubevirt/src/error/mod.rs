@@ -159,10 +159,7 @@ impl Failure {
     /// Whether it speaks against the cluster's health (X27): transport errors, 429
     /// and 5xx do, unless the 5xx only wraps a refusal. 4xx and 410 never do.
     pub const fn counts(&self) -> bool {
-        matches!(
-            self.cause,
-            Cause::Transport | Cause::Busy | Cause::ServerDown | Cause::Broken
-        )
+        matches!(self.cause, Cause::Transport | Cause::Busy | Cause::ServerDown | Cause::Broken)
     }
 
     /// Whether what was asked for is too old, in any of its three forms.
@@ -204,8 +201,7 @@ pub fn classify(answer: &Answer<'_>, verb: Verb, doing: &str) -> Failure {
 
 /// Sorts the failure that a watch tells in an event, with HTTP 200 around it.
 pub fn classify_event(status: &Status, doing: &str) -> Failure {
-    let answer =
-        Answer { status: status.code, retry_after: None, body: b"", from_virt_api: false };
+    let answer = Answer { status: status.code, retry_after: None, body: b"", from_virt_api: false };
     let seen =
         Seen { answer: &answer, verb: Verb::Watch, text: &status.message, is_document: true };
     finish(by_status(&seen, status), &answer, status, Verb::Watch, doing)

@@ -29,7 +29,8 @@ const OF_THE_CLUSTER: &[(&str, &str, &[&str])] = &[("", "nodes", &["list", "watc
 /// All that our account has to be allowed to do.
 pub fn needs(namespaces: &Namespaces) -> Vec<Need> {
     let mut all = Vec::new();
-    let mut add = |rows: &[(&'static str, &'static str, &[&'static str])], scope: Option<String>| {
+    let mut add = |rows: &[(&'static str, &'static str, &[&'static str])],
+                   scope: Option<String>| {
         for (group, resource, verbs) in rows {
             all.extend(verbs.iter().map(|verb| {
                 let namespace = scope.clone();
