@@ -14,10 +14,12 @@
 //!    one that comes again is an echo.
 //! 4. **A list is the truth.** What is not in it is gone.
 //!
-//! What remains is a change that overtakes another one before either was seen. A
-//! watch is one ordered stream, and events of an earlier stream are dropped by the
-//! number of the stream ([`follow`]), so nothing is left that could do that; and
-//! each list would repair it.
+//! What remains is a change of an object that overtakes another one of the same
+//! object, both unseen: equality cannot tell which is newer. A watch is one ordered
+//! stream, and events of an earlier stream are dropped by the number of the stream
+//! ([`follow`]), so only a server or proxy that breaks that order could do it; then
+//! nothing that is gone comes back, and the next list, within a quarter of an hour,
+//! repairs the rest.
 
 pub mod follow;
 

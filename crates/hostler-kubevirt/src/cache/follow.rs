@@ -11,7 +11,8 @@
 //!               │                                           │
 //!               └───────────────────────────────────────────┘
 //!                 gone (410, in three forms) · cannot be read · too much to
-//!                 remember · three attempts in a row that brought nothing
+//!                 remember · three attempts in a row that brought nothing ·
+//!                 not listed for a quarter of an hour
 //! ```
 //!
 //! While it is not watched what is known is **stale since** the last moment at
@@ -35,6 +36,9 @@ const HOPELESS: Duration = Duration::from_secs(30);
 /// Attempts to watch in a row that bring nothing, before it is listed again: some
 /// proxies answer a version that is too old with whatever they like.
 const FRUITLESS: u32 = 3;
+/// How long events alone are believed. After this a watch that ends in order is
+/// followed by a list, which repairs whatever a stream out of order may have done.
+pub const RELIST: Duration = Duration::from_secs(15 * 60);
 /// A watch that ends sooner than this by itself has brought nothing.
 const SHORTEST: Duration = Duration::from_secs(1);
 
@@ -330,6 +334,9 @@ impl<T> Follow<T> {
                 self.next_stream();
                 self.heard(now);
                 self.freshness = Freshness::Fresh;
+                if self.figures.listed_at.is_none_or(|at| now.since(at) >= RELIST) {
+                    self.version = None;
+                }
             }
             End::Closed(_) => self.fruitless("the cluster ends each watch at once", None, jitter),
             End::Silent => {

@@ -108,6 +108,17 @@ fn e9_a_watch_that_ends_in_order_goes_on_at_once() {
 }
 
 #[test]
+fn e9_now_and_then_it_is_listed_without_being_stale() {
+    let mut follow = followed();
+    let minute = Duration::from_secs(60);
+    end(&mut follow, 10 + 14 * 60, End::Closed(minute));
+    watched(&follow);
+    end(&mut follow, 10 + 15 * 60, End::Closed(minute));
+    assert_eq!(follow.next(), (Duration::ZERO, Next::List));
+    assert_eq!(follow.freshness(), &Freshness::Fresh);
+}
+
+#[test]
 fn x26_an_error_event_in_a_watch_lists_anew_and_is_rebuilding() {
     let mut follow = followed();
     assert_eq!(tell(&mut follow, 20, gone()), Flow::Stop);

@@ -77,6 +77,8 @@ enum Happens {
     Again(usize),
     /// It gets one late, of an earlier stream.
     Late(usize),
+    /// The next two come in the wrong order.
+    Swap,
     Bookmark,
     Cut,
     Silent,
@@ -234,6 +236,12 @@ impl World {
                     self.give(stream, &line);
                 }
             }
+            Happens::Swap => {
+                if self.waiting.len() >= 2 {
+                    self.waiting.swap(0, 1);
+                    self.deliver(2);
+                }
+            }
             Happens::Bookmark => {
                 // Only when nothing is in front of it, as on the real stream.
                 if let (Some(stream), true) = (self.stream, self.waiting.is_empty()) {
@@ -287,6 +295,11 @@ impl World {
     }
 }
 
+/// The same from a server or proxy that breaks the order of its streams.
+fn happens_out_of_order() -> impl Strategy<Value = Happens> {
+    prop_oneof![4 => happens(), 1 => Just(Happens::Swap)]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
@@ -312,5 +325,28 @@ proptest! {
         world.deliver(1);
         prop_assert_eq!(world.known(), world.server.list());
         prop_assert_eq!(world.follow.freshness(), &Freshness::Fresh);
+    }
+
+    #[test]
+    fn e9_out_of_order_nothing_comes_back_and_a_list_repairs_the_rest(
+        history in proptest::collection::vec(happens_out_of_order(), 0..120),
+    ) {
+        let mut world = World::new();
+        for what in history {
+            // That nothing comes back is checked with every change: see `note`.
+            world.happen(what);
+            world.advance();
+        }
+        for _ in 0..8 {
+            world.advance();
+            world.deliver(usize::MAX);
+        }
+        world.second += i64::try_from(RELIST.as_secs()).unwrap();
+        world.happen(Happens::Close);
+        for _ in 0..8 {
+            world.advance();
+            world.deliver(usize::MAX);
+        }
+        prop_assert_eq!(world.known(), world.server.list());
     }
 }
