@@ -88,6 +88,8 @@ const WRAPPERS: &[(&str, &[&str])] = &[
     ("clap_mangen", &["hostler"]),
     ("comfy-table", &["hostler"]),
     ("fjall", &["hostler-store"]),
+    ("k8s-openapi", &["hostler-kubevirt"]),
+    ("kube", &["hostler-kubevirt"]),
     ("lettre", &["hostler-deliver"]),
     ("minijinja", &["hostler"]),
     ("prometheus-client", &["hostlerd"]),
