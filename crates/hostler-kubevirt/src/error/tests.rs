@@ -241,6 +241,12 @@ fn x26_gone_is_recognised_in_each_of_its_forms() {
         "message": "too old resource version: 344 (366)", "reason": "Expired", "code": 410});
     let failure = classify_event(&Status::of_value(event).unwrap(), "watch");
     is(&failure, Kind::Unavailable, &gone, Effect::None, false);
+    // An event may tell the reason and no code.
+    for reason in ["Expired", "Gone"] {
+        let event = json!({"kind": "Status", "reason": reason});
+        let failure = classify_event(&Status::of_value(event).unwrap(), "watch");
+        is(&failure, Kind::Unavailable, &gone, Effect::None, false);
+    }
 }
 
 #[test]

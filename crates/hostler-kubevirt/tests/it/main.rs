@@ -8,6 +8,7 @@ mod asking;
 mod blocked;
 mod cluster;
 mod disks;
+mod double;
 mod following;
 mod health;
 mod hosts;
