@@ -15,6 +15,8 @@ test("every link of the site", () => {
     vm: paths.vm(ID),
     vmConsole: paths.vm(ID, { tab: "console", console: "serial" }),
     console: paths.console(ID, "vnc"),
+    adoption: paths.adoption(),
+    adoptionLeftAlone: paths.adoption({ show: "ignored", origin: "lost", sort: "-first_seen_at" }),
     hosts: paths.hosts(),
     host: paths.host(ID),
     hostCharts: paths.host(ID, { tab: "metrics", range: "24h" }),

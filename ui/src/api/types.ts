@@ -1,10 +1,16 @@
 // Short names for the generated types, so that a page says `Vm` and not a path
 // through the OpenAPI document. Nothing is added to them here.
+import type { AdoptionSchemas } from "./adoptionTypes";
 import type { components } from "./generated/schema";
 
-type Schemas = components["schemas"];
+type Schemas = components["schemas"] & AdoptionSchemas;
 
 export type ActionVerdict = Schemas["ActionVerdict"];
+export type AdoptionAction = Schemas["AdoptionAction"];
+export type AdoptionPlanned = Schemas["AdoptionPlanned"];
+export type AdoptionRequest = Schemas["AdoptionRequest"];
+export type AdoptionResult = Schemas["AdoptionResult"];
+export type AdoptionRisk = Schemas["AdoptionRisk"];
 export type Agent = Schemas["Agent"];
 export type Alert = Schemas["Alert"];
 export type AlertEntry = Schemas["AlertEntry"];
@@ -37,6 +43,7 @@ export type OutlookResource = Schemas["OutlookResource"];
 export type OutlookSize = Schemas["OutlookSize"];
 export type OutlookTrend = Schemas["OutlookTrend"];
 export type OutputStatus = Schemas["OutputStatus"];
+export type PendingAdoption = Schemas["PendingAdoption"];
 export type Pool = Schemas["Pool"];
 export type Problem = Schemas["Problem"];
 export type ProblemFault = Schemas["ProblemFault"];
@@ -48,6 +55,7 @@ export type Session = Schemas["Session"];
 export type Silence = Schemas["Silence"];
 export type TimeToFull = Schemas["TimeToFull"];
 export type Vm = Schemas["Vm"];
+export type VmAdopted = Schemas["VmAdopted"];
 export type VmObserved = Schemas["VmObserved"];
 export type VmPatch = Schemas["VmPatch"];
 export type VmPlanned = Schemas["VmPlanned"];
