@@ -53,6 +53,8 @@ test("every link of the site", () => {
   );
   expect(hrefs).toMatchInlineSnapshot(`
     {
+      "adoption": "/adoption",
+      "adoptionLeftAlone": "/adoption?show=ignored&origin=lost&sort=-first_seen_at",
       "alert": "/alerts/0a1a3216d2237658f41ec7de095a9f0e",
       "alertChart": "/alerts/0a1a3216d2237658f41ec7de095a9f0e?range=24h",
       "alerts": "/alerts",
