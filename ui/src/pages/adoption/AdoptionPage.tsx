@@ -58,7 +58,10 @@ export default function AdoptionPage(): ReactNode {
   const { rows } = list;
   const selection = useSelection(rows, idOf);
   const { run, showRisks, decide, dialogs } = useAdoptionVerbs();
-  const columns = useMemo(() => columnsFor(showRisks), [showRisks]);
+  const columns = useMemo(
+    () => columnsFor(search.show !== undefined, showRisks),
+    [search.show, showRisks],
+  );
   const menu = useCallback(
     (row: PendingAdoption) => <AdoptionMenu row={row} onVerb={run} />,
     [run],

@@ -21,9 +21,11 @@ export function Planned({ plan }: { plan: Plan }) {
         <Refused error={error} onAskAgain={plan.askAgain} />
       ) : planned ? (
         <>
+          <h2 className="section-title">What to know before</h2>
+          <RiskList risks={planned.risks} />
+          <h2 className="section-title">What would be written down</h2>
           <Spec spec={planned.spec} />
           <p>Of its disks and other devices nothing is written down; they stay as they are.</p>
-          <RiskList risks={planned.risks} />
         </>
       ) : (
         <Skeleton height="8rem" screenreaderText="Asking what would be written down" />

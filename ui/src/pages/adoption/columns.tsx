@@ -12,7 +12,18 @@ import { RowLink } from "../../primitives/RowLink";
 import { Tag } from "../../primitives/Tag";
 import { RiskCount } from "./Risks";
 
+/** Who decided what, where that is not the same of all. */
+const decision: Column<PendingAdoption> = {
+  id: "status",
+  header: "Decision",
+  sortField: "status",
+  width: 185,
+  cell: (row) => <Status of={row} />,
+};
+
+/** With the decisions, or of those only that wait for one. */
 export function columnsFor(
+  isDecided: boolean,
   onRisks: (row: PendingAdoption) => void,
 ): readonly Column<PendingAdoption>[] {
   return [
@@ -31,37 +42,31 @@ export function columnsFor(
         </span>
       ),
     },
-    {
-      id: "status",
-      header: "Decision",
-      sortField: "status",
-      width: 155,
-      cell: (row) => <Status of={row} />,
-    },
+    ...(isDecided ? [decision] : []),
     {
       id: "origin",
       header: "Origin",
       sortField: "origin",
-      width: 75,
+      width: 80,
       cell: ({ origin }) => <span title={originText(origin)}>{words(origin)}</span>,
     },
     {
       id: "risks",
       header: "Risks",
-      width: 130,
+      width: 140,
       cell: (row) => <RiskCount of={row} onShow={() => onRisks(row)} />,
     },
     {
       id: "state",
       header: "State",
-      width: 100,
+      width: 110,
       cell: ({ state }) => <StateBadge family="vm" state={state} />,
     },
     {
       id: "host",
       header: "Host",
       sortField: "host",
-      width: 75,
+      width: 80,
       cell: ({ host }) =>
         host ? (
           <RowLink href={`/hosts/${host.id}`} link={() => paths.host(host.id)}>
@@ -75,20 +80,20 @@ export function columnsFor(
       id: "provider",
       header: "Provider",
       sortField: "provider",
-      width: 85,
+      width: 95,
       cell: ({ provider }) => provider?.name ?? UNKNOWN,
     },
     {
       id: "cpu_count",
       header: "CPUs",
-      width: 55,
+      width: 60,
       short: true,
       cell: (row) => <span className="number">{row.cpu_count ?? UNKNOWN}</span>,
     },
     {
       id: "memory_bytes",
       header: "Memory",
-      width: 75,
+      width: 80,
       short: true,
       cell: (row) => <span className="number">{bytes(row.memory_bytes)}</span>,
     },
@@ -96,7 +101,7 @@ export function columnsFor(
       id: "first_seen_at",
       header: "First seen",
       sortField: "first_seen_at",
-      width: 95,
+      width: 105,
       short: true,
       cell: (row) => <Age at={row.first_seen_at} ago />,
     },

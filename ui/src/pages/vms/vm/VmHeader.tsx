@@ -60,11 +60,12 @@ export function VmHeader({ vm, etag, onAction }: Props) {
             "never seen"
           )}
         </span>
-        <span className="spring" />
-        {BUTTONS.map((action) => (
-          <ActionButton key={action} vm={vm} action={action} onAction={onAction} />
-        ))}
-        <VmMenu vm={vm} only={IN_MENU} more={more} onAction={onAction} text="More" />
+        <span className="buttons">
+          {BUTTONS.map((action) => (
+            <ActionButton key={action} vm={vm} action={action} onAction={onAction} />
+          ))}
+          <VmMenu vm={vm} only={IN_MENU} more={more} onAction={onAction} text="More" />
+        </span>
       </div>
       <p className="description">
         {vm.description || <span className="absent">no description</span>}{" "}
