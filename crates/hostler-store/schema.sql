@@ -77,6 +77,16 @@ CREATE TABLE idempotency (
     CHECK ((status IS NULL) = (body IS NULL))
 ) STRICT;
 
+CREATE TABLE ignored_vms (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    provider_id  TEXT    NOT NULL,
+    external_ref TEXT    NOT NULL,
+    name         TEXT    NOT NULL,
+    ignored_by   TEXT    NOT NULL,
+    ignored_at   INTEGER NOT NULL,
+    reason       TEXT    NOT NULL
+) STRICT;
+
 CREATE TABLE images (
     id            TEXT    NOT NULL PRIMARY KEY,
     name          TEXT    NOT NULL UNIQUE,
@@ -194,7 +204,7 @@ CREATE TABLE vms (
     bindings     TEXT    NOT NULL,
     generation   INTEGER NOT NULL,
     created_at   INTEGER NOT NULL,
-    updated_at   INTEGER NOT NULL,
+    updated_at   INTEGER NOT NULL, adopted TEXT,
     UNIQUE (project, name)
 ) STRICT;
 

@@ -124,7 +124,8 @@ mod tests {
         expect_test::expect![[r#"
             be33e9de3d080707bd752078639c33d2f669b5c3e004e2778a52004b0f857f64
             aa85331278b848c3f3a4cbef771e38689524e852562305f0347f0e05bfc2447d
-            4693cb2d4e7a2e4bc95cd973f4a32e464a27b8279a3a88513b8cbd09c7f66540"#]]
+            4693cb2d4e7a2e4bc95cd973f4a32e464a27b8279a3a88513b8cbd09c7f66540
+            2911f2c6f865d8b7fd7205b1458501316e48ce0f479a18272b23788022d05e8f"#]]
         .assert_eq(&hashes.join("\n"));
     }
 }

@@ -139,6 +139,7 @@ fn row(n: u8, at_provider: Option<u8>, name: Option<&str>, volume: Option<Volume
         generation: 1,
         created_at: at(3),
         updated_at: at(3),
+        adopted: None,
     }
 }
 

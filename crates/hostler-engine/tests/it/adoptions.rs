@@ -192,5 +192,8 @@ async fn who_may_only_look_decides_nothing() {
         adoptions.release(&reader, id).await.unwrap_err().code(),
     ];
     assert_eq!(codes, [Code::PermissionDenied; 5]);
-    assert_eq!(adoptions.get(VmId::from_uuid(uuid::Uuid::nil())).unwrap_err().code(), Code::VmNotFound);
+    assert_eq!(
+        adoptions.get(VmId::from_uuid(uuid::Uuid::nil())).unwrap_err().code(),
+        Code::VmNotFound
+    );
 }

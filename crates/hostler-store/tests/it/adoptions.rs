@@ -1,12 +1,12 @@
 //! Decisions about VMs that were made elsewhere: kept whole, and undone whole.
 
 use hostler_core::id::{ProviderId, VmId};
+use hostler_core::vm::VmSpec;
 use hostler_core::vm::adoption::Adopted;
 use hostler_core::vm::status::Phase;
-use hostler_core::vm::VmSpec;
 use hostler_store::{
     Conflict, IgnoredVm, Missing, NewVm, ProviderRow, ResourceKey, ResourceKind, ResourceRow,
-    StoreErrorKind, Store,
+    Store, StoreErrorKind,
 };
 use serde_json::json;
 
@@ -90,8 +90,12 @@ async fn x31_who_decided_to_leave_a_vm_alone_is_kept_until_somebody_decides_othe
         // Whoever is left alone has been seen.
         let external_ref = "uuid-of-theirs".to_owned();
         let seen = ResourceRow {
-            key: ResourceKey { kind: ResourceKind::Vm, provider, external_ref: external_ref.clone() },
-            id: *vm.id.as_uuid(),
+            key: ResourceKey {
+                kind: ResourceKind::Vm,
+                provider,
+                external_ref: external_ref.clone(),
+            },
+            id: vm.id.as_uuid(),
             first_seen_at: world.now(),
             absence: hostler_store::Absence::default(),
         };
@@ -125,4 +129,3 @@ async fn x31_who_decided_to_leave_a_vm_alone_is_kept_until_somebody_decides_othe
     })
     .await;
 }
-

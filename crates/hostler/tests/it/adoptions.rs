@@ -39,8 +39,9 @@ fn e18_what_waits_is_listed_and_what_is_left_alone_when_asked() {
     });
     let columns = "name,status,origin,state,host,cpus,memory,risks,reason,by";
     expect![[r#"
-        NAME  STATUS   ORIGIN   STATE    HOST  CPUS  MEMORY  RISKS  REASON  BY
-        web   pending  foreign  running  h1    2     2 GiB   0      -       -
+        NAME    STATUS   ORIGIN   STATE    HOST  CPUS  MEMORY  RISKS  REASON              BY
+        web     pending  foreign  running  h1    2     2 GiB   0      -                   -
+        router  ignored  foreign  running  h1    2     2 GiB   1      the network team's  local:ada
         exit 0
     "#]]
     .assert_eq(&run(&server, &["adopt", "list", "--columns", columns]).all());

@@ -27,6 +27,7 @@ fn the_short_help_fits_a_screen() {
 
             Commands:
               vm          Virtual machines
+              adopt       VMs that were made elsewhere, and what becomes of them [alias: adoption]
               host        Machines that run VMs
               pool        Places that hold volumes
               volume      Volumes of a pool
@@ -67,8 +68,8 @@ fn the_short_help_fits_a_screen() {
 fn every_noun_tells_its_verbs() {
     let mut all = String::new();
     for noun in [
-        "vm", "adopt", "host", "pool", "volume", "image", "network", "op", "event", "alert", "silence",
-        "provider", "agent", "metric", "output", "token", "context",
+        "vm", "adopt", "host", "pool", "volume", "image", "network", "op", "event", "alert",
+        "silence", "provider", "agent", "metric", "output", "token", "context",
     ] {
         all.push_str(&format!("$ hostler {noun} -h\n{}\n", help(&[noun, "-h"])));
     }

@@ -110,7 +110,7 @@ async fn many_are_decided_about_each_by_itself() {
     );
     let shown = local.get(&format!("/api/v1/vms/{}", ids[0])).await.json();
     assert_eq!(shown["adopted"]["read_only"], true);
-    let started = local.post(&format!("/api/v1/vms/{}/reset", ids[0]), &json!({})).await;
+    let started = local.send("POST", &format!("/api/v1/vms/{}/reset", ids[0]), None).await;
     assert_eq!(started.code(), "vm_read_only");
     let many: Vec<_> = std::iter::repeat_n(nobody, 101).collect();
     let refused = local.post(PENDING, &json!({ "action": "adopt", "vms": many })).await;

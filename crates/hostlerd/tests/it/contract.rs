@@ -172,6 +172,7 @@ async fn every_endpoint_answers_as_it_did() {
     operations(&mut story, &vm).await;
     alerts(&mut story).await;
     story.tell("image_delete", &format!("/api/v1/images/{image}"), None).await;
+    adoptions(&mut story).await;
 
     let described: BTreeSet<_> = v1::endpoints().iter().map(|endpoint| endpoint.id).collect();
     let told: BTreeSet<_> = story.told.keys().copied().collect();
@@ -390,6 +391,31 @@ async fn alerts(story: &mut Story) {
     story.tell("alert_history", "/api/v1/alerts/history?limit=2", None).await;
     story.tell("alert_rule_list", "/api/v1/alert-rules", None).await;
     story.tell("alert_receiver_list", "/api/v1/alert-receivers", None).await;
+}
+
+/// A VM that somebody else made, adopted and let go.
+async fn adoptions(story: &mut Story) {
+    let spec = hostler_core::vm::VmSpec::new("theirs", 64 << 20);
+    story.fixture.world.add_vm("h1", spec, None, Vec::new());
+    let list = "/api/v1/admin/pending-adoptions";
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while story.fixture.local().get(list).await.json()["items"][0]["vm"].is_null() {
+        assert!(tokio::time::Instant::now() < deadline, "it is never seen");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let found = story.tell("adoption_list", list, None).await;
+    let vm = id(&found["items"][0]["vm"]["id"]);
+    let pending = format!("{list}/{vm}");
+    story.tell("adoption_show", &pending, None).await;
+    let reason = json!({ "reason": "the network team's" });
+    story.tell("adoption_ignore", &format!("{pending}/ignore"), Some(reason)).await;
+    story.tell("adoption_offer", &format!("{pending}/offer"), None).await;
+    let body = json!({ "name": "ours", "read_only": true, "reason": "moved" });
+    story.tell("adoption_plan", &format!("{pending}/plan"), Some(body.clone())).await;
+    story.tell("adoption_adopt", &format!("{pending}/adopt"), Some(body)).await;
+    story.tell("vm_release", &format!("/api/v1/vms/{vm}/release"), None).await;
+    let many = json!({ "action": "adopt", "vms": [vm, "0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e"] });
+    story.tell("adoption_decide", list, Some(many)).await;
 }
 
 /// A receiver that is told nothing in this story.

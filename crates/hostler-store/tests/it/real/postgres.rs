@@ -18,6 +18,7 @@ fn schema() -> String {
         include_str!("../../../migrations/0001_foundation.sql"),
         include_str!("../../../migrations/0002_fair_turns.sql"),
         include_str!("../../../migrations/0003_alerts.sql"),
+        include_str!("../../../migrations/0004_adoption.sql"),
     ]
     .concat()
     .replace(" INTEGER", " BIGINT")

@@ -1,0 +1,152 @@
+//! KubeVirt's webhooks: what virt-api fills in, and what it denies.
+
+use serde_json::{Value, json};
+
+use crate::ids::Ids;
+use crate::json;
+use crate::kinds::{Kind, VM, VMI, VMIM};
+use crate::status::{Refused, cause};
+use crate::store::{Key, Store};
+
+/// The webhooks of a kind: the one that fills in, its path, and the one that judges.
+fn webhooks(kind: &Kind) -> Option<(&'static str, &'static str)> {
+    if *kind == VM {
+        Some(("virtualmachines-mutator.kubevirt.io", "/virtualmachines-mutate"))
+    } else if *kind == VMI {
+        Some(("virtualmachineinstances-mutator.kubevirt.io", "/virtualmachineinstances-mutate"))
+    } else if *kind == VMIM {
+        Some(("migration-create-validator.kubevirt.io", "/migration-validate-create"))
+    } else {
+        None
+    }
+}
+
+/// Fails as a server does whose webhooks cannot be reached.
+///
+/// # Errors
+/// 500 for the kinds that KubeVirt judges.
+pub(crate) fn unreachable(kind: &Kind) -> Result<(), Refused> {
+    match webhooks(kind) {
+        Some((name, path)) => Err(Refused::webhook_unreachable(name, path)),
+        None => Ok(()),
+    }
+}
+
+/// Fills in what virt-api does.
+pub(crate) fn mutate(kind: &Kind, object: &mut Value, ids: &mut Ids) {
+    if *kind != VM || object.pointer("/spec/template/spec/domain").is_none() {
+        return;
+    }
+    let mut set = |pointer: &str, value: Value| {
+        if object.pointer(pointer).is_none() {
+            json::set(object, pointer, value);
+        }
+    };
+    let annotation = "/spec/template/metadata/annotations/kubevirt.io~1pci-topology-version";
+    set(annotation, "v3".into());
+    set("/spec/template/spec/architecture", "amd64".into());
+    set("/spec/template/spec/domain/machine/type", "q35".into());
+    set("/spec/template/spec/domain/firmware/uuid", ids.uid().into());
+    set("/spec/template/spec/domain/firmware/serial", ids.uid().into());
+}
+
+/// Judges a new object.
+///
+/// # Errors
+/// The denial.
+pub(crate) fn judge_new(kind: &Kind, object: &Value, store: &Store) -> Result<(), Refused> {
+    if *kind == VM {
+        judge_machine(object)
+    } else if *kind == VMIM {
+        judge_migration(object, store)
+    } else {
+        Ok(())
+    }
+}
+
+/// Judges a change.
+///
+/// # Errors
+/// The denial.
+pub(crate) fn judge_change(kind: &Kind, before: &Value, after: &Value) -> Result<(), Refused> {
+    if *kind == VM {
+        return judge_machine(after);
+    }
+    if *kind == VMI && before.get("spec") != after.get("spec") {
+        let message = "update of VMI object is restricted";
+        let cause = json!({ "reason": "FieldValueNotSupported", "message": message });
+        let webhook = "virtualmachineinstances-update-validator.kubevirt.io";
+        return Err(Refused::denied_fields(webhook, vec![cause]));
+    }
+    if *kind == VMIM && before.get("spec") != after.get("spec") {
+        let message = "update of Migration object's spec is restricted";
+        let cause = json!({ "reason": "FieldValueNotSupported", "message": message });
+        return Err(Refused::denied_fields("migration-update-validator.kubevirt.io", vec![cause]));
+    }
+    Ok(())
+}
+
+fn judge_machine(object: &Value) -> Result<(), Refused> {
+    let spec = "/spec/template/spec";
+    let volumes = json::list(object, &format!("{spec}/volumes"));
+    let mut causes = Vec::new();
+    for (at, disk) in json::list(object, &format!("{spec}/domain/devices/disks")).iter().enumerate()
+    {
+        let name = json::text(disk, "/name");
+        if !volumes.iter().any(|volume| json::text(volume, "/name") == name) {
+            let field = format!("spec.template.spec.domain.devices.disks[{at}]");
+            let message = format!("{field}.Name '{name}' not found.");
+            causes.push(cause("FieldValueInvalid", &message, &format!("{field}.name")));
+        }
+    }
+    let has = |pointer| object.pointer(pointer).is_some_and(|value: &Value| !value.is_null());
+    if has("/spec/running") && has("/spec/runStrategy") {
+        let message = "Running and RunStrategy are mutually exclusive. Note that Running is \
+                       deprecated, please use RunStrategy instead";
+        causes.push(cause("FieldValueInvalid", message, "spec.running"));
+    }
+    if causes.is_empty() {
+        return Ok(());
+    }
+    Err(Refused::denied_fields("virtualmachine-validator.kubevirt.io", causes))
+}
+
+fn judge_migration(object: &Value, store: &Store) -> Result<(), Refused> {
+    let webhook = "migration-create-validator.kubevirt.io";
+    let instance = json::text(object, "/spec/vmiName");
+    let namespace = json::text(object, "/metadata/namespace");
+    let Some(found) = store.get(&VMI, &Key::new(namespace, instance)) else {
+        let words = format!("the VMI \"{namespace}/{instance}\" does not exist");
+        return Err(Refused::denied(webhook, &words));
+    };
+    if matches!(json::text(found, "/status/phase"), "Succeeded" | "Failed") {
+        return Err(Refused::denied(webhook, "Cannot migrate VMI in finalized state."));
+    }
+    let conditions = json::list(found, "/status/conditions");
+    let stuck = conditions.iter().find(|one| {
+        json::text(one, "/type") == "LiveMigratable" && json::text(one, "/status") == "False"
+    });
+    if let Some(condition) = stuck {
+        let words = format!(
+            "Cannot migrate VMI, Reason: {}, Message: {}",
+            json::text(condition, "/reason"),
+            json::text(condition, "/message")
+        );
+        return Err(Refused::denied(webhook, &words));
+    }
+    let in_flight = store.list(&VMIM, Some(namespace)).find(|(_, other)| {
+        json::text(other, "/spec/vmiName") == instance
+            && !matches!(json::text(other, "/status/phase"), "Succeeded" | "Failed")
+    });
+    match in_flight {
+        Some((_, other)) => Err(Refused::denied(
+            webhook,
+            &format!(
+                "in-flight migration detected. Active migration job ({}) is currently already in \
+                 progress for VMI {instance}.",
+                json::text(other, "/metadata/uid")
+            ),
+        )),
+        None => Ok(()),
+    }
+}

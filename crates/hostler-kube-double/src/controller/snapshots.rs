@@ -1,0 +1,155 @@
+//! Snapshots of machines, with the content that a restore takes the specification from.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{add, kind, save, save_main, set_condition};
+use crate::json;
+use crate::kinds::{RESTORES, SNAPSHOTS, VM, VMI};
+use crate::store::Key;
+use crate::world::{World, stamp};
+
+/// Moves a snapshot on; one of a machine that is not there waits.
+pub(super) fn reconcile(world: &mut World, key: &Key) {
+    let Some(snapshot) = world.store.get(&SNAPSHOTS, key).cloned() else { return };
+    let source = Key::new(&key.namespace, json::text(&snapshot, "/spec/source/name"));
+    let Some(machine) = world.store.get(&VM, &source).cloned() else { return };
+    let now = stamp(world.now);
+    let mut next = (*snapshot).clone();
+    match json::text(&snapshot, "/status/phase") {
+        "" => {
+            json::set(&mut next, "/status/phase", "InProgress".into());
+            json::set(&mut next, "/status/readyToUse", false.into());
+            let uid = json::text(&machine, "/metadata/uid").to_owned();
+            json::set(&mut next, "/status/sourceUID", uid.into());
+            let doing = ("True", "", "Source locked and operation in progress");
+            set_condition(&mut next, "Progressing", Some(doing), &now);
+            set_condition(&mut next, "Ready", Some(("False", "", "Not ready")), &now);
+            mark(world, &machine, "snapshotInProgress", Some(&key.name));
+        }
+        "InProgress" => {
+            complete(world, key, &machine, &mut next);
+            set_condition(
+                &mut next,
+                "Progressing",
+                Some(("False", "", "Operation complete")),
+                &now,
+            );
+            set_condition(&mut next, "Ready", Some(("True", "", "Operation complete")), &now);
+            mark(world, &machine, "snapshotInProgress", None);
+        }
+        _ => return,
+    }
+    save(world, &SNAPSHOTS, &snapshot, next);
+}
+
+fn complete(world: &mut World, key: &Key, machine: &Arc<Value>, next: &mut Value) {
+    let content = format!("vmsnapshot-content-{}", json::text(next, "/metadata/uid"));
+    let instance = world.store.get(&VMI, &Key::of(machine));
+    let is_online = instance.is_some_and(|one| json::text(one, "/status/phase") == "Running");
+    let has_agent = instance.is_some_and(|one| json::has_condition(one, "AgentConnected"));
+    let indications = match (is_online, has_agent) {
+        (false, _) => json!([]),
+        (true, true) => json!(["Online", "GuestAgent"]),
+        (true, false) => json!(["Online", "NoGuestAgent"]),
+    };
+    let volumes: Vec<&str> = json::list(machine, "/spec/template/spec/volumes")
+        .iter()
+        .map(|volume| json::text(volume, "/name"))
+        .collect();
+    for (field, value) in [
+        ("phase", "Succeeded".into()),
+        ("readyToUse", true.into()),
+        ("creationTime", stamp(world.now).into()),
+        ("indications", indications),
+        ("snapshotVolumes", json!({ "includedVolumes": volumes })),
+        ("virtualMachineSnapshotContentName", content.as_str().into()),
+    ] {
+        json::set(next, &format!("/status/{field}"), value);
+    }
+    let Some(contents) = kind("virtualmachinesnapshotcontents") else { return };
+    let object = json!({
+        "apiVersion": "snapshot.kubevirt.io/v1beta1", "kind": contents.kind,
+        "metadata": { "name": content },
+        "spec": {
+            "virtualMachineSnapshotName": key.name,
+            "source": { "virtualMachine": {
+                "metadata": { "name": json::text(machine, "/metadata/name") },
+                "spec": machine.get("spec"),
+            } },
+        },
+        "status": { "readyToUse": true },
+    });
+    add(world, contents, &key.namespace, object);
+}
+
+fn mark(world: &mut World, machine: &Arc<Value>, field: &str, name: Option<&str>) {
+    let mut next = (**machine).clone();
+    let pointer = format!("/status/{field}");
+    match name {
+        Some(name) => json::set(&mut next, &pointer, name.into()),
+        None => json::remove(&mut next, &pointer),
+    }
+    save(world, &VM, machine, next);
+}
+
+/// Moves a restore on; while the machine runs it waits.
+pub(super) fn restore(world: &mut World, key: &Key) {
+    let Some(restore) = world.store.get(&RESTORES, key).cloned() else { return };
+    if restore.pointer("/status/complete") == Some(&Value::Bool(true)) {
+        return;
+    }
+    let now = stamp(world.now);
+    let mut next = (*restore).clone();
+    let target = Key::new(&key.namespace, json::text(&restore, "/spec/target/name"));
+    if restore.get("status").is_none() {
+        json::set(&mut next, "/status/complete", false.into());
+        let doing = ("True", "", "Creating new PVCs");
+        set_condition(&mut next, "Progressing", Some(doing), &now);
+        set_condition(&mut next, "Ready", Some(("False", "", "Waiting for new PVCs")), &now);
+        save(world, &RESTORES, &restore, next);
+        return;
+    }
+    if world.store.get(&VMI, &target).is_some() {
+        // Looked at again by its machine's turn, when the instance is gone.
+        return;
+    }
+    let Some(spec) = specification(world, key, &restore) else { return };
+    let Some(machine) = world.store.get(&VM, &target).cloned() else { return };
+    let mut restored = (*machine).clone();
+    json::set(&mut restored, "/spec", spec);
+    // A machine that was restored stays as it was: stopped.
+    json::set(&mut restored, "/spec/runStrategy", "Halted".into());
+    save_main(world, &VM, &machine, restored);
+    json::set(&mut next, "/status/complete", true.into());
+    json::set(&mut next, "/status/restoreTime", now.as_str().into());
+    set_condition(&mut next, "Progressing", Some(("False", "", "Operation complete")), &now);
+    set_condition(&mut next, "Ready", Some(("True", "", "Operation complete")), &now);
+    save(world, &RESTORES, &restore, next);
+}
+
+/// Looks again at restores that wait for a machine to stop.
+pub(super) fn wake(world: &mut World, machine: &Key) {
+    let waiting: Vec<Key> = world
+        .store
+        .list(&RESTORES, Some(&machine.namespace))
+        .filter(|(_, one)| {
+            json::text(one, "/spec/target/name") == machine.name
+                && one.pointer("/status/complete") == Some(&Value::Bool(false))
+        })
+        .map(|(key, _)| key.clone())
+        .collect();
+    for key in waiting {
+        world.touch(&RESTORES, &key);
+    }
+}
+
+fn specification(world: &World, key: &Key, restore: &Value) -> Option<Value> {
+    let name = json::text(restore, "/spec/virtualMachineSnapshotName");
+    let snapshot = world.store.get(&SNAPSHOTS, &Key::new(&key.namespace, name))?;
+    let content = json::text(snapshot, "/status/virtualMachineSnapshotContentName");
+    let contents = kind("virtualmachinesnapshotcontents")?;
+    let content = world.store.get(contents, &Key::new(&key.namespace, content))?;
+    content.pointer("/spec/source/virtualMachine/spec").cloned()
+}

@@ -1,0 +1,432 @@
+//! How a kind of object is followed: decides what to do next, and does nothing
+//! itself. [`crate::watcher`] does what it says.
+//!
+//! ```text
+//!              failed: pause, doubling                    ended, broken or silent:
+//!               ┌────────┐                                pause, then from the last
+//!               ▼        │                                version seen
+//!  new ──────► listing ──┘                                  ┌────────┐
+//!               ▲  │ listed: what is not there is gone      ▼        │
+//!               │  └────────────────────────────────────► watching ──┘
+//!               │                                           │
+//!               └───────────────────────────────────────────┘
+//!                 gone (410, in three forms) · cannot be read · too much to
+//!                 remember · three attempts in a row that brought nothing ·
+//!                 not listed for a quarter of an hour
+//! ```
+//!
+//! While it is not watched what is known is **stale since** the last moment at
+//! which the cluster was heard, and is told so with everything that is read. A 410
+//! marks it as **rebuilding** besides: then writes are refused until it is listed
+//! (X26), because they would be decided by what is no longer so.
+
+use std::time::Duration;
+
+use hostler_core::Timestamp;
+use serde_json::Value;
+
+use super::{Cache, Decode, Delta, Object, Taken};
+use crate::error::{Cause, Failure, Status, classify_event};
+
+/// The first pause after a failure.
+const FIRST: Duration = Duration::from_millis(500);
+/// The pause after the cluster said that it does not know us, or that we may not,
+/// or that there is no such kind: somebody has to change something first.
+const HOPELESS: Duration = Duration::from_secs(30);
+/// Attempts to watch in a row that bring nothing, before it is listed again: some
+/// proxies answer a version that is too old with whatever they like.
+const FRUITLESS: u32 = 3;
+/// How long events alone are believed. After this a watch that ends in order is
+/// followed by a list, which repairs whatever a stream out of order may have done.
+pub const RELIST: Duration = Duration::from_secs(15 * 60);
+/// A watch that ends sooner than this by itself has brought nothing.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// What to do next, after a pause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// List everything.
+    List,
+    /// Watch from this version. Events bear the number of this stream.
+    Watch {
+        /// The version.
+        resource_version: String,
+        /// The number.
+        stream: u64,
+    },
+}
+
+/// How far what is known can be believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Freshness {
+    /// Nothing is known yet.
+    Unlisted {
+        /// Why, if an attempt failed.
+        reason: Option<String>,
+    },
+    /// It is followed.
+    Fresh,
+    /// It may have changed since.
+    Stale {
+        /// When the cluster was last heard.
+        since: Timestamp,
+        /// Why.
+        reason: String,
+        /// Whether changes were missed for certain, so that writes have to wait.
+        rebuilding: bool,
+    },
+}
+
+/// An event of a watch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// `ADDED` or `MODIFIED`.
+    Put(Object),
+    /// `DELETED`; also for one that no longer has the labels asked for.
+    Deleted(Object),
+    /// `BOOKMARK`: nothing happened up to this version.
+    Bookmark(String),
+    /// `ERROR`.
+    Error(Box<Status>),
+    /// What this version cannot read.
+    Unreadable,
+}
+
+impl Event {
+    /// From a line of a watch.
+    pub fn read(line: &[u8]) -> Self {
+        Self::parse(line).unwrap_or(Self::Unreadable)
+    }
+
+    fn parse(line: &[u8]) -> Option<Self> {
+        let mut event: Value = serde_json::from_slice(line).ok()?;
+        let document = event.get_mut("object").map(Value::take)?;
+        match event.get("type")?.as_str()? {
+            "ADDED" | "MODIFIED" => Object::read(document).map(Self::Put),
+            "DELETED" => Object::read(document).map(Self::Deleted),
+            "BOOKMARK" => {
+                let version = document.pointer("/metadata/resourceVersion")?.as_str()?;
+                Some(Self::Bookmark(version.to_owned()))
+            }
+            "ERROR" => Status::of_value(document).map(|status| Self::Error(Box::new(status))),
+            _ => None,
+        }
+    }
+}
+
+/// How a watch ended.
+#[derive(Debug)]
+pub enum End {
+    /// By itself, in order; it lasted this long.
+    Closed(Duration),
+    /// Nothing came for longer than the server lets it last.
+    Silent,
+    /// It failed, or did not begin.
+    Failed(Failure),
+}
+
+/// Whether a watch goes on after an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// It does.
+    On,
+    /// It is of no more use.
+    Stop,
+}
+
+/// What happened so far, for metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Lists that succeeded.
+    pub lists: u64,
+    /// Lists that failed.
+    pub lists_failed: u64,
+    /// Watches that began.
+    pub watches: u64,
+    /// Watches that failed or fell silent.
+    pub watches_failed: u64,
+    /// Events of objects.
+    pub events: u64,
+    /// Events that told nothing new.
+    pub echoes: u64,
+    /// Bookmarks.
+    pub bookmarks: u64,
+    /// Times the cluster had forgotten our version.
+    pub gone: u64,
+    /// Objects that a list showed to have vanished unnoticed.
+    pub missed_deletions: u64,
+    /// When it was last listed.
+    pub listed_at: Option<Timestamp>,
+    /// When the cluster was last heard.
+    pub heard_at: Option<Timestamp>,
+}
+
+/// Follows one kind of object.
+#[derive(Debug)]
+pub struct Follow<T> {
+    /// What is known.
+    pub cache: Cache<T>,
+    figures: Figures,
+    freshness: Freshness,
+    version: Option<String>,
+    stream: u64,
+    pause: Duration,
+    failures: u32,
+    /// Attempts to watch since anything was heard.
+    fruitless: u32,
+    /// A list that failed although nothing else did does not hurry the next.
+    max_pause: Duration,
+}
+
+impl<T> Follow<T> {
+    /// Knows nothing yet. Pauses are at most `max_pause`, unless the cluster wishes
+    /// for longer.
+    pub fn new(decode: Decode<T>, max_pause: Duration) -> Self {
+        Self {
+            cache: Cache::new(decode),
+            figures: Figures::default(),
+            freshness: Freshness::Unlisted { reason: None },
+            version: None,
+            stream: 0,
+            pause: Duration::ZERO,
+            failures: 0,
+            fruitless: 0,
+            max_pause,
+        }
+    }
+
+    /// What to do now, and after what pause.
+    pub fn next(&self) -> (Duration, Next) {
+        let next = match &self.version {
+            Some(version) => Next::Watch { resource_version: version.clone(), stream: self.stream },
+            None => Next::List,
+        };
+        (self.pause, next)
+    }
+
+    /// How far what is known can be believed.
+    pub const fn freshness(&self) -> &Freshness {
+        &self.freshness
+    }
+
+    /// What happened so far.
+    pub const fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// It was listed. What came back is different from before.
+    ///
+    /// A list with something that is no object counts as failed: to leave it out
+    /// would be to say that it is gone.
+    pub fn listed(
+        &mut self,
+        now: Timestamp,
+        documents: Vec<Value>,
+        version: String,
+        jitter: f64,
+    ) -> Vec<Delta<T>> {
+        let objects: Option<Vec<Object>> = documents.into_iter().map(Object::read).collect();
+        let Some(objects) = objects else {
+            self.figures.lists_failed += 1;
+            self.failed(jitter, None);
+            self.spoil("the cluster lists something without a UID, name or version", false);
+            return Vec::new();
+        };
+        let deltas = self.cache.replace(objects);
+        if self.figures.lists > 0 {
+            let gone = deltas.iter().filter(|delta| matches!(delta, Delta::Gone { .. })).count();
+            self.figures.missed_deletions += gone as u64;
+        }
+        self.figures.lists += 1;
+        self.figures.listed_at = Some(now);
+        self.watch_from(version);
+        self.heard(now);
+        self.freshness = Freshness::Fresh;
+        deltas
+    }
+
+    /// It could not be listed.
+    pub fn list_failed(&mut self, failure: &Failure, jitter: f64) {
+        self.figures.lists_failed += 1;
+        self.figures.gone += u64::from(failure.is_gone());
+        self.failed(jitter, Some(failure));
+        self.spoil(failure.error.message(), failure.is_gone());
+    }
+
+    /// A watch has begun: the cluster accepted the version.
+    pub fn watch_began(&mut self) {
+        self.figures.watches += 1;
+    }
+
+    /// An event of a watch. One of another stream than the present is dropped.
+    pub fn event(
+        &mut self,
+        now: Timestamp,
+        stream: u64,
+        event: Event,
+        jitter: f64,
+    ) -> (Flow, Vec<Delta<T>>) {
+        if stream != self.stream || self.version.is_none() {
+            return (Flow::Stop, Vec::new());
+        }
+        let taken = match event {
+            Event::Put(object) => {
+                let version = object.version.clone();
+                let taken = self.cache.put(object);
+                self.object_event(version, taken)
+            }
+            Event::Deleted(object) => {
+                let taken = self.cache.remove(&object.uid);
+                self.object_event(object.version, taken)
+            }
+            Event::Bookmark(version) => {
+                self.figures.bookmarks += 1;
+                self.version = Some(version);
+                Vec::new()
+            }
+            Event::Error(status) => {
+                let failure = classify_event(&status, "the watch failed");
+                self.figures.watches_failed += u64::from(!failure.is_gone());
+                self.list_again(&failure, jitter);
+                return (Flow::Stop, Vec::new());
+            }
+            Event::Unreadable => {
+                self.figures.watches_failed += 1;
+                self.failed(jitter, None);
+                self.forget("the cluster sent an event that cannot be read", true);
+                return (Flow::Stop, Vec::new());
+            }
+        };
+        self.heard(now);
+        // After a failure what is known is fresh again only once something is heard.
+        self.freshness = Freshness::Fresh;
+        if self.cache.is_crowded() {
+            self.forget("so much happened that it is listed anew", false);
+            return (Flow::Stop, taken);
+        }
+        (Flow::On, taken)
+    }
+
+    fn object_event(&mut self, version: String, taken: Taken<T>) -> Vec<Delta<T>> {
+        self.figures.events += 1;
+        match taken {
+            Taken::New(deltas) => {
+                self.version = Some(version);
+                deltas
+            }
+            // An echo's version lies behind us: to go on from it would bring more echoes.
+            Taken::Echo => {
+                self.figures.echoes += 1;
+                Vec::new()
+            }
+        }
+    }
+
+    /// A watch has ended.
+    pub fn watch_ended(&mut self, now: Timestamp, stream: u64, end: End, jitter: f64) {
+        // It ended because of an event, which has decided already.
+        if stream != self.stream || self.version.is_none() {
+            return;
+        }
+        match end {
+            End::Closed(lasted) if lasted >= SHORTEST => {
+                // To end in order is to be heard: up to now all was told.
+                self.next_stream();
+                self.heard(now);
+                self.freshness = Freshness::Fresh;
+                if self.figures.listed_at.is_none_or(|at| now.since(at) >= RELIST) {
+                    self.version = None;
+                }
+            }
+            End::Closed(_) => self.fruitless("the cluster ends each watch at once", None, jitter),
+            End::Silent => {
+                self.figures.watches_failed += 1;
+                self.fruitless("the watch fell silent", None, jitter);
+            }
+            End::Failed(failure) => {
+                // While the breaker is open nothing was tried.
+                let tried = failure.cause != Cause::LeftAlone;
+                self.figures.watches_failed += u64::from(tried && !failure.is_gone());
+                if failure.is_gone() {
+                    self.list_again(&failure, jitter);
+                } else {
+                    let reason = failure.error.message().to_owned();
+                    self.fruitless(&reason, Some(&failure), jitter);
+                }
+            }
+        }
+    }
+
+    /// Another attempt from the same version; or a list, if that never helps.
+    fn fruitless(&mut self, reason: &str, failure: Option<&Failure>, jitter: f64) {
+        self.failed(jitter, failure);
+        self.next_stream();
+        if failure.is_none_or(|failure| failure.cause != Cause::LeftAlone) {
+            self.fruitless += 1;
+        }
+        if self.fruitless >= FRUITLESS {
+            self.forget(reason, false);
+        } else {
+            self.spoil(reason, false);
+        }
+    }
+
+    fn list_again(&mut self, failure: &Failure, jitter: f64) {
+        self.figures.gone += u64::from(failure.is_gone());
+        self.failed(jitter, Some(failure));
+        self.forget(failure.error.message(), failure.is_gone());
+    }
+
+    /// The next thing to do is to list.
+    fn forget(&mut self, reason: &str, rebuilding: bool) {
+        self.version = None;
+        self.next_stream();
+        self.spoil(reason, rebuilding);
+    }
+
+    fn watch_from(&mut self, version: String) {
+        self.version = Some(version);
+        self.next_stream();
+    }
+
+    fn next_stream(&mut self) {
+        self.stream += 1;
+    }
+
+    fn heard(&mut self, now: Timestamp) {
+        self.figures.heard_at = Some(now);
+        (self.failures, self.fruitless, self.pause) = (0, 0, Duration::ZERO);
+    }
+
+    /// Once rebuilding it stays so until it is listed.
+    fn spoil(&mut self, reason: &str, rebuilding: bool) {
+        let reason = reason.to_owned();
+        let was = matches!(self.freshness, Freshness::Stale { rebuilding: true, .. });
+        self.freshness = match (self.figures.lists, self.figures.heard_at) {
+            (0, _) | (_, None) => Freshness::Unlisted { reason: Some(reason) },
+            (_, Some(since)) => Freshness::Stale { since, reason, rebuilding: rebuilding || was },
+        };
+    }
+
+    /// Doubles the pause; each is drawn from its upper half, so that many clusters and
+    /// kinds lost at once do not come back at once (F4).
+    fn failed(&mut self, jitter: f64, failure: Option<&Failure>) {
+        let doubled = FIRST.saturating_mul(1 << self.failures.min(16));
+        self.failures = self.failures.saturating_add(1);
+        let hopeless = failure.is_some_and(|failure| {
+            matches!(failure.cause, Cause::AuthFailed | Cause::Forbidden | Cause::KindMissing)
+        });
+        let base = if hopeless { HOPELESS } else { doubled }.min(self.max_pause);
+        let half = base / 2;
+        let drawn = half + half.mul_f64(jitter.clamp(0.0, 1.0));
+        let wished = failure.and_then(|failure| failure.error.retry_after());
+        // A wish is exceeded, never cut; all who were told the same are spread.
+        self.pause = match wished {
+            Some(wished) => wished.max(drawn) + FIRST.mul_f64(jitter.clamp(0.0, 1.0)),
+            None => drawn,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! What is sent to a cluster, and what is read from a success.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, header};
+use serde_json::Value;
+
+use super::{MAX_OBJECT, Reply, Result, garbled, ours};
+use crate::error::{ListMeta, Verb};
+use crate::resource::Resource;
+
+/// What a write takes along.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WriteOptions {
+    /// Nothing is done; it is only checked.
+    pub dry_run: bool,
+    /// Fields of others are taken over (X25: only after they were shown).
+    pub force: bool,
+}
+
+/// What a patch is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patch {
+    /// RFC 7386: what is there replaces, `null` removes.
+    Merge,
+    /// RFC 6902: a list of steps, `test` among them.
+    Json,
+}
+
+/// One page of a list.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The objects, as they are.
+    pub items: Vec<Value>,
+    /// The token of the next page.
+    pub next: Option<String>,
+    /// The version to watch from.
+    pub resource_version: String,
+}
+
+/// Which objects of a kind are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// Of which kind.
+    pub resource: Resource,
+    /// Of which namespace; `None` is all of the cluster.
+    pub namespace: Option<String>,
+    /// Those with these labels: `kubevirt.io=virt-launcher`.
+    pub labels: Option<String>,
+}
+
+impl Selection {
+    /// All of a kind in a namespace, or in the cluster.
+    pub const fn all(resource: Resource, namespace: Option<String>) -> Self {
+        Self { resource, namespace, labels: None }
+    }
+}
+
+/// What is sent.
+pub(crate) struct Question {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) content_type: Option<&'static str>,
+    pub(crate) body: Bytes,
+    pub(crate) verb: Verb,
+    pub(crate) limit: usize,
+}
+
+impl Question {
+    pub(crate) fn get(path: String) -> Self {
+        Self::new(Method::GET, path, Verb::Read)
+    }
+
+    pub(crate) fn new(method: Method, path: String, verb: Verb) -> Self {
+        let (query, body) = (String::new(), Bytes::new());
+        Self { method, path, query, content_type: None, body, verb, limit: MAX_OBJECT }
+    }
+
+    /// Adds to the query, encoded.
+    pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
+        let value: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        let mark = if self.query.is_empty() { '?' } else { '&' };
+        // Writing to a string cannot fail.
+        let _: std::fmt::Result = write!(self.query, "{mark}{key}={value}");
+        self
+    }
+
+    pub(super) fn with_json(mut self, content_type: &'static str, body: &Value) -> Self {
+        self.content_type = Some(content_type);
+        self.body = Bytes::from(body.to_string());
+        self
+    }
+
+    pub(super) fn with_options(self, options: WriteOptions) -> Self {
+        if options.dry_run { self.with("dryRun", "All") } else { self }
+    }
+}
+
+pub(super) fn collection(selection: &Selection) -> Result<Question> {
+    let path = selection.resource.collection(selection.namespace.as_deref()).map_err(ours)?;
+    let question = Question::get(path);
+    Ok(match &selection.labels {
+        Some(labels) => question.with("labelSelector", labels),
+        None => question,
+    })
+}
+
+pub(super) fn document(reply: Reply, verb: Verb, doing: &str) -> Result<Value> {
+    serde_json::from_slice(&reply.body).map_err(|error| {
+        let mut failure = garbled(&format!("{doing}: the answer is no JSON"), verb);
+        failure.error = failure.error.with_raw(error);
+        failure
+    })
+}
+
+pub(super) fn page(mut list: Value, doing: &str) -> Result<Page> {
+    let metadata = list.get_mut("metadata").map(Value::take).unwrap_or_default();
+    let meta: ListMeta = serde_json::from_value(metadata).unwrap_or_default();
+    let items = match list.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => items,
+        // Go writes a list that was never filled as null.
+        Some(Value::Null) => Vec::new(),
+        _ => return Err(garbled(&format!("{doing}: the answer is no list"), Verb::Read)),
+    };
+    if meta.resource_version.is_empty() {
+        return Err(garbled(&format!("{doing}: the list has no version"), Verb::Read));
+    }
+    let next = Some(meta.next).filter(|token| !token.is_empty());
+    Ok(Page { items, next, resource_version: meta.resource_version })
+}
+
+/// Seconds; the form with a date is not used by API servers.
+pub(super) fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// `299 - "unknown field \"spec.bogus\""`.
+pub(super) fn warnings(headers: &http::HeaderMap) -> Vec<String> {
+    let all = headers.get_all(header::WARNING).iter().take(16);
+    all.filter_map(|value| value.to_str().ok()).map(crate::error::word).collect()
+}

@@ -1,0 +1,332 @@
+//! Whether a cluster is well (E12, E13, X28): facts in, judgement out. Asking for
+//! the facts is [`ask`]; judging them is [`judge`], and asks nothing.
+//!
+//! ```text
+//!  not asked yet ──────────────────────────────► UNKNOWN
+//!  the API server cannot be reached ───────────► UNREACHABLE
+//!  it can, and anything is missing ────────────► UNHEALTHY, with every reason
+//!  KubeVirt is Deployed, Available, not Degraded,
+//!  new enough, virt-api answers, and we may do
+//!  what we have to ────────────────────────────► HEALTHY
+//! ```
+//!
+//! An expired token is not an unreachable cluster, and a CRD that exists is not a
+//! KubeVirt that works. What could not be found out is never held for good.
+
+mod ask;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use ask::{ask, needs};
+
+/// The oldest KubeVirt that this driver was written for: `kubevirt.io/v1` with the
+/// subresources as they are now, and live migration without a gate.
+pub const FLOOR: Version = Version { major: 1, minor: 0 };
+
+/// How old the newest word of a followed kind may be: twice what a watch lasts, and
+/// a little.
+pub const MAX_LAG: Duration = Duration::from_secs(150);
+
+/// The word for a cluster's health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Health {
+    /// It was not asked yet.
+    #[default]
+    Unknown,
+    /// Everything that is needed is there.
+    Healthy,
+    /// It answers, and something is missing.
+    Unhealthy,
+    /// It does not answer.
+    Unreachable,
+}
+
+impl Health {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "UNKNOWN",
+            Self::Healthy => "HEALTHY",
+            Self::Unhealthy => "UNHEALTHY",
+            Self::Unreachable => "UNREACHABLE",
+        }
+    }
+}
+
+/// A version of KubeVirt, as far as it decides anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    /// The first number.
+    pub major: u32,
+    /// The second.
+    pub minor: u32,
+}
+
+impl Version {
+    /// From `v1.6.0`, `1.6.0-rc.1`; `None` for what is none, such as a hash.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.strip_prefix('v').unwrap_or(text).splitn(3, '.');
+        let (major, minor) = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+        Some(Self { major, minor })
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// Something that was looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found<T> {
+    /// It is so.
+    Yes(T),
+    /// It is not there.
+    Absent,
+    /// It could not be found out, with the reason for people.
+    NotKnown(String),
+}
+
+/// Whether the API server answers us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Api {
+    /// It does, and is of this version.
+    Answers(String),
+    /// It does not know us, with the reason for people.
+    AuthFailed(String),
+    /// It does not, with the reason for people.
+    Unreachable(String),
+}
+
+/// What an installation of KubeVirt tells of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Installation {
+    /// `Deploying`, `Deployed`, `Deleting`, `Deleted`; empty before the first word.
+    pub phase: String,
+    /// The condition `Available`; `None` where it is not told.
+    pub available: Option<bool>,
+    /// The condition `Degraded`; `None` where it is not told.
+    pub degraded: Option<bool>,
+    /// What it observes to run: `v1.6.0`.
+    pub version: Option<String>,
+}
+
+/// Something that our account has to be allowed to do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Need {
+    /// `list`, `patch` …
+    pub verb: &'static str,
+    /// The API group.
+    pub group: &'static str,
+    /// The resource, with a subresource after a slash.
+    pub resource: &'static str,
+    /// In which namespace; `None` is in all.
+    pub namespace: Option<String>,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dot = if self.group.is_empty() { "" } else { "." };
+        write!(f, "{} {}{dot}{}", self.verb, self.resource, self.group)?;
+        match &self.namespace {
+            Some(namespace) => write!(f, " in {namespace}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// All that is known of a cluster's health.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Whether it answers.
+    pub api: Api,
+    /// What KubeVirt tells of itself.
+    pub kubevirt: Found<Installation>,
+    /// Whether KubeVirt's own server answers.
+    pub virt_api: Found<()>,
+    /// What our account may not do of what it has to.
+    pub gaps: Found<Vec<Need>>,
+    /// How long ago each followed kind was last heard of: `None` for never.
+    pub lags: Vec<(&'static str, Option<Duration>)>,
+}
+
+impl Facts {
+    /// Of a cluster that gave nothing but this.
+    pub fn nothing_but(api: Api) -> Self {
+        let why = "the API server does not answer us";
+        Self {
+            api,
+            kubevirt: Found::NotKnown(why.to_owned()),
+            virt_api: Found::NotKnown(why.to_owned()),
+            gaps: Found::NotKnown(why.to_owned()),
+            lags: Vec::new(),
+        }
+    }
+}
+
+/// Why a cluster is not healthy, or what is to be noticed although it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The API server does not answer.
+    Unreachable(String),
+    /// The API server does not know us.
+    AuthFailed(String),
+    /// The cluster has no KubeVirt.
+    NoKubeVirt,
+    /// It could not be found out how KubeVirt is.
+    KubeVirtNotKnown(String),
+    /// KubeVirt is not deployed, but in this phase.
+    NotDeployed(String),
+    /// KubeVirt is not available, or does not say so.
+    NotAvailable,
+    /// KubeVirt is degraded.
+    Degraded,
+    /// KubeVirt is older than [`FLOOR`].
+    TooOld(Version),
+    /// KubeVirt does not tell a version that can be read; only to be noticed.
+    VersionNotKnown,
+    /// KubeVirt's own server does not answer.
+    VirtApiDown(String),
+    /// Our account may not do these.
+    Gaps(Vec<Need>),
+    /// It could not be found out what our account may do.
+    GapsNotKnown(String),
+    /// Kinds that have not been heard of for too long.
+    Lagging(Vec<&'static str>),
+}
+
+impl Reason {
+    /// Whether it is only to be noticed.
+    pub const fn is_warning(&self) -> bool {
+        matches!(self, Self::VersionNotKnown)
+    }
+
+    /// The word for machines.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "Unreachable",
+            Self::AuthFailed(_) => "AuthFailed",
+            Self::NoKubeVirt => "NoKubeVirt",
+            Self::KubeVirtNotKnown(_) => "KubeVirtNotKnown",
+            Self::NotDeployed(_) => "NotDeployed",
+            Self::NotAvailable => "NotAvailable",
+            Self::Degraded => "Degraded",
+            Self::TooOld(_) => "TooOld",
+            Self::VersionNotKnown => "VersionNotKnown",
+            Self::VirtApiDown(_) => "VirtApiDown",
+            Self::Gaps(_) => "RightsMissing",
+            Self::GapsNotKnown(_) => "RightsNotKnown",
+            Self::Lagging(_) => "WatchLagging",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(why) | Self::AuthFailed(why) => f.write_str(why),
+            Self::NoKubeVirt => f.write_str("the cluster has no KubeVirt; install it"),
+            Self::KubeVirtNotKnown(why) => {
+                write!(f, "it is not known whether KubeVirt works: {why}")
+            }
+            Self::NotDeployed(phase) if phase.is_empty() => {
+                f.write_str("KubeVirt is not deployed yet")
+            }
+            Self::NotDeployed(phase) => write!(f, "KubeVirt is not deployed but {phase}"),
+            Self::NotAvailable => {
+                f.write_str("KubeVirt is not available; see the conditions of its KubeVirt object")
+            }
+            Self::Degraded => {
+                f.write_str("KubeVirt is degraded; see the conditions of its KubeVirt object")
+            }
+            Self::TooOld(version) => {
+                write!(f, "KubeVirt {version} is older than {FLOOR}; update it")
+            }
+            Self::VersionNotKnown => f.write_str("KubeVirt does not tell its version"),
+            Self::VirtApiDown(why) => write!(f, "virt-api does not answer: {why}"),
+            Self::Gaps(needs) => {
+                let named: Vec<String> = needs.iter().map(ToString::to_string).collect();
+                write!(f, "our account may not: {}", named.join(", "))
+            }
+            Self::GapsNotKnown(why) => write!(f, "our rights are not known: {why}"),
+            Self::Lagging(kinds) => {
+                write!(f, "nothing was heard for long of: {}", kinds.join(", "))
+            }
+        }
+    }
+}
+
+/// A judgement with all its reasons.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// The word.
+    pub health: Health,
+    /// Why; may hold warnings where the word is healthy.
+    pub reasons: Vec<Reason>,
+}
+
+/// Judges. Without facts nothing is known.
+pub fn judge(facts: Option<&Facts>) -> Judgement {
+    let Some(facts) = facts else { return Judgement::default() };
+    match &facts.api {
+        Api::Unreachable(why) => {
+            let reasons = vec![Reason::Unreachable(why.clone())];
+            return Judgement { health: Health::Unreachable, reasons };
+        }
+        // Nothing else could be asked.
+        Api::AuthFailed(why) => {
+            let reasons = vec![Reason::AuthFailed(why.clone())];
+            return Judgement { health: Health::Unhealthy, reasons };
+        }
+        Api::Answers(_) => {}
+    }
+    let mut reasons = Vec::new();
+    match &facts.kubevirt {
+        Found::Yes(installation) => of_installation(installation, &mut reasons),
+        Found::Absent => reasons.push(Reason::NoKubeVirt),
+        Found::NotKnown(why) => reasons.push(Reason::KubeVirtNotKnown(why.clone())),
+    }
+    match (&facts.virt_api, &facts.kubevirt) {
+        // Told by the other already.
+        (Found::Yes(()), _) | (_, Found::Absent) => {}
+        (Found::Absent, _) => {
+            reasons.push(Reason::VirtApiDown("its API is not registered".to_owned()));
+        }
+        (Found::NotKnown(why), _) => reasons.push(Reason::VirtApiDown(why.clone())),
+    }
+    match &facts.gaps {
+        Found::Yes(gaps) if gaps.is_empty() => {}
+        Found::Yes(gaps) => reasons.push(Reason::Gaps(gaps.clone())),
+        Found::Absent => reasons.push(Reason::GapsNotKnown("the cluster cannot tell".to_owned())),
+        Found::NotKnown(why) => reasons.push(Reason::GapsNotKnown(why.clone())),
+    }
+    let lagging = |lag: &Option<Duration>| lag.is_none_or(|lag| lag > MAX_LAG);
+    let late: Vec<_> =
+        facts.lags.iter().filter(|(_, lag)| lagging(lag)).map(|(kind, _)| *kind).collect();
+    if !late.is_empty() {
+        reasons.push(Reason::Lagging(late));
+    }
+    let fine = reasons.iter().all(Reason::is_warning);
+    Judgement { health: if fine { Health::Healthy } else { Health::Unhealthy }, reasons }
+}
+
+fn of_installation(installation: &Installation, reasons: &mut Vec<Reason>) {
+    if installation.phase != "Deployed" {
+        reasons.push(Reason::NotDeployed(installation.phase.clone()));
+    }
+    if installation.available != Some(true) {
+        reasons.push(Reason::NotAvailable);
+    }
+    if installation.degraded == Some(true) {
+        reasons.push(Reason::Degraded);
+    }
+    match installation.version.as_deref().and_then(Version::parse) {
+        Some(version) if version < FLOOR => reasons.push(Reason::TooOld(version)),
+        Some(_) => {}
+        None => reasons.push(Reason::VersionNotKnown),
+    }
+}

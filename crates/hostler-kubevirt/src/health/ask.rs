@@ -1,0 +1,163 @@
+//! Asks a cluster for what its health is judged by. Every question has its own
+//! answer: one that fails makes only that not known.
+
+use hostler_provider::Cx;
+use serde_json::{Value, json};
+
+use super::{Api, Facts, Found, Installation, Need};
+use crate::call::{Caller, Result, Selection};
+use crate::config::Namespaces;
+use crate::error::{Cause, Failure, word};
+use crate::resource::Resource;
+
+/// Installations of KubeVirt that are looked at; there should be one.
+const INSTALLATIONS: usize = 10;
+
+/// What our account has to be allowed to do, group, resource and verbs.
+const IN_NAMESPACES: &[(&str, &str, &[&str])] = &[
+    ("kubevirt.io", "virtualmachines", &["list", "watch", "create", "patch", "delete"]),
+    ("kubevirt.io", "virtualmachineinstances", &["list", "watch"]),
+    ("kubevirt.io", "virtualmachineinstancemigrations", &["list", "watch", "create", "delete"]),
+    ("subresources.kubevirt.io", "virtualmachines/start", &["update"]),
+    ("subresources.kubevirt.io", "virtualmachines/stop", &["update"]),
+    ("subresources.kubevirt.io", "virtualmachines/restart", &["update"]),
+    ("subresources.kubevirt.io", "virtualmachineinstances/console", &["get"]),
+    ("subresources.kubevirt.io", "virtualmachineinstances/vnc", &["get"]),
+];
+const OF_THE_CLUSTER: &[(&str, &str, &[&str])] = &[("", "nodes", &["list", "watch"])];
+
+/// All that our account has to be allowed to do.
+pub fn needs(namespaces: &Namespaces) -> Vec<Need> {
+    let mut all = Vec::new();
+    let mut add = |rows: &[(&'static str, &'static str, &[&'static str])],
+                   scope: Option<String>| {
+        for (group, resource, verbs) in rows {
+            all.extend(verbs.iter().map(|verb| {
+                let namespace = scope.clone();
+                Need { verb, group, resource, namespace }
+            }));
+        }
+    };
+    for scope in namespaces.scopes() {
+        add(IN_NAMESPACES, scope);
+    }
+    add(OF_THE_CLUSTER, None);
+    all
+}
+
+/// Asks for everything but the lags, which whoever follows the cluster knows.
+pub async fn ask(caller: &Caller, cx: &Cx, namespaces: &Namespaces) -> Facts {
+    let api = api(caller, cx).await;
+    if !matches!(api, Api::Answers(_)) {
+        return Facts::nothing_but(api);
+    }
+    let (kubevirt, virt_api, gaps) = futures_util::join!(
+        kubevirt(caller, cx),
+        virt_api(caller, cx),
+        gaps(caller, cx, namespaces),
+    );
+    match gaps {
+        // `/version` is told to anybody; this is the first that needs credentials.
+        Err(failure) if failure.cause == Cause::AuthFailed => {
+            Facts::nothing_but(Api::AuthFailed(failure.error.message().to_owned()))
+        }
+        Err(failure) => {
+            let gaps = Found::NotKnown(failure.error.message().to_owned());
+            Facts { api, kubevirt, virt_api, gaps, lags: Vec::new() }
+        }
+        Ok(gaps) => Facts { api, kubevirt, virt_api, gaps: Found::Yes(gaps), lags: Vec::new() },
+    }
+}
+
+async fn api(caller: &Caller, cx: &Cx) -> Api {
+    let why = |failure: &Failure| failure.error.message().to_owned();
+    match caller.get_path(cx, "/version").await {
+        Ok(reply) => {
+            let version: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+            match version.get("gitVersion").and_then(Value::as_str) {
+                Some(version) => Api::Answers(word(version)),
+                None => Api::Unreachable("what answers there is no Kubernetes API".to_owned()),
+            }
+        }
+        Err(failure) => match failure.cause {
+            Cause::AuthFailed => Api::AuthFailed(why(&failure)),
+            // It may be closed to us; that it answers is what was asked.
+            Cause::Forbidden => Api::Answers("unknown version".to_owned()),
+            _ => Api::Unreachable(why(&failure)),
+        },
+    }
+}
+
+async fn kubevirt(caller: &Caller, cx: &Cx) -> Found<Installation> {
+    let everywhere = Selection::all(Resource::KUBEVIRTS, None);
+    match caller.list_page(cx, &everywhere, INSTALLATIONS, None).await {
+        Ok(page) => match page.items.first() {
+            Some(object) => Found::Yes(installation(object)),
+            None => Found::Absent,
+        },
+        Err(failure) => match failure.cause {
+            Cause::KindMissing => Found::Absent,
+            _ => Found::NotKnown(failure.error.message().to_owned()),
+        },
+    }
+}
+
+/// What a KubeVirt object tells.
+pub(super) fn installation(object: &Value) -> Installation {
+    let text = |path: &str| object.pointer(path).and_then(Value::as_str);
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+    let condition = |kind: &str| {
+        let of_kind = |it: &&Value| it.get("type").and_then(Value::as_str) == Some(kind);
+        match conditions?.iter().find(of_kind)?.get("status")?.as_str()? {
+            "True" => Some(true),
+            "False" => Some(false),
+            // `Unknown` is a word of its own, and not known.
+            _ => None,
+        }
+    };
+    Installation {
+        phase: text("/status/phase").map(word).unwrap_or_default(),
+        available: condition("Available"),
+        degraded: condition("Degraded"),
+        version: text("/status/observedKubeVirtVersion").map(word),
+    }
+}
+
+async fn virt_api(caller: &Caller, cx: &Cx) -> Found<()> {
+    match caller.get_path(cx, "/apis/subresources.kubevirt.io/v1/healthz").await {
+        Ok(_) => Found::Yes(()),
+        Err(failure) => match failure.cause {
+            // It answered, though not to us; whether we may is another question.
+            Cause::Forbidden => Found::Yes(()),
+            Cause::KindMissing => Found::Absent,
+            _ => Found::NotKnown(failure.error.message().to_owned()),
+        },
+    }
+}
+
+/// What of the needs is not allowed.
+async fn gaps(caller: &Caller, cx: &Cx, namespaces: &Namespaces) -> Result<Vec<Need>> {
+    let mut gaps = Vec::new();
+    for need in needs(namespaces) {
+        let answer = caller.review(cx, &review(&need)).await?;
+        if answer.pointer("/status/allowed") != Some(&Value::Bool(true)) {
+            gaps.push(need);
+        }
+    }
+    Ok(gaps)
+}
+
+fn review(need: &Need) -> Value {
+    let (resource, subresource) = need.resource.split_once('/').unwrap_or((need.resource, ""));
+    json!({
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": { "resourceAttributes": {
+            "namespace": need.namespace.as_deref().unwrap_or_default(),
+            "verb": need.verb,
+            "group": need.group,
+            "resource": resource,
+            "subresource": subresource,
+        }},
+    })
+}

@@ -1,0 +1,148 @@
+//! What each fact makes of a cluster.
+
+use serde_json::json;
+
+use super::*;
+
+fn well() -> Facts {
+    Facts {
+        api: Api::Answers("v1.36.2".into()),
+        kubevirt: Found::Yes(Installation {
+            phase: "Deployed".into(),
+            available: Some(true),
+            degraded: Some(false),
+            version: Some("v1.6.0".into()),
+        }),
+        virt_api: Found::Yes(()),
+        gaps: Found::Yes(Vec::new()),
+        lags: vec![("virtualmachines", Some(Duration::from_secs(30)))],
+    }
+}
+
+fn installed(change: impl FnOnce(&mut Installation)) -> Facts {
+    let mut facts = well();
+    if let Found::Yes(installation) = &mut facts.kubevirt {
+        change(installation);
+    }
+    facts
+}
+
+#[track_caller]
+fn is(facts: &Facts, health: Health, codes: &[&str]) {
+    let judgement = judge(Some(facts));
+    let told: Vec<_> = judgement.reasons.iter().map(Reason::code).collect();
+    assert_eq!((judgement.health, told.as_slice()), (health, codes));
+}
+
+#[test]
+fn e13_before_the_first_answer_nothing_is_known() {
+    let judgement = judge(None);
+    assert_eq!((judgement.health, judgement.health.as_str()), (Health::Unknown, "UNKNOWN"));
+}
+
+#[test]
+fn e13_with_everything_there_it_is_healthy() {
+    is(&well(), Health::Healthy, &[]);
+}
+
+#[test]
+fn e12_an_api_server_that_does_not_answer_is_unreachable() {
+    let facts = Facts::nothing_but(Api::Unreachable("no route".into()));
+    is(&facts, Health::Unreachable, &["Unreachable"]);
+    assert_eq!(judge(Some(&facts)).reasons[0].to_string(), "no route");
+}
+
+#[test]
+fn x28_an_expired_token_is_not_an_unreachable_cluster() {
+    let facts = Facts::nothing_but(Api::AuthFailed("renew the token".into()));
+    is(&facts, Health::Unhealthy, &["AuthFailed"]);
+}
+
+#[test]
+fn x28_a_kubevirt_that_is_there_is_not_a_kubevirt_that_works() {
+    is(&Facts { kubevirt: Found::Absent, ..well() }, Health::Unhealthy, &["NoKubeVirt"]);
+    let unknown = Facts { kubevirt: Found::NotKnown("forbidden".into()), ..well() };
+    is(&unknown, Health::Unhealthy, &["KubeVirtNotKnown"]);
+    for phase in ["", "Deploying", "Deleting", "Deleted"] {
+        let facts = installed(|it| it.phase = phase.into());
+        is(&facts, Health::Unhealthy, &["NotDeployed"]);
+    }
+    for available in [None, Some(false)] {
+        is(&installed(|it| it.available = available), Health::Unhealthy, &["NotAvailable"]);
+    }
+    is(&installed(|it| it.degraded = Some(true)), Health::Unhealthy, &["Degraded"]);
+    is(&installed(|it| it.degraded = None), Health::Healthy, &[]);
+}
+
+#[test]
+fn x28_a_version_below_the_floor_is_unhealthy_and_an_unknown_one_is_told() {
+    let of = |version: &str| installed(|it| it.version = Some(version.to_owned()));
+    is(&of("v0.59.2"), Health::Unhealthy, &["TooOld"]);
+    is(&of("v1.0.0"), Health::Healthy, &[]);
+    is(&of("2.0.0-rc.1"), Health::Healthy, &[]);
+    is(&of("devel"), Health::Healthy, &["VersionNotKnown"]);
+    is(&installed(|it| it.version = None), Health::Healthy, &["VersionNotKnown"]);
+}
+
+#[test]
+fn x28_virt_api_rights_and_lag_are_part_of_it() {
+    let down = Facts { virt_api: Found::NotKnown("503".into()), ..well() };
+    is(&down, Health::Unhealthy, &["VirtApiDown"]);
+    is(&Facts { virt_api: Found::Absent, ..well() }, Health::Unhealthy, &["VirtApiDown"]);
+
+    let need = Need {
+        verb: "update",
+        group: "subresources.kubevirt.io",
+        resource: "virtualmachines/start",
+        namespace: Some("vms".into()),
+    };
+    let gaps = Facts { gaps: Found::Yes(vec![need]), ..well() };
+    is(&gaps, Health::Unhealthy, &["RightsMissing"]);
+    assert_eq!(
+        judge(Some(&gaps)).reasons[0].to_string(),
+        "our account may not: update virtualmachines/start.subresources.kubevirt.io in vms"
+    );
+    let unknown = Facts { gaps: Found::NotKnown("late".into()), ..well() };
+    is(&unknown, Health::Unhealthy, &["RightsNotKnown"]);
+
+    for lag in [None, Some(MAX_LAG + Duration::from_secs(1))] {
+        let late = Facts { lags: vec![("nodes", lag)], ..well() };
+        is(&late, Health::Unhealthy, &["WatchLagging"]);
+    }
+}
+
+#[test]
+fn x28_every_reason_is_told_and_the_same_thing_once() {
+    let facts = Facts {
+        kubevirt: Found::Absent,
+        virt_api: Found::Absent,
+        gaps: Found::NotKnown("late".into()),
+        ..well()
+    };
+    is(&facts, Health::Unhealthy, &["NoKubeVirt", "RightsNotKnown"]);
+}
+
+#[test]
+fn x28_an_object_is_read_as_far_as_it_tells() {
+    let object = json!({"status": {
+        "phase": "Deployed", "observedKubeVirtVersion": "v1.6.0",
+        "conditions": [
+            {"type": "Available", "status": "True"},
+            {"type": "Degraded", "status": "Unknown"},
+        ],
+    }});
+    let read = ask::installation(&object);
+    assert_eq!(read.available, Some(true));
+    assert_eq!((read.degraded, read.version.as_deref()), (None, Some("v1.6.0")));
+    assert_eq!(ask::installation(&json!({})), Installation::default());
+}
+
+#[test]
+fn x28_rights_are_asked_for_in_each_namespace() {
+    use crate::config::Namespaces;
+    let all = needs(&Namespaces::All);
+    let two = needs(&Namespaces::Only(vec!["a".into(), "b".into()]));
+    let of_nodes = |needs: &[Need]| needs.iter().filter(|need| need.resource == "nodes").count();
+    assert_eq!(of_nodes(&all), of_nodes(&two));
+    assert_eq!(two.len() - of_nodes(&two), 2 * (all.len() - of_nodes(&all)));
+}

@@ -1,0 +1,34 @@
+//! Virtual machines of KubeVirt clusters: the driver for Kubernetes.
+//!
+//! What a cluster sends is read into small structs that know only the fields
+//! used here ([`objects`]), and mapped to Hostler's own words ([`mapper`]):
+//! nothing behind the mapper knows how KubeVirt spells anything (E4). Both are
+//! pure: no connection, no clock, no lots.
+//!
+//! | to learn about | read |
+//! |---|---|
+//! | how a cluster is named, and what a kubeconfig may not do | [`config`], [`connect`] |
+//! | how it is asked, and what its answers mean | [`call`], [`error`], [`resource`] |
+//! | when it is left alone | [`breaker`] |
+//! | how its objects are followed without missing any | [`cache`], [`watcher`], [`hub`] |
+//! | whether it is well | [`health`] |
+//! | how an object is read, and what happens to what is wrong in it | [`objects`] |
+//! | how a VM and its running instance become one | [`mapper::vms`] |
+//! | which state is told when | [`mapper::state`] |
+//! | what `1Gi` and `100m` are | [`quantity`] |
+//! | which version of an API group is spoken | [`versions`] |
+
+pub mod breaker;
+pub mod cache;
+pub mod call;
+pub mod config;
+pub mod connect;
+pub mod error;
+pub mod health;
+pub mod hub;
+pub mod mapper;
+pub mod objects;
+pub mod quantity;
+pub mod resource;
+pub mod versions;
+pub mod watcher;

@@ -1,0 +1,63 @@
+//! Who else looks after a VM.
+
+use hostler_kubevirt::mapper::MappedVm;
+use serde_json::{Value, json};
+
+use crate::support::{alone, off};
+
+fn told(mapped: &MappedVm) -> Vec<String> {
+    let owner = |o: &hostler_kubevirt::mapper::Owner| {
+        format!("{} {} by {}", o.tool, o.name.as_deref().unwrap_or("-"), o.evidence)
+    };
+    mapped.owners.iter().map(owner).collect()
+}
+
+fn with(metadata: Value) -> Vec<String> {
+    told(&off(json!({ "metadata": metadata })))
+}
+
+#[test]
+fn x25_tools_that_keep_a_vm_as_written_are_recognised_by_their_marks() {
+    assert_eq!(with(json!({})), [] as [&str; 0]);
+    assert_eq!(
+        with(json!({ "annotations": { "argocd.argoproj.io/tracking-id": "shop:web" } })),
+        ["argocd shop:web by annotation argocd.argoproj.io/tracking-id"]
+    );
+    assert_eq!(
+        with(json!({ "labels": { "kustomize.toolkit.fluxcd.io/name": "shop" } })),
+        ["flux shop by label kustomize.toolkit.fluxcd.io/name"]
+    );
+    assert_eq!(
+        with(json!({ "labels": { "app.kubernetes.io/managed-by": "Helm" },
+                     "annotations": { "meta.helm.sh/release-name": "shop" } })),
+        ["helm shop by annotation meta.helm.sh/release-name"]
+    );
+    assert_eq!(
+        with(json!({ "labels": { "app.kubernetes.io/managed-by": "Helm" } })),
+        ["helm - by label app.kubernetes.io/managed-by"]
+    );
+    assert_eq!(with(json!({ "labels": { "app.kubernetes.io/managed-by": "me" } })).len(), 0);
+}
+
+#[test]
+fn x25_and_by_the_fields_they_write() {
+    let managed = |fields: Value| with(json!({ "managedFields": fields }));
+    let by = json!([{ "manager": "argocd-controller", "operation": "Apply" }]);
+    assert_eq!(managed(by), ["argocd - by field manager argocd-controller"]);
+    let status = json!([{ "manager": "kustomize-controller", "subresource": "status" }]);
+    assert_eq!(managed(status).len(), 0, "who writes the status owns nothing");
+    assert_eq!(managed(json!([{ "manager": "kubectl" }, {}, 5])).len(), 0);
+}
+
+#[test]
+fn x25_a_controller_that_made_it_owns_it() {
+    let pool =
+        json!([{ "kind": "VirtualMachinePool", "name": "p", "uid": "1", "controller": true }]);
+    assert_eq!(
+        with(json!({ "ownerReferences": pool })),
+        ["VirtualMachinePool p by owner reference"]
+    );
+    let garbage = json!([{ "kind": "Thing", "name": "p", "uid": "1" }]);
+    assert_eq!(with(json!({ "ownerReferences": garbage })).len(), 0, "no controller");
+    assert_eq!(told(&alone(json!({}))).len(), 0, "an instance's VM is itself");
+}
