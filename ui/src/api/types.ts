@@ -1,9 +1,8 @@
 // Short names for the generated types, so that a page says `Vm` and not a path
 // through the OpenAPI document. Nothing is added to them here.
-import type { AdoptionSchemas } from "./adoptionTypes";
 import type { components } from "./generated/schema";
 
-type Schemas = components["schemas"] & AdoptionSchemas;
+type Schemas = components["schemas"];
 
 export type ActionVerdict = Schemas["ActionVerdict"];
 export type AdoptionAction = Schemas["AdoptionAction"];
