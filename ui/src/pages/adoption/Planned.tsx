@@ -25,7 +25,10 @@ export function Planned({ plan }: { plan: Plan }) {
           <RiskList risks={planned.risks} />
           <h2 className="section-title">What would be written down</h2>
           <Spec spec={planned.spec} />
-          <p>Of its disks and other devices nothing is written down; they stay as they are.</p>
+          <p>
+            Of its disks and other devices nothing is written down; they stay as they are. Its disks
+            are not Hostler's, and stay also when the VM is deleted here.
+          </p>
         </>
       ) : (
         <Skeleton height="8rem" screenreaderText="Asking what would be written down" />
