@@ -5,11 +5,14 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import type { Page as ListPage } from "../src/api/types";
 import { type Story, stories } from "./browser";
-import { fullPool, newVm, vmsIn } from "./fleet";
+import { fullPool, newVm, vmsIn, waitingVms } from "./fleet";
 
 const PAGES = [
   "/vms",
   "/vms/new",
+  "/adoption",
+  "/adoption?show=ignored",
+  "/adoption?show=all",
   "/hosts",
   "/charts",
   "/charts?tab=agents",
@@ -79,6 +82,48 @@ const OPENED: Opened[] = [
     name: "the editing of a VM",
     path: async (story) => `/vms/${(await newVm(story, false)).id}`,
     open: (page) => button(page, "Edit description and labels").click(),
+  },
+  {
+    name: "the adoption of a VM",
+    path: "/adoption",
+    open: async (page) => {
+      await page.locator("[data-row] .kebab").first().click();
+      await page.getByRole("menuitem", { name: "Adopt …" }).click();
+      await page.getByRole("dialog").getByText("nothing is written down").waitFor();
+    },
+  },
+  {
+    name: "the leaving alone of a VM",
+    path: "/adoption",
+    open: async (page) => {
+      await page.locator("[data-row] .kebab").first().click();
+      await page.getByRole("menuitem", { name: "Leave alone …" }).click();
+      await page.getByRole("dialog").waitFor();
+    },
+  },
+  {
+    name: "a decision about many",
+    path: "/adoption",
+    open: async (page) => {
+      for (const row of [0, 1]) {
+        await page.locator("[data-row]").nth(row).getByRole("checkbox").check();
+      }
+      await page.getByRole("toolbar").getByRole("button", { name: "Adopt", exact: true }).click();
+    },
+  },
+  {
+    name: "the release of a VM",
+    path: async (story) => {
+      const [waiting] = await waitingVms(story, 1);
+      const id = waiting?.vm.id;
+      await story.change("POST", `/api/v1/admin/pending-adoptions/${id}/adopt`, {});
+      return `/vms/${id}`;
+    },
+    open: async (page) => {
+      await button(page, "More").click();
+      await page.getByRole("menuitem", { name: "Release" }).click();
+      await page.getByRole("dialog").waitFor();
+    },
   },
   {
     name: "a new volume",
@@ -153,6 +198,20 @@ for (const theme of ["light", "dark"] as const) {
         await settled(story);
         expect(await faults(story), tab).toEqual([]);
       }
+    });
+
+    test("a VM that is only observed, and one that was adopted, have no serious fault", async () => {
+      const [waiting] = await waitingVms(story, 1);
+      const id = waiting?.vm.id;
+      await story.open(`/vms/${id}`);
+      await settled(story);
+      await story.page.getByText("Hostler only observes this VM").waitFor();
+      expect(await faults(story), "observed").toEqual([]);
+      const request = { read_only: true, reason: "a story" };
+      await story.change("POST", `/api/v1/admin/pending-adoptions/${id}/adopt`, request);
+      await story.page.locator(".vm-head .tag", { hasText: "read only" }).waitFor();
+      await still(story);
+      expect(await faults(story), "adopted").toEqual([]);
     });
 
     test("the serial console has no serious fault", async () => {
@@ -268,7 +327,7 @@ describe("a narrow window", () => {
 
   test("at 320 pixels the page itself does not scroll sideways", async () => {
     const alert = await alertPath(story);
-    for (const path of ["/vms", "/vms/new", "/operations", "/alerts", alert]) {
+    for (const path of ["/vms", "/vms/new", "/adoption", "/operations", "/alerts", alert]) {
       await story.open(path);
       await settled(story);
       const excess = () =>

@@ -2,7 +2,14 @@
 // does, and its own.
 import { randomBytes } from "node:crypto";
 import { expect } from "vitest";
-import type { Page as ListPage, Operation, Pool, Vm, VmSummary } from "../src/api/types";
+import type {
+  Page as ListPage,
+  Operation,
+  PendingAdoption,
+  Pool,
+  Vm,
+  VmSummary,
+} from "../src/api/types";
 import type { Story } from "./browser";
 
 /** VMs in a state, as the list has them. */
@@ -54,4 +61,28 @@ export async function vmWithConsole(story: Story, kind: "serial" | "vnc"): Promi
     if (vm.consoles.includes(kind) && vm.actions.console?.allowed) return vm;
   }
   throw new Error(`no running VM has a ${kind} console`);
+}
+
+/**
+ * VMs of the fleet that nobody manages, the first by name. When the story ends they wait for a
+ * decision again, whatever was decided.
+ */
+export async function waitingVms(story: Story, wanted: number): Promise<PendingAdoption[]> {
+  const filter = encodeURIComponent("status=pending");
+  const path = `/api/v1/admin/pending-adoptions?sort=name&filter=${filter}`;
+  const { items } = await story.api<ListPage<PendingAdoption>>(path);
+  const chosen = items.filter(({ adoptable }) => adoptable).slice(0, wanted);
+  if (chosen.length < wanted) throw new Error("too few VMs of the fleet wait for a decision");
+  story.later(async () => {
+    for (const { vm } of chosen) await waitAgain(story, vm.id);
+  });
+  return chosen;
+}
+
+async function waitAgain(story: Story, id: string): Promise<void> {
+  const vm = await story.api<Vm>(`/api/v1/vms/${id}`);
+  if (vm.adopted) await story.change("POST", `/api/v1/vms/${id}/release`);
+  const path = `/api/v1/admin/pending-adoptions/${id}`;
+  const { status } = await story.api<PendingAdoption>(path);
+  if (status === "ignored") await story.change("POST", `${path}/offer`);
 }

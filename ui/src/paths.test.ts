@@ -15,6 +15,8 @@ test("every link of the site", () => {
     vm: paths.vm(ID),
     vmConsole: paths.vm(ID, { tab: "console", console: "serial" }),
     console: paths.console(ID, "vnc"),
+    adoption: paths.adoption(),
+    adoptionLeftAlone: paths.adoption({ show: "ignored", origin: "lost", sort: "-first_seen_at" }),
     hosts: paths.hosts(),
     host: paths.host(ID),
     hostCharts: paths.host(ID, { tab: "metrics", range: "24h" }),
@@ -51,6 +53,8 @@ test("every link of the site", () => {
   );
   expect(hrefs).toMatchInlineSnapshot(`
     {
+      "adoption": "/adoption",
+      "adoptionLeftAlone": "/adoption?show=ignored&origin=lost&sort=-first_seen_at",
       "alert": "/alerts/0a1a3216d2237658f41ec7de095a9f0e",
       "alertChart": "/alerts/0a1a3216d2237658f41ec7de095a9f0e?range=24h",
       "alerts": "/alerts",

@@ -4,6 +4,7 @@
 import { linkOptions } from "@tanstack/react-router";
 import type { RangeSearch } from "./lib/charts/range";
 import type {
+  AdoptionSearch,
   AlertsSearch,
   EventsSearch,
   HostSearch,
@@ -22,6 +23,7 @@ export const paths = {
     linkOptions({ to: "/vms/$vmId", params: { vmId }, search }),
   console: (vmId: string, kind: "serial" | "vnc") =>
     linkOptions({ to: "/vms/$vmId/console/$kind", params: { vmId, kind } }),
+  adoption: (search: AdoptionSearch = {}) => linkOptions({ to: "/adoption", search }),
   hosts: () => linkOptions({ to: "/hosts" }),
   host: (hostId: string, search: HostSearch = {}) =>
     linkOptions({ to: "/hosts/$hostId", params: { hostId }, search }),

@@ -12,6 +12,7 @@ import { CrashPage, NotFoundPage } from "./components/Failures";
 import { Root } from "./components/frame/Root";
 import { rangeSearch } from "./lib/charts/range";
 import {
+  adoptionSearch,
   alertsSearch,
   createSearch,
   eventsSearch,
@@ -69,6 +70,12 @@ const console = createRoute({
   getParentRoute: at,
   path: "/vms/$vmId/console/$kind",
   component: lazyRouteComponent(() => import("./pages/vms/vm/console/FullConsolePage")),
+});
+const adoption = createRoute({
+  getParentRoute: at,
+  path: "/adoption",
+  validateSearch: adoptionSearch,
+  component: lazyRouteComponent(() => import("./pages/adoption/AdoptionPage")),
 });
 const hosts = createRoute({
   getParentRoute: at,
@@ -166,6 +173,7 @@ const tree = root.addChildren([
   vmCreate,
   vm,
   console,
+  adoption,
   hosts,
   host,
   metrics,

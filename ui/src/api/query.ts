@@ -18,6 +18,7 @@ import type {
   Operation,
   OutputStatus,
   Page,
+  PendingAdoption,
   Pool,
   Provider,
   Silence,
@@ -37,6 +38,7 @@ export type ListName = keyof ListItems;
 
 interface ListItems {
   vms: VmSummary;
+  adoptions: PendingAdoption;
   hosts: Host;
   pools: Pool;
   networks: Network;
@@ -103,6 +105,8 @@ type Reader<T> = (query: PageQuery, signal: AbortSignal) => Promise<Page<T>>;
 
 const readers: { [N in ListName]: Reader<ListItems[N]> } = {
   vms: (query, signal) => body(client.GET("/api/v1/vms", { params: { query }, signal })),
+  adoptions: (query, signal) =>
+    body(client.GET("/api/v1/admin/pending-adoptions", { params: { query }, signal })),
   hosts: (query, signal) => body(client.GET("/api/v1/hosts", { params: { query }, signal })),
   pools: (query, signal) => body(client.GET("/api/v1/pools", { params: { query }, signal })),
   networks: (query, signal) => body(client.GET("/api/v1/networks", { params: { query }, signal })),

@@ -8,7 +8,7 @@ import { ProblemAlert } from "./ProblemAlert";
 interface Props {
   title: string;
   /** What the button says. */
-  confirm: "Delete" | "Remove" | "End";
+  confirm: "Delete" | "Remove" | "End" | "Release";
   /** What has to be typed first, where data is lost. */
   typed?: string;
   /** The lists that it is in. */
@@ -19,7 +19,12 @@ interface Props {
   children: ReactNode;
 }
 
-const NOT_DONE = { Delete: "Not deleted", Remove: "Not removed", End: "Not ended" } as const;
+const NOT_DONE = {
+  Delete: "Not deleted",
+  Remove: "Not removed",
+  End: "Not ended",
+  Release: "Not released",
+} as const;
 
 export function RemoveDialog({ title, confirm, typed, list, remove, onClose, children }: Props) {
   const queries = useQueryClient();

@@ -26,7 +26,8 @@ const LOOK: Record<Tone, { colour: TagColour; Icon: ComponentType }> = {
 };
 
 interface Props {
-  family: Exclude<Family, "vm">;
+  /** Of VMs only where nothing tells how far the state can be trusted; else `VmStateBadge`. */
+  family: Family;
   state: string;
   title?: string | null;
 }
@@ -34,11 +35,12 @@ interface Props {
 export function StateBadge({ family, state, title }: Props) {
   const { colour, Icon } = LOOK[toneOf(family, state)];
   const attention = state === "needs_attention" || state === "degraded";
+  const runs = family === "vm" && state === "running";
   return (
     <Tag
       outline
       colour={colour}
-      icon={attention ? <ExclamationTriangleIcon /> : <Icon />}
+      icon={attention ? <ExclamationTriangleIcon /> : runs ? <PlayIcon /> : <Icon />}
       title={title ?? undefined}
     >
       {words(state)}

@@ -59,6 +59,23 @@ export function vmsSearch(raw: RawSearch): VmsSearch {
   };
 }
 
+/** Which VMs that were made elsewhere are shown; none: those that wait. */
+export const ADOPTION_SHOWN = ["ignored", "all"] as const;
+export type AdoptionShown = (typeof ADOPTION_SHOWN)[number];
+
+export interface AdoptionSearch extends ListSearch {
+  show?: AdoptionShown;
+  origin?: string;
+}
+
+export function adoptionSearch(raw: RawSearch): AdoptionSearch {
+  return {
+    ...listSearch(raw),
+    show: oneOf(ADOPTION_SHOWN, raw.show),
+    origin: text(raw.origin),
+  };
+}
+
 /** How far an outlook can look ahead. */
 export const HORIZONS = ["1d", "7d", "30d", "90d"] as const;
 export type Horizon = (typeof HORIZONS)[number];

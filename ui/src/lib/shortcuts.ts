@@ -18,6 +18,7 @@ export const SHORTCUTS: readonly { keys: string[]; does: string }[] = [
   { keys: ["x"], does: "tick the row" },
   { keys: ["Enter"], does: "open the row" },
   { keys: ["g v"], does: "VMs" },
+  { keys: ["g d"], does: "adoption" },
   { keys: ["g h"], does: "hosts" },
   { keys: ["g m"], does: "metrics" },
   { keys: ["g a"], does: "alerts" },

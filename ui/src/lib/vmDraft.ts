@@ -57,14 +57,19 @@ export type Faults = Partial<Record<keyof VmDraft, string>>;
 /** Letters, digits, `.`, `_` and `-`, beginning with a letter or digit, at most 63. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
+/** What is wrong with a VM's name. */
+export function nameFault(name: string): string | undefined {
+  if (NAME.test(name)) return undefined;
+  return name
+    ? "At most 63 letters, digits, dots, underscores and hyphens, a letter or digit first"
+    : "A VM needs a name";
+}
+
 /** What is wrong, field by field. The server has the last word, this the first. */
 export function faultsOf(draft: VmDraft): Faults {
   const faults: Faults = {};
-  if (!NAME.test(draft.name)) {
-    faults.name = draft.name
-      ? "At most 63 letters, digits, dots, underscores and hyphens, a letter or digit first"
-      : "A VM needs a name";
-  }
+  const name = nameFault(draft.name);
+  if (name) faults.name = name;
   if (draft.source === "image" && draft.image === "") faults.image = "Choose an image";
   if (draft.source === "empty" || (draft.source === "image" && draft.size !== "")) {
     const size = parseBytes(draft.size, "G");

@@ -56,6 +56,20 @@ test("c5c: who is in the list of VMs is asked when that may have changed, and on
   }
 });
 
+test("e18: a decision reaches the list of what waits, and the VM's own row and page", () => {
+  const resource = { kind: "vm", id: "1" } as const;
+  for (const type of ["vm.adopted", "vm.ignored", "vm.offered", "vm.released"]) {
+    const { lists, items } = effectsOf({ type, resource });
+    expect([type, lists, items]).toEqual([type, ["adoptions", "events", "hosts"], ["vms/1"]]);
+  }
+  for (const type of ["vm.found", "vm.lost", "vm.deleted"]) {
+    expect(effectsOf({ type, resource }).lists, type).toContain("adoptions");
+  }
+  for (const type of ["vm.state", "vm.changed", "vm.updated", "vm.created"]) {
+    expect(effectsOf({ type, resource }).lists, type).not.toContain("adoptions");
+  }
+});
+
 test("what was deleted is known to be gone", () => {
   const event = { type: "vm.deleted", resource: { kind: "vm", id: "1" } };
   expect(effectsOf(event).gone).toEqual(["1"]);
@@ -69,7 +83,7 @@ test("a volume is shown with its pool", () => {
 test("x17: a provider that falls silent makes everything behind it old", () => {
   expect(
     effectsOf({ type: "provider.state", resource: { kind: "provider", id: "p" } }).lists,
-  ).toEqual(["events", "hosts", "networks", "pools", "providers", "vms"]);
+  ).toEqual(["adoptions", "events", "hosts", "networks", "pools", "providers", "vms"]);
 });
 
 test("an event of a kind this UI does not know only reaches the list of events", () => {

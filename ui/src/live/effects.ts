@@ -28,8 +28,8 @@ const LIST_OF: Record<string, ListName> = {
 /** Lists that show something about things of another kind: counts, states, ages. */
 const ALSO: Record<string, ListName[]> = {
   vm: ["hosts"],
-  provider: ["hosts", "pools", "networks", "vms"],
-  host: ["vms"],
+  provider: ["hosts", "pools", "networks", "vms", "adoptions"],
+  host: ["vms", "adoptions"],
   // Volumes are read with their pool.
   volume: ["pools"],
   // A silence marks alerts, and counts them.
@@ -43,13 +43,24 @@ export function noEffects(): Effects {
 
 /** Kinds of events by which the list of VMs gets another member or loses one. */
 const MEMBERSHIP = new Set(["vm.created", "vm.found", "vm.deleted", "vm.lost"]);
-/** Kinds of operations that do. */
+/** Kinds of events by which the list of VMs that nobody manages does. */
+const ADOPTION = new Set([
+  "vm.adopted",
+  "vm.ignored",
+  "vm.offered",
+  "vm.released",
+  "vm.found",
+  "vm.lost",
+  "vm.deleted",
+]);
+/** Kinds of operations by which the list of VMs does. */
 const MAKES_OR_ENDS = new Set(["vm.create", "vm.delete"]);
 
 /** Adds to `effects` what `event` makes old. */
 export function addEffects(effects: Effects, event: HostlerEvent): void {
   effects.lists.add("events");
   if (event.type === "vm.deleted" && event.resource) effects.gone.add(event.resource.id);
+  if (ADOPTION.has(event.type)) effects.lists.add("adoptions");
   const operation = operationIn(event);
   for (const resource of [event.resource, operation]) {
     if (!resource) continue;

@@ -91,6 +91,25 @@ test("a list sorted by what changed is read again", async () => {
   updater.stop();
 });
 
+test("e18: the list of what waits is read again where it shows the VM that changed", async () => {
+  const { updater, queries } = await withList("name");
+  const key = keys.list("adoptions", {});
+  const page = { items: [{ vm: { id: "1", name: "vm-1" }, state }], stale: false };
+  const isOld = () => queries.getQueryState(key)?.isInvalidated;
+  queries.setQueryData(key, { pages: [page], pageParams: [undefined] });
+  updater.event(changed("2"));
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(isOld()).toBe(false);
+  updater.event(changed("1"));
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(isOld()).toBe(true);
+  queries.setQueryData(key, { pages: [page], pageParams: [undefined] });
+  updater.event(changed("3", "vm.found"));
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(isOld()).toBe(true);
+  updater.stop();
+});
+
 test("a change that comes while the list is being read is not lost", async () => {
   const { updater, states, queries } = await withList("name");
   let answerList = (_answer: Response) => {};

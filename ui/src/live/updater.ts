@@ -2,11 +2,13 @@
 // moment, a few changed VMs are read one by one and put into the rows together,
 // and a whole list is read again only where rows do not do, and at most as often
 // as reading it is cheap.
-import type { QueryClient } from "@tanstack/react-query";
+import type { InfiniteData, QueryClient } from "@tanstack/react-query";
 import { keys, type ListName, type ListParams, vmQuery } from "../api/query";
-import type { HostlerEvent, Vm } from "../api/types";
+import type { HostlerEvent, Page, PendingAdoption, Vm } from "../api/types";
 import { addEffects, noEffects } from "./effects";
 import { mayHold, patchRows, type VmList, withoutRow } from "./rows";
+
+type AdoptionList = InfiniteData<Page<PendingAdoption>>;
 
 const GATHER_MS = 300;
 /** VMs that arrive within this time go into the rows together; no longer than a frame or three. */
@@ -57,6 +59,7 @@ export class CacheUpdater {
       if (name === "vms" && !gone.has(id)) vms.push(id);
       else void this.queries.invalidateQueries({ queryKey: keys.item(name, id) });
     }
+    if (this.isShownWaiting(vms)) lists.add("adoptions");
     if (vms.length <= ROWS_MAX) {
       for (const id of vms) void this.row(id);
     } else {
@@ -64,6 +67,16 @@ export class CacheUpdater {
       for (const id of vms) void this.queries.invalidateQueries({ queryKey: keys.item("vms", id) });
     }
     for (const list of lists) this.list(list);
+  }
+
+  /** Whether a list of VMs that nobody manages shows one of these: its row tells the state, too. */
+  private isShownWaiting(vms: readonly string[]): boolean {
+    if (vms.length === 0) return false;
+    return this.queries
+      .getQueriesData<AdoptionList>({ queryKey: keys.lists("adoptions") })
+      .some(([, list]) =>
+        list?.pages.some((page) => page.items.some((row) => vms.includes(row.vm.id))),
+      );
   }
 
   /** Reads one VM, if anything shows it; its rows follow. */

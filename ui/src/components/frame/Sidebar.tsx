@@ -1,4 +1,5 @@
-// The navigation: one entry for each noun, plus how many alerts fire.
+// The navigation: one entry for each noun, plus how many alerts fire and how
+// many VMs wait for a decision.
 import { Badge, Nav, NavItem, NavList, PageSidebar, PageSidebarBody } from "@patternfly/react-core";
 import { Link, useLocation } from "@tanstack/react-router";
 import { count } from "../../lib/format";
@@ -7,6 +8,7 @@ import { useMissing } from "../useMay";
 import { TOP_PAGES } from "./pages";
 
 const FIRING = { filter: "state=firing" };
+const WAITING = { filter: "status=pending" };
 
 export function Sidebar() {
   const { pathname } = useLocation();
@@ -23,6 +25,7 @@ export function Sidebar() {
                     <span className="nav-icon">{icon}</span>
                     {text}
                     {prefix === "/alerts" && <Firing />}
+                    {prefix === "/adoption" && <Waiting />}
                   </Link>
                 </NavItem>
               );
@@ -41,6 +44,18 @@ function Firing() {
   if (!total) return null;
   return (
     <Badge className="firing" screenReaderText={count(total, "alert fires", "alerts fire")}>
+      {total}
+    </Badge>
+  );
+}
+
+/** How many VMs wait for a decision, for those who may decide; read again when one comes or goes. */
+function Waiting() {
+  const enabled = useMissing("vm.adopt") === undefined;
+  const { total } = useList("adoptions", WAITING, { limit: 1, enabled });
+  if (!enabled || !total) return null;
+  return (
+    <Badge isRead className="waiting" screenReaderText={count(total, "VM waits", "VMs wait")}>
       {total}
     </Badge>
   );

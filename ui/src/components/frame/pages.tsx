@@ -6,6 +6,7 @@ import {
   ChartLineIcon,
   CubesIcon,
   DatabaseIcon,
+  InboxIcon,
   ListIcon,
   NetworkIcon,
   PluggedIcon,
@@ -34,6 +35,13 @@ export const SUB_PAGES = [
 
 export const TOP_PAGES: readonly TopPage[] = [
   { text: "VMs", prefix: "/vms", link: paths.vms(), icon: <VirtualMachineIcon />, key: "v" },
+  {
+    text: "Adoption",
+    prefix: "/adoption",
+    link: paths.adoption(),
+    icon: <InboxIcon />,
+    key: "d",
+  },
   { text: "Hosts", prefix: "/hosts", link: paths.hosts(), icon: <ServerIcon />, key: "h" },
   { text: "Metrics", prefix: "/charts", link: paths.metrics(), icon: <ChartLineIcon />, key: "m" },
   {

@@ -19,10 +19,13 @@ interface Props {
 }
 
 export function DeleteDialog({ vm, onClose, onDeleted }: Props) {
-  const [disks, setDisks] = useState(false);
+  const [wantsDisks, setDisks] = useState(false);
   const queries = useQueryClient();
   const { tell } = useToasts();
   const detail = useQuery(vmQuery(vm.id));
+  // Of a VM that was adopted no volume is Hostler's, and none goes with it.
+  const isAdopted = Boolean(detail.data?.data.adopted);
+  const disks = wantsDisks && !isAdopted;
   const { mutate, isPending, error } = useMutation({
     mutationFn: () => deleteVm(vm.id, disks),
     onSuccess: (operation) => {
@@ -46,7 +49,12 @@ export function DeleteDialog({ vm, onClose, onDeleted }: Props) {
       <Content>
         <p>
           Its definition goes, and with it firmware variables, TPM state, saved memory and snapshot
-          records. {disks ? "Its disks are deleted with all data on them." : "Its disks stay."}
+          records.{" "}
+          {disks
+            ? "Its disks are deleted with all data on them."
+            : isAdopted
+              ? "Its disks stay: it was adopted, and they are not Hostler's."
+              : "Its disks stay."}
         </p>
         {names === undefined ? (
           <p>{detail.error ? "Its disks could not be read." : "Reading its disks …"}</p>
@@ -62,12 +70,14 @@ export function DeleteDialog({ vm, onClose, onDeleted }: Props) {
           </ul>
         )}
       </Content>
-      <Checkbox
-        id="delete-disks"
-        label="Delete the volumes made for it, with the data on them"
-        isChecked={disks}
-        onChange={(_event, wanted) => setDisks(wanted)}
-      />
+      {!isAdopted && (
+        <Checkbox
+          id="delete-disks"
+          label="Delete the volumes made for it, with the data on them"
+          isChecked={disks}
+          onChange={(_event, wanted) => setDisks(wanted)}
+        />
+      )}
       {error && <ProblemAlert error={error} doing={`Cannot delete ${vm.name}`} />}
     </ConfirmDialog>
   );

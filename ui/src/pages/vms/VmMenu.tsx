@@ -10,8 +10,17 @@ interface Props {
   vm: VmSummary;
   only?: readonly VmAction[];
   onAction: (action: VmAction, vms: VmSummary[]) => void;
+  /** What else there is, where it does not stand with each VM. */
+  more?: readonly Extra[];
   text?: string;
   openAtFirst?: boolean;
+}
+
+export interface Extra {
+  text: string;
+  /** Why it is not possible now. */
+  reason?: string;
+  onClick: () => void;
 }
 
 const ALL: readonly VmAction[] = [...POWER_ACTIONS, "delete"];
@@ -34,7 +43,8 @@ export function RowMenu(props: Props) {
   );
 }
 
-export function VmMenu({ vm, only = ALL, onAction, text, openAtFirst = false }: Props) {
+export function VmMenu(props: Props) {
+  const { vm, only = ALL, onAction, more = [], text, openAtFirst = false } = props;
   const [open, setOpen] = useState(false);
   useEffect(() => {
     if (!openAtFirst) return;
@@ -82,6 +92,20 @@ export function VmMenu({ vm, only = ALL, onAction, text, openAtFirst = false }: 
               </DropdownItem>
             );
           })}
+        {open &&
+          more.map((extra) => (
+            <DropdownItem
+              key={extra.text}
+              isAriaDisabled={extra.reason !== undefined}
+              description={extra.reason}
+              onClick={() => {
+                setOpen(false);
+                extra.onClick();
+              }}
+            >
+              {extra.text}
+            </DropdownItem>
+          ))}
       </DropdownList>
     </Dropdown>
   );

@@ -7,6 +7,7 @@ import type { Vm } from "../../../api/types";
 import { Facts, Item } from "../../../components/Facts";
 import { FactValue } from "../../../components/FactValue";
 import { ResourceLink } from "../../../components/ResourceLink";
+import { adoptedText } from "../../../lib/adoption";
 import { bytes, UNKNOWN, words } from "../../../lib/format";
 import { paths } from "../../../paths";
 import { Age } from "../../../primitives/Age";
@@ -49,7 +50,10 @@ function General({ vm }: { vm: Vm }) {
         </span>
       </Item>
       <Item name="Project">{vm.project ?? "none: only observed"}</Item>
-      <Item name="Managed">{vm.managed ? "by Hostler" : "no, only observed"}</Item>
+      <Item name="Managed">
+        {vm.managed ? "by Hostler" : "no, only observed"}
+        {vm.adopted && `, ${adoptedText(vm.adopted)}`}
+      </Item>
       <Item name="Known for">
         <Age at={vm.created_at} />
       </Item>

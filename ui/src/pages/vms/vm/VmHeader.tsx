@@ -7,10 +7,14 @@ import { useState } from "react";
 import type { Vm, VmSummary } from "../../../api/types";
 import { Simulated } from "../../../components/Simulated";
 import { VmStateBadge } from "../../../components/StateBadge";
+import { useMissing } from "../../../components/useMay";
 import { paths } from "../../../paths";
 import { Age } from "../../../primitives/Age";
+import { ReleaseDialog } from "../../adoption/ReleaseDialog";
 import { ACTION_TEXT, idle, refusal, type VmAction } from "../actions";
-import { VmMenu } from "../VmMenu";
+import { type Extra, VmMenu } from "../VmMenu";
+import { AdoptedTag } from "./AdoptedTag";
+import { AdoptionNotice } from "./AdoptionNotice";
 import { EditDialog } from "./EditDialog";
 
 interface Props {
@@ -24,7 +28,9 @@ const IN_MENU: readonly VmAction[] = ["force_stop", "reset", "save", "delete"];
 
 export function VmHeader({ vm, etag, onAction }: Props) {
   const [editing, setEditing] = useState(false);
+  const [releasing, setReleasing] = useState(false);
   const noEdit = refusal(vm, "update");
+  const more = useRelease(vm, () => setReleasing(true));
   return (
     <>
       <Breadcrumb aria-label="Where this is">
@@ -42,6 +48,7 @@ export function VmHeader({ vm, etag, onAction }: Props) {
           {vm.name}
         </Title>
         <VmStateBadge status={vm.status} />
+        <AdoptedTag adopted={vm.adopted} />
         <Simulated when={vm.simulated} />
         <span className="seen">
           {vm.status.reason && `${vm.status.reason} · `}
@@ -53,11 +60,12 @@ export function VmHeader({ vm, etag, onAction }: Props) {
             "never seen"
           )}
         </span>
-        <span className="spring" />
-        {BUTTONS.map((action) => (
-          <ActionButton key={action} vm={vm} action={action} onAction={onAction} />
-        ))}
-        <VmMenu vm={vm} only={IN_MENU} onAction={onAction} text="More" />
+        <span className="buttons">
+          {BUTTONS.map((action) => (
+            <ActionButton key={action} vm={vm} action={action} onAction={onAction} />
+          ))}
+          <VmMenu vm={vm} only={IN_MENU} more={more} onAction={onAction} text="More" />
+        </span>
       </div>
       <p className="description">
         {vm.description || <span className="absent">no description</span>}{" "}
@@ -71,9 +79,19 @@ export function VmHeader({ vm, etag, onAction }: Props) {
           onClick={() => setEditing(true)}
         />
       </p>
+      <AdoptionNotice vm={vm} />
       {editing && <EditDialog vm={vm} etag={etag} onClose={() => setEditing(false)} />}
+      {releasing && <ReleaseDialog vm={vm} onClose={() => setReleasing(false)} />}
     </>
   );
+}
+
+/** Letting go of it, where it was adopted and one may. */
+function useRelease({ adopted, operation }: Vm, onClick: () => void): readonly Extra[] {
+  const missing = useMissing("vm.adopt");
+  if (!adopted || missing !== undefined) return [];
+  const reason = operation ? "an operation works on it" : undefined;
+  return [{ text: "Release", reason, onClick }];
 }
 
 function ActionButton({

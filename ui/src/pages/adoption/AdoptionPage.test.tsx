@@ -1,0 +1,117 @@
+// The list of VMs that were made elsewhere: what is asked for, what a row says, and what
+// is offered to whom.
+import { QueryClientProvider } from "@tanstack/react-query";
+import {
+  createMemoryHistory,
+  createRootRoute,
+  createRoute,
+  createRouter,
+  RouterProvider,
+} from "@tanstack/react-router";
+import { act } from "react";
+import { afterEach, expect, test, vi } from "vitest";
+import { keys, makeQueryClient } from "../../api/query";
+import type { PendingAdoption, Session } from "../../api/types";
+import { adoptionSearch } from "../../lib/search";
+import { rendered } from "../../rendered";
+import AdoptionPage from "./AdoptionPage";
+import { pending } from "./adoption.fixture";
+
+afterEach(() => vi.unstubAllGlobals());
+
+/** The page at an address, for somebody with these permissions; the table has room for rows. */
+async function opened(at: string, rows: PendingAdoption[], permissions = ["vm.adopt"]) {
+  const asked: (string | null)[] = [];
+  vi.stubGlobal("fetch", async (request: Request) => {
+    const { searchParams } = new URL(request.url, "http://localhost");
+    asked.push(searchParams.get("filter"));
+    return new Response(JSON.stringify({ items: rows, stale: false, approx_total: rows.length }), {
+      headers: { "content-type": "application/json" },
+    });
+  });
+  const queries = makeQueryClient();
+  const session: Partial<Session> = { actor: "token:ci", role: "reader", permissions };
+  queries.setQueryData(keys.session, session as Session);
+  const root = createRootRoute();
+  const page = createRoute({
+    getParentRoute: () => root,
+    path: "/adoption",
+    validateSearch: adoptionSearch,
+    component: AdoptionPage,
+  });
+  const history = createMemoryHistory({ initialEntries: [at] });
+  const router = createRouter({ routeTree: root.addChildren([page]), history });
+  await router.load();
+  const { place } = await rendered(
+    <QueryClientProvider client={queries}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>,
+  );
+  await act(async () => {
+    await vi.waitFor(() => expect(place.textContent).not.toContain("Reading"));
+  });
+  return { place, asked, history };
+}
+
+const rowOf = (place: Element, name: string) =>
+  place.querySelector(`[data-row="${name}"]`)?.textContent ?? "";
+
+test("e20: what waits is asked for first; what is left alone says who and why", async () => {
+  const ignored = { by: "local:ann", at: "2026-11-22T06:00:00Z", reason: "not ours" };
+  const rows = [
+    pending("web", { cpu_count: 2, memory_bytes: 2 ** 31, host: { id: "h", name: "h1" } }),
+    pending("router", { status: "ignored", ignored, origin: "lost" }),
+  ];
+  const { place, asked, history } = await opened("/adoption", rows);
+  expect(asked).toEqual(["status=pending"]);
+  expect(place.textContent).toContain("2 VMs waiting");
+  for (const said of ["foreign", "none known", "running", "h1", "2 GiB"]) {
+    expect(rowOf(place, "web")).toContain(said);
+  }
+  await act(async () => place.querySelector<HTMLElement>("#adoption-ignored")?.click());
+  await act(async () => {
+    await vi.waitFor(() => expect(asked.at(-1)).toBe("status=ignored"));
+  });
+  expect(rowOf(place, "web")).toContain("waits");
+  expect(rowOf(place, "router")).toContain("left alonelocal:ann: not ours");
+  expect(history.location.search).toBe("?show=ignored");
+});
+
+test("x30: risks are counted in the row, and one by one beside it", async () => {
+  const risks = [
+    { code: "emulated", detail: "it runs emulated", forbids: false },
+    { code: "not_read", detail: "it could not be read yet", forbids: true },
+  ];
+  const { place } = await opened("/adoption", [pending("web", { risks, adoptable: false })]);
+  expect(rowOf(place, "web")).toContain("2 risks, 1 forbids");
+  await act(async () => place.querySelector<HTMLElement>("[data-row] button.in-row")?.click());
+  const text = document.querySelector("[role=dialog]")?.textContent;
+  expect(text).toContain("What to know of web");
+  expect(text).toContain("it runs emulated");
+  expect(text).toContain("it could not be read yet");
+});
+
+test("x31: ticked VMs are decided about; nothing is offered to who may only look", async () => {
+  const may = await opened("/adoption", [pending("web")]);
+  await act(async () => may.place.querySelector<HTMLElement>("[data-row] input")?.click());
+  const bar = may.place.querySelector("[role=toolbar]");
+  expect([...(bar?.querySelectorAll("button") ?? [])].map((it) => it.textContent)).toEqual([
+    "Adopt",
+    "Adopt for reading only",
+    "Leave alone",
+    "Clear selection",
+  ]);
+  expect(may.place.querySelector(".kebab")).not.toBeNull();
+  const { place } = await opened("/adoption", [pending("web")], ["vm.read"]);
+  expect(rowOf(place, "web")).toContain("foreign");
+  expect(place.querySelector("[data-row] input, .kebab")).toBeNull();
+  expect(place.textContent).toContain("lacks the permission vm.adopt");
+});
+
+test("an empty list says what would stand there", async () => {
+  const { place } = await opened("/adoption", []);
+  expect(place.textContent).toContain("No VMs waiting yet");
+  expect(place.textContent).toContain("nothing of a VM changes by either");
+  const other = await opened("/adoption?show=ignored", []);
+  expect(other.place.textContent).toContain("who, when and why");
+});
