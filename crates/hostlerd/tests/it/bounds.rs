@@ -83,6 +83,7 @@ async fn a37_a_word_that_is_no_id_is_refused_wherever_one_is_read() {
             let body = match endpoint.id {
                 "console_open" => json!({ "kind": "serial" }),
                 "operation_resolve" => json!({ "note": "done" }),
+                "adoption_ignore" => json!({ "reason": "not ours" }),
                 "volume_create" | "volume_plan" => {
                     json!({ "name": "a", "capacity_bytes": 1 << 20 })
                 }

@@ -160,6 +160,7 @@ async fn every_list_takes_fields() {
         // What the configuration or its user names has no other id.
         let one = match list.id {
             "event_list" | "alert_history" => "seq",
+            "adoption_list" => "vm",
             "agent_list" | "output_list" | "alert_receiver_list" | "custom_metric_list" => "name",
             _ => "id",
         };
