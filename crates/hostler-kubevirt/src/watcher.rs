@@ -77,6 +77,11 @@ impl<T: Send + Sync + 'static> Watched<T> {
         Self { settings, follow: RwLock::new(follow), attempts: watch::Sender::new(0) }
     }
 
+    /// Which objects these are.
+    pub const fn selection(&self) -> &Selection {
+        &self.settings.selection
+    }
+
     /// The object of that name, and how far it can be believed. That there is none
     /// means nothing while it is [`Freshness::Unlisted`].
     pub fn get(&self, key: &ObjectKey) -> Known<Option<Arc<T>>> {

@@ -47,7 +47,7 @@ const TABLE: &[Row] = &[
         &["hostler-core", "hostler-provider", "hostler-libvirt-rpc"],
         &["hostler-lab"],
     ),
-    row("hostler-kubevirt", &["hostler-core", "hostler-provider"], &[]),
+    row("hostler-kubevirt", &["hostler-core", "hostler-provider"], &["hostler-kube-double"]),
     row("hostler-node", &["hostler-core", "hostler-provider"], &[]),
     row(
         "hostler-agent",
