@@ -78,7 +78,9 @@ impl Power for KubeVirt {
         let (grace, wait) = match mode {
             StopMode::Force => (Some(0), cx.remaining()),
             StopMode::Graceful { within } => (None, within),
-            StopMode::GracefulThenForce { within } => (Some(whole_seconds(within)), within + CUT_OFF),
+            StopMode::GracefulThenForce { within } => {
+                (Some(whole_seconds(within)), within + CUT_OFF)
+            }
         };
         let is_asked = seen.vm.power == PowerState::Stopping && grace.is_none();
         if !is_asked {
