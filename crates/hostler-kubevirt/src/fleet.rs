@@ -6,7 +6,10 @@
 //! | not listed yet | an error | is refused |
 //! | followed | as of now | is done |
 //! | being rebuilt, its version forgotten (410) | as of when it was last heard | is refused, try again (X26) |
-//! | not followed, for another reason | an error | is done, and looked at by asking |
+//! | not followed, for another reason | listed by itself, or an error | is done, and looked at by asking |
+//!
+//! The last row is no rare one: a watch that broke off and was begun anew says for
+//! up to a minute nothing that shows how far it is.
 //!
 //! A VM is found by its UID, which no other VM ever has; the cluster's verbs want
 //! namespace and name, so these are looked up by it. A VM that was deleted and
@@ -141,28 +144,33 @@ impl Fleet {
         Ok(())
     }
 
-    /// Everything, as of `at`.
+    /// Everything as it is known, as of `at`.
     ///
     /// # Errors
     /// `Bug` for an object that cannot be read: without it the rest is not complete.
     pub(crate) fn everything(&self, at: Timestamp) -> Result<Everything> {
-        let around = self.around(at);
-        let (mut vms, mut vmis) = (Vec::new(), Vec::new());
+        let mut all = Objects::default();
         for scope in &self.scopes {
-            collect(&scope.vms, &mut vms)?;
-            collect(&scope.vmis, &mut vmis)?;
+            collect(&scope.vms, &mut all.vms)?;
+            collect(&scope.vmis, &mut all.vmis)?;
         }
-        let mapped = map_vms(&vms, &vmis, &around, at);
-        if let Some(refused) = mapped.refused.into_iter().next() {
-            return Err(refused.into());
+        collect(&self.nodes, &mut all.nodes)?;
+        all.map(&self.around(at), at)
+    }
+
+    /// Everything as the cluster lists it now, past what is followed.
+    ///
+    /// # Errors
+    /// As the cluster could not be asked; `Bug` as above.
+    pub(crate) async fn list(&self, cx: &Cx, link: &Link, caller: &Caller) -> Result<Everything> {
+        let mut all = Objects::default();
+        for scope in &self.scopes {
+            list(&scope.vms, cx, link, caller, &mut all.vms).await?;
+            list(&scope.vmis, cx, link, caller, &mut all.vmis).await?;
         }
-        let mut nodes = Vec::new();
-        collect(&self.nodes, &mut nodes)?;
-        let host = |node: &Node| -> Result<HostInventory> {
-            Ok(map_node(node, around.cluster.as_ref(), at)?.into_inventory())
-        };
-        let hosts = nodes.iter().map(host).collect::<Result<_>>()?;
-        Ok(Everything { vms: mapped.vms, hosts })
+        list(&self.nodes, cx, link, caller, &mut all.nodes).await?;
+        let at = cx.now();
+        all.map(&self.around(at), at)
     }
 
     /// One VM as it is known, as of `at`; `None` when it is not.
@@ -216,6 +224,28 @@ impl Fleet {
         let all = self.installations.all().value;
         let read = all.first()?.as_ref().as_ref().ok()?;
         map_cluster(read, at).ok()
+    }
+}
+
+/// All that there is, read.
+#[derive(Default)]
+struct Objects {
+    vms: Vec<VirtualMachine>,
+    vmis: Vec<VirtualMachineInstance>,
+    nodes: Vec<Node>,
+}
+
+impl Objects {
+    fn map(&self, around: &Surroundings, at: Timestamp) -> Result<Everything> {
+        let mapped = map_vms(&self.vms, &self.vmis, around, at);
+        if let Some(refused) = mapped.refused.into_iter().next() {
+            return Err(refused.into());
+        }
+        let host = |node: &Node| -> Result<HostInventory> {
+            Ok(map_node(node, around.cluster.as_ref(), at)?.into_inventory())
+        };
+        let hosts = self.nodes.iter().map(host).collect::<Result<_>>()?;
+        Ok(Everything { vms: mapped.vms, hosts })
     }
 }
 
@@ -288,6 +318,20 @@ fn collect<T: Clone + Send + Sync + 'static>(
 ) -> Result<()> {
     for object in watched.all().value {
         into.push(read(&object)?);
+    }
+    Ok(())
+}
+
+async fn list<T: objects::Object + Send + Sync + 'static>(
+    watched: &Watched<Read<T>>,
+    cx: &Cx,
+    link: &Link,
+    caller: &Caller,
+    into: &mut Vec<T>,
+) -> Result<()> {
+    let listed = caller.list(cx, watched.selection()).await;
+    for document in listed.map_err(|failure| link.noted(failure))?.items {
+        into.push(objects::read(document)?);
     }
     Ok(())
 }

@@ -40,6 +40,8 @@ use crate::resource::{ObjectKey, Resource};
 
 /// How soon a VM is looked at again when nothing of it is told.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How soon a start is asked for again while an earlier stop is not done with.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// How much longer than a guest's grace period the cluster takes to cut it off.
 const CUT_OFF: Duration = Duration::from_secs(30);
 
@@ -60,11 +62,7 @@ impl Power for KubeVirt {
             cx.progress(None, "the cluster starts it by itself");
             return job.until(cx.remaining(), runs).await;
         }
-        match job.ask(Resource::VMS, &seen, "start", None).await {
-            // Somebody else was quicker, which is as good.
-            Err(Failure { cause: Cause::WrongState(WrongState::Running), .. }) | Ok(()) => {}
-            Err(failure) => return Err(job.noted(failure)),
-        }
+        job.ask_start(seen).await?;
         job.until(cx.remaining(), runs).await
     }
 
@@ -229,6 +227,41 @@ impl<'a> Job<'a> {
                 if now.as_ref().is_some_and(done) { Ok(()) } else { Err(self.noted(failure)) }
             }
             Err(failure) => Err(self.noted(failure)),
+        }
+    }
+
+    /// Asks for a start. What is known may lie a moment behind: where the cluster
+    /// refuses, it is asked how the VM really is, and whether it starts already; and
+    /// where an earlier stop is not done with, it is asked again.
+    async fn ask_start(&self, mut seen: MappedVm) -> Result<()> {
+        loop {
+            let failure = match self.ask(Resource::VMS, &seen, "start", None).await {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            let Cause::WrongState(state) = failure.cause else { return Err(self.noted(failure)) };
+            let shared = &self.provider.shared;
+            let caller = shared.link.caller(self.cx).await?;
+            let asked = shared.fleet.ask(self.cx, &shared.link, &caller, self.vm).await?;
+            seen = asked.ok_or_else(|| self.missing())?;
+            let is_off = matches!(seen.vm.power, PowerState::Stopped | PowerState::Failed);
+            if !is_off || self.starts_by_itself(&seen)? {
+                return Ok(());
+            }
+            if state != WrongState::Underway || self.cx.remaining() < LOOK_AGAIN {
+                return Err(self.noted(failure));
+            }
+            self.pause(ASK_AGAIN).await?;
+        }
+    }
+
+    /// Waits, unless somebody cancels: nothing was done yet.
+    async fn pause(&self, time: Duration) -> Result<()> {
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            () = self.cx.cancellation().cancelled() => {
+                Err(Error::new(Kind::Cancelled, format!("{}: cancelled", self.doing)))
+            }
         }
     }
 

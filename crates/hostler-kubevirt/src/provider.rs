@@ -121,15 +121,11 @@ impl KubeVirt {
         {
             return Err(shared.link.noted(failure));
         }
-        let at = match shared.fleet.age(true) {
-            Age::Now => cx.now(),
-            Age::Rebuilding(since) => since,
-            Age::NotKnown(why) => {
-                let message = format!("the cluster is not followed at present: {why}");
-                return Err(Error::new(Kind::Unavailable, message));
-            }
+        let all = match shared.fleet.age(true) {
+            Age::Now => shared.fleet.everything(cx.now())?,
+            Age::Rebuilding(since) => shared.fleet.everything(since)?,
+            Age::NotKnown(_) => shared.fleet.list(cx, &shared.link, &caller).await?,
         };
-        let all = shared.fleet.everything(at)?;
         let vms = all.vms.into_iter().map(|mapped| mapped.vm).collect();
         Ok(Inventory { hosts: all.hosts, vms, ..Inventory::default() })
     }

@@ -26,6 +26,7 @@ pub(crate) fn busy() -> Options {
 pub(crate) fn config(double: &Double) -> KubeVirtConfig {
     let mut config = KubeVirtConfig::new(Source::Text(double.kubeconfig()));
     config.allowed = Allowed { insecure: double.authority().is_none(), ..Allowed::default() };
+    config.max_backoff = Duration::from_millis(200);
     config
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hostler_core::Timestamp;
 use hostler_core::clock::ManualClock;
 use hostler_core::vm::PowerState;
-use hostler_kube_double::{Double, Fault, Installation, Options, What};
+use hostler_kube_double::{Double, Fault, Installation, Options, Refused, What};
 use hostler_kubevirt::config::{KubeVirtConfig, Namespaces};
 use hostler_kubevirt::health::Health;
 use hostler_kubevirt::provider::KubeVirt;
@@ -93,7 +93,9 @@ async fn f1_a_node_that_takes_no_vms_is_closed_with_the_reason() {
         .double
         .edit("nodes", "", "n2", |node| node["spec"]["unschedulable"] = json!(true))
         .unwrap();
-    let inventory = place.provider.inventory(&cx()).await.unwrap();
+    // Soon after its nodes were last heard of.
+    let now = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_228_200_000)));
+    let inventory = place.provider.inventory(&cx().with_clock(now)).await.unwrap();
     let closed = |name: &str| {
         let host = inventory.hosts.iter().find(|host| host.host.external_ref == name).unwrap();
         host.closed.clone()
@@ -150,11 +152,11 @@ async fn e22_x26_while_it_is_rebuilt_reads_are_stale_and_writes_wait() {
     place.double.expire_watches();
     let refused = async {
         loop {
-            // What does nothing when it is let through.
-            let refused = place.power().pause(&cx(), &running).await;
-            match refused {
-                Err(error) => return error,
-                Ok(()) => place.power().resume(&cx(), &running).await.unwrap(),
+            if let Err(error) = place.power().pause(&cx(), &running).await {
+                return error;
+            }
+            if let Err(error) = place.power().resume(&cx(), &running).await {
+                return error;
             }
         }
     };
@@ -189,4 +191,42 @@ async fn e11_with_virt_api_down_verbs_fail_and_reads_go_on() {
     place.double.set_virt_api_down(false);
     place.power().start(&cx(), &vm).await.unwrap();
     assert_eq!(place.listed(&vm).await, Some(PowerState::Running));
+}
+
+#[tokio::test]
+async fn e22_while_it_is_not_followed_verbs_and_the_inventory_look_by_asking() {
+    let place = Place::start(busy()).await;
+    let vm = place.made("web", "Halted", PowerState::Stopped).await;
+    let forbidden = Refused::new(403, "Forbidden", "no watch for you", json!({}));
+    place.double.fault(Fault::new(What::Answer(forbidden)).verb("watch"));
+    place.double.drop_watches();
+    let lists = || place.double.counts().of("list", "virtualmachines");
+    let asked = async {
+        let before = lists();
+        while lists() == before {
+            place.provider.inventory(&cx()).await.unwrap();
+        }
+    };
+    tokio::time::timeout(PATIENCE, asked).await.unwrap();
+    place.power().start(&cx(), &vm).await.unwrap();
+    assert_eq!(place.seen(&vm).await.unwrap().power, PowerState::Running);
+    assert!(place.double.counts().of("get", "virtualmachineinstances") > 0);
+
+    place.double.put(machine("default", "new", "Halted")).unwrap();
+    assert_eq!(place.listed(&place.vm("new")).await, Some(PowerState::Stopped));
+    let refused = Refused::new(403, "Forbidden", "no list for you", json!({}));
+    place.double.fault(Fault::new(What::Answer(refused)).verb("list"));
+    let no_guess = place.provider.inventory(&cx()).await.unwrap_err();
+    assert_eq!((no_guess.kind(), no_guess.is_unknown()), (Kind::Denied, false), "{no_guess}");
+}
+
+#[tokio::test]
+async fn e22_dropping_the_provider_ends_following_and_closes_the_channel() {
+    let Place { double, provider } = Place::start(busy()).await;
+    let mut changes = provider.watch().unwrap().subscribe().await.unwrap();
+    provider.inventory(&cx()).await.unwrap();
+    drop(provider);
+    let closed = async { while changes.recv().await.is_some() {} };
+    tokio::time::timeout(PATIENCE, closed).await.unwrap();
+    drop(double);
 }
