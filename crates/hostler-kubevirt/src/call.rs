@@ -474,3 +474,6 @@ pub(crate) fn garbled(what: &str, verb: Verb) -> Failure {
     let error = Error::new(Kind::Bug, what.to_owned());
     ours(if verb.changes() { error.with_unknown_effect() } else { error })
 }
+
+#[cfg(test)]
+mod tests;

@@ -251,17 +251,17 @@ impl Objects {
 
 /// A VM with its instance, either of which may be absent.
 enum Pair {
-    Off(VirtualMachine),
-    Both(VirtualMachine, VirtualMachineInstance),
-    Alone(VirtualMachineInstance),
+    Off(Box<VirtualMachine>),
+    Both(Box<(VirtualMachine, VirtualMachineInstance)>),
+    Alone(Box<VirtualMachineInstance>),
 }
 
 impl Pair {
     fn of(vm: Option<VirtualMachine>, vmi: Option<VirtualMachineInstance>) -> Option<Self> {
         match (vm, vmi) {
-            (Some(vm), Some(vmi)) if belongs(&vmi, &vm) => Some(Self::Both(vm, vmi)),
-            (Some(vm), _) => Some(Self::Off(vm)),
-            (None, Some(vmi)) => Some(Self::Alone(vmi)),
+            (Some(vm), Some(vmi)) if belongs(&vmi, &vm) => Some(Self::Both(Box::new((vm, vmi)))),
+            (Some(vm), _) => Some(Self::Off(Box::new(vm))),
+            (None, Some(vmi)) => Some(Self::Alone(Box::new(vmi))),
             (None, None) => None,
         }
     }
@@ -269,7 +269,7 @@ impl Pair {
     fn map(&self, around: &Surroundings, at: Timestamp) -> Result<MappedVm> {
         let source = match self {
             Self::Off(vm) => Source::Off(vm),
-            Self::Both(vm, vmi) => Source::Both(vm, vmi),
+            Self::Both(both) => Source::Both(&both.0, &both.1),
             Self::Alone(vmi) => Source::Alone(vmi),
         };
         Ok(map_vm(source, around, at)?)
@@ -290,14 +290,14 @@ impl Scope {
             let vmi = read(&vmi)?;
             // An instance is named by its VM, where it has one.
             let is_its_own = identity_by_instance(&vmi).as_deref() == Some(uid);
-            return Ok(is_its_own.then_some(Pair::Alone(vmi)));
+            return Ok(is_its_own.then(|| Pair::Alone(Box::new(vmi))));
         }
         // Rare: the VM of an instance was not seen yet, or is gone already.
         for vmi in self.vmis.all().value {
             if let Ok(vmi) = vmi.as_ref()
                 && identity_by_instance(vmi).as_deref() == Some(uid)
             {
-                return Ok(Some(Pair::Alone(vmi.clone())));
+                return Ok(Some(Pair::Alone(Box::new(vmi.clone()))));
             }
         }
         Ok(None)

@@ -94,7 +94,7 @@ impl Link {
                     self.state.send_replace(State::Up(caller.clone()));
                     tokio::select! {
                         () = work(caller) => {}
-                        () = self.is_unknown() => {
+                        () = self.is_unknown(RENEW_AFTER.min(config.max_backoff)) => {
                             tracing::info!("the cluster does not know us; credentials are read anew");
                         }
                     }
@@ -111,8 +111,9 @@ impl Link {
         }
     }
 
-    async fn is_unknown(&self) {
-        sleep(RENEW_AFTER).await;
+    /// Ends when the cluster does not know us, and not before `pause` is over.
+    async fn is_unknown(&self, pause: Duration) {
+        sleep(pause).await;
         self.renew.notified().await;
     }
 }

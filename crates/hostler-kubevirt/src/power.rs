@@ -244,8 +244,13 @@ impl<'a> Job<'a> {
             let caller = shared.link.caller(self.cx).await?;
             let asked = shared.fleet.ask(self.cx, &shared.link, &caller, self.vm).await?;
             seen = asked.ok_or_else(|| self.missing())?;
-            let is_off = matches!(seen.vm.power, PowerState::Stopped | PowerState::Failed);
-            if !is_off || self.starts_by_itself(&seen)? {
+            let comes = match seen.vm.power {
+                PowerState::Running | PowerState::Starting => true,
+                PowerState::Stopped | PowerState::Failed => self.starts_by_itself(&seen)?,
+                // On its way out, or between two looks.
+                _ => false,
+            };
+            if comes {
                 return Ok(());
             }
             if state != WrongState::Underway || self.cx.remaining() < LOOK_AGAIN {

@@ -53,8 +53,9 @@ fn e9_a_late_deletion_does_not_delete_the_next_of_that_name() {
     let mut cache = cache(&[("u1", "a", "1")]);
     let Taken::New(deltas) = cache.put(object("u2", "a", "2")) else { panic!("it is new") };
     assert!(matches!(deltas.as_slice(), [Delta::Gone { .. }, Delta::Put { .. }]));
+    assert!(is_echo(&cache.put(object("u1", "a", "3"))), "it is gone, though nobody said so");
     assert!(is_echo(&cache.remove("u1")));
-    assert!(is_echo(&cache.put(object("u1", "a", "3"))));
+    assert!(is_echo(&cache.put(object("u1", "a", "4"))));
     assert_eq!(shown(&cache), ["a=u2@2"]);
 }
 

@@ -110,6 +110,9 @@ fn e8_a_vm_in_another_state_is_told_by_virt_api_under_three_statuses() {
                  is not running";
     let failure = text(500, guest, Verb::Read);
     is(&failure, Kind::Conflict, &of(WrongState::NotRunning), Effect::None, false);
+    let words = "Internal error occurred: unable to complete request: stop/start already underway";
+    let failure = by(500, "InternalError", words, json!(null), Verb::Subresource);
+    is(&failure, Kind::Conflict, &of(WrongState::Underway), Effect::None, false);
     let failure = by(400, "BadRequest", "VMI is not running", json!(null), Verb::Read);
     is(&failure, Kind::Conflict, &of(WrongState::NotRunning), Effect::None, false);
 }
@@ -241,6 +244,12 @@ fn x26_gone_is_recognised_in_each_of_its_forms() {
         "message": "too old resource version: 344 (366)", "reason": "Expired", "code": 410});
     let failure = classify_event(&Status::of_value(event).unwrap(), "watch");
     is(&failure, Kind::Unavailable, &gone, Effect::None, false);
+    // An event may tell the reason and no code.
+    for reason in ["Expired", "Gone"] {
+        let event = json!({"kind": "Status", "reason": reason});
+        let failure = classify_event(&Status::of_value(event).unwrap(), "watch");
+        is(&failure, Kind::Unavailable, &gone, Effect::None, false);
+    }
 }
 
 #[test]

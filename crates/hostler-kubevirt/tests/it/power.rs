@@ -8,7 +8,7 @@ use hostler_kube_double::{Fault, Options, What};
 use hostler_provider::{Cx, Kind, StopMode, VmRef};
 use serde_json::json;
 
-use crate::place::{PATIENCE, Place, busy, cx};
+use crate::place::{PATIENCE, Place, busy, cx, machine};
 
 const START: &str = "virtualmachines/start";
 const STOP: &str = "virtualmachines/stop";
@@ -259,4 +259,36 @@ async fn e8_a_start_that_never_comes_to_run_says_where_it_stands() {
     let late = place.power().start(&Cx::within(Duration::from_secs(1)), &vm).await.unwrap_err();
     assert_eq!((late.kind(), late.is_unknown()), (Kind::Timeout, true));
     assert!(late.message().contains("it is stopped"), "{late}");
+}
+
+#[tokio::test]
+async fn e8_an_instance_without_a_vm_is_paused_but_never_stopped_since_it_would_be_gone() {
+    let place = Place::start(busy()).await;
+    let mut alone = machine("default", "alone", "Always");
+    alone["kind"] = json!("VirtualMachineInstance");
+    alone["spec"] = alone["spec"]["template"]["spec"].clone();
+    let made = place.double.put(alone).unwrap();
+    let external_ref = made["metadata"]["uid"].as_str().unwrap().to_owned();
+    let vm = VmRef { external_ref, name: "alone".into() };
+    place.until(&vm, PowerState::Running).await;
+    place.power().start(&cx(), &vm).await.unwrap();
+    place.power().pause(&cx(), &vm).await.unwrap();
+    assert_eq!(place.listed(&vm).await, Some(PowerState::Paused));
+    place.power().resume(&cx(), &vm).await.unwrap();
+    place.power().reboot(&cx(), &vm).await.unwrap();
+    assert_eq!((place.asked(RESTART), place.asked(SOFTREBOOT)), (0, 1));
+    let refused = place.power().stop(&cx(), &vm, StopMode::Force).await.unwrap_err();
+    assert_eq!((refused.kind(), place.asked(STOP)), (Kind::Unsupported, 0), "{refused}");
+    assert_eq!(place.listed(&vm).await, Some(PowerState::Running));
+}
+
+#[tokio::test]
+async fn e8_a_verb_that_is_cancelled_before_it_began_asks_nothing() {
+    let place = Place::start(busy()).await;
+    let vm = place.made("web", "Halted", PowerState::Stopped).await;
+    let token = tokio_util::sync::CancellationToken::new();
+    token.cancel();
+    let cancelled = place.power().start(&cx().with_cancel(token), &vm).await.unwrap_err();
+    assert_eq!((cancelled.kind(), cancelled.is_unknown()), (Kind::Cancelled, false));
+    assert_eq!(place.asked(START), 0);
 }

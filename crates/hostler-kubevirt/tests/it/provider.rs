@@ -230,3 +230,23 @@ async fn e22_dropping_the_provider_ends_following_and_closes_the_channel() {
     tokio::time::timeout(PATIENCE, closed).await.unwrap();
     drop(double);
 }
+
+#[tokio::test]
+async fn e13_credentials_that_were_renewed_are_read_anew() {
+    let double = Double::start(busy()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kubeconfig");
+    std::fs::write(&path, double.kubeconfig().replace(double.token(), "expired")).unwrap();
+    let mut config = config(&double);
+    config.source = hostler_kubevirt::config::Source::File(path.clone());
+    let provider = KubeVirt::new(config);
+    assert_eq!(provider.inventory(&cx()).await.unwrap_err().kind(), Kind::Denied);
+    std::fs::write(&path, double.kubeconfig()).unwrap();
+    let known = async {
+        while provider.inventory(&cx()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, known).await.unwrap();
+    assert_eq!(provider.inventory(&cx()).await.unwrap().hosts.len(), 3);
+}

@@ -99,6 +99,16 @@ fn e9_events_and_bookmarks_move_the_version() {
 }
 
 #[test]
+fn e9_an_echo_does_not_lead_back() {
+    let mut follow = followed();
+    for version in ["6", "7", "6"] {
+        tell(&mut follow, 11, event("MODIFIED", &document("a", version)));
+    }
+    assert_eq!(watched(&follow).0, "7");
+    assert_eq!((follow.figures().events, follow.figures().echoes), (3, 1));
+}
+
+#[test]
 fn e9_a_watch_that_ends_in_order_goes_on_at_once() {
     let mut follow = followed();
     end(&mut follow, 70, End::Closed(Duration::from_secs(60)));

@@ -1,0 +1,31 @@
+//! The leave to make a call, which is always given back.
+
+use super::*;
+use crate::breaker::{FAILURES, OPEN, SPREAD, State};
+use crate::config::{KubeVirtConfig, Source};
+use crate::connect::connect;
+
+const NOBODY: &str = "
+current-context: c
+clusters: [{ name: c, cluster: { server: 'https://127.0.0.1:9' } }]
+contexts: [{ name: c, context: { cluster: c, user: u } }]
+users: [{ name: u, user: { token: t } }]
+";
+
+#[tokio::test(start_paused = true)]
+async fn x27_a_call_that_is_dropped_does_not_stay_the_one_call_of_a_half_open_breaker() {
+    let config = KubeVirtConfig::new(Source::Text(NOBODY.into()));
+    let caller = Caller::new(connect(&config).await.unwrap());
+    for _ in 0..FAILURES {
+        caller.admit(Class::Read, "test").unwrap().pass_on(Shown::Fails(None));
+    }
+    let refused = caller.admit(Class::Read, "test").err().unwrap();
+    assert_eq!(refused.cause, Cause::LeftAlone);
+    tokio::time::advance(OPEN + SPREAD).await;
+    let only = caller.admit(Class::Read, "test").unwrap();
+    assert!(caller.admit(Class::Read, "test").is_err());
+    drop(only);
+    assert!(caller.admit(Class::Read, "test").is_ok());
+    let state = caller.breakers(|all| all.of(Class::Read).state(Instant::now()));
+    assert_eq!(state, State::HalfOpen);
+}
