@@ -86,14 +86,17 @@ impl Power for KubeVirt {
             match job.ask(Resource::VMS, &seen, "stop", body.as_ref()).await {
                 Ok(()) => {}
                 Err(failure) => match failure.cause {
-                    Cause::WrongState(WrongState::NotRunning) => return Ok(()),
+                    // Its guest was quicker; or it failed, and is not started again.
+                    Cause::WrongState(WrongState::NotRunning) => {
+                        return job.until(wait, has_ended).await;
+                    }
                     // It stops already, and no later than it was asked to now.
                     Cause::WrongState(WrongState::Other) if strategy == RunStrategy::Halted => {}
                     _ => return Err(job.noted(failure)),
                 },
             }
         }
-        job.until(wait, is_off).await
+        job.until(wait, |seen| is_off(seen) && seen.instance_uid.is_none()).await
     }
 
     async fn reboot(&self, cx: &Cx, vm: &VmRef) -> Result<()> {
@@ -360,10 +363,20 @@ fn runs(seen: &MappedVm) -> bool {
     seen.vm.power == PowerState::Running
 }
 
-/// Off, and staying so: one that is always to run is started again.
+/// Off, and staying so: one that is always to run is started again. An instance that
+/// is over is still to go where the VM is Halted; until it has, its VM's own word
+/// lies behind, and what is told would be unknown for a moment.
 fn is_off(seen: &MappedVm) -> bool {
-    let is_restarted = seen.run_strategy.value() == Some(&RunStrategy::Always);
-    seen.vm.power == PowerState::Stopped && !is_restarted
+    let settled = match seen.run_strategy.value() {
+        Some(RunStrategy::Always) => false,
+        Some(RunStrategy::Halted) => seen.instance_uid.is_none(),
+        _ => true,
+    };
+    seen.vm.power == PowerState::Stopped && settled
+}
+
+fn has_ended(seen: &MappedVm) -> bool {
+    matches!(seen.vm.power, PowerState::Stopped | PowerState::Failed)
 }
 
 /// Whether the guest is asked to reboot: where it hears, and where nothing else is
