@@ -7,6 +7,8 @@
 //!
 //! | to learn about | read |
 //! |---|---|
+//! | what the provider is made of | [`provider`], `link`, `fleet` |
+//! | how a VM is turned on and off, and when not | `power` |
 //! | how a cluster is named, and what a kubeconfig may not do | [`config`], [`connect`] |
 //! | how it is asked, and what its answers mean | [`call`], [`error`], [`resource`] |
 //! | when it is left alone | [`breaker`] |
@@ -24,11 +26,19 @@ pub mod call;
 pub mod config;
 pub mod connect;
 pub mod error;
+mod fleet;
 pub mod health;
 pub mod hub;
+mod link;
 pub mod mapper;
 pub mod objects;
+mod power;
+pub mod provider;
 pub mod quantity;
 pub mod resource;
 pub mod versions;
+mod watch;
 pub mod watcher;
+
+pub use config::KubeVirtConfig;
+pub use provider::KubeVirt;

@@ -77,6 +77,11 @@ impl<T: Send + Sync + 'static> Watched<T> {
         Self { settings, follow: RwLock::new(follow), attempts: watch::Sender::new(0) }
     }
 
+    /// Which objects these are.
+    pub const fn selection(&self) -> &Selection {
+        &self.settings.selection
+    }
+
     /// The object of that name, and how far it can be believed. That there is none
     /// means nothing while it is [`Freshness::Unlisted`].
     pub fn get(&self, key: &ObjectKey) -> Known<Option<Arc<T>>> {
@@ -153,13 +158,16 @@ impl<T: Send + Sync + 'static> Watched<T> {
         }
     }
 
-    /// Follows the objects until it is dropped.
+    /// Follows the objects until it is dropped. Whoever runs it anew has other
+    /// credentials: what was hopeless before is tried at once.
     pub async fn run(&self, caller: &Caller, hub: &Hub) {
+        let mut is_first = true;
         loop {
             let (pause, next) = self.read().next();
-            if !pause.is_zero() {
+            if !pause.is_zero() && !is_first {
                 sleep(pause).await;
             }
+            is_first = false;
             let was = self.freshness();
             match next {
                 Next::List => self.list(caller, hub).await,

@@ -4,11 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hostler_core::Clock;
+use hostler_kubevirt::{KubeVirt, KubeVirtConfig};
 use hostler_libvirt::{Libvirt, LibvirtConfig};
 use hostler_provider::Provider;
 
 /// Drivers of libvirt, and what may follow each after a `+`.
 const LIBVIRT_SCHEMES: &[&str] = &["qemu", "test", "lxc", "xen", "bhyve", "vz", "ch"];
+
+/// What addresses of KubeVirt clusters begin with.
+const KUBEVIRT_SCHEME: &str = "kubevirt";
 
 /// Parameters of an address that name programs, files and sockets of the server's machine,
 /// or a program of the other one.
@@ -40,7 +44,10 @@ impl Wiring {
     /// # Errors
     /// What is wrong with the address, for people.
     pub fn connect(&self, uri: &str) -> Result<Arc<dyn Provider>, String> {
-        Ok(Arc::new(Libvirt::new(self.configured(uri)?)))
+        Ok(match self.configured(uri)? {
+            Configured::Libvirt(config) => Arc::new(Libvirt::new(config)),
+            Configured::KubeVirt(config) => Arc::new(KubeVirt::new(*config)),
+        })
     }
 
     /// Whether `uri` could be connected to, without doing so.
@@ -51,9 +58,11 @@ impl Wiring {
         self.configured(uri).map(drop)
     }
 
-    fn configured(&self, uri: &str) -> Result<LibvirtConfig, String> {
+    fn configured(&self, uri: &str) -> Result<Configured, String> {
         let (scheme, _) = uri.split_once(':').ok_or_else(|| {
-            "is no address; one looks like qemu:///system or qemu+ssh://root@host/system".to_owned()
+            "is no address; one looks like qemu:///system, qemu+ssh://root@host/system or \
+             kubevirt:///etc/hostler/lab.kubeconfig"
+                .to_owned()
         })?;
         let driver = scheme.split('+').next().unwrap_or_default();
         match driver {
@@ -65,17 +74,28 @@ impl Wiring {
                 config.runtime_dir.clone_from(&self.runtime_dir);
                 config.clock = Arc::clone(&self.clock);
                 config.check().map_err(|error| error.to_string())?;
-                Ok(config)
+                Ok(Configured::Libvirt(config))
+            }
+            KUBEVIRT_SCHEME => {
+                let mut config = KubeVirtConfig::parse(uri).map_err(|error| error.to_string())?;
+                config.clock = Arc::clone(&self.clock);
+                Ok(Configured::KubeVirt(Box::new(config)))
             }
             "sim" => Err("is simulated; run `hostlerd demo` for that".to_owned()),
             _ => {
-                let known = LIBVIRT_SCHEMES.join(", ");
+                let known = LIBVIRT_SCHEMES.join(", ") + ", " + KUBEVIRT_SCHEME;
                 Err(format!(
                     "begins with `{driver}`, and there is no provider for it; there are {known}"
                 ))
             }
         }
     }
+}
+
+/// What an address leads to.
+enum Configured {
+    Libvirt(LibvirtConfig),
+    KubeVirt(Box<KubeVirtConfig>),
 }
 
 impl std::fmt::Debug for Wiring {
@@ -90,6 +110,12 @@ impl std::fmt::Debug for Wiring {
 /// # Errors
 /// With the parameter that is too much.
 pub(crate) fn check_reach(uri: &str) -> Result<(), String> {
+    if uri.split([':', '+']).next() == Some(KUBEVIRT_SCHEME) {
+        return Err("names a file of the server's machine, which only root and the server's own \
+                    user may: add the provider on that machine by its socket, or in its \
+                    configuration"
+            .to_owned());
+    }
     let query = uri.split_once('?').map_or("", |(_, query)| query);
     let named = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
     match named.into_iter().find(|name| LOCAL_PARAMETERS.contains(name)) {
@@ -138,6 +164,9 @@ mod tests {
             assert!(told.contains(why), "{uri}: {told}");
         }
         assert_eq!(wiring.connect("qemu:///system").unwrap().kind(), "libvirt");
+        let cluster = wiring.connect("kubevirt:///etc/hostler/lab.kubeconfig?context=lab").unwrap();
+        assert_eq!(cluster.kind(), "kubevirt");
+        assert!(wiring.check("kubevirt:///etc/x?colour=red").is_err());
     }
 
     #[tokio::test]
@@ -161,6 +190,9 @@ mod tests {
             ("qemu:///system?socket=/run/docker.sock", "`socket`"),
         ] {
             assert!(check_reach(bad).unwrap_err().contains(name), "{bad}");
+        }
+        for bad in ["kubevirt:///root/.kube/config", "kubevirt+in-cluster:"] {
+            assert!(check_reach(bad).unwrap_err().contains("names a file"), "{bad}");
         }
     }
 

@@ -63,6 +63,7 @@ const TABLE: &[Row] = &[
             "hostler-deliver",
             "hostler-engine",
             "hostler-http",
+            "hostler-kubevirt",
             "hostler-libvirt",
             "hostler-node",
             "hostler-outputs",

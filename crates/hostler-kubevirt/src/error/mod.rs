@@ -23,6 +23,7 @@
 //! | 422 with causes | these fields are wrong |
 //! | 422 on a JSON patch without causes | a `test` failed: changed meanwhile |
 //! | 429, 503 | later, with `Retry-After` |
+//! | 500 with `stop/start already underway` | the VM is in another state, for a moment |
 //! | 500 as text with `is not running` | the VM is in another state |
 //! | 500, 502, 504 | unavailable; after a write nobody knows |
 
@@ -151,6 +152,8 @@ pub enum WrongState {
     NotRunning,
     /// A migration of it is in progress.
     Migrating,
+    /// An earlier start or stop was not done with yet.
+    Underway,
     /// Another one.
     Other,
 }
@@ -267,6 +270,8 @@ fn state_of(text: &str) -> Option<WrongState> {
         Some(WrongState::NotRunning)
     } else if has("in-flight migration") || has("migration is already in progress") {
         Some(WrongState::Migrating)
+    } else if has("stop/start already underway") {
+        Some(WrongState::Underway)
     } else {
         None
     }
@@ -277,6 +282,7 @@ fn wrong_state(state: WrongState) -> Sorted {
         WrongState::Running => "it is running already",
         WrongState::NotRunning => "it is not running",
         WrongState::Migrating => "a migration of it is in progress",
+        WrongState::Underway => "an earlier start or stop of it is still under way",
         WrongState::Other => "it is not in a state that allows this",
     };
     sorted(Kind::Conflict, Cause::WrongState(state), message)

@@ -110,6 +110,9 @@ fn e8_a_vm_in_another_state_is_told_by_virt_api_under_three_statuses() {
                  is not running";
     let failure = text(500, guest, Verb::Read);
     is(&failure, Kind::Conflict, &of(WrongState::NotRunning), Effect::None, false);
+    let words = "Internal error occurred: unable to complete request: stop/start already underway";
+    let failure = by(500, "InternalError", words, json!(null), Verb::Subresource);
+    is(&failure, Kind::Conflict, &of(WrongState::Underway), Effect::None, false);
     let failure = by(400, "BadRequest", "VMI is not running", json!(null), Verb::Read);
     is(&failure, Kind::Conflict, &of(WrongState::NotRunning), Effect::None, false);
 }

@@ -205,7 +205,9 @@ fn key(meta: &ObjectMeta) -> Option<(&str, &str)> {
     Some((meta.namespace.text()?, meta.name.text()?))
 }
 
-fn belongs(vmi: &VirtualMachineInstance, vm: &VirtualMachine) -> bool {
+/// Whether an instance under the name of a VM is that VM's, and not one that a
+/// VM of that name left behind.
+pub(crate) fn belongs(vmi: &VirtualMachineInstance, vm: &VirtualMachine) -> bool {
     match (vm_of(vmi).and_then(|owner| owner.uid.text()), vm.metadata.uid.text()) {
         (Some(owner), Some(uid)) => owner == uid,
         _ => true,
@@ -240,14 +242,19 @@ fn vm_of(vmi: &VirtualMachineInstance) -> Option<&OwnerReference> {
     vmi.metadata.controller().filter(|owner| owner.kind.text() == Some("VirtualMachine"))
 }
 
+/// How the VM is named for ever that an instance is of, or is.
+pub(crate) fn identity_by_instance(vmi: &VirtualMachineInstance) -> Option<String> {
+    let unseen = vm_of(vmi).and_then(|owner| owner.uid.owned());
+    unseen.or_else(|| vmi.metadata.uid.owned())
+}
+
 /// How it is named for ever.
 fn identity(source: Source<'_>, names: &Names) -> String {
-    let unseen = match source {
-        Source::Alone(vmi) => vm_of(vmi).and_then(|owner| owner.uid.owned()),
-        Source::Off(_) | Source::Both(..) => None,
+    let told = match source {
+        Source::Alone(vmi) => identity_by_instance(vmi),
+        Source::Off(vm) | Source::Both(vm, _) => vm.metadata.uid.owned(),
     };
-    let own = || meta(source).uid.owned();
-    unseen.or_else(own).unwrap_or_else(|| format!("{}/{}", names.namespace, names.name))
+    told.unwrap_or_else(|| format!("{}/{}", names.namespace, names.name))
 }
 
 /// The lasting object: marks and owners count where they last.

@@ -7,6 +7,7 @@
 mod asking;
 mod blocked;
 mod cluster;
+mod conformance;
 mod disks;
 mod double;
 mod following;
@@ -16,6 +17,9 @@ mod migrations;
 mod nics;
 mod objects;
 mod owners;
+mod place;
+mod power;
+mod provider;
 mod quantity;
 mod random;
 mod resources;

@@ -1,0 +1,172 @@
+//! A cluster as a provider.
+//!
+//! ```text
+//!   link ──► Caller ──► fleet: VMs · instances · nodes, followed ──► hub ──► who watches
+//!   (kubeconfig)  │        │
+//!                 │        └──► inventory, observe: what is known, mapped
+//!                 └──► probe, verbs, and a look while nothing is followed
+//! ```
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hostler_provider::{Cx, Error, Inventory, Kind, Power, Probe, Provider, Result, Watch};
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::call::{Caller, Selection};
+use crate::config::KubeVirtConfig;
+use crate::error::{Cause, word};
+use crate::fleet::{Age, Shared};
+use crate::health::{self, Judgement};
+use crate::link::without_effect;
+use crate::resource::Resource;
+
+/// The interface that is spoken.
+const INTERFACE: &str = "kubevirt.io/v1";
+
+/// A cluster with KubeVirt.
+///
+/// Making one never fails and never waits: it connects in the background, follows
+/// the cluster, and reads the kubeconfig anew when the cluster does not know us any
+/// more. Dropping it ends that; VMs run on.
+pub struct KubeVirt {
+    pub(crate) shared: Arc<Shared>,
+    /// Dropping the set stops the tasks.
+    _tasks: JoinSet<()>,
+}
+
+impl KubeVirt {
+    /// Starts connecting. Must be called within a tokio runtime.
+    pub fn new(config: KubeVirtConfig) -> Self {
+        let shared = Arc::new(Shared::new(config));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(shared.clone().keep());
+        Self { shared, _tasks: tasks }
+    }
+
+    /// Whether the cluster is well, with all reasons (E12, X28). Asks some twenty
+    /// questions: once a minute is often enough.
+    pub async fn health(&self, cx: &Cx) -> Judgement {
+        match self.shared.link.caller(cx).await {
+            Ok(caller) => {
+                let facts = health::ask(&caller, cx, &self.shared.config.namespaces).await;
+                health::judge(Some(&facts))
+            }
+            Err(error) => {
+                let api = match error.kind() {
+                    Kind::Denied => health::Api::AuthFailed(error.message().to_owned()),
+                    _ => health::Api::Unreachable(error.message().to_owned()),
+                };
+                health::judge(Some(&health::Facts::nothing_but(api)))
+            }
+        }
+    }
+
+    async fn product(&self, cx: &Cx) -> Result<Probe> {
+        let caller = self.shared.link.caller(cx).await?;
+        let kubernetes = self.kubernetes(cx, &caller).await?;
+        let kubevirt = self.kubevirt(cx, &caller).await?;
+        let product = format!("KubeVirt {kubevirt}, Kubernetes {kubernetes}");
+        Ok(Probe { product, version: INTERFACE.to_owned() })
+    }
+
+    /// The version of Kubernetes, which anybody may ask for.
+    async fn kubernetes(&self, cx: &Cx, caller: &Caller) -> Result<String> {
+        match caller.get_path(cx, "/version").await {
+            Ok(reply) => {
+                let version: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+                let told = version.get("gitVersion").and_then(Value::as_str).map(plain);
+                told.ok_or_else(|| {
+                    let message = "what answers there is no Kubernetes API; see the kubeconfig";
+                    Error::new(Kind::Bug, message)
+                })
+            }
+            Err(failure) if failure.cause == Cause::Forbidden => Ok("(version not told)".into()),
+            Err(failure) => Err(self.shared.link.noted(failure)),
+        }
+    }
+
+    /// The version of KubeVirt. Who may look at some namespaces only may not see it.
+    async fn kubevirt(&self, cx: &Cx, caller: &Caller) -> Result<String> {
+        let everywhere = Selection::all(Resource::KUBEVIRTS, None);
+        let missing = || {
+            let message = "KubeVirt is not installed in this cluster; install it, or remove the \
+                           cluster here";
+            Error::new(Kind::Unsupported, message)
+        };
+        match caller.list_page(cx, &everywhere, 1, None).await {
+            Ok(page) => {
+                let object = page.items.first().ok_or_else(missing)?;
+                let version = object.pointer("/status/observedKubeVirtVersion");
+                let told = version.and_then(Value::as_str).map(plain);
+                Ok(told.unwrap_or_else(|| "(version not told)".to_owned()))
+            }
+            Err(failure) => match failure.cause {
+                Cause::KindMissing => Err(missing()),
+                Cause::Forbidden => Ok("(version not told)".to_owned()),
+                _ => Err(self.shared.link.noted(failure)),
+            },
+        }
+    }
+
+    /// Everything that is followed, once the cluster has shown that it answers: a
+    /// watch may be dead for a minute before it is noticed.
+    async fn everything(&self, cx: &Cx) -> Result<Inventory> {
+        let shared = &self.shared;
+        let caller = shared.link.caller(cx).await?;
+        shared.fleet.listed(cx, &shared.link, &caller).await?;
+        if let Err(failure) = caller.get_path(cx, "/version").await
+            && failure.cause != Cause::Forbidden
+        {
+            return Err(shared.link.noted(failure));
+        }
+        let all = match shared.fleet.age(true) {
+            Age::Now => shared.fleet.everything(cx.now())?,
+            Age::Rebuilding(since) => shared.fleet.everything(since)?,
+            Age::NotKnown(_) => shared.fleet.list(cx, &shared.link, &caller).await?,
+        };
+        let vms = all.vms.into_iter().map(|mapped| mapped.vm).collect();
+        Ok(Inventory { hosts: all.hosts, vms, ..Inventory::default() })
+    }
+}
+
+/// A version without the `v` before it.
+fn plain(version: &str) -> String {
+    let version = word(version);
+    match version.strip_prefix('v') {
+        Some(rest) => rest.to_owned(),
+        None => version,
+    }
+}
+
+impl std::fmt::Debug for KubeVirt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KubeVirt").field("config", &self.shared.config).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Provider for KubeVirt {
+    fn kind(&self) -> &'static str {
+        "kubevirt"
+    }
+
+    async fn probe(&self, cx: &Cx) -> Result<Probe> {
+        let probed = cx.run("cannot probe the cluster", self.product(cx)).await;
+        probed.map_err(without_effect)
+    }
+
+    async fn inventory(&self, cx: &Cx) -> Result<Inventory> {
+        let listed = cx.run("cannot list the cluster", self.everything(cx)).await;
+        listed.map_err(without_effect)
+    }
+
+    fn power(&self) -> Option<&dyn Power> {
+        Some(self)
+    }
+
+    fn watch(&self) -> Option<&dyn Watch> {
+        Some(self)
+    }
+}

@@ -1,0 +1,39 @@
+//! Being told of changes, and looking at one VM.
+
+use async_trait::async_trait;
+use hostler_core::vm::ObservedVm;
+use hostler_provider::{Change, Cx, Result, VmRef, Watch};
+use tokio::sync::mpsc;
+
+use crate::fleet::Age;
+use crate::link::without_effect;
+use crate::mapper::MappedVm;
+use crate::provider::KubeVirt;
+
+impl KubeVirt {
+    /// A VM as it is followed, or as the cluster tells when asked while it is not;
+    /// `None` when it is not there.
+    pub(crate) async fn look(&self, cx: &Cx, vm: &VmRef) -> Result<Option<MappedVm>> {
+        let shared = &self.shared;
+        let caller = shared.link.caller(cx).await?;
+        shared.fleet.listed(cx, &shared.link, &caller).await?;
+        match shared.fleet.age(false) {
+            Age::Now => shared.fleet.find(&vm.external_ref, cx.now()),
+            Age::Rebuilding(_) | Age::NotKnown(_) => {
+                shared.fleet.ask(cx, &shared.link, &caller, vm).await
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Watch for KubeVirt {
+    async fn subscribe(&self) -> Result<mpsc::Receiver<Change>> {
+        Ok(self.shared.hub.subscribe())
+    }
+
+    async fn observe(&self, cx: &Cx, vm: &VmRef) -> Result<Option<ObservedVm>> {
+        let looked = cx.run(&format!("cannot look at {vm}"), self.look(cx, vm)).await;
+        Ok(looked.map_err(without_effect)?.map(|mapped| mapped.vm))
+    }
+}
