@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use hostler_core::Timestamp;
 use hostler_provider::{Cx, Error, Inventory, Kind, Power, Probe, Provider, Result, Watch};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -17,7 +18,7 @@ use tokio::task::JoinSet;
 use crate::call::{Caller, Selection};
 use crate::config::KubeVirtConfig;
 use crate::error::{Cause, word};
-use crate::fleet::{Age, Shared};
+use crate::fleet::{Age, Everything, Shared};
 use crate::health::{self, Judgement};
 use crate::link::without_effect;
 use crate::resource::Resource;
@@ -122,13 +123,20 @@ impl KubeVirt {
             return Err(shared.link.noted(failure));
         }
         let all = match shared.fleet.age(true) {
-            Age::Now => shared.fleet.everything(cx.now())?,
-            Age::Rebuilding(since) => shared.fleet.everything(since)?,
+            Age::Now => known(shared.clone(), cx.now()).await?,
+            Age::Rebuilding(since) => known(shared.clone(), since).await?,
             Age::NotKnown(_) => shared.fleet.list(cx, &shared.link, &caller).await?,
         };
         let vms = all.vms.into_iter().map(|mapped| mapped.vm).collect();
         Ok(Inventory { hosts: all.hosts, vms, ..Inventory::default() })
     }
+}
+
+/// All that is known, mapped where nothing waits for it: ten thousand VMs take a
+/// moment.
+async fn known(shared: Arc<Shared>, at: Timestamp) -> Result<Everything> {
+    let mapped = tokio::task::spawn_blocking(move || shared.fleet.everything(at)).await;
+    mapped.map_err(|error| Error::new(Kind::Bug, "mapping the cluster failed").with_raw(error))?
 }
 
 /// A version without the `v` before it.
