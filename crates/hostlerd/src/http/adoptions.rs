@@ -121,7 +121,7 @@ fn read(body: &v1::AdoptionRequest) -> AdoptRequest {
 fn pending(view: &PendingView) -> v1::PendingAdoption {
     let vm = &view.vm;
     v1::PendingAdoption {
-        vm: hostler_api::Ref::new(&vm.id, &vm.name),
+        vm: hostler_api::Ref::new(vm.id, &vm.name),
         status: view.status().to_owned(),
         origin: view.origin.as_str().to_owned(),
         provider: vm.provider.as_ref().map(|(id, name)| hostler_api::Ref::new(id, name)),
