@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a11_a_type_nobody_knows_is_unknown_and_says_which() {
+    fn a10_a11_a_type_nobody_knows_is_unknown_and_says_which() {
         for kind in ["KVM", "kvm ", "quantum", ""] {
             let seen = of(kind);
             assert_eq!(seen.hypervisor, HypervisorType::Unknown);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a11_a17_b4_what_cannot_be_read_is_unknown_and_what_is_not_there_has_no_series() {
+    fn a10_a11_a17_b4_what_cannot_be_read_is_unknown_and_what_is_not_there_has_no_series() {
         let untyped = Reading::Domain { domain_type: None, has_own_accelerator: false };
         for reading in [Reading::Unavailable("gone"), Reading::Malformed("bad"), untyped] {
             let seen = detect(reading).unwrap();

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a4_a5_b9_x2_x4_a_domains_document_alone_tells_hypervisor_accelerator_and_confidence() {
+    fn a4_a5_a10_b9_x2_x4_a_domains_document_alone_tells_hypervisor_and_confidence() {
         let plain = |kind: &str| of(&format!("<domain type='{kind}'><name>a</name></domain>"));
         assert_eq!(plain("kvm"), ["kvm", "kvm", "libvirt", "high"]);
         assert_eq!(plain("qemu"), ["qemu", "tcg", "libvirt", "high"]);

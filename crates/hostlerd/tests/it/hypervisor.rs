@@ -100,7 +100,8 @@ async fn a5_a11_b3_b13_every_kind_of_hypervisor_has_one_of_three_words() {
 }
 
 #[tokio::test]
-async fn a6_b5_b10_x1_both_formats_declare_it_as_they_can() {
+async fn a6_b1_b5_b10_x1_both_formats_declare_it_as_they_can() {
+    // On the page that is there already: no endpoint and no right of its own (B1, B10).
     let fixture = Fixture::start().await;
     fixture.make_vm("web").await;
     until(&fixture, &["default/web@h1=unknown"]).await;
