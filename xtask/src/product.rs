@@ -119,7 +119,11 @@ fn built(words: &[&str], profile: Profile) -> Result<PathBuf> {
     // them again.
     command.args(["build", "-p", "hostlerd", "-p", "hostler"]).args(words);
     let below = match profile {
-        Profile::Development => "debug",
+        Profile::Development => {
+            // With what the tests' builds have on as well: they share every library then.
+            command.args(["--features", "hostler-provider/conformance,hostler-client/testing"]);
+            "debug"
+        }
         Profile::Release => {
             command.arg("--release");
             "release"

@@ -39,6 +39,7 @@ mod apply;
 mod console;
 mod controller;
 mod counts;
+mod digest;
 mod discovery;
 mod double;
 mod faults;
@@ -68,6 +69,7 @@ mod world;
 
 pub use access::Refusal;
 pub use counts::{Counts, Seen};
+pub use digest::Digest;
 pub use double::{Double, Error};
 pub use faults::{Fault, What};
 pub use kinds::{KINDS, Kind};

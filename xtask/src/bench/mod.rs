@@ -14,12 +14,14 @@
 //! | `agent` | the agent's processor and memory at a hundred guests | limits |
 //! | `changes` | a thousand domains, ten of them changing a second | limits |
 //! | `live` | frames to a thousand clients, some of them stalled | bare sockets; limits |
+//! | `cluster` | ten thousand machines of a cluster, followed | a plain list-and-watch loop |
 //! | `history` | samples written, bytes kept, questions | Prometheus with the same samples |
 
 mod agent;
 mod api;
 mod boot;
 mod changes;
+mod cluster;
 mod cpu;
 mod create;
 mod figures;
@@ -72,6 +74,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "agent", measure: agent::measure },
     Bench { name: "changes", measure: changes::measure },
     Bench { name: "live", measure: live::measure },
+    Bench { name: "cluster", measure: cluster::measure },
     Bench { name: "history", measure: history::measure },
 ];
 

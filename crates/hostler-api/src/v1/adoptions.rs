@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Vm, VmPath, VmSpec, endpoint};
+use super::{Governance, Vm, VmPath, VmSpec, endpoint};
 use crate::value::{Ref, Time};
 use crate::{ListQuery, Nothing, Page};
 
@@ -133,6 +133,10 @@ pub struct PendingAdoption {
     pub host: Option<Ref>,
     /// Its lasting name at the provider, for example a domain's UUID.
     pub external_ref: Option<String>,
+    /// The namespace in which its name is unique there; null where the provider has none.
+    pub namespace: Option<String>,
+    /// What it belongs to, as labels at its provider say.
+    pub governance: Governance,
     /// What it is doing: one of the states of VMs.
     pub state: String,
     /// Processors that are seen; null when that was not read.

@@ -339,6 +339,18 @@ pub struct VmSummary {
     pub created_at: Time,
 }
 
+/// What a VM belongs to, as labels at its provider say: for KubeVirt
+/// `app.kubernetes.io/part-of`, `…/name` and `…/instance`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Governance {
+    /// The system that it is a part of; null where nothing says so.
+    pub system: Option<String>,
+    /// The service within that; null where nothing says so.
+    pub service: Option<String>,
+    /// The instance of that service; null where nothing says so.
+    pub instance: Option<String>,
+}
+
 /// A VM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Vm {
@@ -349,6 +361,10 @@ pub struct Vm {
     pub description: String,
     /// Its lasting name at the provider, for example a domain's UUID.
     pub external_ref: Option<String>,
+    /// The namespace in which its name is unique there; null where the provider has none.
+    pub namespace: Option<String>,
+    /// What it belongs to, as labels at its provider say.
+    pub governance: Governance,
     /// Grows with every change of what is asked; also the ETag.
     pub generation: u64,
     /// What is asked of it; null for VMs that Hostler only observes. Cloud-init
@@ -436,6 +452,7 @@ pub struct NicObserved {
 pub struct AddressObserved {
     /// The address.
     pub address: String,
-    /// `dhcp_lease`, `guest_agent` (the guest's own word), `arp`.
+    /// `dhcp_lease`, `guest_agent` (the guest's own word), `arp`; of KubeVirt also `pod_network`
+    /// (the address of the pod around it) and `multus_status` (its network plugin's word).
     pub source: String,
 }

@@ -11,6 +11,6 @@ pub mod spec;
 pub mod status;
 
 pub use lifecycle::{Action, Admission, Denial, admit};
-pub use observed::{ObservedVm, PowerState, Tag};
+pub use observed::{Governance, ObservedVm, PowerState, Tag};
 pub use spec::VmSpec;
 pub use status::{VmState, VmStatus};

@@ -75,6 +75,10 @@ pub struct ObservedVm {
     pub host_ref: Option<String>,
     /// Its present name there. Names change; identity does not.
     pub name: String,
+    /// The namespace in which that name is unique; `None` where the provider has none.
+    pub namespace: Option<String>,
+    /// What it belongs to, as its provider's labels say.
+    pub governance: Governance,
     /// Our mark, if it bears one; says nothing unless [`ObservedVm::is_read`].
     pub tag: Option<Tag>,
     /// What it is doing.
@@ -122,6 +126,18 @@ impl ObservedVm {
     pub fn is_read(&self) -> bool {
         self.disks.quality() != Quality::Unavailable
     }
+}
+
+/// Which larger thing a VM belongs to, by labels that its makers gave it (E19). Each is
+/// `None` where nothing says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Governance {
+    /// The system that it is a part of.
+    pub system: Option<String>,
+    /// The service within that.
+    pub service: Option<String>,
+    /// The instance of that service.
+    pub instance: Option<String>,
 }
 
 /// An action that this VM cannot take part in, and why.
@@ -175,7 +191,8 @@ pub struct ObservedNic {
 pub struct ObservedAddress {
     /// The address.
     pub address: IpAddr,
-    /// `dhcp_lease`, `guest_agent`, `arp`.
+    /// `dhcp_lease`, `guest_agent`, `arp`; of KubeVirt also `pod_network` (the address of
+    /// the pod around it) and `multus_status` (what its network plugin gave it).
     pub source: &'static str,
 }
 
@@ -216,6 +233,8 @@ pub(crate) mod tests_support {
             external_ref: format!("ref-{name}"),
             host_ref: Some("h1".into()),
             name: name.into(),
+            namespace: None,
+            governance: Governance::default(),
             tag: None,
             power,
             power_reason: "booted".into(),

@@ -258,8 +258,11 @@ fn runs_by(view: &VmView) -> Option<Point> {
     };
     let kind = hypervisor::detect(read).map_or(HypervisorType::Unknown, |found| found.hypervisor);
     let project = view.project.as_deref().filter(|project| !project.is_empty());
-    let (namespace, name) = hypervisor::namespace_name(&seen.name)
-        .unwrap_or((project.unwrap_or(NAMESPACE), view.name.as_str()));
+    let (namespace, name) = match &seen.namespace {
+        Some(namespace) => (namespace.as_str(), seen.name.as_str()),
+        None => hypervisor::namespace_name(&seen.name)
+            .unwrap_or((project.unwrap_or(NAMESPACE), view.name.as_str())),
+    };
     let node = view.host.as_ref().map_or("unknown", |(_, name)| name.as_str());
     let labels = Labels::new([namespace, name, node, kind.as_str()]);
     Some(Point::labelled(Metric::KubevirtVmiHypervisorInfo, labels, 1.0))

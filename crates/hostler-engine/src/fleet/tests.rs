@@ -9,7 +9,7 @@ use hostler_core::id::{HostId, SeededEntropy};
 use hostler_core::storage::{ObservedPool, ObservedVolume};
 use hostler_core::vm::observed::{ObservedDisk, Tag};
 use hostler_core::vm::status::Phase;
-use hostler_core::vm::{PowerState, VmSpec};
+use hostler_core::vm::{Governance, PowerState, VmSpec};
 use hostler_provider::{DiskBinding, HostInventory, Inventory, Probe, VolumeRef};
 use hostler_sim::{Sim, World};
 use hostler_store::Absence;
@@ -69,6 +69,8 @@ fn vm(name: &str, on: Option<&str>, mark: Option<u8>, power: PowerState, disk: &
         external_ref: name.into(),
         host_ref: on.map(str::to_owned),
         name: format!("vm {name}"),
+        namespace: None,
+        governance: Governance::default(),
         tag: mark.map(|n| Tag { vm: vm_id(n) }),
         power,
         power_reason: "test".into(),

@@ -13,7 +13,7 @@ use hostler_core::storage::ObservedPool;
 use hostler_core::vm::adoption::Adopted;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_core::vm::status::{Phase, VmStatus};
-use hostler_core::vm::{Action, Admission, Denial, ObservedVm, admit};
+use hostler_core::vm::{Action, Admission, Denial, Governance, ObservedVm, admit};
 use hostler_core::{Quality, Timestamp};
 use hostler_provider::{Group, HostInventory};
 use hostler_store::{ProviderRow, VmRow};
@@ -159,6 +159,16 @@ impl VmView {
     pub fn external_ref(&self) -> Option<&str> {
         let row = self.row.as_ref().and_then(|row| row.external_ref.as_deref());
         row.or_else(|| self.observed.as_ref().map(|vm| vm.external_ref.as_str()))
+    }
+
+    /// The namespace it is in there; `None` where it was never seen, or there are none.
+    pub fn namespace(&self) -> Option<&str> {
+        self.observed.as_ref().and_then(|vm| vm.namespace.as_deref())
+    }
+
+    /// What it belongs to, as its provider's labels say; `None` where it was never seen.
+    pub fn governance(&self) -> Option<&Governance> {
+        self.observed.as_ref().map(|vm| &vm.governance)
     }
 
     /// Grows with every change of what is asked; 0 for VMs that are only observed.

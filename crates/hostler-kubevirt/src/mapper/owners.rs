@@ -2,6 +2,8 @@
 //! down somewhere, or a controller that made it. Hostler does not fight them:
 //! these are data, on which it is decided elsewhere what is left alone.
 
+use hostler_core::vm::Governance;
+
 use super::message;
 use crate::objects::meta::ObjectMeta;
 
@@ -35,6 +37,16 @@ const MANAGERS: &[(&str, &str)] = &[
     ("helm-controller", "flux"),
     ("helm", "helm"),
 ];
+
+/// What it belongs to, by the labels that Kubernetes recommends for it (E19).
+pub(super) fn governance(meta: &ObjectMeta) -> Governance {
+    let label = |key: &str| meta.label(key).map(message);
+    Governance {
+        system: label("app.kubernetes.io/part-of"),
+        service: label("app.kubernetes.io/name"),
+        instance: label("app.kubernetes.io/instance"),
+    }
+}
 
 /// All owners of an object, without repetition.
 pub(super) fn owners(meta: &ObjectMeta) -> Vec<Owner> {

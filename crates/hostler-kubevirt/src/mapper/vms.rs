@@ -342,6 +342,8 @@ fn observe(
             .filter(|_| state.power.is_live() || state.power == PowerState::Unknown)
             .and_then(|vmi| vmi.status.node_name.owned()),
         name: names.name.clone(),
+        namespace: Some(names.namespace.clone()),
+        governance: owners::governance(meta),
         // Labels of an instance come from a template: they do not mark the VM.
         tag: tag(meta, names).filter(|_| kind(source) != VmKind::Unseen),
         blocked: blocked::blocked(vm, view.vmi, view.domain(), state.power),

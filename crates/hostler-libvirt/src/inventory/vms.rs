@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use hostler_core::vm::ObservedVm;
+use hostler_core::vm::{Governance, ObservedVm};
 use hostler_core::{Fact, Timestamp};
 use hostler_libvirt_rpc::{Domain as Reference, Uuid, flags};
 use hostler_provider::{Cx, Error, Kind, Result, VmRef};
@@ -224,6 +224,8 @@ impl Link {
             external_ref: domain.uuid.to_string(),
             host_ref: Some(host.to_owned()),
             name: domain.name.clone(),
+            namespace: None,
+            governance: Governance::default(),
             tag: known.as_ref().and_then(|k| k.domain.tag.clone()),
             power: seen.state.power,
             power_reason: seen.state.reason.to_owned(),

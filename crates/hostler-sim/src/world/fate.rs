@@ -58,6 +58,17 @@ impl World {
         });
     }
 
+    /// The VM is in a namespace from now on, as those of a cluster are.
+    pub fn put_in(&self, vm: &VmRef, namespace: &str) {
+        self.change(|state| {
+            if let Some(found) = state.vms.get_mut(&vm.external_ref) {
+                found.namespace = Some(namespace.to_owned());
+                let told = Change::Vm(found.vm_ref());
+                state.told.push(told);
+            }
+        });
+    }
+
     /// The VM says that it runs by something else than the simulator.
     pub fn run_by(&self, vm: &VmRef, hypervisor: &str) {
         self.change(|state| {

@@ -11,7 +11,7 @@ use hostler_core::vm::devices::{
 };
 use hostler_core::vm::observed::{ConsoleKind, ObservedAddress, ObservedDisk, ObservedNic};
 use hostler_core::vm::spec::FirmwareKind;
-use hostler_core::vm::{ObservedVm, PowerState, Tag, VmSpec};
+use hostler_core::vm::{Governance, ObservedVm, PowerState, Tag, VmSpec};
 use hostler_provider::{DiskBinding, VmRef, VolumeRef};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +57,7 @@ pub(crate) struct Vm {
     pub(crate) external_ref: String,
     pub(crate) host: String,
     pub(crate) name: String,
+    pub(crate) namespace: Option<String>,
     pub(crate) tag: Option<VmId>,
     pub(crate) spec: VmSpec,
     pub(crate) disks: Vec<DiskBinding>,
@@ -97,6 +98,7 @@ impl Vm {
             external_ref,
             host: host.to_owned(),
             name: spec.name.clone(),
+            namespace: None,
             tag,
             spec,
             disks,
@@ -150,6 +152,8 @@ impl Vm {
             external_ref: self.external_ref.clone(),
             host_ref: Some(self.host.clone()),
             name: self.name.clone(),
+            namespace: self.namespace.clone(),
+            governance: Governance::default(),
             tag: self.tag.map(|vm| Tag { vm }),
             power: self.power,
             power_reason: self.reason.clone(),

@@ -263,6 +263,10 @@ impl Resource for v1::PendingAdoption {
         Column::new("seen", |row, now| age(Some(row.first_seen_at), now)),
         Column::wide("reason", |row, _| opt(row.ignored.as_ref().map(|it| it.reason.clone()))),
         Column::wide("by", |row, _| opt(row.ignored.as_ref().map(|it| it.by.clone()))),
+        Column::wide("namespace", |row, _| opt(row.namespace.clone())),
+        Column::wide("system", |row, _| opt(row.governance.system.clone())),
+        Column::wide("service", |row, _| opt(row.governance.service.clone())),
+        Column::wide("instance", |row, _| opt(row.governance.instance.clone())),
         Column::wide("external_ref", |row, _| opt(row.external_ref.clone())),
         Column::wide("id", |row, _| text(row.vm.id.as_str())),
     ];

@@ -105,6 +105,10 @@ impl Resource for v1::Vm {
         Column::new("consoles", |vm, _| consoles(vm)),
         Column::new("actions", |vm, _| actions(&vm.summary)),
         Column::new("external-ref", |vm, _| opt(vm.external_ref.as_ref())),
+        Column::new("namespace", |vm, _| opt(vm.namespace.as_ref())),
+        Column::new("system", |vm, _| opt(vm.governance.system.as_ref())),
+        Column::new("service", |vm, _| opt(vm.governance.service.as_ref())),
+        Column::new("instance", |vm, _| opt(vm.governance.instance.as_ref())),
         Column::new("generation", |vm, _| count(vm.generation)),
         Column::new("age", |vm, now| age(Some(vm.summary.created_at), now)),
     ];

@@ -127,6 +127,8 @@ fn pending(view: &PendingView) -> v1::PendingAdoption {
         provider: vm.provider.as_ref().map(|(id, name)| hostler_api::Ref::new(id, name)),
         host: vm.host.as_ref().map(|(id, name)| hostler_api::Ref::new(id, name)),
         external_ref: vm.external_ref().map(str::to_owned),
+        namespace: vm.namespace().map(str::to_owned),
+        governance: vms::governance(vm.governance()),
         state: vm.status.state.as_str().to_owned(),
         cpu_count: vm.cpu_count(),
         memory_bytes: vm.memory_bytes(),

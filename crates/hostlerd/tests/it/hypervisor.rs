@@ -80,10 +80,13 @@ async fn a1_a3_a8_a12_b2_b6_b7_a_series_follows_what_happens_to_its_vm() {
     until(&fixture, &["default/web@h2=qemu-tcg"]).await;
     fixture.world.rename_vm(&vm, "shop_web");
     until(&fixture, &["shop/web@h2=qemu-tcg"]).await;
+    // A provider with namespaces says itself which one, whatever the name looks like (X3).
+    fixture.world.put_in(&vm, "prod");
+    until(&fixture, &["prod/shop_web@h2=qemu-tcg"]).await;
     fixture.act(&id, "stop", Some(&json!({ "mode": "force" }))).await;
     until(&fixture, &[]).await;
     fixture.act(&id, "start", None).await;
-    until(&fixture, &["shop/web@h2=qemu-tcg"]).await;
+    until(&fixture, &["prod/shop_web@h2=qemu-tcg"]).await;
     fixture.world.vanish_vm(&vm);
     until(&fixture, &[]).await;
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hostler_api::v1::{
-    ActionVerdict, AddressObserved, DiskObserved, HostRefusal, NicObserved, Vm, VmAdopted,
-    VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
+    ActionVerdict, AddressObserved, DiskObserved, Governance, HostRefusal, NicObserved, Vm,
+    VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
 };
 use hostler_api::{Ref, Time};
 use hostler_core::Error;
@@ -12,7 +12,7 @@ use hostler_core::access::{Actor, Permission, may};
 use hostler_core::error::Fault;
 use hostler_core::placement::Wish;
 use hostler_core::vm::observed::{ObservedDisk, ObservedNic};
-use hostler_core::vm::{Action, Admission, ObservedVm};
+use hostler_core::vm::{self as core, Action, Admission, ObservedVm};
 use hostler_engine::{VmCreateRequest, VmPlan, VmView};
 
 use crate::http::error::Result;
@@ -98,6 +98,8 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
         summary: summary(vm, viewer),
         description: vm.description(),
         external_ref: vm.external_ref().map(str::to_owned),
+        namespace: vm.namespace().map(str::to_owned),
+        governance: governance(vm.governance()),
         generation: vm.generation(),
         spec,
         observed: vm.observed.as_deref().map(|seen| observed(seen, Telling::of(vm.stale()))),
@@ -109,6 +111,12 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
             reason: adopted.reason.clone(),
         }),
     })
+}
+
+/// What it belongs to; nothing where it was never seen.
+pub(in crate::http) fn governance(told: Option<&core::Governance>) -> Governance {
+    let core::Governance { system, service, instance } = told.cloned().unwrap_or_default();
+    Governance { system, service, instance }
 }
 
 /// Whether it is made up: its provider's word. One that is at none (yet, or any

@@ -110,6 +110,7 @@ function Place({ vm }: { vm: Vm }) {
       </Item>
       <Item name="Provider">{vm.provider?.name ?? "not placed yet"}</Item>
       <Item name="Name at the provider">{seen ? seen.name : noData("never seen")}</Item>
+      {vm.namespace && <Item name="Namespace">{vm.namespace}</Item>}
       <Item name="Lasting name there">
         {vm.external_ref ? <code>{vm.external_ref}</code> : UNKNOWN}
       </Item>
