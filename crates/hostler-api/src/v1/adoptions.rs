@@ -136,6 +136,7 @@ pub struct PendingAdoption {
     /// The namespace in which its name is unique there; null where the provider has none.
     pub namespace: Option<String>,
     /// What it belongs to, as labels at its provider say.
+    #[serde(default)]
     pub governance: Governance,
     /// What it is doing: one of the states of VMs.
     pub state: String,

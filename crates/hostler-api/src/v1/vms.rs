@@ -364,6 +364,7 @@ pub struct Vm {
     /// The namespace in which its name is unique there; null where the provider has none.
     pub namespace: Option<String>,
     /// What it belongs to, as labels at its provider say.
+    #[serde(default)]
     pub governance: Governance,
     /// Grows with every change of what is asked; also the ETag.
     pub generation: u64,

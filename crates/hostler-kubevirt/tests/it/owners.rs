@@ -1,5 +1,6 @@
 //! Who else looks after a VM.
 
+use hostler_core::vm::Governance;
 use hostler_kubevirt::mapper::MappedVm;
 use serde_json::{Value, json};
 
@@ -14,6 +15,22 @@ fn told(mapped: &MappedVm) -> Vec<String> {
 
 fn with(metadata: Value) -> Vec<String> {
     told(&off(json!({ "metadata": metadata })))
+}
+
+#[test]
+fn e19_the_namespace_and_what_a_vm_belongs_to_are_told() {
+    let named = |metadata: Value| off(json!({ "metadata": metadata })).vm;
+    let vm = named(json!({ "namespace": "shop", "labels": {
+        "app.kubernetes.io/part-of": "webshop", "app.kubernetes.io/name": "cart",
+        "app.kubernetes.io/instance": "cart-7", "app": "other",
+    } }));
+    assert_eq!(vm.namespace.as_deref(), Some("shop"));
+    let word = |word: &str| Some(word.to_owned());
+    let told =
+        Governance { system: word("webshop"), service: word("cart"), instance: word("cart-7") };
+    assert_eq!(vm.governance, told);
+    let silent = named(json!({ "labels": { "app.kubernetes.io/name": "" } }));
+    assert_eq!(silent.governance, Governance::default());
 }
 
 #[test]

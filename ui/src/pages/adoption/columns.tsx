@@ -81,7 +81,12 @@ export function columnsFor(
       header: "Provider",
       sortField: "provider",
       width: 95,
-      cell: ({ provider }) => provider?.name ?? UNKNOWN,
+      cell: ({ provider, namespace }) => (
+        <span title={namespace ? `namespace ${namespace}` : undefined}>
+          {provider?.name ?? UNKNOWN}
+          {namespace && <span className="hint"> / {namespace}</span>}
+        </span>
+      ),
     },
     {
       id: "cpu_count",
