@@ -14,6 +14,7 @@
 //! | when it is left alone | [`breaker`] |
 //! | how its objects are followed without missing any | [`cache`], [`watcher`], [`hub`] |
 //! | whether it is well | [`health`] |
+//! | which features and hardware it has | [`capabilities`] |
 //! | how an object is read, and what happens to what is wrong in it | [`objects`] |
 //! | how a VM and its running instance become one | [`mapper::vms`] |
 //! | which state is told when | [`mapper::state`] |
@@ -23,6 +24,7 @@
 pub mod breaker;
 pub mod cache;
 pub mod call;
+pub mod capabilities;
 pub mod config;
 pub mod connect;
 pub mod error;
