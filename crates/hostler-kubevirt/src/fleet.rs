@@ -15,7 +15,9 @@
 //! namespace and name, so these are looked up by it. A VM that was deleted and
 //! made anew under its name is another one.
 
-use std::sync::Arc;
+mod lag;
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use hostler_core::Timestamp;
@@ -35,6 +37,8 @@ use crate::mapper::{
 use crate::objects::{self, Node, VirtualMachine, VirtualMachineInstance};
 use crate::resource::{ObjectKey, Resource};
 use crate::watcher::{GRACE, Settings, Watched};
+
+pub(crate) use lag::Lag;
 
 /// An object, or why it is none.
 type Read<T> = Result<T, Incompatible>;
@@ -410,12 +414,24 @@ pub(crate) struct Shared {
     pub(crate) link: Link,
     pub(crate) hub: Hub,
     pub(crate) fleet: Fleet,
+    /// What was logged last of the cluster's health.
+    logged: Mutex<String>,
 }
 
 impl Shared {
     pub(crate) fn new(config: KubeVirtConfig) -> Self {
         let fleet = Fleet::new(&config);
-        Self { config, link: Link::new(), hub: Hub::default(), fleet }
+        Self { config, link: Link::new(), hub: Hub::default(), fleet, logged: Mutex::default() }
+    }
+
+    /// Whether this is another word of the cluster's health than the last.
+    pub(crate) fn is_news(&self, word: &str) -> bool {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = *logged != word;
+        if is_news {
+            word.clone_into(&mut logged);
+        }
+        is_news
     }
 
     /// Connects and follows, until it is dropped.

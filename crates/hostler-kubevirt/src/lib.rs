@@ -13,7 +13,7 @@
 //! | how it is asked, and what its answers mean | [`call`], [`error`], [`resource`] |
 //! | when it is left alone | [`breaker`] |
 //! | how its objects are followed without missing any | [`cache`], [`watcher`], [`hub`] |
-//! | whether it is well | [`health`] |
+//! | whether it is well | [`health`], `cluster` |
 //! | which features and hardware it has | [`capabilities`] |
 //! | how an object is read, and what happens to what is wrong in it | [`objects`] |
 //! | how a VM and its running instance become one | [`mapper::vms`] |
@@ -25,6 +25,7 @@ pub mod breaker;
 pub mod cache;
 pub mod call;
 pub mod capabilities;
+mod cluster;
 pub mod config;
 pub mod connect;
 pub mod error;

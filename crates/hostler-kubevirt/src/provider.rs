@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_core::Timestamp;
-use hostler_provider::{Cx, Error, Inventory, Kind, Power, Probe, Provider, Result, Watch};
+use hostler_provider::{
+    Cluster, Cx, Error, Inventory, Kind, Power, Probe, Provider, Result, Watch,
+};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -19,7 +21,6 @@ use crate::call::{Caller, Selection};
 use crate::config::KubeVirtConfig;
 use crate::error::{Cause, word};
 use crate::fleet::{Age, Everything, Shared};
-use crate::health::{self, Judgement};
 use crate::link::without_effect;
 use crate::resource::Resource;
 
@@ -44,24 +45,6 @@ impl KubeVirt {
         let mut tasks = JoinSet::new();
         tasks.spawn(shared.clone().keep());
         Self { shared, _tasks: tasks }
-    }
-
-    /// Whether the cluster is well, with all reasons (E12, X28). Asks some twenty
-    /// questions: once a minute is often enough.
-    pub async fn health(&self, cx: &Cx) -> Judgement {
-        match self.shared.link.caller(cx).await {
-            Ok(caller) => {
-                let facts = health::ask(&caller, cx, &self.shared.config.namespaces).await;
-                health::judge(Some(&facts))
-            }
-            Err(error) => {
-                let api = match error.kind() {
-                    Kind::Denied => health::Api::AuthFailed(error.message().to_owned()),
-                    _ => health::Api::Unreachable(error.message().to_owned()),
-                };
-                health::judge(Some(&health::Facts::nothing_but(api)))
-            }
-        }
     }
 
     async fn product(&self, cx: &Cx) -> Result<Probe> {
@@ -140,7 +123,7 @@ async fn known(shared: Arc<Shared>, at: Timestamp) -> Result<Everything> {
 }
 
 /// A version without the `v` before it.
-fn plain(version: &str) -> String {
+pub(crate) fn plain(version: &str) -> String {
     let version = word(version);
     match version.strip_prefix('v') {
         Some(rest) => rest.to_owned(),
@@ -175,6 +158,10 @@ impl Provider for KubeVirt {
     }
 
     fn watch(&self) -> Option<&dyn Watch> {
+        Some(self)
+    }
+
+    fn cluster(&self) -> Option<&dyn Cluster> {
         Some(self)
     }
 }

@@ -22,6 +22,7 @@ mod power;
 mod provider;
 mod quantity;
 mod random;
+mod report;
 mod resources;
 mod server;
 mod snapshots;
