@@ -28,12 +28,15 @@ use crate::cache::follow::Freshness;
 use crate::call::{Caller, Selection};
 use crate::config::KubeVirtConfig;
 use crate::hub::Hub;
+use crate::launchers::Launchers;
 use crate::link::{Link, without_effect};
+use crate::mapper::hosts::kvm_of;
 use crate::mapper::vms::{belongs, identity_by_instance};
 use crate::mapper::{
     Incompatible, MappedCluster, MappedVm, Source, Surroundings, map_cluster, map_node, map_vm,
     map_vms,
 };
+use crate::metrics::Logged;
 use crate::objects::{self, Node, VirtualMachine, VirtualMachineInstance};
 use crate::resource::{ObjectKey, Resource};
 use crate::watcher::{GRACE, Settings, Watched};
@@ -55,6 +58,8 @@ pub(crate) struct Fleet {
     nodes: Watched<Read<Node>>,
     /// Seen only by who may look at the whole cluster; nothing depends on it.
     installations: Watched<Read<objects::KubeVirt>>,
+    /// Read for measuring; nothing depends on them either.
+    pub(crate) launchers: Launchers,
 }
 
 /// How far what is known can be believed, all of it together.
@@ -84,6 +89,7 @@ impl Fleet {
             scopes: config.namespaces.scopes().into_iter().map(scope).collect(),
             nodes: follow(config, Resource::NODES, None, tell_node),
             installations: follow(config, Resource::KUBEVIRTS, None, |_| None),
+            launchers: Launchers::default(),
         }
     }
 
@@ -221,7 +227,17 @@ impl Fleet {
     }
 
     fn around(&self, at: Timestamp) -> Surroundings {
-        Surroundings { cluster: self.cluster(at), ..Surroundings::default() }
+        let nodes = self.nodes.all().value;
+        let kvm = |node: &Arc<Read<Node>>| {
+            let node = (**node).as_ref().ok()?;
+            Some((node.metadata.name.owned()?, kvm_of(node)?))
+        };
+        Surroundings {
+            cluster: self.cluster(at),
+            kvm_by_node: nodes.iter().filter_map(kvm).collect(),
+            launchers: self.launchers.known(),
+            ..Surroundings::default()
+        }
     }
 
     fn cluster(&self, at: Timestamp) -> Option<MappedCluster> {
@@ -416,12 +432,20 @@ pub(crate) struct Shared {
     pub(crate) fleet: Fleet,
     /// What was logged last of the cluster's health.
     logged: Mutex<String>,
+    pub(crate) measured: Logged,
 }
 
 impl Shared {
     pub(crate) fn new(config: KubeVirtConfig) -> Self {
         let fleet = Fleet::new(&config);
-        Self { config, link: Link::new(), hub: Hub::default(), fleet, logged: Mutex::default() }
+        Self {
+            config,
+            link: Link::new(),
+            hub: Hub::default(),
+            fleet,
+            logged: Mutex::default(),
+            measured: Logged::default(),
+        }
     }
 
     /// Whether this is another word of the cluster's health than the last.

@@ -16,6 +16,7 @@
 //! | whether it is well | [`health`], `cluster` |
 //! | which features and hardware it has | [`capabilities`] |
 //! | how an object is read, and what happens to what is wrong in it | [`objects`] |
+//! | which hypervisor runs a VM | [`mapper::Given`], `launchers`, `metrics` |
 //! | how a VM and its running instance become one | [`mapper::vms`] |
 //! | which state is told when | [`mapper::state`] |
 //! | what `1Gi` and `100m` are | [`quantity`] |
@@ -32,8 +33,10 @@ pub mod error;
 mod fleet;
 pub mod health;
 pub mod hub;
+mod launchers;
 mod link;
 pub mod mapper;
+mod metrics;
 pub mod objects;
 mod power;
 pub mod provider;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hostler_core::Timestamp;
 use hostler_provider::{
-    Cluster, Cx, Error, Inventory, Kind, Power, Probe, Provider, Result, Watch,
+    Cluster, Cx, Error, Inventory, Kind, Metrics, Power, Probe, Provider, Result, Watch,
 };
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -96,7 +96,7 @@ impl KubeVirt {
 
     /// Everything that is followed, once the cluster has shown that it answers: a
     /// watch may be dead for a minute before it is noticed.
-    async fn everything(&self, cx: &Cx) -> Result<Inventory> {
+    pub(crate) async fn mapped(&self, cx: &Cx) -> Result<Everything> {
         let shared = &self.shared;
         let caller = shared.link.caller(cx).await?;
         shared.fleet.listed(cx, &shared.link, &caller).await?;
@@ -105,11 +105,15 @@ impl KubeVirt {
         {
             return Err(shared.link.noted(failure));
         }
-        let all = match shared.fleet.age(true) {
-            Age::Now => known(shared.clone(), cx.now()).await?,
-            Age::Rebuilding(since) => known(shared.clone(), since).await?,
-            Age::NotKnown(_) => shared.fleet.list(cx, &shared.link, &caller).await?,
-        };
+        match shared.fleet.age(true) {
+            Age::Now => known(shared.clone(), cx.now()).await,
+            Age::Rebuilding(since) => known(shared.clone(), since).await,
+            Age::NotKnown(_) => shared.fleet.list(cx, &shared.link, &caller).await,
+        }
+    }
+
+    async fn everything(&self, cx: &Cx) -> Result<Inventory> {
+        let all = self.mapped(cx).await?;
         let vms = all.vms.into_iter().map(|mapped| mapped.vm).collect();
         Ok(Inventory { hosts: all.hosts, vms, ..Inventory::default() })
     }
@@ -154,6 +158,10 @@ impl Provider for KubeVirt {
     }
 
     fn power(&self) -> Option<&dyn Power> {
+        Some(self)
+    }
+
+    fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
     }
 

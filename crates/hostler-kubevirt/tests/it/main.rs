@@ -13,6 +13,7 @@ mod double;
 mod following;
 mod health;
 mod hosts;
+mod metrics;
 mod migrations;
 mod nics;
 mod objects;
