@@ -30,6 +30,7 @@ use crate::config::KubeVirtConfig;
 use crate::hub::Hub;
 use crate::launchers::Launchers;
 use crate::link::{Link, without_effect};
+use crate::mapper::cluster::the_one;
 use crate::mapper::hosts::kvm_of;
 use crate::mapper::vms::{belongs, identity_by_instance};
 use crate::mapper::{
@@ -242,8 +243,9 @@ impl Fleet {
 
     fn cluster(&self, at: Timestamp) -> Option<MappedCluster> {
         let all = self.installations.all().value;
-        let read = all.first()?.as_ref().as_ref().ok()?;
-        map_cluster(read, at).ok()
+        let map =
+            |read: &Arc<Read<objects::KubeVirt>>| map_cluster((**read).as_ref().ok()?, at).ok();
+        the_one(all.iter().filter_map(map).collect())
     }
 }
 

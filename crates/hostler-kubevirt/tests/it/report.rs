@@ -217,6 +217,32 @@ async fn x29_the_installation_is_found_wherever_it_lives_and_several_are_a_reaso
 }
 
 #[tokio::test]
+async fn x29_what_hosts_tell_comes_from_the_installation_that_counts() {
+    let place = at_version("v1.7.0").await;
+    let mut object = place.double.get("kubevirts", "kubevirt", "kubevirt").unwrap();
+    object["metadata"] = json!({ "name": "a", "namespace": "default" });
+    object["status"]["phase"] = json!("");
+    object["status"]["observedKubeVirtVersion"] = json!("v1.3.0");
+    place.double.put(object).unwrap();
+    let told = async || {
+        let inventory = place.provider.inventory(&cx()).await.unwrap();
+        inventory.hosts[0].host.hypervisor.value().cloned()
+    };
+    let until = async |wanted: Option<&str>| {
+        let told = async {
+            while told().await.as_deref() != wanted {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, told).await.is_ok(), "{wanted:?} is never told");
+    };
+    until(Some("KubeVirt 1.7.0")).await;
+    let edit = |it: &mut Value| it["status"]["phase"] = json!("Deployed");
+    place.double.edit("kubevirts", "default", "a", edit).unwrap();
+    until(None).await;
+}
+
+#[tokio::test]
 async fn e14_without_the_right_to_see_the_installation_the_version_is_asked_for_elsewhere() {
     let place = at_version("v1.7.0").await;
     place.double.refuse(Refusal::of("list", "kubevirt.io", "kubevirts"));
