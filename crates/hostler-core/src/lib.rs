@@ -14,6 +14,7 @@
 //! | what is told about a VM | [`vm::status`] |
 //! | which action is admitted when | [`vm::lifecycle`] |
 //! | on which host a VM may run | [`placement`] |
+//! | how a cluster is, and what it can | [`cluster`] |
 //! | how operations survive a crash | [`operation`] |
 //! | what is alerted on, and who is told | [`alert`] |
 //! | what will be, and how sure that is | [`forecast`] |
@@ -21,6 +22,7 @@
 pub mod access;
 pub mod alert;
 pub mod clock;
+pub mod cluster;
 pub mod error;
 pub mod fact;
 pub mod forecast;

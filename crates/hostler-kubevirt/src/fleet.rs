@@ -15,7 +15,9 @@
 //! namespace and name, so these are looked up by it. A VM that was deleted and
 //! made anew under its name is another one.
 
-use std::sync::Arc;
+mod lag;
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use hostler_core::Timestamp;
@@ -26,15 +28,21 @@ use crate::cache::follow::Freshness;
 use crate::call::{Caller, Selection};
 use crate::config::KubeVirtConfig;
 use crate::hub::Hub;
+use crate::launchers::Launchers;
 use crate::link::{Link, without_effect};
+use crate::mapper::cluster::the_one;
+use crate::mapper::hosts::kvm_of;
 use crate::mapper::vms::{belongs, identity_by_instance};
 use crate::mapper::{
     Incompatible, MappedCluster, MappedVm, Source, Surroundings, map_cluster, map_node, map_vm,
     map_vms,
 };
+use crate::metrics::Logged;
 use crate::objects::{self, Node, VirtualMachine, VirtualMachineInstance};
 use crate::resource::{ObjectKey, Resource};
 use crate::watcher::{GRACE, Settings, Watched};
+
+pub(crate) use lag::Lag;
 
 /// An object, or why it is none.
 type Read<T> = Result<T, Incompatible>;
@@ -51,6 +59,8 @@ pub(crate) struct Fleet {
     nodes: Watched<Read<Node>>,
     /// Seen only by who may look at the whole cluster; nothing depends on it.
     installations: Watched<Read<objects::KubeVirt>>,
+    /// Read for measuring; nothing depends on them either.
+    pub(crate) launchers: Launchers,
 }
 
 /// How far what is known can be believed, all of it together.
@@ -80,6 +90,7 @@ impl Fleet {
             scopes: config.namespaces.scopes().into_iter().map(scope).collect(),
             nodes: follow(config, Resource::NODES, None, tell_node),
             installations: follow(config, Resource::KUBEVIRTS, None, |_| None),
+            launchers: Launchers::default(),
         }
     }
 
@@ -217,13 +228,24 @@ impl Fleet {
     }
 
     fn around(&self, at: Timestamp) -> Surroundings {
-        Surroundings { cluster: self.cluster(at), ..Surroundings::default() }
+        let nodes = self.nodes.all().value;
+        let kvm = |node: &Arc<Read<Node>>| {
+            let node = (**node).as_ref().ok()?;
+            Some((node.metadata.name.owned()?, kvm_of(node)?))
+        };
+        Surroundings {
+            cluster: self.cluster(at),
+            kvm_by_node: nodes.iter().filter_map(kvm).collect(),
+            launchers: self.launchers.known(),
+            ..Surroundings::default()
+        }
     }
 
     fn cluster(&self, at: Timestamp) -> Option<MappedCluster> {
         let all = self.installations.all().value;
-        let read = all.first()?.as_ref().as_ref().ok()?;
-        map_cluster(read, at).ok()
+        let map =
+            |read: &Arc<Read<objects::KubeVirt>>| map_cluster((**read).as_ref().ok()?, at).ok();
+        the_one(all.iter().filter_map(map).collect())
     }
 }
 
@@ -410,12 +432,32 @@ pub(crate) struct Shared {
     pub(crate) link: Link,
     pub(crate) hub: Hub,
     pub(crate) fleet: Fleet,
+    /// What was logged last of the cluster's health.
+    logged: Mutex<String>,
+    pub(crate) measured: Logged,
 }
 
 impl Shared {
     pub(crate) fn new(config: KubeVirtConfig) -> Self {
         let fleet = Fleet::new(&config);
-        Self { config, link: Link::new(), hub: Hub::default(), fleet }
+        Self {
+            config,
+            link: Link::new(),
+            hub: Hub::default(),
+            fleet,
+            logged: Mutex::default(),
+            measured: Logged::default(),
+        }
+    }
+
+    /// Whether this is another word of the cluster's health than the last.
+    pub(crate) fn is_news(&self, word: &str) -> bool {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = *logged != word;
+        if is_news {
+            word.clone_into(&mut logged);
+        }
+        is_news
     }
 
     /// Connects and follows, until it is dropped.

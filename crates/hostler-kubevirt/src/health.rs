@@ -21,6 +21,9 @@ use std::fmt;
 use std::time::Duration;
 
 pub use ask::{ask, needs};
+pub use hostler_core::cluster::Health;
+
+use crate::capabilities::Gates;
 
 /// The oldest KubeVirt that this driver was written for: `kubevirt.io/v1` with the
 /// subresources as they are now, and live migration without a gate.
@@ -29,32 +32,6 @@ pub const FLOOR: Version = Version { major: 1, minor: 0 };
 /// How old the newest word of a followed kind may be: twice what a watch lasts, and
 /// a little.
 pub const MAX_LAG: Duration = Duration::from_secs(150);
-
-/// The word for a cluster's health.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Health {
-    /// It was not asked yet.
-    #[default]
-    Unknown,
-    /// Everything that is needed is there.
-    Healthy,
-    /// It answers, and something is missing.
-    Unhealthy,
-    /// It does not answer.
-    Unreachable,
-}
-
-impl Health {
-    /// The word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "UNKNOWN",
-            Self::Healthy => "HEALTHY",
-            Self::Unhealthy => "UNHEALTHY",
-            Self::Unreachable => "UNREACHABLE",
-        }
-    }
-}
 
 /// A version of KubeVirt, as far as it decides anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,6 +82,8 @@ pub enum Api {
 /// What an installation of KubeVirt tells of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Installation {
+    /// Namespace and name of its object, which differ by distribution.
+    pub place: String,
     /// `Deploying`, `Deployed`, `Deleting`, `Deleted`; empty before the first word.
     pub phase: String,
     /// The condition `Available`; `None` where it is not told.
@@ -113,6 +92,14 @@ pub struct Installation {
     pub degraded: Option<bool>,
     /// What it observes to run: `v1.6.0`.
     pub version: Option<String>,
+    /// What it is brought to, where that is another version.
+    pub target: Option<String>,
+    /// What it says of feature gates.
+    pub gates: Gates,
+    /// Further objects of its kind, by namespace and name; there should be none.
+    pub others: Vec<String>,
+    /// Whether one of those may be the one that counts, as far as can be seen.
+    pub is_ambiguous: bool,
 }
 
 /// Something that our account has to be allowed to do.
@@ -148,6 +135,8 @@ pub struct Facts {
     pub kubevirt: Found<Installation>,
     /// Whether KubeVirt's own server answers.
     pub virt_api: Found<()>,
+    /// The version by KubeVirt's own server, asked for where its object does not tell.
+    pub virt_api_version: Option<String>,
     /// What our account may not do of what it has to.
     pub gaps: Found<Vec<Need>>,
     /// How long ago each followed kind was last heard of: `None` for never.
@@ -162,9 +151,19 @@ impl Facts {
             api,
             kubevirt: Found::NotKnown(why.to_owned()),
             virt_api: Found::NotKnown(why.to_owned()),
+            virt_api_version: None,
             gaps: Found::NotKnown(why.to_owned()),
             lags: Vec::new(),
         }
+    }
+
+    /// The version of KubeVirt, as far as anybody tells it (E14).
+    pub fn version(&self) -> Option<&str> {
+        let told = match &self.kubevirt {
+            Found::Yes(installation) => installation.version.as_deref(),
+            Found::Absent | Found::NotKnown(_) => None,
+        };
+        told.or(self.virt_api_version.as_deref())
     }
 }
 
@@ -179,6 +178,13 @@ pub enum Reason {
     NoKubeVirt,
     /// It could not be found out how KubeVirt is.
     KubeVirtNotKnown(String),
+    /// There are several installations; which one counts may be seen nevertheless.
+    Several {
+        /// All of them, by namespace and name.
+        places: Vec<String>,
+        /// Whether only the first is deployed.
+        is_clear: bool,
+    },
     /// KubeVirt is not deployed, but in this phase.
     NotDeployed(String),
     /// KubeVirt is not available, or does not say so.
@@ -202,7 +208,7 @@ pub enum Reason {
 impl Reason {
     /// Whether it is only to be noticed.
     pub const fn is_warning(&self) -> bool {
-        matches!(self, Self::VersionNotKnown)
+        matches!(self, Self::VersionNotKnown | Self::Several { is_clear: true, .. })
     }
 
     /// The word for machines.
@@ -212,6 +218,7 @@ impl Reason {
             Self::AuthFailed(_) => "AuthFailed",
             Self::NoKubeVirt => "NoKubeVirt",
             Self::KubeVirtNotKnown(_) => "KubeVirtNotKnown",
+            Self::Several { .. } => "SeveralKubeVirts",
             Self::NotDeployed(_) => "NotDeployed",
             Self::NotAvailable => "NotAvailable",
             Self::Degraded => "Degraded",
@@ -232,6 +239,14 @@ impl fmt::Display for Reason {
             Self::NoKubeVirt => f.write_str("the cluster has no KubeVirt; install it"),
             Self::KubeVirtNotKnown(why) => {
                 write!(f, "it is not known whether KubeVirt works: {why}")
+            }
+            Self::Several { places, is_clear } => {
+                let places = places.join(", ");
+                write!(f, "there are several KubeVirt objects: {places}; ")?;
+                f.write_str(match is_clear {
+                    true => "only the first is deployed, and counts; remove the others",
+                    false => "which one counts cannot be told; remove all but one",
+                })
             }
             Self::NotDeployed(phase) if phase.is_empty() => {
                 f.write_str("KubeVirt is not deployed yet")
@@ -286,7 +301,7 @@ pub fn judge(facts: Option<&Facts>) -> Judgement {
     }
     let mut reasons = Vec::new();
     match &facts.kubevirt {
-        Found::Yes(installation) => of_installation(installation, &mut reasons),
+        Found::Yes(installation) => of_installation(installation, facts.version(), &mut reasons),
         Found::Absent => reasons.push(Reason::NoKubeVirt),
         Found::NotKnown(why) => reasons.push(Reason::KubeVirtNotKnown(why.clone())),
     }
@@ -314,7 +329,15 @@ pub fn judge(facts: Option<&Facts>) -> Judgement {
     Judgement { health: if fine { Health::Healthy } else { Health::Unhealthy }, reasons }
 }
 
-fn of_installation(installation: &Installation, reasons: &mut Vec<Reason>) {
+fn of_installation(installation: &Installation, version: Option<&str>, reasons: &mut Vec<Reason>) {
+    if !installation.others.is_empty() {
+        let mut places = vec![installation.place.clone()];
+        places.extend(installation.others.iter().cloned());
+        reasons.push(Reason::Several { places, is_clear: !installation.is_ambiguous });
+        if installation.is_ambiguous {
+            return;
+        }
+    }
     if installation.phase != "Deployed" {
         reasons.push(Reason::NotDeployed(installation.phase.clone()));
     }
@@ -324,7 +347,7 @@ fn of_installation(installation: &Installation, reasons: &mut Vec<Reason>) {
     if installation.degraded == Some(true) {
         reasons.push(Reason::Degraded);
     }
-    match installation.version.as_deref().and_then(Version::parse) {
+    match version.and_then(Version::parse) {
         Some(version) if version < FLOOR => reasons.push(Reason::TooOld(version)),
         Some(_) => {}
         None => reasons.push(Reason::VersionNotKnown),

@@ -13,8 +13,10 @@
 //! | how it is asked, and what its answers mean | [`call`], [`error`], [`resource`] |
 //! | when it is left alone | [`breaker`] |
 //! | how its objects are followed without missing any | [`cache`], [`watcher`], [`hub`] |
-//! | whether it is well | [`health`] |
+//! | whether it is well | [`health`], `cluster` |
+//! | which features and hardware it has | [`capabilities`] |
 //! | how an object is read, and what happens to what is wrong in it | [`objects`] |
+//! | which hypervisor runs a VM | [`mapper::Given`], `launchers`, `metrics` |
 //! | how a VM and its running instance become one | [`mapper::vms`] |
 //! | which state is told when | [`mapper::state`] |
 //! | what `1Gi` and `100m` are | [`quantity`] |
@@ -23,14 +25,18 @@
 pub mod breaker;
 pub mod cache;
 pub mod call;
+pub mod capabilities;
+mod cluster;
 pub mod config;
 pub mod connect;
 pub mod error;
 mod fleet;
 pub mod health;
 pub mod hub;
+mod launchers;
 mod link;
 pub mod mapper;
+mod metrics;
 pub mod objects;
 mod power;
 pub mod provider;

@@ -74,9 +74,14 @@ impl Link {
     /// the credentials be read anew.
     pub(crate) fn noted(&self, failure: Failure) -> Error {
         if failure.cause == Cause::AuthFailed {
-            self.renew.notify_one();
+            self.renew();
         }
         failure.error
+    }
+
+    /// Has the credentials read anew: the cluster does not know us.
+    pub(crate) fn renew(&self) {
+        self.renew.notify_one();
     }
 
     /// Keeps the connection, and does `work` with it while it is up.

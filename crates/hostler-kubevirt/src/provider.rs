@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_core::Timestamp;
-use hostler_provider::{Cx, Error, Inventory, Kind, Power, Probe, Provider, Result, Watch};
+use hostler_provider::{
+    Cluster, Cx, Error, Inventory, Kind, Metrics, Power, Probe, Provider, Result, Watch,
+};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -19,7 +21,6 @@ use crate::call::{Caller, Selection};
 use crate::config::KubeVirtConfig;
 use crate::error::{Cause, word};
 use crate::fleet::{Age, Everything, Shared};
-use crate::health::{self, Judgement};
 use crate::link::without_effect;
 use crate::resource::Resource;
 
@@ -44,24 +45,6 @@ impl KubeVirt {
         let mut tasks = JoinSet::new();
         tasks.spawn(shared.clone().keep());
         Self { shared, _tasks: tasks }
-    }
-
-    /// Whether the cluster is well, with all reasons (E12, X28). Asks some twenty
-    /// questions: once a minute is often enough.
-    pub async fn health(&self, cx: &Cx) -> Judgement {
-        match self.shared.link.caller(cx).await {
-            Ok(caller) => {
-                let facts = health::ask(&caller, cx, &self.shared.config.namespaces).await;
-                health::judge(Some(&facts))
-            }
-            Err(error) => {
-                let api = match error.kind() {
-                    Kind::Denied => health::Api::AuthFailed(error.message().to_owned()),
-                    _ => health::Api::Unreachable(error.message().to_owned()),
-                };
-                health::judge(Some(&health::Facts::nothing_but(api)))
-            }
-        }
     }
 
     async fn product(&self, cx: &Cx) -> Result<Probe> {
@@ -113,7 +96,7 @@ impl KubeVirt {
 
     /// Everything that is followed, once the cluster has shown that it answers: a
     /// watch may be dead for a minute before it is noticed.
-    async fn everything(&self, cx: &Cx) -> Result<Inventory> {
+    pub(crate) async fn mapped(&self, cx: &Cx) -> Result<Everything> {
         let shared = &self.shared;
         let caller = shared.link.caller(cx).await?;
         shared.fleet.listed(cx, &shared.link, &caller).await?;
@@ -122,11 +105,15 @@ impl KubeVirt {
         {
             return Err(shared.link.noted(failure));
         }
-        let all = match shared.fleet.age(true) {
-            Age::Now => known(shared.clone(), cx.now()).await?,
-            Age::Rebuilding(since) => known(shared.clone(), since).await?,
-            Age::NotKnown(_) => shared.fleet.list(cx, &shared.link, &caller).await?,
-        };
+        match shared.fleet.age(true) {
+            Age::Now => known(shared.clone(), cx.now()).await,
+            Age::Rebuilding(since) => known(shared.clone(), since).await,
+            Age::NotKnown(_) => shared.fleet.list(cx, &shared.link, &caller).await,
+        }
+    }
+
+    async fn everything(&self, cx: &Cx) -> Result<Inventory> {
+        let all = self.mapped(cx).await?;
         let vms = all.vms.into_iter().map(|mapped| mapped.vm).collect();
         Ok(Inventory { hosts: all.hosts, vms, ..Inventory::default() })
     }
@@ -140,7 +127,7 @@ async fn known(shared: Arc<Shared>, at: Timestamp) -> Result<Everything> {
 }
 
 /// A version without the `v` before it.
-fn plain(version: &str) -> String {
+pub(crate) fn plain(version: &str) -> String {
     let version = word(version);
     match version.strip_prefix('v') {
         Some(rest) => rest.to_owned(),
@@ -174,7 +161,15 @@ impl Provider for KubeVirt {
         Some(self)
     }
 
+    fn metrics(&self) -> Option<&dyn Metrics> {
+        Some(self)
+    }
+
     fn watch(&self) -> Option<&dyn Watch> {
+        Some(self)
+    }
+
+    fn cluster(&self) -> Option<&dyn Cluster> {
         Some(self)
     }
 }

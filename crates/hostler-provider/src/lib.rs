@@ -32,6 +32,7 @@ use async_trait::async_trait;
 pub use agent::{Agent, AgentError, AgentTrouble, Asked, LeftOut, Machine, Report, ReportedPass};
 pub use context::{Cx, Progress, ProgressSink};
 pub use error::{Effect, Error, Kind, Result};
+pub use groups::cluster::Cluster;
 pub use groups::console::{Console, ConsoleStream};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
 pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
@@ -87,6 +88,11 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Health and features of a cluster.
+    fn cluster(&self) -> Option<&dyn Cluster> {
+        None
+    }
+
     /// Being told of changes, and looking at one VM.
     fn watch(&self) -> Option<&dyn Watch> {
         None
@@ -108,12 +114,21 @@ pub enum Group {
     Metrics,
     /// [`Watch`].
     Watch,
+    /// [`Cluster`].
+    Cluster,
 }
 
 impl Group {
     /// Every group.
-    pub const ALL: &'static [Self] =
-        &[Self::Create, Self::Power, Self::Storage, Self::Console, Self::Metrics, Self::Watch];
+    pub const ALL: &'static [Self] = &[
+        Self::Create,
+        Self::Power,
+        Self::Storage,
+        Self::Console,
+        Self::Metrics,
+        Self::Watch,
+        Self::Cluster,
+    ];
 
     /// The word used on the wire.
     pub const fn as_str(self) -> &'static str {
@@ -124,6 +139,7 @@ impl Group {
             Self::Console => "console",
             Self::Metrics => "metrics",
             Self::Watch => "watch",
+            Self::Cluster => "cluster",
         }
     }
 }
@@ -137,6 +153,7 @@ pub fn groups(provider: &dyn Provider) -> Vec<Group> {
         Group::Console => provider.console().is_some(),
         Group::Metrics => provider.metrics().is_some(),
         Group::Watch => provider.watch().is_some(),
+        Group::Cluster => provider.cluster().is_some(),
     };
     Group::ALL.iter().copied().filter(has).collect()
 }

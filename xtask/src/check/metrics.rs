@@ -14,6 +14,7 @@ const PRODUCERS: &[&str] = &[
     "crates/hostler-core/src/metrics/own.rs",
     "crates/hostler-engine/src/alerting/figures.rs",
     "crates/hostler-engine/src/collect/",
+    "crates/hostler-kubevirt/src/metrics.rs",
     "crates/hostler-libvirt/src/",
     "crates/hostler-node/src/",
     "crates/hostlerd/src/http/metrics",

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Api, Facts, Found, Installation, Need};
 use crate::call::{Caller, Result, Selection};
+use crate::capabilities::Gates;
 use crate::config::Namespaces;
 use crate::error::{Cause, Failure, word};
 use crate::resource::Resource;
@@ -56,16 +57,30 @@ pub async fn ask(caller: &Caller, cx: &Cx, namespaces: &Namespaces) -> Facts {
         virt_api(caller, cx),
         gaps(caller, cx, namespaces),
     );
+    let mut facts = Facts {
+        api,
+        kubevirt,
+        virt_api,
+        virt_api_version: None,
+        gaps: Found::Yes(Vec::new()),
+        lags: Vec::new(),
+    };
+    if facts.version().is_none() && facts.virt_api == Found::Yes(()) {
+        facts.virt_api_version = virt_api_version(caller, cx).await;
+    }
     match gaps {
         // `/version` is told to anybody; this is the first that needs credentials.
         Err(failure) if failure.cause == Cause::AuthFailed => {
             Facts::nothing_but(Api::AuthFailed(failure.error.message().to_owned()))
         }
         Err(failure) => {
-            let gaps = Found::NotKnown(failure.error.message().to_owned());
-            Facts { api, kubevirt, virt_api, gaps, lags: Vec::new() }
+            facts.gaps = Found::NotKnown(failure.error.message().to_owned());
+            facts
         }
-        Ok(gaps) => Facts { api, kubevirt, virt_api, gaps: Found::Yes(gaps), lags: Vec::new() },
+        Ok(gaps) => {
+            facts.gaps = Found::Yes(gaps);
+            facts
+        }
     }
 }
 
@@ -91,8 +106,8 @@ async fn api(caller: &Caller, cx: &Cx) -> Api {
 async fn kubevirt(caller: &Caller, cx: &Cx) -> Found<Installation> {
     let everywhere = Selection::all(Resource::KUBEVIRTS, None);
     match caller.list_page(cx, &everywhere, INSTALLATIONS, None).await {
-        Ok(page) => match page.items.first() {
-            Some(object) => Found::Yes(installation(object)),
+        Ok(page) => match the_one(page.items.iter().map(installation).collect()) {
+            Some(installation) => Found::Yes(installation),
             None => Found::Absent,
         },
         Err(failure) => match failure.cause {
@@ -100,6 +115,21 @@ async fn kubevirt(caller: &Caller, cx: &Cx) -> Found<Installation> {
             _ => Found::NotKnown(failure.error.message().to_owned()),
         },
     }
+}
+
+/// Of several installations the one that counts: the only one that is deployed. KubeVirt
+/// itself leaves any beside the first alone, and says so in its object.
+pub(super) fn the_one(mut all: Vec<Installation>) -> Option<Installation> {
+    let is_deployed = |it: &Installation| it.phase == "Deployed";
+    let deployed = all.iter().filter(|it| is_deployed(it)).count();
+    let at = all.iter().position(is_deployed).unwrap_or_default();
+    if all.is_empty() {
+        return None;
+    }
+    let mut one = all.remove(at);
+    one.is_ambiguous = !all.is_empty() && deployed != 1;
+    one.others = all.into_iter().map(|other| other.place).collect();
+    Some(one)
 }
 
 /// What a KubeVirt object tells.
@@ -115,11 +145,25 @@ pub(super) fn installation(object: &Value) -> Installation {
             _ => None,
         }
     };
+    let names = |list: &str| {
+        let path = format!("/spec/configuration/developerConfiguration/{list}");
+        let all = object.pointer(&path).and_then(Value::as_array).into_iter().flatten();
+        all.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let told = |path: &str| text(path).filter(|text| !text.is_empty()).map(word);
+    let version = told("/status/observedKubeVirtVersion");
+    let namespace = text("/metadata/namespace").unwrap_or_default();
+    let name = text("/metadata/name").unwrap_or_default();
     Installation {
-        phase: text("/status/phase").map(word).unwrap_or_default(),
+        place: word(&format!("{namespace}/{name}")),
+        phase: told("/status/phase").unwrap_or_default(),
         available: condition("Available"),
         degraded: condition("Degraded"),
-        version: text("/status/observedKubeVirtVersion").map(word),
+        target: told("/status/targetKubeVirtVersion").filter(|it| Some(it) != version.as_ref()),
+        version,
+        gates: Gates { listed: names("featureGates"), disabled: names("disabledFeatureGates") },
+        others: Vec::new(),
+        is_ambiguous: false,
     }
 }
 
@@ -133,6 +177,13 @@ async fn virt_api(caller: &Caller, cx: &Cx) -> Found<()> {
             _ => Found::NotKnown(failure.error.message().to_owned()),
         },
     }
+}
+
+/// The version by KubeVirt's own server, which whoever may use it may ask for.
+async fn virt_api_version(caller: &Caller, cx: &Cx) -> Option<String> {
+    let reply = caller.get_path(cx, "/apis/subresources.kubevirt.io/v1/version").await.ok()?;
+    let version: Value = serde_json::from_slice(&reply.body).ok()?;
+    version.get("gitVersion").and_then(Value::as_str).map(word)
 }
 
 /// What of the needs is not allowed.

@@ -12,8 +12,11 @@ fn well() -> Facts {
             available: Some(true),
             degraded: Some(false),
             version: Some("v1.6.0".into()),
+            place: "kubevirt/kubevirt".into(),
+            ..Installation::default()
         }),
         virt_api: Found::Yes(()),
+        virt_api_version: None,
         gaps: Found::Yes(Vec::new()),
         lags: vec![("virtualmachines", Some(Duration::from_secs(30)))],
     }
@@ -37,7 +40,7 @@ fn is(facts: &Facts, health: Health, codes: &[&str]) {
 #[test]
 fn e13_before_the_first_answer_nothing_is_known() {
     let judgement = judge(None);
-    assert_eq!((judgement.health, judgement.health.as_str()), (Health::Unknown, "UNKNOWN"));
+    assert_eq!((judgement.health, judgement.health.as_str()), (Health::Unknown, "unknown"));
 }
 
 #[test]
@@ -134,7 +137,65 @@ fn x28_an_object_is_read_as_far_as_it_tells() {
     let read = ask::installation(&object);
     assert_eq!(read.available, Some(true));
     assert_eq!((read.degraded, read.version.as_deref()), (None, Some("v1.6.0")));
-    assert_eq!(ask::installation(&json!({})), Installation::default());
+    let nameless = Installation { place: "/".into(), ..Installation::default() };
+    assert_eq!(ask::installation(&json!({})), nameless);
+}
+
+#[test]
+fn x29_gates_and_the_version_to_come_are_read_wherever_the_object_lives() {
+    let object = json!({
+        "metadata": { "namespace": "harvester-system", "name": "kubevirt" },
+        "spec": { "configuration": { "developerConfiguration": {
+            "featureGates": ["Snapshot", 7], "disabledFeatureGates": ["Template"] } } },
+        "status": { "observedKubeVirtVersion": "v1.8.0", "targetKubeVirtVersion": "v1.9.0" },
+    });
+    let read = ask::installation(&object);
+    assert_eq!(
+        (read.place.as_str(), read.target.as_deref()),
+        ("harvester-system/kubevirt", Some("v1.9.0"))
+    );
+    assert_eq!(
+        (read.gates.listed, read.gates.disabled),
+        (vec!["Snapshot".into()], vec!["Template".into()])
+    );
+}
+
+#[test]
+fn x29_of_several_installations_the_only_deployed_one_counts() {
+    let one = |place: &str, phase: &str| Installation {
+        place: place.into(),
+        phase: phase.into(),
+        available: Some(true),
+        version: Some("v1.6.0".into()),
+        ..Installation::default()
+    };
+    let judged = |all: Vec<Installation>| Facts {
+        kubevirt: ask::the_one(all).map_or(Found::Absent, Found::Yes),
+        ..well()
+    };
+    is(&judged(vec![one("a/a", "Deployed")]), Health::Healthy, &[]);
+    let clear = judged(vec![one("a/a", ""), one("b/b", "Deployed"), one("c/c", "Deleting")]);
+    is(&clear, Health::Healthy, &["SeveralKubeVirts"]);
+    let told = judge(Some(&clear)).reasons[0].to_string();
+    assert!(told.contains("b/b, a/a, c/c") && told.contains("only the first"), "{told}");
+    for phases in [["Deployed", "Deployed"], ["Deploying", ""]] {
+        let unclear = judged(vec![one("a/a", phases[0]), one("b/b", phases[1])]);
+        is(&unclear, Health::Unhealthy, &["SeveralKubeVirts"]);
+    }
+    is(&judged(Vec::new()), Health::Unhealthy, &["NoKubeVirt"]);
+}
+
+#[test]
+fn e14_the_version_by_kubevirts_own_server_counts_where_its_object_tells_none() {
+    let asked = |version: &str| Facts {
+        virt_api_version: Some(version.to_owned()),
+        ..installed(|it| it.version = None)
+    };
+    is(&asked("v1.6.0"), Health::Healthy, &[]);
+    is(&asked("v0.58.0"), Health::Unhealthy, &["TooOld"]);
+    assert_eq!(asked("v1.6.0").version(), Some("v1.6.0"));
+    let both = Facts { virt_api_version: Some("v1.7.0".into()), ..well() };
+    assert_eq!(both.version(), Some("v1.6.0"), "its object counts more");
 }
 
 #[test]

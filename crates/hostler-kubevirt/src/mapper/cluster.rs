@@ -72,6 +72,16 @@ pub fn map_cluster(object: &KubeVirt, seen_at: Timestamp) -> Result<MappedCluste
     })
 }
 
+/// Of several installations the one that counts: the only one that is deployed. Where
+/// that cannot be told there is none.
+pub(crate) fn the_one(mut all: Vec<MappedCluster>) -> Option<MappedCluster> {
+    if all.len() > 1 {
+        all.retain(|it| it.phase.as_deref() == Some("Deployed"));
+    }
+    let one = all.pop();
+    one.filter(|_| all.is_empty())
+}
+
 fn trouble(object: &KubeVirt) -> Option<String> {
     let status = &object.status;
     match status.phase.text() {

@@ -57,6 +57,11 @@ impl MappedHost {
     }
 }
 
+/// How many VMs a node can accelerate at once, where it tells.
+pub(crate) fn kvm_of(object: &Node) -> Option<u64> {
+    object.status.allocatable.get(KVM).copied().and_then(Quantity::round_down)
+}
+
 /// Maps a node, received at `seen_at`.
 pub fn map_node(
     object: &Node,
@@ -72,7 +77,7 @@ pub fn map_node(
     let fact = |value, source, what: &str| {
         told(value, source, seen_at, &format!("the node does not tell {what}"))
     };
-    let kvm = whole(given, KVM);
+    let kvm = kvm_of(object);
     Ok(MappedHost {
         closed: closed(object, seen_at),
         installed_cpu_count: told(

@@ -14,6 +14,7 @@ mod consoles;
 mod disks;
 mod error;
 pub mod hosts;
+mod hypervisor;
 pub mod instance_types;
 pub mod migrations;
 mod nics;
@@ -25,6 +26,7 @@ mod troubles;
 pub mod vms;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hostler_core::{Fact, Timestamp};
 
@@ -33,6 +35,7 @@ pub use cluster::{MappedCluster, map_cluster};
 pub use disks::MappedVolume;
 pub use error::Incompatible;
 pub use hosts::{MappedHost, map_node};
+pub use hypervisor::Given;
 pub use instance_types::{MappedInstanceType, MappedPreference, TypeRef};
 pub use migrations::{MappedMigration, MigrationPhase, Outcome, map_migration};
 pub use nics::{MappedNic, PrimaryAddress};
@@ -56,6 +59,7 @@ mod source {
     pub(super) const VM_SPEC: &str = "kubevirt vm.spec";
     pub(super) const VMI_SPEC: &str = "kubevirt vmi.spec";
     pub(super) const VMI_STATUS: &str = "kubevirt vmi.status";
+    pub(super) const POD_SPEC: &str = "kubernetes pod.spec";
     pub(super) const INSTANCE_TYPE: &str = "kubevirt instancetype";
     pub(super) const PREFERENCE: &str = "kubevirt preference";
     pub(super) const CLUSTER: &str = "kubevirt installation";
@@ -77,6 +81,10 @@ pub struct Surroundings {
     pub claims: BTreeMap<(String, String), MappedClaim>,
     /// The installation.
     pub cluster: Option<MappedCluster>,
+    /// How many VMs each node can accelerate at once, by its name.
+    pub kvm_by_node: BTreeMap<String, u64>,
+    /// What launchers were given, by the UID of their instance and their node.
+    pub launchers: Arc<BTreeMap<(String, String), Given>>,
 }
 
 /// The names that an object must have (E6).

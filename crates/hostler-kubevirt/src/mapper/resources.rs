@@ -9,7 +9,7 @@
 use hostler_core::{Fact, Timestamp};
 
 use super::source::{INSTANCE_TYPE, PREFERENCE, VM_SPEC, VMI_SPEC, VMI_STATUS};
-use super::{MappedInstanceType, MappedPreference, TypeRef, arch, told};
+use super::{MappedInstanceType, MappedPreference, TypeRef, arch};
 use crate::objects::domain::{Cpu, DomainSpec, InstanceSpec};
 use crate::objects::{TypeReference, VirtualMachineInstance};
 use crate::quantity::Quantity;
@@ -280,35 +280,4 @@ pub(super) fn type_ref(reference: &TypeReference, namespace: &str) -> Option<Typ
     let kind = reference.kind.text().unwrap_or("virtualmachinecluster").to_ascii_lowercase();
     let is_cluster = kind.starts_with("virtualmachinecluster");
     Some(TypeRef { namespace: (!is_cluster).then(|| namespace.to_owned()), name })
-}
-
-/// How it runs, as far as the API lets one conclude (X2): what emulates it is
-/// seen only by looking at its process, so that this is never more than partial.
-pub(super) fn hypervisor(
-    vmi: Option<&VirtualMachineInstance>,
-    cluster: Option<&super::MappedCluster>,
-    at: Timestamp,
-) -> Fact<String> {
-    let Some(vmi) = vmi.filter(|vmi| !vmi.is_over()) else {
-        return Fact::unavailable(VMI_STATUS, "it is off, and told only of an instance");
-    };
-    if vmi.status.conditions.is_true("SoftwareEmulation") {
-        return told(Some("qemu".to_owned()), VMI_STATUS, at, "");
-    }
-    let unavailable = |reason: &str| Fact::unavailable(super::source::CLUSTER, reason);
-    let Some(cluster) = cluster else {
-        return unavailable("the installation, which tells what it may be, was not read");
-    };
-    match (cluster.uses_emulation.value(), cluster.hypervisors.as_slice()) {
-        (Some(false), []) => Fact::partial(
-            "kvm".to_owned(),
-            super::source::CLUSTER,
-            at,
-            "concluded from the installation's configuration, which allows no emulation; the \
-             process was not looked at",
-        ),
-        (Some(false), _) => unavailable("the installation names hypervisors of its own"),
-        (Some(true), _) => unavailable("the installation allows emulation where there is no KVM"),
-        (None, _) => unavailable("the installation does not tell whether it allows emulation"),
-    }
 }

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use hostler_core::metrics::hypervisor::DetectionResult;
 use hostler_core::vm::{ObservedVm, PowerState, Tag};
 use hostler_core::{Fact, Timestamp};
 
@@ -19,7 +20,7 @@ use super::state::{RunStrategy, State, state};
 use super::troubles::{Trouble, troubles};
 use super::{
     Incompatible, MADE_AS_ANNOTATION, MappedNic, MappedVolume, Names, Owner, PrimaryAddress,
-    Surroundings, TAG_LABEL, TypeRef, blocked, consoles, disks, message, nics, owners,
+    Surroundings, TAG_LABEL, TypeRef, blocked, consoles, disks, hypervisor, message, nics, owners,
 };
 use crate::objects::meta::{ObjectMeta, OwnerReference};
 use crate::objects::{VirtualMachine, VirtualMachineInstance};
@@ -68,6 +69,8 @@ pub struct MappedVm {
     /// `NAMESPACE/NAME` where no UID is told, which no server leaves out.
     /// `host_ref` is the name of the node.
     pub vm: ObservedVm,
+    /// Which hypervisor runs it, concluded; `None` while it is off.
+    pub runs_by: Option<DetectionResult>,
     /// The UID of its instance: another one each time it is started.
     pub instance_uid: Option<String>,
     /// The worst of what the cluster says is wrong with it, for people.
@@ -139,6 +142,7 @@ pub fn map_vm(
     Ok(MappedVm {
         kind: kind(source),
         vm: observe(source, &view, &names, state, &nics, around),
+        runs_by: hypervisor::conclude(vmi, around).and_then(hypervisor::detection),
         instance_uid: vmi.and_then(|vmi| vmi.metadata.uid.owned()),
         status_message: troubles.first().map(|trouble| trouble.message.clone()),
         troubles,
@@ -364,7 +368,7 @@ fn observe(
         memory_bytes,
         arch: resources::architecture(view),
         machine: resources::machine(view),
-        hypervisor: resources::hypervisor(view.vmi, around.cluster.as_ref(), at),
+        hypervisor: hypervisor::fact(hypervisor::conclude(view.vmi, around), at),
         firmware: resources::firmware(view),
         disks: disks::disks(view, &names.namespace, around),
         nics: nics.observed.clone(),

@@ -52,7 +52,10 @@ impl Harness for Place {
 async fn e22_the_promises_of_the_boundary_are_kept() {
     let place = Place::start(busy()).await;
     place.double.seed_vms(3).unwrap();
-    assert_eq!(groups(&*place.provider), [Group::Power, Group::Watch]);
+    assert_eq!(
+        groups(&*place.provider),
+        [Group::Power, Group::Metrics, Group::Watch, Group::Cluster]
+    );
     let report = run(&place).await;
     report.assert_passed();
     let kept: Vec<_> = report
@@ -71,6 +74,15 @@ async fn e22_the_promises_of_the_boundary_are_kept() {
         "an_abandoned_call_harms_no_later_one",
         "deadline_is_kept",
         "after_a_hang_it_answers_again",
+        "every_declared_pass_can_be_made",
+        "points_are_sound_and_belong_to_their_pass",
+        "nothing_is_measured_twice_in_a_pass",
+        "what_is_measured_is_in_the_inventory",
+        "measurements_bear_the_time_of_the_context",
+        "a_pass_obeys_cancel",
+        "a_pass_keeps_its_deadline",
+        "whatever_is_not_healthy_has_a_reason",
+        "features_and_hardware_are_told_once_and_why",
     ] {
         assert!(kept.contains(&promise), "{promise} was skipped:\n{report}");
     }

@@ -1,6 +1,7 @@
 //! Processors, memory, firmware and machine: from where they are told.
 
 use hostler_core::Quality;
+use hostler_core::metrics::hypervisor::Confidence;
 use hostler_kubevirt::mapper::instance_types::{
     map_cluster_instance_type, map_cluster_preference, map_instance_type, map_preference,
 };
@@ -226,6 +227,24 @@ fn x2_how_it_runs_is_never_told_as_seen_unless_it_was() {
     assert!(told(json!(null), json!([])).contains("does not tell whether it allows emulation"));
     let own = json!({ "hypervisors": [{ "name": "hyperv-direct" }] });
     assert!(told(own, json!([])).contains("names hypervisors of its own"));
+    let at_node = |on: bool, kvm: u64| {
+        let configuration = json!({ "spec": { "configuration": emulation(on) } });
+        let node = object("vmi")["status"]["nodeName"].as_str().unwrap().to_owned();
+        let around = Surroundings {
+            cluster: Some(map_cluster(&read("kubevirt", configuration), now()).unwrap()),
+            kvm_by_node: [(node, kvm)].into(),
+            ..Surroundings::default()
+        };
+        let mapped = map_vm(Source::Both(&vm(json!({})), &vmi(json!({}))), &around, now()).unwrap();
+        (show(&mapped.vm.hypervisor), mapped.runs_by.unwrap().confidence)
+    };
+    assert!(at_node(false, 1_000).0.starts_with("kvm [partial"));
+    let (word, confidence) = at_node(true, 0);
+    assert!(word.starts_with("qemu [partial") && confidence == Confidence::Low, "{word}");
+    let (word, confidence) = at_node(false, 0);
+    assert!(word.contains("tells of no KVM") && confidence == Confidence::Unknown, "{word}");
+    assert!(at_node(true, 1_000).0.contains("where there is no KVM"));
+    assert_eq!(off(json!({})).runs_by, None, "it is off");
     let emulated = json!([{ "type": "SoftwareEmulation", "status": "True" }]);
     assert_eq!(told(emulation(true), emulated), "qemu [ok kubevirt vmi.status]");
     assert!(show(&both(json!({}), json!({})).vm.hypervisor).contains("was not read"));

@@ -16,6 +16,7 @@
 //! may run on a host that others use.
 
 mod calls;
+mod cluster;
 mod console;
 mod create;
 mod harness;
@@ -158,6 +159,9 @@ const PROMISES: &[Promise] = promises! {
         a_change_is_told_after_start
         a_change_is_told_after_it_was_removed
         every_watcher_is_told;
+    Some(Group::Cluster) => cluster:
+        whatever_is_not_healthy_has_a_reason
+        features_and_hardware_are_told_once_and_why;
 };
 
 /// The names of all promises, in the order in which they are run.

@@ -11,7 +11,7 @@ use hostler_core::vm::{ObservedVm, PowerState, VmSpec};
 
 use super::harness::{BootImage, Harness, Setting};
 use crate::{
-    Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, Kind, Metrics, Power,
+    Cluster, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, Kind, Metrics, Power,
     Provider, Result, StopMode, Storage, VmHandle, VmRef, VolumeContent, VolumeInfo, VolumeRef,
     Watch,
 };
@@ -136,6 +136,10 @@ impl<'h> Trial<'h> {
 
     pub(super) fn watch(&self) -> Check<&dyn Watch> {
         self.provider.watch().map_or_else(|| skip("the provider has no group watch"), Ok)
+    }
+
+    pub(super) fn cluster(&self) -> Check<&dyn Cluster> {
+        self.provider.cluster().map_or_else(|| skip("the provider has no group cluster"), Ok)
     }
 
     /// A fresh id; a VM made for it is removed at the end.

@@ -1,0 +1,18 @@
+//! What a cluster can: features, by KubeVirt's version and what its object says, and
+//! hardware, by what nodes can give (E14, E15, X29). All of it is pure.
+//!
+//! ```text
+//!   version ────────┐
+//!   listed gates ───┼─► evaluate ──► features, each with its stage, why and remedy
+//!   disabled gates ─┘      ▲
+//!                          └ gates: the table, by release
+//!   allocatable of nodes ─┐
+//!   what is declared ─────┴─► hardware
+//! ```
+
+mod evaluate;
+mod gates;
+mod hardware;
+
+pub use evaluate::{Change, Gates, features, upgrade};
+pub use hardware::hardware;

@@ -1,0 +1,127 @@
+//! Measuring a cluster by its API alone: which hypervisor runs each VM (A1–A3, A5, A11, X2).
+//! What guests take is told by KubeVirt's own exporters and is not read here.
+//!
+//! | pass | asks | whom it waits for |
+//! |---|---|---|
+//! | state | the API server whether it is there; pods of VMs that are new | the API server |
+//!
+//! Everything else comes from what is followed, and so a VM has one series, on the node
+//! that its instance names: the source of a migration drops it when it is over, and the
+//! target has it from then on (X35).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use hostler_core::metrics::Metric::VmHypervisorInfo;
+use hostler_core::metrics::hypervisor::{Confidence, DetectionResult};
+use hostler_core::metrics::{Cost, Labels, Point};
+use hostler_core::vm::PowerState;
+use hostler_provider::{Batch, Change, Cx, Error, Kind, Measured, Metrics, Result, VmRef};
+
+use crate::fleet::Everything;
+use crate::launchers::Running;
+use crate::link::without_effect;
+use crate::mapper::MappedVm;
+use crate::provider::KubeVirt;
+
+/// Who says so.
+const SOURCE: &str = "kubevirt";
+/// VMs that are told to have changed one by one.
+const TOLD: usize = 64;
+/// Reasons that were logged which are remembered; there are fewer than this.
+const REASONS: usize = 64;
+
+/// Why hypervisors could not be told, as far as it was logged: once each, since all VMs
+/// of a cluster have the same reason.
+#[derive(Default)]
+pub(crate) struct Logged(Mutex<BTreeSet<String>>);
+
+impl Logged {
+    fn is_news(&self, reason: &str) -> bool {
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        logged.len() < REASONS && logged.insert(reason.to_owned())
+    }
+}
+
+#[async_trait]
+impl Metrics for KubeVirt {
+    fn passes(&self) -> &'static [Cost] {
+        &[Cost::State]
+    }
+
+    async fn collect(&self, cx: &Cx, pass: Cost) -> Result<Batch> {
+        if pass != Cost::State {
+            let message = format!("a cluster is not asked for the pass {}", pass.as_str());
+            return Err(Error::new(Kind::Unsupported, message));
+        }
+        let measured = cx.run("cannot measure the cluster", self.measure_states(cx)).await;
+        measured.map_err(without_effect)
+    }
+}
+
+impl KubeVirt {
+    async fn measure_states(&self, cx: &Cx) -> Result<Batch> {
+        let shared = &self.shared;
+        let mut all = self.mapped(cx).await?;
+        let running: Vec<Running> = all.vms.iter().filter_map(running).collect();
+        let caller = shared.link.caller(cx).await?;
+        let in_time = cx.at_most(cx.remaining() / 2);
+        let namespaces = &shared.config.namespaces;
+        if shared.fleet.launchers.refresh(&in_time, &caller, namespaces, &running).await {
+            let seen = self.mapped(cx).await?;
+            self.tell(&all, &seen);
+            all = seen;
+        }
+        let vms = all.vms.iter().filter_map(|vm| self.measured(vm)).collect();
+        Ok(Batch { vms, ..Batch::default() })
+    }
+
+    /// Has those looked at anew of which something else is known now. Where they are
+    /// many the next inventory shows it.
+    fn tell(&self, before: &Everything, now: &Everything) {
+        let known: BTreeMap<&str, &MappedVm> =
+            before.vms.iter().map(|vm| (vm.vm.external_ref.as_str(), vm)).collect();
+        let is_other = |vm: &&MappedVm| {
+            let was = known.get(vm.vm.external_ref.as_str());
+            was.is_some_and(|was| was.runs_by != vm.runs_by)
+        };
+        for vm in now.vms.iter().filter(is_other).take(TOLD) {
+            self.shared.hub.publish(&Change::Vm(reference(vm)));
+        }
+    }
+
+    fn measured(&self, mapped: &MappedVm) -> Option<Measured<VmRef>> {
+        running(mapped)?;
+        let found = mapped.runs_by.as_ref()?;
+        if let Some(error) = &found.error
+            && self.shared.measured.is_news(error)
+        {
+            tracing::warn!(vm = %mapped.vm.name, error, "unknown hypervisor");
+        }
+        let (of, at) = (reference(mapped), mapped.vm.observed_at);
+        Some(Measured { of, at, points: vec![point(found)] })
+    }
+}
+
+fn reference(mapped: &MappedVm) -> VmRef {
+    VmRef { external_ref: mapped.vm.external_ref.clone(), name: mapped.vm.name.clone() }
+}
+
+/// An instance that a hypervisor holds: one that is only being started has none yet.
+fn running(mapped: &MappedVm) -> Option<Running> {
+    let power = mapped.vm.power;
+    if !power.is_live() || power == PowerState::Starting {
+        return None;
+    }
+    let place = (mapped.instance_uid.clone()?, mapped.vm.host_ref.clone()?);
+    Some(Running { namespace: mapped.namespace.clone(), place })
+}
+
+fn point(found: &DetectionResult) -> Point {
+    // What was not found out has no source.
+    let source = if found.confidence == Confidence::Unknown { "none" } else { SOURCE };
+    let (hypervisor, accelerator) = (found.hypervisor_word(), found.accelerator());
+    let labels = Labels::new([hypervisor, accelerator, source, found.confidence.as_str()]);
+    Point::labelled(VmHypervisorInfo, labels, 1.0)
+}

@@ -1,0 +1,253 @@
+//! Which hypervisor runs each VM, as it is concluded from the API alone (A1–A3, A5, A11,
+//! X2, X35).
+
+use hostler_core::metrics::{Cost, Metric};
+use hostler_core::vm::PowerState;
+use hostler_kube_double::{Double, Options, Refusal};
+use hostler_kubevirt::provider::KubeVirt;
+use hostler_provider::{Batch, Change, Kind, Provider};
+use serde_json::{Value, json};
+
+use crate::place::{PATIENCE, Place, busy, config, cx, machine};
+
+async fn pass(provider: &KubeVirt) -> Batch {
+    provider.metrics().unwrap().collect(&cx(), Cost::State).await.unwrap()
+}
+
+/// `web: kvm kvm kubevirt low` of each, by name.
+fn show(batch: &Batch) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for one in &batch.vms {
+        for point in &one.points {
+            assert!(point.is_sound() && point.metric == Metric::VmHypervisorInfo);
+            let labels: Vec<String> =
+                point.labels.values().iter().map(ToString::to_string).collect();
+            all.push(format!("{}: {}", one.of.name, labels.join(" ")));
+        }
+    }
+    all.sort();
+    all
+}
+
+/// Waits until a pass shows exactly this: what is changed arrives by a watch.
+async fn until(provider: &KubeVirt, wanted: &[&str]) {
+    let shown = async {
+        while show(&pass(provider).await) != wanted {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, shown).await;
+    assert!(waited.is_ok(), "{wanted:?} is never told: {:?}", show(&pass(provider).await));
+}
+
+fn allow_emulation(double: &Double) {
+    let edit = |object: &mut Value| {
+        object["spec"]["configuration"]["developerConfiguration"]["useEmulation"] = json!(true);
+    };
+    double.edit("kubevirts", "kubevirt", "kubevirt", edit).unwrap();
+}
+
+fn set_kvm(double: &Double, node: &str, amount: &str) {
+    let edit = |object: &mut Value| {
+        object["status"]["allocatable"]["devices.kubevirt.io/kvm"] = json!(amount);
+    };
+    double.edit("nodes", "", node, edit).unwrap();
+}
+
+fn instance(double: &Double, name: &str) -> Value {
+    double.get("virtualmachineinstances", "default", name).unwrap()
+}
+
+fn node_of(double: &Double, name: &str) -> String {
+    instance(double, name)["status"]["nodeName"].as_str().unwrap().to_owned()
+}
+
+/// The pod around an instance.
+fn launch(double: &Double, name: &str, node: &str, limits: Value) {
+    let uid = instance(double, name)["metadata"]["uid"].clone();
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": { "name": format!("virt-launcher-{name}-{node}"), "namespace": "default",
+            "labels": { "kubevirt.io": "virt-launcher", "kubevirt.io/created-by": uid } },
+        "spec": { "nodeName": node,
+            "containers": [{ "name": "compute", "image": "x", "resources": { "limits": limits } }] },
+        "status": { "phase": "Running" },
+    });
+    double.put(pod).unwrap();
+}
+
+fn pods_asked(double: &Double) -> u64 {
+    double.counts().of("list", "pods")
+}
+
+#[tokio::test]
+async fn a1_a5_x2_running_vms_have_one_series_each_and_others_none() {
+    let place = Place::start(busy()).await;
+    place.made("web", "Always", PowerState::Running).await;
+    let paused = place.made("db", "Always", PowerState::Running).await;
+    place.made("off", "Halted", PowerState::Stopped).await;
+    place.power().pause(&cx(), &paused).await.unwrap();
+    let wanted = ["db: kvm kvm kubevirt low", "web: kvm kvm kubevirt low"];
+    assert_eq!(show(&pass(&place.provider).await), wanted);
+    // Stopped: its series is gone (A8).
+    place.power().stop(&cx(), &paused, hostler_provider::StopMode::Force).await.unwrap();
+    assert_eq!(show(&pass(&place.provider).await), wanted[1..]);
+    let other = place.provider.metrics().unwrap().collect(&cx(), Cost::Guest).await.unwrap_err();
+    assert_eq!(other.kind(), Kind::Unsupported);
+}
+
+#[tokio::test]
+async fn x2_where_emulation_is_allowed_the_node_and_the_launcher_decide() {
+    let place = Place::start(Options { nodes: 1, ..busy() }).await;
+    let double = &place.double;
+    allow_emulation(double);
+    place.made("web", "Always", PowerState::Running).await;
+    // It may be either: unknown, and not left out (A11).
+    until(&place.provider, &["web: unknown unknown none unknown"]).await;
+    set_kvm(double, "n1", "0");
+    until(&place.provider, &["web: qemu tcg kubevirt low"]).await;
+
+    // What its launcher was given counts more than what the node has by now.
+    let place = Place::start(Options { nodes: 1, ..busy() }).await;
+    let double = &place.double;
+    allow_emulation(double);
+    let edit = |object: &mut Value| object["spec"]["runStrategy"] = json!("Always");
+    double.put(machine("default", "web", "Halted")).unwrap();
+    double.edit("virtualmachines", "default", "web", edit).unwrap();
+    place.until(&place.vm("web"), PowerState::Running).await;
+    launch(double, "web", "n1", json!({ "devices.kubevirt.io/tun": "1" }));
+    until(&place.provider, &["web: qemu tcg kubevirt low"]).await;
+}
+
+#[tokio::test]
+async fn x2_what_a_launcher_was_given_is_read_once() {
+    let place = Place::start(Options { nodes: 1, ..busy() }).await;
+    let double = &place.double;
+    allow_emulation(double);
+    for (name, limits) in [
+        ("accelerated", json!({ "devices.kubevirt.io/kvm": "1" })),
+        ("emulated", json!({})),
+        ("other", json!({ "devices.kubevirt.io/mshv": "1" })),
+    ] {
+        place.made(name, "Always", PowerState::Running).await;
+        launch(double, name, "n1", limits);
+    }
+    let wanted = [
+        "accelerated: kvm kvm kubevirt low",
+        "emulated: qemu tcg kubevirt low",
+        "other: hyperv unknown kubevirt low",
+    ];
+    until(&place.provider, &wanted).await;
+    let asked = pods_asked(double);
+    assert_eq!(asked, 3, "one question for each of a few");
+    until(&place.provider, &wanted).await;
+    assert_eq!(pods_asked(double), asked);
+    // The inventory agrees: it makes `kubevirt_vmi_hypervisor_info`.
+    let inventory = place.provider.inventory(&cx()).await.unwrap();
+    let mut words: Vec<_> = inventory.vms.iter().map(|vm| vm.hypervisor.value().cloned()).collect();
+    words.sort();
+    let owned = |word: &str| Some(word.to_owned());
+    assert_eq!(words, [owned("hyperv"), owned("kvm"), owned("qemu")]);
+}
+
+#[tokio::test]
+async fn a3_x2_who_watches_is_told_when_a_launcher_shows_another_hypervisor() {
+    let place = Place::start(Options { nodes: 1, ..busy() }).await;
+    allow_emulation(&place.double);
+    let vm = place.made("web", "Always", PowerState::Running).await;
+    launch(&place.double, "web", "n1", json!({}));
+    let word = async || place.seen(&vm).await.unwrap().hypervisor.value().cloned();
+    let unknown = async {
+        while word().await.is_some() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, unknown).await.unwrap();
+    let mut changes = place.watch().subscribe().await.unwrap();
+    pass(&place.provider).await;
+    let told = async { while changes.recv().await != Some(Change::Vm(vm.clone())) {} };
+    tokio::time::timeout(PATIENCE, told).await.unwrap();
+    assert_eq!(word().await.as_deref(), Some("qemu"));
+}
+
+#[tokio::test]
+async fn x2_of_many_all_launchers_are_read_at_once() {
+    let place = Place::start(Options { nodes: 1, ..busy() }).await;
+    let names = place.double.seed_vms(30).unwrap();
+    for name in &names {
+        let name = name.rsplit('/').next().unwrap();
+        launch(&place.double, name, "n1", json!({ "devices.kubevirt.io/kvm": "1" }));
+    }
+    let batch = pass(&place.provider).await;
+    assert_eq!(show(&batch).len(), 30);
+    assert_eq!(pods_asked(&place.double), 1);
+}
+
+#[tokio::test]
+async fn x2_without_the_right_to_list_pods_the_installation_is_what_is_left() {
+    let place = Place::start(busy()).await;
+    place.double.refuse(Refusal::of("list", "", "pods"));
+    place.made("web", "Always", PowerState::Running).await;
+    for _ in 0..3 {
+        assert_eq!(show(&pass(&place.provider).await), ["web: kvm kvm kubevirt low"]);
+    }
+    assert_eq!(pods_asked(&place.double), 1, "a refusal is not asked for again and again");
+}
+
+#[tokio::test]
+async fn x2_the_condition_of_the_instance_counts_most() {
+    let place = Place::start(Options { nodes: 1, ..busy() }).await;
+    place.made("web", "Always", PowerState::Running).await;
+    launch(&place.double, "web", "n1", json!({ "devices.kubevirt.io/kvm": "1" }));
+    until(&place.provider, &["web: kvm kvm kubevirt low"]).await;
+    let emulated = json!({ "type": "SoftwareEmulation", "status": "True",
+        "reason": "CrossArchitectureEmulation" });
+    let edit = |object: &mut Value| {
+        object["status"]["conditions"].as_array_mut().unwrap().push(emulated);
+    };
+    place.double.edit("virtualmachineinstances", "default", "web", edit).unwrap();
+    until(&place.provider, &["web: qemu tcg kubevirt low"]).await;
+}
+
+#[tokio::test]
+async fn a8_x35_a_migration_leaves_one_series_and_moves_it_when_it_is_over() {
+    let place = Place::start(Options { nodes: 2, ..busy() }).await;
+    let double = &place.double;
+    let vm = place.made("web", "Always", PowerState::Running).await;
+    let source = node_of(double, "web");
+    let target = if source == "n1" { "n2" } else { "n1" };
+    launch(double, "web", &source, json!({ "devices.kubevirt.io/kvm": "1" }));
+    launch(double, "web", target, json!({ "devices.kubevirt.io/kvm": "1" }));
+    until(&place.provider, &["web: kvm kvm kubevirt low"]).await;
+    let migration = json!({
+        "apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstanceMigration",
+        "metadata": { "name": "m", "namespace": "default" }, "spec": { "vmiName": "web" },
+    });
+    double.put(migration).unwrap();
+    let moved = async {
+        loop {
+            let batch = pass(&place.provider).await;
+            assert_eq!(show(&batch), ["web: kvm kvm kubevirt low"], "one, all the time");
+            let seen = place.seen(&vm).await.unwrap();
+            let node = seen.host_ref.clone().unwrap();
+            assert!(node == source || node == target);
+            if node == target && seen.power == PowerState::Running {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, moved).await.unwrap();
+    assert_eq!(node_of(double, "web"), target);
+    until(&place.provider, &["web: kvm kvm kubevirt low"]).await;
+}
+
+#[tokio::test]
+async fn a11_without_the_installation_a_running_vm_is_unknown_and_not_left_out() {
+    let double = Double::start(busy()).await.unwrap();
+    double.refuse(Refusal::of("*", "kubevirt.io", "kubevirts"));
+    let provider = std::sync::Arc::new(KubeVirt::new(config(&double)));
+    let place = Place { double, provider };
+    place.made("web", "Always", PowerState::Running).await;
+    assert_eq!(show(&pass(&place.provider).await), ["web: unknown unknown none unknown"]);
+}
