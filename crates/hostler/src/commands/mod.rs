@@ -33,7 +33,7 @@ pub(crate) mod vms;
 pub(crate) mod volumes;
 
 use clap::Args;
-use hostler_api::{Endpoint, ListQuery, Nothing, Page};
+use hostler_api::{Endpoint, ListQuery, Nothing, Page, PageQuery};
 use hostler_client::{Client, Item, ItemPage};
 use serde::Serialize;
 
@@ -131,7 +131,8 @@ pub(crate) struct WatchArg {
 /// Shows the list `L`.
 pub(crate) async fn list<L, T>(app: &App, path: L::Path, args: &ListArgs, watch: WatchArg) -> Result
 where
-    L: Endpoint<Query = ListQuery, Body = Nothing, Reply = Page<T>>,
+    L: Endpoint<Body = Nothing, Reply = Page<T>>,
+    L::Query: PageQuery + Sync,
     L::Path: Clone + Sync,
     T: Resource + Serialize,
 {
@@ -164,7 +165,8 @@ pub(crate) async fn read<L, T>(
     args: &ListArgs,
 ) -> Result<ItemPage<T>>
 where
-    L: Endpoint<Query = ListQuery, Body = Nothing, Reply = Page<T>>,
+    L: Endpoint<Body = Nothing, Reply = Page<T>>,
+    L::Query: PageQuery + Sync,
     L::Path: Sync,
     T: Resource + Serialize,
 {

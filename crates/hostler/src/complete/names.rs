@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hostler_api::{Endpoint, ListQuery, Nothing, Page, v1};
+use hostler_api::{Endpoint, ListQuery, Nothing, Page, PageQuery, v1};
 use hostler_client::{Client, Options};
 use hostler_core::{Clock, clock::SystemClock};
 use serde::Serialize;
@@ -175,7 +175,8 @@ async fn read<L, T>(
     about: impl Fn(&T) -> String + Send,
 ) -> Option<(Vec<Candidate>, bool)>
 where
-    L: Endpoint<Query = ListQuery, Body = Nothing, Reply = Page<T>>,
+    L: Endpoint<Body = Nothing, Reply = Page<T>>,
+    L::Query: PageQuery + Sync,
     L::Path: Sync,
     T: Resource + Serialize,
 {
