@@ -4,6 +4,7 @@ pub(crate) mod adoptions;
 pub(crate) mod agents;
 pub(crate) mod alerts;
 pub(crate) mod api;
+pub(crate) mod clusters;
 pub(crate) mod console;
 pub(crate) mod contexts;
 pub(crate) mod custom_metrics;
@@ -64,6 +65,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
         Command::Adopt(verb) => adoptions::run(app, verb).await,
         Command::Silence(verb) => silences::run(app, verb).await,
         Command::Provider(verb) => providers::run(app, verb).await,
+        Command::Cluster(verb) => clusters::run(app, verb).await,
         Command::Token(verb) => tokens::run(app, verb).await,
         Command::Context(verb) => contexts::run(app, verb),
         Command::Ls(args) => vms::run(app, vms::Verb::List(args)).await,

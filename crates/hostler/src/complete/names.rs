@@ -135,6 +135,10 @@ async fn fetch(
             let about = |provider: &v1::Provider| provider.uri.clone();
             read::<v1::ProviderList, _>(client, Nothing {}, all, |_| None, about).await?
         }
+        Names::Cluster => {
+            let about = |cluster: &v1::Cluster| cluster.health.clone();
+            read::<v1::ClusterList, _>(client, Nothing {}, all, |_| None, about).await?
+        }
         Names::Token => {
             let about = |token: &v1::Token| token.role.clone();
             read::<v1::TokenList, _>(client, Nothing {}, all, |_| None, about).await?
