@@ -53,6 +53,13 @@ CREATE TABLE counters (
     value INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE declared_hardware (
+    provider_id TEXT    NOT NULL REFERENCES providers (id) ON DELETE CASCADE,
+    name        TEXT    NOT NULL,
+    is_there    INTEGER NOT NULL CHECK (is_there IN (0, 1)),
+    PRIMARY KEY (provider_id, name)
+) STRICT;
+
 CREATE TABLE events (
     seq           INTEGER NOT NULL PRIMARY KEY,
     at            INTEGER NOT NULL,
@@ -136,6 +143,14 @@ CREATE TABLE operations (
     lease_expires_at INTEGER, provider_id TEXT,
     CHECK ((finished_at IS NOT NULL) = (state IN ('succeeded', 'failed', 'cancelled'))),
     CHECK ((lease_holder IS NULL) = (lease_expires_at IS NULL))
+) STRICT;
+
+CREATE TABLE provider_secrets (
+    provider_id TEXT    NOT NULL PRIMARY KEY REFERENCES providers (id) ON DELETE CASCADE,
+    key_id      TEXT    NOT NULL,
+    sealed      BLOB    NOT NULL,
+    given_by    TEXT    NOT NULL,
+    given_at    INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE providers (

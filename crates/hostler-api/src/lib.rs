@@ -13,13 +13,15 @@ pub mod negotiate;
 pub mod openapi;
 mod page;
 mod problem;
+mod secret;
 mod status;
 pub mod v1;
 mod value;
 
 pub use endpoint::{BodyKind, Described, Endpoint, Nothing, ReplyKind};
-pub use page::{LIMIT_DEFAULT, LIMIT_MAX, ListQuery, Page, item_members};
+pub use page::{LIMIT_DEFAULT, LIMIT_MAX, ListQuery, Page, PageQuery, item_members};
 pub use problem::{PROBLEM_JSON, Problem, ProblemFault};
+pub use secret::Secret;
 pub use status::status_of;
 pub use value::{Fact, Ref, Time};
 

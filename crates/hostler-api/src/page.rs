@@ -54,6 +54,25 @@ pub struct ListQuery {
     pub fields: Option<String>,
 }
 
+/// A query of a list: that of every list, or one with more to say.
+pub trait PageQuery: From<ListQuery> {
+    /// Which page is meant; `None` for the first.
+    fn cursor(&self) -> Option<&String>;
+
+    /// The same for another page.
+    fn turn_to(&mut self, cursor: Option<String>);
+}
+
+impl PageQuery for ListQuery {
+    fn cursor(&self) -> Option<&String> {
+        self.cursor.as_ref()
+    }
+
+    fn turn_to(&mut self, cursor: Option<String>) {
+        self.cursor = cursor;
+    }
+}
+
 /// The names that can stand in [`ListQuery::fields`] of a list that answers `P`: the
 /// members of its items, by their schema. Empty when `P` is no page.
 pub fn item_members<P: JsonSchema>() -> BTreeSet<String> {

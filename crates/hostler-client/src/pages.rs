@@ -1,6 +1,6 @@
 //! Lists, read page by page to their end.
 
-use hostler_api::{Endpoint, ListQuery, Nothing, Page, Time};
+use hostler_api::{Endpoint, Nothing, Page, PageQuery, Time};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -26,24 +26,26 @@ pub struct ItemPage<T> {
 pub struct Pages<E: Endpoint> {
     client: Client,
     path: E::Path,
-    query: ListQuery,
+    query: E::Query,
     is_done: bool,
 }
 
 impl Client {
     /// The pages of the list `E`, from the one that `query` names on.
-    pub fn pages<E, T>(&self, path: E::Path, query: ListQuery) -> Pages<E>
+    pub fn pages<E, T>(&self, path: E::Path, query: impl Into<E::Query>) -> Pages<E>
     where
-        E: Endpoint<Query = ListQuery, Body = Nothing, Reply = Page<T>>,
+        E: Endpoint<Body = Nothing, Reply = Page<T>>,
+        E::Query: PageQuery,
     {
-        Pages { client: self.clone(), path, query, is_done: false }
+        Pages { client: self.clone(), path, query: query.into(), is_done: false }
     }
 }
 
 impl<E, T> Pages<E>
 where
-    E: Endpoint<Query = ListQuery, Body = Nothing, Reply = Page<T>>,
+    E: Endpoint<Body = Nothing, Reply = Page<T>>,
     E::Path: Sync,
+    E::Query: PageQuery + Sync,
     T: Serialize + DeserializeOwned + Send + 'static,
 {
     /// The next page; `None` after the last.
@@ -65,12 +67,12 @@ where
         };
         let page = answer.value;
         let has_more = page.next_cursor.is_some();
-        if has_more && page.next_cursor == self.query.cursor {
+        if has_more && page.next_cursor.as_ref() == self.query.cursor() {
             // Going on would read the same page for ever.
             return malformed("the cursor of the next page is this page's own".into());
         }
         self.is_done = !has_more;
-        self.query.cursor = page.next_cursor;
+        self.query.turn_to(page.next_cursor);
         let items = page.items.into_iter().zip(jsons);
         let items = items.map(|(value, json)| Item { value, json }).collect();
         Ok(Some(ItemPage { items, observed_at: page.observed_at, stale: page.stale, has_more }))

@@ -12,9 +12,16 @@
 //! How a cluster's answers become this is its driver's business; nothing here knows of a
 //! product.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+
+/// The reason of a cluster that answers, and does not know us.
+pub const AUTH_FAILED: &str = "AuthFailed";
+
+/// Who says so where an administrator declared it.
+pub const DECLARED: &str = "declared by an administrator";
 
 /// How a cluster is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -191,7 +198,57 @@ pub struct Lack {
     pub remedy: Option<String>,
 }
 
+impl Report {
+    /// Whether the cluster answered us as somebody it knows: anything else that is missing
+    /// there, other credentials do not mend.
+    ///
+    /// # Errors
+    /// With the reasons why not.
+    pub fn lets_us_in(&self) -> Result<(), &[Reason]> {
+        let is_unknown = self.reasons.iter().any(|reason| reason.code == AUTH_FAILED);
+        match self.health {
+            Health::Unknown | Health::Unreachable => Err(&self.reasons),
+            Health::Healthy | Health::Unhealthy if is_unknown => Err(&self.reasons),
+            Health::Healthy | Health::Unhealthy => Ok(()),
+        }
+    }
+}
+
+/// What a cluster of which nothing is known lacks: all that is asked for.
+pub fn lacks_all(features: &[String], hardware: &[String], why: &str) -> Vec<Lack> {
+    let lack = |name: &String, is_hardware| Lack {
+        name: name.clone(),
+        is_hardware,
+        why: why.to_owned(),
+        remedy: None,
+    };
+    let of_features = features.iter().map(|name| lack(name, false));
+    of_features.chain(hardware.iter().map(|name| lack(name, true))).collect()
+}
+
 impl Capabilities {
+    /// The same with what an administrator says of the hardware, which counts whatever the
+    /// hosts tell (E15).
+    #[must_use]
+    pub fn with_declared(mut self, declared: &BTreeMap<String, bool>) -> Self {
+        for (name, is_there) in declared {
+            match self.hardware.iter_mut().find(|hardware| hardware.name == *name) {
+                Some(hardware) => {
+                    hardware.is_there = Some(*is_there);
+                    hardware.source = format!("{DECLARED}; detected: {}", hardware.source);
+                }
+                None => self.hardware.push(Hardware {
+                    name: name.clone(),
+                    is_there: Some(*is_there),
+                    hosts: None,
+                    source: DECLARED.to_owned(),
+                }),
+            }
+        }
+        self.hardware.sort_by(|a, b| a.name.cmp(&b.name));
+        self
+    }
+
     /// What is missing of what a template requires: nothing, where the cluster has all
     /// the features and all the hardware (E16). What cannot be told counts as missing,
     /// and says so.

@@ -23,6 +23,7 @@ use tracing::warn;
 
 use crate::adoptions::Ignored;
 use crate::alerting::Alerting;
+use crate::clusters::ClustersKnown;
 use crate::collect::{CollectPace, Custom, Held, Machines, QUERIES_AT_ONCE, Recorded, Told};
 use crate::events::Bus;
 use crate::fleet::snapshot::Snapshot;
@@ -54,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) leftovers: Leftovers,
     /// VMs that somebody decided to leave alone.
     pub(crate) ignored: Ignored,
+    /// How clusters are.
+    pub(crate) clusters: ClustersKnown,
     /// How often is measured; `None`: never.
     pub(crate) collect: Option<watch::Sender<CollectPace>>,
     /// A permit for each pass under way.
@@ -126,6 +129,7 @@ impl Inner {
             registry: registry(),
             leftovers: Leftovers::default(),
             ignored,
+            clusters: ClustersKnown::default(),
             collecting: Semaphore::new(config.collect.as_ref().map_or(1, |pace| pace.at_once)),
             collect: config.collect.map(watch::Sender::new),
             figures: Held::default(),
@@ -189,6 +193,11 @@ impl Inner {
             let message = format!("provider {id} is not configured (any more)");
             Error::new(Code::ProviderUnavailable, message)
         })
+    }
+
+    /// Connections to places where VMs run.
+    pub(crate) fn providers(self: &Arc<Self>) -> crate::Providers<'_> {
+        crate::Providers::new(self)
     }
 
     /// A page of some views of the present picture.

@@ -14,6 +14,7 @@
 
 mod adoptions;
 mod alerting;
+mod clusters;
 mod collect;
 mod events;
 mod fleet;
@@ -47,6 +48,7 @@ pub use alerting::{
     AlertReceiver, AlertView, AlertingConfig, Alerts, Deliver, NewSilence, ReceiverView,
     RuleHealth, RuleSource, RuleView, SilenceView, SilencedFor, check_rules,
 };
+pub use clusters::{ClusterSource, ClusterView, Clusters, Given, Wanted};
 pub use collect::{
     AgentJoin, AgentSettings, AgentSource, AgentState, AgentView, Agents, Answer, Answered,
     CollectPace, Collected, ContainerFigures, ContainerView, CustomMetrics, CustomOf, CustomPush,
@@ -121,6 +123,10 @@ pub struct Pace {
     pub inventory_deadline: Duration,
     /// How long a look at one VM may take.
     pub look: Duration,
+    /// Between two questions to a cluster how it is.
+    pub cluster: Duration,
+    /// How long its answer may take.
+    pub cluster_deadline: Duration,
     /// How soon after a change the next look at the same thing may follow.
     pub debounce: Duration,
     /// Between two searches for operations that nobody drives.
@@ -167,6 +173,8 @@ impl Default for Pace {
             silent: secs(2),
             inventory_deadline: secs(30),
             look: secs(5),
+            cluster: secs(60),
+            cluster_deadline: secs(30),
             debounce: Duration::from_millis(20),
             recovery: secs(2),
             lease: secs(15),
@@ -283,6 +291,11 @@ impl Engine {
     /// Providers.
     pub fn providers(&self) -> Providers<'_> {
         Providers::new(&self.inner)
+    }
+
+    /// Providers that are clusters.
+    pub fn clusters(&self) -> Clusters<'_> {
+        Clusters::new(&self.inner)
     }
 
     /// What is measured.

@@ -43,6 +43,9 @@ impl<'a> Providers<'a> {
     pub async fn attach(&self, row: ProviderRow, provider: Arc<dyn Provider>) -> Result<()> {
         let id = row.id;
         let known = self.engine.store.resources(id).await?;
+        let given = self.engine.store.provider_secret(id).await?.as_ref().map(Into::into);
+        let declared = self.engine.store.declared_hardware().await?.remove(&id);
+        self.engine.clusters.load(id, declared.unwrap_or_default(), given);
         self.engine.fleet.attach(Entry::new(row, provider), known);
         reconcile::watch_provider(self.engine, id);
         collect::watch_provider(self.engine, id);
@@ -93,6 +96,7 @@ impl<'a> Providers<'a> {
         let event = self.engine.event("provider.removed", told, message);
         self.engine.store.delete_provider(id, &[event]).await?;
         self.engine.fleet.detach(id);
+        self.engine.clusters.forget(id);
         self.engine.bus.poke();
         Ok(())
     }

@@ -14,9 +14,11 @@ use http::{Method, Request, header};
 use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
 use serde_json::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::breaker::{Breakers, Class, Permit, Shown};
+use crate::config::MAX_CONCURRENT;
 use crate::error::{Answer, Cause, Failure, Verb, classify};
 use crate::resource::{ObjectKey, Resource, is_virt_api};
 pub(crate) use question::Question;
@@ -45,6 +47,8 @@ const LIST_ATTEMPTS: u32 = 3;
 pub struct Caller {
     client: kube::Client,
     breakers: Mutex<Breakers>,
+    /// A permit for each question that is being answered (F4).
+    turns: Semaphore,
 }
 
 /// An answer that is a success.
@@ -61,7 +65,14 @@ pub struct Reply {
 impl Caller {
     /// Asks by this client, as [`crate::connect::connect`] makes it.
     pub fn new(client: kube::Client) -> Self {
-        Self { client, breakers: Mutex::default() }
+        Self { client, breakers: Mutex::default(), turns: Semaphore::new(MAX_CONCURRENT) }
+    }
+
+    /// The same, with at most `most` questions at once.
+    #[must_use]
+    pub fn asking_at_once(mut self, most: usize) -> Self {
+        self.turns = Semaphore::new(most.min(Semaphore::MAX_PERMITS));
+        self
     }
 
     /// The client, for what is no call: the streams of consoles and screens.
@@ -335,10 +346,30 @@ impl Caller {
 
     /// Sends a question and reads all of the answer.
     pub(crate) async fn ask(&self, cx: &Cx, question: Question, doing: &str) -> Result<Reply> {
+        // Before the breaker is asked: whoever waits for a turn must not be the one call of a
+        // half-open breaker, and one that opened meanwhile spares the call.
+        let _turn = self.turn(cx, doing).await?;
         let leave = self.admit(Class::of(question.verb), doing)?;
         let ended = within(cx, question.verb, doing, self.exchange(question, doing)).await;
         leave.tell(&ended);
         ended
+    }
+
+    /// Waits until fewer questions are being answered than may be, within the deadline of the
+    /// call; nothing was sent until then.
+    async fn turn(&self, cx: &Cx, doing: &str) -> Result<SemaphorePermit<'_>> {
+        let waiting = format!("{doing}: waiting for other calls to the cluster to end");
+        within(cx, Verb::Read, &waiting, async {
+            self.turns.acquire().await.map_err(|error| {
+                ours(Error::new(Kind::Bug, "calls have no turns any more").with_raw(error))
+            })
+        })
+        .await
+        .map_err(|failure| match failure.cause {
+            // The cluster is not to blame.
+            Cause::Transport => ours(failure.error),
+            _ => failure,
+        })
     }
 
     /// Asks the breaker. What is returned tells it how the call ended, at the latest

@@ -24,6 +24,9 @@ use crate::resource::namespace_name;
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// The name of the API server within a cluster.
 const IN_CLUSTER: &str = "https://kubernetes.default.svc";
+/// The most questions that are put to a cluster at once, by default; watches are not among
+/// them.
+pub const MAX_CONCURRENT: usize = 20;
 /// The most namespaces that are named one by one; each is followed by itself.
 const MAX_NAMESPACES: usize = 64;
 
@@ -126,6 +129,9 @@ pub struct KubeVirtConfig {
     /// Hardware that an administrator says is there, or is not, whatever nodes tell
     /// (E15): `nvidia.com/TU104GL`, `kvm`.
     pub declared_hardware: BTreeMap<String, bool>,
+    /// How many questions are put to the cluster at once; who comes later waits, at the cost
+    /// of their own deadline. Watches, of which there are few and which last, do not count.
+    pub max_concurrent: usize,
     /// Tells the time for what is observed.
     pub clock: Arc<dyn Clock>,
 }
@@ -142,8 +148,15 @@ impl KubeVirtConfig {
             watch_timeout: Duration::from_secs(60),
             max_backoff: Duration::from_secs(60),
             declared_hardware: BTreeMap::new(),
+            max_concurrent: MAX_CONCURRENT,
             clock: Arc::new(SystemClock),
         }
+    }
+
+    /// The usual configuration for a cluster whose kubeconfig somebody handed over, with
+    /// nothing allowed: see [`crate::connect::examine`].
+    pub fn from_text(kubeconfig: &str) -> Self {
+        Self::new(Source::Text(kubeconfig.to_owned()))
     }
 
     /// From an address: `kubevirt:///etc/hostler/lab.kubeconfig?context=lab`,
@@ -206,6 +219,9 @@ impl KubeVirtConfig {
                 return Err(wrong("within a cluster there is no context to choose".to_owned()));
             }
             Source::File(_) | Source::Text(_) | Source::InCluster { .. } => {}
+        }
+        if self.max_concurrent == 0 {
+            return Err(wrong("no question may be put to the cluster at all".to_owned()));
         }
         if self.context.as_deref() == Some("") {
             return Err(wrong("the context has no name".to_owned()));

@@ -47,6 +47,50 @@ pub async fn connect(config: &KubeVirtConfig) -> Result<kube::Client> {
         .map_err(|error| Error::new(Kind::Bug, "setting up the client failed").with_raw(error))?
 }
 
+/// What a kubeconfig that was handed over leads to, without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// The context that is used.
+    pub context: String,
+    /// The server that it names: scheme, host and port, and a path if there is one.
+    pub server: String,
+}
+
+/// Looks at a kubeconfig that was handed over as text, and says where it leads. Reaches
+/// nothing, reads no file and runs no command.
+///
+/// # Errors
+/// `Invalid` for one that cannot be used or may not, with the remedy, and without a word of
+/// what stands in it but names.
+pub fn examine(config: &KubeVirtConfig) -> Result<Examined> {
+    config.check()?;
+    let Source::Text(text) = &config.source else {
+        return Err(Error::new(Kind::Bug, "only a kubeconfig's text can be examined"));
+    };
+    let kubeconfig = parse(text)?;
+    let context = vet(&kubeconfig, config.context.as_deref(), config.allowed)?;
+    let cluster = kubeconfig.contexts.iter().find(|it| it.name == context);
+    let cluster = cluster.and_then(|it| it.context.as_ref()).map(|it| it.cluster.as_str());
+    let described = kubeconfig.clusters.iter().find(|it| Some(it.name.as_str()) == cluster);
+    let server = described.and_then(|it| it.cluster.as_ref()).and_then(|it| given(&it.server));
+    let server = server_url(server.unwrap_or_default(), config.allowed)?;
+    Ok(Examined { context, server: without_user(&server) })
+}
+
+/// An address without the name and password that somebody may have put into it.
+fn without_user(url: &http::Uri) -> String {
+    let (scheme, host) = (url.scheme_str().unwrap_or_default(), url.host().unwrap_or_default());
+    let port = url.port_u16().map_or_else(String::new, |port| format!(":{port}"));
+    format!("{scheme}://{host}{port}{}", url.path().trim_end_matches('/'))
+}
+
+fn parse(text: &str) -> Result<Kubeconfig> {
+    if text.len() as u64 > MAX_KUBECONFIG {
+        return Err(too_large());
+    }
+    Kubeconfig::from_yaml(text).map_err(|error| unreadable(&error))
+}
+
 /// Everything up to the client.
 fn prepare(config: &KubeVirtConfig) -> Result<kube::Config> {
     let mut prepared = match &config.source {
@@ -60,13 +104,7 @@ fn prepare(config: &KubeVirtConfig) -> Result<kube::Config> {
             let kubeconfig = read(path)?;
             from_kubeconfig(kubeconfig, config, true)?
         }
-        Source::Text(text) => {
-            if text.len() as u64 > MAX_KUBECONFIG {
-                return Err(too_large());
-            }
-            let kubeconfig = Kubeconfig::from_yaml(text).map_err(|error| unreadable(&error))?;
-            from_kubeconfig(kubeconfig, config, config.allowed.files)?
-        }
+        Source::Text(text) => from_kubeconfig(parse(text)?, config, config.allowed.files)?,
     };
     prepared.connect_timeout = Some(config.connect_timeout);
     prepared.write_timeout = Some(WRITE_TIMEOUT);

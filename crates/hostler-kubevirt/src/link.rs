@@ -95,7 +95,8 @@ impl Link {
             match connect(config).await {
                 Ok(client) => {
                     pause = FIRST_PAUSE;
-                    let caller = Arc::new(Caller::new(client));
+                    let caller = Caller::new(client).asking_at_once(config.max_concurrent);
+                    let caller = Arc::new(caller);
                     self.state.send_replace(State::Up(caller.clone()));
                     tokio::select! {
                         () = work(caller) => {}

@@ -21,6 +21,7 @@
 //!
 //! Everything it tells is made up and says so ([`Provider::is_simulated`]).
 
+pub mod cluster;
 mod console;
 mod create;
 pub mod demo;
@@ -37,8 +38,8 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Console, Create, Cx, Group, Inventory, Metrics, Power, Probe, Provider, Result, Storage, VmRef,
-    Watch,
+    Cluster, Console, Create, Cx, Group, Inventory, Metrics, Power, Probe, Provider, Result,
+    Storage, VmRef, Watch,
 };
 
 pub use faults::{EventFault, FaultPlan, When};
@@ -59,7 +60,8 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// A connection that can do everything a simulated world can.
+    /// A connection that can do everything a simulated world can. It is a cluster only while
+    /// its world is ([`World::set_cluster`]).
     pub fn new(world: &World) -> Self {
         Self { world: world.clone(), groups: Group::ALL.to_vec() }
     }
@@ -180,6 +182,10 @@ impl Provider for Sim {
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         self.has(Group::Metrics).map(|sim| sim as &dyn Metrics)
+    }
+
+    fn cluster(&self) -> Option<&dyn Cluster> {
+        self.has(Group::Cluster).filter(|sim| sim.world.is_cluster()).map(|sim| sim as &dyn Cluster)
     }
 
     fn watch(&self) -> Option<&dyn Watch> {

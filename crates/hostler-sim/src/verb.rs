@@ -26,6 +26,7 @@ pub enum Verb {
     Subscribe,
     Observe,
     Measure,
+    Report,
 }
 
 impl Verb {
@@ -53,7 +54,8 @@ impl Verb {
             | Self::OpenConsole
             | Self::Subscribe
             | Self::Observe
-            | Self::Measure => false,
+            | Self::Measure
+            | Self::Report => false,
         }
     }
 
@@ -62,7 +64,12 @@ impl Verb {
     pub(crate) const fn is_look(self) -> bool {
         matches!(
             self,
-            Self::Probe | Self::Inventory | Self::Subscribe | Self::Observe | Self::Measure
+            Self::Probe
+                | Self::Inventory
+                | Self::Subscribe
+                | Self::Observe
+                | Self::Measure
+                | Self::Report
         )
     }
 
@@ -91,6 +98,7 @@ impl Verb {
             Self::Subscribe => "subscribe to changes",
             Self::Observe => "look at",
             Self::Measure => "measure",
+            Self::Report => "tell how the cluster is",
         }
     }
 }

@@ -24,6 +24,7 @@
 mod adoptions;
 mod alerts;
 mod backup;
+mod clusters;
 mod connection;
 mod error;
 mod events;
@@ -55,6 +56,7 @@ pub use alerts::{
     NOTICES_MAX, NewAlertChange, StoredAlerts, WaitingNotice,
 };
 pub use backup::Restored;
+pub use clusters::SealedSecret;
 pub use error::{Conflict, Error, Missing, Result, StoreErrorKind};
 pub use events::{EventFilter, NewEvent, StoredEvent};
 pub use open::Options;

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::connection::query;
 use crate::error::{Conflict, Error, Missing, Result};
-use crate::{NewEvent, Store, StoredEvent, events, row, statements};
+use crate::{NewEvent, Store, StoredEvent, clusters, events, row, statements};
 
 /// A configured provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +81,8 @@ impl Store {
         let mut tx = self.write().await?;
         let row = tx.one(values(statements::PROVIDER_UPSERT, provider)).await?;
         let kept = read(&row)?;
+        // It may have been somebody's cluster until now; its address says where it is from here on.
+        clusters::forget_secret(&mut tx, kept.id).await?;
         tx.commit().await?;
         Ok(kept)
     }
@@ -112,7 +114,10 @@ impl Store {
     }
 }
 
-fn values(statement: statements::Statement, provider: &ProviderRow) -> crate::connection::Bound {
+pub(crate) fn values(
+    statement: statements::Statement,
+    provider: &ProviderRow,
+) -> crate::connection::Bound {
     query(statement)
         .bind(provider.id.to_string())
         .bind(provider.name.clone())

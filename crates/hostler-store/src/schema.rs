@@ -37,6 +37,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "adoption",
         sql: include_str!("../migrations/0004_adoption.sql"),
     },
+    Migration {
+        version: 5,
+        name: "clusters",
+        sql: include_str!("../migrations/0005_clusters.sql"),
+    },
 ];
 
 /// The schema of this version.
@@ -125,7 +130,8 @@ mod tests {
             be33e9de3d080707bd752078639c33d2f669b5c3e004e2778a52004b0f857f64
             aa85331278b848c3f3a4cbef771e38689524e852562305f0347f0e05bfc2447d
             4693cb2d4e7a2e4bc95cd973f4a32e464a27b8279a3a88513b8cbd09c7f66540
-            2911f2c6f865d8b7fd7205b1458501316e48ce0f479a18272b23788022d05e8f"#]]
+            2911f2c6f865d8b7fd7205b1458501316e48ce0f479a18272b23788022d05e8f
+            4fcac3766e3cfbabbe446adf8048fb294cdc7ecae903f56b5cd45994bea0b76e"#]]
         .assert_eq(&hashes.join("\n"));
     }
 }

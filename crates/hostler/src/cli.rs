@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    adoptions, agents, alerts, api, contexts, custom_metrics, events, explain, hosts, images, man,
-    muscle, networks, operations, outputs, pools, providers, silences, tokens, vms, volumes,
+    adoptions, agents, alerts, api, clusters, contexts, custom_metrics, events, explain, hosts,
+    images, man, muscle, networks, operations, outputs, pools, providers, silences, tokens, vms,
+    volumes,
 };
 use crate::complete::{Names, Shell};
 use crate::output::{Output, OutputParser};
@@ -144,6 +145,9 @@ pub(crate) enum Command {
     /// Connections to places where VMs run.
     #[command(subcommand)]
     Provider(providers::Verb),
+    /// Clusters: providers that are many hosts under one authority.
+    #[command(subcommand)]
+    Cluster(clusters::Verb),
     /// Programs on machines that measure them from within.
     #[command(subcommand)]
     Agent(agents::Verb),

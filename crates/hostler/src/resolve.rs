@@ -1,7 +1,7 @@
 //! From a name to the resource, for nouns of which there are few: the whole
 //! list is read, so that the answer to a wrong name can offer the right one.
 
-use hostler_api::{Endpoint, ListQuery, Nothing, Page};
+use hostler_api::{Endpoint, ListQuery, Nothing, Page, PageQuery};
 use hostler_client::{Client, Item};
 use serde::Serialize;
 
@@ -19,7 +19,8 @@ pub(crate) async fn by_name<L, T>(
     place: impl Fn(&T) -> Option<String>,
 ) -> Result<Item<T>>
 where
-    L: Endpoint<Path = Nothing, Query = ListQuery, Body = Nothing, Reply = Page<T>>,
+    L: Endpoint<Path = Nothing, Body = Nothing, Reply = Page<T>>,
+    L::Query: PageQuery + Sync,
     T: Resource + Serialize,
 {
     let query = ListQuery { limit: Some(hostler_api::LIMIT_MAX), ..ListQuery::default() };

@@ -15,6 +15,7 @@ use crate::auth::Auth;
 use crate::http::consoles::{Holders, Tickets};
 use crate::http::live::Live;
 use crate::http::{Checkup, Cursors, Meters, Replays};
+use crate::sealing::Keyring;
 use crate::wiring::Wiring;
 
 /// What every handler can reach. Cheap to clone; all clones are the same.
@@ -47,6 +48,8 @@ pub struct Parts {
     pub meters: Arc<Meters>,
     /// Connects providers that users add.
     pub wiring: Wiring,
+    /// Seals what is kept and nobody may read.
+    pub keyring: Keyring,
     /// How much streams may take.
     pub streams: Streams,
     /// The live stream.

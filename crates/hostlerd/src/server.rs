@@ -30,6 +30,7 @@ use crate::http::consoles::{Holders, Tickets};
 use crate::http::live::Live;
 use crate::http::{self, Checkup, Cursors, Meters, Replays};
 use crate::listen::{Limits, LocalListener, Passed, PlainListener, Shared, TlsListener};
+use crate::sealing::Keyring;
 use crate::tls::Identity;
 use crate::wiring::Wiring;
 
@@ -259,6 +260,7 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         live: Arc::new(Semaphore::new(config.limits.live_clients)),
         consoles: Arc::new(Semaphore::new(config.limits.consoles)),
     };
+    let keys = ids.clone();
     Ok(App::new(Parts {
         auth: Auth::new(store.clone(), Arc::clone(&clock), ids.clone(), setup.local_users),
         engine,
@@ -272,6 +274,7 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         checkup: Checkup::default(),
         meters,
         wiring: setup.wiring,
+        keyring: Keyring::of(&config.data_dir, keys),
         streams,
         live,
         is_demo: setup.is_demo,

@@ -1,4 +1,7 @@
-//! Which providers there are. The only file that names any of them.
+//! Which providers there are. The only files that name any of them are this one and those
+//! beside it.
+
+pub(crate) mod kubeconfig;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,17 +28,19 @@ pub struct Wiring {
     clock: Arc<dyn Clock>,
     runtime_dir: Option<PathBuf>,
     is_demo: bool,
+    /// What connects to the cluster of a kubeconfig.
+    reach: Arc<dyn Fn(KubeVirtConfig) -> Arc<dyn Provider> + Send + Sync>,
 }
 
 impl Wiring {
     /// For a real server. `runtime_dir`: where users' session daemons have their sockets.
     pub fn new(clock: Arc<dyn Clock>, runtime_dir: Option<PathBuf>) -> Self {
-        Self { clock, runtime_dir, is_demo: false }
+        Self { clock, runtime_dir, is_demo: false, reach: Arc::new(kubeconfig::driver) }
     }
 
     /// For a demo, which reaches nothing that is real.
     pub fn demo(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, runtime_dir: None, is_demo: true }
+        Self { is_demo: true, ..Self::new(clock, None) }
     }
 
     /// Begins to connect to `uri`; whoever is there need not answer yet. Must be
@@ -75,6 +80,10 @@ impl Wiring {
                 config.clock = Arc::clone(&self.clock);
                 config.check().map_err(|error| error.to_string())?;
                 Ok(Configured::Libvirt(config))
+            }
+            KUBEVIRT_SCHEME if kubeconfig::is_by_kubeconfig(uri) => {
+                Err("is of a cluster that is added by its kubeconfig: see `hostler cluster add`"
+                    .to_owned())
             }
             KUBEVIRT_SCHEME => {
                 let mut config = KubeVirtConfig::parse(uri).map_err(|error| error.to_string())?;

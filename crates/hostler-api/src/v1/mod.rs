@@ -5,6 +5,7 @@ mod agents;
 mod alert_rules;
 mod alerts;
 mod batch;
+mod clusters;
 mod consoles;
 mod convert;
 mod custom_metrics;
@@ -33,6 +34,7 @@ pub use agents::*;
 pub use alert_rules::*;
 pub use alerts::*;
 pub use batch::*;
+pub use clusters::*;
 pub use consoles::*;
 pub use custom_metrics::*;
 pub use devices::*;
@@ -116,6 +118,13 @@ endpoints![
     ProviderShow,
     ProviderCreate,
     ProviderDelete,
+    ClusterList,
+    ClusterCreate,
+    ClusterTest,
+    ClusterShow,
+    ClusterDelete,
+    ClusterRotate,
+    ClusterDeclare,
     PoolList,
     PoolShow,
     VolumeList,

@@ -1,6 +1,8 @@
 //! Which clusters fit a template (E16).
 
-use super::{Capabilities, Feature, Hardware, Stage};
+use super::{
+    AUTH_FAILED, Capabilities, Feature, Hardware, Health, Reason, Report, Stage, lacks_all,
+};
 use crate::clock::Timestamp;
 
 fn feature(name: &str, is_on: Option<bool>) -> Feature {
@@ -50,4 +52,41 @@ fn e16_what_cannot_be_told_counts_as_missing() {
     let expected = [("Odd", false), ("Never", false), ("gpu", true), ("fpga", true)];
     let expected = expected.map(|(name, is_hardware)| (name.to_owned(), is_hardware));
     assert_eq!(lacks(&["Odd", "Never"], &["gpu", "fpga"]), expected);
+}
+
+#[test]
+fn e15_what_an_administrator_declares_counts_whatever_the_hosts_tell() {
+    let declared = [("gpu", true), ("kvm", false), ("fpga", true)];
+    let declared = declared.map(|(name, is_there)| (name.to_owned(), is_there)).into();
+    let cluster = cluster().with_declared(&declared);
+    let lacks = cluster.lacks(&[], &["gpu".into(), "fpga".into(), "kvm".into()]);
+    let names: Vec<&str> = lacks.iter().map(|lack| lack.name.as_str()).collect();
+    assert_eq!(names, ["kvm"]);
+    assert!(lacks[0].why.contains("declared by an administrator"), "{}", lacks[0].why);
+    let names: Vec<&str> = cluster.hardware.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["fpga", "gpu", "kvm", "sriov"], "by name");
+    assert_eq!(cluster.hardware[0].hosts, None, "nobody looked");
+    assert!(cluster.hardware[1].source.contains("allocatable"), "what was seen is still told");
+}
+
+#[test]
+fn e16_of_a_cluster_that_told_nothing_all_is_missing() {
+    let lacks = lacks_all(&["GPU".into()], &["kvm".into()], "it was not asked");
+    let told: Vec<_> = lacks.iter().map(|it| (it.name.as_str(), it.is_hardware)).collect();
+    assert_eq!(told, [("GPU", false), ("kvm", true)]);
+    assert!(lacks.iter().all(|lack| lack.why == "it was not asked"));
+}
+
+#[test]
+fn x28_other_credentials_mend_what_is_not_known_and_nothing_else() {
+    let report = |health, code: &str| Report {
+        health,
+        reasons: vec![Reason { code: code.into(), message: "m".into(), is_warning: false }],
+        ..Report::default()
+    };
+    assert!(Report { health: Health::Healthy, ..Report::default() }.lets_us_in().is_ok());
+    assert!(report(Health::Unhealthy, "NoKubeVirt").lets_us_in().is_ok());
+    assert!(report(Health::Unhealthy, AUTH_FAILED).lets_us_in().is_err());
+    assert!(report(Health::Unreachable, "Unreachable").lets_us_in().is_err());
+    assert!(Report::default().lets_us_in().is_err(), "nobody asked");
 }

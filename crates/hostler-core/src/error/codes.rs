@@ -41,6 +41,8 @@ pub enum Code {
     AgentNotFound,
     /// There is no such provider.
     ProviderNotFound,
+    /// There is no such cluster.
+    ClusterNotFound,
     /// There is no such storage pool.
     PoolNotFound,
     /// There is no such volume.
@@ -163,6 +165,7 @@ impl Code {
         Self::HostNotFound,
         Self::AgentNotFound,
         Self::ProviderNotFound,
+        Self::ClusterNotFound,
         Self::PoolNotFound,
         Self::VolumeNotFound,
         Self::NetworkNotFound,
@@ -235,6 +238,7 @@ impl Code {
             Self::HostNotFound => "host_not_found",
             Self::AgentNotFound => "agent_not_found",
             Self::ProviderNotFound => "provider_not_found",
+            Self::ClusterNotFound => "cluster_not_found",
             Self::PoolNotFound => "pool_not_found",
             Self::VolumeNotFound => "volume_not_found",
             Self::NetworkNotFound => "network_not_found",
@@ -307,6 +311,7 @@ impl Code {
             | Self::HostNotFound
             | Self::AgentNotFound
             | Self::ProviderNotFound
+            | Self::ClusterNotFound
             | Self::PoolNotFound
             | Self::VolumeNotFound
             | Self::NetworkNotFound

@@ -27,6 +27,7 @@ impl Code {
             Self::HostNotFound => "there is no such host",
             Self::AgentNotFound => "there is no such agent",
             Self::ProviderNotFound => "there is no such provider",
+            Self::ClusterNotFound => "there is no such cluster",
             Self::PoolNotFound => "there is no such storage pool",
             Self::VolumeNotFound => "there is no such volume",
             Self::NetworkNotFound => "there is no such network",
@@ -119,6 +120,9 @@ impl Code {
             Self::HostNotFound => "`hostler host list` shows those there are.",
             Self::AgentNotFound => "`hostler agent list` shows those there are.",
             Self::ProviderNotFound => "`hostler provider list` shows those there are.",
+            Self::ClusterNotFound => {
+                "`hostler cluster list` shows those there are; a provider that is no cluster is in `hostler provider list`."
+            }
             Self::PoolNotFound => "`hostler pool list` shows those there are.",
             Self::VolumeNotFound => "`hostler volume list POOL` shows those there are.",
             Self::NetworkNotFound => "`hostler network list` shows those there are.",

@@ -262,6 +262,12 @@ pub enum Metric {
     ProviderInventoryAgeSeconds,
     /// hostler_provider_inventory_duration_seconds: How long the latest inventory took.
     ProviderInventoryDurationSeconds,
+    /// hostler_cluster_health: 1 for the health that the cluster told last (unknown where it was not asked yet), 0 for every other; see hostler_cluster_report_age_seconds for how old that is.
+    ClusterHealth,
+    /// hostler_cluster_report_age_seconds: Time since the cluster told how it is; no series before it did for the first time.
+    ClusterReportAgeSeconds,
+    /// hostler_cluster_watch_lag_seconds: Time since anything was heard of a kind of object of the cluster, as of its latest report and as old as that by now; no series where nothing ever was.
+    ClusterWatchLagSeconds,
     /// hostler_vms: VMs by provider and state.
     Vms,
     /// hostler_agent_up: Whether the agent was heard the last time it was asked: 1 or 0; no series before the first.
@@ -474,6 +480,9 @@ impl Metric {
         Self::ProviderSilentVms,
         Self::ProviderInventoryAgeSeconds,
         Self::ProviderInventoryDurationSeconds,
+        Self::ClusterHealth,
+        Self::ClusterReportAgeSeconds,
+        Self::ClusterWatchLagSeconds,
         Self::Vms,
         Self::AgentUp,
         Self::AgentInfo,
@@ -533,7 +542,7 @@ impl Metric {
 }
 
 /// In the order of the variants.
-static FAMILIES: [Family; 167] = [
+static FAMILIES: [Family; 170] = [
     Family {
         name: "hostler_vm_state",
         kind: MetricKind::Gauge,
@@ -1803,6 +1812,36 @@ static FAMILIES: [Family; 167] = [
         cost: Cost::Own,
         since: "0.1",
         help: "How long the latest inventory took",
+    },
+    Family {
+        name: "hostler_cluster_health",
+        kind: MetricKind::Gauge,
+        unit: Unit::None,
+        resource: Resource::Provider,
+        labels: &["health"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "1 for the health that the cluster told last (unknown where it was not asked yet), 0 for every other; see hostler_cluster_report_age_seconds for how old that is",
+    },
+    Family {
+        name: "hostler_cluster_report_age_seconds",
+        kind: MetricKind::Gauge,
+        unit: Unit::Seconds,
+        resource: Resource::Provider,
+        labels: &[],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Time since the cluster told how it is; no series before it did for the first time",
+    },
+    Family {
+        name: "hostler_cluster_watch_lag_seconds",
+        kind: MetricKind::Gauge,
+        unit: Unit::Seconds,
+        resource: Resource::Provider,
+        labels: &["kind"],
+        cost: Cost::Own,
+        since: "0.1",
+        help: "Time since anything was heard of a kind of object of the cluster, as of its latest report and as old as that by now; no series where nothing ever was",
     },
     Family {
         name: "hostler_vms",

@@ -20,6 +20,7 @@
 //! VM is told twice (X22, X35). Nothing is carried forward: a reading that has
 //! become old is told with its age, then not at all (X17).
 
+mod clustered;
 mod custom;
 mod gathering;
 mod heard;
@@ -63,6 +64,7 @@ pub use record::HistoryCounts;
 pub(crate) use record::Recorded;
 pub(crate) use said::Told;
 pub use said::{Said, Stored};
+pub(crate) use schedule::jitter;
 pub use sharing::MeasuredBy;
 pub use ticks::{Tick, Ticks};
 pub use told::{

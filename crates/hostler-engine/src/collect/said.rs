@@ -16,7 +16,9 @@ use hostler_core::vm::spec::Accelerator;
 use hostler_core::vm::status::VmState;
 
 use super::labels::made_up;
-use super::{Collected, Figures, HistoryCounts, Metrics, ProviderFigures, heard, machines, sent};
+use super::{
+    Collected, Figures, HistoryCounts, Metrics, ProviderFigures, clustered, heard, machines, sent,
+};
 use crate::{HostState, HostView, ProviderState, ProviderView, VmView};
 
 /// The namespace of VMs that are in no project: labels of this metric are never empty (A7).
@@ -151,6 +153,7 @@ impl Metrics<'_> {
         let measured: HashMap<_, _> = collected.vms.iter().map(|it| (it.of.id, it)).collect();
         let (labels, sums) = (self.labels(), assigned(&vms));
         let counts = counts(&vms, &providers);
+        let clusters = crate::clusters::all(engine, &snapshot, &crate::Wanted::default());
 
         let mut said = Vec::new();
         for view in &vms {
@@ -175,6 +178,8 @@ impl Metrics<'_> {
             points
                 .extend(told.into_iter().filter_map(|(of, value)| Some(Point::plain(of, value?))));
             points.extend(counts.get(&Some(view.row.id)).into_iter().flat_map(states));
+            let cluster = clusters.iter().find(|cluster| cluster.provider.row.id == view.row.id);
+            points.extend(cluster.into_iter().flat_map(clustered::of));
             said.push(Said::new(Subject::Provider(view.clone()), points));
         }
         let nowhere: Vec<Point> = counts.get(&None).into_iter().flat_map(states).collect();
@@ -232,7 +237,7 @@ fn of_vm(
     [Some(states), runs_by, labelled].into_iter().flatten()
 }
 
-fn one_hot(metric: Metric, state: &'static str, is_it: bool) -> Point {
+pub(super) fn one_hot(metric: Metric, state: &'static str, is_it: bool) -> Point {
     Point::labelled(metric, Labels::one(state), if is_it { 1.0 } else { 0.0 })
 }
 

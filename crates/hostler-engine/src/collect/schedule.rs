@@ -104,7 +104,7 @@ pub(super) fn paced(base: Duration, took: Duration) -> Duration {
     base.max(took.saturating_mul(SHARE)).min(base.saturating_mul(SLOWER_MAX))
 }
 
-pub(super) fn jitter(engine: &Inner, below: Duration) -> Duration {
+pub(crate) fn jitter(engine: &Inner, below: Duration) -> Duration {
     let random = u32::from_le_bytes(engine.ids.secret());
     below.mul_f64(f64::from(random) / (f64::from(u32::MAX) + 1.0))
 }

@@ -23,7 +23,7 @@ pub(crate) mod snapshot;
 mod users;
 pub(crate) mod views;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -133,6 +133,37 @@ impl Fleet {
     /// The provider, while it is configured.
     pub(crate) fn provider(&self, id: ProviderId) -> Option<Arc<dyn Provider>> {
         self.read().providers.get(&id).map(|entry| entry.provider.clone())
+    }
+
+    /// What a provider is called, while it is configured.
+    pub(crate) fn provider_name(&self, id: ProviderId) -> Option<String> {
+        self.read().providers.get(&id).map(|entry| entry.row.name.clone())
+    }
+
+    /// Whether this is the connection to a provider at present.
+    pub(crate) fn is_connected_by(&self, id: ProviderId, provider: &Arc<dyn Provider>) -> bool {
+        let state = self.read();
+        state.providers.get(&id).is_some_and(|entry| Arc::ptr_eq(&entry.provider, provider))
+    }
+
+    /// What hosts and VMs of a provider are called for good, as far as they were seen.
+    pub(crate) fn known_refs(&self, id: ProviderId) -> BTreeSet<String> {
+        let state = self.read();
+        let seen = state.providers.get(&id).and_then(|entry| entry.seen.as_ref());
+        let refs = seen.into_iter().flat_map(|seen| seen.hosts.keys().chain(seen.vms.keys()));
+        refs.cloned().collect()
+    }
+
+    /// Reaches a provider by another connection from now on; all that is known stays.
+    pub(crate) fn reconnect(&self, id: ProviderId, uri: &str, provider: Arc<dyn Provider>) {
+        let mut state = self.write();
+        let Some(entry) = state.providers.get_mut(&id) else { return };
+        uri.clone_into(&mut entry.row.uri);
+        entry.provider = provider;
+        entry.witness.interrupted();
+        state.changed(|changes| {
+            changes.providers.insert(id);
+        });
     }
 
     /// Takes over what the store says of all VMs.

@@ -41,8 +41,9 @@ pub(crate) async fn run(engine: Arc<Inner>, id: ProviderId) {
         look_at: None,
         looks: Looks::default(),
     };
-    while let Some(provider) = watching.engine.fleet.provider(id) {
-        watching.turn(&provider).await;
+    // Not held while waiting: a connection that another took the place of ends with its last user.
+    while watching.engine.fleet.provider(id).is_some() {
+        watching.turn().await;
     }
 }
 
@@ -61,10 +62,13 @@ struct Watching {
 
 impl Watching {
     /// Waits for the next thing to do, and does it.
-    async fn turn(&mut self, provider: &Arc<dyn Provider>) {
+    async fn turn(&mut self) {
         let next_inventory = self.inventories.next();
         tokio::select! {
-            () = at(next_inventory) => self.take_inventory(provider).await,
+            // It may have been connected anew since this turn began.
+            () = at(next_inventory) => if let Some(provider) = self.engine.fleet.provider(self.id) {
+                self.take_inventory(&provider).await;
+            },
             answered = self.inventories.ended() => self.inventories.plan(answered),
             () = at(self.look_at) => self.look(),
             again = self.looks.ended() => again.into_iter().for_each(|vm| self.want(vm)),

@@ -2,6 +2,7 @@
 //! signal, is given no input, looks for itself, and can run at any time.
 
 mod belief;
+mod clusters;
 mod inventory;
 mod leftovers;
 mod recovery;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use hostler_core::id::ProviderId;
 
+pub(crate) use clusters::take as cluster_told;
 pub(crate) use leftovers::Leftovers;
 
 use crate::{Inner, events};
@@ -26,4 +28,7 @@ pub(crate) fn start(engine: &Arc<Inner>) {
 /// Starts the one that keeps the picture of a provider fresh.
 pub(crate) fn watch_provider(engine: &Arc<Inner>, provider: ProviderId) {
     engine.supervise("inventory", move |engine| inventory::run(engine, provider));
+    if engine.fleet.provider(provider).is_some_and(|live| live.cluster().is_some()) {
+        engine.supervise("health of clusters", move |engine| clusters::run(engine, provider));
+    }
 }

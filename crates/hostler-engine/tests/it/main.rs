@@ -7,6 +7,7 @@ mod adoptions;
 mod agents;
 mod alerting;
 mod clocks;
+mod clusters;
 mod events;
 mod fairness;
 mod fleet;

@@ -29,3 +29,21 @@ async fn x27_a_call_that_is_dropped_does_not_stay_the_one_call_of_a_half_open_br
     let state = caller.breakers(|all| all.of(Class::Read).state(Instant::now()));
     assert_eq!(state, State::HalfOpen);
 }
+
+#[tokio::test(start_paused = true)]
+async fn f4_who_comes_when_all_turns_are_taken_waits_at_the_cost_of_their_own_deadline() {
+    let config = KubeVirtConfig::new(Source::Text(NOBODY.into()));
+    let caller = Caller::new(connect(&config).await.unwrap()).asking_at_once(1);
+    let cx = |seconds| Cx::within(Duration::from_secs(seconds));
+    let only = caller.turn(&cx(1), "cannot look").await.unwrap();
+    let began = Instant::now();
+    let refused = caller.ask(&cx(3), Question::get("/version".to_owned()), "cannot look").await;
+    let refused = refused.unwrap_err();
+    assert_eq!(began.elapsed(), Duration::from_secs(3));
+    assert_eq!((refused.error.kind(), refused.error.is_unknown()), (Kind::Timeout, false));
+    assert!(refused.error.message().contains("other calls"), "{}", refused.error.message());
+    let state = caller.breakers(|all| all.of(Class::Read).state(Instant::now()));
+    assert_eq!(state, State::Closed, "the cluster is not to blame");
+    drop(only);
+    assert!(caller.turn(&cx(1), "cannot look").await.is_ok());
+}

@@ -166,3 +166,19 @@ fn a_call_is_never_repeated_behind_our_back() {
     assert!(prepared.proxy_url.is_none());
     assert!(prepared.read_timeout.is_none());
 }
+
+#[test]
+fn a29_a_kubeconfig_is_examined_without_reaching_or_reading_anything() {
+    let examined = |text: &str| examine(&KubeVirtConfig::from_text(text));
+    let good = examined(GOOD).unwrap();
+    assert_eq!((good.context.as_str(), good.server.as_str()), ("lab", "https://lab.example:6443"));
+    let named =
+        GOOD.replace("https://lab.example:6443", "https://u:s3cret@[fd00::1]:6443/k8s/c-1/");
+    assert_eq!(examined(&named).unwrap().server, "https://[fd00::1]:6443/k8s/c-1");
+    let error = examined(&GOOD.replace("token: s3cret", "tokenFile: /etc/shadow")).unwrap_err();
+    assert!(error.message().contains("names a file"), "{}", error.message());
+    let error = examined("s3cret: [").unwrap_err();
+    assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+    let none = KubeVirtConfig { max_concurrent: 0, ..KubeVirtConfig::from_text(GOOD) };
+    assert_eq!(examine(&none).unwrap_err().kind(), Kind::Invalid);
+}

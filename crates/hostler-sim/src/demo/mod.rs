@@ -5,7 +5,7 @@
 //! | provider | hosts | VMs |
 //! |---|---|---|
 //! | `lab` | `alpha`, `beta` (64 processors, 512 GiB each) | 90 |
-//! | `edge` | `gamma` (32 processors, 256 GiB) | 30 |
+//! | `edge`, a cluster | `gamma` (32 processors, 256 GiB) | 30 |
 //!
 //! Five of six VMs bear a tag, as if Hostler had made them; the sixth is
 //! somebody else's, so that there is something to adopt.
@@ -140,6 +140,7 @@ pub fn fleet_of(count: usize, seed: u64, now: Timestamp) -> Vec<(String, Sim)> {
         world.set_guest(&vm, GUEST);
         world.set_power(&vm, power, reason);
     }
+    edge.set_cluster(crate::cluster::healthy());
     [("lab", lab), ("edge", edge)]
         .map(|(name, world)| {
             world.set_default_guest(GUEST);

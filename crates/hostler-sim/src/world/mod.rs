@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use hostler_core::Timestamp;
+use hostler_core::cluster::Report;
 use hostler_core::id::{Entropy, SeededEntropy};
 use hostler_provider::{Change, Error, HostInventory, Inventory, Kind, Result, VmRef};
 use tokio::sync::{mpsc, watch};
@@ -44,6 +45,8 @@ struct Inner {
     faults: FaultPlan,
     /// Effects that wait for [`World::land`].
     held: Mutex<Vec<Landing>>,
+    /// What it tells as a cluster, where it is one.
+    cluster: Mutex<Option<Report>>,
 }
 
 impl World {
@@ -57,6 +60,7 @@ impl World {
                 entropy: SeededEntropy::new(seed),
                 faults: FaultPlan::new(),
                 held: Mutex::default(),
+                cluster: Mutex::default(),
             }),
         }
     }
@@ -74,6 +78,10 @@ impl World {
     /// The faults of this world.
     pub fn faults(&self) -> &FaultPlan {
         &self.inner.faults
+    }
+
+    pub(crate) fn cluster_slot(&self) -> MutexGuard<'_, Option<Report>> {
+        self.inner.cluster.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn tasks(&self) -> &TaskTracker {

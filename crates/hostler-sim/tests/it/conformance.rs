@@ -64,6 +64,7 @@ impl Simulated {
 impl Harness for Simulated {
     async fn connect(&self) -> Result<Arc<dyn Provider>> {
         let world = World::small(3);
+        world.set_cluster(hostler_sim::cluster::healthy());
         world.set_default_guest(Guest {
             start: Duration::from_secs(1),
             boot: Duration::from_secs(8),

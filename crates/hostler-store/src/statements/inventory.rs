@@ -63,7 +63,25 @@ super::statements! {
          ON CONFLICT (name) DO UPDATE
              SET uri = excluded.uri, from_config = excluded.from_config
          RETURNING id, name, uri, from_config, created_at";
+    PROVIDER_SET_URI = "UPDATE providers SET uri = $2 WHERE id = $1";
+    /// Its secret and what is said of its hardware go with it.
     PROVIDER_DELETE = "DELETE FROM providers WHERE id = $1";
+
+    PROVIDER_SECRET =
+        "SELECT key_id, sealed, given_by, given_at FROM provider_secrets WHERE provider_id = $1";
+    PROVIDER_SECRET_KEYS = "SELECT DISTINCT key_id FROM provider_secrets ORDER BY key_id";
+    PROVIDER_SECRET_SET =
+        "INSERT INTO provider_secrets (provider_id, key_id, sealed, given_by, given_at)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (provider_id) DO UPDATE
+             SET key_id = excluded.key_id, sealed = excluded.sealed,
+                 given_by = excluded.given_by, given_at = excluded.given_at";
+    PROVIDER_SECRET_FORGET = "DELETE FROM provider_secrets WHERE provider_id = $1";
+
+    DECLARED_HARDWARE = "SELECT provider_id, name, is_there FROM declared_hardware";
+    HARDWARE_DECLARE =
+        "INSERT INTO declared_hardware (provider_id, name, is_there) VALUES ($1, $2, $3)";
+    HARDWARE_FORGET = "DELETE FROM declared_hardware WHERE provider_id = $1";
 
     RESOURCES_OF_PROVIDER =
         "SELECT kind, provider_id, external_ref, id, first_seen_at, absent_ms, absent_inventories

@@ -7,6 +7,7 @@ mod access;
 mod adoptions;
 mod alerts;
 mod backup;
+mod clusters;
 mod common;
 mod crash;
 mod events;

@@ -4,6 +4,7 @@ pub(crate) mod adoptions;
 pub(crate) mod agents;
 pub(crate) mod alerts;
 pub(crate) mod api;
+pub(crate) mod clusters;
 pub(crate) mod console;
 pub(crate) mod contexts;
 pub(crate) mod custom_metrics;
@@ -33,7 +34,7 @@ pub(crate) mod vms;
 pub(crate) mod volumes;
 
 use clap::Args;
-use hostler_api::{Endpoint, ListQuery, Nothing, Page};
+use hostler_api::{Endpoint, ListQuery, Nothing, Page, PageQuery};
 use hostler_client::{Client, Item, ItemPage};
 use serde::Serialize;
 
@@ -64,6 +65,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
         Command::Adopt(verb) => adoptions::run(app, verb).await,
         Command::Silence(verb) => silences::run(app, verb).await,
         Command::Provider(verb) => providers::run(app, verb).await,
+        Command::Cluster(verb) => clusters::run(app, verb).await,
         Command::Token(verb) => tokens::run(app, verb).await,
         Command::Context(verb) => contexts::run(app, verb),
         Command::Ls(args) => vms::run(app, vms::Verb::List(args)).await,
@@ -131,7 +133,8 @@ pub(crate) struct WatchArg {
 /// Shows the list `L`.
 pub(crate) async fn list<L, T>(app: &App, path: L::Path, args: &ListArgs, watch: WatchArg) -> Result
 where
-    L: Endpoint<Query = ListQuery, Body = Nothing, Reply = Page<T>>,
+    L: Endpoint<Body = Nothing, Reply = Page<T>>,
+    L::Query: PageQuery + Sync,
     L::Path: Clone + Sync,
     T: Resource + Serialize,
 {
@@ -164,7 +167,8 @@ pub(crate) async fn read<L, T>(
     args: &ListArgs,
 ) -> Result<ItemPage<T>>
 where
-    L: Endpoint<Query = ListQuery, Body = Nothing, Reply = Page<T>>,
+    L: Endpoint<Body = Nothing, Reply = Page<T>>,
+    L::Query: PageQuery + Sync,
     L::Path: Sync,
     T: Resource + Serialize,
 {

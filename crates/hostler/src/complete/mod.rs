@@ -42,6 +42,7 @@ pub(crate) enum Names {
     Network,
     Operation,
     Provider,
+    Cluster,
     Token,
     Alert,
     Silence,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hostler_api::{Endpoint, ListQuery, Nothing, Page, v1};
+use hostler_api::{Endpoint, ListQuery, Nothing, Page, PageQuery, v1};
 use hostler_client::{Client, Options};
 use hostler_core::{Clock, clock::SystemClock};
 use serde::Serialize;
@@ -135,6 +135,10 @@ async fn fetch(
             let about = |provider: &v1::Provider| provider.uri.clone();
             read::<v1::ProviderList, _>(client, Nothing {}, all, |_| None, about).await?
         }
+        Names::Cluster => {
+            let about = |cluster: &v1::Cluster| cluster.health.clone();
+            read::<v1::ClusterList, _>(client, Nothing {}, all, |_| None, about).await?
+        }
         Names::Token => {
             let about = |token: &v1::Token| token.role.clone();
             read::<v1::TokenList, _>(client, Nothing {}, all, |_| None, about).await?
@@ -175,7 +179,8 @@ async fn read<L, T>(
     about: impl Fn(&T) -> String + Send,
 ) -> Option<(Vec<Candidate>, bool)>
 where
-    L: Endpoint<Query = ListQuery, Body = Nothing, Reply = Page<T>>,
+    L: Endpoint<Body = Nothing, Reply = Page<T>>,
+    L::Query: PageQuery + Sync,
     L::Path: Sync,
     T: Resource + Serialize,
 {

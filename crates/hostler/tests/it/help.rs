@@ -38,6 +38,7 @@ fn the_short_help_fits_a_screen() {
               alert       What is wrong now, and who cares for it
               silence     For how long nobody is told about which alerts
               provider    Connections to places where VMs run
+              cluster     Clusters: providers that are many hosts under one authority
               agent       Programs on machines that measure them from within
               metric      Metrics that you measure yourself
               output      Places that the history of metrics is sent to
@@ -69,7 +70,7 @@ fn every_noun_tells_its_verbs() {
     let mut all = String::new();
     for noun in [
         "vm", "adopt", "host", "pool", "volume", "image", "network", "op", "event", "alert",
-        "silence", "provider", "agent", "metric", "output", "token", "context",
+        "silence", "provider", "cluster", "agent", "metric", "output", "token", "context",
     ] {
         all.push_str(&format!("$ hostler {noun} -h\n{}\n", help(&[noun, "-h"])));
     }

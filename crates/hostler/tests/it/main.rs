@@ -6,6 +6,7 @@
 mod adoptions;
 mod alerts;
 mod bulk;
+mod clusters;
 mod completing;
 mod consoles;
 mod contexts;

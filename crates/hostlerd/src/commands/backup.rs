@@ -2,16 +2,20 @@
 
 use hostler_core::Clock;
 use hostler_core::clock::SystemClock;
+use hostler_core::id::IdSource;
 use hostler_store::Store;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::run::{DATABASE, make_data_dir, open};
 use super::{place, print};
 use crate::arguments::BackupFlags;
 use crate::config::Config;
+use crate::entropy::SystemEntropy;
 use crate::failure::{Failure, Result};
 use crate::local_client;
+use crate::sealing::{KEY_FILE, Keyring};
 
 /// Copies the database: by the running server where there is one.
 pub(super) async fn backup(flags: BackupFlags) -> Result<()> {
@@ -26,6 +30,14 @@ pub(super) async fn backup(flags: BackupFlags) -> Result<()> {
         let copied = store.backup(&file).await;
         store.close().await;
         copied.map_err(hostler_core::Error::from)?;
+    }
+    let key = config.data_dir.join(KEY_FILE);
+    if key.exists() {
+        eprintln!(
+            "kubeconfigs in it are sealed, and open only with {}, which is not in it: keep a copy of \
+             that apart",
+            key.display()
+        );
     }
     print(&format!("{}\n", file.display()))
 }
@@ -44,7 +56,29 @@ pub(super) async fn restore(flags: BackupFlags) -> Result<()> {
     if restored.parked > 0 {
         eprintln!("{} operations need attention: look with `hostler op list`", restored.parked);
     }
+    tell_missing_keys(&config).await?;
     print(&format!("{}\n", data_file.display()))
+}
+
+/// Says which keys are not there that secrets in the restored database are sealed by.
+async fn tell_missing_keys(config: &Config) -> Result<()> {
+    let store = open(&config.data_dir).await?;
+    let needed = store.secret_key_ids().await;
+    store.close().await;
+    let ids = IdSource::new(Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let keyring = Keyring::of(&config.data_dir, ids);
+    for key_id in needed.map_err(hostler_core::Error::from)? {
+        match keyring.has(&key_id) {
+            Ok(true) => {}
+            Ok(false) => eprintln!(
+                "kubeconfigs in it are sealed by key {key_id}, which is not in {}: put it there, or \
+                 give them again with `hostler cluster rotate`",
+                keyring.file().display()
+            ),
+            Err(error) => eprintln!("kubeconfigs in it cannot be opened: {error}"),
+        }
+    }
+    Ok(())
 }
 
 /// The server has another working directory.

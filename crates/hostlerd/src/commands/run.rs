@@ -21,6 +21,7 @@ use crate::config::{Config, ConfiguredProvider, runtime_dir};
 use crate::entropy::SystemEntropy;
 use crate::failure::{Failure, Result};
 use crate::listen::{Limits, Passed};
+use crate::sealing::Keyring;
 use crate::server::{Server, Setup};
 use crate::wiring::{Wiring, without_password};
 use crate::{logging, notify};
@@ -267,6 +268,7 @@ async fn providers(
     ids: &IdSource,
     clock: &dyn Clock,
 ) -> Result<Attached> {
+    let keyring = Keyring::of(&config.data_dir, ids.clone());
     let mut attached = Vec::new();
     for given in &config.providers {
         let provider = wiring.connect(&given.uri).map_err(|why| unusable(given, &why))?;
@@ -292,6 +294,12 @@ async fn providers(
             row.from_config = false;
             row = store.upsert_provider(&row).await.map_err(failed)?;
             tracing::warn!(provider = row.name, "not configured any more, but holds VMs of ours");
+        }
+        if let Some(secret) = store.provider_secret(row.id).await.map_err(failed)? {
+            let of = (&*row.id.to_string(), &*row.uri);
+            let provider = wiring.reopen(&keyring, of, &secret);
+            attached.push((row, provider));
+            continue;
         }
         match wiring.connect(&row.uri) {
             Ok(provider) => attached.push((row, provider)),

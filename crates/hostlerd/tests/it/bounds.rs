@@ -87,6 +87,8 @@ async fn a37_a_word_that_is_no_id_is_refused_wherever_one_is_read() {
                 "volume_create" | "volume_plan" => {
                     json!({ "name": "a", "capacity_bytes": 1 << 20 })
                 }
+                "cluster_rotate" => json!({ "kubeconfig": "" }),
+                "cluster_declare" => json!({ "hardware": {} }),
                 _ => json!({}),
             };
             let answer = ask(&client, endpoint, &path(endpoint, word), &body.to_string()).await;

@@ -173,6 +173,7 @@ async fn every_endpoint_answers_as_it_did() {
     alerts(&mut story).await;
     story.tell("image_delete", &format!("/api/v1/images/{image}"), None).await;
     adoptions(&mut story).await;
+    clusters(&mut story).await;
 
     let described: BTreeSet<_> = v1::endpoints().iter().map(|endpoint| endpoint.id).collect();
     let told: BTreeSet<_> = story.told.keys().copied().collect();
@@ -199,6 +200,24 @@ async fn people(story: &mut Story) {
     story.tell("token_list", "/api/v1/tokens", None).await;
     let path = format!("/api/v1/tokens/{}", id(&token["token"]["id"]));
     story.tell("token_delete", &path, None).await;
+}
+
+async fn clusters(story: &mut Story) {
+    let kubeconfig = crate::clusters::KUBECONFIG;
+    let body = json!({ "kubeconfig": kubeconfig });
+    story.tell("cluster_test", "/api/v1/clusters/test", Some(body)).await;
+    let body = json!({ "name": "eu", "kubeconfig": kubeconfig, "namespaces": ["a"] });
+    let made = story.tell("cluster_create", "/api/v1/clusters", Some(body)).await;
+    let path = format!("/api/v1/clusters/{}", id(&made["id"]));
+    crate::clusters::seen(&story.fixture, &path).await;
+    let body = json!({ "kubeconfig": kubeconfig, "context": "other" });
+    story.tell("cluster_rotate", &format!("{path}/kubeconfig"), Some(body)).await;
+    let body = json!({ "hardware": { "fpga": true } });
+    story.tell("cluster_declare", &format!("{path}/hardware"), Some(body)).await;
+    story.tell("cluster_show", &path, None).await;
+    let query = "?features=GPU,Sidecar&hardware=fpga&fields=name,health,fits,lacks";
+    story.tell("cluster_list", &format!("/api/v1/clusters{query}"), None).await;
+    story.tell("cluster_delete", &path, None).await;
 }
 
 async fn images(story: &mut Story) -> String {

@@ -1,7 +1,7 @@
 //! A server of a test's own: its world, its clock, its directory, its ports.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hostler_core::Timestamp;
@@ -29,6 +29,8 @@ pub(crate) type Fill<'a> = dyn Fn(&Archive, Timestamp) + 'a;
 pub(crate) struct Fixture {
     pub(crate) server: Server,
     pub(crate) world: World,
+    /// Where kubeconfigs lead: a cluster, unless a test puts another world there.
+    pub(crate) cluster: Arc<Mutex<World>>,
     pub(crate) clock: ManualClock,
     pub(crate) store: Store,
     pub(crate) config: Config,
@@ -95,6 +97,10 @@ impl Fixture {
         let ids = IdSource::new(Arc::clone(&shared), Arc::clone(&entropy) as _);
         let store = Store::in_memory().await.unwrap();
         let world = World::small(7);
+        let far = World::small(8);
+        far.set_cluster(hostler_sim::cluster::healthy());
+        let cluster = Arc::new(Mutex::new(far));
+        let reached = Arc::clone(&cluster);
         let row = ProviderRow {
             id: ids.next(ProviderId::new),
             name: "lab".into(),
@@ -106,7 +112,8 @@ impl Fixture {
         let server = Server::start(Setup {
             config,
             store: store.clone(),
-            wiring: Wiring::new(Arc::clone(&shared), None),
+            wiring: Wiring::new(Arc::clone(&shared), None)
+                .reaching(move |_| Arc::new(Sim::new(&reached.lock().unwrap()))),
             clock: shared,
             entropy,
             providers: vec![(row, Arc::new(Sim::new(&world)))],
@@ -116,6 +123,7 @@ impl Fixture {
             sockets: Passed::default(),
             pace: Pace {
                 inventory: Duration::from_secs(3600),
+                cluster: Duration::from_secs(3600),
                 settle: Duration::from_millis(100),
                 ..Pace::default()
             },
@@ -128,6 +136,7 @@ impl Fixture {
         Self {
             server,
             world,
+            cluster,
             clock,
             store,
             config: configured,

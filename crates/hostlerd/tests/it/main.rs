@@ -9,6 +9,7 @@ mod alerting;
 mod bounds;
 mod changes;
 mod client;
+mod clusters;
 mod compression;
 mod consoles;
 mod contract;

@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'host_not_found'
   | 'agent_not_found'
   | 'provider_not_found'
+  | 'cluster_not_found'
   | 'pool_not_found'
   | 'volume_not_found'
   | 'network_not_found'
@@ -90,6 +91,7 @@ export const errorHelp: Record<ErrorCode, string> = {
   host_not_found: "`hostler host list` shows those there are.",
   agent_not_found: "`hostler agent list` shows those there are.",
   provider_not_found: "`hostler provider list` shows those there are.",
+  cluster_not_found: "`hostler cluster list` shows those there are; a provider that is no cluster is in `hostler provider list`.",
   pool_not_found: "`hostler pool list` shows those there are.",
   volume_not_found: "`hostler volume list POOL` shows those there are.",
   network_not_found: "`hostler network list` shows those there are.",

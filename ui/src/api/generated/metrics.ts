@@ -900,6 +900,27 @@ export const metrics = {
     labels: [],
     help: "How long the latest inventory took",
   },
+  hostler_cluster_health: {
+    kind: 'gauge',
+    unit: '',
+    resource: 'provider',
+    labels: ['health'],
+    help: "1 for the health that the cluster told last (unknown where it was not asked yet), 0 for every other; see hostler_cluster_report_age_seconds for how old that is",
+  },
+  hostler_cluster_report_age_seconds: {
+    kind: 'gauge',
+    unit: 'seconds',
+    resource: 'provider',
+    labels: [],
+    help: "Time since the cluster told how it is; no series before it did for the first time",
+  },
+  hostler_cluster_watch_lag_seconds: {
+    kind: 'gauge',
+    unit: 'seconds',
+    resource: 'provider',
+    labels: ['kind'],
+    help: "Time since anything was heard of a kind of object of the cluster, as of its latest report and as old as that by now; no series where nothing ever was",
+  },
   hostler_vms: {
     kind: 'gauge',
     unit: '',

@@ -19,6 +19,7 @@ fn schema() -> String {
         include_str!("../../../migrations/0002_fair_turns.sql"),
         include_str!("../../../migrations/0003_alerts.sql"),
         include_str!("../../../migrations/0004_adoption.sql"),
+        include_str!("../../../migrations/0005_clusters.sql"),
     ]
     .concat()
     .replace(" INTEGER", " BIGINT")

@@ -1,0 +1,168 @@
+//! Clusters: shown, compared, tried, and given kubeconfigs that no command line holds.
+
+use expect_test::expect;
+use hostler_client::testing::{Reply, TestServer};
+use serde_json::{Value, json};
+
+use crate::rig::{id, run, run_with};
+
+fn cluster(name: &str, health: &str, changes: &Value) -> Value {
+    let mut cluster = json!({
+        "id": id(7), "name": name, "kind": "kubevirt", "uri": "kubevirt+kubeconfig:?context=lab",
+        "source": "kubeconfig", "simulated": false, "health": health, "reasons": [],
+        "reported_at": null, "age_seconds": null, "stale": false, "failure": null,
+        "watch_lags": [], "capabilities": null, "storage_classes": null,
+        "declared_hardware": {}, "vm_count": null, "host_count": null, "kubeconfig": null,
+        "fits": null, "lacks": null,
+    });
+    for (key, value) in changes.as_object().unwrap() {
+        cluster[key] = value.clone();
+    }
+    cluster
+}
+
+fn capable() -> Value {
+    let feature = |name: &str, enabled: Value, remedy: Value| {
+        json!({ "name": name, "enabled": enabled, "stage": "beta", "why": "because",
+            "inferred": false, "remedy": remedy })
+    };
+    json!({
+        "version": "1.7.0", "detected_at": "2026-11-21T04:00:00.000000Z",
+        "enabled_features": ["GPU"],
+        "features": [
+            feature("GPU", json!(true), Value::Null),
+            feature("Sidecar", json!(false), json!("turn its gate on")),
+            feature("Odd", Value::Null, Value::Null),
+        ],
+        "hardware": [{ "name": "kvm", "present": true, "hosts": 3, "source": "allocatable",
+            "declared": false }],
+    })
+}
+
+#[test]
+fn e13_e16_clusters_are_listed_with_health_and_what_they_lack() {
+    let server = TestServer::start(|seen| {
+        assert_eq!(seen.line(), "GET /api/v1/clusters");
+        let lacks = json!([{ "name": "Sidecar", "kind": "feature", "why": "off", "remedy": null }]);
+        let reason = json!([{ "code": "AuthFailed", "message": "\u{1b}[31mexpired",
+            "warning": false }]);
+        Reply::page(vec![
+            cluster(
+                "eu",
+                "healthy",
+                &json!({ "capabilities": capable(), "host_count": 3,
+                "vm_count": 12, "fits": true, "lacks": [] }),
+            ),
+            cluster(
+                "us",
+                "unhealthy",
+                &json!({ "reasons": reason, "stale": true, "fits": false,
+                "lacks": lacks }),
+            ),
+            cluster("new", "unknown", &json!({})),
+        ])
+    });
+    expect![[r#"
+        NAME  HEALTH             VERSION  HOSTS  VMS  ASKED  LACKS    REASON
+        eu    healthy            1.7.0    3      12   -      nothing  -
+        us    unhealthy (stale)  -        -      -    -      Sidecar  \x1b[31mexpired
+        new   unknown            -        -      -    -      -        -
+        exit 0
+    "#]]
+    .assert_eq(&run(&server, &["cluster", "list", "--features", "GPU,Sidecar"]).all());
+}
+
+#[test]
+fn e14_features_are_told_with_why() {
+    let server = TestServer::start(|_| {
+        Reply::page(vec![
+            cluster("eu", "healthy", &json!({ "capabilities": capable() })),
+            cluster("us", "unreachable", &json!({ "failure": "no answer" })),
+        ])
+    });
+    expect![[r#"
+        NAME     ENABLED  STAGE  WHY      REMEDY
+        GPU      yes      beta   because  -
+        Sidecar  no       beta   because  turn its gate on
+        Odd      unknown  beta   because  -
+        exit 0
+    "#]]
+    .assert_eq(&run(&server, &["cluster", "features", "eu"]).all());
+    let json = run(&server, &["cluster", "features", "eu", "-o", "json"]).json();
+    assert_eq!(json[1]["remedy"], "turn its gate on");
+    expect![[r#"
+        error: what cluster "us" can is not known: no answer
+        exit 8
+    "#]]
+    .assert_eq(&run(&server, &["cluster", "features", "us"]).all());
+}
+
+#[test]
+fn a36_a_kubeconfig_comes_from_a_file_or_stdin_and_is_sent_whole() {
+    let server = TestServer::start(|seen| match seen.line().as_str() {
+        "POST /api/v1/clusters" => Reply::Json(201, cluster("eu", "unknown", &json!({}))),
+        other => panic!("{other}"),
+    });
+    let line = ["cluster", "add", "eu", "--kubeconfig", "-", "--namespace", "a"];
+    let ended = run_with(&server, &line, b"token: hunter2\n");
+    assert_eq!(ended.code, 0, "{}", ended.all());
+    assert!(!ended.all().contains("hunter2"));
+    let body = server.seen().last().unwrap().json();
+    assert_eq!(body["kubeconfig"], "token: hunter2\n");
+    assert_eq!((&body["namespaces"], &body["allow_exec"]), (&json!(["a"]), &json!(false)));
+    let ended = run(&server, &["cluster", "add", "eu", "--kubeconfig", "/nonexistent/x"]);
+    assert_eq!(ended.code, 2, "{}", ended.all());
+    let dry = run_with(&server, &[&line[..], &["--dry-run"]].concat(), b"token: hunter2\n");
+    assert_eq!((dry.code, dry.out.contains("hunter2")), (0, false));
+    assert_eq!(server.seen().len(), 1, "what is dry or has no kubeconfig is not sent");
+}
+
+#[test]
+fn a_kubeconfig_that_is_tried_ends_by_what_the_cluster_says() {
+    for (health, usable, code) in [
+        ("healthy", true, 0),
+        ("unhealthy", true, 0),
+        ("unhealthy", false, 3),
+        ("unreachable", false, 8),
+    ] {
+        let server = TestServer::start(move |seen| {
+            assert_eq!(seen.line(), "POST /api/v1/clusters/test");
+            let tested = json!({
+                "server": "https://lab:6443", "context": "lab", "health": health,
+                "usable": usable, "capabilities": null, "storage_classes": null,
+                "took_seconds": 0.25,
+                "reasons": [{ "code": "X", "message": "because", "warning": false }],
+            });
+            Reply::Json(200, tested)
+        });
+        let ended = run_with(&server, &["cluster", "test", "--kubeconfig", "-"], b"x");
+        assert_eq!(ended.code, code, "{}", ended.all());
+        let line = format!("https://lab:6443 (context lab) is {health}; it took 0.2 s\n");
+        assert_eq!(ended.out, line);
+        assert!(ended.err.contains("reason: because [X]"), "{}", ended.err);
+    }
+}
+
+#[test]
+fn a_cluster_is_rotated_and_removed_by_name() {
+    let server = TestServer::start(|seen| match seen.line().split('?').next().unwrap() {
+        "GET /api/v1/clusters" => Reply::page(vec![cluster("eu", "healthy", &json!({}))]),
+        line if line == format!("PUT /api/v1/clusters/{}/kubeconfig", id(7)) => {
+            Reply::Json(200, cluster("eu", "healthy", &json!({})))
+        }
+        line if line == format!("DELETE /api/v1/clusters/{}", id(7)) => Reply::Json(204, json!({})),
+        other => panic!("{other}"),
+    });
+    let rotated = run_with(&server, &["cluster", "rotate", "eu", "--kubeconfig", "-"], b"x");
+    assert_eq!(
+        rotated.all(),
+        "cluster \"eu\" is reached by this kubeconfig now; it is healthy\nexit 0\n"
+    );
+    let unasked = run(&server, &["cluster", "remove", "eu"]);
+    assert_eq!(unasked.code, 2, "{}", unasked.all());
+    let removed = run(&server, &["cluster", "remove", "eu", "--yes"]);
+    assert_eq!(removed.all(), "cluster \"eu\" removed\nexit 0\n");
+    let gone = run(&server, &["cluster", "remove", "us", "--yes", "--if-exists"]);
+    assert_eq!(gone.code, 0, "{}", gone.all());
+    assert_eq!(run(&server, &["cluster", "show", "us"]).code, 4);
+}
