@@ -3,7 +3,7 @@
 
 mod belief;
 mod inventory;
-mod leftovers;
+pub(crate) mod leftovers;
 mod recovery;
 mod retention;
 
