@@ -5,7 +5,7 @@
 //!  an operation ended undone with a call unanswered ─► looked for, ever more seldom ─┐
 //!  a VM is seen whose mark belongs to no row ─► whose is it?                          │
 //!        │ no operation of ours: left alone, unsaid (I17)                             │
-//!        │ adopted under another id: left alone                                      │
+//!        │ adopted under another id: left alone                                       │
 //!        │ deleted, settled by hand, too late, in use: left alone, told once          │
 //!        └ of an operation that ended undone ─────────────────────────────────────────┤
 //!                                                                                     ▼
