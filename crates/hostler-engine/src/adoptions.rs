@@ -5,7 +5,7 @@
 //! crossed out. What waits is not stored but is what is seen, neither managed nor ignored;
 //! so it is there as soon as the VM is, and gone with it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hostler_core::access::{self, Actor, Permission};
@@ -13,13 +13,15 @@ use hostler_core::error::Fault;
 use hostler_core::id::VmId;
 use hostler_core::query::{Field, ListRequest, Row, Value};
 use hostler_core::vm::ObservedVm;
-use hostler_core::vm::adoption::{self, Adopted, Origin, Review};
+use hostler_core::vm::adoption::{self, Adopted, Origin, Review, Risk};
 use hostler_core::vm::spec::DEFAULT_PROJECT;
 use hostler_core::vm::status::Phase;
 use hostler_core::{Code, Error, Result};
 use hostler_store::{IgnoredVm, NewEvent, NewVm};
 use serde_json::json;
 
+use crate::fleet::snapshot::Snapshot;
+use crate::reconcile::leftovers;
 use crate::{Inner, Listed, VmView, Vms};
 
 /// The longest reason that is kept, in characters.
@@ -103,8 +105,9 @@ impl<'a> Adoptions<'a> {
     /// [`PendingView::FIELDS`].
     pub fn list(&self, request: &ListRequest) -> Listed<Arc<PendingView>> {
         let snapshot = self.engine.fleet.snapshot();
-        let pending: Vec<_> =
-            snapshot.vms.values().filter_map(|vm| self.pending(vm)).map(Arc::new).collect();
+        let names: HashSet<_> = names(&snapshot).collect();
+        let pending = |vm| self.pending(&snapshot, vm, |name| names.contains(name));
+        let pending: Vec<_> = snapshot.vms.values().filter_map(pending).map(Arc::new).collect();
         Inner::list(&snapshot, pending.iter(), request)
     }
 
@@ -114,7 +117,9 @@ impl<'a> Adoptions<'a> {
     /// `vm_not_found`; `vm_wrong_state` where it is managed.
     pub fn get(&self, id: VmId) -> Result<PendingView> {
         let vm = self.vms().get(id)?;
-        self.pending(&vm).ok_or_else(|| {
+        let snapshot = self.engine.fleet.snapshot();
+        let is_taken = |name: &str| names(&snapshot).any(|taken| taken == name);
+        self.pending(&snapshot, &vm, is_taken).ok_or_else(|| {
             let message = format!("VM \"{}\" is managed already", vm.name);
             Error::new(Code::VmWrongState, message)
         })
@@ -124,14 +129,23 @@ impl<'a> Adoptions<'a> {
     ///
     /// # Errors
     /// As [`Self::get`]; `permission_denied`; `vm_exists` where the name is taken.
-    pub fn review(&self, actor: &Actor, id: VmId, request: &AdoptRequest) -> Result<Review> {
+    pub async fn review(&self, actor: &Actor, id: VmId, request: &AdoptRequest) -> Result<Review> {
         access::may(actor, Permission::VmAdopt)?;
-        let pending = self.get(id)?;
-        let seen = seen(&pending.vm)?;
+        let PendingView { vm, .. } = self.get(id)?;
+        let seen = seen(&vm)?;
         let name = request.name.as_deref().unwrap_or(&seen.name);
         let project = request.project.as_deref().unwrap_or(DEFAULT_PROJECT);
-        let review = adoption::review(seen, name, project);
+        let mut review = look(&vm, seen, name, project);
         self.vms().check_name_is_free(&review.spec)?;
+        if let Some(tag) = &seen.tag
+            && let Some(operation) = leftovers::remover(self.engine, tag.vm).await?
+        {
+            let detail = format!(
+                "operation {operation} made it and was undone, and for a day after its end what \
+                 it left is removed; adopt it when that is over"
+            );
+            review.risks.insert(0, Risk { code: "leftover", detail, forbids: true });
+        }
         Ok(review)
     }
 
@@ -145,23 +159,25 @@ impl<'a> Adoptions<'a> {
         id: VmId,
         request: &AdoptRequest,
     ) -> Result<Arc<VmView>> {
-        let reason = request.reason.as_deref().map(reason).transpose()?;
-        let review = self.review(actor, id, request)?;
+        let given = request.reason.as_deref().filter(|given| !given.trim().is_empty());
+        let reason = given.map(reason).transpose()?;
+        let review = self.review(actor, id, request).await?;
         if !review.is_possible() {
             let in_the_way: Vec<_> = review.risks.iter().filter(|risk| risk.forbids).collect();
             let details: Vec<_> = in_the_way.iter().map(|risk| risk.detail.as_str()).collect();
             return Err(Error::new(Code::VmNotAdoptable, details.join("; ")));
         }
-        let pending = self.get(id)?;
-        let (provider, _) = pending.vm.provider.clone().ok_or_else(|| nowhere(&pending.vm))?;
-        let now = self.engine.clock.now();
-        let read_only = request.read_only;
-        let adopted = Adopted { by: actor.name.clone(), at: now, read_only, reason };
+        let PendingView { vm, .. } = self.get(id)?;
+        let seen = seen(&vm)?;
+        let (provider, _) = vm.provider.clone().ok_or_else(|| nowhere(&vm))?;
+        let (by, at, read_only) = (actor.name.clone(), self.engine.clock.now(), request.read_only);
+        let mark = seen.tag.as_ref().map(|tag| tag.vm);
+        let adopted = Adopted { by, at, read_only, reason, mark };
         let new = NewVm {
             id,
             provider: Some(provider),
-            host: pending.vm.host.as_ref().map(|(host, _)| *host),
-            external_ref: Some(seen(&pending.vm)?.external_ref.clone()),
+            host: vm.host.as_ref().map(|(host, _)| *host),
+            external_ref: Some(seen.external_ref.clone()),
             phase: Phase::Ready,
             spec: review.spec,
             // None of its volumes is Hostler's: none goes with it when it is deleted.
@@ -174,7 +190,7 @@ impl<'a> Adoptions<'a> {
             "external_ref": new.external_ref,
             "risks": review.risks.iter().map(|risk| risk.code).collect::<Vec<_>>(),
         });
-        let event = self.event("vm.adopted", &pending.vm, message, data);
+        let event = self.event("vm.adopted", &vm, message, data);
         self.engine.store.adopt_vm(&new, &adopted, &[event]).await?;
         self.engine.ignored.remove(id);
         self.decided(id).await
@@ -264,19 +280,52 @@ impl<'a> Adoptions<'a> {
         self.vms().get(id)
     }
 
-    fn pending(&self, vm: &Arc<VmView>) -> Option<PendingView> {
+    /// What is told of a VM that nobody manages; `is_taken` says whether a name of the
+    /// default project is.
+    fn pending(
+        &self,
+        snapshot: &Snapshot,
+        vm: &Arc<VmView>,
+        is_taken: impl Fn(&str) -> bool,
+    ) -> Option<PendingView> {
         let seen = vm.observed.as_ref().filter(|_| !vm.managed)?;
+        let mut review = look(vm, seen, &seen.name, DEFAULT_PROJECT);
+        if is_taken(&seen.name) {
+            let detail = "name is that of another VM of Hostler's; give it another name, which \
+                          changes nothing at its host";
+            let detail = detail.to_owned();
+            review.risks.insert(0, Risk { code: "not_possible", detail, forbids: true });
+        }
+        let is_managed = |id: VmId| snapshot.vms.get(&id).is_some_and(|vm| vm.managed);
+        let origin = Origin::of(seen, is_managed);
         Some(PendingView {
             vm: vm.clone(),
-            origin: Origin::of(seen),
+            origin,
             ignored: self.engine.ignored.get(vm.id),
-            review: adoption::review(seen, &seen.name, DEFAULT_PROJECT),
+            review,
         })
     }
 
     fn event(&self, kind: &str, vm: &VmView, message: String, data: serde_json::Value) -> NewEvent {
         NewEvent { data, ..self.engine.event(kind, ("vm", vm.id.to_string(), &vm.name), message) }
     }
+}
+
+/// The names that are taken in the default project.
+fn names(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
+    let managed = snapshot.vms.values().filter(|vm| vm.project.as_deref() == Some(DEFAULT_PROJECT));
+    managed.map(|vm| vm.name.as_str())
+}
+
+/// What adopting a VM would write down, and that what is seen of it is old if it is.
+fn look(vm: &VmView, seen: &ObservedVm, name: &str, project: &str) -> Review {
+    let mut review = adoption::review(seen, name, project);
+    let is_told = review.risks.iter().any(|risk| risk.code == "state_unknown");
+    if let Some(why) = vm.stale().filter(|_| !is_told) {
+        let detail = format!("what is seen of it is old, and it may be gone: {why}");
+        review.risks.push(Risk { code: "state_unknown", detail, forbids: false });
+    }
+    review
 }
 
 fn seen(vm: &VmView) -> Result<&ObservedVm> {

@@ -88,7 +88,11 @@ impl<'a> Providers<'a> {
             state.rows.values().filter(|row| row.provider == Some(id)).count()
         };
         if managed > 0 {
-            let message = format!("Hostler manages {managed} VMs at provider {}", view.row.name);
+            let message = format!(
+                "Hostler manages {managed} VMs at provider {}; delete those that it made, and \
+                 release those that were adopted, which changes nothing of them",
+                view.row.name
+            );
             return Err(Error::new(Code::ProviderConflict, message));
         }
         let message = format!("provider {} was removed by {actor}", view.row.name);

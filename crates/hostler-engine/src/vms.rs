@@ -292,8 +292,8 @@ impl<'a> Vms<'a> {
         self.engine.submit(submission).await
     }
 
-    /// Refuses to delete a VM when something that is not ours (any more) bears its
-    /// mark or its lasting name: its volumes may be that one's (I17).
+    /// Refuses to delete a VM when something else, ours or not, bears its mark or its
+    /// lasting name: its volumes may be that one's (I17).
     fn refuse_twins(&self, vm: &VmView) -> Result<()> {
         let snapshot = self.engine.fleet.snapshot();
         let provider = vm.provider.as_ref().map(|(id, _)| *id);
@@ -309,9 +309,9 @@ impl<'a> Vms<'a> {
         match twin {
             None => Ok(()),
             Some(twin) => {
+                let whose = if twin.managed { "" } else { ", which Hostler does not manage" };
                 let message = format!(
-                    "VM \"{}\" may live on as \"{}\", which Hostler does not manage; look at \
-                     that one first",
+                    "VM \"{}\" may live on as \"{}\"{whose}; look at that one first",
                     vm.name, twin.name
                 );
                 Err(Error::new(Code::VmWrongState, message).with_detail("vm", twin.id))

@@ -74,14 +74,14 @@ impl Store {
     /// Forgets that an adopted VM is managed. Nothing at its provider is touched.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict::Busy` while an operation works on it.
+    /// `NotFound`, also where it was not adopted; `Conflict::Busy` while an operation works on it.
     pub async fn release_vm(&self, id: VmId, public: &[NewEvent]) -> Result<Vec<StoredEvent>> {
         let mut tx = self.write().await?;
         let resource = Resource::Vm(id);
         if let Some(operation) = claim_holder(&mut tx, &resource).await? {
             return Err(busy(resource, operation));
         }
-        if tx.execute(query(statements::VM_DELETE).bind(id.to_string())).await? == 0 {
+        if tx.execute(query(statements::VM_RELEASE).bind(id.to_string())).await? == 0 {
             return Err(Error::missing(Missing::Vm, id));
         }
         let stored = events::insert(&mut tx, public).await?;

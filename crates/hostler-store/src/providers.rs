@@ -100,7 +100,8 @@ impl Store {
         let mut tx = self.write().await?;
         let vms = tx.count(query(statements::VMS_OF_PROVIDER).bind(id.to_string())).await?;
         if vms > 0 {
-            let message = format!("{vms} VMs are managed at this provider; delete them first");
+            let message =
+                format!("{vms} VMs are managed at this provider; delete or release them first");
             return Err(Error::conflict(Conflict::ProviderInUse { vms }, message));
         }
         tx.execute(query(statements::RESOURCES_FORGET).bind(id.to_string())).await?;

@@ -262,7 +262,11 @@ fn subjects(app: &App, operations: &[&Item<v1::Operation>], by_name: bool) -> Re
 /// The exit code of all outcomes together.
 fn sum_up(outcomes: Vec<Outcome>) -> Result {
     let total = outcomes.len();
-    let mut failures: Vec<Failure> = outcomes.into_iter().filter_map(|o| o.failure).collect();
+    sum(outcomes.into_iter().filter_map(|o| o.failure).collect(), total)
+}
+
+/// What the failures among `total` targets, which have been told, come to.
+pub(crate) fn sum(mut failures: Vec<Failure>, total: usize) -> Result {
     match (failures.len(), total) {
         (0, _) => Ok(()),
         (1, 1) => Err(failures.swap_remove(0)),

@@ -18,9 +18,13 @@ const LIBVIRT_SCHEMES: &[&str] = &["qemu", "test", "lxc", "xen", "bhyve", "vz", 
 const KUBEVIRT_SCHEME: &str = "kubevirt";
 
 /// Parameters of an address that name programs, files and sockets of the server's machine,
-/// or a program of the other one.
+/// or a program of the other one; or, as `name`, a whole address for the daemon, which may
+/// have all of that in turn.
 const LOCAL_PARAMETERS: &[&str] =
-    &["command", "helper", "keyfile", "known_hosts", "pkipath", "socket"];
+    &["command", "helper", "keyfile", "known_hosts", "name", "pkipath", "socket"];
+
+/// What the test driver makes up by itself. By any other path it reads a file.
+const TEST_DEFAULT: &str = "/default";
 
 /// Connects providers by their addresses.
 #[derive(Clone)]
@@ -119,13 +123,22 @@ impl std::fmt::Debug for Wiring {
 /// # Errors
 /// With the parameter that is too much.
 pub(crate) fn check_reach(uri: &str) -> Result<(), String> {
-    if uri.split([':', '+']).next() == Some(KUBEVIRT_SCHEME) {
+    let driver = uri.split([':', '+']).next().unwrap_or_default();
+    if driver == KUBEVIRT_SCHEME {
         return Err("names a file of the server's machine, which only root and the server's own \
                     user may: add the provider on that machine by its socket, or in its \
                     configuration"
             .to_owned());
     }
-    let query = uri.split_once('?').map_or("", |(_, query)| query);
+    let (place, query) = uri.split_once('?').unwrap_or((uri, ""));
+    let rest = place.split_once("://").map_or("", |(_, rest)| rest);
+    let path = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default();
+    if driver == "test" && path != TEST_DEFAULT {
+        return Err(format!(
+            "has the test driver read a file, which only root and the server's own user may: \
+             test://{TEST_DEFAULT} is made up"
+        ));
+    }
     let named = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
     match named.into_iter().find(|name| LOCAL_PARAMETERS.contains(name)) {
         None => Ok(()),
@@ -186,10 +199,14 @@ mod tests {
 
     #[test]
     fn a29_who_may_add_a_host_may_not_say_what_runs_on_this_one() {
-        for good in
-            ["qemu+ssh://root@h2:22/system", "qemu:///system", "qemu+tls://h/system?no_tty=1"]
-        {
-            assert_eq!(check_reach(good), Ok(()));
+        for good in [
+            "qemu+ssh://root@h2:22/system",
+            "qemu:///system",
+            "qemu+tls://h/system?no_tty=1",
+            "test:///default",
+            "test+ssh://h/default?no_tty=1",
+        ] {
+            assert_eq!(check_reach(good), Ok(()), "{good}");
         }
         for (bad, name) in [
             ("qemu+ssh://h/system?command=/tmp/x", "`command`"),
@@ -197,6 +214,12 @@ mod tests {
             ("qemu+ssh://h/system?keyfile", "`keyfile`"),
             ("qemu+tls://h/system?pkipath=/etc", "`pkipath`"),
             ("qemu:///system?socket=/run/docker.sock", "`socket`"),
+            // The daemon would run the program, as root.
+            ("qemu:///system?name=qemu+ssh://h/system?command=/tmp/x", "`name`"),
+            ("qemu+ssh://h/system?name=test:///etc/shadow", "`name`"),
+            ("test:///etc/shadow", "read a file"),
+            ("test+unix:///etc/shadow?x=/default", "read a file"),
+            ("test:", "read a file"),
         ] {
             assert!(check_reach(bad).unwrap_err().contains(name), "{bad}");
         }

@@ -43,8 +43,8 @@ export type FieldFaults = Partial<Record<FieldName, string>>;
 
 /** The longest reason that is kept, in characters. */
 const REASON_MAX = 512;
-/** Letters, digits, `.`, `_` and `-`, beginning with a letter or digit, at most 128. */
-const PROJECT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+/** Letters, digits, `.`, `_` and `-`, beginning with a letter or digit, at most 63. */
+const PROJECT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 export function reasonFault(reason: string): string | undefined {
   return [...reason.trim()].length > REASON_MAX ? `At most ${REASON_MAX} characters` : undefined;
@@ -54,7 +54,7 @@ export function reasonFault(reason: string): string | undefined {
 export function projectFault(project: string): string | undefined {
   const given = project.trim();
   if (given === "" || PROJECT.test(given)) return undefined;
-  return "At most 128 letters, digits, dots, underscores and hyphens, a letter or digit first";
+  return "At most 63 letters, digits, dots, underscores and hyphens, a letter or digit first";
 }
 
 /** What is wrong with what is typed; `own` is the name at the provider, taken where none is given. */

@@ -159,8 +159,8 @@ pub struct PendingAdoption {
 /// Something to know before a VM is adopted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AdoptionRisk {
-    /// `not_read`, `not_possible`, `transient`, `marked`, `at_fault`, `state_unknown`, `emulated`,
-    /// `blocked`.
+    /// `not_read`, `not_possible`, `leftover`, `size_unknown`, `description_left_out`, `transient`,
+    /// `marked`, `at_fault`, `state_unknown`, `emulated`, `blocked`.
     pub code: String,
     /// The same for people, and what it means.
     pub detail: String,
@@ -190,7 +190,7 @@ pub struct AdoptionRequest {
     /// In which project; `default` where not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// Whether it is only looked at: nothing that changes it is offered.
+    /// Whether it is only looked at: nothing that changes it is offered, but for its consoles.
     #[serde(default)]
     pub read_only: bool,
     /// Why, for the record; up to 512 characters.

@@ -69,6 +69,7 @@ pub struct Event {
     /// When.
     pub at: Time,
     /// What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
+    /// `vm.adopted`, `vm.ignored`, `vm.offered`, `vm.released`,
     /// `operation.changed`, `provider.state`, `image.created`, `image.deleted`, `volume.created`,
     /// `volume.deleted` …
     #[serde(rename = "type")]

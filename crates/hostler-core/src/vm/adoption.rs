@@ -15,10 +15,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::check::DESCRIPTION_MAX_BYTES;
 use super::observed::{ObservedVm, PowerState};
 use super::spec::{FirmwareKind, VmSpec};
 use crate::clock::Timestamp;
 use crate::fact::Fact;
+use crate::id::VmId;
 use crate::name;
 
 /// How a VM came into Hostler's care.
@@ -34,6 +36,10 @@ pub struct Adopted {
     /// Why, where somebody said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The mark of Hostler's that it bore: whose it was before. What cleans up after the
+    /// operation that made it then has to leave it alone (I17).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<VmId>,
 }
 
 /// Why a VM is nobody's here.
@@ -46,9 +52,13 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Of what was seen, where no record is of it.
-    pub const fn of(seen: &ObservedVm) -> Self {
-        if seen.tag.is_some() { Self::Lost } else { Self::Foreign }
+    /// Of what was seen and is not managed. `is_managed` says whether a VM is: somebody
+    /// made a copy of that one then, mark and all, and none of Hostler's is lost.
+    pub fn of(seen: &ObservedVm, is_managed: impl Fn(VmId) -> bool) -> Self {
+        match &seen.tag {
+            Some(tag) if !is_managed(tag.vm) => Self::Lost,
+            Some(_) | None => Self::Foreign,
+        }
     }
 
     /// The word used on the wire.
@@ -89,10 +99,14 @@ impl Review {
 
 /// What adopting this VM under `name` in `project` would write down.
 pub fn review(seen: &ObservedVm, name: &str, project: &str) -> Review {
-    let memory = seen.memory_max_bytes.value().copied().unwrap_or(0);
-    let mut spec = VmSpec::new(name, memory);
+    let mut spec = VmSpec::new(name, memory(seen).unwrap_or(0));
     project.clone_into(&mut spec.project);
-    spec.description = seen.description.clone().unwrap_or_default();
+    spec.description = description(seen).unwrap_or_default().to_owned();
+    // Nobody asked for these, and whether it has them is seen.
+    spec.serial_console = false;
+    spec.rng = false;
+    spec.balloon = false;
+    spec.guest_agent = false;
     if let Some(count) = seen.cpu_count.value() {
         spec.cpu.count = (*count).max(1);
         spec.cpu.max_count = seen.cpu_max.value().copied().filter(|most| most > count);
@@ -112,22 +126,63 @@ fn known(fact: &Fact<String>) -> Option<String> {
     fact.value().filter(|text| name::check(text).is_ok()).cloned()
 }
 
-fn risks(seen: &ObservedVm, spec: &VmSpec) -> Vec<Risk> {
-    let mut risks = Vec::new();
-    let mut add = |code, forbids, detail: String| risks.push(Risk { code, detail, forbids });
+/// How much memory it can have; where only its next start decides that, how much it has.
+fn memory(seen: &ObservedVm) -> Option<u64> {
+    seen.memory_max_bytes.value().or_else(|| seen.memory_bytes.value()).copied()
+}
+
+/// What its provider says about it, where that can be written down.
+fn description(seen: &ObservedVm) -> Option<&str> {
+    let text = seen.description.as_deref()?;
+    (text.len() <= DESCRIPTION_MAX_BYTES && name::is_plain_text(text)).then_some(text)
+}
+
+fn why<T>(fact: &Fact<T>) -> &str {
+    fact.reason().unwrap_or("its provider does not tell")
+}
+
+/// What stands in the way of writing it down so.
+fn obstacles(seen: &ObservedVm, spec: &VmSpec) -> Vec<Risk> {
+    let forbidding = |code, detail: String| Risk { code, detail, forbids: true };
     if !seen.is_read() {
         let detail = "its configuration could not be read yet; try again when its host answers";
-        add("not_read", true, detail.to_owned());
-    } else if let Err(error) = spec.check() {
-        for fault in error.fault_list() {
-            let remedy = match fault.pointer.as_str() {
-                "/name" => "; give it another name, which changes nothing at its host",
-                _ => "",
-            };
-            let detail =
-                format!("{} {}{remedy}", fault.pointer.trim_start_matches('/'), fault.detail);
-            add("not_possible", true, detail);
+        return vec![forbidding("not_read", detail.to_owned())];
+    }
+    let faults = spec.check().err().map(|error| error.fault_list().to_vec()).unwrap_or_default();
+    let told = faults.iter().map(|fault| {
+        let field = fault.pointer.trim_start_matches('/');
+        match field {
+            "memory/bytes" if memory(seen).is_none() => {
+                let why = why(&seen.memory_bytes);
+                let detail =
+                    format!("how much memory it has is not known ({why}); adopt it once it is");
+                forbidding("size_unknown", detail)
+            }
+            "name" => {
+                let remedy = "give it another name, which changes nothing at its host";
+                forbidding("not_possible", format!("{field} {}; {remedy}", fault.detail))
+            }
+            _ => forbidding("not_possible", format!("{field} {}", fault.detail)),
         }
+    });
+    told.collect()
+}
+
+fn risks(seen: &ObservedVm, spec: &VmSpec) -> Vec<Risk> {
+    let mut risks = obstacles(seen, spec);
+    let mut add = |code, forbids, detail: String| risks.push(Risk { code, detail, forbids });
+    if seen.is_read() && seen.cpu_count.value().is_none() {
+        let (why, count) = (why(&seen.cpu_count), spec.cpu.count);
+        let detail =
+            format!("how many processors it has is not known ({why}); {count} is written down");
+        add("size_unknown", false, detail);
+    }
+    if seen.description.is_some() && description(seen).is_none() {
+        let detail = format!(
+            "its description stays at its provider and is not taken over: it is longer than \
+             {DESCRIPTION_MAX_BYTES} bytes, or has control characters"
+        );
+        add("description_left_out", false, detail);
     }
     if seen.persistent.value() == Some(&false) {
         let detail =
@@ -135,8 +190,8 @@ fn risks(seen: &ObservedVm, spec: &VmSpec) -> Vec<Risk> {
         add("transient", false, detail.to_owned());
     }
     if seen.tag.is_some() {
-        let detail = "it bears Hostler's mark, of this server before it lost its records, or of another \
-                      server that may manage it as well";
+        let detail = "it bears Hostler's mark: of this server before it lost its records, of another \
+                      server that may manage it as well, or of a VM that it is a copy of";
         add("marked", false, detail.to_owned());
     }
     match seen.power {
@@ -196,7 +251,60 @@ mod tests {
         assert_eq!((spec.memory.bytes, spec.firmware.kind), (2 << 30, FirmwareKind::Uefi));
         assert_eq!(spec.machine.kind.as_deref(), Some("pc-q35-7.2"));
         assert!(spec.autostart && spec.disks.is_empty() && spec.nics.is_empty());
+        assert!(!(spec.serial_console || spec.rng || spec.balloon || spec.guest_agent));
         assert_eq!(spec.description, "made by hand");
+    }
+
+    #[test]
+    fn x30_a_vm_that_is_off_has_the_memory_that_it_is_given_where_no_most_is_told() {
+        let mut seen = read("web");
+        seen.memory_max_bytes = Fact::unavailable("test", "its template does not tell");
+        seen.memory_bytes = fact(1 << 30);
+        let told = review(&seen, "web", "default");
+        assert!(told.is_possible() && told.risks.is_empty(), "{:?}", told.risks);
+        assert_eq!(told.spec.memory.bytes, 1 << 30);
+
+        seen.memory_bytes = Fact::unavailable("test", "its instance type was not read");
+        let told = review(&seen, "web", "default");
+        assert!(!told.is_possible());
+        let [risk] = told.risks.as_slice() else { panic!("{:?}", told.risks) };
+        assert_eq!(risk.code, "size_unknown");
+        assert!(risk.detail.contains("its instance type was not read"), "{}", risk.detail);
+    }
+
+    #[test]
+    fn x17_what_is_not_known_of_its_size_is_told_and_not_made_up_unsaid() {
+        let mut seen = read("web");
+        seen.cpu_count = Fact::unavailable("test", "the cluster decides");
+        let told = review(&seen, "web", "default");
+        assert!(told.is_possible());
+        let [risk] = told.risks.as_slice() else { panic!("{:?}", told.risks) };
+        assert_eq!(
+            risk.detail,
+            "how many processors it has is not known (the cluster decides); 1 is written down"
+        );
+    }
+
+    #[test]
+    fn x30_no_description_keeps_a_vm_from_being_adopted() {
+        for odd in ["x".repeat(DESCRIPTION_MAX_BYTES + 1), "a\u{1b}[31mb".to_owned()] {
+            let mut seen = read("web");
+            seen.description = Some(odd);
+            let told = review(&seen, "web", "default");
+            assert!(told.is_possible());
+            assert_eq!(told.spec.description, "");
+            assert_eq!(codes(&seen, "web"), ["description_left_out"]);
+        }
+    }
+
+    #[test]
+    fn x30_a_copy_of_a_vm_that_is_managed_is_nothing_that_was_lost() {
+        let id = VmId::from_uuid(uuid::Uuid::nil());
+        let mut seen = read("web");
+        assert_eq!(Origin::of(&seen, |_| false), Origin::Foreign);
+        seen.tag = Some(super::super::Tag { vm: id });
+        assert_eq!(Origin::of(&seen, |_| false), Origin::Lost);
+        assert_eq!(Origin::of(&seen, |vm| vm == id), Origin::Foreign);
     }
 
     #[test]
@@ -215,9 +323,7 @@ mod tests {
         seen.hypervisor = fact("qemu".to_owned());
         seen.power = PowerState::Crashed;
         assert_eq!(codes(&seen, "web"), ["transient", "at_fault", "emulated"]);
-        assert_eq!(Origin::of(&seen), Origin::Foreign);
-        seen.tag = Some(super::super::Tag { vm: crate::id::VmId::from_uuid(uuid::Uuid::nil()) });
-        assert_eq!(Origin::of(&seen), Origin::Lost);
+        seen.tag = Some(super::super::Tag { vm: VmId::from_uuid(uuid::Uuid::nil()) });
         assert!(codes(&seen, "web").contains(&"marked"));
     }
 

@@ -21,6 +21,8 @@ pub const DISK_MAX_BYTES: u64 = 1 << 50;
 pub const DEVICES_MAX: usize = 64;
 /// The name under which a VM's cloud-init seed is kept among its disks.
 pub const SEED_DISK: &str = "cloud-init";
+/// The longest description of a VM, in bytes.
+pub const DESCRIPTION_MAX_BYTES: usize = 4096;
 /// The most labels of one VM.
 pub const LABELS_MAX: usize = 64;
 
@@ -51,7 +53,7 @@ impl VmSpec {
     fn check_identity(&self, faults: &mut Faults) {
         faults.name("/name", name::check_vm(&self.name));
         faults.name("/project", name::check_vm(&self.project));
-        faults.text("/description", &self.description, 4096);
+        faults.text("/description", &self.description, DESCRIPTION_MAX_BYTES);
         if self.labels.len() > LABELS_MAX {
             faults.add("/labels", "too_many", format!("has more than {LABELS_MAX} entries"));
         }

@@ -1,5 +1,6 @@
 //! Virtual machines: asked ([`spec`]), seen ([`observed`]), told ([`status`]),
-//! what may happen next ([`lifecycle`]), and how foreign ones become ours ([`adoption`]). Three types that never mix.
+//! what may happen next ([`lifecycle`]), and how foreign ones become ours
+//! ([`adoption`]). Three types that never mix.
 
 pub mod adoption;
 pub mod check;

@@ -130,6 +130,13 @@ impl State {
         self.vm_id(provider, vm).is_none() && !waits()
     }
 
+    /// Whether somebody adopted the VM that bears the mark of `vm`, which is shown under
+    /// another id since.
+    pub(crate) fn is_adopted(&self, vm: VmId) -> bool {
+        let mark = |row: &VmRow| row.adopted.as_ref().and_then(|adopted| adopted.mark);
+        self.rows.values().any(|row| mark(row) == Some(vm))
+    }
+
     /// The VM of ours that this is, by its tag. A copy of one of ours, tag and
     /// all, has another lasting name and is not it.
     fn tagged(&self, provider: ProviderId, vm: &ObservedVm) -> Option<VmId> {

@@ -5,14 +5,15 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hostler_core::Error;
-use hostler_core::id::{OperationId, ProviderId};
+use hostler_core::id::{OperationId, ProviderId, VmId};
 use hostler_core::operation::{Event, Fate};
+use hostler_core::{Code, Error};
 use hostler_provider::{Cx, Progress, ProgressSink, Provider};
 use hostler_store::{Effect, Epoch, OperationRow};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::StepError;
 use crate::Inner;
 
 /// The context of one run of one step.
@@ -86,6 +87,20 @@ impl StepCx {
     /// The provider, while it is configured.
     pub(crate) fn provider(&self, id: ProviderId) -> Result<Arc<dyn Provider>, Error> {
         self.engine.provider(id)
+    }
+
+    /// Refuses to change a VM that was let go, or is for reading only, since it was asked
+    /// for. It cannot become so later: the operation claims it (X30).
+    pub(crate) async fn check_obeys(&self, vm: VmId) -> Result<(), StepError> {
+        let refused = match self.engine.store.vm(vm).await? {
+            None => Error::new(Code::VmNotManaged, "Hostler let go of it meanwhile"),
+            Some(row) if row.adopted.as_ref().is_some_and(|adopted| adopted.read_only) => {
+                Error::new(Code::VmReadOnly, "it is for reading only meanwhile")
+            }
+            Some(_) => return Ok(()),
+        };
+        let (surely_nothing, in_flight) = (true, false);
+        Err(StepError { surely_nothing, in_flight, ..StepError::lasting(refused) })
     }
 
     /// Changes the store in the same transaction that says "done".

@@ -98,6 +98,7 @@ impl Operation for VmDelete {
 
     async fn run(&self, step: Step, cx: &StepCx, (): &mut ()) -> Result<(), StepError> {
         let Some(at) = &self.at else { return Ok(()) };
+        cx.check_obeys(self.vm).await?;
         let provider = cx.provider(at.provider)?;
         let call = cx.cx();
         match step {

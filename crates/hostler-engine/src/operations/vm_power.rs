@@ -229,6 +229,7 @@ impl Operation for VmPower {
     }
 
     async fn run(&self, (): (), cx: &StepCx, (): &mut ()) -> Result<(), StepError> {
+        cx.check_obeys(self.vm).await?;
         let provider = cx.provider(self.provider)?;
         let power = provider.power().ok_or_else(|| lacks(Group::Power))?;
         let (external_ref, name) = (self.external_ref.clone(), self.name.clone());

@@ -5,6 +5,7 @@
 //!  an operation ended undone with a call unanswered ─► looked for, ever more seldom ─┐
 //!  a VM is seen whose mark belongs to no row ─► whose is it?                          │
 //!        │ no operation of ours: left alone, unsaid (I17)                             │
+//!        │ adopted under another id: left alone                                       │
 //!        │ deleted, settled by hand, too late, in use: left alone, told once          │
 //!        └ of an operation that ended undone ─────────────────────────────────────────┤
 //!                                                                                     ▼
@@ -33,6 +34,9 @@ use crate::operations::{StepCx, StepError, StepRequest};
 
 /// The longest pause between two looks for what one operation left.
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
+/// For so much longer than it is looked for nobody adopts what an operation left: its
+/// removal may be under way.
+const GRACE: Duration = Duration::from_secs(3600);
 /// How many ended operations are read at once, and in all, after a start.
 const PAGE: u32 = 100;
 const PAGES_MAX: usize = 10;
@@ -147,6 +151,33 @@ fn is_long_ago(engine: &Inner, row: &OperationRow) -> bool {
     row.finished_at.is_none_or(|ended| ended < earliest)
 }
 
+/// The latest operation on a VM.
+async fn latest(engine: &Inner, vm: VmId) -> Result<Option<OperationRow>, hostler_store::Error> {
+    let filter = OperationFilter {
+        resource: Some(Resource::Vm(vm)),
+        limit: 1,
+        ..OperationFilter::default()
+    };
+    Ok(engine.store.operations(&filter).await?.into_iter().next())
+}
+
+/// The operation whose undoing may yet remove what bears this mark, if there is one.
+pub(crate) async fn remover(
+    engine: &Inner,
+    mark: VmId,
+) -> Result<Option<OperationId>, hostler_store::Error> {
+    let Some(row) = latest(engine, mark).await?.filter(|row| is_swept(engine, row)) else {
+        return Ok(None);
+    };
+    let over = row.finished_at.map(|ended| ended.plus(engine.pace.leftovers_within).plus(GRACE));
+    if over.is_some_and(|over| over < engine.clock.now())
+        || engine.journal(row.id).await?.is_settled_by_hand()
+    {
+        return Ok(None);
+    }
+    Ok(Some(row.id))
+}
+
 /// Looks for what one ended operation left, and removes it.
 async fn look_after(engine: &Arc<Inner>, id: OperationId) -> Result<(), StepError> {
     let row = engine.store.operation(id).await?;
@@ -179,11 +210,14 @@ async fn undo_again(engine: &Arc<Inner>, row: &OperationRow) -> Result<Found, St
     if journal.is_settled_by_hand() {
         return Ok(Found::Kept("its making was declared settled by hand"));
     }
-    for resource in &row.resources {
-        if let Resource::Vm(vm) = resource
-            && engine.store.vm(*vm).await?.is_some()
-        {
+    // What was written and could not be read since counts, too.
+    engine.reread().await?;
+    for vm in row.resources.iter().filter_map(crate::vm_among) {
+        if engine.store.vm(vm).await?.is_some() {
             return Ok(Found::Kept("it is managed again"));
+        }
+        if engine.fleet.read().is_adopted(vm) {
+            return Ok(Found::Kept("somebody adopted it"));
         }
     }
     let Some(plan) = journal.plan() else { return Ok(Found::Nothing) };
@@ -201,7 +235,7 @@ async fn undo_again(engine: &Arc<Inner>, row: &OperationRow) -> Result<Found, St
     Ok(found)
 }
 
-/// A VM that bears our mark for an id that no row has.
+/// A VM that bears our mark for an id that no row has, and is not managed under another.
 struct Stray {
     provider: ProviderId,
     /// The id in its mark.
@@ -218,10 +252,12 @@ fn strays(engine: &Inner) -> Vec<Stray> {
     let vms = seen.flat_map(|(id, seen)| seen.vms.values().map(move |vm| (id, vm)));
     let stray = vms.filter_map(|(provider, vm)| {
         let tag = vm.tag.as_ref().map(|tag| tag.vm)?;
-        (!state.rows.contains_key(&tag)).then(|| Stray {
+        let shown_as = state.vm_id(provider, vm);
+        let is_managed = |id: &VmId| state.rows.contains_key(id);
+        (!is_managed(&tag) && !shown_as.as_ref().is_some_and(is_managed)).then(|| Stray {
             provider,
             tag,
-            shown_as: state.vm_id(provider, vm),
+            shown_as,
             name: vm.name.clone(),
             observed_at: vm.observed_at,
         })
@@ -231,14 +267,8 @@ fn strays(engine: &Inner) -> Vec<Stray> {
 
 /// Removes a stray VM or leaves it alone; whether that is for good.
 async fn judge(engine: &Arc<Inner>, stray: &Stray) -> Result<bool, StepError> {
-    let filter = OperationFilter {
-        resource: Some(Resource::Vm(stray.tag)),
-        limit: 1,
-        ..OperationFilter::default()
-    };
-    let latest = engine.store.operations(&filter).await?.into_iter().next();
     // Of another installation, or of ours before the store was restored.
-    let Some(row) = latest else { return Ok(true) };
+    let Some(row) = latest(engine, stray.tag).await? else { return Ok(true) };
     // What is shown may be from before the end.
     if row.finished_at.is_none_or(|ended| stray.observed_at <= ended) {
         return Ok(false);

@@ -4,7 +4,7 @@
 mod belief;
 mod clusters;
 mod inventory;
-mod leftovers;
+pub(crate) mod leftovers;
 mod recovery;
 mod retention;
 

@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
+use hostler_core::Clock;
 use hostler_core::access::{Actor, Role};
-use hostler_core::id::VmId;
-use hostler_core::operation::OperationState;
+use hostler_core::clock::SystemClock;
+use hostler_core::id::{OperationId, VmId};
+use hostler_core::operation::{OperationState, Plan, Resource};
 use hostler_core::query::ListRequest;
 use hostler_core::vm::status::VmState;
 use hostler_core::vm::{Action, Admission, PowerState, VmSpec};
 use hostler_core::{Code, Result};
 use hostler_engine::{AdoptRequest, DeleteOptions, PendingView, PowerVerb, VmView};
-use hostler_sim::Verb;
+use hostler_provider::Kind;
+use hostler_sim::{Verb, When};
+use hostler_store::NewOperation;
 
 use crate::world::{Lab, admin, foreign};
 
@@ -147,7 +151,10 @@ async fn a_name_that_is_taken_or_no_name_asks_for_another() {
     add("Old VM (1)");
     let find = |name: &str| list(&lab).into_iter().find(|it| it.vm.name == name);
     lab.until("both wait", || find("web").is_some() && find("Old VM (1)").is_some()).await;
-    let web = find("web").unwrap().vm.id;
+    let told = find("web").unwrap();
+    assert!(!told.review.is_possible(), "its name is taken");
+    assert!(told.review.risks[0].detail.contains("another name"), "{:?}", told.review.risks);
+    let web = told.vm.id;
     let taken = adopt(&lab, web, AdoptRequest::default()).await.unwrap_err();
     assert_eq!(taken.code(), Code::VmExists);
     let named = |name: &str| AdoptRequest { name: Some(name.into()), ..AdoptRequest::default() };
@@ -177,6 +184,59 @@ async fn i17_an_adopted_vm_is_deleted_by_its_own_name_and_its_disks_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i6_that_a_provider_is_silent_is_told_before_a_vm_there_is_adopted() {
+    let lab = Lab::new().await;
+    foreign(&lab.world, "theirs");
+    let id = waits(&lab, "theirs").await;
+    lab.world.faults().fail_verb(Verb::Probe, 10_000, When::Before, Kind::Unavailable);
+    lab.sees(id, VmState::Unknown).await;
+    let risks = lab.engine.adoptions().get(id).unwrap().review.risks;
+    let [risk] = risks.as_slice() else { panic!("{risks:?}") };
+    assert_eq!((risk.code, risk.forbids), ("state_unknown", false));
+}
+
+/// Let go, or adopted for reading only, between being looked at and being claimed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x30_who_was_let_go_meanwhile_is_not_changed_by_what_was_asked_before() {
+    let lab = Lab::new().await;
+    let theirs = foreign(&lab.world, "theirs");
+    lab.world.set_power(&theirs, PowerState::Running, "booted");
+    let id = waits(&lab, "theirs").await;
+    for expected in ["vm_not_managed", "vm_read_only"] {
+        let created_at = SystemClock.now();
+        let asked = NewOperation {
+            id: OperationId::new(created_at, [9; 10]),
+            kind: "vm.force_stop".into(),
+            params: serde_json::json!({
+                "vm": id, "name": "theirs", "provider": lab.provider,
+                "external_ref": theirs.external_ref, "verb": "force_stop",
+            }),
+            actor: "local:root".into(),
+            resources: vec![Resource::Vm(id)],
+            claims: vec![Resource::Vm(id)],
+            plan: Plan { steps: vec!["power".into()], no_return_from: None },
+            idempotency: None,
+            note: None,
+            created_at,
+            vm: None,
+            phase: None,
+            provider: Some(lab.provider),
+            events: Vec::new(),
+        };
+        lab.store.submit(&asked).await.unwrap();
+        let ended = lab.ended(asked.id).await.unwrap();
+        assert_eq!(ended.state(), OperationState::Failed);
+        assert_eq!(ended.error().unwrap().code, expected);
+        assert_eq!(lab.world.vm_named("theirs").unwrap().power, PowerState::Running);
+        if expected == "vm_not_managed" {
+            adopt(&lab, id, AdoptRequest { read_only: true, ..AdoptRequest::default() })
+                .await
+                .unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_may_only_look_decides_nothing() {
     let lab = Lab::new().await;
     foreign(&lab.world, "theirs");
@@ -186,7 +246,7 @@ async fn who_may_only_look_decides_nothing() {
     let request = AdoptRequest::default();
     let codes = [
         adoptions.adopt(&reader, id, &request).await.unwrap_err().code(),
-        adoptions.review(&reader, id, &request).unwrap_err().code(),
+        adoptions.review(&reader, id, &request).await.unwrap_err().code(),
         adoptions.ignore(&reader, id, "x").await.unwrap_err().code(),
         adoptions.offer(&reader, id).await.unwrap_err().code(),
         adoptions.release(&reader, id).await.unwrap_err().code(),

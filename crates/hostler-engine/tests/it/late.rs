@@ -1,18 +1,26 @@
 //! Effects that come after their call was given up (F23): during the settling
 //! window, after the operation's end, after a restart, and never twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use hostler_core::clock::SystemClock;
 use hostler_core::operation::OperationState;
+use hostler_core::query::ListRequest;
 use hostler_core::vm::PowerState;
 use hostler_core::vm::VmSpec;
-use hostler_engine::{Accepted, DeleteOptions, OperationView, PowerVerb, StepState};
+use hostler_core::vm::adoption::Adopted;
+use hostler_core::vm::status::Phase;
+use hostler_core::{Clock, Code};
+use hostler_engine::{
+    Accepted, AdoptRequest, DeleteOptions, OperationView, PendingView, PowerVerb, StepState,
+};
 use hostler_provider::{Kind, StopMode};
 use hostler_sim::{Late, Verb, When};
-use hostler_store::EventFilter;
+use hostler_store::{EventFilter, NewVm};
 
 use crate::subject::{GRACEFUL, Subject, THEN_FORCE};
-use crate::world::{Lab, PATIENCE, admin};
+use crate::world::{Lab, PATIENCE, admin, vm_of};
 
 /// Well within the settling window.
 const SOON: Duration = Duration::from_millis(15);
@@ -260,4 +268,61 @@ async fn i5_what_came_late_and_is_in_use_keeps_its_power() {
     let told = told(&lab).await;
     assert!(told[0].contains("it is in use all the same; it is left alone"), "{told:?}");
     assert!(lab.world.vm_named("web").is_some_and(|record| record.power.is_live()));
+}
+
+/// What a creation that was undone left behind, as it is shown while nobody can look for it.
+async fn left_behind(lab: &Lab) -> (OperationView, Arc<PendingView>) {
+    let ended = cancelled_creation(lab, Verb::EnsureVm).await;
+    lab.world.faults().fail_verb(Verb::FindVm, 100_000, When::Before, Kind::Unavailable);
+    assert_eq!(lab.world.land(), 1);
+    let waiting = || lab.engine.adoptions().list(&ListRequest::first(9)).items;
+    lab.until("it waits for a decision", || !waiting().is_empty()).await;
+    (ended, waiting().remove(0))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i17_what_is_being_removed_is_not_adopted() {
+    let lab = Lab::new().await;
+    let (_, left) = left_behind(&lab).await;
+    assert_eq!(left.origin.as_str(), "lost");
+    let (adoptions, request) = (lab.engine.adoptions(), AdoptRequest::default());
+    let plan = adoptions.review(&admin(), left.vm.id, &request).await.unwrap();
+    assert!(!plan.is_possible());
+    assert_eq!(plan.risks[0].code, "leftover");
+    let refused = adoptions.adopt(&admin(), left.vm.id, &request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::VmNotAdoptable);
+    lab.world.faults().reset();
+    becomes_clean(&lab, "what came late is removed").await;
+}
+
+/// As it may be where a clock was put back after it was adopted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i17_what_was_adopted_is_not_removed_for_the_mark_it_bears() {
+    let mut lab = Lab::new().await;
+    let (ended, left) = left_behind(&lab).await;
+    let seen = left.vm.observed.clone().unwrap();
+    let vm = NewVm {
+        id: left.vm.id,
+        provider: Some(lab.provider),
+        host: None,
+        external_ref: Some(seen.external_ref.clone()),
+        phase: Phase::Ready,
+        spec: VmSpec::new("web", 64 << 20),
+        bindings: serde_json::json!([]),
+    };
+    let adopted = Adopted {
+        by: "local:root".into(),
+        at: SystemClock.now(),
+        read_only: true,
+        reason: None,
+        mark: Some(vm_of(&ended)),
+    };
+    lab.store.adopt_vm(&vm, &adopted, &[]).await.unwrap();
+    lab.restart().await;
+    lab.world.faults().reset();
+    let before = lab.inventories();
+    lab.until("it was looked at again", || lab.inventories() > before + 3).await;
+    assert!(lab.world.vm_named("web").is_some(), "it is somebody's now");
+    assert!(lab.engine.vms().get(vm.id).unwrap().managed);
+    assert_eq!(told(&lab).await, Vec::<String>::new());
 }

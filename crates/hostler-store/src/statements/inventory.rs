@@ -31,6 +31,8 @@ super::statements! {
     VM_SET_BINDINGS = "UPDATE vms SET bindings = $2, updated_at = $3 WHERE id = $1";
     VM_SET_PHASE = "UPDATE vms SET phase = $2, updated_at = $3 WHERE id = $1";
     VM_DELETE = "DELETE FROM vms WHERE id = $1";
+    /// One that Hostler made is not let go: its volumes would be nobody's.
+    VM_RELEASE = "DELETE FROM vms WHERE id = $1 AND adopted IS NOT NULL";
     VMS_OF_PROVIDER = "SELECT COUNT(*) AS count FROM vms WHERE provider_id = $1";
 
     IGNORED_VMS =

@@ -34,8 +34,13 @@ fn foreign(world: &World, provider: ProviderId, name: &str) -> (NewVm, Adopted) 
         spec: VmSpec::new(name, 1 << 30),
         bindings: json!([]),
     };
-    let adopted =
-        Adopted { by: "local:root".into(), at: world.now(), read_only: true, reason: None };
+    let adopted = Adopted {
+        by: "local:root".into(),
+        at: world.now(),
+        read_only: true,
+        reason: None,
+        mark: None,
+    };
     (vm, adopted)
 }
 
@@ -61,6 +66,14 @@ async fn e18_what_is_adopted_is_kept_with_who_and_when_and_let_go_without_a_trac
         assert_eq!(store.vm(vm.id).await.unwrap(), None);
         let gone = store.release_vm(vm.id, &[]).await.unwrap_err();
         assert_eq!(*gone.kind(), StoreErrorKind::NotFound(Missing::Vm));
+
+        let mut made = world.create("ours");
+        made.claims.clear();
+        store.submit(&made).await.unwrap();
+        let made = made.vm.unwrap().id;
+        let refused = store.release_vm(made, &[]).await.unwrap_err();
+        assert_eq!(*refused.kind(), StoreErrorKind::NotFound(Missing::Vm));
+        assert!(store.vm(made).await.unwrap().is_some(), "it was made here");
     })
     .await;
 }

@@ -1,8 +1,10 @@
 //! `hostler adopt`: VMs that were made elsewhere, and what becomes of them. None of it
 //! changes anything at the provider.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
-use hostler_api::{Nothing, v1};
+use hostler_api::{ListQuery, Nothing, v1};
 use hostler_client::{Client, Item, Terms};
 
 use super::{DryRunArg, ListArgs, WatchArg};
@@ -10,8 +12,9 @@ use crate::app::App;
 use crate::complete::Names;
 use crate::failure::{Failure, Result};
 use crate::output::{Column, Resource, age, bytes, count, opt, reference, text};
-use crate::select::{Selection, one_vm};
+use crate::select::{Selection, called, is_glob, one_vm};
 use crate::terminal::Tone;
+use crate::work;
 
 /// What can be done about VMs that are seen and not managed.
 #[derive(Debug, Subcommand)]
@@ -134,25 +137,105 @@ async fn take(app: &App, args: TakeArgs) -> Result {
     if name.is_some() && !selection.is_single() {
         return Err(Failure::usage("--name is for one VM").with_hint("name that one VM"));
     }
-    let vms = selection.resolve(&client).await?;
+    let vms = fitting(app, &client, &selection, Fit::Pending).await?;
     let body = v1::AdoptionRequest { name, project, read_only, reason };
-    for Item { value: vm, .. } in vms {
+    each(app, "adopt", vms, async |vm| {
         let path = v1::VmPath { vm: vm.id };
         if dry_run {
-            plan(app, &client, &path, &vm.name, &body).await?;
-            continue;
+            return plan(app, &client, &path, &vm.name, &body).await;
         }
-        let answer = client
-            .ask::<v1::AdoptionAdopt>(&path, &Nothing {}, &body, &Terms::default())
-            .await
-            .map_err(|error| Failure::from(error).during(format!("cannot adopt {}", vm.name)))?;
+        let answer =
+            client.ask::<v1::AdoptionAdopt>(&path, &Nothing {}, &body, &Terms::default()).await?;
         let name = &answer.value.summary.name;
         app.say(match read_only {
             true => format!("vm \"{name}\" is managed for reading only from now on"),
             false => format!("vm \"{name}\" is managed from now on"),
         });
+        Ok(())
+    })
+    .await
+}
+
+/// Which VMs a verb is for, where a pattern fits others as well.
+#[derive(Debug, Clone, Copy)]
+enum Fit {
+    /// Those that wait for a decision.
+    Pending,
+    /// Those that are left alone.
+    Ignored,
+    /// Those that were adopted.
+    Adopted,
+}
+
+/// The selected VMs. Who names one by one is told of each that it cannot be; of those that a
+/// pattern fits or that are all there are, only those count that the verb is for.
+async fn fitting(
+    app: &App,
+    client: &Client,
+    selection: &Selection,
+    fit: Fit,
+) -> Result<Vec<Item<v1::VmSummary>>> {
+    let mut vms = selection.resolve(client).await?;
+    let is_narrowed = selection.narrowing()?.is_some() || selection.all;
+    if is_narrowed || selection.names.iter().any(|name| is_glob(name)) {
+        let wanted = match fit {
+            Fit::Pending => undecided(client, "pending").await?,
+            Fit::Ignored => undecided(client, "ignored").await?,
+            Fit::Adopted => adopted(client, &vms).await?,
+        };
+        vms.retain(|vm| wanted.contains(&vm.value.id));
     }
-    Ok(())
+    if vms.is_empty() {
+        app.say("no VM fits");
+    }
+    Ok(vms)
+}
+
+/// The ids of the VMs that nobody manages, in this status.
+async fn undecided(client: &Client, status: &str) -> Result<BTreeSet<String>> {
+    let query = ListQuery {
+        filter: Some(format!("status={status}")),
+        limit: Some(hostler_api::LIMIT_MAX),
+        ..ListQuery::default()
+    };
+    let found = client.pages::<v1::AdoptionList, _>(Nothing {}, query).all(None).await?;
+    Ok(found.items.into_iter().map(|row| row.value.vm.id).collect())
+}
+
+/// The ids of those that were adopted.
+async fn adopted(client: &Client, vms: &[Item<v1::VmSummary>]) -> Result<BTreeSet<String>> {
+    let mut adopted = BTreeSet::new();
+    for vm in vms.iter().filter(|vm| vm.value.managed) {
+        let path = v1::VmPath { vm: vm.value.id.clone() };
+        let shown = client.show::<v1::VmShow>(&path).await?.value;
+        if shown.adopted.is_some() {
+            adopted.insert(shown.summary.id);
+        }
+    }
+    Ok(adopted)
+}
+
+/// Does it to each by itself: what is refused of one is told, and changes nothing for the
+/// others.
+async fn each(
+    app: &App,
+    verb: &str,
+    vms: Vec<Item<v1::VmSummary>>,
+    act: impl AsyncFn(v1::VmSummary) -> Result,
+) -> Result {
+    let total = vms.len();
+    let mut failures = Vec::new();
+    for Item { value: vm, .. } in vms {
+        let what = format!("cannot {verb} {}", called(&vm));
+        let Err(failure) = act(vm).await else { continue };
+        let failure = failure.during(what);
+        // The only one is told at the very end.
+        if total > 1 {
+            failure.print(&app.terminal);
+        }
+        failures.push(failure);
+    }
+    work::sum(failures, total)
 }
 
 async fn plan(
@@ -162,10 +245,7 @@ async fn plan(
     name: &str,
     body: &v1::AdoptionRequest,
 ) -> Result {
-    let answer = client
-        .ask::<v1::AdoptionPlan>(path, &Nothing {}, body, &Terms::default())
-        .await
-        .map_err(|error| Failure::from(error).during(format!("cannot adopt {name}")))?;
+    let answer = client.ask::<v1::AdoptionPlan>(path, &Nothing {}, body, &Terms::default()).await?;
     let view = app.view()?;
     if view.is_document() {
         return view.document(&answer.json);
@@ -187,59 +267,51 @@ fn risk(risk: &v1::AdoptionRisk) -> String {
 
 async fn ignore(app: &App, selection: &Selection, reason: String, dry_run: DryRunArg) -> Result {
     let client = app.client()?;
-    let vms = selection.resolve(&client).await?;
+    let vms = fitting(app, &client, selection, Fit::Pending).await?;
     let lines: Vec<_> = vms.iter().map(|vm| format!("- vm {} waits", vm.value.name)).collect();
     if dry_run.tell(app, &lines)? {
         return Ok(());
     }
     let body = v1::AdoptionIgnoreRequest { reason };
-    for Item { value: vm, .. } in vms {
+    each(app, "leave alone", vms, async |vm| {
         let path = v1::VmPath { vm: vm.id };
-        client
-            .ask::<v1::AdoptionIgnore>(&path, &Nothing {}, &body, &Terms::default())
-            .await
-            .map_err(|error| {
-                Failure::from(error).during(format!("cannot leave {} alone", vm.name))
-            })?;
+        client.ask::<v1::AdoptionIgnore>(&path, &Nothing {}, &body, &Terms::default()).await?;
         app.say(format!("vm \"{}\" is left alone", vm.name));
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 async fn offer(app: &App, selection: &Selection, dry_run: DryRunArg) -> Result {
     let client = app.client()?;
-    let vms = selection.resolve(&client).await?;
+    let vms = fitting(app, &client, selection, Fit::Ignored).await?;
     let lines: Vec<_> = vms.iter().map(|vm| format!("+ vm {} waits", vm.value.name)).collect();
     if dry_run.tell(app, &lines)? {
         return Ok(());
     }
-    for Item { value: vm, .. } in vms {
+    each(app, "offer", vms, async |vm| {
         let path = v1::VmPath { vm: vm.id };
-        client
-            .ask::<v1::AdoptionOffer>(&path, &Nothing {}, &Nothing {}, &Terms::default())
-            .await
-            .map_err(|error| Failure::from(error).during(format!("cannot offer {}", vm.name)))?;
+        client.ask::<v1::AdoptionOffer>(&path, &Nothing {}, &Nothing {}, &Terms::default()).await?;
         app.say(format!("vm \"{}\" waits for a decision again", vm.name));
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 async fn release(app: &App, selection: &Selection, dry_run: DryRunArg) -> Result {
     let client = app.client()?;
-    let vms = selection.resolve(&client).await?;
+    let vms = fitting(app, &client, selection, Fit::Adopted).await?;
     let lines: Vec<_> = vms.iter().map(|vm| format!("- vm {} is managed", vm.value.name)).collect();
     if dry_run.tell(app, &lines)? {
         return Ok(());
     }
-    for Item { value: vm, .. } in vms {
+    each(app, "release", vms, async |vm| {
         let path = v1::VmPath { vm: vm.id };
-        client
-            .call::<v1::VmRelease>(&path, &Nothing {}, &Nothing {})
-            .await
-            .map_err(|error| Failure::from(error).during(format!("cannot release {}", vm.name)))?;
+        client.call::<v1::VmRelease>(&path, &Nothing {}, &Nothing {}).await?;
         app.say(format!("vm \"{}\" is only observed from now on", vm.name));
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 impl Resource for v1::PendingAdoption {

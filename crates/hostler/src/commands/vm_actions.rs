@@ -181,7 +181,9 @@ async fn consequences(
     let disks = shown.observed.as_ref().and_then(|observed| observed.disks.value.as_ref());
     let sources: Vec<&str> =
         disks.into_iter().flatten().filter_map(|disk| disk.source.as_deref()).collect();
-    lines.push(match (args.disks, disks.is_some(), sources.as_slice()) {
+    // Of a VM that was adopted no volume is Hostler's, and none goes with it.
+    let wants_disks = args.disks && shown.adopted.is_none();
+    lines.push(match (wants_disks, disks.is_some(), sources.as_slice()) {
         (true, false, _) => "  ALL DATA on the volumes made for it is lost".into(),
         (true, true, sources) => {
             format!("  ALL DATA is lost on those of its disks made for it: {}", sources.join(", "))

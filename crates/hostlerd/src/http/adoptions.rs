@@ -37,7 +37,7 @@ async fn show(app: App, call: Call<v1::AdoptionShow>) -> Result<Reply<v1::Pendin
 
 async fn plan(app: App, call: Call<v1::AdoptionPlan>) -> Result<Reply<v1::AdoptionPlanned>> {
     let (id, request) = (ids::of_path(&call.path.vm)?, read(&call.body));
-    let review = app.engine.adoptions().review(&call.caller.actor, id, &request)?;
+    let review = app.engine.adoptions().review(&call.caller.actor, id, &request).await?;
     Ok(Reply::of(v1::AdoptionPlanned {
         adoptable: review.is_possible(),
         spec: VmSpec::from_core(&review.spec)?,

@@ -1437,7 +1437,7 @@ export interface components {
             /** @description In which project; `default` where not given. */
             project?: string | null;
             /**
-             * @description Whether it is only looked at: nothing that changes it is offered.
+             * @description Whether it is only looked at: nothing that changes it is offered, but for its consoles.
              * @default false
              */
             read_only?: boolean;
@@ -1458,8 +1458,8 @@ export interface components {
         /** @description Something to know before a VM is adopted. */
         AdoptionRisk: {
             /**
-             * @description `not_read`, `not_possible`, `transient`, `marked`, `at_fault`, `state_unknown`, `emulated`,
-             *     `blocked`.
+             * @description `not_read`, `not_possible`, `leftover`, `size_unknown`, `description_left_out`, `transient`,
+             *     `marked`, `at_fault`, `state_unknown`, `emulated`, `blocked`.
              */
             code: string;
             /** @description The same for people, and what it means. */
@@ -2178,6 +2178,7 @@ export interface components {
             seq: number;
             /**
              * @description What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
+             *     `vm.adopted`, `vm.ignored`, `vm.offered`, `vm.released`,
              *     `operation.changed`, `provider.state`, `image.created`, `image.deleted`, `volume.created`,
              *     `volume.deleted` …
              */
