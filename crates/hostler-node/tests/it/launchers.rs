@@ -162,7 +162,7 @@ async fn a_launcher_below_a_small_init_is_found() {
 }
 
 #[tokio::test]
-async fn x5_a8_a_vm_that_ended_has_no_series() {
+async fn a2_a8_x5_a_vm_that_ended_has_no_series() {
     let node = Node::new();
     node.vm(1000, "lab", "web", "-accel kvm");
     assert_eq!(node.told().await.len(), 1);
