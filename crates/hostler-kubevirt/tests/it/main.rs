@@ -23,6 +23,7 @@ mod provider;
 mod quantity;
 mod random;
 mod resources;
+mod rights;
 mod server;
 mod snapshots;
 mod state;
