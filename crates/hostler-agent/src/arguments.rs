@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::config::LogFormat;
+use crate::config::{LogFormat, Switch};
 
 /// Measures this machine, its containers and its VMs, and serves what it measured.
 #[derive(Debug, Default, Clone, Parser)]
@@ -32,6 +32,9 @@ pub struct Flags {
     /// Measure the VMs of this libvirt, for example qemu:///system; or `off`
     #[arg(long, value_name = "URI", env = "HOSTLER_AGENT_LIBVIRT")]
     pub libvirt: Option<String>,
+    /// Tell by what the VMs of KubeVirt on this node run, `on` or `off` [default: off]
+    #[arg(long, value_name = "SWITCH", env = "HOSTLER_AGENT_KUBEVIRT")]
+    pub kubevirt: Option<Switch>,
     /// Measure the containers of the Docker behind this socket; or `off`
     #[arg(long, value_name = "SOCKET", env = "HOSTLER_AGENT_DOCKER")]
     pub docker: Option<String>,

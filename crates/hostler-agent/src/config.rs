@@ -44,6 +44,8 @@ pub struct Config {
     pub host: Option<String>,
     /// The libvirt whose VMs are measured.
     pub libvirt: Option<String>,
+    /// Whether the processes of KubeVirt's VMs are looked at.
+    pub kubevirt: Switch,
     /// Docker's socket.
     pub docker: Option<EngineSocket>,
     /// Podman's socket.
@@ -73,6 +75,17 @@ pub struct EngineSocket {
     /// Whether somebody named it. One that nobody named and that is not there is
     /// no engine that fails, but none at all.
     pub is_named: bool,
+}
+
+/// Whether something is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Switch {
+    /// It is.
+    On,
+    /// It is not.
+    #[default]
+    Off,
 }
 
 /// How logs are written.
@@ -116,6 +129,7 @@ struct Settings {
     tls_key: Option<PathBuf>,
     host: Option<String>,
     libvirt: Option<String>,
+    kubevirt: Option<Switch>,
     docker: Option<String>,
     podman: Option<String>,
     log: Option<LogFormat>,
@@ -157,6 +171,7 @@ impl Config {
             )?,
             host: flags.host.clone().or(settings.host).filter(|host| !host.is_empty()),
             libvirt: flags.libvirt.clone().or(settings.libvirt).filter(is_on),
+            kubevirt: flags.kubevirt.or(settings.kubevirt).unwrap_or_default(),
             docker: engine(flags.docker.clone().or(settings.docker), DOCKER),
             podman: engine(flags.podman.clone().or(settings.podman), PODMAN),
             log: flags.log.or(settings.log).unwrap_or_default(),
@@ -215,6 +230,7 @@ impl Config {
             tls, // its files are read again; others are not
             host,
             libvirt,
+            kubevirt,
             docker,
             podman,
             log,
@@ -227,6 +243,7 @@ impl Config {
             ("tls_certificate, tls_key", *tls != running.tls),
             ("host", *host != running.host),
             ("libvirt", *libvirt != running.libvirt),
+            ("kubevirt", *kubevirt != running.kubevirt),
             ("docker", *docker != running.docker),
             ("podman", *podman != running.podman),
             ("log", *log != running.log),
@@ -283,11 +300,13 @@ fn parse(text: &str, name: &str) -> Result<Settings> {
 }
 
 fn token(path: &Path) -> Result<String> {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::MetadataExt;
     let name = path.display();
     let metadata =
         std::fs::metadata(path).map_err(|error| usage(format!("token_file {name}: {error}")))?;
-    if metadata.permissions().mode() & 0o077 != 0 {
+    // Where nobody says who we are, only what is its owner's alone is private.
+    let own = std::fs::metadata("/proc/self").map_or(0, |process| process.uid());
+    if !settings::is_private(metadata.mode(), metadata.uid(), own) {
         return Err(usage(format!("token_file {name}: others may read it; chmod 600 it")));
     }
     let token = text(path, TOKEN_MAX)?.trim().to_owned();

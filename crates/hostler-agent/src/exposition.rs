@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use hostler_core::Timestamp;
 use hostler_core::metrics::exposition::{Format, Head, Writer};
+use hostler_core::metrics::hypervisor::{HypervisorType, namespace_name};
 use hostler_core::metrics::{
     Cost, Labels, Metric, MetricKind, OwnerLabel, Page, Point, Resource, SERIES_MAX,
 };
 use hostler_provider::{Batch, Measured, VmRef};
 
 use crate::shelf::{Slot, Snapshot};
-use crate::sources::Kind;
+use crate::sources::{KUBEVIRT, Kind};
 
 const BUILD_INFO: Head<'static> = Head {
     name: "hostler_build_info",
@@ -30,6 +31,7 @@ pub(crate) fn write(snapshot: &Snapshot, host: &str, now: Timestamp, format: For
     let mut said = going(snapshot);
     for slot in snapshot.slots.iter().filter(|slot| slot.pass.kind == Kind::Vms) {
         said.extend(reached(slot, host, now));
+        said.push((Vec::new(), runs_by(slot, host, now)));
     }
     let mut page = Page::new(SERIES_MAX);
     for (owner, points) in &said {
@@ -118,6 +120,22 @@ fn reached<'a>(slot: &'a Slot, host: &'a str, now: Timestamp) -> Vec<Said<'a>> {
     said
 }
 
+/// `kubevirt_vmi_hypervisor_info` of each VM of KubeVirt that runs here (A1, A6). Made here and
+/// not measured: a server makes it of its own picture of a VM, which says on which node it is.
+fn runs_by(slot: &Slot, host: &str, now: Timestamp) -> Vec<Point> {
+    let good = slot.fresh().filter(|_| slot.pass.source == KUBEVIRT);
+    let vms = good.into_iter().flat_map(|good| &good.batch.vms);
+    let fresh = vms.filter(|one| now.since(one.at) <= slot.stale_after());
+    let told = fresh.filter_map(|one| {
+        let (namespace, name) = namespace_name(&one.of.external_ref)?;
+        let seen = one.points.iter().find(|point| point.metric == Metric::VmHypervisorInfo)?;
+        let kind = HypervisorType::of_accelerator(seen.labels.values().get(1)?);
+        let labels = Labels::new([namespace, name, host, kind.as_str()]);
+        Some(Point::labelled(Metric::KubevirtVmiHypervisorInfo, labels, 1.0))
+    });
+    told.collect()
+}
+
 /// How collecting goes.
 fn going(snapshot: &Snapshot) -> Vec<Said<'_>> {
     let mut said = Vec::new();
@@ -161,6 +179,42 @@ fn owner<const N: usize>(resource: Resource, values: [&str; N]) -> Vec<OwnerLabe
 mod tests {
     use super::*;
     use crate::shelf::{Pass, Shelf};
+
+    #[test]
+    fn a1_a3_a6_a7_a9_x2_a_vm_of_kubevirt_is_told_by_the_contracts_name_and_others_are_not() {
+        let at = Timestamp::from_millis(1_000_000);
+        let second = Duration::from_secs(1);
+        let (kind, cost) = (Kind::Vms, Cost::State);
+        let vm = |id: &str, word: &str, accelerator: &str| {
+            let of = VmRef { external_ref: id.to_owned(), name: "web".to_owned() };
+            let labels = Labels::new([word, accelerator, "process", "high"]);
+            let points = vec![Point::labelled(Metric::VmHypervisorInfo, labels, 1.0)];
+            Measured { of, at, points }
+        };
+        let shelf = Shelf::default();
+        let vms = vec![vm("shop_web", "kvm", "kvm"), vm("lab_web", "qemu", "tcg")];
+        let pass = |source| Pass { source, kind, cost, interval: second * 10, took: second };
+        shelf.put(pass(KUBEVIRT), Batch { vms, ..Batch::default() }, at);
+        let vms = vec![vm("other_web", "kvm", "kvm")];
+        shelf.put(pass("libvirt"), Batch { vms, ..Batch::default() }, at);
+        let lines = |now: Timestamp| {
+            let text = write(&shelf.copy(), "n1", now, Format::Text);
+            let is_it = |line: &&str| line.starts_with("kubevirt_vmi_hypervisor_info{");
+            let mut lines: Vec<String> = text.lines().filter(is_it).map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        let line = |namespace: &str, word: &str| {
+            let labels = format!("namespace=\"{namespace}\",name=\"web\",node=\"n1\"");
+            format!("kubevirt_vmi_hypervisor_info{{{labels},hypervisor_type=\"{word}\"}} 1")
+        };
+        assert_eq!(lines(at), [line("lab", "qemu-tcg"), line("shop", "kvm")]);
+        assert_eq!(lines(at.plus(second * 60)), Vec::<String>::new(), "X17: it is stale");
+        // One that ended, and one that now runs by another (A8, B6).
+        let vms = vec![vm("shop_web", "qemu", "tcg")];
+        shelf.put(pass(KUBEVIRT), Batch { vms, ..Batch::default() }, at);
+        assert_eq!(lines(at), [line("shop", "qemu-tcg")]);
+    }
 
     #[test]
     fn d10_a_vm_that_the_last_pass_did_not_reach_is_told_so() {

@@ -4,7 +4,8 @@
 //! ```text
 //!  node ─────────────┐  one task for each pass of each source:
 //!  docker, podman ───┤  interval, jitter, deadline, adaptive pace
-//!  libvirt (if told) ┘
+//!  libvirt (if told) ┤
+//!  kubevirt (if told)┘
 //!        │ Batch
 //!        ▼
 //!      Shelf ── copy ──► GET /metrics        text 0.0.4 or OpenMetrics 1.0

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use hostler_core::metrics::Cost;
 use hostler_libvirt::{Libvirt, LibvirtConfig};
-use hostler_node::{Containers, Engine, Node};
+use hostler_node::{Containers, Engine, Launchers, Node};
 use hostler_provider::{Metrics, Provider};
 
-use crate::config::{Config, EngineSocket, runtime_dir};
+use crate::config::{Config, EngineSocket, Switch, runtime_dir};
+
+/// The source that looks at the processes of KubeVirt's VMs.
+pub(crate) const KUBEVIRT: &str = "kubevirt";
 
 /// What a source measures, which decides how often it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub enum Kind {
 
 /// A source of measurements.
 pub struct Source {
-    /// What its series call it: `node`, `docker`, `podman`, `libvirt`.
+    /// What its series call it: `node`, `docker`, `podman`, `libvirt`, `kubevirt`.
     pub name: &'static str,
     /// What it measures.
     pub kind: Kind,
@@ -79,6 +82,11 @@ pub(crate) fn of(config: &Config, host: &str) -> Vec<Source> {
         let runtime_dir = runtime_dir();
         let libvirt = Libvirt::new(LibvirtConfig { runtime_dir, ..LibvirtConfig::new(uri) });
         sources.push(Source::of_provider("libvirt", uri, libvirt));
+    }
+    if config.kubevirt == Switch::On {
+        let mut source = Source::new(KUBEVIRT, Kind::Vms, Launchers::new("/"));
+        "/proc".clone_into(&mut source.address);
+        sources.push(source);
     }
     sources
 }

@@ -25,6 +25,17 @@ pub fn explain(message: &str) -> String {
     }
 }
 
+/// Whether a secret's file is one that nobody reads for whom it is not meant: by its mode,
+/// by whose it is, and by who we are, as the system counts users.
+///
+/// It is its owner's alone; or root's, who lets us read it by a group and nobody else, as
+/// Kubernetes and systemd hand out secrets to programs that are not root. That we could
+/// open it then says that the group is ours.
+pub const fn is_private(mode: u32, owner: u32, own: u32) -> bool {
+    let is_handed_out = owner == 0 && own != 0 && mode & 0o037 == 0;
+    mode & 0o077 == 0 || is_handed_out
+}
+
 /// How many letters have to be changed, added or left out.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
@@ -53,6 +64,16 @@ mod tests {
         let far = "unknown field `zzz`, expected `listen` or `token_file`";
         assert_eq!(explain(far), "unknown key `zzz`; the keys here are listen, token_file");
         assert_eq!(explain("invalid type\nmore"), "invalid type");
+    }
+
+    #[test]
+    fn a_secret_is_its_owners_alone_or_handed_out_by_root() {
+        assert!(is_private(0o100_600, 7, 7) && is_private(0o100_400, 0, 0));
+        assert!(is_private(0o100_440, 0, 7), "Kubernetes with fsGroup");
+        assert!(!is_private(0o100_440, 7, 7), "it is ours, and others may read it");
+        assert!(!is_private(0o100_440, 8, 7), "it is neither ours nor root's");
+        assert!(!is_private(0o100_440, 0, 0), "we are root");
+        assert!(!is_private(0o100_444, 0, 7) && !is_private(0o100_460, 0, 7));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod deny;
 mod deps;
 mod docs;
 mod exceptions;
+mod manifests;
 mod metrics;
 mod tidy;
 
@@ -44,6 +45,7 @@ const CHECKS: &[Check] = &[
     Check { name: "docs", compiles: false, run: docs::check },
     Check { name: "codegen", compiles: false, run: codegen::check },
     Check { name: "metrics", compiles: false, run: metrics::check },
+    Check { name: "manifests", compiles: false, run: manifests::check },
     Check { name: "fmt", compiles: false, run: fmt },
     Check { name: "clippy", compiles: true, run: clippy },
     Check { name: "openapi", compiles: true, run: openapi::check },

@@ -5,11 +5,13 @@
 //! | `catalog/errors.toml` | `crates/hostler-core/src/error/codes.rs` and `texts.rs`, `docs/reference/errors.md`, `ui/src/api/generated/errors.ts` |
 //! | `catalog/metrics/*.toml` | `crates/hostler-core/src/metrics/catalog.rs`, `docs/reference/metrics.md`, `ui/src/api/generated/metrics.ts` |
 //! | `catalog/dashboards/*.toml` | `catalog/dashboards/*.json` |
+//! | `catalog/alerts/*.yaml` | `deploy/kubernetes/components/server-monitoring/prometheusrule.yaml` |
 //!
 //! What is made is checked in, so that it can be read and compiled without this command; `--check`
 //! fails when it is not what would be made now.
 
 mod dashboards;
+mod kubernetes;
 mod metrics;
 
 use std::fs;
@@ -92,6 +94,8 @@ fn made() -> Result<Vec<(PathBuf, String)>> {
     ];
     let dashboards = dashboards::made(&root)?.into_iter();
     files.extend(dashboards.map(|(path, text)| (root.join(path), text)));
+    let (path, text) = kubernetes::made(&root)?;
+    files.push((root.join(path), text));
     if root.join("ui/package.json").is_file() {
         files.push((root.join("ui/src/api/generated/errors.ts"), typescript(&codes)));
         files.push((root.join("ui/src/api/generated/metrics.ts"), metrics::typescript(&metrics)));

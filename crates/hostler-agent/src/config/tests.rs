@@ -26,6 +26,7 @@ fn d5_the_file_of_defaults_says_what_happens_without_one() {
     assert_eq!(config.intervals.node, Duration::from_secs(5));
     assert_eq!(config.intervals.vms, Duration::from_secs(10));
     assert_eq!((config.libvirt, config.token_file), (None, None));
+    assert_eq!(config.kubevirt, Switch::Off, "X2: optional");
 }
 
 #[test]
@@ -37,6 +38,7 @@ fn every_key_is_in_the_file_of_defaults() {
         "tls_key",
         "host",
         "libvirt",
+        "kubevirt",
         "docker",
         "podman",
         "log",
@@ -80,6 +82,18 @@ fn a_token_that_others_can_read_or_guess_is_refused() {
 }
 
 #[test]
+fn x20_the_configuration_that_is_shipped_for_kubernetes_is_understood() {
+    let (_kept, mut flags) =
+        file(include_str!("../../../../deploy/kubernetes/base/agent/agent.toml"));
+    // The DaemonSet gives each node's own address.
+    flags.listen = vec!["192.0.2.7:9177".parse().unwrap()];
+    let config = Config::load(&flags).unwrap();
+    assert_eq!(config.kubevirt, Switch::On);
+    assert_eq!((config.libvirt, config.docker, config.podman), (None, None, None));
+    assert!(config.token_file.is_some() && config.tls.is_some());
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_before_anything_starts() {
     assert!(refused("[interval_seconds]\nvms = 0\n").contains("interval_seconds.vms: 0 is not"));
     assert!(refused("libvirt = \"not a uri\"\n").starts_with("libvirt: "));
@@ -101,10 +115,11 @@ fn flags_win_over_the_file() {
         file("host = \"file\"\nlibvirt = \"qemu:///system\"\ndocker = \"off\"\n");
     flags.host = Some("flag".to_owned());
     flags.libvirt = Some("off".to_owned());
+    flags.kubevirt = Some(Switch::On);
     flags.podman = Some("/p.sock".to_owned());
     let config = Config::load(&flags).unwrap();
     assert_eq!((config.host.as_deref(), config.libvirt), (Some("flag"), None));
-    assert_eq!(config.docker, None);
+    assert_eq!((config.docker, config.kubevirt), (None, Switch::On));
     assert_eq!(config.podman, Some(EngineSocket { path: "/p.sock".into(), is_named: true }));
 }
 

@@ -15,6 +15,14 @@
 //!
 //! The contract of that metric has three values (A5, A7); the type as libvirt
 //! gave it is kept beside them (X4). Pure, so that every source can use it.
+//!
+//! Several may tell of the same VM: a cluster's API, which concludes, and a node's
+//! agent, which looks at the process. The surest of them is told, and no other, so
+//! that there is one series for each VM: [`surest`].
+
+mod process;
+
+pub use process::{Process, detect_process};
 
 /// The three words of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,9 +44,18 @@ impl HypervisorType {
             Self::Unknown => "unknown",
         }
     }
+
+    /// The contract's word for what [`DetectionResult::accelerator`] told.
+    pub fn of_accelerator(word: &str) -> Self {
+        match word {
+            "kvm" => Self::Kvm,
+            "tcg" => Self::QemuTcg,
+            _ => Self::Unknown,
+        }
+    }
 }
 
-/// How sure a detection is (A10).
+/// How sure a detection is (A10); the surest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Confidence {
     /// The hypervisor itself said so.
@@ -58,6 +75,18 @@ impl Confidence {
             Self::Unknown => "unknown",
         }
     }
+
+    /// The one of that word; `None`: no such word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::High, Self::Low, Self::Unknown].into_iter().find(|it| it.as_str() == word)
+    }
+}
+
+/// Which of those who tell of one VM is believed, counted from 0: the surest, and of
+/// several that are as sure the first. `None` where nobody tells.
+pub fn surest(told: impl IntoIterator<Item = Confidence>) -> Option<usize> {
+    let told = told.into_iter().enumerate();
+    told.min_by_key(|(at, confidence)| (*confidence, *at)).map(|(at, _)| at)
 }
 
 /// What was found out.
@@ -237,6 +266,28 @@ mod tests {
             assert_eq!((seen.hypervisor_word(), seen.accelerator()), ("unknown", "unknown"));
         }
         assert_eq!(detect(Reading::NotFound), None);
+    }
+
+    #[test]
+    fn x2_x35_of_several_who_tell_of_one_vm_the_surest_is_believed() {
+        use Confidence::{High, Low, Unknown};
+        assert_eq!(surest([]), None);
+        assert_eq!(surest([Low, High]), Some(1), "the process over what the API lets conclude");
+        assert_eq!(surest([High, High, Low]), Some(0), "the first of several as sure");
+        assert_eq!(surest([Unknown, Low]), Some(1));
+        assert_eq!(surest([Unknown]), Some(0), "that nobody knows is told, too (A11)");
+        for one in [High, Low, Unknown] {
+            assert_eq!(Confidence::of_word(one.as_str()), Some(one));
+        }
+        assert_eq!(Confidence::of_word("certain"), None);
+    }
+
+    #[test]
+    fn a7_the_contracts_word_follows_from_the_accelerator() {
+        for kind in ["kvm", "qemu", "xen", "hvf", "quantum"] {
+            let seen = of(kind);
+            assert_eq!(HypervisorType::of_accelerator(seen.accelerator()), seen.hypervisor);
+        }
     }
 
     #[test]

@@ -14,18 +14,24 @@ use crate::resource::Resource;
 /// Installations of KubeVirt that are looked at; there should be one.
 const INSTALLATIONS: usize = 10;
 
-/// What our account has to be allowed to do, group, resource and verbs.
+/// What our account has to be allowed to do, group, resource and verbs. The manifests' roles are
+/// these, which tests and `cargo xtask check manifests` hold.
 const IN_NAMESPACES: &[(&str, &str, &[&str])] = &[
-    ("kubevirt.io", "virtualmachines", &["list", "watch", "create", "patch", "delete"]),
-    ("kubevirt.io", "virtualmachineinstances", &["list", "watch"]),
+    ("kubevirt.io", "virtualmachines", &["get", "list", "watch", "create", "patch", "delete"]),
+    ("kubevirt.io", "virtualmachineinstances", &["get", "list", "watch"]),
     ("kubevirt.io", "virtualmachineinstancemigrations", &["list", "watch", "create", "delete"]),
     ("subresources.kubevirt.io", "virtualmachines/start", &["update"]),
     ("subresources.kubevirt.io", "virtualmachines/stop", &["update"]),
     ("subresources.kubevirt.io", "virtualmachines/restart", &["update"]),
+    ("subresources.kubevirt.io", "virtualmachineinstances/pause", &["update"]),
+    ("subresources.kubevirt.io", "virtualmachineinstances/unpause", &["update"]),
+    ("subresources.kubevirt.io", "virtualmachineinstances/softreboot", &["update"]),
+    ("subresources.kubevirt.io", "virtualmachineinstances/reset", &["update"]),
     ("subresources.kubevirt.io", "virtualmachineinstances/console", &["get"]),
     ("subresources.kubevirt.io", "virtualmachineinstances/vnc", &["get"]),
 ];
-const OF_THE_CLUSTER: &[(&str, &str, &[&str])] = &[("", "nodes", &["list", "watch"])];
+const OF_THE_CLUSTER: &[(&str, &str, &[&str])] =
+    &[("", "nodes", &["list", "watch"]), ("kubevirt.io", "kubevirts", &["list", "watch"])];
 
 /// All that our account has to be allowed to do.
 pub fn needs(namespaces: &Namespaces) -> Vec<Need> {

@@ -203,7 +203,8 @@ fn x28_rights_are_asked_for_in_each_namespace() {
     use crate::config::Namespaces;
     let all = needs(&Namespaces::All);
     let two = needs(&Namespaces::Only(vec!["a".into(), "b".into()]));
-    let of_nodes = |needs: &[Need]| needs.iter().filter(|need| need.resource == "nodes").count();
-    assert_eq!(of_nodes(&all), of_nodes(&two));
-    assert_eq!(two.len() - of_nodes(&two), 2 * (all.len() - of_nodes(&all)));
+    let is_of_the_cluster = |need: &&Need| ["nodes", "kubevirts"].contains(&need.resource);
+    let of_cluster = |needs: &[Need]| needs.iter().filter(is_of_the_cluster).count();
+    assert_eq!((of_cluster(&all), of_cluster(&two)), (4, 4));
+    assert_eq!(two.len() - of_cluster(&two), 2 * (all.len() - of_cluster(&all)));
 }

@@ -25,6 +25,7 @@ mod quantity;
 mod random;
 mod report;
 mod resources;
+mod rights;
 mod server;
 mod snapshots;
 mod state;

@@ -6,6 +6,7 @@
 mod containers;
 mod engine;
 mod host;
+mod launchers;
 mod real;
 
 use hostler_core::metrics::Point;
