@@ -20,7 +20,7 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
-pub use ask::{ask, needs};
+pub use ask::{ask, helps, needs};
 pub use hostler_core::cluster::Health;
 
 use crate::capabilities::Gates;

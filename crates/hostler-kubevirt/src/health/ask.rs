@@ -33,11 +33,28 @@ const IN_NAMESPACES: &[(&str, &str, &[&str])] = &[
 const OF_THE_CLUSTER: &[(&str, &str, &[&str])] =
     &[("", "nodes", &["list", "watch"]), ("kubevirt.io", "kubevirts", &["list", "watch"])];
 
+/// What makes answers better, and whose absence is no fault: which hypervisor a launcher asked
+/// for, and classes of storage.
+const HELPS_IN_NAMESPACES: &[(&str, &str, &[&str])] = &[("", "pods", &["list"])];
+const HELPS_OF_THE_CLUSTER: &[(&str, &str, &[&str])] =
+    &[("storage.k8s.io", "storageclasses", &["list"])];
+
 /// All that our account has to be allowed to do.
 pub fn needs(namespaces: &Namespaces) -> Vec<Need> {
+    in_scopes(namespaces, IN_NAMESPACES, OF_THE_CLUSTER)
+}
+
+/// What else it may well be allowed to do.
+pub fn helps(namespaces: &Namespaces) -> Vec<Need> {
+    in_scopes(namespaces, HELPS_IN_NAMESPACES, HELPS_OF_THE_CLUSTER)
+}
+
+/// Group, resource and verbs.
+type Row = (&'static str, &'static str, &'static [&'static str]);
+
+fn in_scopes(namespaces: &Namespaces, in_namespaces: &[Row], of_the_cluster: &[Row]) -> Vec<Need> {
     let mut all = Vec::new();
-    let mut add = |rows: &[(&'static str, &'static str, &[&'static str])],
-                   scope: Option<String>| {
+    let mut add = |rows: &[Row], scope: Option<String>| {
         for (group, resource, verbs) in rows {
             all.extend(verbs.iter().map(|verb| {
                 let namespace = scope.clone();
@@ -46,9 +63,9 @@ pub fn needs(namespaces: &Namespaces) -> Vec<Need> {
         }
     };
     for scope in namespaces.scopes() {
-        add(IN_NAMESPACES, scope);
+        add(in_namespaces, scope);
     }
-    add(OF_THE_CLUSTER, None);
+    add(of_the_cluster, None);
     all
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use hostler_core::vm::PowerState;
 use hostler_kubevirt::config::Namespaces;
-use hostler_kubevirt::health::needs;
+use hostler_kubevirt::health::{helps, needs};
 use hostler_provider::StopMode;
 use serde_json::Value;
 
@@ -39,7 +39,8 @@ fn role(name: &str) -> BTreeSet<String> {
 #[test]
 fn e12_x28_the_shipped_roles_are_what_we_say_that_we_need() {
     let said = |is_of_a_namespace: bool| -> BTreeSet<String> {
-        let needs = needs(&Namespaces::Only(vec!["vms".to_owned()]));
+        let namespaces = Namespaces::Only(vec!["vms".to_owned()]);
+        let needs = [needs(&namespaces), helps(&namespaces)].concat();
         let needs = needs.iter().filter(|need| need.namespace.is_some() == is_of_a_namespace);
         needs.map(|need| format!("{} {}.{}", need.verb, need.resource, need.group)).collect()
     };
