@@ -103,11 +103,13 @@ impl Sessions {
 impl Session {
     /// Whether the instance is still the one that it was begun with, where it was.
     fn goes_on(&self, state: &State, key: &Key) -> bool {
-        state.world.store.get(&VMI, key).is_some_and(|instance| {
-            json::text(instance, "/metadata/uid") == self.uid
-                && json::text(instance, "/status/phase") == "Running"
-                && json::text(instance, "/status/nodeName") == self.node
-        })
+        let lingers = state.world.switches.consoles_linger;
+        lingers
+            || state.world.store.get(&VMI, key).is_some_and(|instance| {
+                json::text(instance, "/metadata/uid") == self.uid
+                    && json::text(instance, "/status/phase") == "Running"
+                    && json::text(instance, "/status/nodeName") == self.node
+            })
     }
 
     /// Waits until it is over.

@@ -336,6 +336,11 @@ impl Double {
         self.shared.change(|state| state.streams.expired += 1);
     }
 
+    /// Lets consoles stay open and say nothing when their instance stops, as when its node is lost.
+    pub fn set_consoles_linger(&self, linger: bool) {
+        self.shared.change(|state| state.world.switches.consoles_linger = linger);
+    }
+
     /// Breaks open consoles off, as a virt-handler that begins anew does.
     pub fn drop_consoles(&self) {
         self.shared.change(|state| state.consoles.end_all());

@@ -326,6 +326,17 @@ async fn f1_a_console_closes_when_its_vm_is_turned_off() {
 }
 
 #[tokio::test]
+async fn f1_a_console_closes_with_its_vm_though_its_stream_hangs() {
+    let place = Place::start(busy()).await;
+    let vm = place.made("web", "Manual", PowerState::Stopped).await;
+    place.power().start(&cx(), &vm).await.unwrap();
+    let mut stream = place.open(&vm, ConsoleKind::Serial, false).await.unwrap();
+    place.double.set_consoles_linger(true);
+    place.power().stop(&cx(), &vm, StopMode::Force).await.unwrap();
+    assert_eq!(ends(&mut stream).await, None);
+}
+
+#[tokio::test]
 async fn f4_a_serial_console_goes_on_where_its_vm_was_moved_to_and_a_screen_says_so() {
     let place = Place::start(busy()).await;
     let vm = running(&place).await;
