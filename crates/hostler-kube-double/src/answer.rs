@@ -112,7 +112,7 @@ async fn handle(
                 }
             }
         }
-        Target::Verb(path) => verbs::answer(shared, path, request).await,
+        Target::Verb(path) => verbs::answer(shared, path, query, request).await,
         Target::AccessReview => {
             let body = read(request.into_body()).await?;
             review(shared, &user, &body)

@@ -1,5 +1,10 @@
 //! Serial consoles and VNC over WebSockets: `plain.kubevirt.io`, binary frames.
 //!
+//! An instance has one session of each kind. Whoever comes later ends the one before, unless it is a
+//! screen and they ask for `preserveSession`. A session ends too when its instance stops, is gone or is
+//! moved to another node; no end is told by a close frame: the connection breaks off, as it does
+//! between virt-handler and a client.
+//!
 //! A console echoes what is typed and answers a carriage return with a prompt. VNC speaks RFB 3.8 up
 //! to the server's description of a screen of 640 by 480, and then listens:
 //!
@@ -7,6 +12,7 @@
 //!   "RFB 003.008\n" ─► client's version ─► [1, none] ─► choice ─► 0 ─► share? ─► screen
 //! ```
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,18 +23,113 @@ use http::header::{
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_util::sync::CancellationToken;
 
+use crate::json;
+use crate::kinds::VMI;
 use crate::objects::header;
 use crate::respond::{self, Body};
-use crate::shared::Shared;
+use crate::shared::{Shared, State};
 use crate::status::Refused;
+use crate::store::Key;
 
 /// What both sides speak.
 const PROTOCOL: &str = "plain.kubevirt.io";
+
+/// The sessions that there are, by the uid of the instance and the verb.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    held: BTreeMap<(String, String), (u64, CancellationToken)>,
+    begun: u64,
+}
+
+/// One session.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    number: u64,
+    uid: String,
+    node: String,
+    verb: String,
+    end: CancellationToken,
+}
+
+impl Sessions {
+    /// Begins a session, and ends the one before it.
+    ///
+    /// # Errors
+    /// 500 around virt-handler's 503, where the one before is to be preserved.
+    pub(crate) fn begin(
+        &mut self,
+        instance: &Value,
+        verb: &str,
+        preserve: bool,
+    ) -> Result<Session, Refused> {
+        let uid = json::text(instance, "/metadata/uid").to_owned();
+        let place = (uid.clone(), verb.to_owned());
+        if preserve && self.held.contains_key(&place) {
+            let words = "Can't connect to websocket (503): websocket: bad handshake: application \
+                         info: Active VNC connection. Request denied.";
+            return Err(Refused::internal(words));
+        }
+        self.begun += 1;
+        let (number, end) = (self.begun, CancellationToken::new());
+        if let Some((_, before)) = self.held.insert(place, (number, end.clone())) {
+            before.cancel();
+        }
+        let node = json::text(instance, "/status/nodeName").to_owned();
+        Ok(Session { number, uid, node, verb: verb.to_owned(), end })
+    }
+
+    /// Ends all of them.
+    pub(crate) fn end_all(&mut self) {
+        for (_, end) in std::mem::take(&mut self.held).into_values() {
+            end.cancel();
+        }
+    }
+
+    fn forget(&mut self, session: &Session) {
+        let place = (session.uid.clone(), session.verb.clone());
+        if self.held.get(&place).is_some_and(|(number, _)| *number == session.number) {
+            self.held.remove(&place);
+        }
+    }
+}
+
+impl Session {
+    /// Whether the instance is still the one that it was begun with, where it was.
+    fn goes_on(&self, state: &State, key: &Key) -> bool {
+        let lingers = state.world.switches.consoles_linger;
+        lingers
+            || state.world.store.get(&VMI, key).is_some_and(|instance| {
+                json::text(instance, "/metadata/uid") == self.uid
+                    && json::text(instance, "/status/phase") == "Running"
+                    && json::text(instance, "/status/nodeName") == self.node
+            })
+    }
+
+    /// Waits until it is over.
+    async fn over(&self, shared: &Shared, key: &Key) {
+        let mut bell = shared.bell();
+        let ends = async {
+            loop {
+                let goes_on = self.goes_on(&shared.lock(), key);
+                if !goes_on || bell.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = ends => {}
+            () = self.end.cancelled() => {}
+            () = shared.stop.cancelled() => {}
+        }
+    }
+}
 
 /// Turns the request into a console.
 ///
@@ -36,27 +137,31 @@ const PROTOCOL: &str = "plain.kubevirt.io";
 /// 400 where it is no WebSocket's.
 pub(crate) fn answer(
     shared: &Arc<Shared>,
-    name: &str,
-    verb: &str,
+    session: Session,
+    instance: &Key,
     request: &mut Request<Incoming>,
 ) -> Result<Response<Body>, Refused> {
     let headers = request.headers();
     let key = header(headers, "sec-websocket-key").to_owned();
     if key.is_empty() || !header(headers, "upgrade").eq_ignore_ascii_case("websocket") {
+        shared.lock().consoles.forget(&session);
         return Err(Refused::text(400, "Bad Request\n"));
     }
     let offered = header(headers, "sec-websocket-protocol").to_owned();
     let speaks = offered.split(',').any(|one| one.trim() == PROTOCOL);
     let upgrade = hyper::upgrade::on(request);
-    let mut guest = Guest::new(verb, name);
-    let stop = shared.stop.clone();
+    let mut guest = Guest::new(&session.verb, &instance.name);
+    let (held, instance) = (Arc::clone(shared), instance.clone());
     shared.tasks.spawn(async move {
-        let Ok(io) = upgrade.await else { return };
-        let socket = WebSocketStream::from_raw_socket(TokioIo::new(io), Role::Server, None).await;
-        tokio::select! {
-            () = talk(socket, &mut guest) => {}
-            () = stop.cancelled() => {}
+        if let Ok(io) = upgrade.await {
+            let io = TokioIo::new(io);
+            let socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
+            tokio::select! {
+                () = talk(socket, &mut guest) => {}
+                () = session.over(&held, &instance) => {}
+            }
         }
+        held.lock().consoles.forget(&session);
     });
     let mut response = respond::empty(StatusCode::SWITCHING_PROTOCOLS.as_u16());
     let headers = response.headers_mut();

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::time::MissedTickBehavior;
 
 use crate::access::{Access, Refusal};
+use crate::console::Sessions;
 use crate::controller;
 use crate::counts::Counts;
 use crate::faults::{Fault, Faults, Streams, Switches};
@@ -81,6 +82,7 @@ impl Double {
             faults: Faults::default(),
             streams: Streams::default(),
             counts: Counts::default(),
+            consoles: Sessions::default(),
         };
         let shared = Arc::new(Shared::new(options, state));
         shared.tasks.spawn(listener.run(Arc::clone(&shared)));
@@ -332,6 +334,16 @@ impl Double {
     /// Lets open watches tell that their revision expired, and end.
     pub fn expire_watches(&self) {
         self.shared.change(|state| state.streams.expired += 1);
+    }
+
+    /// Lets consoles stay open and say nothing when their instance stops, as when its node is lost.
+    pub fn set_consoles_linger(&self, linger: bool) {
+        self.shared.change(|state| state.world.switches.consoles_linger = linger);
+    }
+
+    /// Breaks open consoles off, as a virt-handler that begins anew does.
+    pub fn drop_consoles(&self) {
+        self.shared.change(|state| state.consoles.end_all());
     }
 
     // ---- what was asked

@@ -90,6 +90,8 @@ pub(crate) struct Switches {
     pub(crate) virt_api_down: bool,
     /// As with etcd 3.4: a watch cannot begin with a list.
     pub(crate) no_streaming_lists: bool,
+    /// Consoles stay open whatever becomes of their instance.
+    pub(crate) consoles_linger: bool,
     /// Migrations fail with this reason.
     pub(crate) migrations_fail: Option<String>,
     /// virt-api's own writes are denied: the webhook, and its words.

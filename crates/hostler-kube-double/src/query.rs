@@ -22,6 +22,11 @@ impl Query {
         found.is_some_and(|(_, value)| !matches!(value.as_str(), "false" | "0" | "False"))
     }
 
+    /// Whether it says true, as Go reads it.
+    pub(crate) fn truth(&self, name: &str) -> bool {
+        matches!(self.text(name), "1" | "t" | "T" | "true" | "TRUE" | "True")
+    }
+
     /// A number; nothing where it is absent or none.
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.text(name).parse().ok()

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
+use crate::console::Sessions;
 use crate::counts::Counts;
 use crate::faults::{Faults, Streams};
 use crate::options::Options;
@@ -23,6 +24,7 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) streams: Streams,
     pub(crate) counts: Counts,
+    pub(crate) consoles: Sessions,
 }
 
 /// What connections, the controller's timer and the handle share.

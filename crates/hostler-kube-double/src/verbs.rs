@@ -13,6 +13,7 @@ use crate::answer::read;
 use crate::console;
 use crate::json;
 use crate::kinds::{KUBEVIRT, Kind, VM, VMI};
+use crate::query::Query;
 use crate::respond::{self, Body};
 use crate::route::{VERBS, VerbPath};
 use crate::shared::{Shared, State};
@@ -71,6 +72,7 @@ impl Call<'_> {
 pub(crate) async fn answer(
     shared: &Arc<Shared>,
     path: &VerbPath,
+    query: &Query,
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Refused> {
     check_reachable(&shared.lock(), VERBS)?;
@@ -88,8 +90,14 @@ pub(crate) async fn answer(
     }
     let key = Key::new(&path.namespace, &path.name);
     if matches!(*verb, "console" | "vnc") {
-        instance::check_console(&shared.lock(), &key)?;
-        return console::answer(shared, &path.name, verb, &mut request);
+        // virt-api reaches for the guest first: a request that is no WebSocket's ends the
+        // session of another one all the same.
+        let preserve = *verb == "vnc" && query.truth("preserveSession");
+        let session = shared.change(|state| {
+            let instance = instance::check_console(state, &key, verb)?;
+            state.consoles.begin(&instance, verb, preserve)
+        })?;
+        return console::answer(shared, session, &key, &mut request);
     }
     let bytes = read(request.into_body()).await?;
     let body = if bytes.is_empty() {

@@ -3,6 +3,7 @@
 //! answer sorted by [`crate::error`].
 
 mod question;
+mod stream;
 pub(crate) mod transport;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,6 +25,7 @@ use crate::resource::{ObjectKey, Resource, is_virt_api};
 pub(crate) use question::Question;
 pub use question::{Page, Patch, Selection, WriteOptions};
 use question::{collection, document, page, retry_after, warnings};
+pub(crate) use stream::Socket;
 
 /// A result with this crate's [`Failure`].
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -73,11 +75,6 @@ impl Caller {
     pub fn asking_at_once(mut self, most: usize) -> Self {
         self.turns = Semaphore::new(most.min(Semaphore::MAX_PERMITS));
         self
-    }
-
-    /// The client, for what is no call: the streams of consoles and screens.
-    pub const fn client(&self) -> &kube::Client {
-        &self.client
     }
 
     /// Where the breakers stand.
@@ -317,22 +314,29 @@ impl Caller {
             .with("timeoutSeconds", &timeout.as_secs().max(1).to_string());
         question.verb = Verb::Watch;
         let leave = self.admit(Class::Watch, &doing)?;
-        let began = within(cx, Verb::Watch, &doing, self.begin(question, &doing)).await;
+        let began = self.begin(question, http::StatusCode::OK, &doing);
+        let began = within(cx, Verb::Watch, &doing, began).await;
         leave.tell(&began);
         began
     }
 
-    async fn begin(&self, question: Question, doing: &str) -> Result<http::Response<Body>> {
+    /// The answer that a stream begins with, its body unread.
+    async fn begin(
+        &self,
+        question: Question,
+        wanted: http::StatusCode,
+        doing: &str,
+    ) -> Result<http::Response<Body>> {
+        let (verb, from_virt_api) = (question.verb, is_virt_api(&question.path));
         let response = self.send(question, doing).await?;
-        if response.status() == http::StatusCode::OK {
+        if response.status() == wanted {
             return Ok(response);
         }
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, MAX_REFUSAL).collect().await;
         let body = body.map(|collected| collected.to_bytes()).unwrap_or_default();
         let (status, retry_after) = (parts.status.as_u16(), retry_after(&parts.headers));
-        let answer = Answer { status, retry_after, body: &body, from_virt_api: false };
-        Err(classify(&answer, Verb::Watch, doing))
+        Err(classify(&Answer { status, retry_after, body: &body, from_virt_api }, verb, doing))
     }
 
     /// Whether our account may do something; changes nothing, though it is a POST.
@@ -413,7 +417,7 @@ impl Caller {
 
     /// Sends a question and gives the answer with its body unread.
     async fn send(&self, question: Question, doing: &str) -> Result<http::Response<Body>> {
-        let Question { method, path, query, content_type, body, verb, .. } = question;
+        let Question { method, path, query, content_type, body, verb, socket, .. } = question;
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{path}{query}"))
@@ -421,6 +425,9 @@ impl Caller {
             .header(header::USER_AGENT, concat!("hostler/", env!("CARGO_PKG_VERSION")));
         if let Some(content_type) = content_type {
             request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        if let Some(key) = socket {
+            request = stream::offer(request, &key);
         }
         let request = request.body(Body::from(body)).map_err(|error| {
             let message = format!("{doing}: the request cannot be written");

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | what the provider is made of | [`provider`], `link`, `fleet` |
 //! | how a VM is turned on and off, and when not | `power` |
+//! | how a console is opened, and what becomes of it | `console` |
 //! | how a cluster is named, and what a kubeconfig may not do | [`config`], [`connect`] |
 //! | how it is asked, and what its answers mean | [`call`], [`error`], [`resource`] |
 //! | when it is left alone | [`breaker`] |
@@ -29,6 +30,7 @@ pub mod capabilities;
 mod cluster;
 pub mod config;
 pub mod connect;
+mod console;
 pub mod error;
 mod fleet;
 pub mod health;

@@ -12,13 +12,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hostler_core::Timestamp;
 use hostler_provider::{
-    Cluster, Cx, Error, Inventory, Kind, Metrics, Power, Probe, Provider, Result, Watch,
+    Cluster, Console, Cx, Error, Inventory, Kind, Metrics, Power, Probe, Provider, Result, Watch,
 };
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::call::{Caller, Selection};
 use crate::config::KubeVirtConfig;
+use crate::console::Consoles;
 use crate::error::{Cause, word};
 use crate::fleet::{Age, Everything, Shared};
 use crate::link::without_effect;
@@ -31,9 +32,10 @@ const INTERFACE: &str = "kubevirt.io/v1";
 ///
 /// Making one never fails and never waits: it connects in the background, follows
 /// the cluster, and reads the kubeconfig anew when the cluster does not know us any
-/// more. Dropping it ends that; VMs run on.
+/// more. Dropping it ends that, and its consoles; VMs run on.
 pub struct KubeVirt {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) consoles: Arc<Consoles>,
     /// Dropping the set stops the tasks.
     _tasks: JoinSet<()>,
 }
@@ -44,7 +46,7 @@ impl KubeVirt {
         let shared = Arc::new(Shared::new(config));
         let mut tasks = JoinSet::new();
         tasks.spawn(shared.clone().keep());
-        Self { shared, _tasks: tasks }
+        Self { shared, consoles: Arc::default(), _tasks: tasks }
     }
 
     async fn product(&self, cx: &Cx) -> Result<Probe> {
@@ -162,6 +164,10 @@ impl Provider for KubeVirt {
     }
 
     fn metrics(&self) -> Option<&dyn Metrics> {
+        Some(self)
+    }
+
+    fn console(&self) -> Option<&dyn Console> {
         Some(self)
     }
 

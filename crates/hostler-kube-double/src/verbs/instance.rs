@@ -1,5 +1,7 @@
 //! Verbs on instances: pause and its kin, what the guest tells, and who may have a console.
 
+use std::sync::Arc;
+
 use http::Response;
 use serde_json::{Value, json};
 
@@ -25,14 +27,23 @@ pub(super) fn answer(state: &mut State, call: &Call<'_>) -> Result<Response<Body
     }
 }
 
-/// Whether the instance has a console now.
+/// The instance, if it has such a console now.
 ///
 /// # Errors
-/// 404, or 400 when it does not run.
-pub(super) fn check_console(state: &State, key: &Key) -> Result<(), Refused> {
+/// 404; 400 when it has no such device or does not run; 409 for a serial line when it failed.
+pub(super) fn check_console(state: &State, key: &Key, verb: &str) -> Result<Arc<Value>, Refused> {
     let instance = instance_of(state, key)?;
+    let (device, missing) = match verb {
+        "vnc" => ("autoattachGraphicsDevice", "No graphics devices are present."),
+        _ => ("autoattachSerialConsole", "No serial consoles are present."),
+    };
+    let pointer = format!("/spec/domain/devices/{device}");
+    if instance.pointer(&pointer) == Some(&Value::Bool(false)) {
+        return Err(Refused::bad_request(missing));
+    }
     match json::text(&instance, "/status/phase") {
-        "Running" => Ok(()),
+        "Running" => Ok(instance),
+        "Failed" if verb == "console" => Err(conflict(&VMI, &key.name, "VMI is in failed status")),
         _ => Err(Refused::bad_request("VMI is not running")),
     }
 }

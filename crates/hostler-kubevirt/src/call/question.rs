@@ -67,6 +67,8 @@ pub(crate) struct Question {
     pub(crate) body: Bytes,
     pub(crate) verb: Verb,
     pub(crate) limit: usize,
+    /// The key of a WebSocket that is to come of it.
+    pub(crate) socket: Option<String>,
 }
 
 impl Question {
@@ -76,7 +78,8 @@ impl Question {
 
     pub(crate) fn new(method: Method, path: String, verb: Verb) -> Self {
         let (query, body) = (String::new(), Bytes::new());
-        Self { method, path, query, content_type: None, body, verb, limit: MAX_OBJECT }
+        let (content_type, socket) = (None, None);
+        Self { method, path, query, content_type, body, verb, limit: MAX_OBJECT, socket }
     }
 
     /// Adds to the query, encoded.

@@ -26,7 +26,10 @@
 //! | 500 with `stop/start already underway` | the VM is in another state, for a moment |
 //! | 500 as text with `is not running` | the VM is in another state |
 //! | 500, 502, 504 | unavailable; after a write nobody knows |
+//!
+//! What virt-api says to who opens a console stands in `console`.
 
+mod console;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -57,6 +60,8 @@ pub enum Verb {
     JsonPatch,
     /// Asks virt-api to do something with a VM.
     Subresource,
+    /// Opens a console or a screen at virt-api: see `console`.
+    Stream,
 }
 
 impl Verb {
@@ -154,6 +159,8 @@ pub enum WrongState {
     Migrating,
     /// An earlier start or stop was not done with yet.
     Underway,
+    /// Somebody has its console.
+    InUse,
     /// Another one.
     Other,
 }
@@ -255,6 +262,9 @@ fn by_words(seen: &Seen<'_>) -> Option<Sorted> {
         let message = "virt-handler does not run on the node of this VM";
         return Some(sorted(Kind::Unavailable, Cause::Refused, message));
     }
+    if let Some(told) = console::by_words(seen) {
+        return Some(told);
+    }
     if !matches!(seen.answer.status, 400 | 409 | 500) {
         return None;
     }
@@ -283,6 +293,7 @@ fn wrong_state(state: WrongState) -> Sorted {
         WrongState::NotRunning => "it is not running",
         WrongState::Migrating => "a migration of it is in progress",
         WrongState::Underway => "an earlier start or stop of it is still under way",
+        WrongState::InUse => "somebody uses it; take it over, or try again when they are done",
         WrongState::Other => "it is not in a state that allows this",
     };
     sorted(Kind::Conflict, Cause::WrongState(state), message)
@@ -352,6 +363,11 @@ fn forbidden(seen: &Seen<'_>, status: &Status) -> Sorted {
     }
     let kind = word(&status.details.kind);
     let message = match (kind.is_empty(), seen.verb.changes()) {
+        _ if seen.verb == Verb::Stream => {
+            "our account may not open consoles; grant it get of virtualmachineinstances/console \
+             and /vnc in subresources.kubevirt.io"
+                .to_owned()
+        }
         (true, _) => "our account may not do this; grant it the role".to_owned(),
         (false, true) => format!("our account may not change {kind}; grant it the role"),
         (false, false) => format!("our account may not look at {kind}; grant it the role"),

@@ -14,7 +14,7 @@ fn status(code: u16, reason: &str, message: &str, details: Value) -> Vec<u8> {
 }
 
 fn asked(code: u16, body: &[u8], verb: Verb) -> Failure {
-    let from_virt_api = verb == Verb::Subresource;
+    let from_virt_api = matches!(verb, Verb::Subresource | Verb::Stream);
     classify(&Answer { status: code, retry_after: None, body, from_virt_api }, verb, "test")
 }
 
@@ -359,4 +359,68 @@ fn e8_strange_documents_are_read_as_far_as_they_go() {
     assert!(failure.error.raw().unwrap().contains("log in"));
     let failure = asked(500, &[0xff; 10_000], Verb::Read);
     assert!(failure.error.raw().unwrap().len() < 20_000);
+}
+
+#[test]
+fn f1_why_a_console_was_not_opened_is_told_apart_and_speaks_against_no_cluster() {
+    let around = |what: &str| format!("Internal error occurred: {what}");
+    let rows = [
+        (400, "VMI is not running".to_owned(), Kind::Conflict),
+        (
+            409,
+            "Operation cannot be fulfilled on virtualmachineinstance.kubevirt.io \"vm1\": VMI is \
+               in failed status"
+                .to_owned(),
+            Kind::Conflict,
+        ),
+        (
+            400,
+            "Unable to connect to VirtualMachineInstance because phase is Scheduling instead of \
+               Running or Scheduled"
+                .to_owned(),
+            Kind::Conflict,
+        ),
+        (400, "No serial consoles are present.".to_owned(), Kind::Unsupported),
+        (400, "No graphics devices are present.".to_owned(), Kind::Unsupported),
+        (
+            400,
+            "websocket: the client is not using the websocket protocol".to_owned(),
+            Kind::Unsupported,
+        ),
+        (
+            500,
+            around(
+                "Can't connect to websocket (503): websocket: bad handshake: application info: \
+                      Active VNC connection. Request denied.",
+            ),
+            Kind::Conflict,
+        ),
+        (500, around("dialing virt-handler: websocket: bad handshake"), Kind::Unavailable),
+        (
+            500,
+            around("dialing virt-handler: dial tcp 10.0.0.1:8186: connect: connection refused"),
+            Kind::Unavailable,
+        ),
+    ];
+    for (code, message, kind) in rows {
+        let failure = by(code, "", &message, json!(null), Verb::Stream);
+        assert_eq!(
+            (failure.error.kind(), failure.counts()),
+            (kind, false),
+            "{message}: {failure:?}"
+        );
+        assert_eq!(failure.error.effect(), Effect::None);
+    }
+    let words = around("Can't connect to websocket (503): Active VNC connection. Request denied.");
+    let in_use = by(500, "InternalError", &words, json!(null), Verb::Stream);
+    assert_eq!(in_use.cause, Cause::WrongState(WrongState::InUse));
+    // The same words of another call are no console's.
+    let other = by(500, "InternalError", &words, json!(null), Verb::Subresource);
+    is(&other, Kind::Unavailable, &Cause::Broken, Effect::Unknown, true);
+    let down = text(503, "service unavailable\n", Verb::Stream);
+    is(&down, Kind::Unavailable, &Cause::Busy, Effect::None, true);
+    let forbidden =
+        by(403, "Forbidden", "no", json!({"kind": "virtualmachineinstances"}), Verb::Stream);
+    assert!(forbidden.error.message().contains("virtualmachineinstances/console"));
+    is(&forbidden, Kind::Denied, &Cause::Forbidden, Effect::None, false);
 }

@@ -8,6 +8,7 @@ mod asking;
 mod blocked;
 mod cluster;
 mod conformance;
+mod console;
 mod disks;
 mod double;
 mod following;
