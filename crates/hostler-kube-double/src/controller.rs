@@ -19,6 +19,7 @@ use crate::kinds::{Catalog, Kind, NAMESPACE, VM, VMI, VMIM};
 use crate::store::Key;
 use crate::world::{Delete, World, Write};
 
+mod claims;
 pub(crate) mod instances;
 mod machines;
 mod migrations;
@@ -36,7 +37,11 @@ pub(crate) fn step(world: &mut World) -> bool {
         dirty.into_iter().partition(|(plural, _)| *plural == VM.plural);
     for (plural, key) in others {
         match plural {
-            "virtualmachineinstances" => instances::reconcile(world, &key),
+            "virtualmachineinstances" => {
+                instances::reconcile(world, &key);
+                claims::wake(world, &key.namespace);
+            }
+            "persistentvolumeclaims" => claims::reconcile(world, &key),
             "virtualmachineinstancemigrations" => migrations::reconcile(world, &key),
             "virtualmachinesnapshots" => snapshots::reconcile(world, &key),
             "virtualmachinerestores" => snapshots::restore(world, &key),

@@ -294,6 +294,12 @@ impl Double {
         self.shared.change(|state| state.world.switches.no_streaming_lists = !are_served);
     }
 
+    /// Lets the guests of machines of this name hear no power button: they run until their grace period
+    /// is over.
+    pub fn set_deaf(&self, name: &str) {
+        self.shared.change(|state| state.world.switches.deaf.insert(name.to_owned()));
+    }
+
     /// Lets migrations fail for this reason; nothing: lets them succeed.
     pub fn set_migrations_fail(&self, reason: Option<&str>) {
         let reason = reason.map(str::to_owned);

@@ -86,6 +86,8 @@ impl Faults {
 /// Conditions of the whole server.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Switches {
+    /// Guests that hear no power button, by the names of their machines.
+    pub(crate) deaf: std::collections::BTreeSet<String>,
     /// KubeVirt's webhooks and subresources cannot be reached.
     pub(crate) virt_api_down: bool,
     /// As with etcd 3.4: a watch cannot begin with a list.

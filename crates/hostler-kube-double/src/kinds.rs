@@ -135,6 +135,7 @@ pub const KINDS: &[Kind] = &[
     ),
     custom("cdi.kubevirt.io", ONLY_V1BETA1, "datavolumes", "DataVolume", true),
     custom("cdi.kubevirt.io", ONLY_V1BETA1, "datasources", "DataSource", true),
+    cluster(custom("cdi.kubevirt.io", ONLY_V1BETA1, "storageprofiles", "StorageProfile", true)),
     VM,
     VMI,
     VMIM,

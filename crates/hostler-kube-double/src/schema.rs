@@ -1,8 +1,9 @@
 //! What the definitions of virtual machines require and know: fields that are missing refuse an
 //! object, fields that nobody knows are dropped with a warning.
 //!
-//! Only the upper levels are here (down to `domain.devices`, `cpu`, `memory` and their siblings), as
-//! KubeVirt's definitions of August 2026 list them; what is deeper, and other kinds, pass as they are.
+//! Only the upper levels are here (down to `domain.devices`, `cpu`, `memory` and their siblings, and
+//! the disks, interfaces, networks and volumes), as KubeVirt's definitions of August 2026 list them;
+//! what is deeper, and other kinds, pass as they are.
 
 use serde_json::Value;
 
@@ -108,6 +109,71 @@ const RESOURCES: &[&str] = &["limits", "overcommitGuestOverhead", "requests"];
 const FIRMWARE: &[&str] = &["acpi", "bootloader", "kernelBoot", "serial", "uuid"];
 const MACHINE: &[&str] = &["type"];
 
+const DISK: &[&str] = &[
+    "blockSize",
+    "bootOrder",
+    "cache",
+    "cdrom",
+    "changedBlockTracking",
+    "dedicatedIOThread",
+    "disk",
+    "errorPolicy",
+    "io",
+    "lun",
+    "name",
+    "serial",
+    "shareable",
+    "tag",
+];
+const INTERFACE: &[&str] = &[
+    "acpiIndex",
+    "binding",
+    "bootOrder",
+    "bridge",
+    "dhcpOptions",
+    "macAddress",
+    "macvtap",
+    "masquerade",
+    "model",
+    "name",
+    "passt",
+    "passtBinding",
+    "pciAddress",
+    "portRanges",
+    "ports",
+    "slirp",
+    "sriov",
+    "state",
+    "tag",
+];
+const NETWORK: &[&str] = &["multus", "name", "pod", "resourceClaim"];
+const VOLUME: &[&str] = &[
+    "cloudInitConfigDrive",
+    "cloudInitNoCloud",
+    "configMap",
+    "containerDisk",
+    "containerPath",
+    "dataVolume",
+    "downwardAPI",
+    "downwardMetrics",
+    "emptyDisk",
+    "ephemeral",
+    "hostDisk",
+    "memoryDump",
+    "name",
+    "persistentVolumeClaim",
+    "secret",
+    "serviceAccount",
+    "sysprep",
+];
+
+/// Fields of the items of an instance's lists, from there.
+const ITEMS: &[(&str, &[&str])] = &[
+    ("/domain/devices/disks", DISK),
+    ("/domain/devices/interfaces", INTERFACE),
+    ("/networks", NETWORK),
+    ("/volumes", VOLUME),
+];
 /// Fields of an instance's specification, from there.
 const INSTANCE: &[(&str, &[&str])] = &[
     ("", INSTANCE_SPEC),
@@ -138,6 +204,12 @@ pub(crate) fn prune(kind: &Kind, object: &mut Value) -> Vec<String> {
     for (below, known) in INSTANCE {
         prune_at(object, &format!("{instance}{below}"), known, &mut unknown);
     }
+    for (below, known) in ITEMS {
+        let list = format!("{instance}{below}");
+        for index in 0..crate::json::list(object, &list).len() {
+            prune_at(object, &format!("{list}/{index}"), known, &mut unknown);
+        }
+    }
     unknown
 }
 
@@ -147,8 +219,24 @@ fn prune_at(object: &mut Value, pointer: &str, known: &[&str], unknown: &mut Vec
         map.keys().filter(|name| !known.contains(&name.as_str())).cloned().collect();
     for name in strange {
         map.remove(&name);
-        unknown.push(format!("{pointer}/{name}").trim_start_matches('/').replace('/', "."));
+        unknown.push(field(&format!("{pointer}/{name}")));
     }
+}
+
+/// A path as the server tells it: `spec.template.spec.volumes[0].bogus`.
+fn field(pointer: &str) -> String {
+    let mut told = String::new();
+    for part in pointer.split('/').filter(|part| !part.is_empty()) {
+        if part.bytes().all(|c| c.is_ascii_digit()) {
+            told.push_str(&format!("[{part}]"));
+        } else {
+            if !told.is_empty() {
+                told.push('.');
+            }
+            told.push_str(part);
+        }
+    }
+    told
 }
 
 fn instance_at(kind: &Kind) -> Option<&'static str> {

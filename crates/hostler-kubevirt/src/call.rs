@@ -24,7 +24,7 @@ use crate::error::{Answer, Cause, Failure, Verb, classify};
 use crate::resource::{ObjectKey, Resource, is_virt_api};
 pub(crate) use question::Question;
 pub use question::{Page, Patch, Selection, WriteOptions};
-use question::{collection, document, page, retry_after, warnings};
+use question::{collection, deletion, document, page, retry_after, warnings};
 pub(crate) use stream::Socket;
 
 /// A result with this crate's [`Failure`].
@@ -32,6 +32,9 @@ pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// The name under which fields are applied.
 pub const FIELD_MANAGER: &str = "hostler";
+/// The name under which an object is made, and which gives all up at once: what it
+/// alone has set is nobody's from then on (X25).
+pub const CREATION_MANAGER: &str = "hostler-create";
 /// Objects of a page. A VM takes some ten KiB, so a page stays well below the limit.
 pub const PAGE: usize = 250;
 /// The largest answer with one object; etcd holds none larger than 1.5 MiB.
@@ -176,7 +179,7 @@ impl Caller {
         let doing = format!("cannot create in {}", resource.full_name());
         let path = resource.collection(namespace).map_err(ours)?;
         let question = Question::new(Method::POST, path, Verb::Write)
-            .with("fieldManager", FIELD_MANAGER)
+            .with("fieldManager", options.manager)
             .with("fieldValidation", "Strict")
             .with_options(options)
             .with_json("application/json", object);
@@ -200,7 +203,7 @@ impl Caller {
         let path = resource.object(key).map_err(ours)?;
         let force = if options.force { "true" } else { "false" };
         let question = Question::new(Method::PATCH, path, Verb::Write)
-            .with("fieldManager", FIELD_MANAGER)
+            .with("fieldManager", options.manager)
             .with("force", force)
             .with("fieldValidation", "Strict")
             .with_options(options)
@@ -246,14 +249,25 @@ impl Caller {
         key: &ObjectKey,
         uid: Option<&str>,
     ) -> Result<()> {
+        self.delete_unchanged(cx, resource, key, uid, None).await
+    }
+
+    /// The same, and only in that version of it: one that was changed since, even
+    /// started, is [`Cause::Changed`].
+    ///
+    /// # Errors
+    /// See [`crate::error`]; absent is [`Cause::ObjectMissing`].
+    pub async fn delete_unchanged(
+        &self,
+        cx: &Cx,
+        resource: Resource,
+        key: &ObjectKey,
+        uid: Option<&str>,
+        version: Option<&str>,
+    ) -> Result<()> {
         let doing = format!("cannot delete {} {key}", resource.full_name());
         let path = resource.object(key).map_err(ours)?;
-        let mut options = serde_json::json!({
-            "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background",
-        });
-        if let (Some(uid), Some(fields)) = (uid, options.as_object_mut()) {
-            fields.insert("preconditions".to_owned(), serde_json::json!({ "uid": uid }));
-        }
+        let options = deletion(uid, version);
         let question = Question::new(Method::DELETE, path, Verb::Write)
             .with_json("application/json", &options);
         self.ask(cx, question, &doing).await.map(drop)

@@ -227,6 +227,32 @@ impl Fleet {
         Ok(mapped.filter(|mapped| mapped.vm.external_ref == vm.external_ref))
     }
 
+    /// Whether a node is known, as it was last listed.
+    pub(crate) fn has_node(&self, name: &str) -> bool {
+        self.nodes.get(&ObjectKey::of_cluster(name)).value.is_some()
+    }
+
+    /// Whether the installation lets VMs be emulated; `None` where it was not seen.
+    pub(crate) fn emulates(&self, at: Timestamp) -> Option<bool> {
+        self.cluster(at)?.uses_emulation.value().copied()
+    }
+
+    /// Whether an instance that runs uses a claim of its namespace, as far as it is
+    /// followed: its name.
+    pub(crate) fn user_of(&self, namespace: &str, claim: &str) -> Option<ObjectKey> {
+        let uses = |vmi: &VirtualMachineInstance| {
+            vmi.metadata.namespace.text() == Some(namespace)
+                && !vmi.is_over()
+                && vmi.spec.as_ref().is_some_and(|spec| spec.uses_claim(claim))
+        };
+        let all = self.scopes.iter().flat_map(|scope| scope.vmis.all().value);
+        let mut users = all.filter_map(|vmi| {
+            let vmi = vmi.as_ref().as_ref().ok().filter(|vmi| uses(vmi))?;
+            Some(ObjectKey::in_namespace(namespace, vmi.metadata.name.owned()?))
+        });
+        users.next()
+    }
+
     fn around(&self, at: Timestamp) -> Surroundings {
         let nodes = self.nodes.all().value;
         let kvm = |node: &Arc<Read<Node>>| {

@@ -10,6 +10,8 @@
 //! | what the provider is made of | [`provider`], `link`, `fleet` |
 //! | how a VM is turned on and off, and when not | `power` |
 //! | how a console is opened, and what becomes of it | `console` |
+//! | how a VM is made, and who owns what of it then | [`create`] |
+//! | what pools and volumes are | `storage` |
 //! | how a cluster is named, and what a kubeconfig may not do | [`config`], [`connect`] |
 //! | how it is asked, and what its answers mean | [`call`], [`error`], [`resource`] |
 //! | when it is left alone | [`breaker`] |
@@ -31,6 +33,7 @@ mod cluster;
 pub mod config;
 pub mod connect;
 mod console;
+pub mod create;
 pub mod error;
 mod fleet;
 pub mod health;
@@ -44,6 +47,7 @@ mod power;
 pub mod provider;
 pub mod quantity;
 pub mod resource;
+mod storage;
 pub mod versions;
 mod watch;
 pub mod watcher;

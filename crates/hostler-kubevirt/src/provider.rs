@@ -12,7 +12,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hostler_core::Timestamp;
 use hostler_provider::{
-    Cluster, Console, Cx, Error, Inventory, Kind, Metrics, Power, Probe, Provider, Result, Watch,
+    Cluster, Console, Create, Cx, Error, Inventory, Kind, Metrics, Power, Probe, Provider, Result,
+    Storage, Watch,
 };
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -116,8 +117,11 @@ impl KubeVirt {
 
     async fn everything(&self, cx: &Cx) -> Result<Inventory> {
         let all = self.mapped(cx).await?;
+        let caller = self.shared.link.caller(cx).await?;
         let vms = all.vms.into_iter().map(|mapped| mapped.vm).collect();
-        Ok(Inventory { hosts: all.hosts, vms, ..Inventory::default() })
+        let pools = self.pools(cx, &caller).await?;
+        let networks = self.networks(cx, &caller).await?;
+        Ok(Inventory { hosts: all.hosts, vms, pools, networks, ..Inventory::default() })
     }
 }
 
@@ -157,6 +161,14 @@ impl Provider for KubeVirt {
     async fn inventory(&self, cx: &Cx) -> Result<Inventory> {
         let listed = cx.run("cannot list the cluster", self.everything(cx)).await;
         listed.map_err(without_effect)
+    }
+
+    fn create(&self) -> Option<&dyn Create> {
+        Some(self)
+    }
+
+    fn storage(&self) -> Option<&dyn Storage> {
+        Some(self)
     }
 
     fn power(&self) -> Option<&dyn Power> {

@@ -47,6 +47,29 @@ impl Resource {
     pub const NAMESPACES: Self = core("namespaces", false);
     /// Pods; the launchers of instances among them.
     pub const PODS: Self = core("pods", true);
+    /// Secrets; the seeds of cloud-init among them.
+    pub const SECRETS: Self = core("secrets", true);
+    /// Networks beside that of the pods (Multus).
+    pub const NETWORKS: Self = Self {
+        group: "k8s.cni.cncf.io",
+        version: "v1",
+        plural: "network-attachment-definitions",
+        namespaced: true,
+    };
+    /// Claims with what is to be in them (CDI).
+    pub const DATA_VOLUMES: Self = Self {
+        group: "cdi.kubevirt.io",
+        version: "v1beta1",
+        plural: "datavolumes",
+        namespaced: true,
+    };
+    /// What CDI knows of each class of storage.
+    pub const STORAGE_PROFILES: Self = Self {
+        group: "cdi.kubevirt.io",
+        version: "v1beta1",
+        plural: "storageprofiles",
+        namespaced: false,
+    };
     /// Claims of volumes.
     pub const CLAIMS: Self = core("persistentvolumeclaims", true);
     /// Classes of storage, which are this driver's pools.
@@ -174,7 +197,7 @@ pub(crate) fn namespace_name(text: &str) -> Result<&str> {
 }
 
 /// A name of an object: labels with dots between.
-fn name(text: &str) -> Result<&str> {
+pub(crate) fn name(text: &str) -> Result<&str> {
     if text.len() <= NAME && text.split('.').all(is_label) {
         return Ok(text);
     }
@@ -191,7 +214,8 @@ fn segment(text: &str) -> Result<&str> {
     Err(Error::new(Kind::Bug, format!("{:?} is no subresource", shown(text))))
 }
 
-fn is_label(text: &str) -> bool {
+/// Whether it is a label of a DNS name, in all but its length.
+pub(crate) fn is_label(text: &str) -> bool {
     let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
     !text.is_empty() && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }

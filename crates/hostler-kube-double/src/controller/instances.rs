@@ -19,6 +19,8 @@ pub(super) fn reconcile(world: &mut World, key: &Key) {
         if matches!(phase, "Succeeded" | "Failed" | "" | "Pending" | "Scheduling") {
             json::remove(&mut next, "/metadata/finalizers");
             save_main(world, &VMI, &instance, next);
+        } else if is_deaf(world, key, &instance) {
+            world.touch(&VMI, key);
         } else {
             enter(world, &mut next, "Succeeded");
             let now = stamp(world.now);
@@ -35,6 +37,19 @@ pub(super) fn reconcile(world: &mut World, key: &Key) {
         _ => return,
     }
     save(world, &VMI, &instance, next);
+}
+
+/// Whether the guest goes on although it is to end, its grace period not being over.
+fn is_deaf(world: &World, key: &Key, instance: &Value) -> bool {
+    if !world.switches.deaf.contains(&key.name) {
+        return false;
+    }
+    let grace = instance.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64);
+    let asked: Option<jiff::Timestamp> =
+        json::text(instance, "/metadata/deletionTimestamp").parse().ok();
+    asked.is_some_and(|asked| {
+        world.now.as_second() < asked.as_second().saturating_add(grace.unwrap_or(30))
+    })
 }
 
 fn enter(world: &World, instance: &mut Value, phase: &str) {
@@ -62,8 +77,11 @@ fn place(world: &World, instance: &Value, next: &mut Value) {
     let now = stamp(world.now);
     let nodes = nodes(world);
     let wanted = json::text(instance, "/spec/nodeSelector/kubernetes.io~1hostname");
-    let nodes: Vec<&String> =
+    let mut nodes: Vec<&String> =
         nodes.iter().filter(|name| wanted.is_empty() || *name == wanted).collect();
+    if let Some(preferred) = nodes.iter().position(|name| prefers(instance, name)) {
+        nodes = nodes.drain(preferred..=preferred).collect();
+    }
     let lot: usize = json::text(instance, "/metadata/uid").bytes().map(usize::from).sum();
     let Some(node) = lot.checked_rem(nodes.len()).and_then(|at| nodes.get(at)) else {
         let words = "0 nodes are available for the virt-launcher pod.";
@@ -78,6 +96,18 @@ fn place(world: &World, instance: &Value, next: &mut Value) {
     let pod = format!("/status/activePods/{}", json::text(instance, "/metadata/uid"));
     json::set(next, &pod, node.as_str().into());
     enter(world, next, "Scheduled");
+}
+
+/// Whether the instance would rather be on this node, named by itself.
+fn prefers(instance: &Value, node: &str) -> bool {
+    let terms = "/spec/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution";
+    json::list(instance, terms).iter().any(|term| {
+        json::list(term, "/preference/matchFields").iter().any(|one| {
+            json::text(one, "/key") == "metadata.name"
+                && json::text(one, "/operator") == "In"
+                && json::list(one, "/values").iter().any(|value| value == node)
+        })
+    })
 }
 
 fn run(world: &World, key: &Key, next: &mut Value) {
@@ -105,7 +135,10 @@ pub(crate) fn running(instance: &Value, key: &Key, uid: &str) -> Value {
         .or_else(|| instance.pointer("/spec/domain/resources/requests/memory"))
         .cloned()
         .unwrap_or_else(|| "128Mi".into());
-    let cores = instance.pointer("/spec/domain/cpu/cores").and_then(Value::as_u64).unwrap_or(1);
+    let cpu = |part: &str| {
+        let pointer = format!("/spec/domain/cpu/{part}");
+        instance.pointer(&pointer).and_then(Value::as_u64).unwrap_or(1)
+    };
     let volumes: Vec<Value> = json::list(instance, "/spec/volumes")
         .iter()
         .zip('a'..='z')
@@ -114,25 +147,47 @@ pub(crate) fn running(instance: &Value, key: &Key, uid: &str) -> Value {
         })
         .collect();
     json!({
-        "interfaces": [{
-            "name": "default", "interfaceName": "eth0", "podInterfaceName": "eth0",
-            "ipAddress": format!("10.{a}.{b}.{c}"), "ipAddresses": [format!("10.{a}.{b}.{c}")],
-            "mac": format!("02:00:00:{a:02x}:{b:02x}:{c:02x}"),
-            "infoSource": "domain, guest-agent", "queueCount": 1, "linkState": "up",
-        }],
+        "interfaces": interfaces(instance, [a, b, c]),
         "guestOSInfo": {
             "id": "debian", "name": "Debian GNU/Linux", "prettyName": "Debian GNU/Linux 12",
             "version": "12 (bookworm)", "versionId": "12", "kernelRelease": "6.1.0-31-amd64",
             "machine": "x86_64",
         },
         "machine": { "type": "pc-q35-rhel9.6.0" },
-        "currentCPUTopology": { "cores": cores, "sockets": 1, "threads": 1 },
+        "currentCPUTopology": {
+            "cores": cpu("cores"), "sockets": cpu("sockets"), "threads": cpu("threads"),
+        },
         "memory": { "guestAtBoot": memory, "guestCurrent": memory, "guestRequested": memory },
         "migrationMethod": "LiveMigration", "migrationTransport": "Unix", "qosClass": "Burstable",
         "runtimeUser": 107, "launcherContainerImageVersion": "quay.io/kubevirt/virt-launcher",
         "virtualMachineRevisionName": format!("revision-start-vm-{uid}-1"),
         "volumeStatus": volumes,
     })
+}
+
+/// The interfaces of an instance that runs; one that names none has one on the network of the pods,
+/// unless it says that it wants none.
+fn interfaces(instance: &Value, [a, b, c]: [u8; 3]) -> Vec<Value> {
+    let devices = "/spec/domain/devices";
+    let told = json::list(instance, &format!("{devices}/interfaces"));
+    let wants_none =
+        instance.pointer(&format!("{devices}/autoattachPodInterface")) == Some(&Value::Bool(false));
+    let default = [json!({ "name": "default" })];
+    let all = if told.is_empty() && !wants_none { &default[..] } else { told };
+    let interface = |(index, one): (usize, &Value)| {
+        let a = a.wrapping_add(u8::try_from(index).unwrap_or(u8::MAX));
+        let mac = match json::text(one, "/macAddress") {
+            "" => format!("02:00:00:{a:02x}:{b:02x}:{c:02x}"),
+            mac => mac.to_owned(),
+        };
+        let device = format!("eth{index}");
+        json!({
+            "name": json::text(one, "/name"), "interfaceName": device, "podInterfaceName": device,
+            "ipAddress": format!("10.{a}.{b}.{c}"), "ipAddresses": [format!("10.{a}.{b}.{c}")],
+            "mac": mac, "infoSource": "domain, guest-agent", "queueCount": 1, "linkState": "up",
+        })
+    };
+    all.iter().enumerate().map(interface).collect()
 }
 
 /// Three bytes by the name, for addresses that differ.

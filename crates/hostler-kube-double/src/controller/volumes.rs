@@ -1,8 +1,8 @@
-//! Data volumes of machines: imported in two steps, each with its claim.
+//! Data volumes: imported, or copied from another claim, in two steps, each with its claim.
 
 use serde_json::{Value, json};
 
-use super::{add, kind, owned_by, save};
+use super::{add, claims, kind, owned_by, save};
 use crate::json;
 use crate::store::Key;
 use crate::world::World;
@@ -31,15 +31,25 @@ pub(super) fn ensure(world: &mut World, machine: &Value) -> bool {
 
 /// Moves a data volume on.
 pub(super) fn reconcile(world: &mut World, key: &Key) {
-    let (Some(data_volumes), Some(claims)) = (kind("datavolumes"), kind("persistentvolumeclaims"))
+    let (Some(data_volumes), Some(claims_kind)) =
+        (kind("datavolumes"), kind("persistentvolumeclaims"))
     else {
         return;
     };
-    let Some(volume) = world.store.get(data_volumes, key).cloned() else { return };
-    let (phase, progress) = match json::text(&volume, "/status/phase") {
-        "" => ("Pending", "N/A"),
-        "Pending" => ("ImportInProgress", "50.0%"),
-        "ImportInProgress" => ("Succeeded", "100.0%"),
+    let Some(volume) = world.store.get(data_volumes, key).cloned() else {
+        claims::follow_owner(world, key);
+        return;
+    };
+    let original = volume.pointer("/spec/source/pvc");
+    let can_copy = original.is_some_and(|original| {
+        let name = Key::new(json::text(original, "/namespace"), json::text(original, "/name"));
+        world.store.get(claims_kind, &name).is_some()
+    });
+    let (phase, progress) = match (json::text(&volume, "/status/phase"), original) {
+        ("", _) => ("Pending", "N/A"),
+        ("Pending", None) => ("ImportInProgress", "50.0%"),
+        ("Pending", Some(_)) if can_copy => ("CloneInProgress", "50.0%"),
+        ("ImportInProgress" | "CloneInProgress", _) => ("Succeeded", "100.0%"),
         _ => return,
     };
     if phase == "Succeeded" {
@@ -55,7 +65,7 @@ pub(super) fn reconcile(world: &mut World, key: &Key) {
             "spec": spec,
             "status": { "phase": "Bound", "capacity": spec.pointer("/resources/requests") },
         });
-        add(world, claims, &key.namespace, claim);
+        add(world, claims_kind, &key.namespace, claim);
     }
     let mut next = (*volume).clone();
     json::set(&mut next, "/status/phase", phase.into());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::{VMIMS, VMS, running, start, start_with, vm};
 
-fn shown(double: &Double, name: &str) -> String {
+pub(crate) fn shown(double: &Double, name: &str) -> String {
     let machine = double.get("virtualmachines", "default", name).unwrap();
     machine["status"]["printableStatus"].as_str().unwrap_or_default().to_owned()
 }

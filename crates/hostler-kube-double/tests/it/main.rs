@@ -5,6 +5,7 @@
 
 mod access;
 mod applies;
+mod claims;
 mod client;
 mod consoles;
 mod controllers;

@@ -12,12 +12,20 @@ use crate::error::{ListMeta, Verb};
 use crate::resource::Resource;
 
 /// What a write takes along.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct WriteOptions {
     /// Nothing is done; it is only checked.
     pub dry_run: bool,
     /// Fields of others are taken over (X25: only after they were shown).
     pub force: bool,
+    /// Under whose name fields are written.
+    pub manager: &'static str,
+}
+
+impl Default for WriteOptions {
+    fn default() -> Self {
+        Self { dry_run: false, force: false, manager: super::FIELD_MANAGER }
+    }
 }
 
 /// What a patch is written in.
@@ -109,6 +117,21 @@ pub(super) fn collection(selection: &Selection) -> Result<Question> {
         Some(labels) => question.with("labelSelector", labels),
         None => question,
     })
+}
+
+/// What is told of a deletion: what belongs to the object goes in the background; and
+/// which object is meant, in which version.
+pub(super) fn deletion(uid: Option<&str>, version: Option<&str>) -> Value {
+    let mut options = serde_json::json!({
+        "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background",
+    });
+    let named = [("uid", uid), ("resourceVersion", version)];
+    let named = named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into())));
+    let preconditions: serde_json::Map<String, Value> = named.collect();
+    if let Some(fields) = options.as_object_mut().filter(|_| !preconditions.is_empty()) {
+        fields.insert("preconditions".to_owned(), preconditions.into());
+    }
+    options
 }
 
 pub(super) fn document(reply: Reply, verb: Verb, doing: &str) -> Result<Value> {

@@ -33,11 +33,19 @@ const IN_NAMESPACES: &[(&str, &str, &[&str])] = &[
 const OF_THE_CLUSTER: &[(&str, &str, &[&str])] =
     &[("", "nodes", &["list", "watch"]), ("kubevirt.io", "kubevirts", &["list", "watch"])];
 
-/// What makes answers better, and whose absence is no fault: which hypervisor a launcher asked
-/// for, and classes of storage.
-const HELPS_IN_NAMESPACES: &[(&str, &str, &[&str])] = &[("", "pods", &["list"])];
-const HELPS_OF_THE_CLUSTER: &[(&str, &str, &[&str])] =
-    &[("storage.k8s.io", "storageclasses", &["list"])];
+/// What some things need, and whose absence is no fault: which hypervisor a launcher asked for,
+/// volumes, cloud-init, networks, classes of storage.
+const HELPS_IN_NAMESPACES: &[(&str, &str, &[&str])] = &[
+    ("", "pods", &["list"]),
+    ("", "persistentvolumeclaims", &["get", "list", "create", "delete"]),
+    ("cdi.kubevirt.io", "datavolumes", &["get", "list", "create", "delete"]),
+    ("", "secrets", &["get", "list", "create", "delete"]),
+    ("k8s.cni.cncf.io", "network-attachment-definitions", &["list"]),
+];
+const HELPS_OF_THE_CLUSTER: &[(&str, &str, &[&str])] = &[
+    ("storage.k8s.io", "storageclasses", &["get", "list"]),
+    ("cdi.kubevirt.io", "storageprofiles", &["get"]),
+];
 
 /// All that our account has to be allowed to do.
 pub fn needs(namespaces: &Namespaces) -> Vec<Need> {

@@ -53,6 +53,8 @@ pub const TAG_LABEL: &str = "hostler.io/vm-id";
 /// labels and annotations, but cannot have the same name there: where the two
 /// differ, the mark is another VM's. Absent, the label stands alone.
 pub const MADE_AS_ANNOTATION: &str = "hostler.io/made-as";
+/// The network that all pods have, in the words of specifications and inventories.
+pub const POD_NETWORK: &str = "pod";
 
 /// Where a fact comes from.
 mod source {

@@ -151,7 +151,7 @@ fn binding(interface: &Interface) -> &'static str {
 
 fn connected_to(network: &Network) -> Option<String> {
     match (network.pod.is_some(), network.multus.as_ref()) {
-        (true, _) => Some("pod".to_owned()),
+        (true, _) => Some(super::POD_NETWORK.to_owned()),
         (false, Some(multus)) => multus.network_name.owned(),
         (false, None) => None,
     }

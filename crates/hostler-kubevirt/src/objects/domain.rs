@@ -15,6 +15,22 @@ pub(crate) struct InstanceSpec {
     pub(crate) volumes: Many<Volume>,
 }
 
+impl InstanceSpec {
+    /// Whether one of its volumes is this claim of its namespace.
+    pub(crate) fn uses_claim(&self, claim: &str) -> bool {
+        let is_it = |name: Option<&str>| name == Some(claim);
+        self.volumes.iter().any(|volume| {
+            let claims = [&volume.persistent_volume_claim, &volume.memory_dump];
+            claims.iter().any(|one| one.as_ref().is_some_and(|c| is_it(c.claim_name.text())))
+                || volume.data_volume.as_ref().is_some_and(|data| is_it(data.name.text()))
+                || volume
+                    .ephemeral
+                    .as_ref()
+                    .is_some_and(|e| is_it(e.persistent_volume_claim.claim_name.text()))
+        })
+    }
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct DomainSpec {

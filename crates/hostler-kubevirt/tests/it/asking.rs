@@ -108,7 +108,7 @@ async fn x25_apply_names_us_and_forces_only_when_told() {
     let fields = json!({"spec": {}});
     let options = WriteOptions::default();
     caller.apply(&cx(), Resource::VMS, &vm1(), &fields, options).await.unwrap();
-    let options = WriteOptions { dry_run: true, force: true };
+    let options = WriteOptions { dry_run: true, force: true, ..WriteOptions::default() };
     caller.apply(&cx(), Resource::VMS, &vm1(), &fields, options).await.unwrap();
     let asked = server.asked();
     assert_eq!(asked[0].method, "PATCH");

@@ -7,7 +7,7 @@ use hostler_core::vm::{ObservedVm, PowerState};
 use hostler_kube_double::{Double, Options, Pace};
 use hostler_kubevirt::config::{Allowed, KubeVirtConfig, Source};
 use hostler_kubevirt::provider::KubeVirt;
-use hostler_provider::{Cx, Power, Provider, VmRef, Watch};
+use hostler_provider::{Create, Cx, Power, Provider, Storage, VmRef, Watch};
 use serde_json::{Value, json};
 
 /// Longer than anything here takes on a busy machine.
@@ -39,6 +39,14 @@ impl Place {
         let double = Double::start(options).await.unwrap();
         let provider = Arc::new(KubeVirt::new(config(&double)));
         Self { double, provider }
+    }
+
+    pub(crate) fn create(&self) -> &dyn Create {
+        self.provider.create().unwrap()
+    }
+
+    pub(crate) fn storage(&self) -> &dyn Storage {
+        self.provider.storage().unwrap()
     }
 
     pub(crate) fn power(&self) -> &dyn Power {

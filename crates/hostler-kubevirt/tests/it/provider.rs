@@ -30,7 +30,10 @@ async fn e7_an_address_is_all_it_takes() {
     assert_eq!((provider.kind(), probe.version.as_str()), ("kubevirt", "kubevirt.io/v1"));
     let inventory = provider.inventory(&cx()).await.unwrap();
     assert_eq!((inventory.vms.len(), inventory.hosts.len()), (2, 3));
-    assert!(inventory.pools.is_empty() && inventory.networks.is_empty());
+    let pools: Vec<_> = inventory.pools.iter().map(|pool| pool.name.as_str()).collect();
+    assert_eq!(pools, ["default.standard"]);
+    let networks: Vec<_> = inventory.networks.iter().map(|network| network.name.as_str()).collect();
+    assert_eq!(networks, ["pod"]);
     assert_eq!(provider.health(&cx()).await.health, Health::Healthy);
 }
 

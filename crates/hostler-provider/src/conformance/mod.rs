@@ -76,6 +76,7 @@ const PROMISES: &[Promise] = promises! {
         find_vm_finds_by_tag
         find_vm_of_an_unknown_id_is_none
         inventory_shows_what_was_made_with_its_tag
+        a_stopped_vm_is_on_the_host_it_was_made_on
         description_comes_back_unchanged
         a_nic_is_shown_with_its_network_and_address
         another_vm_of_the_same_name_is_a_conflict
