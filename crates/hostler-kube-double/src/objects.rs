@@ -274,6 +274,7 @@ impl Asking<'_> {
                 |pointer| Some(json::text(&body, pointer).to_owned()).filter(|t| !t.is_empty());
             asked.uid = text("/preconditions/uid");
             asked.resource_version = text("/preconditions/resourceVersion");
+            asked.orphans = json::text(&body, "/propagationPolicy") == "Orphan";
             asked.dry |= json::list(&body, "/dryRun").iter().any(|value| value == "All");
         }
         Ok(asked)

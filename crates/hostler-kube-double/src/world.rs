@@ -80,6 +80,8 @@ impl Write {
 pub(crate) struct Delete {
     pub(crate) uid: Option<String>,
     pub(crate) resource_version: Option<String>,
+    /// Whether what belongs to it stays.
+    pub(crate) orphans: bool,
     pub(crate) dry: bool,
 }
 
@@ -219,6 +221,7 @@ impl World {
                 self.store.remove(kind, key);
                 self.touch(kind, key);
                 self.touch_owners(&current);
+                self.collect_garbage(&current, key, asked.orphans);
             }
             return Ok(Deleted::Gone(current));
         }
@@ -247,6 +250,40 @@ impl World {
     /// Makes the controller look at an object.
     pub(crate) fn touch(&mut self, kind: &'static Kind, key: &Key) {
         self.dirty.insert((kind.plural, key.clone()));
+    }
+
+    /// Lets go what belonged to a machine, as the garbage collector does: volumes from its
+    /// own templates. Those of one that leaves orphans belong to nobody.
+    fn collect_garbage(&mut self, owner: &Value, key: &Key, orphans: bool) {
+        if json::text(owner, "/kind") != "VirtualMachine" {
+            return;
+        }
+        let uid = json::text(owner, "/metadata/uid");
+        let is_owner = |one: &Value| json::text(one, "/uid") == uid;
+        for kind in
+            ["datavolumes", "persistentvolumeclaims"].into_iter().filter_map(Catalog::of_plural)
+        {
+            let owned: Vec<(Key, Arc<Value>)> = self
+                .store
+                .list(kind, Some(&key.namespace))
+                .filter(|(_, one)| {
+                    json::list(one, "/metadata/ownerReferences").iter().any(is_owner)
+                })
+                .map(|(key, one)| (key.clone(), Arc::clone(one)))
+                .collect();
+            for (key, one) in owned {
+                if !orphans {
+                    self.store.remove(kind, &key);
+                    self.touch(kind, &key);
+                    continue;
+                }
+                let mut next = (*one).clone();
+                let others = json::list(&one, "/metadata/ownerReferences").iter();
+                let others: Vec<Value> = others.filter(|one| !is_owner(one)).cloned().collect();
+                json::set(&mut next, "/metadata/ownerReferences", others.into());
+                self.keep(kind, next, false);
+            }
+        }
     }
 
     fn touch_owners(&mut self, object: &Value) {

@@ -23,7 +23,7 @@ use crate::config::MAX_CONCURRENT;
 use crate::error::{Answer, Cause, Failure, Verb, classify};
 use crate::resource::{ObjectKey, Resource, is_virt_api};
 pub(crate) use question::Question;
-pub use question::{Page, Patch, Selection, WriteOptions};
+pub use question::{Dependents, Page, Patch, Selection, WriteOptions};
 use question::{collection, deletion, document, page, retry_after, warnings};
 pub(crate) use stream::Socket;
 
@@ -249,7 +249,7 @@ impl Caller {
         key: &ObjectKey,
         uid: Option<&str>,
     ) -> Result<()> {
-        self.delete_unchanged(cx, resource, key, uid, None).await
+        self.delete_as(cx, resource, key, &deletion(uid, None, Dependents::Go)).await
     }
 
     /// The same, and only in that version of it: one that was changed since, even
@@ -264,12 +264,22 @@ impl Caller {
         key: &ObjectKey,
         uid: Option<&str>,
         version: Option<&str>,
+        dependents: Dependents,
+    ) -> Result<()> {
+        self.delete_as(cx, resource, key, &deletion(uid, version, dependents)).await
+    }
+
+    async fn delete_as(
+        &self,
+        cx: &Cx,
+        resource: Resource,
+        key: &ObjectKey,
+        options: &Value,
     ) -> Result<()> {
         let doing = format!("cannot delete {} {key}", resource.full_name());
         let path = resource.object(key).map_err(ours)?;
-        let options = deletion(uid, version);
-        let question = Question::new(Method::DELETE, path, Verb::Write)
-            .with_json("application/json", &options);
+        let question =
+            Question::new(Method::DELETE, path, Verb::Write).with_json("application/json", options);
         self.ask(cx, question, &doing).await.map(drop)
     }
 

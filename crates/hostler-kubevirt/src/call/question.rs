@@ -119,11 +119,24 @@ pub(super) fn collection(selection: &Selection) -> Result<Question> {
     })
 }
 
-/// What is told of a deletion: what belongs to the object goes in the background; and
-/// which object is meant, in which version.
-pub(super) fn deletion(uid: Option<&str>, version: Option<&str>) -> Value {
+/// What becomes of the objects that belong to one that is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dependents {
+    /// They go too, in the background.
+    Go,
+    /// They stay, and belong to nobody.
+    Stay,
+}
+
+/// What is told of a deletion: what becomes of what belongs to the object, which one is
+/// meant, and in which version.
+pub(super) fn deletion(uid: Option<&str>, version: Option<&str>, dependents: Dependents) -> Value {
+    let policy = match dependents {
+        Dependents::Go => "Background",
+        Dependents::Stay => "Orphan",
+    };
     let mut options = serde_json::json!({
-        "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background",
+        "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": policy,
     });
     let named = [("uid", uid), ("resourceVersion", version)];
     let named = named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into())));

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::apply::kept_by;
-use crate::call::Caller;
+use crate::call::{Caller, Dependents};
 use crate::error::Cause;
 use crate::fleet::Age;
 use crate::mapper::{MappedVm, VmKind};
@@ -62,7 +62,9 @@ impl KubeVirt {
             check(&now, &doing)?;
             self.shared.fleet.may_write().map_err(|error| error.context(&doing))?;
             let uid = Some(vm.external_ref.as_str());
-            match caller.delete_unchanged(cx, resource, &key, uid, version.as_deref()).await {
+            let (version, dependents) = (version.as_deref(), dependents(&object));
+            let deleted = caller.delete_unchanged(cx, resource, &key, uid, version, dependents);
+            match deleted.await {
                 Ok(()) => return self.gone(cx, &caller, vm, &now, &doing).await,
                 Err(failure) if failure.cause == Cause::ObjectMissing => return Ok(()),
                 Err(failure) if failure.cause == Cause::Changed && attempt < ATTEMPTS => {}
@@ -124,6 +126,16 @@ fn text(object: &Value, field: &str) -> Option<String> {
 /// was not seen is named by that VM.
 fn is_that(object: &Value, vm: &VmRef, kind: VmKind) -> bool {
     kind == VmKind::Unseen || text(object, "uid").as_deref() == Some(&vm.external_ref)
+}
+
+/// Volumes that KubeVirt made from the VM's own templates belong to the VM object and
+/// would go with it; a VM's volumes stay, so then everything stays that belongs to it.
+fn dependents(object: &Value) -> Dependents {
+    let templates = object.pointer("/spec/dataVolumeTemplates").and_then(Value::as_array);
+    match templates.is_some_and(|templates| !templates.is_empty()) {
+        true => Dependents::Stay,
+        false => Dependents::Go,
+    }
 }
 
 /// Whether it may be deleted.

@@ -28,6 +28,32 @@ async fn e8_a_vm_is_gone_when_it_is_told_to_be_deleted() {
 }
 
 #[tokio::test]
+async fn i17_volumes_from_a_vms_own_templates_stay_when_it_is_deleted() {
+    let place = Place::start(busy()).await;
+    let vm = place.made("web", "Halted", PowerState::Stopped).await;
+    let template =
+        json!({ "metadata": { "name": "web-root" }, "spec": { "source": { "blank": {} } } });
+    let with = |machine: &mut serde_json::Value| {
+        machine["spec"]["dataVolumeTemplates"] = json!([template]);
+    };
+    place.double.edit(VMS, "default", "web", with).unwrap();
+    let volume = json!({
+        "apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume",
+        "metadata": { "name": "web-root", "namespace": "default", "ownerReferences": [{
+            "apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "name": "web",
+            "uid": vm.external_ref, "controller": true,
+        }] },
+        "spec": { "source": { "blank": {} } },
+    });
+    place.double.put(volume).unwrap();
+    place.create().remove_vm(&cx(), &vm).await.unwrap();
+    assert_eq!(place.double.get(VMS, "default", "web"), None);
+    let left = place.double.get("datavolumes", "default", "web-root").unwrap();
+    let owners = left["metadata"]["ownerReferences"].as_array();
+    assert!(owners.is_none_or(Vec::is_empty), "{left:#}");
+}
+
+#[tokio::test]
 async fn e8_one_that_is_started_between_the_look_and_the_call_stays() {
     let place = Place::start(busy()).await;
     let made = ensure(&place, 1, &spec("web")).await.unwrap();
