@@ -1,6 +1,6 @@
 //! What is sealed opens for whom it was sealed, and for nobody else.
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::sync::Arc;
 
 use hostler_core::clock::SystemClock;
@@ -54,7 +54,7 @@ fn a36_a_key_that_others_may_read_is_refused_with_the_remedy() {
     let (_folder, keyring) = keyring(1);
     let sealed = keyring.seal(of("a"), TEXT).unwrap();
     for mode in [0o640, 0o604, 0o620] {
-        std::fs::set_permissions(keyring.file(), PermissionsExt::from_mode(mode)).unwrap();
+        std::fs::set_permissions(keyring.file(), std::fs::Permissions::from_mode(mode)).unwrap();
         let error = keyring.open(of("a"), &sealed).unwrap_err();
         assert!(error.to_string().contains("chmod 0600"), "{error}");
         keyring.seal(of("a"), TEXT).unwrap_err();
@@ -103,7 +103,7 @@ fn a_file_that_holds_something_else_is_never_overwritten() {
     for text in ["", "# nothing\n", "hostler-key-1 short\n", "hostler-key-2 AAAA\n", "x"] {
         let (_folder, keyring) = keyring(1);
         std::fs::write(keyring.file(), text).unwrap();
-        std::fs::set_permissions(keyring.file(), PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(keyring.file(), std::fs::Permissions::from_mode(0o600)).unwrap();
         keyring.seal(of("a"), TEXT).unwrap_err();
         assert_eq!(std::fs::read_to_string(keyring.file()).unwrap(), text);
     }
