@@ -80,6 +80,11 @@ impl Caller {
         self
     }
 
+    /// The namespace that the kubeconfig's context names; `default` where it names none.
+    pub fn default_namespace(&self) -> &str {
+        self.client.default_namespace()
+    }
+
     /// Where the breakers stand.
     pub fn breakers<T>(&self, look: impl FnOnce(&Breakers) -> T) -> T {
         look(&self.lock())

@@ -76,7 +76,7 @@ impl KubeVirt {
     /// The namespace of VMs and volumes of which nothing else is said.
     pub(crate) fn home(&self, caller: &Caller) -> String {
         let first = self.shared.config.namespaces.scopes().into_iter().next().flatten();
-        first.unwrap_or_else(|| caller.client().default_namespace().to_owned())
+        first.unwrap_or_else(|| caller.default_namespace().to_owned())
     }
 }
 
