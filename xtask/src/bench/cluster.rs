@@ -168,7 +168,7 @@ fn follow_one(
 
 /// Whether all changes were made.
 fn check_done(told: &str, wanted: usize) -> Result<()> {
-    let made = told.split_whitespace().next().and_then(|count| count.parse().ok());
+    let made: Option<usize> = told.split_whitespace().next().and_then(|it| it.parse().ok());
     match made {
         Some(count) if count == wanted => Ok(()),
         made => Err(Error::new(format!("the cluster made {made:?} of {wanted} changes"))),
