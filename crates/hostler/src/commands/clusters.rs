@@ -7,7 +7,7 @@ use hostler_api::v1::{self, ClusterListQuery};
 use hostler_api::{Nothing, Secret};
 use hostler_client::{Item, Terms};
 
-use super::{DryRunArg, ListArgs, WatchArg, confirm};
+use super::{DryRunArg, ListArgs, confirm};
 use crate::app::App;
 use crate::complete::Names;
 use crate::failure::{Failure, Result};
