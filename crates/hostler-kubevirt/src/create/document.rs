@@ -141,7 +141,7 @@ fn cpu(spec: &CpuSpec, refusals: &mut Refusals) -> Value {
     let of_socket = cores.saturating_mul(threads).max(1);
     let max = spec.max_count.unwrap_or(spec.count);
     for count in [spec.count, max] {
-        if count % of_socket != 0 {
+        if !count.is_multiple_of(of_socket) {
             let why = format!(
                 "KubeVirt adds whole sockets, which have {of_socket} processors each here; {count} \
                  is no multiple"
@@ -182,7 +182,7 @@ fn cpu(spec: &CpuSpec, refusals: &mut Refusals) -> Value {
 fn memory(spec: &MemorySpec, refusals: &mut Refusals) -> Value {
     let mut memory = json!({ "guest": quantity(spec.bytes.next_multiple_of(1 << 10)) });
     if spec.hugepages {
-        if spec.bytes % HUGE_PAGE != 0 {
+        if !spec.bytes.is_multiple_of(HUGE_PAGE) {
             let why = "memory in huge pages is a multiple of 2 MiB";
             refusals.wrong("/memory/bytes", why);
         }
@@ -196,7 +196,7 @@ fn memory(spec: &MemorySpec, refusals: &mut Refusals) -> Value {
 /// Bytes as Kubernetes writes them, exactly.
 pub(crate) fn quantity(bytes: u64) -> String {
     let units = [(1_u64 << 40, "Ti"), (1 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki")];
-    let whole = units.iter().find(|(unit, _)| bytes > 0 && bytes % unit == 0);
+    let whole = units.iter().find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit));
     match whole {
         Some((unit, suffix)) => format!("{}{suffix}", bytes / unit),
         None => bytes.to_string(),
