@@ -60,6 +60,8 @@ pub enum Asked {
     Containers(&'static str),
     /// A hypervisor: tells of VMs, of pools and a little of the machine.
     Hypervisor,
+    /// The processes of KubeVirt's VMs: tell by what each of them runs, and nothing else.
+    Launchers,
 }
 
 impl Asked {
@@ -69,6 +71,7 @@ impl Asked {
             Self::Kernel => "kernel",
             Self::Containers(engine) => engine,
             Self::Hypervisor => "hypervisor",
+            Self::Launchers => "launchers",
         }
     }
 }

@@ -11,12 +11,13 @@
 pub(crate) mod batch;
 pub(crate) mod own;
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hostler_core::settings;
 use hostler_engine::AgentSettings;
 use hostler_http::{Answer, Client, Error as HttpError, Options, Request, StatusCode, Target};
 use hostler_provider::{Agent, AgentError, AgentTrouble, Cx, Report};
@@ -144,7 +145,9 @@ fn token(path: &Path) -> Result<String, String> {
     let told = |why: String| format!("token_file {}: {why}", path.display());
     let failed = |error: std::io::Error| told(error.to_string());
     let file = std::fs::File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
+    let metadata = file.metadata().map_err(failed)?;
+    let own = rustix::process::geteuid().as_raw();
+    if !settings::is_private(metadata.mode(), metadata.uid(), own) {
         return Err(told("others may read it; chmod 600 it".to_owned()));
     }
     let mut text = String::new();

@@ -92,7 +92,7 @@ pub struct Agent {
 /// One kind of pass that an agent makes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentSource {
-    /// Whom it asks: `kernel`, `docker`, `podman`, `hypervisor`.
+    /// Whom it asks: `kernel`, `docker`, `podman`, `hypervisor`, `launchers`.
     pub source: String,
     /// For what: `state`, `stats`, `job`, `guest`.
     pub pass: String,

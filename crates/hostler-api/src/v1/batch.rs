@@ -46,7 +46,7 @@ const fn first_schema() -> u32 {
 /// The last pass of one kind over one source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentPass {
-    /// What was asked: `node`, `docker`, `podman`, `libvirt`.
+    /// What was asked: `node`, `docker`, `podman`, `libvirt`, `kubevirt`.
     pub source: String,
     /// Which pass: `state`, `stats`, `job`, `guest`.
     pub cost: String,

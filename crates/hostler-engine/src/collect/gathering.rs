@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use hostler_core::metrics::hypervisor::namespace_name;
 use hostler_provider::{Asked, ContainerRef};
 use tokio::time::Instant;
 
@@ -55,8 +56,11 @@ impl Gathering<'_> {
         let (provider, _) = vm.provider.as_ref()?;
         let thing = Thing::Vm(vm.external_ref()?.to_owned());
         let agent = vm.host.as_ref().and_then(|(host, _)| self.joined.at(*host));
-        let agent = agent.map(|key| (Origin::Machine(key, Asked::Hypervisor), thing.clone()));
-        Some([(Origin::Provider(*provider), thing)].into_iter().chain(agent).collect())
+        let by = |asked, thing| Some((Origin::Machine(agent?, asked), thing));
+        let hypervisor = by(Asked::Hypervisor, thing.clone());
+        let process = domain(vm).and_then(|domain| by(Asked::Launchers, Thing::Vm(domain)));
+        let provider = (Origin::Provider(*provider), thing);
+        Some([Some(provider), hypervisor, process].into_iter().flatten().collect())
     }
 
     pub(super) fn tellers_of_host(&self, host: &HostView) -> Vec<(Origin, Thing)> {
@@ -177,8 +181,19 @@ impl Gathering<'_> {
     pub(super) fn is_vm_wanted(&self, vm: &VmView, is_wanted: &impl Fn(Origin) -> bool) -> bool {
         let provider = vm.provider.as_ref().map(|(id, _)| Origin::Provider(*id));
         let agent = vm.host.as_ref().and_then(|(host, _)| self.joined.at(*host));
-        let agent = agent.map(|key| Origin::Machine(key, Asked::Hypervisor));
+        let asked = [Asked::Hypervisor, Asked::Launchers];
+        let agent = agent.into_iter().flat_map(|key| asked.map(|it| Origin::Machine(key, it)));
         provider.into_iter().chain(agent).any(is_wanted)
+    }
+}
+
+/// What a VM of a cluster is called where its process is: `namespace_name` (X3). Those who see
+/// processes know neither the provider's ids nor ours.
+fn domain(vm: &VmView) -> Option<String> {
+    let seen = vm.observed.as_ref()?;
+    match &seen.namespace {
+        Some(namespace) => Some(format!("{namespace}_{}", seen.name)),
+        None => namespace_name(&seen.name).map(|_| seen.name.clone()),
     }
 }
 

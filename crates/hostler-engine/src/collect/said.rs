@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use hostler_core::Quality;
 use hostler_core::id::{HostId, ProviderId};
 use hostler_core::metrics::exposition::label_part;
-use hostler_core::metrics::hypervisor::{self, HypervisorType, Reading as Read};
+use hostler_core::metrics::hypervisor::{self, Confidence, HypervisorType, Reading as Read};
 use hostler_core::metrics::series::SeriesKey;
 use hostler_core::metrics::{Cost, Labels, Metric, OwnerLabel, Point};
 use hostler_core::operation::OperationState;
@@ -16,8 +17,10 @@ use hostler_core::vm::spec::Accelerator;
 use hostler_core::vm::status::VmState;
 
 use super::labels::made_up;
+use super::sharing::confidence;
 use super::{
-    Collected, Figures, HistoryCounts, Metrics, ProviderFigures, clustered, heard, machines, sent,
+    Collected, Figures, HistoryCounts, Metrics, PassFigures, ProviderFigures, clustered, heard,
+    machines, sent,
 };
 use crate::{HostState, HostView, ProviderState, ProviderView, VmView};
 
@@ -226,6 +229,10 @@ fn of_vm(
     points.extend(asked(view));
     points.extend(measured.into_iter().flat_map(ages));
     let runs_by = runs_by(view).map(|point| {
+        let mut points =
+            measured.into_iter().flat_map(|it| &it.passes).flat_map(PassFigures::points);
+        let seen = points.find(|point| confidence(point).is_some());
+        let point = by_the_surest(point, sureness(view), seen);
         Said::new(Subject::RunsBy { id: id.clone(), simulated: view.simulated }, vec![point])
     });
     let given = given(view, allowed);
@@ -271,6 +278,32 @@ fn runs_by(view: &VmView) -> Option<Point> {
     let node = view.host.as_ref().map_or("unknown", |(_, name)| name.as_str());
     let labels = Labels::new([namespace, name, node, kind.as_str()]);
     Some(Point::labelled(Metric::KubevirtVmiHypervisorInfo, labels, 1.0))
+}
+
+/// How sure its provider is of what a VM runs by. Of one that is not heard of nobody else is
+/// believed either: where it is now is not known.
+fn sureness(view: &VmView) -> Option<Confidence> {
+    let seen = view.observed.as_ref().filter(|_| view.status.state != VmState::Unknown)?;
+    Some(match seen.hypervisor.quality() {
+        Quality::Ok => Confidence::High,
+        Quality::Partial => Confidence::Low,
+        Quality::Stale | Quality::Unavailable | Quality::Unsupported => Confidence::Unknown,
+    })
+}
+
+/// The same by who saw more surely than its provider what a VM runs by, such as an agent that
+/// looked at its process (X2).
+fn by_the_surest(mut point: Point, known: Option<Confidence>, seen: Option<&Point>) -> Point {
+    if let Some((known, seen)) = known.zip(seen)
+        && let Some(confidence) = confidence(seen)
+        && hypervisor::surest([known, confidence]) == Some(1)
+        && let [_, accelerator, ..] = seen.labels.values()
+        && let [namespace, name, node, _] = point.labels.values()
+    {
+        let word = HypervisorType::of_accelerator(accelerator).as_str();
+        point.labels = Labels::new([&**namespace, &**name, &**node, word]);
+    }
+    point
 }
 
 /// The labels that its user gave it and the configuration allows.
@@ -404,4 +437,28 @@ fn going(figures: &ProviderFigures) -> Vec<Point> {
     }
     points.extend(silent.map(|count| Point::plain(Metric::ProviderSilentVms, count as f64)));
     points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x2_x5_what_a_process_showed_is_told_where_the_provider_is_less_sure() {
+        let told = |known: Option<Confidence>, accelerator: &str, sure: &str| {
+            let labels = Labels::new(["shop", "web", "n1", "kvm"]);
+            let point = Point::labelled(Metric::KubevirtVmiHypervisorInfo, labels, 1.0);
+            let labels = Labels::new(["x", accelerator, "process", sure]);
+            let seen = Point::labelled(Metric::VmHypervisorInfo, labels, 1.0);
+            let point = by_the_surest(point, known, Some(&seen));
+            point.labels.values().join(" ")
+        };
+        let (low, high) = (Some(Confidence::Low), Some(Confidence::High));
+        assert_eq!(told(low, "tcg", "high"), "shop web n1 qemu-tcg");
+        assert_eq!(told(Some(Confidence::Unknown), "tcg", "low"), "shop web n1 qemu-tcg");
+        assert_eq!(told(low, "unknown", "high"), "shop web n1 unknown", "another hypervisor");
+        assert_eq!(told(high, "tcg", "high"), "shop web n1 kvm");
+        assert_eq!(told(low, "unknown", "unknown"), "shop web n1 kvm");
+        assert_eq!(told(None, "tcg", "high"), "shop web n1 kvm", "it is not heard of");
+    }
 }

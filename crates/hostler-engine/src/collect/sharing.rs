@@ -8,7 +8,10 @@
 //!  a container this server's machine    agents         the provider
 //! ```
 //!
-//! The first whose latest value is fresh tells the metric with all its labels; of
+//! By what a VM runs, an agent may also see by its process, and the surest of these
+//! tells it: looking at a process is more than concluding from an API (X2).
+//!
+//! The first whose latest value is fresh tells any other metric with all its labels; of
 //! values that are all old, the first. A counter that two may tell counts the same
 //! for both, so that it goes on where the one takes over from the other.
 
@@ -17,7 +20,8 @@ use std::collections::HashSet;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use hostler_core::metrics::Metric;
+use hostler_core::metrics::hypervisor::{Confidence, surest};
+use hostler_core::metrics::{Metric, Point};
 
 use super::PassFigures;
 use super::held::Origin;
@@ -44,6 +48,7 @@ pub(super) fn settle(passes: &mut [PassFigures]) {
         return;
     }
     let mut told_by: HashMap<Metric, Origin> = HashMap::new();
+    told_by.extend(surest_of(passes).map(|origin| (Metric::VmHypervisorInfo, origin)));
     for is_fresh in [true, false] {
         for figures in passes.iter_mut().filter(|it| it.is_fresh == is_fresh) {
             let Some(reading) = &figures.reading else { continue };
@@ -61,13 +66,31 @@ pub(super) fn settle(passes: &mut [PassFigures]) {
     passes.sort_by_key(|it| it.pass);
 }
 
+/// Who is surest of what a VM runs by, among those whose values are fresh.
+fn surest_of(passes: &[PassFigures]) -> Option<Origin> {
+    let fresh = passes.iter().filter(|it| it.is_fresh);
+    let told = fresh.filter_map(|it| {
+        let mut points = it.reading.as_ref()?.points.iter();
+        Some((it.origin, points.find_map(confidence)?))
+    });
+    let told: Vec<(Origin, Confidence)> = told.collect();
+    let at = surest(told.iter().map(|(_, confidence)| *confidence))?;
+    told.get(at).map(|(origin, _)| *origin)
+}
+
+/// How sure a point says that it is, where it is one that does.
+pub(super) fn confidence(point: &Point) -> Option<Confidence> {
+    let is_it = point.metric == Metric::VmHypervisorInfo;
+    point.labels.values().last().filter(|_| is_it).and_then(|word| Confidence::of_word(word))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use hostler_core::Timestamp;
     use hostler_core::id::ProviderId;
-    use hostler_core::metrics::{Cost, Point};
+    use hostler_core::metrics::{Cost, Labels, Point};
     use hostler_provider::Asked;
     use tokio::time::Instant;
 
@@ -98,6 +121,40 @@ mod tests {
         let mut told: Vec<_> = points.map(|point| (point.metric, point.value)).collect();
         told.sort_by_key(|(metric, _)| *metric);
         told
+    }
+
+    /// What a VM runs by, by several who are not as sure.
+    fn runs_by(told: &[(Origin, bool, &str, &str)]) -> Vec<String> {
+        let figures = told.iter().map(|(origin, is_fresh, accelerator, confidence)| {
+            let mut figures = of(*origin, Cost::State, *is_fresh, &[]);
+            let labels = Labels::new(["x", accelerator, "x", confidence]);
+            let points = vec![Point::labelled(Metric::VmHypervisorInfo, labels, 1.0)];
+            let (at, arrived) = (Timestamp::from_millis(1), Instant::now());
+            let rates = vec![None];
+            figures.reading =
+                Some(Arc::new(Reading { at, arrived, points, rates, own: Vec::new() }));
+            figures
+        });
+        let mut figures: Vec<PassFigures> = figures.collect();
+        settle(&mut figures);
+        let points = figures.iter().flat_map(PassFigures::points);
+        points.map(|point| point.labels.values()[1].to_string()).collect()
+    }
+
+    #[tokio::test]
+    async fn x2_x35_by_what_a_vm_runs_is_told_once_by_the_surest() {
+        let provider = Origin::Provider(ProviderId::new(Timestamp::from_millis(1), [1; 10]));
+        let process = Origin::Machine(MachineKey::default(), Asked::Launchers);
+        let api = (provider, true, "kvm", "low");
+        assert_eq!(runs_by(&[api, (process, true, "tcg", "high")]), ["tcg"]);
+        // As sure as each other: the provider, as for every other metric.
+        assert_eq!(
+            runs_by(&[(provider, true, "kvm", "high"), (process, true, "tcg", "high")]),
+            ["kvm"]
+        );
+        // An agent that fell silent, or cannot tell, gives way to what was concluded.
+        assert_eq!(runs_by(&[api, (process, false, "tcg", "high")]), ["kvm"]);
+        assert_eq!(runs_by(&[api, (process, true, "unknown", "unknown")]), ["kvm"]);
     }
 
     const CPUS: Metric = Metric::HostCpus;

@@ -102,6 +102,7 @@ fn asked(source: &str) -> Option<Asked> {
         "docker" => Some(Asked::Containers("docker")),
         "podman" => Some(Asked::Containers("podman")),
         "libvirt" => Some(Asked::Hypervisor),
+        "kubevirt" => Some(Asked::Launchers),
         _ => None,
     }
 }
@@ -213,6 +214,17 @@ impl Sifter {
                     batch.vms.push(Measured { of, at, points });
                 }
             }
+            (AgentResource::Vm { external_ref, name }, Asked::Launchers) => {
+                if self.is_room(&external_ref, &name) {
+                    let mut points = self.points(Resource::Vm, pass, told.points);
+                    // Of a VM a process shows what it runs by; its figures are others' to tell.
+                    let before = points.len();
+                    points.retain(|point| point.metric == Metric::VmHypervisorInfo);
+                    self.leave_all(LeftOut::NotItsOwn, before - points.len());
+                    let of = VmRef { external_ref, name };
+                    batch.vms.push(Measured { of, at, points });
+                }
+            }
             (AgentResource::Pool { name }, Asked::Hypervisor) => {
                 if self.is_room(&name, &name) {
                     let points = self.points(Resource::Pool, pass, told.points);
@@ -224,7 +236,7 @@ impl Sifter {
                 let own = match asked {
                     Asked::Containers(word) => word,
                     Asked::Hypervisor => "libvirt-lxc",
-                    Asked::Kernel => "",
+                    Asked::Kernel | Asked::Launchers => "",
                 };
                 if own != engine {
                     self.leave(LeftOut::NotItsOwn);

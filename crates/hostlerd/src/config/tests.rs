@@ -31,6 +31,30 @@ fn flags_win_over_environment_over_file_over_defaults() {
 }
 
 #[test]
+fn x20_the_configurations_that_are_shipped_for_kubernetes_are_understood() {
+    for (text, uri) in [
+        (
+            include_str!("../../../../deploy/kubernetes/base/server/hostlerd.toml"),
+            "kubevirt+in-cluster:",
+        ),
+        (
+            include_str!(
+                "../../../../deploy/kubernetes/overlays/server-in-namespaces/hostlerd.toml"
+            ),
+            "kubevirt+in-cluster:?namespace=vms",
+        ),
+    ] {
+        let (_kept, given) = file(text);
+        let config = Config::load_with(&given, []).unwrap();
+        assert_eq!(config.providers[0].uri, uri);
+        // As the StatefulSet mounts them.
+        assert_eq!(config.socket, PathBuf::from("/run/hostler/hostlerd.sock"));
+        assert_eq!(config.listen, ["0.0.0.0:7443".parse().unwrap()]);
+        assert_eq!(config.metrics_listen, None);
+    }
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_its_line_and_the_nearest_key() {
     let (_kept, given) = file("# a comment\n\nlisten_ = [\"127.0.0.1:1\"]\n");
     let error = Config::load_with(&given, []).unwrap_err();

@@ -1548,7 +1548,7 @@ export interface components {
             interval_seconds: number;
             /** @description For what: `state`, `stats`, `job`, `guest`. */
             pass: string;
-            /** @description Whom it asks: `kernel`, `docker`, `podman`, `hypervisor`. */
+            /** @description Whom it asks: `kernel`, `docker`, `podman`, `hypervisor`, `launchers`. */
             source: string;
         };
         /** @description An alert that is pending or fires. */

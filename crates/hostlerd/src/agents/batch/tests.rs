@@ -207,3 +207,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn x2_of_the_processes_of_vms_only_what_they_run_by_is_taken() {
+    let vm = json!({ "kind": "vm", "external_ref": "shop_web", "name": "web" });
+    let runs_by = json!({
+        "metric": "hostler_vm_hypervisor_info",
+        "labels": ["kvm", "kvm", "process", "high"],
+        "value": 1.0,
+    });
+    let state = json!({ "metric": "hostler_vm_state", "labels": ["running"], "value": 1.0 });
+    let document = batches(json!([pass(
+        "kubevirt",
+        "state",
+        json!([of(vm, json!([runs_by, state])), host(json!([]))]),
+    )]));
+    let report = told(&document);
+    let [pass] = &report.passes[..] else { panic!("{report:?}") };
+    assert_eq!((pass.asked, pass.batch.hosts.len()), (Asked::Launchers, 0));
+    let [vm] = &pass.batch.vms[..] else { panic!("{pass:?}") };
+    assert_eq!((vm.of.external_ref.as_str(), vm.points.len()), ("shop_web", 1));
+    assert_eq!(vm.points[0].metric, Metric::VmHypervisorInfo);
+    assert_eq!(left_out(&report, LeftOut::NotItsOwn), 2, "a state, and the machine");
+}
