@@ -208,8 +208,9 @@ async fn e15_e16_what_a_cluster_lacks_is_told_with_why() {
         let answer = fixture.local().get(&format!("/api/v1/clusters?{query}")).await;
         assert_eq!((answer.status, answer.code().as_str()), (400, "query_invalid"), "{query}");
     }
-    let bad = put(&fixture, &format!("{path}/hardware"), &json!({ "hardware": { "a b": true } }));
-    assert_eq!(bad.await.json()["errors"][0]["pointer"], "/hardware/a b");
+    let odd = json!({ "hardware": { "a b": true } });
+    let bad = put(&fixture, &format!("{path}/hardware"), &odd).await;
+    assert_eq!(bad.json()["errors"][0]["pointer"], "/hardware/a b");
 }
 
 #[tokio::test]
