@@ -4122,6 +4122,8 @@ export interface components {
              * @description Memory that is seen, in bytes; null when that was not read.
              */
             memory_bytes?: number | null;
+            /** @description The namespace in which its name is unique there; null where the provider has none. */
+            namespace?: string | null;
             /** @description `foreign`: made elsewhere; `lost`: it bears a mark of Hostler's and no record of it is left. */
             origin: string;
             /** @description The provider it is at. */
@@ -4536,6 +4538,8 @@ export interface components {
             memory_bytes?: number | null;
             /** @description Its name. */
             name: string;
+            /** @description The namespace in which its name is unique there; null where the provider has none. */
+            namespace?: string | null;
             /** @description What was seen of it; null when it was never seen. */
             observed?: components["schemas"]["VmObserved"] | null;
             /** @description The operation at work on it. */
