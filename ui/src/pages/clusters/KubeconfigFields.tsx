@@ -1,5 +1,6 @@
 // A kubeconfig and how it is used. Its text is in this page's memory while the dialog is
 // open, and nowhere else: no cache, no URL, no storage; the browser is asked not to keep it.
+import "./clusters.css";
 import {
   FormGroup,
   FormHelperText,

@@ -1,4 +1,5 @@
 // Why a cluster is as it is: the word for machines and the text for people of each reason.
+import "./clusters.css";
 import type { ClusterReason } from "../../api/types";
 import { Tag } from "../../primitives/Tag";
 

@@ -1,5 +1,6 @@
 // The oracle: every feature of a cluster, whether it can be used, why, and what would
 // change that; and what the cluster lacks of what a template would need.
+import "../clusters.css";
 import { Button } from "@patternfly/react-core";
 import type { ReactNode } from "react";
 import type { Cluster, ClusterFeature } from "../../../api/types";
@@ -86,7 +87,7 @@ function Known({ features, search, onSearch, children }: KnownProps) {
   const isNarrowed = search.search !== undefined || search.state !== undefined;
   return (
     <>
-      <div className="filters">
+      <div className="feature-filters">
         <SearchBox
           label="Search features"
           value={search.search}
