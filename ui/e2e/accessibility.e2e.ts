@@ -28,6 +28,7 @@ const PAGES = [
   "/images",
   "/operations?ops=true",
   "/events",
+  "/clusters",
   "/providers",
 ];
 
@@ -62,6 +63,16 @@ const OPENED: Opened[] = [
     name: "a new provider",
     path: "/providers",
     open: (page) => button(page, "Add provider").click(),
+  },
+  {
+    name: "a new cluster",
+    path: "/clusters",
+    open: (page) => button(page, "Add cluster").click(),
+  },
+  {
+    name: "the declaring of hardware",
+    path: (story) => pathOfOne(story, "clusters"),
+    open: (page) => button(page, "Declare hardware").click(),
   },
   {
     name: "a new silence",
@@ -221,7 +232,7 @@ for (const theme of ["light", "dark"] as const) {
       expect(await faults(story)).toEqual([]);
     });
 
-    test.each(["hosts", "pools", "networks", "operations"])(
+    test.each(["hosts", "clusters", "pools", "networks", "operations"])(
       "a page of one of the %s has no serious fault",
       async (name) => {
         await story.open(await pathOfOne(story, name));
@@ -229,6 +240,14 @@ for (const theme of ["light", "dark"] as const) {
         expect(await faults(story)).toEqual([]);
       },
     );
+
+    test("what a cluster can has no serious fault", async () => {
+      await story.open(`${await pathOfOne(story, "clusters")}?tab=features&features=Sidecar,GPU`);
+      await settled(story);
+      await story.page.getByText("It lacks something of that").waitFor();
+      await still(story);
+      expect(await faults(story)).toEqual([]);
+    });
 
     test.each(["hosts", "pools"])(
       "the outlook of one of the %s has no serious fault",

@@ -46,6 +46,9 @@ test("every link of the site", () => {
     operationsStuck: paths.operations({ state: "needs_attention" }),
     operation: paths.operation(ID),
     events: paths.events({ resource: ID }),
+    clusters: paths.clusters(),
+    cluster: paths.cluster(ID),
+    clusterLacks: paths.cluster(ID, { tab: "features", state: "off", features: "GPU,HotplugNICs" }),
     providers: paths.providers(),
   };
   const hrefs = Object.fromEntries(
@@ -64,6 +67,9 @@ test("every link of the site", () => {
       "charts": "/charts",
       "chartsAgents": "/charts?tab=agents&state=unreachable",
       "chartsCustom": "/charts?tab=custom&search=backup",
+      "cluster": "/clusters/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
+      "clusterLacks": "/clusters/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e?tab=features&state=off&features=GPU%2CHotplugNICs",
+      "clusters": "/clusters",
       "console": "/vms/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e/console/vnc",
       "events": "/events?resource=0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",
       "host": "/hosts/0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e",

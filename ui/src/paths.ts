@@ -6,6 +6,7 @@ import type { RangeSearch } from "./lib/charts/range";
 import type {
   AdoptionSearch,
   AlertsSearch,
+  ClusterSearch,
   EventsSearch,
   HostSearch,
   MetricsSearch,
@@ -43,5 +44,8 @@ export const paths = {
   operation: (operationId: string) =>
     linkOptions({ to: "/operations/$operationId", params: { operationId } }),
   events: (search: EventsSearch = {}) => linkOptions({ to: "/events", search }),
+  clusters: () => linkOptions({ to: "/clusters" }),
+  cluster: (clusterId: string, search: ClusterSearch = {}) =>
+    linkOptions({ to: "/clusters/$clusterId", params: { clusterId }, search }),
   providers: () => linkOptions({ to: "/providers" }),
 };

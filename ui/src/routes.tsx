@@ -14,6 +14,7 @@ import { rangeSearch } from "./lib/charts/range";
 import {
   adoptionSearch,
   alertsSearch,
+  clusterSearch,
   createSearch,
   eventsSearch,
   hostSearch,
@@ -165,6 +166,18 @@ const providers = createRoute({
   validateSearch: listSearch,
   component: lazyRouteComponent(() => import("./pages/providers/ProvidersPage")),
 });
+const clusters = createRoute({
+  getParentRoute: at,
+  path: "/clusters",
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import("./pages/clusters/ClustersPage")),
+});
+const cluster = createRoute({
+  getParentRoute: at,
+  path: "/clusters/$clusterId",
+  validateSearch: clusterSearch,
+  component: lazyRouteComponent(() => import("./pages/clusters/cluster/ClusterPage")),
+});
 
 const tree = root.addChildren([
   home,
@@ -189,6 +202,8 @@ const tree = root.addChildren([
   operation,
   events,
   providers,
+  clusters,
+  cluster,
 ]);
 
 export const router = createRouter({

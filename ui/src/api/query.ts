@@ -10,6 +10,7 @@ import type {
   AlertEntry,
   AlertReceiver,
   AlertRule,
+  Cluster,
   CustomSeries,
   Host,
   HostlerEvent,
@@ -45,6 +46,7 @@ interface ListItems {
   images: Image;
   operations: Operation;
   providers: Provider;
+  clusters: Cluster;
   events: HostlerEvent;
   alerts: Alert;
   alertHistory: AlertEntry;
@@ -115,6 +117,7 @@ const readers: { [N in ListName]: Reader<ListItems[N]> } = {
     body(client.GET("/api/v1/operations", { params: { query }, signal })),
   providers: (query, signal) =>
     body(client.GET("/api/v1/providers", { params: { query }, signal })),
+  clusters: (query, signal) => body(client.GET("/api/v1/clusters", { params: { query }, signal })),
   events: (query, signal) =>
     body(client.GET("/api/v1/events/history", { params: { query }, signal })),
   alerts: (query, signal) => body(client.GET("/api/v1/alerts", { params: { query }, signal })),

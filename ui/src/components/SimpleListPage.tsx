@@ -1,5 +1,5 @@
 // A page that is one list with a search field: hosts, pools, networks, images,
-// providers, agents, outputs. Search and order stand in the URL.
+// providers, clusters, agents, outputs. Search and order stand in the URL.
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type ReactNode, useCallback, useMemo } from "react";
 import type { ListName } from "../api/query";
@@ -9,7 +9,14 @@ import { SearchBox } from "../primitives/SearchBox";
 import { ListView } from "./ListView";
 import { useList } from "./useList";
 
-type Route = "/hosts" | "/storage" | "/networks" | "/images" | "/providers" | "/charts";
+type Route =
+  | "/hosts"
+  | "/storage"
+  | "/networks"
+  | "/images"
+  | "/providers"
+  | "/clusters"
+  | "/charts";
 
 interface Props<T> {
   name: ListName;

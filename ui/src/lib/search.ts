@@ -139,6 +139,32 @@ export function poolSearch(raw: RawSearch): PoolSearch {
   return { tab: oneOf(POOL_TABS, raw.tab), ...outlookSearch(raw) };
 }
 
+export const CLUSTER_TABS = ["overview", "features"] as const;
+export type ClusterTab = (typeof CLUSTER_TABS)[number];
+
+/** Whether a feature can be used, as far as that can be told. */
+export const FEATURE_STATES = ["on", "off", "unknown"] as const;
+export type FeatureState = (typeof FEATURE_STATES)[number];
+
+export interface ClusterSearch {
+  tab?: ClusterTab;
+  search?: string;
+  state?: FeatureState;
+  /** What a template would need, joined by commas. */
+  features?: string;
+  hardware?: string;
+}
+
+export function clusterSearch(raw: RawSearch): ClusterSearch {
+  return {
+    tab: oneOf(CLUSTER_TABS, raw.tab),
+    search: text(raw.search),
+    state: oneOf(FEATURE_STATES, raw.state),
+    features: text(raw.features),
+    hardware: text(raw.hardware),
+  };
+}
+
 /** How many VMs may be compared. */
 export const TOP_COUNTS = [5, 10, 20] as const;
 export type TopCount = (typeof TOP_COUNTS)[number];

@@ -27,6 +27,7 @@ export const SHORTCUTS: readonly { keys: string[]; does: string }[] = [
   { keys: ["g i"], does: "images" },
   { keys: ["g o"], does: "operations" },
   { keys: ["g e"], does: "events" },
+  { keys: ["g c"], does: "clusters" },
   { keys: ["g p"], does: "providers" },
   { keys: ["←", "→"], does: "the time before and after, in a chart" },
   { keys: ["+", "−"], does: "zoom a chart in and out" },

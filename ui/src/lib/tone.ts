@@ -52,6 +52,7 @@ const PLACE: Record<string, Tone> = {
   closed: "off",
   inactive: "off",
   degraded: "held",
+  unhealthy: "bad",
   unreachable: "bad",
 };
 

@@ -83,7 +83,7 @@ test("a volume is shown with its pool", () => {
 test("x17: a provider that falls silent makes everything behind it old", () => {
   expect(
     effectsOf({ type: "provider.state", resource: { kind: "provider", id: "p" } }).lists,
-  ).toEqual(["adoptions", "events", "hosts", "networks", "pools", "providers", "vms"]);
+  ).toEqual(["adoptions", "clusters", "events", "hosts", "networks", "pools", "providers", "vms"]);
 });
 
 test("an event of a kind this UI does not know only reaches the list of events", () => {

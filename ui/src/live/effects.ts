@@ -28,7 +28,7 @@ const LIST_OF: Record<string, ListName> = {
 /** Lists that show something about things of another kind: counts, states, ages. */
 const ALSO: Record<string, ListName[]> = {
   vm: ["hosts"],
-  provider: ["hosts", "pools", "networks", "vms", "adoptions"],
+  provider: ["hosts", "pools", "networks", "vms", "adoptions", "clusters"],
   host: ["vms", "adoptions"],
   // Volumes are read with their pool.
   volume: ["pools"],
@@ -65,6 +65,8 @@ export function addEffects(effects: Effects, event: HostlerEvent): void {
   for (const resource of [event.resource, operation]) {
     if (!resource) continue;
     const list = LIST_OF[resource.kind];
+    // A cluster is a provider, and has its id.
+    if (list === "providers") effects.items.add(`clusters/${resource.id}`);
     if (list) {
       effects.items.add(`${list}/${resource.id}`);
       // VMs are many: mostly one row is read, and not the list.

@@ -4,6 +4,7 @@ import {
   AttentionBellIcon,
   BellIcon,
   ChartLineIcon,
+  ClusterIcon,
   CubesIcon,
   DatabaseIcon,
   InboxIcon,
@@ -68,6 +69,13 @@ export const TOP_PAGES: readonly TopPage[] = [
     key: "o",
   },
   { text: "Events", prefix: "/events", link: paths.events(), icon: <BellIcon />, key: "e" },
+  {
+    text: "Clusters",
+    prefix: "/clusters",
+    link: paths.clusters(),
+    icon: <ClusterIcon />,
+    key: "c",
+  },
   {
     text: "Providers",
     prefix: "/providers",

@@ -6,6 +6,7 @@ import type { ReactNode } from "react";
 import type { Vm } from "../../../api/types";
 import { Facts, Item } from "../../../components/Facts";
 import { FactValue } from "../../../components/FactValue";
+import { ProviderRef } from "../../../components/ProviderRef";
 import { ResourceLink } from "../../../components/ResourceLink";
 import { adoptedText } from "../../../lib/adoption";
 import { bytes, UNKNOWN, words } from "../../../lib/format";
@@ -108,7 +109,9 @@ function Place({ vm }: { vm: Vm }) {
       <Item name="Host">
         {vm.host ? <Link {...paths.host(vm.host.id)}>{vm.host.name}</Link> : "on no host"}
       </Item>
-      <Item name="Provider">{vm.provider?.name ?? "not placed yet"}</Item>
+      <Item name="Provider">
+        {vm.provider ? <ProviderRef provider={vm.provider} /> : "not placed yet"}
+      </Item>
       <Item name="Name at the provider">{seen ? seen.name : noData("never seen")}</Item>
       {vm.namespace && <Item name="Namespace">{vm.namespace}</Item>}
       <Item name="Lasting name there">

@@ -1,0 +1,223 @@
+// The dialogs of clusters: what is tried before it is kept, what the server is sent, where
+// a refusal stands, and that a kubeconfig stays nowhere.
+import { act } from "react";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { ClusterTested } from "../../api/types";
+import {
+  button,
+  dialog,
+  field,
+  pass,
+  press,
+  refusal,
+  server,
+  shown,
+  type,
+} from "../adoption/adoption.fixture";
+import { ClusterVerbs } from "./ClusterVerbs";
+import { HardwareDialog } from "./cluster/HardwareDialog";
+import { cluster, MANAGER, paste } from "./clusters.fixture";
+import { KubeconfigDialog } from "./KubeconfigDialog";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  closed = 0;
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+let closed = 0;
+const close = () => {
+  closed += 1;
+};
+
+const SECRET = "apiVersion: v1 # hunter2";
+const TEST = "/api/v1/clusters/test";
+const ADD = "/api/v1/clusters";
+
+const usable: ClusterTested = {
+  server: "https://10.0.0.1:6443",
+  context: "admin",
+  health: "healthy",
+  usable: true,
+  reasons: [],
+  capabilities: null,
+  storage_classes: null,
+  took_seconds: 0.42,
+};
+const refused: ClusterTested = {
+  ...usable,
+  usable: false,
+  health: "unreachable",
+  reasons: [
+    { code: "Unreachable", message: "nobody answers: look at the network", warning: false },
+  ],
+};
+
+function alertCode(): string | undefined {
+  return dialog().querySelector<HTMLElement>("[data-code]")?.dataset.code;
+}
+
+test("e13: a cluster is tried before it is added, and all of what is given is sent", async () => {
+  const asked = server(({ path }) => ({ body: path === TEST ? usable : cluster("eu") }));
+  const { queries } = await shown(<KubeconfigDialog onClose={close} />, MANAGER);
+  expect(button("Test").disabled).toBe(true);
+  await type("Name", "eu");
+  await paste(SECRET);
+  await type("Context", "admin");
+  await type("Namespaces", "a, b,a");
+  expect(button("Add").disabled).toBe(true);
+  await press("Test");
+  expect(dialog().textContent).toContain("It can be used; the cluster is healthy");
+  expect(dialog().textContent).toContain("features unknown");
+  await press("Add");
+  const given = { kubeconfig: SECRET, context: "admin", namespaces: ["a", "b"] };
+  expect(asked).toEqual([
+    { path: TEST, body: given },
+    { path: ADD, body: { name: "eu", ...given } },
+  ]);
+  expect(closed).toBe(1);
+  expect(location.href).not.toContain("hunter2");
+  expect(
+    JSON.stringify(
+      queries
+        .getQueryCache()
+        .getAll()
+        .map(({ state }) => state),
+    ),
+  ).not.toContain("hunter2");
+  expect(queries.getMutationCache().getAll()).toEqual([]);
+  expect(JSON.stringify({ ...localStorage, ...sessionStorage })).not.toContain("hunter2");
+});
+
+test("another text has to be tried again; one that nobody answers can be added all the same", async () => {
+  server(() => ({ body: refused }));
+  await shown(<KubeconfigDialog onClose={close} />, MANAGER);
+  await type("Name", "eu");
+  await paste(SECRET);
+  await press("Test");
+  expect(dialog().textContent).toContain("It cannot be used: the cluster is unreachable");
+  expect(dialog().textContent).toContain("nobody answers: look at the network");
+  expect(button("Add all the same").disabled).toBe(false);
+  await type("Context", "other");
+  expect(button("Add").disabled).toBe(true);
+  expect(dialog().textContent).not.toContain("It cannot be used");
+});
+
+test("what the server refuses is said in place, and the dialog stays with what was given", async () => {
+  let code = "spec_invalid";
+  server(({ path }) =>
+    path === TEST && code !== "spec_invalid"
+      ? { body: usable }
+      : refusal(400, code, [
+          { pointer: "/kubeconfig", code: "unusable", detail: "names files: flatten it" },
+        ]),
+  );
+  await shown(<KubeconfigDialog onClose={close} />, MANAGER);
+  await type("Name", "eu");
+  await paste(SECRET);
+  await press("Test");
+  expect(alertCode()).toBe("spec_invalid");
+  expect(dialog().textContent).toContain("names files: flatten it");
+  code = "provider_conflict";
+  await press("Test");
+  expect(alertCode()).toBeUndefined();
+  await press("Add");
+  expect(alertCode()).toBe("provider_conflict");
+  expect(field("Name").value).toBe("eu");
+  expect(closed).toBe(0);
+});
+
+test("one that is too large is refused before anybody is asked", async () => {
+  const asked = server(() => ({ body: usable }));
+  await shown(<KubeconfigDialog onClose={close} />, MANAGER);
+  await paste("x".repeat(256 * 1024 + 1));
+  expect(dialog().textContent).toContain("at most 256 KiB are taken");
+  expect(button("Test").disabled).toBe(true);
+  expect(asked).toEqual([]);
+});
+
+test("e13: a kubeconfig that cannot be used replaces none", async () => {
+  let isUsable = false;
+  const asked = server(({ path }) => ({
+    body: path === TEST ? (isUsable ? usable : refused) : cluster("eu"),
+  }));
+  await shown(<KubeconfigDialog cluster={cluster("eu")} onClose={close} />, MANAGER);
+  await paste(SECRET);
+  await press("Test");
+  expect(button("Replace").disabled).toBe(true);
+  isUsable = true;
+  await press("Test");
+  await press("Replace");
+  expect(asked.at(-1)).toEqual({
+    path: "/api/v1/clusters/id-eu/kubeconfig",
+    body: { kubeconfig: SECRET },
+  });
+  expect(closed).toBe(1);
+});
+
+test("removing asks first, says what stays, and tells why it was refused", async () => {
+  let isManaged = true;
+  const asked = server(() => (isManaged ? refusal(409, "provider_conflict") : { status: 204 }));
+  let gone = 0;
+  const away = () => {
+    gone += 1;
+  };
+  await shown(<ClusterVerbs cluster={cluster("eu")} onRemoved={away} />, MANAGER);
+  await press("Remove");
+  expect(asked).toEqual([]);
+  expect(dialog().textContent).toContain("Nothing in the cluster is touched");
+  const confirm = () =>
+    act(async () => dialog().querySelector<HTMLElement>("button.pf-m-danger")?.click());
+  await confirm();
+  await pass();
+  expect(alertCode()).toBe("provider_conflict");
+  expect(gone).toBe(0);
+  isManaged = false;
+  await confirm();
+  await pass();
+  expect(asked.at(-1)).toEqual({ path: "/api/v1/clusters/id-eu", body: undefined });
+  expect(gone).toBe(1);
+});
+
+test("e15: hardware is declared there, not there, or left to the hosts", async () => {
+  const asked = server(() => ({ body: cluster("eu") }));
+  const declared = cluster("eu", { declared_hardware: { kvm: true, old: false } });
+  await shown(<HardwareDialog cluster={declared} onClose={close} />, MANAGER);
+  const say = async (name: string, said: string) => {
+    const select = [...dialog().querySelectorAll("select")].find((it) =>
+      it.id.endsWith(`-${name}`),
+    );
+    if (!select) throw new Error(`there is no choice for ${name}`);
+    await act(async () => {
+      select.value = said;
+      select.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+  };
+  expect([...dialog().querySelectorAll("select")].map(({ value }) => value)).toEqual([
+    "hosts",
+    "yes",
+    "no",
+  ]);
+  await say("old", "hosts");
+  await type("Other hardware", "nvidia.com/T4");
+  await say("nvidia.com/T4", "yes");
+  await press("Declare");
+  expect(asked).toEqual([
+    {
+      path: "/api/v1/clusters/id-eu/hardware",
+      body: { hardware: { kvm: true, "nvidia.com/T4": true } },
+    },
+  ]);
+  expect(closed).toBe(1);
+});
+
+test("e15: where declaring is refused, it is said", async () => {
+  server(() => refusal(400, "spec_invalid"));
+  await shown(<HardwareDialog cluster={cluster("eu")} onClose={close} />, MANAGER);
+  await press("Declare");
+  expect(alertCode()).toBe("spec_invalid");
+  expect(closed).toBe(0);
+});

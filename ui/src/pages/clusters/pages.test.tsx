@@ -1,0 +1,207 @@
+// The pages of clusters: what a row and a page say of what is known, old, not known and
+// not told; and what is offered to whom.
+import { act } from "react";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Cluster } from "../../api/types";
+import { button, pass, press, refusal, server } from "../adoption/adoption.fixture";
+import { cluster, opened } from "./clusters.fixture";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+function listed(...items: Cluster[]) {
+  server(() => ({ body: { items, stale: false, approx_total: items.length } }));
+}
+
+const rowOf = (place: Element, name: string) =>
+  place.querySelector(`[data-row="${name}"]`)?.textContent ?? "";
+
+/** The rows of a table by its label. */
+function table(place: Element, label: string): (string | null)[][] {
+  return [...place.querySelectorAll(`table[aria-label="${label}"] tbody tr`)].map((row) =>
+    [...row.querySelectorAll("td")].map((cell) => cell.textContent),
+  );
+}
+
+async function page(at: string, one: Cluster, permissions?: string[]) {
+  const asked: string[] = [];
+  vi.stubGlobal("fetch", async (request: Request) => {
+    const { search } = new URL(request.url, "http://localhost");
+    asked.push(search);
+    return new Response(JSON.stringify(one), { headers: { "content-type": "application/json" } });
+  });
+  const all = await opened(at, permissions);
+  await pass();
+  return { ...all, asked };
+}
+
+test("e13: a row says health, why, version, lag and age; what is not known is no zero", async () => {
+  const lost = cluster("lost", {
+    health: "unreachable",
+    reasons: [{ code: "Unreachable", message: "nobody answers", warning: false }],
+    failure: "it did not answer in time",
+    reported_at: null,
+    capabilities: null,
+    watch_lags: [{ kind: "virtualmachines", silent_seconds: null }],
+    vm_count: null,
+    host_count: null,
+  });
+  listed(cluster("eu", { stale: true }), lost, cluster("us", { watch_lags: [] }));
+  const { place } = await opened("/clusters");
+  await pass();
+  for (const said of ["healthy", "1.7.0", "2 s", "30", "ago", "stale"]) {
+    expect(rowOf(place, "eu")).toContain(said);
+  }
+  for (const said of [
+    "unreachable",
+    "it did not answer in time; nobody answers",
+    "never heard: virtualmachines",
+    "never",
+    "—",
+  ]) {
+    expect(rowOf(place, "lost")).toContain(said);
+  }
+  expect(rowOf(place, "lost")).not.toMatch(/\b0\b/);
+});
+
+test("an empty list says how to add a cluster; a refusal says why there is none", async () => {
+  listed();
+  const { place } = await opened("/clusters");
+  await pass();
+  expect(place.textContent).toContain("No clusters yet");
+  expect(place.textContent).toContain("hostler cluster add");
+  server(() => refusal(500, "internal_error"));
+  const other = await opened("/clusters");
+  await pass();
+  expect(other.place.querySelector("[data-code=internal_error]")).not.toBeNull();
+});
+
+test("who may only look is offered nothing, and who may not look asks for nothing", async () => {
+  listed(cluster("eu"), cluster("conf", { source: "configuration" }));
+  const { place } = await opened("/clusters", ["infra.read"]);
+  await pass();
+  const off = [...place.querySelectorAll<HTMLButtonElement>("button:disabled")];
+  expect(off.map(({ textContent }) => textContent)).toEqual(
+    expect.arrayContaining(["Add cluster", "Rotate", "Remove"]),
+  );
+  expect(off[0]?.title).toContain("lacks the permission provider.manage");
+  const none = await opened("/clusters", []);
+  expect(none.place.textContent).toContain("You may not see clusters");
+  const manager = await opened("/clusters");
+  await pass();
+  const remove = (name: string) =>
+    manager.place.querySelector<HTMLButtonElement>(`button[aria-label="Remove ${name}"]`);
+  expect(remove("eu")?.disabled).toBe(false);
+  expect(remove("conf")?.title).toBe("it stands in the server's configuration");
+});
+
+test("e13: a page gives every reason with its code, and each kind's lag", async () => {
+  const { place } = await page(
+    "/clusters/id-eu",
+    cluster("eu", {
+      health: "unhealthy",
+      stale: true,
+      failure: "it did not answer in time",
+      reasons: [
+        { code: "RightsMissing", message: "may not list nodes", warning: false },
+        { code: "Old", message: "1.2 is old", warning: true },
+      ],
+      watch_lags: [
+        { kind: "virtualmachines", silent_seconds: 2, stale_since: null },
+        { kind: "nodes", silent_seconds: null, stale_since: "2026-11-22T05:00:00Z" },
+      ],
+      storage_classes: null,
+    }),
+  );
+  const text = place.textContent ?? "";
+  for (const said of ["in the way may not list nodes RightsMissing", "to notice 1.2 is old Old"]) {
+    expect(text).toContain(said);
+  }
+  expect(text).toContain("Asking it again did not end well: it did not answer in time");
+  expect(text).toContain("too long ago to rely on");
+  expect(text).toContain("no data: they could not be read");
+  const lags = table(place, "How far behind");
+  expect(lags[0]).toEqual(["virtualmachines", "2 s", "no, it is followed"]);
+  expect(lags[1]?.[1]).toBe("never heard");
+  expect(lags[1]?.[2]).toMatch(/^for .*, read anew$/);
+  expect(table(place, "Hardware")).toEqual([
+    ["kvm", "yes", "3", "allocatable of 3 nodes "],
+    ["fpga", "unknown", "— nobody looked", "nobody "],
+  ]);
+});
+
+test("e14: features are on, off or unknown, with why, and are narrowed by text and state", async () => {
+  const { place, history } = await page("/clusters/id-eu?tab=features", cluster("eu"));
+  expect(table(place, "Features")).toEqual([
+    ["GPU", "on", "ga", "done since 1.4 ", "nothing is known"],
+    ["Sidecar", "off", "alpha", "its feature gate is off ", "turn its feature gate on"],
+    ["VideoConfig", "unknown", "unknown", "nothing is known of it inferred", "nothing is known"],
+  ]);
+  await press("State: all");
+  await act(async () =>
+    [...document.querySelectorAll<HTMLElement>("[role=option]")]
+      .find(({ textContent }) => textContent === "unknown")
+      ?.click(),
+  );
+  await pass();
+  expect(table(place, "Features").map(([name]) => name)).toEqual(["VideoConfig"]);
+  expect(history.location.search).toContain("state=unknown");
+  expect(place.textContent).toContain("1 of 3 features");
+});
+
+test("where what it can was not found out, no feature is told", async () => {
+  const { place } = await page(
+    "/clusters/id-eu?tab=features",
+    cluster("eu", { capabilities: null }),
+  );
+  expect(place.textContent).toContain("no data: what it can could not be found out");
+  expect(place.querySelector("table")).toBeNull();
+});
+
+test("e16: what a template would need is compared by the server, and what lacks is named", async () => {
+  const lacking = cluster("eu", {
+    fits: false,
+    lacks: [
+      { name: "Sidecar", kind: "feature", why: "its feature gate is off", remedy: "turn it on" },
+      { name: "fpga", kind: "hardware", why: "nobody told of it", remedy: null },
+    ],
+  });
+  const { place, asked } = await page(
+    "/clusters/id-eu?tab=features&features=Sidecar,GPU&hardware=fpga",
+    lacking,
+  );
+  expect(asked.at(-1)).toBe("?features=Sidecar%2CGPU&hardware=fpga");
+  expect(place.textContent).toContain("It lacks something of that");
+  expect(table(place, "What it lacks")).toEqual([
+    ["feature Sidecar", "its feature gate is off", "turn it on"],
+    ["hardware fpga", "nobody told of it", "none is known"],
+  ]);
+});
+
+test("e16: where it cannot be compared, that is said, and the features stay", async () => {
+  vi.stubGlobal("fetch", async (request: Request) => {
+    const isCompared = new URL(request.url, "http://localhost").search !== "";
+    const { status, body } = isCompared
+      ? refusal(400, "query_invalid")
+      : { status: 200, body: cluster("eu") };
+    const type = isCompared ? "application/problem+json" : "application/json";
+    return new Response(JSON.stringify(body), { status, headers: { "content-type": type } });
+  });
+  const { place } = await opened("/clusters/id-eu?tab=features&features=a,,b");
+  await pass();
+  expect(place.querySelector("[data-code=query_invalid]")).not.toBeNull();
+  expect(table(place, "Features")).toHaveLength(3);
+  expect(button("Compare").disabled).toBe(false);
+});
+
+test("a cluster that is not there is told as the server says", async () => {
+  server(() => refusal(404, "cluster_not_found"));
+  const { place } = await opened("/clusters/gone");
+  await pass();
+  expect(place.querySelector("[data-code=cluster_not_found]")).not.toBeNull();
+});
