@@ -326,6 +326,117 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clusters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List clusters: how each is, and what it can.
+         * @description A cluster is a provider, and has the same id. With `features` or `hardware`, each is told
+         *      with what it lacks of them. Sorts and filters by `name`, `id`, `kind`, `health`, `version`,
+         *      `source`, `fits`.
+         */
+        get: operations["cluster_list"];
+        put?: never;
+        /**
+         * Add a cluster by its kubeconfig.
+         * @description The kubeconfig is kept sealed and never shown again. It has to hold its credentials itself:
+         *      files that it names are not read, and commands that it names are run only where somebody
+         *      who administers the server's machine allows it on that machine. The cluster need not answer
+         *      yet; it is asked from then on.
+         */
+        post: operations["cluster_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a kubeconfig without keeping anything.
+         * @description Answers with what the cluster tells, also where that is that it cannot be reached.
+         */
+        post: operations["cluster_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{cluster}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a cluster: how it is and why, and what it can. */
+        get: operations["cluster_show"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a cluster, and forget its kubeconfig.
+         * @description Nothing in the cluster is touched. Refused while Hostler manages VMs there.
+         */
+        delete: operations["cluster_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{cluster}/hardware": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say which hardware a cluster has or lacks, whatever its hosts tell.
+         * @description Replaces what was said before; an empty map leaves it all to the hosts.
+         */
+        put: operations["cluster_declare"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{cluster}/kubeconfig": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Give a cluster another kubeconfig, such as one whose credentials are good for longer.
+         * @description It is tried first: where the cluster cannot be reached by it, does not know it, or is
+         *      another one, nothing changes. What is known of the cluster stays.
+         */
+        put: operations["cluster_rotate"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/consoles": {
         parameters: {
             query?: never;
@@ -1858,6 +1969,264 @@ export interface components {
              */
             user_data?: string | null;
         };
+        /** @description A cluster. */
+        Cluster: {
+            /**
+             * Format: double
+             * @description How long ago that is.
+             */
+            age_seconds?: number | null;
+            /** @description What it can; null where that could not be found out. */
+            capabilities?: components["schemas"]["ClusterCapabilities"] | null;
+            /** @description What an administrator said of its hardware. */
+            declared_hardware: {
+                [key: string]: boolean;
+            };
+            /** @description Why asking it again did not end well; null where the latest attempt did. */
+            failure?: string | null;
+            /** @description Whether it has all of what was asked for; null where nothing was. */
+            fits?: boolean | null;
+            /**
+             * @description `unknown` (not asked yet), `healthy`, `unhealthy` (it answers, and something is missing) or
+             *     `unreachable`.
+             */
+            health: string;
+            /**
+             * Format: uint32
+             * @description How many hosts it has; null before the first inventory.
+             */
+            host_count?: number | null;
+            /** @description Its id, which is its provider's. */
+            id: string;
+            /** @description The word for its kind, for example `kubevirt`. */
+            kind: string;
+            /** @description How its kubeconfig is used; null where it was given by an address. */
+            kubeconfig?: components["schemas"]["ClusterKubeconfigUse"] | null;
+            /** @description What it lacks of what was asked for; null where nothing was. */
+            lacks?: components["schemas"]["ClusterLack"][] | null;
+            /** @description Its name. */
+            name: string;
+            /** @description Why it is not healthy, and what is to be noticed although it is. */
+            reasons: components["schemas"]["ClusterReason"][];
+            /**
+             * Format: date-time
+             * @description When it told this; null: never since the server started.
+             */
+            reported_at?: string | null;
+            /** @description Whether its data is made up. */
+            simulated: boolean;
+            /** @description How it was given: `configuration`, `address` or `kubeconfig`. */
+            source: string;
+            /** @description Whether that is too long ago to rely on. */
+            stale: boolean;
+            /** @description Classes of storage that claims may name; null where they could not be read. */
+            storage_classes?: components["schemas"]["ClusterStorageClass"][] | null;
+            /** @description Where it is, without secrets. */
+            uri: string;
+            /**
+             * Format: uint32
+             * @description How many VMs it holds; null before the first inventory.
+             */
+            vm_count?: number | null;
+            /** @description How far what is known of each kind of object may be behind the cluster. */
+            watch_lags: components["schemas"]["ClusterWatchLag"][];
+        };
+        /** @description What a cluster can, and how that is known. */
+        ClusterCapabilities: {
+            /**
+             * Format: date-time
+             * @description When this was detected.
+             */
+            detected_at: string;
+            /** @description The names of the features that can be used. */
+            enabled_features: string[];
+            /** @description Every feature that is known of. */
+            features: components["schemas"]["ClusterFeature"][];
+            /** @description Hardware for guests. */
+            hardware: components["schemas"]["ClusterHardware"][];
+            /** @description The version of what runs VMs there; null where it is not told. */
+            version?: string | null;
+        };
+        /** @description A feature of a cluster. */
+        ClusterFeature: {
+            /** @description Whether it can be used; null where that cannot be told. */
+            enabled?: boolean | null;
+            /**
+             * @description Whether this is concluded from an older version, because the cluster's is newer than what
+             *     is known here.
+             */
+            inferred: boolean;
+            /** @description Its name, as the product's documents call it. */
+            name: string;
+            /** @description What would change it. */
+            remedy?: string | null;
+            /**
+             * @description How far the product has brought it in this version: `not_yet`, `alpha`, `beta`, `ga`,
+             *     `deprecated`, `discontinued` or `unknown`.
+             */
+            stage: string;
+            /** @description Why it can be used or not. */
+            why: string;
+        };
+        /** @description Hardware that guests may be given. */
+        ClusterHardware: {
+            /** @description Whether an administrator says so, whatever the hosts tell. */
+            declared: boolean;
+            /**
+             * Format: uint32
+             * @description On how many hosts it was seen; null where nobody looked.
+             */
+            hosts?: number | null;
+            /** @description Its name. */
+            name: string;
+            /** @description Whether it is there; null where that cannot be told. */
+            present?: boolean | null;
+            /** @description Who says so. */
+            source: string;
+        };
+        /** @description Which hardware a cluster has, whatever its hosts tell. */
+        ClusterHardwareRequest: {
+            /** @description By name, whether it is there; at most 64. */
+            hardware: {
+                [key: string]: boolean;
+            };
+        };
+        /** @description A kubeconfig, and how it is to be used. */
+        ClusterKubeconfig: {
+            /**
+             * @description Whether the server may run the command that the kubeconfig gets its credentials by. Only
+             *     who administers the server's machine may say so, and on that machine.
+             * @default false
+             */
+            allow_exec?: boolean;
+            /** @description The context of the kubeconfig; its current one where not given. */
+            context?: string | null;
+            /**
+             * Format: password
+             * @description The kubeconfig's text, at most 256 KiB. Files have to be within it:
+             *     `kubectl config view --raw --flatten --minify`.
+             */
+            kubeconfig: string;
+            /**
+             * @description The namespaces that are looked at, at most 64; all where not given, which needs rights in
+             *     the whole cluster.
+             */
+            namespaces?: string[] | null;
+        };
+        /** @description How a cluster's kubeconfig is used. Of the kubeconfig itself nothing is told. */
+        ClusterKubeconfigUse: {
+            /** @description Whether the command may be run that it gets its credentials by. */
+            allow_exec: boolean;
+            /** @description The context of it that is used. */
+            context: string;
+            /**
+             * Format: date-time
+             * @description When it was given.
+             */
+            given_at: string;
+            /** @description Who gave it. */
+            given_by: string;
+            /** @description The namespaces that are looked at; null: all of them. */
+            namespaces?: string[] | null;
+            /** @description The server that it names. */
+            server: string;
+        };
+        /** @description Something that was asked for, and a cluster does not have. */
+        ClusterLack: {
+            /** @description `feature` or `hardware`. */
+            kind: string;
+            /** @description The name of the feature or the hardware. */
+            name: string;
+            /** @description What would change it. */
+            remedy?: string | null;
+            /** @description Why it does not count as there. */
+            why: string;
+        };
+        /** @description Why a cluster is not healthy, or what is to be noticed although it is. */
+        ClusterReason: {
+            /** @description The word for machines, for example `AuthFailed`, `RightsMissing`. */
+            code: string;
+            /** @description The same for people, with the remedy where there is one. */
+            message: string;
+            /** @description Whether it is only to be noticed. */
+            warning: boolean;
+        };
+        /** @description A cluster to be added. */
+        ClusterRequest: {
+            /**
+             * @description Whether the server may run the command that the kubeconfig gets its credentials by. Only
+             *     who administers the server's machine may say so, and on that machine.
+             * @default false
+             */
+            allow_exec?: boolean;
+            /** @description The context of the kubeconfig; its current one where not given. */
+            context?: string | null;
+            /**
+             * Format: password
+             * @description The kubeconfig's text, at most 256 KiB. Files have to be within it:
+             *     `kubectl config view --raw --flatten --minify`.
+             */
+            kubeconfig: string;
+            /** @description Its name, unique among providers. */
+            name: string;
+            /**
+             * @description The namespaces that are looked at, at most 64; all where not given, which needs rights in
+             *     the whole cluster.
+             */
+            namespaces?: string[] | null;
+        };
+        /** @description A class of storage that claims may name. */
+        ClusterStorageClass: {
+            /** @description Whether volumes of it can grow; null where that is not told. */
+            can_grow?: boolean | null;
+            /** @description Whether a claim without a class gets it. */
+            default: boolean;
+            /** @description Its name. */
+            name: string;
+            /** @description Who provides it. */
+            provisioner: string;
+        };
+        /** @description What a cluster told by a kubeconfig that was tried. */
+        ClusterTested: {
+            /** @description What it can; null where that could not be found out. */
+            capabilities?: components["schemas"]["ClusterCapabilities"] | null;
+            /** @description The context of it that was used. */
+            context: string;
+            /** @description `healthy`, `unhealthy` or `unreachable`. */
+            health: string;
+            /** @description Why it is not healthy, and what is to be noticed although it is. */
+            reasons: components["schemas"]["ClusterReason"][];
+            /** @description The server that the kubeconfig names. */
+            server: string;
+            /** @description Classes of storage that claims may name; null where they could not be read. */
+            storage_classes?: components["schemas"]["ClusterStorageClass"][] | null;
+            /**
+             * Format: double
+             * @description How long asking took.
+             */
+            took_seconds: number;
+            /**
+             * @description Whether the cluster answers and knows the credentials, so that it can be added or its
+             *     kubeconfig be replaced by this.
+             */
+            usable: boolean;
+        };
+        /** @description How far what is known of one kind of object may be behind the cluster. */
+        ClusterWatchLag: {
+            /** @description The kind, as the cluster calls it. */
+            kind: string;
+            /**
+             * Format: double
+             * @description Since how long nothing was heard of it; null: nothing ever was.
+             */
+            silent_seconds?: number | null;
+            /**
+             * Format: date-time
+             * @description What is told of it is from before this moment, while it is read anew; null while it is
+             *     followed.
+             */
+            stale_since?: string | null;
+        };
         /** @description A kind of console. */
         ConsoleKind: "serial" | "vnc" | "spice";
         /** @description Which console. */
@@ -3379,7 +3748,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Volume"][];
+            items: components["schemas"]["Pool"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -3398,7 +3767,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Network"][];
+            items: components["schemas"]["Volume"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -3417,7 +3786,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Image"][];
+            items: components["schemas"]["Network"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -3436,7 +3805,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Operation"][];
+            items: components["schemas"]["Image"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -3455,7 +3824,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Alert"][];
+            items: components["schemas"]["Operation"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -3474,7 +3843,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["AlertEntry"][];
+            items: components["schemas"]["Alert"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -3493,7 +3862,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["AlertRule"][];
+            items: components["schemas"]["AlertEntry"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -3512,7 +3881,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["AlertReceiver"][];
+            items: components["schemas"]["AlertRule"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -3531,7 +3900,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Silence"][];
+            items: components["schemas"]["AlertReceiver"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -3550,7 +3919,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Event"][];
+            items: components["schemas"]["Silence"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -3570,6 +3939,25 @@ export interface components {
             approx_total?: number | null;
             /** @description The items. */
             items: components["schemas"]["VmSummary"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page20: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Event"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -3702,7 +4090,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Pool"][];
+            items: components["schemas"]["Cluster"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -5812,7 +6200,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page17"];
+                    "application/json": components["schemas"]["Page18"];
                 };
             };
             /**
@@ -5926,7 +6314,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page16"];
+                    "application/json": components["schemas"]["Page17"];
                 };
             };
             /**
@@ -6049,7 +6437,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page14"];
+                    "application/json": components["schemas"]["Page15"];
                 };
             };
             /**
@@ -6172,7 +6560,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page15"];
+                    "application/json": components["schemas"]["Page16"];
                 };
             };
             /**
@@ -6662,6 +7050,943 @@ export interface operations {
             };
         };
     };
+    cluster_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /** @description Which items: terms like `health=healthy`, `name=eu-*`, joined by `AND`. */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,health`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
+                /** @description Features that are required, separated by commas, at most 64: `HotplugNICs,GPU`. */
+                features?: string | null;
+                /** @description Hardware that is required, separated by commas, at most 64: `kvm,nvidia.com/TU104GL`. */
+                hardware?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List clusters: how each is, and what it can. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page9"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cluster_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClusterRequest"];
+            };
+        };
+        responses: {
+            /** @description Add a cluster by its kubeconfig. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cluster_test: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClusterKubeconfig"];
+            };
+        };
+        responses: {
+            /** @description Try a kubeconfig without keeping anything. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusterTested"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cluster_show: {
+        parameters: {
+            query?: {
+                /** @description Features that are required, separated by commas, at most 64. */
+                features?: string | null;
+                /** @description Hardware that is required, separated by commas, at most 64. */
+                hardware?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The cluster's id, which is its provider's. */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show a cluster: how it is and why, and what it can. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cluster_not_found`: there is no such cluster */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cluster_delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The cluster's id, which is its provider's. */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Remove a cluster, and forget its kubeconfig. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `id_invalid`: the id in the URL is not an id */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cluster_not_found`: there is no such cluster */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cluster_declare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The cluster's id, which is its provider's. */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClusterHardwareRequest"];
+            };
+        };
+        responses: {
+            /** @description Say which hardware a cluster has or lacks, whatever its hosts tell. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cluster_not_found`: there is no such cluster */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cluster_rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The cluster's id, which is its provider's. */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClusterKubeconfig"];
+            };
+        };
+        responses: {
+            /** @description Give a cluster another kubeconfig, such as one whose credentials are good for longer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cluster_not_found`: there is no such cluster */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_conflict`: the provider says that the resource is in another state or in use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `provider_denied`: the provider refused Hostler's credentials
+             *
+             *     `server_draining`: the server is stopping
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     console_connect: {
         parameters: {
             query?: never;
@@ -6881,7 +8206,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page19"];
+                    "application/json": components["schemas"]["Page20"];
                 };
             };
             /**
@@ -7535,7 +8860,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page12"];
+                    "application/json": components["schemas"]["Page13"];
                 };
             };
             /**
@@ -8783,7 +10108,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page11"];
+                    "application/json": components["schemas"]["Page12"];
                 };
             };
             /**
@@ -9000,7 +10325,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page13"];
+                    "application/json": components["schemas"]["Page14"];
                 };
             };
             /**
@@ -9752,7 +11077,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page9"];
+                    "application/json": components["schemas"]["Page10"];
                 };
             };
             /**
@@ -10278,7 +11603,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page10"];
+                    "application/json": components["schemas"]["Page11"];
                 };
             };
             /**
@@ -11526,7 +12851,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page18"];
+                    "application/json": components["schemas"]["Page19"];
                 };
             };
             /**
