@@ -5,6 +5,7 @@
 mod question;
 mod stream;
 pub(crate) mod transport;
+mod turn;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use http::{Method, Request, header};
 use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
 use serde_json::Value;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::breaker::{Breakers, Class, Permit, Shown};
@@ -386,23 +387,6 @@ impl Caller {
         let ended = within(cx, question.verb, doing, self.exchange(question, doing)).await;
         leave.tell(&ended);
         ended
-    }
-
-    /// Waits until fewer questions are being answered than may be, within the deadline of the
-    /// call; nothing was sent until then.
-    async fn turn(&self, cx: &Cx, doing: &str) -> Result<SemaphorePermit<'_>> {
-        let waiting = format!("{doing}: waiting for other calls to the cluster to end");
-        within(cx, Verb::Read, &waiting, async {
-            self.turns.acquire().await.map_err(|error| {
-                ours(Error::new(Kind::Bug, "calls have no turns any more").with_raw(error))
-            })
-        })
-        .await
-        .map_err(|failure| match failure.cause {
-            // The cluster is not to blame.
-            Cause::Transport => ours(failure.error),
-            _ => failure,
-        })
     }
 
     /// Asks the breaker. What is returned tells it how the call ended, at the latest

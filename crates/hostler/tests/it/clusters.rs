@@ -8,7 +8,7 @@ use crate::rig::{id, run, run_with};
 
 fn cluster(name: &str, health: &str, changes: &Value) -> Value {
     let mut cluster = json!({
-        "id": id(7), "name": name, "kind": "kubevirt", "uri": "kubevirt+kubeconfig:?context=lab",
+        "id": id(if name == "us" { 8 } else { 7 }), "name": name, "kind": "kubevirt", "uri": "kubevirt+kubeconfig:?context=lab",
         "source": "kubeconfig", "simulated": false, "health": health, "reasons": [],
         "reported_at": null, "age_seconds": null, "stale": false, "failure": null,
         "watch_lags": [], "capabilities": null, "storage_classes": null,
