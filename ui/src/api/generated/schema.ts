@@ -335,13 +335,18 @@ export interface paths {
         };
         /**
          * List clusters: how each is, and what it can.
-         * @description A cluster is a provider, and has the same id. With `features` or `hardware`, each is told with what it lacks of them. Sorts and filters by `name`, `id`, `kind`, `health`, `version`, `source`, `fits`.
+         * @description A cluster is a provider, and has the same id. With `features` or `hardware`, each is told
+         *      with what it lacks of them. Sorts and filters by `name`, `id`, `kind`, `health`, `version`,
+         *      `source`, `fits`.
          */
         get: operations["cluster_list"];
         put?: never;
         /**
          * Add a cluster by its kubeconfig.
-         * @description The kubeconfig is kept sealed and never shown again. It has to hold its credentials itself: files that it names are not read, and commands that it names are run only where somebody who administers the server's machine allows it on that machine. The cluster need not answer yet; it is asked from then on.
+         * @description The kubeconfig is kept sealed and never shown again. It has to hold its credentials itself:
+         *      files that it names are not read, and commands that it names are run only where somebody
+         *      who administers the server's machine allows it on that machine. The cluster need not answer
+         *      yet; it is asked from then on.
          */
         post: operations["cluster_create"];
         delete?: never;
@@ -421,7 +426,8 @@ export interface paths {
         get?: never;
         /**
          * Give a cluster another kubeconfig, such as one whose credentials are good for longer.
-         * @description It is tried first: where the cluster cannot be reached by it, does not know it, or is another one, nothing changes. What is known of the cluster stays.
+         * @description It is tried first: where the cluster cannot be reached by it, does not know it, or is
+         *      another one, nothing changes. What is known of the cluster stays.
          */
         put: operations["cluster_rotate"];
         post?: never;
@@ -1485,7 +1491,10 @@ export interface components {
         AddressObserved: {
             /** @description The address. */
             address: string;
-            /** @description `dhcp_lease`, `guest_agent` (the guest's own word), `arp`. */
+            /**
+             * @description `dhcp_lease`, `guest_agent` (the guest's own word), `arp`; of KubeVirt also `pod_network`
+             *     (the address of the pod around it) and `multus_status` (its network plugin's word).
+             */
             source: string;
         };
         /** @description A decision about VMs. */
@@ -2732,6 +2741,18 @@ export interface components {
              * @description From how many points.
              */
             trials: number;
+        };
+        /**
+         * @description What a VM belongs to, as labels at its provider say: for KubeVirt
+         *     `app.kubernetes.io/part-of`, `…/name` and `…/instance`.
+         */
+        Governance: {
+            /** @description The instance of that service; null where nothing says so. */
+            instance?: string | null;
+            /** @description The service within that; null where nothing says so. */
+            service?: string | null;
+            /** @description The system that it is a part of; null where nothing says so. */
+            system?: string | null;
         };
         /**
          * @description The display, reachable only through Hostler's console: it listens on the
@@ -4114,6 +4135,15 @@ export interface components {
              * @description When it was first seen.
              */
             first_seen_at: string;
+            /**
+             * @description What it belongs to, as labels at its provider say.
+             * @default {
+             *       "instance": null,
+             *       "service": null,
+             *       "system": null
+             *     }
+             */
+            governance?: components["schemas"]["Governance"];
             /** @description The host it is on; null when it is on none. */
             host?: components["schemas"]["Ref"] | null;
             /** @description Who decided to leave it alone; null while it waits. */
@@ -4522,6 +4552,15 @@ export interface components {
              * @description Grows with every change of what is asked; also the ETag.
              */
             generation: number;
+            /**
+             * @description What it belongs to, as labels at its provider say.
+             * @default {
+             *       "instance": null,
+             *       "service": null,
+             *       "system": null
+             *     }
+             */
+            governance?: components["schemas"]["Governance"];
             /** @description The host it is on; null when it is on none. */
             host?: components["schemas"]["Ref"] | null;
             /** @description Its id. */
@@ -7766,6 +7805,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `body_too_large`: the request body is too large */
             413: {
                 headers: {
@@ -7906,6 +7954,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `body_too_large`: the request body is too large */
             413: {
                 headers: {
@@ -7942,17 +7999,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `provider_denied`: the provider refused Hostler's credentials */
-            502: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /**
              * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `provider_denied`: the provider refused Hostler's credentials
              *
              *     `server_draining`: the server is stopping
              */
