@@ -185,6 +185,7 @@ impl World {
             self.store.remove(kind, &key);
             self.touch(kind, &key);
             self.touch_owners(&next);
+            self.collect_garbage(&next, &key);
             return Ok(Arc::new(next));
         }
         Ok(self.keep(kind, next, write.dry))
@@ -214,6 +215,9 @@ impl World {
                 return Err(Refused::conflict(kind, &key.name, &why));
             }
         }
+        if asked.orphans && !asked.dry {
+            self.orphan(&current, key);
+        }
         let is_held =
             !json::list(&current, "/metadata/finalizers").is_empty() || (*kind == NAMESPACE);
         if !is_held {
@@ -221,7 +225,7 @@ impl World {
                 self.store.remove(kind, key);
                 self.touch(kind, key);
                 self.touch_owners(&current);
-                self.collect_garbage(&current, key, asked.orphans);
+                self.collect_garbage(&current, key);
             }
             return Ok(Deleted::Gone(current));
         }
@@ -252,38 +256,40 @@ impl World {
         self.dirty.insert((kind.plural, key.clone()));
     }
 
-    /// Lets go what belonged to a machine, as the garbage collector does: volumes from its
-    /// own templates. Those of one that leaves orphans belong to nobody.
-    fn collect_garbage(&mut self, owner: &Value, key: &Key, orphans: bool) {
+    /// Takes away what belonged to a machine that is gone, as the garbage collector does.
+    fn collect_garbage(&mut self, owner: &Value, key: &Key) {
+        for (kind, key, _) in self.belongings(owner, key) {
+            self.store.remove(kind, &key);
+            self.touch(kind, &key);
+        }
+    }
+
+    /// Lets what belongs to a machine belong to nobody, before it goes.
+    fn orphan(&mut self, owner: &Value, key: &Key) {
+        let uid = json::text(owner, "/metadata/uid");
+        for (kind, _, one) in self.belongings(owner, key) {
+            let mut next = (*one).clone();
+            let others = json::list(&one, "/metadata/ownerReferences").iter();
+            let others = others.filter(|one| json::text(one, "/uid") != uid).cloned();
+            json::set(&mut next, "/metadata/ownerReferences", others.collect());
+            self.keep(kind, next, false);
+        }
+    }
+
+    /// Volumes from a machine's own templates.
+    fn belongings(&self, owner: &Value, key: &Key) -> Vec<(&'static Kind, Key, Arc<Value>)> {
         if json::text(owner, "/kind") != "VirtualMachine" {
-            return;
+            return Vec::new();
         }
         let uid = json::text(owner, "/metadata/uid");
         let is_owner = |one: &Value| json::text(one, "/uid") == uid;
-        for kind in
-            ["datavolumes", "persistentvolumeclaims"].into_iter().filter_map(Catalog::of_plural)
-        {
-            let owned: Vec<(Key, Arc<Value>)> = self
-                .store
-                .list(kind, Some(&key.namespace))
-                .filter(|(_, one)| {
-                    json::list(one, "/metadata/ownerReferences").iter().any(is_owner)
-                })
-                .map(|(key, one)| (key.clone(), Arc::clone(one)))
-                .collect();
-            for (key, one) in owned {
-                if !orphans {
-                    self.store.remove(kind, &key);
-                    self.touch(kind, &key);
-                    continue;
-                }
-                let mut next = (*one).clone();
-                let others = json::list(&one, "/metadata/ownerReferences").iter();
-                let others: Vec<Value> = others.filter(|one| !is_owner(one)).cloned().collect();
-                json::set(&mut next, "/metadata/ownerReferences", others.into());
-                self.keep(kind, next, false);
-            }
-        }
+        let kinds = ["datavolumes", "persistentvolumeclaims"].into_iter();
+        let all = kinds.filter_map(Catalog::of_plural).flat_map(|kind| {
+            let all = self.store.list(kind, Some(&key.namespace));
+            all.map(move |(key, one)| (kind, key.clone(), Arc::clone(one)))
+        });
+        all.filter(|(_, _, one)| json::list(one, "/metadata/ownerReferences").iter().any(is_owner))
+            .collect()
     }
 
     fn touch_owners(&mut self, object: &Value) {

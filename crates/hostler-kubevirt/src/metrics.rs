@@ -73,7 +73,7 @@ impl KubeVirt {
             self.tell(&all, &seen);
             all = seen;
         }
-        let vms = all.vms.iter().filter_map(|vm| self.measured(vm)).collect();
+        let vms = all.vms.iter().map(|vm| self.measured(vm)).collect();
         Ok(Batch { vms, ..Batch::default() })
     }
 
@@ -91,16 +91,16 @@ impl KubeVirt {
         }
     }
 
-    fn measured(&self, mapped: &MappedVm) -> Option<Measured<VmRef>> {
-        running(mapped)?;
-        let found = mapped.runs_by.as_ref()?;
-        if let Some(error) = &found.error
+    /// What is told of a VM. One that is off was looked at too, and nothing runs it.
+    fn measured(&self, mapped: &MappedVm) -> Measured<VmRef> {
+        let found = mapped.runs_by.as_ref().filter(|_| running(mapped).is_some());
+        if let Some(error) = found.and_then(|found| found.error.as_ref())
             && self.shared.measured.is_news(error)
         {
             tracing::warn!(vm = %mapped.vm.name, error, "unknown hypervisor");
         }
         let (of, at) = (reference(mapped), mapped.vm.observed_at);
-        Some(Measured { of, at, points: vec![point(found)] })
+        Measured { of, at, points: found.map(point).into_iter().collect() }
     }
 }
 

@@ -20,7 +20,10 @@ pub(super) fn write(value: &Value) -> String {
 fn block(out: &mut String, value: &Value, indent: usize, depth: usize) {
     match value {
         Value::Object(fields) if !fields.is_empty() && depth < MAX_DEPTH => {
-            for (index, (key, value)) in fields.iter().enumerate() {
+            // In the order in which kubectl writes them, however they are kept.
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_unstable_by_key(|(key, _)| *key);
+            for (index, (key, value)) in fields.into_iter().enumerate() {
                 if index > 0 {
                     pad(out, indent);
                 }

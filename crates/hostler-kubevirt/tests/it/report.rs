@@ -247,7 +247,8 @@ async fn e14_without_the_right_to_see_the_installation_the_version_is_asked_for_
     let place = at_version("v1.7.0").await;
     place.double.refuse(Refusal::of("list", "kubevirt.io", "kubevirts"));
     let told = report(&place.provider).await;
-    assert_eq!((told.health, codes(&told)), (Health::Unhealthy, vec!["KubeVirtNotKnown"]));
+    let wanted = vec!["KubeVirtNotKnown", "RightsMissing"];
+    assert_eq!((told.health, codes(&told)), (Health::Unhealthy, wanted));
     let can = told.capabilities.unwrap();
     assert_eq!(can.version.as_deref(), Some("1.7.0"));
     assert_eq!(feature(&can, "NUMA").is_on, Some(true));

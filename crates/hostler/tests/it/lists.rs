@@ -179,6 +179,10 @@ fn c5_a_vm_is_shown_with_the_pedigree_of_what_was_seen() {
         consoles      serial,vnc
         actions       stop
         external-ref  uuid-1
+        namespace     -
+        system        -
+        service       -
+        instance      -
         generation    3
 
         Disks
