@@ -11,6 +11,8 @@
 //! | `relist` | forgets all changes and tells open watches that they expired (410) | `relisting` |
 //! | `digest` | | `digest COUNT SUM` of all machines |
 
+#![expect(clippy::print_stdout, reason = "a program that answers on its standard output")]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use std::time::Duration;
 use hostler_kube_double::{Digest, Double, Options, Pace};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// Where a machine's description is.
@@ -66,13 +69,14 @@ async fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
 /// Does what is asked on the standard input; without one, nothing more.
 async fn obey(double: &Arc<Double>) -> Result<(), Box<dyn std::error::Error>> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut tasks = JoinSet::new();
     while let Some(line) = lines.next_line().await? {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
             ["churn", per_second, seconds] => {
                 let (per_second, seconds) = (per_second.parse()?, seconds.parse()?);
                 let double = Arc::clone(double);
-                tokio::spawn(async move { churn(&double, per_second, seconds).await });
+                tasks.spawn(async move { churn(&double, per_second, seconds).await });
             }
             ["relist"] => {
                 double.compact();
@@ -86,6 +90,7 @@ async fn obey(double: &Arc<Double>) -> Result<(), Box<dyn std::error::Error>> {
             _ => return Err(format!("what is {line:?}?").into()),
         }
     }
+    drop(tasks.join_all().await);
     std::future::pending().await
 }
 

@@ -6,11 +6,13 @@
 //! Prints `listed COUNT SECONDS` when everything is known; from then on a line `digest` on its
 //! standard input is answered with `digest COUNT SUM` of all machines that it knows.
 
+#![expect(clippy::print_stdout, reason = "a program that answers on its standard output")]
+
 use std::collections::HashMap;
 use std::error::Error;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use hostler_kube_double::Digest;
@@ -18,6 +20,8 @@ use hostler_kubevirt::{KubeVirt, KubeVirtConfig};
 use hostler_provider::{Cx, Provider};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, WatchEvent, WatchParams};
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -36,7 +40,10 @@ async fn main() -> Result<()> {
     let begun = Instant::now();
     let follower = match who.as_str() {
         "driver" => Follower::Driver(driver(kubeconfig)?),
-        "plain" => Follower::Plain(plain(kubeconfig).await?),
+        "plain" => {
+            let (kept, watches) = plain(kubeconfig).await?;
+            Follower::Plain(kept, watches)
+        }
         other => return Err(format!("who is {other:?}?").into()),
     };
     let known = follower.digest().await?.count;
@@ -53,7 +60,8 @@ async fn main() -> Result<()> {
 
 enum Follower {
     Driver(KubeVirt),
-    Plain(Kept),
+    /// Dropping the set stops the watches.
+    Plain(Kept, #[expect(dead_code, reason = "held")] JoinSet<()>),
 }
 
 impl Follower {
@@ -66,7 +74,7 @@ impl Follower {
                     digest.add(&namespace, &vm.name, &vm.description.unwrap_or_default());
                 }
             }
-            Self::Plain(kept) => {
+            Self::Plain(kept, _) => {
                 for machine in lock(kept).values().filter(|one| one.types.is_none()) {
                     let meta = &machine.metadata;
                     let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -92,12 +100,12 @@ fn lock(kept: &Kept) -> std::sync::MutexGuard<'_, HashMap<String, DynamicObject>
 }
 
 /// Lists machines and instances, and goes on watching both.
-async fn plain(kubeconfig: &str) -> Result<Kept> {
+async fn plain(kubeconfig: &str) -> Result<(Kept, JoinSet<()>)> {
     let config = kube::config::Kubeconfig::read_from(Path::new(kubeconfig))?;
     let options = kube::config::KubeConfigOptions::default();
     let config = kube::Config::from_custom_kubeconfig(config, &options).await?;
     let client = kube::Client::try_from(config)?;
-    let kept = Kept::default();
+    let (kept, mut watches) = (Kept::default(), JoinSet::new());
     for (kind, plural) in [
         ("VirtualMachine", "virtualmachines"),
         ("VirtualMachineInstance", "virtualmachineinstances"),
@@ -112,9 +120,9 @@ async fn plain(kubeconfig: &str) -> Result<Kept> {
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
         let is_instance = kind == "VirtualMachineInstance";
         let version = list(&api, &kept, is_instance).await?;
-        tokio::spawn(watch(api, Arc::clone(&kept), is_instance, version));
+        watches.spawn(watch(api, Arc::clone(&kept), is_instance, version));
     }
-    Ok(kept)
+    Ok((kept, watches))
 }
 
 async fn list(api: &Api<DynamicObject>, kept: &Kept, is_instance: bool) -> Result<String> {

@@ -25,6 +25,7 @@ const CUT_OFF: &str = "KubeVirt cuts a guest off that does not obey within its o
                        whatever was asked";
 const NO_SAVE: &str = "KubeVirt cannot write a VM's memory to disk; refused as unsupported, which \
                        `power` tests";
+const NO_STATS: &str = "what guests use is told by KubeVirt's own exporters and is not read here";
 
 const LIMITS: &[(&str, &str)] = &[
     ("a_stopped_vm_is_on_the_host_it_was_made_on", NOWHERE),
@@ -40,6 +41,10 @@ const LIMITS: &[(&str, &str)] = &[
     ("graceful_stop_of_a_deaf_guest_times_out_and_leaves_it_running", CUT_OFF),
     ("save_turns_it_off_and_start_resumes_it", NO_SAVE),
     ("a_saved_vm_can_be_removed", NO_SAVE),
+    // Wants a guest that speaks, from an image; `console` hears instances of the stand-in.
+    ("serial_console_of_a_running_vm_speaks", UPLOADS),
+    ("only_a_running_vm_uses_a_processor", NO_STATS),
+    ("counters_of_a_running_vm_only_grow", NO_STATS),
 ];
 
 #[async_trait]

@@ -73,17 +73,9 @@ impl Fixture {
         history: Option<&Fill<'_>>,
     ) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let flags = RunFlags {
-            data_dir: Some(directory.path().to_owned()),
-            listen: vec!["127.0.0.1:0".parse().unwrap()],
-            ..RunFlags::default()
-        };
-        let mut config = Config::load_with(&flags, []).unwrap();
-        config.metrics_listen = Some("127.0.0.1:0".parse().unwrap());
-        config.limits.image_bytes = 8 << 20;
+        let mut config = config_in(directory.path());
         config.metrics = metrics;
         config.history.enabled = history.is_some();
-        config.alerting.shipped_rules = false;
         let (socket, configured) = (config.socket.clone(), config.clone());
         // Clients check certificates by the machine's clock; from here on time stands still.
         let start = SystemClock.now();
@@ -249,4 +241,18 @@ impl Fixture {
 
 fn unmeasured() -> ConfiguredMetrics {
     ConfiguredMetrics { enabled: false, ..ConfiguredMetrics::default() }
+}
+
+/// How a server is configured that keeps all in this folder.
+fn config_in(folder: &std::path::Path) -> Config {
+    let flags = RunFlags {
+        data_dir: Some(folder.to_owned()),
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        ..RunFlags::default()
+    };
+    let mut config = Config::load_with(&flags, []).unwrap();
+    config.metrics_listen = Some("127.0.0.1:0".parse().unwrap());
+    config.limits.image_bytes = 8 << 20;
+    config.alerting.shipped_rules = false;
+    config
 }
