@@ -23,10 +23,7 @@ test("e13: g c goes to the clusters; the simulated one is healthy, and marked", 
   await page.getByRole("heading", { name: "Clusters", level: 1 }).waitFor();
   const row = page.locator(`[data-id="${id}"]`);
   for (const said of ["healthy", "1.7.0"]) await row.getByText(said, { exact: true }).waitFor();
-  await row
-    .getByText(/simulated/i)
-    .first()
-    .waitFor();
+  await row.getByRole("img", { name: "simulated" }).waitFor();
   await row.getByRole("link", { name: "edge", exact: true }).click();
   await page.getByRole("heading", { name: "edge", level: 1 }).waitFor();
   const lags = page.getByRole("table", { name: "How far behind" });
