@@ -1,6 +1,7 @@
 //! Prometheus and Alertmanager, from Debian's packages.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::unpacked::Unpacked;
@@ -37,4 +38,26 @@ pub fn find(program: &str) -> Option<PathBuf> {
 /// When this is no Debian, or a step fails.
 pub fn fetch(say: &mut dyn FnMut(&str)) -> Result<PathBuf> {
     PACKAGES.fetch(say)
+}
+
+/// Where Debian's Alertmanager reads its templates, wherever it is itself.
+const TEMPLATES: &str = "/usr/share/prometheus/alertmanager/default.tmpl";
+/// Shows it the unpacked folder in the place of the machine's, in a namespace of its own. That it
+/// ends with its test has to be said again: who enters another namespace forgets it.
+const IN_PLACE: &str = r#"mount --bind "$0" /usr/share && exec setpriv --pdeathsig KILL -- "$@""#;
+
+/// The words that start Alertmanager; its options come after them. Nothing of the machine is
+/// changed where it was unpacked only.
+///
+/// # Panics
+/// When neither [`fetch`] unpacked it nor it is installed.
+pub fn alertmanager() -> Vec<OsString> {
+    let program = need("prometheus-alertmanager");
+    if Path::new(TEMPLATES).exists() {
+        return vec![program.into()];
+    }
+    let share = checkout_dir().join("root/usr/share");
+    let words = ["unshare", "--map-root-user", "--mount", "--", "sh", "-c", IN_PLACE];
+    let words = words.into_iter().map(OsString::from);
+    words.chain([share.into_os_string(), program.into_os_string()]).collect()
 }

@@ -9,7 +9,7 @@ use hostler_core::clock::SystemClock;
 use hostler_core::{Clock, Timestamp};
 use hostler_deliver::Receiver;
 use hostler_http::{Client, Options, Request};
-use hostler_lab::prometheus::need;
+use hostler_lab::prometheus::alertmanager;
 use serde_json::Value;
 
 use super::program::{PATIENCE, Program};
@@ -31,8 +31,11 @@ impl Manager {
              receivers: [{{ name: hook, webhook_configs: [{{ url: '{webhook}' }}] }}]\n"
         );
         fs::write(&config, text).unwrap();
-        let mut command = Command::new(need("prometheus-alertmanager"));
+        let words = alertmanager();
+        let (program, rest) = words.split_first().unwrap();
+        let mut command = Command::new(program);
         command
+            .args(rest)
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.path={}", home.path().join("data").display()))
             .args(["--web.listen-address=127.0.0.1:0", "--cluster.listen-address="]);

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use hostler_lab::prometheus::need;
+use hostler_lab::prometheus::alertmanager;
 use hostlerd::config::ConfiguredAlerting;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,7 +33,7 @@ impl Alertmanager {
         let output = File::create(home.path().join("log")).unwrap();
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--"])
-            .arg(need("prometheus-alertmanager"))
+            .args(alertmanager())
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.path={}", home.path().join("data").display()))
             .args(["--web.listen-address=127.0.0.1:0", "--cluster.listen-address="])
