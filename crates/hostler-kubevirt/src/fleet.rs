@@ -21,13 +21,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use hostler_core::Timestamp;
-use hostler_provider::{Change, Cx, Error, HostInventory, Kind, Result, VmRef};
+use hostler_provider::{Change, Cx, Error, HostInventory, Hub, Kind, Result, VmRef};
 
 use crate::cache::Delta;
 use crate::cache::follow::Freshness;
 use crate::call::{Caller, Selection};
 use crate::config::KubeVirtConfig;
-use crate::hub::Hub;
 use crate::launchers::Launchers;
 use crate::link::{Link, without_effect};
 use crate::mapper::cluster::the_one;

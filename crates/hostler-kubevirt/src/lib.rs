@@ -15,7 +15,7 @@
 //! | how a cluster is named, and what a kubeconfig may not do | [`config`], [`connect`] |
 //! | how it is asked, and what its answers mean | [`call`], [`error`], [`resource`] |
 //! | when it is left alone | [`breaker`] |
-//! | how its objects are followed without missing any | [`cache`], [`watcher`], [`hub`] |
+//! | how its objects are followed without missing any | [`cache`], [`watcher`] |
 //! | whether it is well | [`health`], `cluster` |
 //! | which features and hardware it has | [`capabilities`] |
 //! | how an object is read, and what happens to what is wrong in it | [`objects`] |
@@ -37,7 +37,6 @@ pub mod create;
 pub mod error;
 mod fleet;
 pub mod health;
-pub mod hub;
 mod launchers;
 mod link;
 pub mod mapper;

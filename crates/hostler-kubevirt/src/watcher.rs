@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use hostler_core::Timestamp;
 use hostler_core::clock::Clock;
-use hostler_provider::{Change, Cx, Error, Kind};
+use hostler_provider::{Change, Cx, Error, Hub, Kind};
 use http_body_util::BodyExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -21,7 +21,6 @@ use crate::cache::{Decode, Delta};
 use crate::call::transport::jitter;
 use crate::call::{Caller, Selection, garbled};
 use crate::error::{Cause, Failure, Verb};
-use crate::hub::Hub;
 use crate::resource::ObjectKey;
 
 /// How much longer than the server was asked to let a watch last it may be silent.

@@ -22,6 +22,7 @@ mod agent;
 mod context;
 mod error;
 mod groups;
+mod hub;
 mod inventory;
 
 #[cfg(feature = "conformance")]
@@ -41,6 +42,7 @@ pub use groups::storage::{
     EnsureVolume, Storage, VolumeContent, VolumeInfo, VolumeReader, VolumeRef,
 };
 pub use groups::watch::{Change, Watch};
+pub use hub::Hub;
 pub use inventory::{HostInventory, Inventory, Probe, VmRef};
 
 /// A live connection to one place where virtual machines run.

@@ -14,10 +14,9 @@ use hostler_kubevirt::config::{Allowed, KubeVirtConfig, Namespaces, Source};
 use hostler_kubevirt::connect::connect;
 use hostler_kubevirt::error::{Cause, Failure, WrongState};
 use hostler_kubevirt::health::{Health, Reason, ask, judge};
-use hostler_kubevirt::hub::Hub;
 use hostler_kubevirt::resource::{ObjectKey, Resource};
 use hostler_kubevirt::watcher::{Settings, Watched};
-use hostler_provider::{Cx, Effect, Kind};
+use hostler_provider::{Cx, Effect, Hub, Kind};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 

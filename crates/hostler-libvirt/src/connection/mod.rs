@@ -14,7 +14,6 @@
 //! calls fail at once and say why; only the very first attempt is waited for.
 
 mod backoff;
-mod hub;
 mod keeper;
 
 use std::future::Future;
@@ -25,10 +24,9 @@ use hostler_core::Timestamp;
 use hostler_libvirt_rpc::{
     ConnectUri, Connection, Domain, KeepAlive, Options, Pool, PoolOptions, Role, Uuid,
 };
-use hostler_provider::{Cx, Error, Kind, Result, VmRef};
+use hostler_provider::{Cx, Error, Hub, Kind, Result, VmRef};
 use tokio::sync::{Mutex, Notify, broadcast, mpsc, watch};
 
-pub(crate) use hub::Hub;
 pub(crate) use keeper::keep;
 
 use crate::config::LibvirtConfig;
