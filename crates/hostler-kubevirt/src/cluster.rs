@@ -145,7 +145,7 @@ impl KubeVirt {
         Some(Capabilities {
             version: version.map(plain),
             features: capabilities::features(version, gates),
-            hardware: capabilities::hardware(nodes, &self.shared.config.declared_hardware),
+            hardware: capabilities::hardware(nodes),
             detected_at: cx.now(),
         })
     }

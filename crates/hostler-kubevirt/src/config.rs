@@ -8,7 +8,6 @@
 //! credentials is refused unless an administrator of this machine allowed it:
 //! see [`Allowed`].
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,11 +28,6 @@ const IN_CLUSTER: &str = "https://kubernetes.default.svc";
 pub const MAX_CONCURRENT: usize = 20;
 /// The most namespaces that are named one by one; each is followed by itself.
 const MAX_NAMESPACES: usize = 64;
-
-/// The most kinds of hardware that are declared of a cluster.
-const MAX_DECLARED: usize = 256;
-/// The longest name of hardware: a domain, a slash and a name, as Kubernetes has it.
-const MAX_HARDWARE_NAME: usize = 317;
 
 /// Where the address of a cluster and the credentials for it come from.
 #[derive(Clone, PartialEq, Eq)]
@@ -126,9 +120,6 @@ pub struct KubeVirtConfig {
     pub watch_timeout: Duration,
     /// The longest pause between two attempts.
     pub max_backoff: Duration,
-    /// Hardware that an administrator says is there, or is not, whatever nodes tell
-    /// (E15): `nvidia.com/TU104GL`, `kvm`.
-    pub declared_hardware: BTreeMap<String, bool>,
     /// How many questions are put to the cluster at once; who comes later waits, at the cost
     /// of their own deadline. Watches, of which there are few and which last, do not count.
     pub max_concurrent: usize,
@@ -147,7 +138,6 @@ impl KubeVirtConfig {
             connect_timeout: Duration::from_secs(10),
             watch_timeout: Duration::from_secs(60),
             max_backoff: Duration::from_secs(60),
-            declared_hardware: BTreeMap::new(),
             max_concurrent: MAX_CONCURRENT,
             clock: Arc::new(SystemClock),
         }
@@ -225,15 +215,6 @@ impl KubeVirtConfig {
         }
         if self.context.as_deref() == Some("") {
             return Err(wrong("the context has no name".to_owned()));
-        }
-        let declared = &self.declared_hardware;
-        if declared.len() > MAX_DECLARED {
-            return Err(wrong(format!("more than {MAX_DECLARED} kinds of hardware are declared")));
-        }
-        let is_name = |name: &String| !name.is_empty() && name.len() <= MAX_HARDWARE_NAME;
-        if let Some(name) = declared.keys().find(|name| !is_name(name)) {
-            let remedy = format!("name it by 1 to {MAX_HARDWARE_NAME} characters");
-            return Err(wrong(format!("hardware {name:?} has no usable name; {remedy}")));
         }
         let Namespaces::Only(names) = &self.namespaces else { return Ok(()) };
         if names.is_empty() {
@@ -336,20 +317,6 @@ mod tests {
         }
         let many: String = (0..=MAX_NAMESPACES).map(|n| format!("&namespace=n{n}")).collect();
         assert!(refusal(&format!("kubevirt:///k?{}", &many[1..])).contains("64"));
-    }
-
-    #[test]
-    fn e15_declared_hardware_has_names_and_an_end() {
-        let declared = |names: Vec<String>| {
-            let mut config = KubeVirtConfig::new(Source::in_cluster());
-            config.declared_hardware = names.into_iter().map(|name| (name, true)).collect();
-            config.check().map_err(|error| error.message().to_owned())
-        };
-        declared(vec!["kvm".into(), "nvidia.com/TU104GL".into()]).unwrap();
-        assert!(declared(vec![String::new()]).unwrap_err().contains("no usable name"));
-        assert!(declared(vec!["x".repeat(400)]).unwrap_err().contains("317"));
-        let many = (0..=MAX_DECLARED).map(|n| n.to_string()).collect();
-        assert!(declared(many).unwrap_err().contains("256"));
     }
 
     #[test]

@@ -25,9 +25,8 @@ const ALWAYS: [&str; 3] = ["kvm", "tun", "vhost-net"];
 /// Kinds of hardware that are told of a cluster.
 const MAX_KINDS: usize = 500;
 
-/// Hardware by name. `nodes` are all nodes, or why they are not known; what `declared`
-/// says of a name counts more than what nodes tell.
-pub fn hardware(nodes: Result<&[Node], &str>, declared: &BTreeMap<String, bool>) -> Vec<Hardware> {
+/// Hardware by name. `nodes` are all nodes, or why they are not known.
+pub fn hardware(nodes: Result<&[Node], &str>) -> Vec<Hardware> {
     let mut counted: BTreeMap<String, u32> = BTreeMap::new();
     if let Ok(nodes) = nodes {
         for node in nodes {
@@ -38,29 +37,17 @@ pub fn hardware(nodes: Result<&[Node], &str>, declared: &BTreeMap<String, bool>)
     }
     let always = ALWAYS.iter().map(|name| (*name).to_owned());
     let seen = counted.keys().take(MAX_KINDS).cloned();
-    let names: BTreeSet<String> = always.chain(seen).chain(declared.keys().cloned()).collect();
-    let one = |name: String| told(name, nodes, &counted, declared);
+    let names: BTreeSet<String> = always.chain(seen).collect();
+    let one = |name: String| told(name, nodes, &counted);
     names.into_iter().map(one).collect()
 }
 
-fn told(
-    name: String,
-    nodes: Result<&[Node], &str>,
-    counted: &BTreeMap<String, u32>,
-    declared: &BTreeMap<String, bool>,
-) -> Hardware {
+fn told(name: String, nodes: Result<&[Node], &str>, counted: &BTreeMap<String, u32>) -> Hardware {
     let hosts = counted.get(&name).copied();
     let looked = match nodes {
         Ok(nodes) => format!("allocatable of {} nodes", nodes.len()),
         Err(why) => format!("the nodes are not known: {why}"),
     };
-    if let Some(&is_there) = declared.get(&name) {
-        let mut source = "declared by an administrator".to_owned();
-        if hosts.is_some_and(|hosts| (hosts > 0) != is_there) {
-            source = format!("{source}, against the {looked}");
-        }
-        return Hardware { name, is_there: Some(is_there), hosts, source };
-    }
     // A kind that no node names is on none of them.
     let hosts = nodes.is_ok().then(|| hosts.unwrap_or(0));
     Hardware { name, is_there: hosts.map(|hosts| hosts > 0), hosts, source: looked }

@@ -6,8 +6,7 @@
 //!   listed gates ───┼─► evaluate ──► features, each with its stage, why and remedy
 //!   disabled gates ─┘      ▲
 //!                          └ gates: the table, by release
-//!   allocatable of nodes ─┐
-//!   what is declared ─────┴─► hardware
+//!   allocatable of nodes ──────► hardware
 //! ```
 
 mod evaluate;

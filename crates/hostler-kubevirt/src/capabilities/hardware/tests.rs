@@ -28,7 +28,7 @@ fn e15_x29_hardware_is_what_nodes_can_give_counted_by_node() {
             "openshift.io/sriov": "8" })),
         node(json!({ "devices.kubevirt.io/kvm": "0" })),
     ];
-    let told = hardware(Ok(&nodes), &BTreeMap::new());
+    let told = hardware(Ok(&nodes));
     assert_eq!(
         show(&told),
         [
@@ -45,24 +45,9 @@ fn e15_x29_hardware_is_what_nodes_can_give_counted_by_node() {
 }
 
 #[test]
-fn e15_what_an_administrator_declares_counts_more_and_says_so() {
-    let nodes = [node(json!({ "devices.kubevirt.io/kvm": "1k" }))];
-    let declared = [("kvm", false), ("tun", false), ("example.com/fpga", true)];
-    let declared = declared.map(|(name, is)| (name.to_owned(), is)).into();
-    let told = hardware(Ok(&nodes), &declared);
-    assert_eq!(
-        show(&told),
-        ["example.com/fpga true -", "kvm false 1", "tun false -", "vhost-net false 0"]
-    );
-    assert_eq!(told[0].source, "declared by an administrator");
-    assert!(told[1].source.contains("against the allocatable of 1 nodes"), "{}", told[1].source);
-}
-
-#[test]
 fn e15_where_nodes_are_not_known_nothing_is_said_to_be_missing() {
-    let declared = [("nvidia.com/A10".to_owned(), true)].into();
-    let told = hardware(Err("forbidden"), &declared);
-    assert_eq!(show(&told), ["kvm ? -", "nvidia.com/A10 true -", "tun ? -", "vhost-net ? -"]);
+    let told = hardware(Err("forbidden"));
+    assert_eq!(show(&told), ["kvm ? -", "tun ? -", "vhost-net ? -"]);
     assert!(told[0].source.contains("not known: forbidden"), "{}", told[0].source);
 }
 
@@ -70,6 +55,6 @@ fn e15_where_nodes_are_not_known_nothing_is_said_to_be_missing() {
 fn e15_what_a_node_says_is_bounded() {
     let many: serde_json::Map<String, serde_json::Value> =
         (0..5_000).map(|n| (format!("a.b/{n}"), json!("1"))).collect();
-    let told = hardware(Ok(&[node(many.into())]), &BTreeMap::new());
+    let told = hardware(Ok(&[node(many.into())]));
     assert!(told.len() <= MAX_KINDS + ALWAYS.len());
 }
