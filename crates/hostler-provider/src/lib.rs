@@ -37,6 +37,7 @@ pub use groups::console::{Console, ConsoleStream};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
 pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
 pub use groups::power::{Power, StopMode};
+pub use groups::snapshots::{EnsureSnapshot, Revert, SnapshotHandle, SnapshotRef, Snapshots};
 pub use groups::storage::{
     EnsureVolume, Storage, VolumeContent, VolumeInfo, VolumeReader, VolumeRef,
 };
@@ -88,6 +89,11 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Taking and going back to snapshots.
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
+        None
+    }
+
     /// Health and features of a cluster.
     fn cluster(&self) -> Option<&dyn Cluster> {
         None
@@ -116,6 +122,8 @@ pub enum Group {
     Watch,
     /// [`Cluster`].
     Cluster,
+    /// [`Snapshots`].
+    Snapshots,
 }
 
 impl Group {
@@ -128,6 +136,7 @@ impl Group {
         Self::Metrics,
         Self::Watch,
         Self::Cluster,
+        Self::Snapshots,
     ];
 
     /// The word used on the wire.
@@ -140,6 +149,7 @@ impl Group {
             Self::Metrics => "metrics",
             Self::Watch => "watch",
             Self::Cluster => "cluster",
+            Self::Snapshots => "snapshots",
         }
     }
 }
@@ -154,6 +164,7 @@ pub fn groups(provider: &dyn Provider) -> Vec<Group> {
         Group::Metrics => provider.metrics().is_some(),
         Group::Watch => provider.watch().is_some(),
         Group::Cluster => provider.cluster().is_some(),
+        Group::Snapshots => provider.snapshots().is_some(),
     };
     Group::ALL.iter().copied().filter(has).collect()
 }

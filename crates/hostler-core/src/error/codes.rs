@@ -45,6 +45,8 @@ pub enum Code {
     PoolNotFound,
     /// There is no such volume.
     VolumeNotFound,
+    /// The VM has no such snapshot.
+    SnapshotNotFound,
     /// There is no such network.
     NetworkNotFound,
     /// There is no such image.
@@ -87,6 +89,10 @@ pub enum Code {
     VolumeInUse,
     /// Another operation is working on this volume.
     VolumeBusy,
+    /// The VM has a snapshot with this name.
+    SnapshotExists,
+    /// The VM has as many snapshots as its provider allows.
+    SnapshotLimitReached,
     /// This Idempotency-Key was used for a different request.
     IdempotencyMismatch,
     /// The resource changed since you read it.
@@ -165,6 +171,7 @@ impl Code {
         Self::ProviderNotFound,
         Self::PoolNotFound,
         Self::VolumeNotFound,
+        Self::SnapshotNotFound,
         Self::NetworkNotFound,
         Self::ImageNotFound,
         Self::OperationNotFound,
@@ -186,6 +193,8 @@ impl Code {
         Self::VolumeExists,
         Self::VolumeInUse,
         Self::VolumeBusy,
+        Self::SnapshotExists,
+        Self::SnapshotLimitReached,
         Self::IdempotencyMismatch,
         Self::PreconditionFailed,
         Self::PreconditionRequired,
@@ -237,6 +246,7 @@ impl Code {
             Self::ProviderNotFound => "provider_not_found",
             Self::PoolNotFound => "pool_not_found",
             Self::VolumeNotFound => "volume_not_found",
+            Self::SnapshotNotFound => "snapshot_not_found",
             Self::NetworkNotFound => "network_not_found",
             Self::ImageNotFound => "image_not_found",
             Self::OperationNotFound => "operation_not_found",
@@ -258,6 +268,8 @@ impl Code {
             Self::VolumeExists => "volume_exists",
             Self::VolumeInUse => "volume_in_use",
             Self::VolumeBusy => "volume_busy",
+            Self::SnapshotExists => "snapshot_exists",
+            Self::SnapshotLimitReached => "snapshot_limit_reached",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::PreconditionFailed => "precondition_failed",
             Self::PreconditionRequired => "precondition_required",
@@ -309,6 +321,7 @@ impl Code {
             | Self::ProviderNotFound
             | Self::PoolNotFound
             | Self::VolumeNotFound
+            | Self::SnapshotNotFound
             | Self::NetworkNotFound
             | Self::ImageNotFound
             | Self::OperationNotFound
@@ -330,6 +343,8 @@ impl Code {
             | Self::VolumeExists
             | Self::VolumeInUse
             | Self::VolumeBusy
+            | Self::SnapshotExists
+            | Self::SnapshotLimitReached
             | Self::IdempotencyMismatch
             | Self::PreconditionFailed
             | Self::PreconditionRequired
