@@ -28,6 +28,7 @@ mod faults;
 mod late;
 mod metrics;
 mod power;
+mod snapshots;
 mod storage;
 mod verb;
 mod watch;
@@ -37,15 +38,15 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Console, Create, Cx, Group, Inventory, Metrics, Power, Probe, Provider, Result, Storage, VmRef,
-    Watch,
+    Console, Create, Cx, Group, Inventory, Metrics, Power, Probe, Provider, Result, Snapshots,
+    Storage, VmRef, Watch,
 };
 
 pub use faults::{EventFault, FaultPlan, When};
 pub use late::Late;
 pub use verb::Verb;
 pub use world::World;
-pub use world::census::{Census, VmRecord, VolumeRecord};
+pub use world::census::{Census, SnapshotRecord, VmRecord, VolumeRecord};
 pub use world::setup::{HostSetup, NetworkSetup, PoolSetup};
 pub use world::vm::Guest;
 
@@ -180,6 +181,10 @@ impl Provider for Sim {
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         self.has(Group::Metrics).map(|sim| sim as &dyn Metrics)
+    }
+
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
+        self.has(Group::Snapshots).map(|sim| sim as &dyn Snapshots)
     }
 
     fn watch(&self) -> Option<&dyn Watch> {
