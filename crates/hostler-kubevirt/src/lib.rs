@@ -9,6 +9,7 @@
 //! |---|---|
 //! | what the provider is made of | [`provider`], `link`, `fleet` |
 //! | how a VM is turned on and off, and when not | `power` |
+//! | how a snapshot is taken and put back | `snapshots` |
 //! | how a cluster is named, and what a kubeconfig may not do | [`config`], [`connect`] |
 //! | how it is asked, and what its answers mean | [`call`], [`error`], [`resource`] |
 //! | when it is left alone | [`breaker`] |
@@ -36,6 +37,7 @@ mod power;
 pub mod provider;
 pub mod quantity;
 pub mod resource;
+mod snapshots;
 pub mod versions;
 mod watch;
 pub mod watcher;

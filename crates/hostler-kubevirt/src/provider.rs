@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_core::Timestamp;
-use hostler_provider::{Cx, Error, Inventory, Kind, Power, Probe, Provider, Result, Watch};
+use hostler_provider::{
+    Cx, Error, Inventory, Kind, Power, Probe, Provider, Result, Snapshots, Watch,
+};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -171,6 +173,10 @@ impl Provider for KubeVirt {
     }
 
     fn power(&self) -> Option<&dyn Power> {
+        Some(self)
+    }
+
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
         Some(self)
     }
 

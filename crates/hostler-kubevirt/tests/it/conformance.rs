@@ -1,6 +1,6 @@
 //! The driver keeps the promises of the boundary. Those of groups that it lacks are
-//! skipped and named in the report; power and watch, whose promises want VMs made by
-//! the driver, are held to them in `power` and `provider`.
+//! skipped and named in the report; power, watch and snapshots, whose promises want VMs
+//! made by the driver, are held to them in `power`, `provider` and `snapshot_verbs`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl Harness for Place {
 async fn e22_the_promises_of_the_boundary_are_kept() {
     let place = Place::start(busy()).await;
     place.double.seed_vms(3).unwrap();
-    assert_eq!(groups(&*place.provider), [Group::Power, Group::Watch]);
+    assert_eq!(groups(&*place.provider), [Group::Power, Group::Watch, Group::Snapshots]);
     let report = run(&place).await;
     report.assert_passed();
     let kept: Vec<_> = report

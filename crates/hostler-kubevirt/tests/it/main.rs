@@ -24,6 +24,7 @@ mod quantity;
 mod random;
 mod resources;
 mod server;
+mod snapshot_verbs;
 mod snapshots;
 mod state;
 mod support;
