@@ -70,7 +70,7 @@ pub struct Event {
     pub at: Time,
     /// What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
     /// `operation.changed`, `provider.state`, `image.created`, `image.deleted`, `volume.created`,
-    /// `volume.deleted` …
+    /// `volume.deleted`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted` …
     #[serde(rename = "type")]
     pub kind: String,
     /// To what.

@@ -23,6 +23,7 @@ mod providers;
 mod server;
 mod session;
 mod silences;
+mod snapshots;
 mod tokens;
 mod vm_spec;
 mod vms;
@@ -50,6 +51,7 @@ pub use providers::*;
 pub use server::*;
 pub use session::*;
 pub use silences::*;
+pub use snapshots::*;
 pub use tokens::*;
 pub use vm_spec::*;
 pub use vms::*;
@@ -96,6 +98,10 @@ endpoints![
     AdoptionAdopt,
     AdoptionIgnore,
     AdoptionOffer,
+    SnapshotList,
+    SnapshotCreate,
+    SnapshotRevert,
+    SnapshotDelete,
     VmMetrics,
     ConsoleOpen,
     ConsoleConnect,

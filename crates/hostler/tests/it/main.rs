@@ -21,6 +21,7 @@ mod outputs;
 mod planning;
 mod power;
 mod rig;
+mod snapshots;
 mod stats;
 mod terminals;
 mod volumes;
