@@ -83,6 +83,8 @@ typed_ids! {
     ImageId,
     /// Identifies a long-running operation.
     OperationId,
+    /// Identifies a snapshot of a virtual machine that Hostler took.
+    SnapshotId,
     /// Identifies a silence of alerts.
     SilenceId,
     /// Identifies an API token (not its secret).

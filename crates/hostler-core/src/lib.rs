@@ -15,6 +15,7 @@
 //! | which action is admitted when | [`vm::lifecycle`] |
 //! | on which host a VM may run | [`placement`] |
 //! | how a cluster is, and what it can | [`cluster`] |
+//! | what a snapshot holds, and whether one can be taken | [`snapshot`] |
 //! | how operations survive a crash | [`operation`] |
 //! | what is alerted on, and who is told | [`alert`] |
 //! | what will be, and how sure that is | [`forecast`] |
@@ -36,6 +37,7 @@ pub mod operation;
 pub mod placement;
 pub mod query;
 pub mod settings;
+pub mod snapshot;
 pub mod storage;
 pub mod vm;
 

@@ -29,6 +29,7 @@ mod progress;
 mod providers;
 mod reconcile;
 mod sabotage;
+mod snapshots;
 mod vms;
 mod volumes;
 
@@ -76,6 +77,7 @@ pub use outputs::{
 };
 pub use providers::Providers;
 pub use sabotage::{Sabotage, Side};
+pub use snapshots::Snapshots;
 pub use vms::{Accepted, DeleteOptions, VmChange, VmCreateRequest, VmPlan, Vms};
 pub use volumes::{VolumeCreateRequest, VolumePlan, VolumeView, Volumes};
 
@@ -276,6 +278,11 @@ impl Engine {
     /// Volumes of pools.
     pub fn volumes(&self) -> Volumes<'_> {
         Volumes::new(&self.inner)
+    }
+
+    /// Snapshots of VMs.
+    pub fn snapshots(&self) -> Snapshots<'_> {
+        Snapshots::new(&self.inner)
     }
 
     /// Networks.

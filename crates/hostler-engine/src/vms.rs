@@ -397,7 +397,7 @@ impl<'a> Vms<'a> {
         Ok(cx.run("open console", console.open(&cx, &vm, kind, take_over)).await?)
     }
 
-    fn place_of(&self, vm: &VmView) -> Result<(ProviderId, String)> {
+    pub(crate) fn place_of(&self, vm: &VmView) -> Result<(ProviderId, String)> {
         let provider = vm.provider.as_ref().map(|(id, _)| *id);
         match (provider, vm.external_ref()) {
             (Some(provider), Some(external_ref)) => Ok((provider, external_ref.to_owned())),
@@ -422,11 +422,12 @@ impl<'a> Vms<'a> {
     }
 }
 
-fn told(vm: &VmView, action: Action, error: Error) -> Error {
+pub(crate) fn told(vm: &VmView, action: Action, error: Error) -> Error {
     let doing = match action {
         // These words of the API are no verbs.
         Action::Console => "open a console of",
         Action::ForceStop => "cut the power of",
+        Action::Snapshot => "take a snapshot of",
         other => other.as_str(),
     };
     let message = format!("cannot {doing} VM \"{}\": {}", vm.name, error.message());

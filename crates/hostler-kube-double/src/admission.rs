@@ -4,9 +4,12 @@ use serde_json::{Value, json};
 
 use crate::ids::Ids;
 use crate::json;
-use crate::kinds::{Kind, VM, VMI, VMIM};
+use crate::kinds::{KUBEVIRT, Kind, RESTORES, SNAPSHOTS, VM, VMI, VMIM};
 use crate::status::{Refused, cause};
 use crate::store::{Key, Store};
+
+const SNAPSHOT_WEBHOOK: &str = "virtualmachinesnapshot-validator.snapshot.kubevirt.io";
+const RESTORE_WEBHOOK: &str = "virtualmachinerestore-validator.snapshot.kubevirt.io";
 
 /// The webhooks of a kind: the one that fills in, its path, and the one that judges.
 fn webhooks(kind: &Kind) -> Option<(&'static str, &'static str)> {
@@ -16,6 +19,10 @@ fn webhooks(kind: &Kind) -> Option<(&'static str, &'static str)> {
         Some(("virtualmachineinstances-mutator.kubevirt.io", "/virtualmachineinstances-mutate"))
     } else if *kind == VMIM {
         Some(("migration-create-validator.kubevirt.io", "/migration-validate-create"))
+    } else if *kind == SNAPSHOTS {
+        Some((SNAPSHOT_WEBHOOK, "/virtualmachinesnapshots-validate"))
+    } else if *kind == RESTORES {
+        Some((RESTORE_WEBHOOK, "/virtualmachinerestores-validate"))
     } else {
         None
     }
@@ -59,6 +66,11 @@ pub(crate) fn judge_new(kind: &Kind, object: &Value, store: &Store) -> Result<()
         judge_machine(object)
     } else if *kind == VMIM {
         judge_migration(object, store)
+    } else if *kind == SNAPSHOTS {
+        judge_gate(store, SNAPSHOT_WEBHOOK)
+    } else if *kind == RESTORES {
+        judge_gate(store, RESTORE_WEBHOOK)?;
+        judge_restore(object, store)
     } else {
         Ok(())
     }
@@ -109,6 +121,45 @@ fn judge_machine(object: &Value) -> Result<(), Refused> {
         return Ok(());
     }
     Err(Refused::denied_fields("virtualmachine-validator.kubevirt.io", causes))
+}
+
+/// The gate `Snapshot`: opened by name up to 1.8, open unless closed from 1.9 on.
+fn judge_gate(store: &Store, webhook: &str) -> Result<(), Refused> {
+    let Some((_, installation)) = store.list(&KUBEVIRT, None).next() else { return Ok(()) };
+    let gates = |field: &str| {
+        let pointer = format!("/spec/configuration/developerConfiguration/{field}");
+        json::list(installation, &pointer).iter().any(|gate| gate == "Snapshot")
+    };
+    let version = json::text(installation, "/status/observedKubeVirtVersion");
+    let mut numbers = version.trim_start_matches('v').split('.').map(str::parse::<u32>);
+    let is_beta_open = match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (1, 9),
+        _ => true,
+    };
+    let is_open = gates("featureGates") || (is_beta_open && !gates("disabledFeatureGates"));
+    if is_open {
+        return Ok(());
+    }
+    Err(Refused::denied(webhook, "snapshot feature gate not enabled"))
+}
+
+fn judge_restore(object: &Value, store: &Store) -> Result<(), Refused> {
+    let namespace = json::text(object, "/metadata/namespace");
+    let name = json::text(object, "/spec/virtualMachineSnapshotName");
+    let field = "spec.virtualMachineSnapshotName";
+    let refused = |message: String| {
+        let cause = cause("FieldValueInvalid", &message, field);
+        Err(Refused::denied_fields(RESTORE_WEBHOOK, vec![cause]))
+    };
+    match store.get(&SNAPSHOTS, &Key::new(namespace, name)) {
+        None => refused(format!("VirtualMachineSnapshot \"{name}\" does not exist")),
+        Some(snapshot) => match json::text(snapshot, "/status/phase") {
+            "Failed" => refused(format!(
+                "VirtualMachineSnapshot \"{name}\" has failed and is invalid to use"
+            )),
+            _ => Ok(()),
+        },
+    }
 }
 
 fn judge_migration(object: &Value, store: &Store) -> Result<(), Refused> {

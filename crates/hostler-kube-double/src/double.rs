@@ -306,6 +306,12 @@ impl Double {
         self.shared.change(|state| state.world.switches.migrations_fail = reason);
     }
 
+    /// Lets snapshots fail with these words; nothing: lets them succeed.
+    pub fn set_snapshots_fail(&self, words: Option<&str>) {
+        let words = words.map(str::to_owned);
+        self.shared.change(|state| state.world.switches.snapshots_fail = words);
+    }
+
     /// Lets a webhook deny virt-api's own writes with these words: the verbs answer 500 around them.
     pub fn set_denial(&self, denial: Option<(&str, &str)>) {
         let denial = denial.map(|(webhook, words)| (webhook.to_owned(), words.to_owned()));

@@ -96,6 +96,8 @@ pub(crate) struct Switches {
     pub(crate) consoles_linger: bool,
     /// Migrations fail with this reason.
     pub(crate) migrations_fail: Option<String>,
+    /// Snapshots fail with these words.
+    pub(crate) snapshots_fail: Option<String>,
     /// virt-api's own writes are denied: the webhook, and its words.
     pub(crate) denial: Option<(String, String)>,
 }

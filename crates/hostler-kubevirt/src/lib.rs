@@ -12,6 +12,7 @@
 //! | how a console is opened, and what becomes of it | `console` |
 //! | how a VM is made, and who owns what of it then | [`create`] |
 //! | what pools and volumes are | `storage` |
+//! | how a snapshot is taken and put back | `snapshots` |
 //! | how a cluster is named, and what a kubeconfig may not do | [`config`], [`connect`] |
 //! | how it is asked, and what its answers mean | [`call`], [`error`], [`resource`] |
 //! | when it is left alone | [`breaker`] |
@@ -46,6 +47,7 @@ mod power;
 pub mod provider;
 pub mod quantity;
 pub mod resource;
+mod snapshots;
 mod storage;
 pub mod versions;
 mod watch;

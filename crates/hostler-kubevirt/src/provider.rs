@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use hostler_core::Timestamp;
 use hostler_provider::{
     Cluster, Console, Create, Cx, Error, Inventory, Kind, Metrics, Power, Probe, Provider, Result,
-    Storage, Watch,
+    Snapshots, Storage, Watch,
 };
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -176,6 +176,10 @@ impl Provider for KubeVirt {
     }
 
     fn metrics(&self) -> Option<&dyn Metrics> {
+        Some(self)
+    }
+
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
         Some(self)
     }
 

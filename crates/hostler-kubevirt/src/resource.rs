@@ -41,6 +41,21 @@ impl Resource {
     pub const MIGRATIONS: Self = kubevirt("virtualmachineinstancemigrations");
     /// Installations of KubeVirt.
     pub const KUBEVIRTS: Self = kubevirt("kubevirts");
+    /// Snapshots of VMs, in the version that is spoken.
+    pub const fn snapshots(version: &'static str) -> Self {
+        Self {
+            group: crate::versions::SNAPSHOT.name,
+            version,
+            plural: "virtualmachinesnapshots",
+            namespaced: true,
+        }
+    }
+
+    /// VMs' being put back to snapshots, likewise.
+    pub const fn restores(version: &'static str) -> Self {
+        Self { plural: "virtualmachinerestores", ..Self::snapshots(version) }
+    }
+
     /// Nodes of the cluster.
     pub const NODES: Self = core("nodes", false);
     /// Namespaces of the cluster.

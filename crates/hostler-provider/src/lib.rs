@@ -38,6 +38,7 @@ pub use groups::console::{Console, ConsoleStream};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
 pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
 pub use groups::power::{Power, StopMode};
+pub use groups::snapshots::{EnsureSnapshot, Revert, SnapshotHandle, SnapshotRef, Snapshots};
 pub use groups::storage::{
     EnsureVolume, Storage, VolumeContent, VolumeInfo, VolumeReader, VolumeRef,
 };
@@ -90,6 +91,11 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Taking and going back to snapshots.
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
+        None
+    }
+
     /// Health and features of a cluster.
     fn cluster(&self) -> Option<&dyn Cluster> {
         None
@@ -118,6 +124,8 @@ pub enum Group {
     Watch,
     /// [`Cluster`].
     Cluster,
+    /// [`Snapshots`].
+    Snapshots,
 }
 
 impl Group {
@@ -130,6 +138,7 @@ impl Group {
         Self::Metrics,
         Self::Watch,
         Self::Cluster,
+        Self::Snapshots,
     ];
 
     /// The word used on the wire.
@@ -142,6 +151,7 @@ impl Group {
             Self::Metrics => "metrics",
             Self::Watch => "watch",
             Self::Cluster => "cluster",
+            Self::Snapshots => "snapshots",
         }
     }
 }
@@ -156,6 +166,7 @@ pub fn groups(provider: &dyn Provider) -> Vec<Group> {
         Group::Metrics => provider.metrics().is_some(),
         Group::Watch => provider.watch().is_some(),
         Group::Cluster => provider.cluster().is_some(),
+        Group::Snapshots => provider.snapshots().is_some(),
     };
     Group::ALL.iter().copied().filter(has).collect()
 }

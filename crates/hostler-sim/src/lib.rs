@@ -29,6 +29,7 @@ mod faults;
 mod late;
 mod metrics;
 mod power;
+mod snapshots;
 mod storage;
 mod verb;
 mod watch;
@@ -39,14 +40,14 @@ use std::future::Future;
 use async_trait::async_trait;
 use hostler_provider::{
     Cluster, Console, Create, Cx, Group, Inventory, Metrics, Power, Probe, Provider, Result,
-    Storage, VmRef, Watch,
+    Snapshots, Storage, VmRef, Watch,
 };
 
 pub use faults::{EventFault, FaultPlan, When};
 pub use late::Late;
 pub use verb::Verb;
 pub use world::World;
-pub use world::census::{Census, VmRecord, VolumeRecord};
+pub use world::census::{Census, SnapshotRecord, VmRecord, VolumeRecord};
 pub use world::setup::{HostSetup, NetworkSetup, PoolSetup};
 pub use world::vm::Guest;
 
@@ -186,6 +187,10 @@ impl Provider for Sim {
 
     fn cluster(&self) -> Option<&dyn Cluster> {
         self.has(Group::Cluster).filter(|sim| sim.world.is_cluster()).map(|sim| sim as &dyn Cluster)
+    }
+
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
+        self.has(Group::Snapshots).map(|sim| sim as &dyn Snapshots)
     }
 
     fn watch(&self) -> Option<&dyn Watch> {

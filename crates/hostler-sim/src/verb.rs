@@ -22,6 +22,10 @@ pub enum Verb {
     EnsureVolume,
     RemoveVolume,
     Volumes,
+    Snapshots,
+    EnsureSnapshot,
+    Revert,
+    RemoveSnapshot,
     OpenConsole,
     Subscribe,
     Observe,
@@ -43,7 +47,10 @@ impl Verb {
             | Self::Resume
             | Self::Save
             | Self::EnsureVolume
-            | Self::RemoveVolume => true,
+            | Self::RemoveVolume
+            | Self::EnsureSnapshot
+            | Self::Revert
+            | Self::RemoveSnapshot => true,
             Self::Probe
             | Self::Inventory
             | Self::Validate
@@ -51,6 +58,7 @@ impl Verb {
             | Self::Definition
             | Self::DefaultPool
             | Self::Volumes
+            | Self::Snapshots
             | Self::OpenConsole
             | Self::Subscribe
             | Self::Observe
@@ -94,6 +102,10 @@ impl Verb {
             Self::EnsureVolume => "make a volume",
             Self::RemoveVolume => "remove a volume",
             Self::Volumes => "list volumes",
+            Self::Snapshots => "list snapshots of",
+            Self::EnsureSnapshot => "take a snapshot of",
+            Self::Revert => "put back",
+            Self::RemoveSnapshot => "remove a snapshot of",
             Self::OpenConsole => "open a console of",
             Self::Subscribe => "subscribe to changes",
             Self::Observe => "look at",

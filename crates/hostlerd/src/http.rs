@@ -48,6 +48,7 @@ mod reply;
 mod server;
 mod session;
 mod silences;
+mod snapshots;
 mod streams;
 mod tokens;
 mod ui;
@@ -253,7 +254,7 @@ pub fn api() -> Api {
     let api = outlook::route(custom_metrics::route(measured::route(api)));
     let api = live::route(outputs::route(agents::route(api)));
     let api = silences::route(alert_rules::route(alerts::route(api)));
-    let api = clusters::route(adoptions::route(api));
+    let api = snapshots::route(clusters::route(adoptions::route(api)));
     let api = volumes::route(pools::route(networks::route(hosts::route(providers::route(api)))));
     events::route(operations::route(images::route(api)))
 }

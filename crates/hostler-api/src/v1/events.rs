@@ -71,7 +71,7 @@ pub struct Event {
     /// What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
     /// `vm.adopted`, `vm.ignored`, `vm.offered`, `vm.released`,
     /// `operation.changed`, `provider.state`, `image.created`, `image.deleted`, `volume.created`,
-    /// `volume.deleted` …
+    /// `volume.deleted`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted` …
     #[serde(rename = "type")]
     pub kind: String,
     /// To what.

@@ -24,6 +24,7 @@ mod providers;
 mod server;
 mod session;
 mod silences;
+mod snapshots;
 mod tokens;
 mod vm_spec;
 mod vms;
@@ -52,6 +53,7 @@ pub use providers::*;
 pub use server::*;
 pub use session::*;
 pub use silences::*;
+pub use snapshots::*;
 pub use tokens::*;
 pub use vm_spec::*;
 pub use vms::*;
@@ -98,6 +100,10 @@ endpoints![
     AdoptionAdopt,
     AdoptionIgnore,
     AdoptionOffer,
+    SnapshotList,
+    SnapshotCreate,
+    SnapshotRevert,
+    SnapshotDelete,
     VmMetrics,
     ConsoleOpen,
     ConsoleConnect,

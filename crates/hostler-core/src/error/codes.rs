@@ -47,6 +47,8 @@ pub enum Code {
     PoolNotFound,
     /// There is no such volume.
     VolumeNotFound,
+    /// The VM has no such snapshot.
+    SnapshotNotFound,
     /// There is no such network.
     NetworkNotFound,
     /// There is no such image.
@@ -89,6 +91,10 @@ pub enum Code {
     VolumeInUse,
     /// Another operation is working on this volume.
     VolumeBusy,
+    /// The VM has a snapshot with this name.
+    SnapshotExists,
+    /// The VM has as many snapshots as its provider allows.
+    SnapshotLimitReached,
     /// This Idempotency-Key was used for a different request.
     IdempotencyMismatch,
     /// The resource changed since you read it.
@@ -168,6 +174,7 @@ impl Code {
         Self::ClusterNotFound,
         Self::PoolNotFound,
         Self::VolumeNotFound,
+        Self::SnapshotNotFound,
         Self::NetworkNotFound,
         Self::ImageNotFound,
         Self::OperationNotFound,
@@ -189,6 +196,8 @@ impl Code {
         Self::VolumeExists,
         Self::VolumeInUse,
         Self::VolumeBusy,
+        Self::SnapshotExists,
+        Self::SnapshotLimitReached,
         Self::IdempotencyMismatch,
         Self::PreconditionFailed,
         Self::PreconditionRequired,
@@ -241,6 +250,7 @@ impl Code {
             Self::ClusterNotFound => "cluster_not_found",
             Self::PoolNotFound => "pool_not_found",
             Self::VolumeNotFound => "volume_not_found",
+            Self::SnapshotNotFound => "snapshot_not_found",
             Self::NetworkNotFound => "network_not_found",
             Self::ImageNotFound => "image_not_found",
             Self::OperationNotFound => "operation_not_found",
@@ -262,6 +272,8 @@ impl Code {
             Self::VolumeExists => "volume_exists",
             Self::VolumeInUse => "volume_in_use",
             Self::VolumeBusy => "volume_busy",
+            Self::SnapshotExists => "snapshot_exists",
+            Self::SnapshotLimitReached => "snapshot_limit_reached",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::PreconditionFailed => "precondition_failed",
             Self::PreconditionRequired => "precondition_required",
@@ -314,6 +326,7 @@ impl Code {
             | Self::ClusterNotFound
             | Self::PoolNotFound
             | Self::VolumeNotFound
+            | Self::SnapshotNotFound
             | Self::NetworkNotFound
             | Self::ImageNotFound
             | Self::OperationNotFound
@@ -335,6 +348,8 @@ impl Code {
             | Self::VolumeExists
             | Self::VolumeInUse
             | Self::VolumeBusy
+            | Self::SnapshotExists
+            | Self::SnapshotLimitReached
             | Self::IdempotencyMismatch
             | Self::PreconditionFailed
             | Self::PreconditionRequired

@@ -30,6 +30,7 @@ impl Code {
             Self::ClusterNotFound => "there is no such cluster",
             Self::PoolNotFound => "there is no such storage pool",
             Self::VolumeNotFound => "there is no such volume",
+            Self::SnapshotNotFound => "the VM has no such snapshot",
             Self::NetworkNotFound => "there is no such network",
             Self::ImageNotFound => "there is no such image",
             Self::OperationNotFound => "there is no such operation",
@@ -51,6 +52,8 @@ impl Code {
             Self::VolumeExists => "a volume with this name exists in the pool",
             Self::VolumeInUse => "the volume belongs to a VM",
             Self::VolumeBusy => "another operation is working on this volume",
+            Self::SnapshotExists => "the VM has a snapshot with this name",
+            Self::SnapshotLimitReached => "the VM has as many snapshots as its provider allows",
             Self::IdempotencyMismatch => "this Idempotency-Key was used for a different request",
             Self::PreconditionFailed => "the resource changed since you read it",
             Self::PreconditionRequired => "this change needs an If-Match header",
@@ -125,6 +128,7 @@ impl Code {
             }
             Self::PoolNotFound => "`hostler pool list` shows those there are.",
             Self::VolumeNotFound => "`hostler volume list POOL` shows those there are.",
+            Self::SnapshotNotFound => "`hostler snapshot list VM` shows those there are.",
             Self::NetworkNotFound => "`hostler network list` shows those there are.",
             Self::ImageNotFound => "`hostler image list` shows those there are.",
             Self::OperationNotFound => {
@@ -163,6 +167,12 @@ impl Code {
             Self::VolumeInUse => "Detach it or delete the VM first.",
             Self::VolumeBusy => {
                 "Wait for the operation that `details.operation` names, or cancel it."
+            }
+            Self::SnapshotExists => {
+                "Choose another name; where two have the same one, name the snapshot by its `reference`."
+            }
+            Self::SnapshotLimitReached => {
+                "Delete one first: `hostler snapshot delete VM SNAPSHOT`."
             }
             Self::IdempotencyMismatch => "Use a new key for a new request.",
             Self::PreconditionFailed => {

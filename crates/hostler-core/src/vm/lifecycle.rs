@@ -15,6 +15,10 @@
 //! | migrating, saving … | no | no | no | no | no | no | no | no | no |
 //! | missing | no | no | no | no | no | no | no | no | yes |
 //! | unknown | no | no | no | no | no | no | no | no | no |
+//!
+//! A snapshot can be taken of what runs, is paused or is off, and such a VM can be put
+//! back to one. Not of one that is saved: disks of another time than its memory would
+//! be its ruin.
 
 use super::status::VmState;
 use crate::error::{Code, Error};
@@ -44,6 +48,10 @@ pub enum Action {
     Console,
     /// Change its description, labels or other configuration.
     Update,
+    /// Take a snapshot of it.
+    Snapshot,
+    /// Put it back to a snapshot.
+    Revert,
 }
 
 impl Action {
@@ -60,6 +68,8 @@ impl Action {
         Self::Delete,
         Self::Console,
         Self::Update,
+        Self::Snapshot,
+        Self::Revert,
     ];
 
     /// The word used on the wire.
@@ -76,6 +86,8 @@ impl Action {
             Self::Delete => "delete",
             Self::Console => "console",
             Self::Update => "update",
+            Self::Snapshot => "snapshot",
+            Self::Revert => "revert",
         }
     }
 }
@@ -136,6 +148,7 @@ pub fn admit(state: VmState, action: Action) -> Admission {
         (S::Paused, _) => admit_paused(action),
         (S::Stopped | S::Failed | S::Saved, _) => admit_off(state, action),
         (S::Suspended, A::Resume | A::ForceStop | A::Reset | A::Console) => Start,
+        (S::Crashed, A::Revert) => Start,
         (S::Suspended, _) => wrong("the guest sleeps; resume or force_stop it first"),
         (S::Crashed, A::ForceStop | A::Reset | A::Console) => Start,
         (S::Crashed, _) => wrong("the guest crashed and is held; reset or force_stop it first"),
@@ -159,7 +172,9 @@ fn admit_running(action: Action) -> Admission {
         | Action::Pause
         | Action::Save
         | Action::Console
-        | Action::Update => Admission::Start,
+        | Action::Update
+        | Action::Snapshot
+        | Action::Revert => Admission::Start,
     }
 }
 
@@ -171,7 +186,9 @@ fn admit_paused(action: Action) -> Admission {
         | Action::Reset
         | Action::Save
         | Action::Console
-        | Action::Update => Admission::Start,
+        | Action::Update
+        | Action::Snapshot
+        | Action::Revert => Admission::Start,
         Action::Start => wrong("the VM is paused; resume it instead"),
         Action::Stop | Action::Reboot => {
             wrong("the VM is paused, so its guest cannot hear; resume it first")
@@ -185,6 +202,10 @@ fn admit_off(state: VmState, action: Action) -> Admission {
         Action::Stop | Action::ForceStop => Admission::AlreadyThere,
         Action::Save if state == VmState::Saved => Admission::AlreadyThere,
         Action::Start | Action::Delete | Action::Update => Admission::Start,
+        Action::Snapshot | Action::Revert if state == VmState::Saved => wrong(
+            "the VM is saved, and its memory belongs to its disks as they are; start it first",
+        ),
+        Action::Snapshot | Action::Revert => Admission::Start,
         Action::Reboot
         | Action::Reset
         | Action::Pause
@@ -226,25 +247,25 @@ mod tests {
             table.truncate(table.trim_end().len());
             table.push('\n');
         }
-        //             start stop  force reboo reset pause resum save  delet conso update
+        //             start stop  force reboo reset pause resum save  delet conso update snaps revert
         expect![[r"
-            creating      -     -     -     -     -     -     -     -     -     -     -
-            deleting      -     -     -     -     -     -     -     -     there -     -
-            running       there yes   yes   yes   yes   yes   there yes   -     yes   yes
-            paused        -     -     yes   -     yes   there yes   yes   -     yes   yes
-            starting      there -     yes   -     -     -     -     -     -     yes   yes
-            stopping      -     there yes   -     yes   -     -     -     -     yes   yes
-            stopped       yes   there there -     -     -     -     -     yes   -     yes
-            saved         yes   there there -     -     -     -     there yes   -     yes
-            suspended     -     -     yes   -     yes   -     yes   -     -     yes   yes
-            saving        -     -     -     -     -     -     -     there -     -     yes
-            dumping       -     -     -     -     -     -     -     -     -     -     yes
-            snapshotting  -     -     -     -     -     -     -     -     -     -     yes
-            migrating     -     -     -     -     -     -     -     -     -     -     yes
-            crashed       -     -     yes   -     yes   -     -     -     -     yes   yes
-            failed        yes   there there -     -     -     -     -     yes   -     yes
-            missing       -     -     -     -     -     -     -     -     yes   -     yes
-            unknown       -     -     -     -     -     -     -     -     -     -     yes
+            creating      -     -     -     -     -     -     -     -     -     -     -     -     -
+            deleting      -     -     -     -     -     -     -     -     there -     -     -     -
+            running       there yes   yes   yes   yes   yes   there yes   -     yes   yes   yes   yes
+            paused        -     -     yes   -     yes   there yes   yes   -     yes   yes   yes   yes
+            starting      there -     yes   -     -     -     -     -     -     yes   yes   -     -
+            stopping      -     there yes   -     yes   -     -     -     -     yes   yes   -     -
+            stopped       yes   there there -     -     -     -     -     yes   -     yes   yes   yes
+            saved         yes   there there -     -     -     -     there yes   -     yes   -     -
+            suspended     -     -     yes   -     yes   -     yes   -     -     yes   yes   -     -
+            saving        -     -     -     -     -     -     -     there -     -     yes   -     -
+            dumping       -     -     -     -     -     -     -     -     -     -     yes   -     -
+            snapshotting  -     -     -     -     -     -     -     -     -     -     yes   -     -
+            migrating     -     -     -     -     -     -     -     -     -     -     yes   -     -
+            crashed       -     -     yes   -     yes   -     -     -     -     yes   yes   -     yes
+            failed        yes   there there -     -     -     -     -     yes   -     yes   yes   yes
+            missing       -     -     -     -     -     -     -     -     yes   -     yes   -     -
+            unknown       -     -     -     -     -     -     -     -     -     -     yes   -     -
         "]]
         .assert_eq(&table);
     }

@@ -100,6 +100,7 @@ impl VmView {
             | Action::Save => Some(Group::Power),
             Action::Delete => Some(Group::Create),
             Action::Console => Some(Group::Console),
+            Action::Snapshot | Action::Revert => Some(Group::Snapshots),
             Action::Update => None,
         };
         if let (Some(group), false) = (group, self.groups.is_empty())

@@ -13,6 +13,9 @@ use hostler_core::{Error, Result};
 use hostler_store::Effect;
 use serde_json::Value;
 
+use super::snapshot_create::SnapshotCreate;
+use super::snapshot_delete::SnapshotDelete;
+use super::snapshot_revert::SnapshotRevert;
 use super::vm_create::VmCreate;
 use super::vm_delete::VmDelete;
 use super::vm_power::VmPower;
@@ -27,6 +30,9 @@ pub(crate) fn registry() -> Registry {
         entry::<VmDelete>(),
         entry::<VolumeCreate>(),
         entry::<VolumeDelete>(),
+        entry::<SnapshotCreate>(),
+        entry::<SnapshotDelete>(),
+        entry::<SnapshotRevert>(),
     ]);
     // One operation for all power verbs, under the name of each.
     for kind in POWER_KINDS {

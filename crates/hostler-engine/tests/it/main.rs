@@ -24,6 +24,7 @@ mod placing;
 mod proofs;
 mod requests;
 mod sharing;
+mod snapshots;
 mod steps;
 mod stuck;
 mod subject;

@@ -51,6 +51,9 @@ four_proofs!(VmCreate { create: Subject::Create });
 four_proofs!(VmDelete { delete: Subject::Delete });
 four_proofs!(VolumeCreate { volume_create: Subject::VolumeCreate });
 four_proofs!(VolumeDelete { volume_delete: Subject::VolumeDelete });
+four_proofs!(SnapshotCreate { snapshot_create: Subject::SnapshotCreate });
+four_proofs!(SnapshotRevert { snapshot_revert: Subject::SnapshotRevert });
+four_proofs!(SnapshotDelete { snapshot_delete: Subject::SnapshotDelete });
 four_proofs!(VmPower {
     start: Subject::Power(PowerVerb::Start),
     stop: Subject::Power(PowerVerb::Stop(GRACEFUL)),
@@ -127,9 +130,8 @@ async fn fail(subject: Subject, strike: Strike, kind: Kind) {
         Ok(accepted) => accepted,
         // The provider is asked before anything is taken on, too.
         Err(error) => {
-            assert!(matches!(subject, Subject::VolumeCreate | Subject::VolumeDelete), "{error}");
-            let exists = subject.exists_after(OperationState::Failed);
-            return subject.check_volume(&lab, exists, &how).await;
+            assert!(subject.asks_first(), "{error}");
+            return subject.check_refused(&lab, vm, &how).await;
         }
     };
     let mut ended = lab.end(&accepted).await;
@@ -139,7 +141,7 @@ async fn fail(subject: Subject, strike: Strike, kind: Kind) {
     if ended.state() == OperationState::NeedsAttention {
         // Only a lasting failure past the point of no return may need a person,
         // and then trying again has to do.
-        let may = matches!(subject, Subject::Delete | Subject::VolumeDelete);
+        let may = subject.has_no_return();
         assert!(may, "{how}: stuck: {:?}", ended.error());
         assert_eq!(kind, Kind::Denied, "{how}");
         lab.engine.operations().retry(&admin(), ended.row.id).await.unwrap();

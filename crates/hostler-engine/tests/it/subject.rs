@@ -5,6 +5,7 @@ use std::time::Duration;
 use hostler_core::Result;
 use hostler_core::id::VmId;
 use hostler_core::operation::OperationState;
+use hostler_core::snapshot::SnapshotSpec;
 use hostler_core::vm::PowerState;
 use hostler_core::vm::status::VmState;
 use hostler_engine::{Accepted, DeleteOptions, OperationView, PowerVerb, StepState};
@@ -21,6 +22,9 @@ pub(crate) enum Subject {
     Power(PowerVerb),
     VolumeCreate,
     VolumeDelete,
+    SnapshotCreate,
+    SnapshotRevert,
+    SnapshotDelete,
 }
 
 pub(crate) const GRACEFUL: StopMode = StopMode::Graceful { within: Duration::from_secs(5) };
@@ -49,7 +53,12 @@ impl Subject {
                 lab.create_volume("data").await;
                 None
             }
-            Self::Delete => Some(lab.create("web").await),
+            Self::Delete | Self::SnapshotCreate => Some(lab.create("web").await),
+            Self::SnapshotRevert | Self::SnapshotDelete => {
+                let vm = lab.create("web").await;
+                lab.snapshot(vm, "s1").await;
+                Some(vm)
+            }
             Self::Power(verb) => {
                 let vm = lab.create("web").await;
                 let before = match verb {
@@ -72,6 +81,7 @@ impl Subject {
 
     pub(crate) async fn try_submit(self, lab: &Lab, vm: Option<VmId>) -> Result<Accepted> {
         let (vms, volumes) = (lab.engine.vms(), lab.engine.volumes());
+        let snapshots = lab.engine.snapshots();
         match (self, vm) {
             (Self::Create, _) => vms.create(&admin(), None, lab.request("web")).await,
             (Self::VolumeCreate, _) => {
@@ -83,6 +93,11 @@ impl Subject {
                     DeleteOptions { disks: true, force: true, ..DeleteOptions::default() };
                 vms.delete(&admin(), None, vm, options).await
             }
+            (Self::SnapshotCreate, Some(vm)) => {
+                snapshots.create(&admin(), None, vm, SnapshotSpec::new("s1")).await
+            }
+            (Self::SnapshotRevert, Some(vm)) => snapshots.revert(&admin(), None, vm, "s1").await,
+            (Self::SnapshotDelete, Some(vm)) => snapshots.delete(&admin(), None, vm, "s1").await,
             (Self::Power(verb), Some(vm)) => vms.power(&admin(), None, vm, verb).await,
             (subject, None) => panic!("{subject:?} needs a VM"),
         }
@@ -95,6 +110,9 @@ impl Subject {
             Self::Delete => vec![Verb::Stop, Verb::RemoveVm, Verb::RemoveVolume],
             Self::VolumeCreate => vec![Verb::EnsureVolume],
             Self::VolumeDelete => vec![Verb::RemoveVolume],
+            Self::SnapshotCreate => vec![Verb::EnsureSnapshot],
+            Self::SnapshotRevert => vec![Verb::Revert],
+            Self::SnapshotDelete => vec![Verb::RemoveSnapshot],
             Self::Power(verb) => vec![match verb {
                 PowerVerb::Start => Verb::Start,
                 PowerVerb::Stop(_) => Verb::Stop,
@@ -112,7 +130,12 @@ impl Subject {
         match self {
             Self::Create => Verb::Start,
             Self::Delete => Verb::RemoveVm,
-            Self::Power(_) | Self::VolumeCreate | Self::VolumeDelete => self.changes()[0],
+            Self::Power(_)
+            | Self::VolumeCreate
+            | Self::VolumeDelete
+            | Self::SnapshotCreate
+            | Self::SnapshotRevert
+            | Self::SnapshotDelete => self.changes()[0],
         }
     }
 
@@ -120,18 +143,20 @@ impl Subject {
     pub(crate) fn last_cancellable(self) -> Verb {
         match self {
             Self::Delete => Verb::Stop,
-            Self::Create | Self::Power(_) | Self::VolumeCreate | Self::VolumeDelete => {
-                self.last_way_back()
-            }
+            _ => self.last_way_back(),
         }
     }
 
     /// Whether what it is about has to be there after it ended so.
     pub(crate) fn exists_after(self, ended: OperationState) -> bool {
         match self {
-            Self::Create | Self::VolumeCreate => ended == OperationState::Succeeded,
-            Self::Delete | Self::VolumeDelete => ended != OperationState::Succeeded,
-            Self::Power(_) => true,
+            Self::Create | Self::VolumeCreate | Self::SnapshotCreate => {
+                ended == OperationState::Succeeded
+            }
+            Self::Delete | Self::VolumeDelete | Self::SnapshotDelete => {
+                ended != OperationState::Succeeded
+            }
+            Self::Power(_) | Self::SnapshotRevert => true,
         }
     }
 
@@ -145,6 +170,9 @@ impl Subject {
             return self.check_volume(lab, exists, how).await;
         }
         let vm = vm_of(ended);
+        if self.is_of_snapshots() {
+            return self.check_snapshot(lab, vm, state, how).await;
+        }
         let wanted = if exists { vec![vm] } else { Vec::new() };
         lab.assert_clean(&wanted, &[], how);
         assert_eq!(lab.store.vm(vm).await.unwrap().is_some(), exists, "{how}: row");
@@ -152,6 +180,55 @@ impl Subject {
         if matches!(self, Self::Create) && exists {
             assert_eq!(lab.world.live_count(vm), 1, "{how}: runs once");
             lab.sees(vm, VmState::Running).await;
+        }
+    }
+
+    fn is_of_snapshots(self) -> bool {
+        matches!(self, Self::SnapshotCreate | Self::SnapshotRevert | Self::SnapshotDelete)
+    }
+
+    /// Whether the provider is asked before anything is taken on.
+    pub(crate) fn asks_first(self) -> bool {
+        self.is_of_snapshots() || matches!(self, Self::VolumeCreate | Self::VolumeDelete)
+    }
+
+    /// Whether there is a point from which there is no way back.
+    pub(crate) fn has_no_return(self) -> bool {
+        matches!(
+            self,
+            Self::Delete | Self::VolumeDelete | Self::SnapshotRevert | Self::SnapshotDelete
+        )
+    }
+
+    /// Checks that the world is as before what was not taken on.
+    pub(crate) async fn check_refused(self, lab: &Lab, vm: Option<VmId>, how: &str) {
+        match vm {
+            Some(vm) => self.check_snapshot(lab, vm, OperationState::Failed, how).await,
+            None => {
+                self.check_volume(lab, self.exists_after(OperationState::Failed), how).await;
+            }
+        }
+    }
+
+    /// The snapshot is there once, or not at all; the VM was put back once, or not at all;
+    /// and people were told once.
+    async fn check_snapshot(self, lab: &Lab, vm: VmId, ended: OperationState, how: &str) {
+        let done = ended == OperationState::Succeeded;
+        lab.assert_clean(&[vm], &[], how);
+        let record = lab.world.vm_of(vm).unwrap();
+        let exists = self.exists_after(ended);
+        assert_eq!(record.snapshots.len(), usize::from(exists), "{how}: snapshots");
+        let reverted = done && matches!(self, Self::SnapshotRevert);
+        assert_eq!(record.reverts, u64::from(reverted), "{how}: how often it was put back");
+        let power = if reverted { PowerState::Stopped } else { PowerState::Running };
+        assert_eq!(record.power, power, "{how}");
+        let created = done || !matches!(self, Self::SnapshotCreate);
+        for (kind, told) in [
+            ("snapshot.created", created),
+            ("snapshot.reverted", reverted),
+            ("snapshot.deleted", done && matches!(self, Self::SnapshotDelete)),
+        ] {
+            assert_eq!(lab.told(kind).await, usize::from(told), "{how}: {kind}");
         }
     }
 
@@ -170,7 +247,12 @@ impl Subject {
     /// Checks that the VM's power state is what the end claims.
     fn check_power(self, lab: &Lab, ended: &OperationView, how: &str) {
         let (before, after) = match self {
-            Self::Create | Self::VolumeCreate | Self::VolumeDelete => return,
+            Self::Create
+            | Self::VolumeCreate
+            | Self::VolumeDelete
+            | Self::SnapshotCreate
+            | Self::SnapshotRevert
+            | Self::SnapshotDelete => return,
             Self::Delete => (PowerState::Running, PowerState::Stopped),
             Self::Power(verb) => before_and_after(verb),
         };

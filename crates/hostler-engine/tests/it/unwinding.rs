@@ -63,6 +63,7 @@ unwinding_proofs! {
     resume: Subject::Power(PowerVerb::Resume),
     save: Subject::Power(PowerVerb::Save),
     volume_create: Subject::VolumeCreate,
+    snapshot_create: Subject::SnapshotCreate,
 }
 
 /// Removing a volume cannot be cancelled on its way: only a refusal undoes it.
@@ -77,6 +78,25 @@ mod volume_delete {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn every_undo_can_be_repeated() {
         repeat(Subject::VolumeDelete, Way::Refused).await;
+    }
+}
+
+/// Nor can a VM's being put back, nor the removal of a snapshot.
+mod snapshots {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn f2_a_crash_at_each_write_of_a_failure_is_recovered_from_also_twice() {
+        for subject in [Subject::SnapshotRevert, Subject::SnapshotDelete] {
+            crash_everywhere(subject, Way::Refused).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_undo_can_be_repeated() {
+        for subject in [Subject::SnapshotRevert, Subject::SnapshotDelete] {
+            repeat(subject, Way::Refused).await;
+        }
     }
 }
 
@@ -173,7 +193,7 @@ async fn crash(subject: Subject, way: Way, at: (u64, Side), again: Option<(u64, 
     lab.restart().await;
     let mut ended = lab.ended(id).await.unwrap();
     let mut outcome = way.outcome();
-    let has_no_return = matches!(subject, Subject::Delete | Subject::VolumeDelete);
+    let has_no_return = subject.has_no_return();
     if has_no_return && ended.state() == OperationState::NeedsAttention {
         // At the point of no return a refusal tells nothing of the try that the
         // crash cut off, so there is only forward.

@@ -8,6 +8,7 @@ use hostler_core::access::Actor;
 use hostler_core::clock::SystemClock;
 use hostler_core::id::{Entropy, PoolId, ProviderId, SeededEntropy, VmId};
 use hostler_core::operation::OperationState;
+use hostler_core::snapshot::SnapshotSpec;
 use hostler_core::vm::VmSpec;
 use hostler_core::vm::cloud_init::CloudInit;
 use hostler_core::vm::devices::{DiskDevice, DiskSource, DiskSpec, VolumeFormat};
@@ -204,6 +205,14 @@ impl Lab {
     pub(crate) async fn create_volume(&self, name: &str) {
         let request = self.volume_request(name);
         let accepted = self.engine.volumes().create(&admin(), None, &request).await.unwrap();
+        let ended = self.end(&accepted).await;
+        assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());
+    }
+
+    /// Takes a snapshot of a VM.
+    pub(crate) async fn snapshot(&self, vm: VmId, name: &str) {
+        let spec = SnapshotSpec::new(name);
+        let accepted = self.engine.snapshots().create(&admin(), None, vm, spec).await.unwrap();
         let ended = self.end(&accepted).await;
         assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());
     }

@@ -1,4 +1,10 @@
 //! Snapshots of machines, with the content that a restore takes the specification from.
+//!
+//! ```text
+//!   snapshot:  (none) ─► InProgress ─► Succeeded ─► (deleted) its content goes, then itself
+//!                            └─► Failed, told to fail
+//!   restore:   (none) ─► waits for the machine to stop ─► complete
+//! ```
 
 use std::sync::Arc;
 
@@ -10,9 +16,27 @@ use crate::kinds::{RESTORES, SNAPSHOTS, VM, VMI};
 use crate::store::Key;
 use crate::world::{World, stamp};
 
+/// What keeps a snapshot until its content is gone.
+const SNAPSHOT_FINALIZER: &str = "snapshot.kubevirt.io/vmsnapshot-protection";
+/// What keeps a restore until it is done with.
+const RESTORE_FINALIZER: &str = "snapshot.kubevirt.io/vmrestore-protection";
+
 /// Moves a snapshot on; one of a machine that is not there waits.
 pub(super) fn reconcile(world: &mut World, key: &Key) {
-    let Some(snapshot) = world.store.get(&SNAPSHOTS, key).cloned() else { return };
+    let Some(snapshot) = held(world, &SNAPSHOTS, key, SNAPSHOT_FINALIZER) else { return };
+    if snapshot.pointer("/metadata/deletionTimestamp").is_some() {
+        let content = json::text(&snapshot, "/status/virtualMachineSnapshotContentName");
+        if let Some(contents) = kind("virtualmachinesnapshotcontents") {
+            super::remove(world, contents, &Key::new(&key.namespace, content));
+        }
+        if json::text(&snapshot, "/status/phase") == "InProgress" {
+            let source = Key::new(&key.namespace, json::text(&snapshot, "/spec/source/name"));
+            if let Some(machine) = world.store.get(&VM, &source).cloned() {
+                mark(world, &machine, "snapshotInProgress", None);
+            }
+        }
+        return let_go(world, &SNAPSHOTS, &snapshot, SNAPSHOT_FINALIZER);
+    }
     let source = Key::new(&key.namespace, json::text(&snapshot, "/spec/source/name"));
     let Some(machine) = world.store.get(&VM, &source).cloned() else { return };
     let now = stamp(world.now);
@@ -27,6 +51,17 @@ pub(super) fn reconcile(world: &mut World, key: &Key) {
             set_condition(&mut next, "Progressing", Some(doing), &now);
             set_condition(&mut next, "Ready", Some(("False", "", "Not ready")), &now);
             mark(world, &machine, "snapshotInProgress", Some(&key.name));
+        }
+        "InProgress" if world.switches.snapshots_fail.is_some() => {
+            let words = world.switches.snapshots_fail.clone().unwrap_or_default();
+            json::set(&mut next, "/status/phase", "Failed".into());
+            let error = json!({ "message": words, "time": now });
+            json::set(&mut next, "/status/error", error);
+            let reason = ("True", "", "snapshot deadline exceeded");
+            set_condition(&mut next, "Failure", Some(reason), &now);
+            let doing = ("False", "", "Operation failed");
+            set_condition(&mut next, "Progressing", Some(doing), &now);
+            mark(world, &machine, "snapshotInProgress", None);
         }
         "InProgress" => {
             complete(world, key, &machine, &mut next);
@@ -49,11 +84,17 @@ fn complete(world: &mut World, key: &Key, machine: &Arc<Value>, next: &mut Value
     let instance = world.store.get(&VMI, &Key::of(machine));
     let is_online = instance.is_some_and(|one| json::text(one, "/status/phase") == "Running");
     let has_agent = instance.is_some_and(|one| json::has_condition(one, "AgentConnected"));
-    let indications = match (is_online, has_agent) {
-        (false, _) => json!([]),
-        (true, true) => json!(["Online", "GuestAgent"]),
-        (true, false) => json!(["Online", "NoGuestAgent"]),
+    let is_paused = instance.is_some_and(|one| json::has_condition(one, "Paused"));
+    let mut indications = match (is_online, has_agent) {
+        (false, _) => Vec::new(),
+        (true, true) => vec!["Online", "GuestAgent"],
+        (true, false) => vec!["Online", "NoGuestAgent"],
     };
+    if is_online && is_paused {
+        indications.push("Paused");
+    }
+    let told = |word: &&str| json!({ "indication": word, "message": "" });
+    let source_indications: Vec<Value> = indications.iter().map(told).collect();
     let volumes: Vec<&str> = json::list(machine, "/spec/template/spec/volumes")
         .iter()
         .map(|volume| json::text(volume, "/name"))
@@ -62,7 +103,8 @@ fn complete(world: &mut World, key: &Key, machine: &Arc<Value>, next: &mut Value
         ("phase", "Succeeded".into()),
         ("readyToUse", true.into()),
         ("creationTime", stamp(world.now).into()),
-        ("indications", indications),
+        ("indications", json!(indications)),
+        ("sourceIndications", source_indications.into()),
         ("snapshotVolumes", json!({ "includedVolumes": volumes })),
         ("virtualMachineSnapshotContentName", content.as_str().into()),
     ] {
@@ -94,9 +136,51 @@ fn mark(world: &mut World, machine: &Arc<Value>, field: &str, name: Option<&str>
     save(world, &VM, machine, next);
 }
 
+/// The object, with what its controller leaves on whatever it looks after.
+fn held(
+    world: &mut World,
+    kind: &'static crate::kinds::Kind,
+    key: &Key,
+    finalizer: &str,
+) -> Option<Arc<Value>> {
+    let object = world.store.get(kind, key).cloned()?;
+    let finalizers = json::list(&object, "/metadata/finalizers");
+    let is_ending = object.pointer("/metadata/deletionTimestamp").is_some();
+    if is_ending || finalizers.iter().any(|one| one == finalizer) {
+        return Some(object);
+    }
+    let mut finalizers = finalizers.to_vec();
+    finalizers.push(finalizer.into());
+    let mut next = (*object).clone();
+    json::set(&mut next, "/metadata/finalizers", finalizers.into());
+    save_main(world, kind, &object, next);
+    world.store.get(kind, key).cloned()
+}
+
+/// Lets a deleted object go.
+fn let_go(
+    world: &mut World,
+    kind: &'static crate::kinds::Kind,
+    object: &Arc<Value>,
+    finalizer: &str,
+) {
+    let mut finalizers = json::list(object, "/metadata/finalizers").to_vec();
+    finalizers.retain(|one| one != finalizer);
+    let mut next = (**object).clone();
+    if finalizers.is_empty() {
+        json::remove(&mut next, "/metadata/finalizers");
+    } else {
+        json::set(&mut next, "/metadata/finalizers", finalizers.into());
+    }
+    save_main(world, kind, object, next);
+}
+
 /// Moves a restore on; while the machine runs it waits.
 pub(super) fn restore(world: &mut World, key: &Key) {
-    let Some(restore) = world.store.get(&RESTORES, key).cloned() else { return };
+    let Some(restore) = held(world, &RESTORES, key, RESTORE_FINALIZER) else { return };
+    if restore.pointer("/metadata/deletionTimestamp").is_some() {
+        return let_go(world, &RESTORES, &restore, RESTORE_FINALIZER);
+    }
     if restore.pointer("/status/complete") == Some(&Value::Bool(true)) {
         return;
     }

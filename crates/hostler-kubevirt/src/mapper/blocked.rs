@@ -33,6 +33,14 @@ pub(super) fn blocked(
         }
     };
     add(&[Action::Save], "KubeVirt cannot write a VM's memory to disk and resume it".into());
+    if power.is_live() {
+        let reason = "KubeVirt puts back stopped VMs only; stop it first";
+        add(&[Action::Revert], reason.into());
+    }
+    if vm.is_none() {
+        let reason = "it is seen as an instance without a VM, and snapshots are of VMs";
+        add(&[Action::Snapshot, Action::Revert], reason.into());
+    }
     match vm {
         Some(vm) => of_vm(vm, vmi.is_some(), &mut add),
         None => add(
@@ -53,7 +61,7 @@ fn of_vm(vm: &VirtualMachine, has_instance: bool, add: &mut impl FnMut(&[Action]
     }
     if let Some(name) = vm.status.snapshot_in_progress.text() {
         let reason = format!("the snapshot \"{}\" of it is being taken", super::message(name));
-        add(&[Action::Start, Action::Stop, Action::ForceStop], reason);
+        add(&[Action::Start, Action::Stop, Action::ForceStop, Action::Revert], reason);
     }
     if let Some(name) = vm.status.restore_in_progress.text() {
         let reason = format!("the restore \"{}\" of it is under way", super::message(name));

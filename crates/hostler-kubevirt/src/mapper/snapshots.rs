@@ -1,5 +1,7 @@
 //! Snapshots of VMs, and their being put back (E5).
 
+use hostler_core::id::SnapshotId;
+use hostler_core::snapshot::{Consistency, ObservedSnapshot, SnapshotContent, SnapshotState};
 use hostler_core::{Fact, Timestamp};
 
 use super::{Incompatible, Names, message, told};
@@ -9,6 +11,16 @@ use crate::objects::{VirtualMachineRestore, VirtualMachineSnapshot};
 
 const SNAPSHOT: &str = "kubevirt snapshot.status";
 const RESTORE: &str = "kubevirt restore.status";
+
+/// The label that marks a snapshot that Hostler took: its id, a UUID.
+pub const SNAPSHOT_LABEL: &str = "hostler.io/snapshot-id";
+/// The annotation with its name among those of its VM: the object's own name has to be
+/// the only one in the namespace.
+pub const NAME_ANNOTATION: &str = "hostler.io/snapshot-name";
+/// The annotation with free text about it.
+pub const DESCRIPTION_ANNOTATION: &str = "hostler.io/description";
+/// The label that marks a restore: the id of the operation that it is for.
+pub const OPERATION_LABEL: &str = "hostler.io/operation-id";
 
 /// How far a snapshot is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +46,12 @@ pub struct MappedSnapshot {
     pub name: String,
     /// Its UID.
     pub uid: Option<String>,
+    /// Its id, if Hostler took it.
+    pub tag: Option<SnapshotId>,
+    /// Its name among those of its VM, if Hostler took it.
+    pub given_name: Option<String>,
+    /// Free text about it.
+    pub description: Option<String>,
     /// The VM that it is of; absent where it is of something else.
     pub vm_name: Fact<String>,
     /// The UID of that VM: another VM of the name is not what it is of.
@@ -109,8 +127,13 @@ pub fn map_snapshot(
         let reason = "the cluster has not told its volumes";
         told(of.map(|names| names.to_vec()), SNAPSHOT, seen_at, reason)
     };
+    let tag = object.metadata.label(SNAPSHOT_LABEL).and_then(|id| id.parse().ok());
+    let noted = |key| object.metadata.annotation(key).map(message);
     Ok(MappedSnapshot {
         uid: object.metadata.uid.owned(),
+        tag,
+        given_name: noted(NAME_ANNOTATION).filter(|_| tag.is_some()),
+        description: noted(DESCRIPTION_ANNOTATION),
         vm_name: told(
             spec.source.name.owned().filter(|_| is_vm),
             "kubevirt snapshot.spec",
@@ -136,6 +159,61 @@ pub fn map_snapshot(
         namespace: names.namespace,
         name: names.name,
     })
+}
+
+impl MappedSnapshot {
+    /// Whether it is of the VM of this name and UID. What is not looked at yet by the
+    /// cluster tells the name alone.
+    pub fn is_of(&self, vm: &str, uid: &str) -> bool {
+        let same_name = self.vm_name.value().is_some_and(|name| name == vm);
+        same_name && self.vm_uid.as_deref().is_none_or(|of| of == uid)
+    }
+
+    /// How consistent it came out. Freezing a guest that is paused does nothing, and one
+    /// whose agent did not answer in time was not frozen.
+    pub fn consistency(&self, seen_at: Timestamp) -> Fact<Consistency> {
+        if self.phase != SnapshotPhase::Succeeded {
+            return Fact::unavailable(SNAPSHOT, "it is not taken");
+        }
+        let says = |word: &str| self.indications.iter().any(|one| one == word);
+        let quiesced = says("GuestAgent") && !says("QuiesceTimeout") && !says("Paused");
+        let consistency = match (says("Online"), quiesced) {
+            (false, _) => Consistency::Offline,
+            (true, true) => Consistency::Quiesced,
+            (true, false) => Consistency::Crash,
+        };
+        Fact::seen(consistency, SNAPSHOT, seen_at)
+    }
+
+    /// In the words of the boundary.
+    pub fn into_observed(self, seen_at: Timestamp) -> ObservedSnapshot {
+        let flat = "KubeVirt's snapshots do not know what they grew from";
+        let is_ready = self.is_ready.value() == Some(&true);
+        let state = match self.phase {
+            SnapshotPhase::Succeeded if is_ready => SnapshotState::Ready,
+            SnapshotPhase::InProgress | SnapshotPhase::Succeeded => SnapshotState::Creating,
+            SnapshotPhase::Failed => SnapshotState::Failed,
+            SnapshotPhase::Deleting => SnapshotState::Deleting,
+            SnapshotPhase::Unknown => SnapshotState::Unknown,
+        };
+        ObservedSnapshot {
+            consistency: self.consistency(seen_at),
+            external_ref: self.uid.unwrap_or_else(|| format!("{}/{}", self.namespace, self.name)),
+            name: self.given_name.unwrap_or(self.name),
+            tag: self.tag,
+            state,
+            message: self.message.filter(|_| state != SnapshotState::Ready),
+            description: self.description,
+            parent: Fact::unsupported(SNAPSHOT, flat),
+            is_current: Fact::unsupported(SNAPSHOT, flat),
+            // Memory is never in them, by definition of the API.
+            content: Fact::seen(SnapshotContent::Disks, SNAPSHOT, seen_at),
+            taken_at: told(self.taken_at, SNAPSHOT, seen_at, "it is not taken"),
+            disks: self.included_volumes,
+            disks_left_out: self.excluded_volumes,
+            observed_at: seen_at,
+        }
+    }
 }
 
 /// Maps a restore, received at `seen_at`.

@@ -6,8 +6,11 @@ use serde_json::{Value, json};
 
 use crate::support::{alone, both, off};
 
+/// What is blocked but snapshots, which have a test of their own.
 fn blocked(mapped: &MappedVm) -> Vec<&'static str> {
-    mapped.vm.blocked.iter().map(|blocked| blocked.action.as_str()).collect()
+    let actions = mapped.vm.blocked.iter().map(|blocked| blocked.action);
+    let others = actions.filter(|one| !matches!(one, Action::Snapshot | Action::Revert));
+    others.map(Action::as_str).collect()
 }
 
 fn reason(mapped: &MappedVm, action: Action) -> Option<&str> {
@@ -88,4 +91,14 @@ fn a_vm_being_deleted_is_not_started() {
     // It is on its way out, which counts as running until it is gone.
     assert_eq!(blocked(&mapped), ["save"]);
     assert_eq!(mapped.vm.power_reason, "terminating");
+}
+
+#[test]
+fn c14_only_a_vm_that_is_off_is_put_back() {
+    assert_eq!(reason(&stopped("Halted"), Action::Revert), None);
+    let running = both(json!({}), json!({}));
+    assert!(reason(&running, Action::Revert).unwrap().contains("stop it first"));
+    assert_eq!(reason(&running, Action::Snapshot), None);
+    let alone = alone(json!({ "metadata": { "ownerReferences": null } }));
+    assert!(reason(&alone, Action::Snapshot).unwrap().contains("without a VM"));
 }

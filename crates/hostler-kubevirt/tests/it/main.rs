@@ -30,6 +30,7 @@ mod report;
 mod resources;
 mod rights;
 mod server;
+mod snapshot_verbs;
 mod snapshots;
 mod state;
 mod storage;

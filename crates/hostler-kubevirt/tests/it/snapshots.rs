@@ -1,6 +1,7 @@
 //! Snapshots and restores.
 
-use hostler_kubevirt::mapper::snapshots::SnapshotPhase;
+use hostler_core::snapshot::{Consistency, SnapshotState};
+use hostler_kubevirt::mapper::snapshots::{NAME_ANNOTATION, SNAPSHOT_LABEL, SnapshotPhase};
 use hostler_kubevirt::mapper::{MappedSnapshot, map_restore, map_snapshot};
 use serde_json::{Value, json};
 
@@ -79,4 +80,40 @@ fn a_restore_tells_what_it_waits_for() {
     assert_eq!((told.restored_at, told.message), (Some(at("2026-11-21T05:00:09Z")), None));
     let silent = map_restore(&read("restore", json!({ "status": null })), now()).unwrap();
     assert!(silent.is_complete.reason().is_some());
+}
+
+#[test]
+fn c14_how_consistent_a_snapshot_is_follows_from_its_indications() {
+    let told = |phase: &str, words: Value| {
+        let all: Vec<Value> =
+            words.as_array().unwrap().iter().map(|w| json!({ "indication": w })).collect();
+        let patch =
+            json!({ "status": { "phase": phase, "indications": words, "sourceIndications": all } });
+        mapped(patch).consistency(now()).value().copied()
+    };
+    for (words, wanted) in [
+        (json!([]), Consistency::Offline),
+        (json!(["Online", "GuestAgent"]), Consistency::Quiesced),
+        (json!(["Online", "NoGuestAgent"]), Consistency::Crash),
+        (json!(["Online", "GuestAgent", "QuiesceTimeout"]), Consistency::Crash),
+        (json!(["Online", "GuestAgent", "Paused"]), Consistency::Crash),
+    ] {
+        assert_eq!(told("Succeeded", words.clone()), Some(wanted), "{words}");
+    }
+    assert_eq!(told("InProgress", json!([])), None);
+}
+
+#[test]
+fn e5_what_is_not_ours_has_its_own_name_and_no_tag() {
+    let foreign = mapped(json!({ "metadata": { "annotations": { NAME_ANNOTATION: "theirs" } } }));
+    let seen = foreign.into_observed(now());
+    assert_eq!(
+        (seen.name.as_str(), seen.tag, seen.state),
+        ("before-upgrade", None, SnapshotState::Ready)
+    );
+    let id = "0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e";
+    let ours = mapped(json!({ "metadata": {
+        "labels": { SNAPSHOT_LABEL: id }, "annotations": { NAME_ANNOTATION: "Ours" } } }));
+    let seen = ours.into_observed(now());
+    assert_eq!((seen.name.as_str(), seen.tag.unwrap().to_string()), ("Ours", id.to_owned()));
 }

@@ -25,6 +25,7 @@ mod metrics;
 mod power;
 mod read;
 mod report;
+mod snapshots;
 mod storage;
 mod trial;
 mod watch;
@@ -163,6 +164,28 @@ const PROMISES: &[Promise] = promises! {
     Some(Group::Cluster) => cluster:
         whatever_is_not_healthy_has_a_reason
         features_and_hardware_are_told_once_and_why;
+    Some(Group::Snapshots) => snapshots:
+        a_new_vm_has_no_snapshots
+        snapshots_of_an_absent_vm_are_not_found
+        ensure_snapshot_makes_it_ready_and_lists_it_with_its_tag
+        ensure_snapshot_twice_makes_one_snapshot
+        another_snapshot_of_the_same_name_is_a_conflict
+        a_snapshot_of_a_stopped_vm_is_offline
+        a_snapshot_of_a_running_vm_leaves_it_running
+        a_guest_that_has_to_be_at_rest_is_or_there_is_no_snapshot
+        memory_is_held_where_limits_say_so_and_refused_elsewhere
+        a_snapshot_grows_from_the_one_before_where_there_is_a_tree
+        revert_leaves_a_stopped_vm_stopped
+        revert_of_a_running_vm_is_as_limits_say
+        revert_with_memory_goes_on
+        revert_for_one_operation_happens_once
+        revert_to_an_absent_snapshot_is_not_found
+        remove_snapshot_takes_it_off_the_list
+        remove_of_absent_snapshot_succeeds
+        remove_of_a_parent_leaves_its_children
+        a_vm_with_snapshots_can_be_removed
+        a_look_after_a_cancelled_ensure_snapshot_tells_the_truth
+        ensure_snapshot_after_a_cancelled_one_takes_one_snapshot;
 };
 
 /// The names of all promises, in the order in which they are run.

@@ -12,8 +12,8 @@ use hostler_core::vm::{ObservedVm, PowerState, VmSpec};
 use super::harness::{BootImage, Harness, Setting};
 use crate::{
     Cluster, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, Kind, Metrics, Power,
-    Provider, Result, StopMode, Storage, VmHandle, VmRef, VolumeContent, VolumeInfo, VolumeRef,
-    Watch,
+    Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeContent, VolumeInfo,
+    VolumeRef, Watch,
 };
 
 /// Why a promise ended before its end.
@@ -140,6 +140,10 @@ impl<'h> Trial<'h> {
 
     pub(super) fn cluster(&self) -> Check<&dyn Cluster> {
         self.provider.cluster().map_or_else(|| skip("the provider has no group cluster"), Ok)
+    }
+
+    pub(super) fn snapshots(&self) -> Check<&dyn Snapshots> {
+        self.provider.snapshots().map_or_else(|| skip("the provider has no group snapshots"), Ok)
     }
 
     /// A fresh id; a VM made for it is removed at the end.

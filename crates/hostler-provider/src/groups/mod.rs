@@ -5,5 +5,6 @@ pub(crate) mod console;
 pub(crate) mod create;
 pub(crate) mod metrics;
 pub(crate) mod power;
+pub(crate) mod snapshots;
 pub(crate) mod storage;
 pub(crate) mod watch;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hostler_core::id::VmId;
+use hostler_core::id::{SnapshotId, VmId};
 use hostler_core::vm::PowerState;
 use hostler_provider::{VmRef, VolumeRef};
 
@@ -33,6 +33,19 @@ pub struct VmRecord {
     pub reason: String,
     /// The volumes it refers to.
     pub volumes: Vec<VolumeRef>,
+    /// Its snapshots, oldest first.
+    pub snapshots: Vec<SnapshotRecord>,
+    /// How often it was put back to one.
+    pub reverts: u64,
+}
+
+/// A snapshot that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotRecord {
+    /// Its name.
+    pub name: String,
+    /// The id it is tagged with, if it is ours.
+    pub tag: Option<SnapshotId>,
 }
 
 /// A volume that exists.
@@ -63,6 +76,8 @@ impl World {
                 power: vm.power,
                 reason: vm.reason.clone(),
                 volumes: vm.volumes().cloned().collect(),
+                snapshots: vm.snapshots.records(),
+                reverts: vm.snapshots.reverts(),
             };
             let mut vms: Vec<_> = state.vms.values().map(record).collect();
             vms.sort_by(|a, b| a.vm.name.cmp(&b.vm.name));

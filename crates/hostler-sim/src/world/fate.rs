@@ -1,7 +1,7 @@
 //! Playing fate: what befalls a world without anybody asking for it.
 
 use hostler_core::vm::PowerState;
-use hostler_provider::{Change, VmRef};
+use hostler_provider::{Change, VmRef, VolumeRef};
 
 use super::World;
 use super::state::on;
@@ -148,6 +148,17 @@ impl World {
     /// VMs, or without cause.
     pub fn emit(&self, change: Change) {
         self.change(|state| state.told.push(change));
+    }
+
+    /// A guest writes into a volume: its bytes have this checksum now.
+    pub fn write_volume(&self, volume: &VolumeRef, checksum: u64) {
+        self.change(|state| {
+            if let Some(pool) = state.pools.get_mut(&on(&volume.host_ref, &volume.pool))
+                && let Some(written) = pool.volumes.get_mut(&volume.name)
+            {
+                written.checksum = checksum;
+            }
+        });
     }
 
     /// Something else takes all the room that a pool has left.

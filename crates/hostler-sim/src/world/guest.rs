@@ -196,6 +196,11 @@ impl Vm {
         booted_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()))
     }
 
+    /// Whether the guest hears what it is told.
+    pub(crate) fn is_booted(&self) -> bool {
+        self.until_booted().is_zero()
+    }
+
     /// Closes its consoles.
     pub(crate) fn hang_up(&mut self) {
         for (_, open) in self.consoles.drain(..) {

@@ -10,6 +10,7 @@ pub(crate) mod census;
 mod fate;
 pub(crate) mod guest;
 pub(crate) mod setup;
+pub(crate) mod snapshots;
 pub(crate) mod state;
 pub(crate) mod vm;
 mod watchers;

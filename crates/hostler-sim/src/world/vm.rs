@@ -16,6 +16,7 @@ use hostler_provider::{DiskBinding, VmRef, VolumeRef};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::snapshots::Snapshots;
 use super::state::{SOURCE, State, on};
 
 /// What kind of guest runs in a VM: how fast it is, and whether it listens.
@@ -76,6 +77,7 @@ pub(crate) struct Vm {
     pub(crate) running_since: Option<Instant>,
     /// Open consoles, each with the token that closes it.
     pub(crate) consoles: Vec<(ConsoleKind, CancellationToken)>,
+    pub(crate) snapshots: Snapshots,
 }
 
 impl Vm {
@@ -112,6 +114,7 @@ impl Vm {
             times_off: 0,
             running_since: None,
             consoles: Vec::new(),
+            snapshots: Snapshots::default(),
         }
     }
 

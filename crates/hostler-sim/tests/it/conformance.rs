@@ -1,6 +1,8 @@
 //! The simulator keeps every promise of the boundary; and a driver that breaks
 //! one is caught, which shows that the suite can fail.
 
+mod snapshots;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,9 +15,9 @@ use hostler_core::vm::VmSpec;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_provider::conformance::{BootImage, Harness, Limit, Outcome, Setting, run, run_some};
 use hostler_provider::{
-    Batch, Change, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume, Error, Inventory,
-    Kind, Measured, Metrics, Power, Probe, Provider, Result, StopMode, Storage, VmHandle, VmRef,
-    VolumeInfo, VolumeRef, Watch,
+    Batch, Change, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume, Error, Group,
+    Inventory, Kind, Measured, Metrics, Power, Probe, Provider, Result, Snapshots, StopMode,
+    Storage, VmHandle, VmRef, VolumeInfo, VolumeRef, Watch,
 };
 use hostler_sim::{EventFault, Guest, Late, Sim, World};
 use tokio::sync::mpsc;
@@ -124,7 +126,10 @@ async fn the_simulator_keeps_every_promise_and_skips_none() {
     let harness = Simulated::new(None);
     let report = run(&harness).await;
     report.assert_passed();
-    assert_eq!(report.skipped(), Vec::<&str>::new());
+    // A simulated world is no cluster; all else that there is, it has.
+    let skipped = report.verdicts().iter().filter(|v| matches!(v.outcome, Outcome::Skipped(_)));
+    let groups: Vec<_> = skipped.map(|verdict| verdict.group).collect();
+    assert!(groups.iter().all(|group| *group == Some(Group::Cluster)), "{report}");
     assert!(report.kept().len() >= 60, "{report}");
     for world in harness.worlds.lock().unwrap().iter() {
         let census = world.census();
@@ -201,6 +206,16 @@ enum Lie {
     StartsOver,
     /// Calls everything running.
     CallsAllRunning,
+    /// Takes a snapshot though it is there.
+    TakesTwice,
+    /// Takes what was not at rest for what had to be.
+    SettlesForLess,
+    /// Puts a VM back again for the same operation.
+    RevertsAgain,
+    /// Leaves a snapshot that it should remove.
+    KeepsSnapshots,
+    /// Removes what grew from a snapshot with it.
+    RemovesChildren,
 }
 
 /// The simulator, but for one lie.
@@ -267,6 +282,10 @@ impl Provider for Liar {
     }
 
     fn metrics(&self) -> Option<&dyn Metrics> {
+        (!self.tells(Lie::HasNothing)).then_some(self)
+    }
+
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
         (!self.tells(Lie::HasNothing)).then_some(self)
     }
 
@@ -508,6 +527,12 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::MeasuresNothings, "only_a_running_vm_uses_a_processor"),
         (Lie::StartsOver, "counters_of_a_running_vm_only_grow"),
         (Lie::CallsAllRunning, "a_vm_is_measured_in_the_state_it_is_in"),
+        (Lie::TakesTwice, "ensure_snapshot_twice_makes_one_snapshot"),
+        (Lie::SettlesForLess, "a_guest_that_has_to_be_at_rest_is_or_there_is_no_snapshot"),
+        (Lie::RevertsAgain, "revert_for_one_operation_happens_once"),
+        (Lie::KeepsSnapshots, "remove_snapshot_takes_it_off_the_list"),
+        (Lie::RemovesChildren, "remove_of_a_parent_leaves_its_children"),
+        (Lie::IsTooSure, "a_look_after_a_cancelled_ensure_snapshot_tells_the_truth"),
     ] {
         let harness = Simulated::new(Some(lie));
         let report = run_some(&harness, |name| name == promise).await;

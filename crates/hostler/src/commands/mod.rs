@@ -23,6 +23,7 @@ pub(crate) mod outputs;
 pub(crate) mod pools;
 pub(crate) mod providers;
 pub(crate) mod silences;
+pub(crate) mod snapshots;
 mod stats;
 pub(crate) mod tokens;
 mod version;
@@ -54,6 +55,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
         Command::Host(verb) => hosts::run(app, verb).await,
         Command::Pool(verb) => pools::run(app, verb).await,
         Command::Volume(verb) => volumes::run(app, verb).await,
+        Command::Snapshot(verb) => snapshots::run(app, verb).await,
         Command::Image(verb) => images::run(app, verb).await,
         Command::Network(verb) => networks::run(app, verb).await,
         Command::Op(verb) => operations::run(app, verb).await,

@@ -22,6 +22,7 @@ mod outputs;
 mod planning;
 mod power;
 mod rig;
+mod snapshots;
 mod stats;
 mod terminals;
 mod volumes;

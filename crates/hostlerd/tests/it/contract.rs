@@ -325,6 +325,18 @@ async fn streams(story: &mut Story, vm: &str) {
     story.tell("event_list", list, None).await;
 }
 
+async fn snapshots(story: &mut Story, vm: &str) {
+    let path = format!("/api/v1/vms/{vm}/snapshots");
+    let body = json!({ "name": "before-upgrade", "description": "as it was", "quiesce": "wanted" });
+    let taken = story.tell("snapshot_create", &path, Some(body)).await;
+    assert_eq!(taken["state"], "succeeded", "{taken:#}");
+    story.tell("snapshot_list", &path, None).await;
+    let one = format!("{path}/before-upgrade");
+    let back = story.tell("snapshot_revert", &format!("{one}/revert"), None).await;
+    assert_eq!(back["state"], "succeeded", "{back:#}");
+    story.tell("snapshot_delete", &one, None).await;
+}
+
 async fn operations(story: &mut Story, vm: &str) {
     let path = format!("/api/v1/vms/{vm}");
     let stopped =
@@ -356,6 +368,7 @@ async fn operations(story: &mut Story, vm: &str) {
         story.tell(id, &format!("{stuck}/{verb}"), body).await;
         faults.reset();
     }
+    snapshots(story, vm).await;
     let gone = story.tell("vm_delete", &format!("{path}?disks=true"), None).await;
     assert_eq!(gone["state"], "succeeded", "{gone:#}");
 }

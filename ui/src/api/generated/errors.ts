@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'cluster_not_found'
   | 'pool_not_found'
   | 'volume_not_found'
+  | 'snapshot_not_found'
   | 'network_not_found'
   | 'image_not_found'
   | 'operation_not_found'
@@ -44,6 +45,8 @@ export type ErrorCode =
   | 'volume_exists'
   | 'volume_in_use'
   | 'volume_busy'
+  | 'snapshot_exists'
+  | 'snapshot_limit_reached'
   | 'idempotency_mismatch'
   | 'precondition_failed'
   | 'precondition_required'
@@ -94,6 +97,7 @@ export const errorHelp: Record<ErrorCode, string> = {
   cluster_not_found: "`hostler cluster list` shows those there are; a provider that is no cluster is in `hostler provider list`.",
   pool_not_found: "`hostler pool list` shows those there are.",
   volume_not_found: "`hostler volume list POOL` shows those there are.",
+  snapshot_not_found: "`hostler snapshot list VM` shows those there are.",
   network_not_found: "`hostler network list` shows those there are.",
   image_not_found: "`hostler image list` shows those there are.",
   operation_not_found: "`hostler op list` shows those there are; ended ones are kept for 30 days.",
@@ -115,6 +119,8 @@ export const errorHelp: Record<ErrorCode, string> = {
   volume_exists: "Choose another name.",
   volume_in_use: "Detach it or delete the VM first.",
   volume_busy: "Wait for the operation that `details.operation` names, or cancel it.",
+  snapshot_exists: "Choose another name; where two have the same one, name the snapshot by its `reference`.",
+  snapshot_limit_reached: "Delete one first: `hostler snapshot delete VM SNAPSHOT`.",
   idempotency_mismatch: "Use a new key for a new request.",
   precondition_failed: "Read it again, look at what changed, and send the new ETag in If-Match.",
   precondition_required: "Read the resource and send its ETag in If-Match, so that nobody's change is lost.",

@@ -1,0 +1,86 @@
+//! `snapshot.revert`: put the VM back. What its disks held is gone with it, so there is
+//! no way back; and it happens once, since the provider knows it by this operation.
+//!
+//! ```text
+//!   asked ─┬─ done ──────────────────────► succeeded
+//!          ├─ refused, nothing happened ─► failed, the VM is as it was
+//!          └─ no answer ─► asked again, for the same operation
+//! ```
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hostler_core::id::{ProviderId, VmId};
+use hostler_core::operation::{Outcome, Resource};
+use hostler_provider::{Revert, SnapshotRef, VmRef};
+use hostler_store::Effect;
+use serde::{Deserialize, Serialize};
+
+use super::snapshot_create::{BUDGET, snapshots_of};
+use super::{News, Operation, StepCx, StepError, Undo};
+
+/// Puts a VM back to a snapshot.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SnapshotRevert {
+    pub(crate) vm: VmId,
+    /// The VM's name.
+    pub(crate) name: String,
+    pub(crate) provider: ProviderId,
+    /// The provider's lasting name for the VM.
+    pub(crate) external_ref: String,
+    pub(crate) snapshot: SnapshotRef,
+}
+
+#[async_trait]
+impl Operation for SnapshotRevert {
+    const KIND: &'static str = "snapshot.revert";
+    type Step = ();
+    type State = ();
+
+    fn provider(&self, (): &()) -> Option<ProviderId> {
+        Some(self.provider)
+    }
+
+    fn plan(&self) -> Vec<()> {
+        vec![()]
+    }
+
+    fn step_name((): ()) -> &'static str {
+        "put back"
+    }
+
+    fn no_return_from(&self) -> Option<u32> {
+        Some(0)
+    }
+
+    fn budget(&self, (): ()) -> Duration {
+        BUDGET
+    }
+
+    async fn run(&self, (): (), cx: &StepCx, (): &mut ()) -> Result<(), StepError> {
+        let provider = cx.provider(self.provider)?;
+        let snapshots = snapshots_of(provider.as_ref())?;
+        let vm = VmRef { external_ref: self.external_ref.clone(), name: self.name.clone() };
+        let request = Revert { operation: cx.operation, vm: &vm, snapshot: &self.snapshot };
+        let call = cx.cx();
+        Ok(call.run("put VM back", snapshots.revert(call, &request)).await?)
+    }
+
+    async fn undo(&self, (): (), _: &StepCx, (): &()) -> Result<Undo, StepError> {
+        // Only what surely changed nothing comes here, from the point of no return.
+        Ok(Undo::nothing().for_good())
+    }
+
+    fn finished(&self, (): &(), _: Outcome) -> Vec<Effect> {
+        Vec::new()
+    }
+
+    fn news(&self, outcome: Outcome) -> Option<News> {
+        (outcome == Outcome::Succeeded).then(|| News {
+            kind: "snapshot.reverted",
+            resource: Resource::Vm(self.vm),
+            name: self.name.clone(),
+            message: format!("VM {} was put back to snapshot {}", self.name, self.snapshot.name),
+        })
+    }
+}

@@ -1,0 +1,226 @@
+//! Snapshots of VMs, read from the provider when somebody asks: its list is the truth,
+//! and nothing of it is stored. Each change is checked here and done by an operation that
+//! claims the VM.
+
+use std::sync::Arc;
+
+use hostler_core::access::{self, Actor, Permission};
+use hostler_core::id::{ProviderId, SnapshotId, VmId};
+use hostler_core::snapshot::{ObservedSnapshot, SnapshotSpec, SnapshotState};
+use hostler_core::vm::{Action, Admission, PowerState};
+use hostler_core::{Code, Error, Result};
+use hostler_provider::{Cx, Provider, SnapshotRef, VmRef};
+use hostler_store::IdempotencyKey;
+
+use crate::operations::Operation;
+use crate::operations::snapshot_create::{SnapshotCreate, snapshots_of};
+use crate::operations::snapshot_delete::SnapshotDelete;
+use crate::operations::snapshot_revert::SnapshotRevert;
+use crate::vms::{Accepted, Vms, told};
+use crate::{Inner, VmView};
+
+/// Snapshots of VMs.
+pub struct Snapshots<'a> {
+    engine: &'a Arc<Inner>,
+}
+
+/// A VM with its provider, ready to be asked.
+struct At {
+    vm: Arc<VmView>,
+    id: ProviderId,
+    provider: Arc<dyn Provider>,
+    vm_ref: VmRef,
+}
+
+impl At {
+    /// What it does, as far as that was seen; nothing is done where it was not.
+    fn power(&self) -> PowerState {
+        self.vm.observed.as_ref().map_or(PowerState::Unknown, |seen| seen.power)
+    }
+}
+
+impl<'a> Snapshots<'a> {
+    pub(crate) fn new(engine: &'a Arc<Inner>) -> Self {
+        Self { engine }
+    }
+
+    /// All snapshots of a VM, oldest first; a parent stands before its children.
+    pub async fn list(&self, vm: VmId) -> Result<Vec<ObservedSnapshot>> {
+        self.read(&self.at(vm)?).await
+    }
+
+    /// Takes a snapshot.
+    pub async fn create(
+        &self,
+        actor: &Actor,
+        key: Option<IdempotencyKey>,
+        vm: VmId,
+        spec: SnapshotSpec,
+    ) -> Result<Accepted> {
+        access::may(actor, Permission::VmSnapshot)?;
+        // A repeated request is answered by what it did, whatever has changed since.
+        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
+            return Ok(replay);
+        }
+        match self.prepare(vm, spec).await {
+            Ok(operation) => self.submit(actor, key, vm, &operation.name, &operation).await,
+            Err(refused) => self.replay_or(actor, key, refused).await,
+        }
+    }
+
+    async fn prepare(&self, vm: VmId, spec: SnapshotSpec) -> Result<SnapshotCreate> {
+        spec.check()?;
+        let at = self.at(vm)?;
+        admitted(&at.vm, Action::Snapshot)?;
+        let existing = self.read(&at).await?;
+        let name = at.vm.name.clone();
+        if existing.iter().any(|one| one.name == spec.name) {
+            let message = format!("VM \"{name}\" has a snapshot \"{}\" already", spec.name);
+            return Err(Error::new(Code::SnapshotExists, message));
+        }
+        let limits = snapshots_of(at.provider.as_ref())?.limits();
+        if let Some(denial) = limits.refuses(&spec, at.power(), existing.len()) {
+            return Err(told(&at.vm, Action::Snapshot, denial.into()));
+        }
+        let id = self.engine.ids.next(SnapshotId::new);
+        let external_ref = at.vm_ref.external_ref;
+        Ok(SnapshotCreate { vm, name, provider: at.id, external_ref, id, spec })
+    }
+
+    /// Puts a VM back to a snapshot, given by name or by the provider's reference.
+    pub async fn revert(
+        &self,
+        actor: &Actor,
+        key: Option<IdempotencyKey>,
+        vm: VmId,
+        snapshot: &str,
+    ) -> Result<Accepted> {
+        access::may(actor, Permission::VmSnapshot)?;
+        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
+            return Ok(replay);
+        }
+        match self.prepare_revert(vm, snapshot).await {
+            Ok(operation) => self.submit(actor, key, vm, &operation.name, &operation).await,
+            Err(refused) => self.replay_or(actor, key, refused).await,
+        }
+    }
+
+    async fn prepare_revert(&self, vm: VmId, snapshot: &str) -> Result<SnapshotRevert> {
+        let at = self.at(vm)?;
+        admitted(&at.vm, Action::Revert)?;
+        let found = self.find(&at, snapshot).await?;
+        if found.state != SnapshotState::Ready {
+            let word = found.state.as_str();
+            let message = format!("cannot go back to snapshot \"{}\": it is {word}", found.name);
+            return Err(Error::new(Code::ProviderConflict, message));
+        }
+        let limits = snapshots_of(at.provider.as_ref())?.limits();
+        if let Some(denial) = limits.refuses_revert(at.power()) {
+            return Err(told(&at.vm, Action::Revert, denial.into()));
+        }
+        let (name, external_ref) = (at.vm.name.clone(), at.vm_ref.external_ref);
+        let snapshot = reference(found);
+        Ok(SnapshotRevert { vm, name, provider: at.id, external_ref, snapshot })
+    }
+
+    /// Deletes a snapshot, given by name or by the provider's reference.
+    pub async fn delete(
+        &self,
+        actor: &Actor,
+        key: Option<IdempotencyKey>,
+        vm: VmId,
+        snapshot: &str,
+    ) -> Result<Accepted> {
+        access::may(actor, Permission::VmSnapshot)?;
+        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
+            return Ok(replay);
+        }
+        match self.prepare_deletion(vm, snapshot).await {
+            Ok(operation) => self.submit(actor, key, vm, &operation.name, &operation).await,
+            Err(refused) => self.replay_or(actor, key, refused).await,
+        }
+    }
+
+    async fn prepare_deletion(&self, vm: VmId, snapshot: &str) -> Result<SnapshotDelete> {
+        let at = self.at(vm)?;
+        // Whatever it does, its snapshots can go; but it has to be ours to change.
+        admitted(&at.vm, Action::Update)?;
+        let snapshot = reference(self.find(&at, snapshot).await?);
+        let (name, external_ref) = (at.vm.name.clone(), at.vm_ref.external_ref);
+        Ok(SnapshotDelete { vm, name, provider: at.id, external_ref, snapshot })
+    }
+
+    async fn submit<O: Operation>(
+        &self,
+        actor: &Actor,
+        key: Option<IdempotencyKey>,
+        vm: VmId,
+        name: &str,
+        operation: &O,
+    ) -> Result<Accepted> {
+        let submission = self.engine.submission(O::KIND, operation, actor, key)?.on_vm(vm, name);
+        self.engine.submit(submission).await
+    }
+
+    /// What was refused may have been refused because the same request was taken
+    /// on while this one looked around; then that is the answer.
+    async fn replay_or(
+        &self,
+        actor: &Actor,
+        key: Option<IdempotencyKey>,
+        refused: Error,
+    ) -> Result<Accepted> {
+        self.engine.replay(actor, key.as_ref()).await?.ok_or(refused)
+    }
+
+    fn at(&self, vm: VmId) -> Result<At> {
+        let vms = Vms::new(self.engine);
+        let vm = vms.get(vm)?;
+        let (id, external_ref) = vms.place_of(&vm)?;
+        let provider = self.engine.provider(id)?;
+        let vm_ref = VmRef { external_ref, name: vm.name.clone() };
+        Ok(At { vm, id, provider, vm_ref })
+    }
+
+    async fn read(&self, at: &At) -> Result<Vec<ObservedSnapshot>> {
+        let snapshots = snapshots_of(at.provider.as_ref())?;
+        let cx =
+            Cx::within(self.engine.pace.inventory_deadline).with_clock(self.engine.clock.clone());
+        Ok(cx.run("list snapshots", snapshots.snapshots(&cx, &at.vm_ref)).await?)
+    }
+
+    /// The snapshot of that reference, else the only one of that name.
+    async fn find(&self, at: &At, wanted: &str) -> Result<ObservedSnapshot> {
+        let mut all = self.read(at).await?;
+        if let Some(exact) = all.iter().position(|one| one.external_ref == wanted) {
+            return Ok(all.swap_remove(exact));
+        }
+        all.retain(|one| one.name == wanted);
+        let vm = &at.vm.name;
+        match (all.pop(), all.len()) {
+            (Some(only), 0) => Ok(only),
+            (Some(_), others) => {
+                let count = others + 1;
+                let message = format!(
+                    "VM \"{vm}\" has {count} snapshots \"{wanted}\"; name it by its reference"
+                );
+                Err(Error::new(Code::SnapshotExists, message))
+            }
+            (None, _) => {
+                let message = format!("VM \"{vm}\" has no snapshot \"{wanted}\"");
+                Err(Error::new(Code::SnapshotNotFound, message))
+            }
+        }
+    }
+}
+
+fn admitted(vm: &VmView, action: Action) -> Result<()> {
+    match vm.admit(action) {
+        Admission::Start | Admission::AlreadyThere => Ok(()),
+        Admission::Denied(denial) => Err(told(vm, action, denial.into())),
+    }
+}
+
+fn reference(seen: ObservedSnapshot) -> SnapshotRef {
+    SnapshotRef { external_ref: seen.external_ref, name: seen.name }
+}

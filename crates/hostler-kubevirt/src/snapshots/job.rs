@@ -1,0 +1,399 @@
+//! What every verb on snapshots does with the cluster: finding the VM's, making objects,
+//! waiting for their end.
+
+use std::time::Duration;
+
+use hostler_core::id::{OperationId, SnapshotId};
+use hostler_core::snapshot::{Quiesce, SnapshotSpec};
+use hostler_provider::{Cx, EnsureSnapshot, Error, Kind, Result, SnapshotRef, VmRef};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::{LIMITS, hears};
+use crate::call::{Caller, Selection, WriteOptions};
+use crate::error::{Cause, Failure};
+use crate::mapper::snapshots::{
+    DESCRIPTION_ANNOTATION, NAME_ANNOTATION, OPERATION_LABEL, SNAPSHOT_LABEL, SnapshotPhase,
+};
+use crate::mapper::{MappedRestore, MappedSnapshot, MappedVm, VmKind, map_restore, map_snapshot};
+use crate::objects;
+use crate::provider::KubeVirt;
+use crate::resource::{ObjectKey, Resource};
+use crate::versions;
+
+/// How soon an object is looked at again, at first and at the latest.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// One verb on the snapshots of one VM.
+pub(super) struct Job<'a> {
+    provider: &'a KubeVirt,
+    cx: &'a Cx,
+    caller: std::sync::Arc<Caller>,
+    /// The version that is spoken.
+    version: &'static str,
+    doing: String,
+    pub(super) seen: MappedVm,
+}
+
+/// Why a snapshot cannot be taken.
+pub(super) struct Refusal(pub(super) Error);
+
+impl<'a> Job<'a> {
+    pub(super) async fn begin(
+        provider: &'a KubeVirt,
+        cx: &'a Cx,
+        vm: &VmRef,
+        doing: String,
+    ) -> Result<Self> {
+        if cx.is_cancelled() {
+            return Err(Error::new(Kind::Cancelled, format!("{doing}: cancelled")));
+        }
+        let seen = match provider.look(cx, vm).await {
+            Ok(Some(seen)) => seen,
+            Ok(None) => {
+                let message = format!("{doing}: the VM is not there any more");
+                return Err(Error::new(Kind::NotFound, message));
+            }
+            Err(error) => return Err(error.context(&doing)),
+        };
+        if seen.kind == VmKind::Instance {
+            let what = "it is an instance without a VM, and snapshots are of VMs";
+            return Err(Error::new(Kind::Unsupported, format!("{doing}: {what}")));
+        }
+        let caller = provider.shared.link.caller(cx).await?;
+        let version = version(provider, cx, &caller, &doing).await?;
+        Ok(Self { provider, cx, caller, version, doing, seen })
+    }
+
+    pub(super) fn error(&self, kind: Kind, what: &str) -> Error {
+        Error::new(kind, format!("{}: {what}", self.doing))
+    }
+
+    pub(super) fn wrong(&self, what: &str) -> Error {
+        self.error(Kind::Conflict, what)
+    }
+
+    /// A failure as callers are told it; one of the gate with its remedy.
+    fn noted(&self, failure: Failure) -> Error {
+        let error = self.provider.shared.link.noted(failure);
+        let is_gate = error.raw().is_some_and(|raw| {
+            raw.contains("feature gate")
+                && (raw.contains("not enabled") || raw.contains("disabled"))
+        });
+        if !is_gate {
+            return error.context(&self.doing);
+        }
+        let remedy = "the feature gate Snapshot of the cluster's KubeVirt is closed; add Snapshot to \
+                      spec.configuration.developerConfiguration.featureGates of its KubeVirt object";
+        let told = self.error(Kind::Unsupported, remedy);
+        match error.raw() {
+            Some(raw) => told.with_raw(raw),
+            None => told,
+        }
+    }
+
+    fn key(&self, name: &str) -> ObjectKey {
+        ObjectKey::in_namespace(&*self.seen.namespace, name)
+    }
+
+    fn may_write(&self) -> Result<()> {
+        self.provider.shared.fleet.may_write().map_err(|error| error.context(&self.doing))
+    }
+
+    /// All snapshots of the VM, oldest first.
+    pub(super) async fn all(&self) -> Result<Vec<MappedSnapshot>> {
+        let namespace = Some(self.seen.namespace.clone());
+        let selection = Selection::all(Resource::snapshots(self.version), namespace);
+        let page = self.caller.list(self.cx, &selection).await.map_err(|f| self.noted(f))?;
+        let at = self.cx.now();
+        let mut all = Vec::new();
+        for document in page.items {
+            let mapped = map_snapshot(&objects::read(document)?, at)?;
+            if mapped.is_of(&self.seen.vm.name, &self.seen.vm.external_ref) {
+                all.push(mapped);
+            }
+        }
+        all.sort_by(|a, b| (a.requested_at, &a.name).cmp(&(b.requested_at, &b.name)));
+        Ok(all)
+    }
+
+    pub(super) async fn find(&self, snapshot: &SnapshotRef) -> Result<Option<MappedSnapshot>> {
+        let all = self.all().await?;
+        Ok(all.into_iter().find(|one| one.uid.as_deref() == Some(&*snapshot.external_ref)))
+    }
+
+    /// Refuses what the limits, the VM's state, or another of the same name exclude.
+    pub(super) fn may_be_taken(&self, spec: &SnapshotSpec, all: &[MappedSnapshot]) -> Result<()> {
+        let power = self.seen.vm.power;
+        if let Some(denial) = LIMITS.refuses(spec, power, all.len()) {
+            let Refusal(error) = denial.into();
+            return Err(error.context(&self.doing));
+        }
+        if spec.quiesce == Quiesce::Required && power.is_live() && !hears(&self.seen) {
+            return Err(self.wrong(
+                "no guest agent is connected, which would bring the guest to rest; install \
+                 qemu-guest-agent in it, stop the VM, or do not require it",
+            ));
+        }
+        let has_name =
+            |one: &MappedSnapshot| one.given_name.as_deref().unwrap_or(&one.name) == spec.name;
+        if all.iter().any(has_name) {
+            let what = format!("it has a snapshot named \"{}\" already", spec.name);
+            return Err(self.wrong(&what).with_code(hostler_core::Code::SnapshotExists));
+        }
+        Ok(())
+    }
+
+    /// Asks for the snapshot; says whether it was not there.
+    pub(super) async fn take(&self, request: &EnsureSnapshot<'_>) -> Result<bool> {
+        self.may_write()?;
+        let spec = request.spec;
+        let mut annotations = json!({ NAME_ANNOTATION: spec.name });
+        if !spec.description.is_empty()
+            && let Some(all) = annotations.as_object_mut()
+        {
+            all.insert(DESCRIPTION_ANNOTATION.to_owned(), json!(spec.description));
+        }
+        // The cluster gives up when the caller does.
+        let seconds = self.cx.remaining().as_secs().max(1);
+        let object = json!({
+            "apiVersion": format!("{}/{}", versions::SNAPSHOT.name, self.version),
+            "kind": "VirtualMachineSnapshot",
+            "metadata": {
+                "name": self.object_name(request.id),
+                "namespace": self.seen.namespace,
+                "labels": { SNAPSHOT_LABEL: request.id.to_string() },
+                "annotations": annotations,
+            },
+            "spec": { "source": self.this_vm(), "failureDeadline": format!("{seconds}s") },
+        });
+        self.make(Resource::snapshots(self.version), &object).await
+    }
+
+    /// Asks for the VM to be put back.
+    pub(super) async fn restore(
+        &self,
+        operation: OperationId,
+        snapshot: &MappedSnapshot,
+    ) -> Result<()> {
+        self.may_write()?;
+        let object = json!({
+            "apiVersion": format!("{}/{}", versions::SNAPSHOT.name, self.version),
+            "kind": "VirtualMachineRestore",
+            "metadata": {
+                "name": self.object_name(operation),
+                "namespace": self.seen.namespace,
+                "labels": { OPERATION_LABEL: operation.to_string() },
+            },
+            "spec": {
+                "target": self.this_vm(),
+                "virtualMachineSnapshotName": snapshot.name,
+            },
+        });
+        self.make(Resource::restores(self.version), &object).await.map(drop)
+    }
+
+    async fn make(&self, resource: Resource, object: &Value) -> Result<bool> {
+        let (namespace, options) = (Some(&*self.seen.namespace), WriteOptions::default());
+        match self.caller.create(self.cx, resource, namespace, object, options).await {
+            Ok(_) => Ok(true),
+            // The same request was made before.
+            Err(failure) if failure.cause == Cause::AlreadyExists => Ok(false),
+            Err(failure) => Err(self.noted(failure)),
+        }
+    }
+
+    fn this_vm(&self) -> Value {
+        json!({ "apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": self.seen.vm.name })
+    }
+
+    fn object_name(&self, id: impl std::fmt::Display) -> String {
+        format!("{}-{id}", self.seen.vm.name)
+    }
+
+    /// Deletes a snapshot and waits until it is gone.
+    pub(super) async fn delete_snapshot(&self, snapshot: &MappedSnapshot) -> Result<()> {
+        self.may_write()?;
+        let (resource, key) = (Resource::snapshots(self.version), self.key(&snapshot.name));
+        match self.caller.delete(self.cx, resource, &key, snapshot.uid.as_deref()).await {
+            Ok(()) => {}
+            Err(failure) if matches!(failure.cause, Cause::ObjectMissing | Cause::Changed) => {
+                return Ok(());
+            }
+            Err(failure) => return Err(self.noted(failure)),
+        }
+        let mut pause = LOOK_AGAIN.0;
+        loop {
+            match self.caller.get(self.cx, resource, &key).await {
+                Ok(found) => {
+                    let uid = found.pointer("/metadata/uid").and_then(Value::as_str);
+                    if uid != snapshot.uid.as_deref() {
+                        return Ok(());
+                    }
+                }
+                Err(failure) if failure.cause == Cause::ObjectMissing => return Ok(()),
+                Err(failure) => self.passes(failure)?,
+            }
+            self.pause(&mut pause, "it is being deleted, and the cluster is not done").await?;
+        }
+    }
+
+    /// Waits until the snapshot can be put back. One that failed is taken away again.
+    pub(super) async fn until_ready(&self, id: SnapshotId) -> Result<MappedSnapshot> {
+        let (resource, key) = (Resource::snapshots(self.version), self.key(&self.object_name(id)));
+        let (mut pause, at) = (LOOK_AGAIN.0, self.cx.now());
+        loop {
+            let mut last = None;
+            match self.caller.get(self.cx, resource, &key).await {
+                Ok(found) => {
+                    let seen = map_snapshot(&objects::read(found)?, at).map_err(Error::from)?;
+                    match seen.phase {
+                        SnapshotPhase::Succeeded if seen.is_ready.value() == Some(&true) => {
+                            return Ok(seen);
+                        }
+                        SnapshotPhase::Failed => return Err(self.failed(seen).await),
+                        SnapshotPhase::Deleting => {
+                            return Err(self.wrong("it was deleted while it was taken"));
+                        }
+                        _ => last = seen.message,
+                    }
+                }
+                Err(failure) if failure.cause == Cause::ObjectMissing => {
+                    return Err(self.wrong("it was deleted while it was taken"));
+                }
+                Err(failure) => self.passes(failure)?,
+            }
+            let why = last.unwrap_or_else(|| "the cluster takes its time".to_owned());
+            self.pause(&mut pause, &why).await?;
+        }
+    }
+
+    async fn failed(&self, seen: MappedSnapshot) -> Error {
+        let words =
+            seen.message.clone().unwrap_or_else(|| "the cluster gives no reason".to_owned());
+        let error = self.wrong("the cluster could not take it").with_raw(words);
+        match self.delete_snapshot(&seen).await {
+            Ok(()) => error,
+            // It is there still, and by its mark it is found.
+            Err(_) => error.with_unknown_effect(),
+        }
+    }
+
+    /// Whether the VM's being put back was asked for already.
+    pub(super) async fn has_restore(&self, operation: OperationId) -> Result<bool> {
+        Ok(self.restore_of(operation).await.map_err(|f| self.noted(f))?.is_some())
+    }
+
+    async fn restore_of(&self, operation: OperationId) -> Result<Option<Value>, Failure> {
+        let key = self.key(&self.object_name(operation));
+        match self.caller.get(self.cx, Resource::restores(self.version), &key).await {
+            Ok(found) => Ok(Some(found)),
+            Err(failure) if failure.cause == Cause::ObjectMissing => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Waits until the VM was put back.
+    pub(super) async fn until_restored(&self, operation: OperationId) -> Result<()> {
+        let (mut pause, at) = (LOOK_AGAIN.0, self.cx.now());
+        loop {
+            let mut last = None;
+            match self.restore_of(operation).await {
+                Ok(Some(found)) => {
+                    let failed = has_failed(&found);
+                    let seen = map_restore(&objects::read(found)?, at).map_err(Error::from)?;
+                    if seen.is_complete.value() == Some(&true) {
+                        return Ok(());
+                    }
+                    if failed {
+                        return Err(self.not_restored(seen));
+                    }
+                    last = seen.message;
+                }
+                Ok(None) => {
+                    let what = "it was asked for, and what asked for it was deleted";
+                    return Err(self.wrong(what).with_unknown_effect());
+                }
+                Err(failure) => self.passes(failure)?,
+            }
+            let why = last.unwrap_or_else(|| "the cluster takes its time".to_owned());
+            self.pause(&mut pause, &why).await?;
+        }
+    }
+
+    /// The VM stays as it was until all of its volumes are there again.
+    fn not_restored(&self, seen: MappedRestore) -> Error {
+        let words = seen.message.unwrap_or_else(|| "the cluster gives no reason".to_owned());
+        self.wrong("the cluster could not put it back, and left it as it is").with_raw(words)
+    }
+
+    /// What passes by itself is waited for; nothing else is.
+    fn passes(&self, failure: Failure) -> Result<()> {
+        let error = self.noted(failure);
+        match error.kind().is_transient() && self.cx.remaining() > Duration::ZERO {
+            true => Ok(()),
+            false => Err(error.with_unknown_effect()),
+        }
+    }
+
+    /// Waits a little longer each time; the end of patience has an unknown effect.
+    async fn pause(&self, pause: &mut Duration, why: &str) -> Result<()> {
+        let now = Instant::now();
+        if now >= self.cx.deadline() {
+            let what = format!("it was asked for, and is not done: {why}");
+            return Err(self.error(Kind::Timeout, &what).with_unknown_effect());
+        }
+        let nap = (*pause).min(self.cx.deadline() - now);
+        *pause = (*pause * 2).min(LOOK_AGAIN.1);
+        tokio::select! {
+            () = sleep(nap) => Ok(()),
+            () = self.cx.cancellation().cancelled() => {
+                Err(self.error(Kind::Cancelled, "cancelled").with_unknown_effect())
+            }
+        }
+    }
+}
+
+fn has_failed(restore: &Value) -> bool {
+    let conditions = restore.pointer("/status/conditions").and_then(Value::as_array);
+    let is_failure = |one: &Value| {
+        let text = |field| one.get(field).and_then(Value::as_str);
+        text("type") == Some("Failure") && text("status") == Some("True")
+    };
+    conditions.is_some_and(|all| all.iter().any(is_failure))
+}
+
+/// The version of the group to speak.
+async fn version(
+    provider: &KubeVirt,
+    cx: &Cx,
+    caller: &Caller,
+    doing: &str,
+) -> Result<&'static str> {
+    let group = versions::SNAPSHOT;
+    let missing = || {
+        let message = format!(
+            "{doing}: the cluster does not serve {} in a version that is known here; is KubeVirt \
+             installed, and not too old?",
+            group.name
+        );
+        Error::new(Kind::Unsupported, message)
+    };
+    let reply = match caller.get_path(cx, &format!("/apis/{}", group.name)).await {
+        Ok(reply) => reply,
+        Err(failure) if matches!(failure.cause, Cause::KindMissing | Cause::ObjectMissing) => {
+            return Err(missing());
+        }
+        Err(failure) => return Err(provider.shared.link.noted(failure).context(doing)),
+    };
+    let told: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let served: Vec<&str> = told
+        .get("versions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one.get("version").and_then(Value::as_str))
+        .collect();
+    let preferred = told.pointer("/preferredVersion/version").and_then(Value::as_str);
+    group.choose(preferred, &served).ok_or_else(missing)
+}

@@ -1,0 +1,270 @@
+//! Snapshots of one simulated VM: a tree, with what its volumes held and what it did.
+//!
+//! ```text
+//!   s1 ──► s2 ──► s3      the VM's disks have grown from s3: it is current
+//!    └──► s4              after going back to s1, and taking s4
+//! ```
+
+use std::collections::BTreeSet;
+
+use hostler_core::Timestamp;
+use hostler_core::fact::Fact;
+use hostler_core::id::{OperationId, SnapshotId};
+use hostler_core::snapshot::{
+    Consistency, ObservedSnapshot, Quiesce, SnapshotContent, SnapshotLimits, SnapshotSpec,
+    SnapshotState,
+};
+use hostler_core::vm::PowerState;
+use hostler_provider::{Error, Kind, Result, SnapshotHandle, SnapshotRef, VmRef, VolumeRef};
+
+use super::census::SnapshotRecord;
+use super::guest::wrong_state;
+use super::state::{SOURCE, State};
+use super::vm::Vm;
+
+/// What snapshots can do in a simulated world.
+pub(crate) const LIMITS: SnapshotLimits = SnapshotLimits {
+    live: true,
+    memory: true,
+    quiesce: true,
+    tree: true,
+    reverts_live: true,
+    max_per_vm: Some(64),
+};
+
+/// All snapshots of a VM.
+#[derive(Default)]
+pub(crate) struct Snapshots {
+    /// Oldest first.
+    all: Vec<Taken>,
+    /// The one that its disks have grown from.
+    current: Option<String>,
+    /// The operations that it was put back for.
+    reverted: BTreeSet<OperationId>,
+    reverts: u64,
+}
+
+/// A snapshot. The bytes of its volumes are not kept, as those of volumes are not.
+struct Taken {
+    external_ref: String,
+    tag: Option<SnapshotId>,
+    spec: SnapshotSpec,
+    parent: Option<String>,
+    consistency: Consistency,
+    power: PowerState,
+    at: Timestamp,
+    volumes: Vec<Held>,
+}
+
+/// What a volume held.
+struct Held {
+    disk: String,
+    volume: VolumeRef,
+    allocated_bytes: u64,
+    checksum: u64,
+}
+
+impl Snapshots {
+    pub(crate) fn records(&self) -> Vec<SnapshotRecord> {
+        let record = |one: &Taken| SnapshotRecord { name: one.spec.name.clone(), tag: one.tag };
+        self.all.iter().map(record).collect()
+    }
+
+    pub(crate) const fn reverts(&self) -> u64 {
+        self.reverts
+    }
+
+    pub(crate) fn observed(&self, now: Timestamp) -> Vec<ObservedSnapshot> {
+        self.all.iter().map(|one| one.observed(self.current.as_deref(), now)).collect()
+    }
+
+    fn find(&self, external_ref: &str) -> Option<&Taken> {
+        self.all.iter().find(|one| one.external_ref == external_ref)
+    }
+}
+
+impl Taken {
+    fn reference(&self) -> SnapshotRef {
+        SnapshotRef { external_ref: self.external_ref.clone(), name: self.spec.name.clone() }
+    }
+
+    fn observed(&self, current: Option<&str>, now: Timestamp) -> ObservedSnapshot {
+        let disks = self.volumes.iter().map(|held| held.disk.clone()).collect();
+        ObservedSnapshot {
+            external_ref: self.external_ref.clone(),
+            name: self.spec.name.clone(),
+            tag: self.tag,
+            state: SnapshotState::Ready,
+            message: None,
+            description: Some(self.spec.description.clone()).filter(|text| !text.is_empty()),
+            parent: Fact::seen(self.parent.clone(), SOURCE, now),
+            is_current: Fact::seen(current == Some(&*self.external_ref), SOURCE, now),
+            content: Fact::seen(self.spec.content, SOURCE, now),
+            consistency: Fact::seen(self.consistency, SOURCE, now),
+            taken_at: Fact::seen(self.at, SOURCE, now),
+            disks: Fact::seen(disks, SOURCE, now),
+            disks_left_out: Fact::seen(Vec::new(), SOURCE, now),
+            observed_at: now,
+        }
+    }
+}
+
+impl State {
+    /// Takes a snapshot unless one bears the tag; `identity` is random and names it.
+    pub(crate) fn ensure_snapshot(
+        &mut self,
+        identity: [u8; 16],
+        id: SnapshotId,
+        vm: &VmRef,
+        spec: &SnapshotSpec,
+        now: Timestamp,
+    ) -> Result<SnapshotHandle> {
+        let found = self.vm(vm)?;
+        let all = &found.snapshots.all;
+        if let Some(there) = all.iter().find(|one| one.tag == Some(id)) {
+            return Ok(SnapshotHandle { snapshot: there.reference(), created: false });
+        }
+        if all.iter().any(|one| one.spec.name == spec.name) {
+            let message = format!("VM {vm} has a snapshot named \"{}\" already", spec.name);
+            return Err(Error::new(Kind::Conflict, message));
+        }
+        can_be_taken(found, vm, spec)?;
+        let taken = Taken {
+            external_ref: uuid::Builder::from_random_bytes(identity).into_uuid().to_string(),
+            tag: Some(id),
+            spec: spec.clone(),
+            parent: found.snapshots.current.clone(),
+            consistency: consistency(found, vm, spec)?,
+            power: found.power,
+            at: now,
+            volumes: self.held(found),
+        };
+        let snapshot = taken.reference();
+        let held = &mut self.vm_mut(vm)?.snapshots;
+        held.current = Some(taken.external_ref.clone());
+        held.all.push(taken);
+        self.told.push(hostler_provider::Change::Vm(vm.clone()));
+        Ok(SnapshotHandle { snapshot, created: true })
+    }
+
+    fn held(&self, vm: &Vm) -> Vec<Held> {
+        let held = vm.disks.iter().filter_map(|disk| {
+            let volume = self.volume(&disk.volume).ok()?;
+            Some(Held {
+                disk: disk.disk.clone(),
+                volume: disk.volume.clone(),
+                allocated_bytes: volume.allocated_bytes,
+                checksum: volume.checksum,
+            })
+        });
+        held.collect()
+    }
+
+    /// Puts a VM back, unless that was done for this operation.
+    pub(crate) fn revert(
+        &mut self,
+        operation: OperationId,
+        vm: &VmRef,
+        snapshot: &SnapshotRef,
+    ) -> Result<()> {
+        let found = self.vm(vm)?;
+        if found.snapshots.reverted.contains(&operation) {
+            return Ok(());
+        }
+        let Some(taken) = found.snapshots.find(&snapshot.external_ref) else {
+            let message = format!("VM {vm} has no snapshot {snapshot}");
+            return Err(Error::new(Kind::NotFound, message));
+        };
+        let moves = matches!(
+            found.power,
+            PowerState::Starting | PowerState::Stopping | PowerState::Saving | PowerState::Saved
+        );
+        if moves {
+            return Err(wrong_state(vm, found.power));
+        }
+        let goes_on = taken.spec.content == SnapshotContent::DisksAndMemory;
+        let power = if goes_on { taken.power } else { PowerState::Stopped };
+        let wanted: Vec<_> = taken
+            .volumes
+            .iter()
+            .map(|h| (h.volume.clone(), h.allocated_bytes, h.checksum))
+            .collect();
+        for (volume, ..) in &wanted {
+            self.volume(volume)?;
+        }
+        for (volume, allocated_bytes, checksum) in wanted {
+            let pool = self.pool_mut(&volume.host_ref, &volume.pool)?;
+            if let Some(there) = pool.volumes.get_mut(&volume.name) {
+                (there.allocated_bytes, there.checksum) = (allocated_bytes, checksum);
+            }
+        }
+        let held = &mut self.vm_mut(vm)?.snapshots;
+        held.current = Some(snapshot.external_ref.clone());
+        held.reverted.insert(operation);
+        held.reverts += 1;
+        self.set_power(&vm.external_ref, power, "from_snapshot");
+        Ok(())
+    }
+
+    /// Deletes a snapshot; its children grow from its parent then. Absent is success.
+    pub(crate) fn remove_snapshot(&mut self, vm: &VmRef, snapshot: &SnapshotRef) -> Result<()> {
+        let Ok(found) = self.vm_mut(vm) else { return Ok(()) };
+        let held = &mut found.snapshots;
+        let gone = &snapshot.external_ref;
+        let Some(at) = held.all.iter().position(|one| one.external_ref == *gone) else {
+            return Ok(());
+        };
+        let removed = held.all.remove(at);
+        for child in held.all.iter_mut().filter(|one| one.parent.as_ref() == Some(gone)) {
+            child.parent.clone_from(&removed.parent);
+        }
+        if held.current.as_ref() == Some(gone) {
+            held.current = removed.parent;
+        }
+        self.told.push(hostler_provider::Change::Vm(vm.clone()));
+        Ok(())
+    }
+}
+
+/// Whether its state and the limits allow it.
+fn can_be_taken(found: &Vm, vm: &VmRef, spec: &SnapshotSpec) -> Result<()> {
+    let rests = matches!(
+        found.power,
+        PowerState::Running | PowerState::Paused | PowerState::Stopped | PowerState::Failed
+    );
+    if !rests {
+        return Err(wrong_state(vm, found.power));
+    }
+    match LIMITS.refuses(spec, found.power, found.snapshots.all.len()) {
+        None => Ok(()),
+        Some(denial) => {
+            let kind = match denial.code {
+                hostler_core::Code::CapabilityMissing => Kind::Unsupported,
+                _ => Kind::Conflict,
+            };
+            let message = format!("cannot take a snapshot of {vm}: {}", denial.message);
+            Err(Error::new(kind, message).with_code(denial.code))
+        }
+    }
+}
+
+/// How consistent it comes out. Who hears the power button hears this too.
+fn consistency(found: &Vm, vm: &VmRef, spec: &SnapshotSpec) -> Result<Consistency> {
+    if !found.power.is_live() {
+        return Ok(Consistency::Offline);
+    }
+    if spec.content == SnapshotContent::DisksAndMemory {
+        return Ok(Consistency::Memory);
+    }
+    let hears = found.power == PowerState::Running && found.is_booted() && found.guest.obeys_acpi;
+    match (hears, spec.quiesce) {
+        (true, _) => Ok(Consistency::Quiesced),
+        (false, Quiesce::Wanted) => Ok(Consistency::Crash),
+        (false, Quiesce::Required) => {
+            let message = format!(
+                "the guest of {vm} cannot be brought to rest; stop it, or do not require it"
+            );
+            Err(Error::new(Kind::Conflict, message))
+        }
+    }
+}
