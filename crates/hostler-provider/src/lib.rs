@@ -36,6 +36,7 @@ pub use groups::cluster::Cluster;
 pub use groups::console::{Console, ConsoleStream};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
 pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
+pub use groups::migrate::{Migrate, MigrateVm};
 pub use groups::power::{Power, StopMode};
 pub use groups::storage::{
     EnsureVolume, Storage, VolumeContent, VolumeInfo, VolumeReader, VolumeRef,
@@ -88,6 +89,11 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Moving VMs to other hosts while they run.
+    fn migrate(&self) -> Option<&dyn Migrate> {
+        None
+    }
+
     /// Health and features of a cluster.
     fn cluster(&self) -> Option<&dyn Cluster> {
         None
@@ -116,6 +122,8 @@ pub enum Group {
     Watch,
     /// [`Cluster`].
     Cluster,
+    /// [`Migrate`].
+    Migrate,
 }
 
 impl Group {
@@ -128,6 +136,7 @@ impl Group {
         Self::Metrics,
         Self::Watch,
         Self::Cluster,
+        Self::Migrate,
     ];
 
     /// The word used on the wire.
@@ -140,6 +149,7 @@ impl Group {
             Self::Metrics => "metrics",
             Self::Watch => "watch",
             Self::Cluster => "cluster",
+            Self::Migrate => "migrate",
         }
     }
 }
@@ -154,6 +164,7 @@ pub fn groups(provider: &dyn Provider) -> Vec<Group> {
         Group::Metrics => provider.metrics().is_some(),
         Group::Watch => provider.watch().is_some(),
         Group::Cluster => provider.cluster().is_some(),
+        Group::Migrate => provider.migrate().is_some(),
     };
     Group::ALL.iter().copied().filter(has).collect()
 }

@@ -23,11 +23,11 @@ use super::trial::{Check, Made, Trial, check, fail};
 use crate::{Cx, EnsureVolume, Kind, Result, VolumeContent, VolumeReader, VolumeRef};
 
 /// When calls are cut off: before most places have heard of them, and after.
-const POINTS: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
+pub(super) const POINTS: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
 /// How late effects come where that can be arranged.
 const LAG: Duration = Duration::from_secs(1);
 /// After this time what was cut off has come or never will.
-const SETTLED: Duration = Duration::from_millis(2500);
+pub(super) const SETTLED: Duration = Duration::from_millis(2500);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(250);
 /// The size of each volume.
@@ -36,7 +36,11 @@ const BYTES: u64 = 1 << 20;
 const PIECE: u64 = 64 << 10;
 
 /// Makes a call whose effect comes late, and cancels it after a while.
-async fn cut_off<T, F>(t: &Trial<'_>, point: Duration, call: impl FnOnce(Cx) -> F) -> Result<T>
+pub(super) async fn cut_off<T, F>(
+    t: &Trial<'_>,
+    point: Duration,
+    call: impl FnOnce(Cx) -> F,
+) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {
@@ -56,7 +60,7 @@ where
 }
 
 /// Whether the call surely did nothing, by its own words.
-fn says_nothing<T>(ended: &Result<T>) -> bool {
+pub(super) fn says_nothing<T>(ended: &Result<T>) -> bool {
     ended.as_ref().is_err_and(|error| !error.is_unknown())
 }
 
