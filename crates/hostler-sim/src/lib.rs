@@ -27,6 +27,7 @@ pub mod demo;
 mod faults;
 mod late;
 mod metrics;
+mod migrate;
 mod power;
 mod storage;
 mod verb;
@@ -37,8 +38,8 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Console, Create, Cx, Group, Inventory, Metrics, Power, Probe, Provider, Result, Storage, VmRef,
-    Watch,
+    Console, Create, Cx, Group, Inventory, Metrics, Migrate, Power, Probe, Provider, Result,
+    Storage, VmRef, Watch,
 };
 
 pub use faults::{EventFault, FaultPlan, When};
@@ -180,6 +181,10 @@ impl Provider for Sim {
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         self.has(Group::Metrics).map(|sim| sim as &dyn Metrics)
+    }
+
+    fn migrate(&self) -> Option<&dyn Migrate> {
+        self.has(Group::Migrate).map(|sim| sim as &dyn Migrate)
     }
 
     fn watch(&self) -> Option<&dyn Watch> {

@@ -26,6 +26,10 @@ pub enum Verb {
     Subscribe,
     Observe,
     Measure,
+    Destinations,
+    Migrate,
+    CancelMigration,
+    Migrations,
 }
 
 impl Verb {
@@ -42,7 +46,9 @@ impl Verb {
             | Self::Resume
             | Self::Save
             | Self::EnsureVolume
-            | Self::RemoveVolume => true,
+            | Self::RemoveVolume
+            | Self::Migrate
+            | Self::CancelMigration => true,
             Self::Probe
             | Self::Inventory
             | Self::Validate
@@ -53,7 +59,9 @@ impl Verb {
             | Self::OpenConsole
             | Self::Subscribe
             | Self::Observe
-            | Self::Measure => false,
+            | Self::Measure
+            | Self::Destinations
+            | Self::Migrations => false,
         }
     }
 
@@ -91,6 +99,10 @@ impl Verb {
             Self::Subscribe => "subscribe to changes",
             Self::Observe => "look at",
             Self::Measure => "measure",
+            Self::Destinations => "find a host for",
+            Self::Migrate => "migrate",
+            Self::CancelMigration => "cancel the migration of",
+            Self::Migrations => "list migrations of",
         }
     }
 }

@@ -62,7 +62,7 @@ impl World {
                 tag: vm.tag,
                 power: vm.power,
                 reason: vm.reason.clone(),
-                volumes: vm.volumes().cloned().collect(),
+                volumes: vm.volumes().map(|volume| state.at_home(volume)).collect(),
             };
             let mut vms: Vec<_> = state.vms.values().map(record).collect();
             vms.sort_by(|a, b| a.vm.name.cmp(&b.vm.name));

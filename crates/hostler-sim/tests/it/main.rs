@@ -7,5 +7,6 @@ mod console;
 mod demo;
 mod faults;
 mod histories;
+mod migrate;
 mod support;
 mod world;
