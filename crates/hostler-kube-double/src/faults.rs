@@ -92,6 +92,8 @@ pub(crate) struct Switches {
     pub(crate) no_streaming_lists: bool,
     /// Migrations fail with this reason.
     pub(crate) migrations_fail: Option<String>,
+    /// As KubeVirt before 1.5: a migration cannot be told to which node.
+    pub(crate) no_node_selector: bool,
     /// virt-api's own writes are denied: the webhook, and its words.
     pub(crate) denial: Option<(String, String)>,
 }

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | what the provider is made of | [`provider`], `link`, `fleet` |
 //! | how a VM is turned on and off, and when not | `power` |
+//! | how a VM changes nodes, and which migrations are remembered | `migrate`, `history` |
 //! | how a cluster is named, and what a kubeconfig may not do | [`config`], [`connect`] |
 //! | how it is asked, and what its answers mean | [`call`], [`error`], [`resource`] |
 //! | when it is left alone | [`breaker`] |
@@ -28,9 +29,11 @@ pub mod connect;
 pub mod error;
 mod fleet;
 pub mod health;
+mod history;
 pub mod hub;
 mod link;
 pub mod mapper;
+mod migrate;
 pub mod objects;
 mod power;
 pub mod provider;

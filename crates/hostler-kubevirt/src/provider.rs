@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_core::Timestamp;
-use hostler_provider::{Cx, Error, Inventory, Kind, Power, Probe, Provider, Result, Watch};
+use hostler_provider::{
+    Cx, Error, Inventory, Kind, Migrate, Power, Probe, Provider, Result, Watch,
+};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -122,13 +124,26 @@ impl KubeVirt {
         {
             return Err(shared.link.noted(failure));
         }
-        let all = match shared.fleet.age(true) {
-            Age::Now => known(shared.clone(), cx.now()).await?,
-            Age::Rebuilding(since) => known(shared.clone(), since).await?,
-            Age::NotKnown(_) => shared.fleet.list(cx, &shared.link, &caller).await?,
-        };
+        let all = self.known_or_listed(cx, &caller).await?;
         let vms = all.vms.into_iter().map(|mapped| mapped.vm).collect();
         Ok(Inventory { hosts: all.hosts, vms, ..Inventory::default() })
+    }
+
+    /// All VMs and nodes, mapped, as of the time for which they are known.
+    pub(crate) async fn all(&self, cx: &Cx) -> Result<Everything> {
+        let shared = &self.shared;
+        let caller = shared.link.caller(cx).await?;
+        shared.fleet.listed(cx, &shared.link, &caller).await?;
+        self.known_or_listed(cx, &caller).await
+    }
+
+    async fn known_or_listed(&self, cx: &Cx, caller: &Caller) -> Result<Everything> {
+        let shared = &self.shared;
+        match shared.fleet.age(true) {
+            Age::Now => known(shared.clone(), cx.now()).await,
+            Age::Rebuilding(since) => known(shared.clone(), since).await,
+            Age::NotKnown(_) => shared.fleet.list(cx, &shared.link, caller).await,
+        }
     }
 }
 
@@ -171,6 +186,10 @@ impl Provider for KubeVirt {
     }
 
     fn power(&self) -> Option<&dyn Power> {
+        Some(self)
+    }
+
+    fn migrate(&self) -> Option<&dyn Migrate> {
         Some(self)
     }
 

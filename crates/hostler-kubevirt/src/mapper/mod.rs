@@ -50,6 +50,8 @@ pub const TAG_LABEL: &str = "hostler.io/vm-id";
 /// labels and annotations, but cannot have the same name there: where the two
 /// differ, the mark is another VM's. Absent, the label stands alone.
 pub const MADE_AS_ANNOTATION: &str = "hostler.io/made-as";
+/// The label of what was made for one operation: its id, a UUID.
+pub const OPERATION_LABEL: &str = "hostler.io/operation-id";
 
 /// Where a fact comes from.
 mod source {

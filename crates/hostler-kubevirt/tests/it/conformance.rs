@@ -52,7 +52,7 @@ impl Harness for Place {
 async fn e22_the_promises_of_the_boundary_are_kept() {
     let place = Place::start(busy()).await;
     place.double.seed_vms(3).unwrap();
-    assert_eq!(groups(&*place.provider), [Group::Power, Group::Watch]);
+    assert_eq!(groups(&*place.provider), [Group::Power, Group::Watch, Group::Migrate]);
     let report = run(&place).await;
     report.assert_passed();
     let kept: Vec<_> = report

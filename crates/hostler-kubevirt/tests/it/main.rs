@@ -13,6 +13,7 @@ mod double;
 mod following;
 mod health;
 mod hosts;
+mod migrate;
 mod migrations;
 mod nics;
 mod objects;
