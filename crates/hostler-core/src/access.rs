@@ -104,6 +104,8 @@ permissions! {
     VmUpdate = "vm.update",
     /// Start, stop, pause … VMs.
     VmPower = "vm.power",
+    /// Move running VMs to other hosts.
+    VmMigrate = "vm.migrate",
     /// Delete VMs.
     VmDelete = "vm.delete",
     /// Take VMs that were made elsewhere into care, leave them alone, and let them go.

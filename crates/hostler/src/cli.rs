@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     adoptions, agents, alerts, api, contexts, custom_metrics, events, explain, hosts, images, man,
-    muscle, networks, operations, outputs, pools, providers, silences, tokens, vms, volumes,
+    migrations, muscle, networks, operations, outputs, pools, providers, silences, tokens, vms,
+    volumes,
 };
 use crate::complete::{Names, Shell};
 use crate::output::{Output, OutputParser};
@@ -123,6 +124,9 @@ pub(crate) enum Command {
     /// Volumes of a pool.
     #[command(subcommand)]
     Volume(volumes::Verb),
+    /// Moves of running VMs from host to host.
+    #[command(subcommand)]
+    Migration(migrations::Verb),
     /// What VMs are made from.
     #[command(subcommand)]
     Image(images::Verb),

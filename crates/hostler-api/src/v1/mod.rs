@@ -14,6 +14,7 @@ mod hosts;
 mod images;
 mod live;
 mod metrics;
+mod migrations;
 mod networks;
 mod operations;
 mod outlook;
@@ -41,6 +42,7 @@ pub use hosts::*;
 pub use images::*;
 pub use live::*;
 pub use metrics::*;
+pub use migrations::*;
 pub use networks::*;
 pub use operations::*;
 pub use outlook::*;
@@ -88,6 +90,9 @@ endpoints![
     VmPause,
     VmResume,
     VmSave,
+    VmMigrate,
+    VmDestinations,
+    MigrationList,
     VmRelease,
     AdoptionList,
     AdoptionDecide,

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::vm_create::VmCreate;
 use super::vm_delete::VmDelete;
+use super::vm_migrate::VmMigrate;
 use super::vm_power::VmPower;
 use super::volume_create::VolumeCreate;
 use super::volume_delete::VolumeDelete;
@@ -25,6 +26,7 @@ pub(crate) fn registry() -> Registry {
     let mut kinds = HashMap::from([
         entry::<VmCreate>(),
         entry::<VmDelete>(),
+        entry::<VmMigrate>(),
         entry::<VolumeCreate>(),
         entry::<VolumeDelete>(),
     ]);

@@ -21,6 +21,7 @@ pub(crate) enum Subject {
     Power(PowerVerb),
     VolumeCreate,
     VolumeDelete,
+    Migrate,
 }
 
 pub(crate) const GRACEFUL: StopMode = StopMode::Graceful { within: Duration::from_secs(5) };
@@ -50,6 +51,10 @@ impl Subject {
                 None
             }
             Self::Delete => Some(lab.create("web").await),
+            Self::Migrate => {
+                lab.second_host().await;
+                Some(lab.create("web").await)
+            }
             Self::Power(verb) => {
                 let vm = lab.create("web").await;
                 let before = match verb {
@@ -83,6 +88,10 @@ impl Subject {
                     DeleteOptions { disks: true, force: true, ..DeleteOptions::default() };
                 vms.delete(&admin(), None, vm, options).await
             }
+            (Self::Migrate, Some(vm)) => {
+                let target = Some(lab.host("h2"));
+                lab.engine.migrations().begin(&admin(), None, vm, target).await
+            }
             (Self::Power(verb), Some(vm)) => vms.power(&admin(), None, vm, verb).await,
             (subject, None) => panic!("{subject:?} needs a VM"),
         }
@@ -95,6 +104,7 @@ impl Subject {
             Self::Delete => vec![Verb::Stop, Verb::RemoveVm, Verb::RemoveVolume],
             Self::VolumeCreate => vec![Verb::EnsureVolume],
             Self::VolumeDelete => vec![Verb::RemoveVolume],
+            Self::Migrate => vec![Verb::Migrate],
             Self::Power(verb) => vec![match verb {
                 PowerVerb::Start => Verb::Start,
                 PowerVerb::Stop(_) => Verb::Stop,
@@ -112,7 +122,9 @@ impl Subject {
         match self {
             Self::Create => Verb::Start,
             Self::Delete => Verb::RemoveVm,
-            Self::Power(_) | Self::VolumeCreate | Self::VolumeDelete => self.changes()[0],
+            Self::Power(_) | Self::VolumeCreate | Self::VolumeDelete | Self::Migrate => {
+                self.changes()[0]
+            }
         }
     }
 
@@ -120,9 +132,11 @@ impl Subject {
     pub(crate) fn last_cancellable(self) -> Verb {
         match self {
             Self::Delete => Verb::Stop,
-            Self::Create | Self::Power(_) | Self::VolumeCreate | Self::VolumeDelete => {
-                self.last_way_back()
-            }
+            Self::Create
+            | Self::Power(_)
+            | Self::VolumeCreate
+            | Self::VolumeDelete
+            | Self::Migrate => self.last_way_back(),
         }
     }
 
@@ -131,7 +145,7 @@ impl Subject {
         match self {
             Self::Create | Self::VolumeCreate => ended == OperationState::Succeeded,
             Self::Delete | Self::VolumeDelete => ended != OperationState::Succeeded,
-            Self::Power(_) => true,
+            Self::Power(_) | Self::Migrate => true,
         }
     }
 
@@ -148,6 +162,9 @@ impl Subject {
         let wanted = if exists { vec![vm] } else { Vec::new() };
         lab.assert_clean(&wanted, &[], how);
         assert_eq!(lab.store.vm(vm).await.unwrap().is_some(), exists, "{how}: row");
+        if matches!(self, Self::Migrate) {
+            return check_host(lab, ended, how).await;
+        }
         self.check_power(lab, ended, how);
         if matches!(self, Self::Create) && exists {
             assert_eq!(lab.world.live_count(vm), 1, "{how}: runs once");
@@ -170,7 +187,7 @@ impl Subject {
     /// Checks that the VM's power state is what the end claims.
     fn check_power(self, lab: &Lab, ended: &OperationView, how: &str) {
         let (before, after) = match self {
-            Self::Create | Self::VolumeCreate | Self::VolumeDelete => return,
+            Self::Create | Self::VolumeCreate | Self::VolumeDelete | Self::Migrate => return,
             Self::Delete => (PowerState::Running, PowerState::Stopped),
             Self::Power(verb) => before_and_after(verb),
         };
@@ -190,5 +207,34 @@ impl Subject {
             }
             other => panic!("{how}: claims nothing: {other:?}"),
         }
+    }
+}
+
+/// The VM runs once, on the host that the end claims, and no migration is under way.
+async fn check_host(lab: &Lab, ended: &OperationView, how: &str) {
+    let vm = vm_of(ended);
+    let record = lab.world.vm_of(vm).unwrap();
+    assert_eq!((lab.world.live_count(vm), record.power), (1, PowerState::Running), "{how}");
+    let told = lab.engine.migrations().list(Some(vm)).await.unwrap().items;
+    let of_it = told.iter().filter(|one| one.observed.operation == Some(ended.row.id)).count();
+    assert!(of_it <= 1, "{how}: {of_it} migrations for one operation");
+    assert!(told.iter().all(|one| one.observed.phase.is_over()), "{how}: {told:?}");
+    let news = lab.told("vm.migrated").await;
+    assert_eq!(news, usize::from(ended.state() == OperationState::Succeeded), "{how}");
+    if ended.state() == OperationState::Succeeded {
+        assert_eq!(record.host, "h2", "{how}: it says that it succeeded");
+        return;
+    }
+    let step = &ended.steps()[0];
+    let claims = |note: &String| note.contains("the VM is on host");
+    match (step.note.as_ref().filter(|note| claims(note)), step.state) {
+        (Some(note), StepState::Failed | StepState::NotUndone) => {
+            let claim = format!("the VM is on host {}", record.host);
+            assert!(note.ends_with(&claim), "{how}: it says `{note}`, but {claim}");
+        }
+        (None, StepState::Failed | StepState::Undone | StepState::Pending) => {
+            assert_eq!(record.host, "h1", "{how}: it says that nothing happened");
+        }
+        other => panic!("{how}: claims nothing: {other:?}"),
     }
 }

@@ -89,3 +89,13 @@ fn a_vm_being_deleted_is_not_started() {
     assert_eq!(blocked(&mapped), ["save"]);
     assert_eq!(mapped.vm.power_reason, "terminating");
 }
+
+#[test]
+fn e8_what_cannot_be_migrated_says_why_in_the_words_of_the_cluster() {
+    let stuck = json!({ "status": { "conditions": [{ "type": "LiveMigratable", "status": "False",
+        "reason": "DisksNotLiveMigratable", "message": "cannot migrate VMI: PVC root is not shared" }] } });
+    let mapped = both(json!({}), stuck);
+    assert!(reason(&mapped, Action::Migrate).unwrap().contains("is not shared"));
+    let unknown = json!({ "status": { "conditions": [] } });
+    assert_eq!(reason(&both(json!({}), unknown), Action::Migrate), None, "nobody knows yet");
+}
