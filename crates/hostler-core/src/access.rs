@@ -106,6 +106,8 @@ permissions! {
     VmPower = "vm.power",
     /// Take, delete and go back to snapshots of VMs.
     VmSnapshot = "vm.snapshot",
+    /// Move running VMs to other hosts.
+    VmMigrate = "vm.migrate",
     /// Delete VMs.
     VmDelete = "vm.delete",
     /// Take VMs that were made elsewhere into care, leave them alone, and let them go.

@@ -14,6 +14,7 @@
 //! | what is told about a VM | [`vm::status`] |
 //! | which action is admitted when | [`vm::lifecycle`] |
 //! | on which host a VM may run | [`placement`] |
+//! | how VMs change hosts while they run | [`migration`] |
 //! | how a cluster is, and what it can | [`cluster`] |
 //! | what a snapshot holds, and whether one can be taken | [`snapshot`] |
 //! | how operations survive a crash | [`operation`] |
@@ -31,6 +32,7 @@ pub mod host;
 pub mod id;
 pub mod image;
 pub mod metrics;
+pub mod migration;
 pub mod name;
 pub mod network;
 pub mod operation;

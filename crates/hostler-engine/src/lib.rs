@@ -21,6 +21,7 @@ mod fleet;
 mod images;
 mod inner;
 mod lists;
+mod migrations;
 mod operations;
 mod outlook;
 mod outputs;
@@ -64,6 +65,7 @@ pub use fleet::views::{
 pub use hostler_store::IdempotencyKey;
 pub use images::{ImageImport, Images};
 pub use lists::{Hosts, Networks, Pools};
+pub use migrations::{DestinationView, MigrationView, Migrations, ToldMigrations};
 pub use operations::Operations;
 pub use operations::view::{OperationView, StepState, StepView};
 pub use operations::vm_power::PowerVerb;
@@ -283,6 +285,11 @@ impl Engine {
     /// Snapshots of VMs.
     pub fn snapshots(&self) -> Snapshots<'_> {
         Snapshots::new(&self.inner)
+    }
+
+    /// Live migrations of VMs.
+    pub fn migrations(&self) -> Migrations<'_> {
+        Migrations::new(&self.inner)
     }
 
     /// Networks.

@@ -176,7 +176,7 @@ impl<'a> Snapshots<'a> {
     fn at(&self, vm: VmId) -> Result<At> {
         let vms = Vms::new(self.engine);
         let vm = vms.get(vm)?;
-        let (id, external_ref) = vms.place_of(&vm)?;
+        let (id, external_ref) = crate::vms::place_of(&vm)?;
         let provider = self.engine.provider(id)?;
         let vm_ref = VmRef { external_ref, name: vm.name.clone() };
         Ok(At { vm, id, provider, vm_ref })
@@ -186,7 +186,7 @@ impl<'a> Snapshots<'a> {
         let snapshots = snapshots_of(at.provider.as_ref())?;
         let cx =
             Cx::within(self.engine.pace.inventory_deadline).with_clock(self.engine.clock.clone());
-        Ok(cx.run("list snapshots", snapshots.snapshots(&cx, &at.vm_ref)).await?)
+        Ok(cx.run("list snapshots", snapshots.list_snapshots(&cx, &at.vm_ref)).await?)
     }
 
     /// The snapshot of that reference, else the only one of that name.

@@ -225,7 +225,7 @@ impl<'a> Vms<'a> {
                 return Err(told(&vm, verb.action(), Error::from(denial)));
             }
         };
-        let (provider, external_ref) = self.place_of(&vm)?;
+        let (provider, external_ref) = place_of(&vm)?;
         let operation =
             VmPower { vm: id, name: vm.name.clone(), provider, external_ref, verb: verb.into() };
         let kind = format!("vm.{}", verb.action().as_str());
@@ -271,7 +271,7 @@ impl<'a> Vms<'a> {
             .filter(|b| b.owned)
             .partition(|b| options.disks || b.disk == SEED_DISK);
         let volumes: Vec<_> = volumes.into_iter().map(|b| b.volume).collect();
-        let at = match self.place_of(&vm) {
+        let at = match place_of(&vm) {
             Ok((provider, external_ref)) => {
                 self.engine.refuse_shared(&vm, provider, &volumes)?;
                 Some(At { provider, adopted: vm.adopted().map(|_| external_ref) })
@@ -358,7 +358,7 @@ impl<'a> Vms<'a> {
     pub async fn definition(&self, actor: &Actor, id: VmId) -> Result<String> {
         access::may(actor, Permission::VmRaw)?;
         let vm = self.get(id)?;
-        let (provider, external_ref) = self.place_of(&vm)?;
+        let (provider, external_ref) = place_of(&vm)?;
         let provider = self.engine.provider(provider)?;
         let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
         let cx = Cx::within(self.engine.pace.look);
@@ -389,23 +389,12 @@ impl<'a> Vms<'a> {
         take_over: bool,
     ) -> Result<Box<dyn ConsoleStream>> {
         let vm = self.admit_console(actor, id, kind)?;
-        let (provider, external_ref) = self.place_of(&vm)?;
+        let (provider, external_ref) = place_of(&vm)?;
         let provider = self.engine.provider(provider)?;
         let console = provider.console().ok_or_else(|| lacks(Group::Console))?;
         let cx = Cx::within(self.engine.pace.look);
         let vm = VmRef { external_ref, name: vm.name.clone() };
         Ok(cx.run("open console", console.open(&cx, &vm, kind, take_over)).await?)
-    }
-
-    pub(crate) fn place_of(&self, vm: &VmView) -> Result<(ProviderId, String)> {
-        let provider = vm.provider.as_ref().map(|(id, _)| *id);
-        match (provider, vm.external_ref()) {
-            (Some(provider), Some(external_ref)) => Ok((provider, external_ref.to_owned())),
-            _ => {
-                let message = format!("VM \"{}\" is at no provider", vm.name);
-                Err(Error::new(Code::VmStateUnknown, message))
-            }
-        }
     }
 
     pub(crate) fn check_name_is_free(&self, spec: &VmSpec) -> Result<()> {
@@ -422,6 +411,19 @@ impl<'a> Vms<'a> {
     }
 }
 
+/// The provider of a VM, and the VM's name there.
+pub(crate) fn place_of(vm: &VmView) -> Result<(ProviderId, String)> {
+    let provider = vm.provider.as_ref().map(|(id, _)| *id);
+    match (provider, vm.external_ref()) {
+        (Some(provider), Some(external_ref)) => Ok((provider, external_ref.to_owned())),
+        _ => {
+            let message = format!("VM \"{}\" is at no provider", vm.name);
+            Err(Error::new(Code::VmStateUnknown, message))
+        }
+    }
+}
+
+/// A refusal with what was to be done, and the state that the VM is in.
 pub(crate) fn told(vm: &VmView, action: Action, error: Error) -> Error {
     let doing = match action {
         // These words of the API are no verbs.

@@ -312,6 +312,11 @@ impl Double {
         self.shared.change(|state| state.world.switches.snapshots_fail = words);
     }
 
+    /// As KubeVirt before 1.5 does, does not know `addedNodeSelector` of migrations.
+    pub fn set_node_selector(&self, is_known: bool) {
+        self.shared.change(|state| state.world.switches.no_node_selector = !is_known);
+    }
+
     /// Lets a webhook deny virt-api's own writes with these words: the verbs answer 500 around them.
     pub fn set_denial(&self, denial: Option<(&str, &str)>) {
         let denial = denial.map(|(webhook, words)| (webhook.to_owned(), words.to_owned()));

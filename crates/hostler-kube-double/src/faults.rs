@@ -98,6 +98,8 @@ pub(crate) struct Switches {
     pub(crate) migrations_fail: Option<String>,
     /// Snapshots fail with these words.
     pub(crate) snapshots_fail: Option<String>,
+    /// As KubeVirt before 1.5: a migration cannot be told to which node.
+    pub(crate) no_node_selector: bool,
     /// virt-api's own writes are denied: the webhook, and its words.
     pub(crate) denial: Option<(String, String)>,
 }

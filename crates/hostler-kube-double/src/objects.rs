@@ -89,7 +89,7 @@ impl Asking<'_> {
     }
 
     /// The body as an object of the kind at the path, without fields that nobody knows.
-    fn object(&self, body: Value) -> Result<(Value, Vec<String>), Refused> {
+    fn object(&self, state: &State, body: Value) -> Result<(Value, Vec<String>), Refused> {
         let mut object = body;
         let kind = self.kind();
         let wanted = kind.api_version(&self.path.version);
@@ -101,7 +101,7 @@ impl Asking<'_> {
                 kind.kind
             )));
         }
-        let unknown = schema::prune(kind, &mut object);
+        let unknown = schema::prune(kind, &mut object, !state.world.switches.no_node_selector);
         match self.query.text("fieldValidation") {
             "Strict" if !unknown.is_empty() => {
                 Err(schema::strict(kind, &self.path.version, &unknown))
@@ -141,7 +141,7 @@ impl Asking<'_> {
         if self.path.name.is_some() || (self.kind().namespaced && self.path.namespace.is_none()) {
             return Err(Refused::no_such_method());
         }
-        let (mut object, warnings) = self.object(self.parsed()?)?;
+        let (mut object, warnings) = self.object(state, self.parsed()?)?;
         json::remove(&mut object, "/metadata/managedFields");
         if !json::text(&object, "/metadata/resourceVersion").is_empty() {
             return Err(Refused::bad_request(
@@ -156,7 +156,7 @@ impl Asking<'_> {
 
     /// Answers `PUT`.
     pub(crate) fn replace(&self, state: &mut State) -> Result<Response<Body>, Refused> {
-        let (object, warnings) = self.object(self.parsed()?)?;
+        let (object, warnings) = self.object(state, self.parsed()?)?;
         let key = self.key();
         let write = self.write(state, Operation::Update)?;
         self.check_name(&object)?;
@@ -211,7 +211,7 @@ impl Asking<'_> {
             patch::merge(&mut next, &patch);
         }
         self.check_version(json::text(&next, "/metadata/resourceVersion"), &current)?;
-        let (next, warnings) = self.object(next)?;
+        let (next, warnings) = self.object(state, next)?;
         let next = state.world.update(self.kind(), &current, next, &write)?;
         Ok(self.show(200, &next, &warnings))
     }
@@ -231,7 +231,7 @@ impl Asking<'_> {
             ));
         }
         let write = self.write(state, Operation::Apply)?;
-        let (mut config, warnings) = self.object(self.parsed()?)?;
+        let (mut config, warnings) = self.object(state, self.parsed()?)?;
         if config.pointer("/metadata/managedFields").is_some_and(|fields| !fields.is_null()) {
             return Err(Refused::bad_request("metadata.managedFields must be nil"));
         }

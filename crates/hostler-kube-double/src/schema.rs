@@ -8,7 +8,7 @@
 use serde_json::Value;
 
 use crate::json;
-use crate::kinds::{Kind, VM, VMI};
+use crate::kinds::{Kind, VM, VMI, VMIM};
 use crate::status::{Refused, cause};
 
 const OBJECT: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
@@ -106,6 +106,7 @@ const CPU: &[&str] = &[
 ];
 const MEMORY: &[&str] = &["guest", "hugepages", "maxGuest", "reservedOverhead"];
 const RESOURCES: &[&str] = &["limits", "overcommitGuestOverhead", "requests"];
+const MIGRATION_SPEC: &[&str] = &["addedNodeSelector", "priority", "receive", "sendTo", "vmiName"];
 const FIRMWARE: &[&str] = &["acpi", "bootloader", "kernelBoot", "serial", "uuid"];
 const MACHINE: &[&str] = &["type"];
 
@@ -193,9 +194,16 @@ const MACHINE_LEVELS: &[(&str, &[&str])] = &[
     ("/spec/template", TEMPLATE),
 ];
 
-/// Drops fields that the kind does not have; tells their paths, such as `spec.bogus`.
-pub(crate) fn prune(kind: &Kind, object: &mut Value) -> Vec<String> {
+/// Drops fields that the kind does not have; tells their paths, such as `spec.bogus`. Migrations
+/// have `addedNodeSelector` from KubeVirt 1.5 on.
+pub(crate) fn prune(kind: &Kind, object: &mut Value, has_node_selector: bool) -> Vec<String> {
     let mut unknown = Vec::new();
+    if *kind == VMIM {
+        let mut known = MIGRATION_SPEC.to_vec();
+        known.retain(|field| has_node_selector || *field != "addedNodeSelector");
+        prune_at(object, "", OBJECT, &mut unknown);
+        prune_at(object, "/spec", &known, &mut unknown);
+    }
     let Some(instance) = instance_at(kind) else { return unknown };
     let upper: &[(&str, &[&str])] = if *kind == VM { MACHINE_LEVELS } else { &[("", OBJECT)] };
     for (pointer, known) in upper {

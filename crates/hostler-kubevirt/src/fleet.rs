@@ -168,6 +168,26 @@ impl Fleet {
         all.map(&self.around(at), at)
     }
 
+    /// The nodes as they are known, as of `at`.
+    ///
+    /// # Errors
+    /// `Bug` for a node that cannot be read.
+    pub(crate) fn hosts(&self, at: Timestamp) -> Result<Vec<HostInventory>> {
+        let mut all = Objects::default();
+        collect(&self.nodes, &mut all.nodes)?;
+        Ok(all.map(&self.around(at), at)?.hosts)
+    }
+
+    /// A label of a node; `None` where there is no such node, or it has none.
+    ///
+    /// # Errors
+    /// `Bug` when it cannot be read.
+    pub(crate) fn label(&self, node: &str, label: &str) -> Result<Option<String>> {
+        let found = self.nodes.get(&ObjectKey::of_cluster(node)).value;
+        let found = found.as_deref().map(read).transpose()?;
+        Ok(found.and_then(|node| node.metadata.label(label).map(str::to_owned)))
+    }
+
     /// Everything as the cluster lists it now, past what is followed.
     ///
     /// # Errors
@@ -383,7 +403,7 @@ async fn list<T: objects::Object + Send + Sync + 'static>(
     Ok(())
 }
 
-async fn get<T: objects::Object>(
+pub(crate) async fn get<T: objects::Object>(
     cx: &Cx,
     link: &Link,
     caller: &Caller,

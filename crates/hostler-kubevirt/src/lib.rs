@@ -13,6 +13,7 @@
 //! | how a VM is made, and who owns what of it then | [`create`] |
 //! | what pools and volumes are | `storage` |
 //! | how a snapshot is taken and put back | `snapshots` |
+//! | how a VM changes nodes, and which migrations are remembered | `migrate`, `history` |
 //! | how a cluster is named, and what a kubeconfig may not do | [`config`], [`connect`] |
 //! | how it is asked, and what its answers mean | [`call`], [`error`], [`resource`] |
 //! | when it is left alone | [`breaker`] |
@@ -38,10 +39,12 @@ pub mod create;
 pub mod error;
 mod fleet;
 pub mod health;
+mod history;
 mod launchers;
 mod link;
 pub mod mapper;
 mod metrics;
+mod migrate;
 pub mod objects;
 mod power;
 pub mod provider;

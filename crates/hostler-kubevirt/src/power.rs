@@ -159,15 +159,20 @@ impl Power for KubeVirt {
 }
 
 /// One verb on one VM.
-struct Job<'a> {
-    provider: &'a KubeVirt,
-    cx: &'a Cx,
+pub(crate) struct Job<'a> {
+    pub(crate) provider: &'a KubeVirt,
+    pub(crate) cx: &'a Cx,
     vm: &'a VmRef,
-    doing: String,
+    pub(crate) doing: String,
 }
 
 impl<'a> Job<'a> {
-    fn new(provider: &'a KubeVirt, cx: &'a Cx, vm: &'a VmRef, verb: &str) -> Result<Self> {
+    pub(crate) fn new(
+        provider: &'a KubeVirt,
+        cx: &'a Cx,
+        vm: &'a VmRef,
+        verb: &str,
+    ) -> Result<Self> {
         let doing = format!("cannot {verb} {vm}");
         if cx.is_cancelled() {
             return Err(Error::new(Kind::Cancelled, format!("{doing}: cancelled")));
@@ -176,7 +181,7 @@ impl<'a> Job<'a> {
     }
 
     /// The VM before anything is done.
-    async fn there(&self) -> Result<MappedVm> {
+    pub(crate) async fn there(&self) -> Result<MappedVm> {
         match self.provider.look(self.cx, self.vm).await {
             Ok(Some(seen)) => Ok(seen),
             Ok(None) => Err(self.missing()),
@@ -184,11 +189,11 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn missing(&self) -> Error {
+    pub(crate) fn missing(&self) -> Error {
         Error::new(Kind::NotFound, format!("{}: it is not there any more", self.doing))
     }
 
-    fn wrong(&self, what: &str) -> Error {
+    pub(crate) fn wrong(&self, what: &str) -> Error {
         Error::new(Kind::Conflict, format!("{}: {what}", self.doing))
     }
 
@@ -196,7 +201,7 @@ impl<'a> Job<'a> {
         self.wrong(&told(seen))
     }
 
-    fn noted(&self, failure: Failure) -> Error {
+    pub(crate) fn noted(&self, failure: Failure) -> Error {
         self.provider.shared.link.noted(failure)
     }
 
@@ -402,7 +407,7 @@ fn whole_seconds(time: Duration) -> u64 {
 }
 
 /// What it does at present, for a message.
-fn told(seen: &MappedVm) -> String {
+pub(crate) fn told(seen: &MappedVm) -> String {
     let state = match seen.vm.power {
         PowerState::Running => "running",
         PowerState::Paused => "paused",

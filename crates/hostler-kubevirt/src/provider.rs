@@ -12,8 +12,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hostler_core::Timestamp;
 use hostler_provider::{
-    Cluster, Console, Create, Cx, Error, Inventory, Kind, Metrics, Power, Probe, Provider, Result,
-    Snapshots, Storage, Watch,
+    Cluster, Console, Create, Cx, Error, Inventory, Kind, Metrics, Migrate, Power, Probe, Provider,
+    Result, Snapshots, Storage, Watch,
 };
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -108,11 +108,7 @@ impl KubeVirt {
         {
             return Err(shared.link.noted(failure));
         }
-        match shared.fleet.age(true) {
-            Age::Now => known(shared.clone(), cx.now()).await,
-            Age::Rebuilding(since) => known(shared.clone(), since).await,
-            Age::NotKnown(_) => shared.fleet.list(cx, &shared.link, &caller).await,
-        }
+        self.known_or_listed(cx, &caller).await
     }
 
     async fn everything(&self, cx: &Cx) -> Result<Inventory> {
@@ -122,6 +118,23 @@ impl KubeVirt {
         let pools = self.pools(cx, &caller).await?;
         let networks = self.networks(cx, &caller).await?;
         Ok(Inventory { hosts: all.hosts, vms, pools, networks, ..Inventory::default() })
+    }
+
+    /// All VMs and nodes, mapped, as of the time for which they are known.
+    pub(crate) async fn all(&self, cx: &Cx) -> Result<Everything> {
+        let shared = &self.shared;
+        let caller = shared.link.caller(cx).await?;
+        shared.fleet.listed(cx, &shared.link, &caller).await?;
+        self.known_or_listed(cx, &caller).await
+    }
+
+    async fn known_or_listed(&self, cx: &Cx, caller: &Caller) -> Result<Everything> {
+        let shared = &self.shared;
+        match shared.fleet.age(true) {
+            Age::Now => known(shared.clone(), cx.now()).await,
+            Age::Rebuilding(since) => known(shared.clone(), since).await,
+            Age::NotKnown(_) => shared.fleet.list(cx, &shared.link, caller).await,
+        }
     }
 }
 
@@ -180,6 +193,10 @@ impl Provider for KubeVirt {
     }
 
     fn snapshots(&self) -> Option<&dyn Snapshots> {
+        Some(self)
+    }
+
+    fn migrate(&self) -> Option<&dyn Migrate> {
         Some(self)
     }
 

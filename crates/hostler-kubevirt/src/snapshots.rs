@@ -48,7 +48,7 @@ impl Snapshots for KubeVirt {
         LIMITS
     }
 
-    async fn snapshots(&self, cx: &Cx, vm: &VmRef) -> Result<Vec<ObservedSnapshot>> {
+    async fn list_snapshots(&self, cx: &Cx, vm: &VmRef) -> Result<Vec<ObservedSnapshot>> {
         let doing = format!("cannot list snapshots of {vm}");
         let listed = cx.run(&doing, async {
             let job = Job::begin(self, cx, vm, doing.clone()).await?;

@@ -37,6 +37,7 @@ pub use groups::cluster::Cluster;
 pub use groups::console::{Console, ConsoleStream};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
 pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
+pub use groups::migrate::{Migrate, MigrateVm};
 pub use groups::power::{Power, StopMode};
 pub use groups::snapshots::{EnsureSnapshot, Revert, SnapshotHandle, SnapshotRef, Snapshots};
 pub use groups::storage::{
@@ -96,6 +97,11 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Moving VMs to other hosts while they run.
+    fn migrate(&self) -> Option<&dyn Migrate> {
+        None
+    }
+
     /// Health and features of a cluster.
     fn cluster(&self) -> Option<&dyn Cluster> {
         None
@@ -126,6 +132,8 @@ pub enum Group {
     Cluster,
     /// [`Snapshots`].
     Snapshots,
+    /// [`Migrate`].
+    Migrate,
 }
 
 impl Group {
@@ -139,6 +147,7 @@ impl Group {
         Self::Watch,
         Self::Cluster,
         Self::Snapshots,
+        Self::Migrate,
     ];
 
     /// The word used on the wire.
@@ -152,6 +161,7 @@ impl Group {
             Self::Watch => "watch",
             Self::Cluster => "cluster",
             Self::Snapshots => "snapshots",
+            Self::Migrate => "migrate",
         }
     }
 }
@@ -167,6 +177,7 @@ pub fn groups(provider: &dyn Provider) -> Vec<Group> {
         Group::Watch => provider.watch().is_some(),
         Group::Cluster => provider.cluster().is_some(),
         Group::Snapshots => provider.snapshots().is_some(),
+        Group::Migrate => provider.migrate().is_some(),
     };
     Group::ALL.iter().copied().filter(has).collect()
 }

@@ -28,6 +28,7 @@ pub mod demo;
 mod faults;
 mod late;
 mod metrics;
+mod migrate;
 mod power;
 mod snapshots;
 mod storage;
@@ -39,8 +40,8 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Cluster, Console, Create, Cx, Group, Inventory, Metrics, Power, Probe, Provider, Result,
-    Snapshots, Storage, VmRef, Watch,
+    Cluster, Console, Create, Cx, Group, Inventory, Metrics, Migrate, Power, Probe, Provider,
+    Result, Snapshots, Storage, VmRef, Watch,
 };
 
 pub use faults::{EventFault, FaultPlan, When};
@@ -191,6 +192,10 @@ impl Provider for Sim {
 
     fn snapshots(&self) -> Option<&dyn Snapshots> {
         self.has(Group::Snapshots).map(|sim| sim as &dyn Snapshots)
+    }
+
+    fn migrate(&self) -> Option<&dyn Migrate> {
+        self.has(Group::Migrate).map(|sim| sim as &dyn Migrate)
     }
 
     fn watch(&self) -> Option<&dyn Watch> {

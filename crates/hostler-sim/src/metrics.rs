@@ -57,7 +57,7 @@ fn states(state: &State, now: Timestamp) -> Batch {
         ];
         Measured { of: name.clone(), at: now, points }
     });
-    let pools = state.pools.iter().map(|((host, name), pool)| {
+    let pools = state.reachable().map(|((host, name), pool)| {
         let seen = pool.observed(host, name, now);
         let sizes = [
             (Metric::PoolCapacityBytes, &seen.capacity_bytes),

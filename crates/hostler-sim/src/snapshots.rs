@@ -17,7 +17,7 @@ impl Snapshots for Sim {
         LIMITS
     }
 
-    async fn snapshots(&self, cx: &Cx, vm: &VmRef) -> Result<Vec<ObservedSnapshot>> {
+    async fn list_snapshots(&self, cx: &Cx, vm: &VmRef) -> Result<Vec<ObservedSnapshot>> {
         self.call(cx, Verb::Snapshots, Target::Vm(vm), async {
             self.world.read(|state| Ok(state.vm(vm)?.snapshots.observed(cx.now())))
         })

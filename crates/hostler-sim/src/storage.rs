@@ -64,7 +64,8 @@ impl Storage for Sim {
         self.call(cx, Verb::Volumes, Target::Host(host_ref), async {
             self.world.read(|state| {
                 let volumes = &state.pool(host_ref, pool)?.volumes;
-                Ok(volumes.iter().map(|(name, v)| v.observed(host_ref, pool, name)).collect())
+                let (home, _) = state.home(host_ref, pool);
+                Ok(volumes.iter().map(|(name, v)| v.observed(&home, pool, name)).collect())
             })
         })
         .await
@@ -72,7 +73,7 @@ impl Storage for Sim {
 }
 
 fn default_pool(state: &State, host_ref: &str) -> Result<String> {
-    let active = state.pools.iter().filter(|((host, _), p)| host == host_ref && p.setup.active);
+    let active = state.reachable().filter(|((host, _), p)| host == host_ref && p.setup.active);
     let best = active.max_by_key(|((_, name), pool)| (name == "default", pool.available()));
     best.map(|((_, name), _)| name.clone()).ok_or_else(|| {
         Error::new(Kind::NotFound, format!("host {host_ref} has no active storage pool"))

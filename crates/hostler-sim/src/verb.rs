@@ -31,6 +31,10 @@ pub enum Verb {
     Observe,
     Measure,
     Report,
+    Destinations,
+    Migrate,
+    CancelMigration,
+    Migrations,
 }
 
 impl Verb {
@@ -50,7 +54,9 @@ impl Verb {
             | Self::RemoveVolume
             | Self::EnsureSnapshot
             | Self::Revert
-            | Self::RemoveSnapshot => true,
+            | Self::RemoveSnapshot
+            | Self::Migrate
+            | Self::CancelMigration => true,
             Self::Probe
             | Self::Inventory
             | Self::Validate
@@ -63,7 +69,9 @@ impl Verb {
             | Self::Subscribe
             | Self::Observe
             | Self::Measure
-            | Self::Report => false,
+            | Self::Report
+            | Self::Destinations
+            | Self::Migrations => false,
         }
     }
 
@@ -111,6 +119,10 @@ impl Verb {
             Self::Observe => "look at",
             Self::Measure => "measure",
             Self::Report => "tell how the cluster is",
+            Self::Destinations => "find a host for",
+            Self::Migrate => "migrate",
+            Self::CancelMigration => "cancel the migration of",
+            Self::Migrations => "list migrations of",
         }
     }
 }

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     adoptions, agents, alerts, api, clusters, contexts, custom_metrics, events, explain, hosts,
-    images, man, muscle, networks, operations, outputs, pools, providers, silences, snapshots,
-    tokens, vms, volumes,
+    images, man, migrations, muscle, networks, operations, outputs, pools, providers, silences,
+    snapshots, tokens, vms, volumes,
 };
 use crate::complete::{Names, Shell};
 use crate::output::{Output, OutputParser};
@@ -127,6 +127,9 @@ pub(crate) enum Command {
     /// Snapshots of VMs, and going back to them.
     #[command(subcommand)]
     Snapshot(snapshots::Verb),
+    /// Moves of running VMs from host to host.
+    #[command(subcommand)]
+    Migration(migrations::Verb),
     /// What VMs are made from.
     #[command(subcommand)]
     Image(images::Verb),

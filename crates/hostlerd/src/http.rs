@@ -34,6 +34,7 @@ pub mod live;
 mod local;
 mod measured;
 mod metrics;
+mod migrations;
 mod networks;
 mod observe;
 mod operations;
@@ -254,7 +255,7 @@ pub fn api() -> Api {
     let api = outlook::route(custom_metrics::route(measured::route(api)));
     let api = live::route(outputs::route(agents::route(api)));
     let api = silences::route(alert_rules::route(alerts::route(api)));
-    let api = snapshots::route(clusters::route(adoptions::route(api)));
+    let api = migrations::route(snapshots::route(clusters::route(adoptions::route(api))));
     let api = volumes::route(pools::route(networks::route(hosts::route(providers::route(api)))));
     events::route(operations::route(images::route(api)))
 }

@@ -15,6 +15,7 @@ mod hosts;
 mod images;
 mod live;
 mod metrics;
+mod migrations;
 mod networks;
 mod operations;
 mod outlook;
@@ -44,6 +45,7 @@ pub use hosts::*;
 pub use images::*;
 pub use live::*;
 pub use metrics::*;
+pub use migrations::*;
 pub use networks::*;
 pub use operations::*;
 pub use outlook::*;
@@ -92,6 +94,9 @@ endpoints![
     VmPause,
     VmResume,
     VmSave,
+    VmMigrate,
+    VmDestinations,
+    MigrationList,
     VmRelease,
     AdoptionList,
     AdoptionDecide,

@@ -2,19 +2,19 @@
 //! `_`, used by the engine to refuse, by the API to list `actions`, and so by
 //! the UI to grey buttons with the reason.
 //!
-//! | state | start | stop | force stop | reboot | reset | pause | resume | save | delete |
-//! |---|---|---|---|---|---|---|---|---|---|
-//! | running | there | yes | yes | yes | yes | yes | there | yes | no |
-//! | paused | no | no | yes | no | yes | there | yes | yes | no |
-//! | suspended | no | no | yes | no | yes | no | yes | no | no |
-//! | crashed | no | no | yes | no | yes | no | no | no | no |
-//! | stopped, failed | yes | there | there | no | no | no | no | no | yes |
-//! | saved | yes | there | there | no | no | no | no | there | yes |
-//! | starting | there | no | yes | no | no | no | no | no | no |
-//! | stopping | no | there | yes | no | yes | no | no | no | no |
-//! | migrating, saving … | no | no | no | no | no | no | no | no | no |
-//! | missing | no | no | no | no | no | no | no | no | yes |
-//! | unknown | no | no | no | no | no | no | no | no | no |
+//! | state | start | stop | force stop | reboot | reset | pause | resume | save | migrate | delete |
+//! |---|---|---|---|---|---|---|---|---|---|---|
+//! | running | there | yes | yes | yes | yes | yes | there | yes | yes | no |
+//! | paused | no | no | yes | no | yes | there | yes | yes | no | no |
+//! | suspended | no | no | yes | no | yes | no | yes | no | no | no |
+//! | crashed | no | no | yes | no | yes | no | no | no | no | no |
+//! | stopped, failed | yes | there | there | no | no | no | no | no | no | yes |
+//! | saved | yes | there | there | no | no | no | no | there | no | yes |
+//! | starting | there | no | yes | no | no | no | no | no | no | no |
+//! | stopping | no | there | yes | no | yes | no | no | no | no | no |
+//! | migrating, saving … | no | no | no | no | no | no | no | no | no | no |
+//! | missing | no | no | no | no | no | no | no | no | no | yes |
+//! | unknown | no | no | no | no | no | no | no | no | no | no |
 //!
 //! A snapshot can be taken of what runs, is paused or is off, and such a VM can be put
 //! back to one. Not of one that is saved: disks of another time than its memory would
@@ -42,6 +42,8 @@ pub enum Action {
     Resume,
     /// Write its memory to disk and stop it.
     Save,
+    /// Move it to another host while it runs.
+    Migrate,
     /// Delete it.
     Delete,
     /// Open a console.
@@ -65,6 +67,7 @@ impl Action {
         Self::Pause,
         Self::Resume,
         Self::Save,
+        Self::Migrate,
         Self::Delete,
         Self::Console,
         Self::Update,
@@ -83,6 +86,7 @@ impl Action {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Save => "save",
+            Self::Migrate => "migrate",
             Self::Delete => "delete",
             Self::Console => "console",
             Self::Update => "update",
@@ -171,6 +175,7 @@ fn admit_running(action: Action) -> Admission {
         | Action::Reset
         | Action::Pause
         | Action::Save
+        | Action::Migrate
         | Action::Console
         | Action::Update
         | Action::Snapshot
@@ -193,6 +198,7 @@ fn admit_paused(action: Action) -> Admission {
         Action::Stop | Action::Reboot => {
             wrong("the VM is paused, so its guest cannot hear; resume it first")
         }
+        Action::Migrate => wrong("the VM is paused; resume it first"),
         Action::Delete => wrong("the VM is paused; stop it first, or delete it with force"),
     }
 }
@@ -211,6 +217,7 @@ fn admit_off(state: VmState, action: Action) -> Admission {
         | Action::Pause
         | Action::Resume
         | Action::Save
+        | Action::Migrate
         | Action::Console => wrong(format!("the VM is {}; start it first", state.as_str())),
     }
 }
@@ -247,25 +254,25 @@ mod tests {
             table.truncate(table.trim_end().len());
             table.push('\n');
         }
-        //             start stop  force reboo reset pause resum save  delet conso update snaps revert
+        //             start stop  force reboo reset pause resum save  migra delet conso update snaps revert
         expect![[r"
-            creating      -     -     -     -     -     -     -     -     -     -     -     -     -
-            deleting      -     -     -     -     -     -     -     -     there -     -     -     -
-            running       there yes   yes   yes   yes   yes   there yes   -     yes   yes   yes   yes
-            paused        -     -     yes   -     yes   there yes   yes   -     yes   yes   yes   yes
-            starting      there -     yes   -     -     -     -     -     -     yes   yes   -     -
-            stopping      -     there yes   -     yes   -     -     -     -     yes   yes   -     -
-            stopped       yes   there there -     -     -     -     -     yes   -     yes   yes   yes
-            saved         yes   there there -     -     -     -     there yes   -     yes   -     -
-            suspended     -     -     yes   -     yes   -     yes   -     -     yes   yes   -     -
-            saving        -     -     -     -     -     -     -     there -     -     yes   -     -
-            dumping       -     -     -     -     -     -     -     -     -     -     yes   -     -
-            snapshotting  -     -     -     -     -     -     -     -     -     -     yes   -     -
-            migrating     -     -     -     -     -     -     -     -     -     -     yes   -     -
-            crashed       -     -     yes   -     yes   -     -     -     -     yes   yes   -     yes
-            failed        yes   there there -     -     -     -     -     yes   -     yes   yes   yes
-            missing       -     -     -     -     -     -     -     -     yes   -     yes   -     -
-            unknown       -     -     -     -     -     -     -     -     -     -     yes   -     -
+            creating      -     -     -     -     -     -     -     -     -     -     -     -     -     -
+            deleting      -     -     -     -     -     -     -     -     -     there -     -     -     -
+            running       there yes   yes   yes   yes   yes   there yes   yes   -     yes   yes   yes   yes
+            paused        -     -     yes   -     yes   there yes   yes   -     -     yes   yes   yes   yes
+            starting      there -     yes   -     -     -     -     -     -     -     yes   yes   -     -
+            stopping      -     there yes   -     yes   -     -     -     -     -     yes   yes   -     -
+            stopped       yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes
+            saved         yes   there there -     -     -     -     there -     yes   -     yes   -     -
+            suspended     -     -     yes   -     yes   -     yes   -     -     -     yes   yes   -     -
+            saving        -     -     -     -     -     -     -     there -     -     -     yes   -     -
+            dumping       -     -     -     -     -     -     -     -     -     -     -     yes   -     -
+            snapshotting  -     -     -     -     -     -     -     -     -     -     -     yes   -     -
+            migrating     -     -     -     -     -     -     -     -     -     -     -     yes   -     -
+            crashed       -     -     yes   -     yes   -     -     -     -     -     yes   yes   -     yes
+            failed        yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes
+            missing       -     -     -     -     -     -     -     -     -     yes   -     yes   -     -
+            unknown       -     -     -     -     -     -     -     -     -     -     -     yes   -     -
         "]]
         .assert_eq(&table);
     }

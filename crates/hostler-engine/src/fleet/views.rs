@@ -98,6 +98,7 @@ impl VmView {
             | Action::Pause
             | Action::Resume
             | Action::Save => Some(Group::Power),
+            Action::Migrate => Some(Group::Migrate),
             Action::Delete => Some(Group::Create),
             Action::Console => Some(Group::Console),
             Action::Snapshot | Action::Revert => Some(Group::Snapshots),

@@ -22,6 +22,7 @@ mod turns;
 pub(crate) mod view;
 pub(crate) mod vm_create;
 pub(crate) mod vm_delete;
+pub(crate) mod vm_migrate;
 pub(crate) mod vm_power;
 pub(crate) mod volume_create;
 pub(crate) mod volume_delete;

@@ -18,6 +18,7 @@ use super::snapshot_delete::SnapshotDelete;
 use super::snapshot_revert::SnapshotRevert;
 use super::vm_create::VmCreate;
 use super::vm_delete::VmDelete;
+use super::vm_migrate::VmMigrate;
 use super::vm_power::VmPower;
 use super::volume_create::VolumeCreate;
 use super::volume_delete::VolumeDelete;
@@ -28,6 +29,7 @@ pub(crate) fn registry() -> Registry {
     let mut kinds = HashMap::from([
         entry::<VmCreate>(),
         entry::<VmDelete>(),
+        entry::<VmMigrate>(),
         entry::<VolumeCreate>(),
         entry::<VolumeDelete>(),
         entry::<SnapshotCreate>(),

@@ -46,7 +46,7 @@ impl SnapshotCreate {
         snapshots: &dyn Snapshots,
     ) -> Result<Option<SnapshotRef>, StepError> {
         let vm = self.vm_ref();
-        let listed = cx.cx().run("list snapshots", snapshots.snapshots(cx.cx(), &vm)).await;
+        let listed = cx.cx().run("list snapshots", snapshots.list_snapshots(cx.cx(), &vm)).await;
         let all = match listed {
             // With the VM went what was of it alone.
             Err(error) if error.kind() == Kind::NotFound => return Ok(None),

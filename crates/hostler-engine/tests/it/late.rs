@@ -25,8 +25,9 @@ use crate::world::{Lab, PATIENCE, admin, vm_of};
 /// Well within the settling window.
 const SOON: Duration = Duration::from_millis(15);
 
-const SUBJECTS: [Subject; 9] = [
+const SUBJECTS: [Subject; 10] = [
     Subject::Delete,
+    Subject::Migrate,
     Subject::Power(PowerVerb::Start),
     Subject::Power(PowerVerb::Stop(GRACEFUL)),
     Subject::Power(PowerVerb::Stop(THEN_FORCE)),
@@ -175,7 +176,9 @@ async fn c4_a_power_verb_cut_off_on_its_way_tells_what_is() {
             lab.world.faults().late_verb(verb, 1, late);
             let ended = cancel_at(&lab, &subject.submit(&lab, vm).await, verb).await;
             let step = &ended.steps()[0];
-            assert_eq!(step.state, StepState::NotUndone, "{subject:?}");
+            // A migration that has not come by then is undone: its VM is where it was.
+            let stays = matches!(subject, Subject::Migrate) && step.state == StepState::Undone;
+            assert!(stays || step.state == StepState::NotUndone, "{subject:?}: {step:?}");
             subject.check(&lab, &ended, &format!("{subject:?}, {late:?}")).await;
             lab.engine.shutdown().await;
         }

@@ -49,6 +49,7 @@ macro_rules! four_proofs {
 
 four_proofs!(VmCreate { create: Subject::Create });
 four_proofs!(VmDelete { delete: Subject::Delete });
+four_proofs!(VmMigrate { migrate: Subject::Migrate });
 four_proofs!(VolumeCreate { volume_create: Subject::VolumeCreate });
 four_proofs!(VolumeDelete { volume_delete: Subject::VolumeDelete });
 four_proofs!(SnapshotCreate { snapshot_create: Subject::SnapshotCreate });
@@ -130,6 +131,10 @@ async fn fail(subject: Subject, strike: Strike, kind: Kind) {
         Ok(accepted) => accepted,
         // The provider is asked before anything is taken on, too.
         Err(error) => {
+            if matches!(subject, Subject::Migrate) {
+                let record = lab.world.vm_named("web").unwrap();
+                return assert_eq!((record.host.as_str(), lab.claims().await), ("h1", 0), "{how}");
+            }
             assert!(subject.asks_first(), "{error}");
             return subject.check_refused(&lab, vm, &how).await;
         }

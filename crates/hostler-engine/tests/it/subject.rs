@@ -25,6 +25,7 @@ pub(crate) enum Subject {
     SnapshotCreate,
     SnapshotRevert,
     SnapshotDelete,
+    Migrate,
 }
 
 pub(crate) const GRACEFUL: StopMode = StopMode::Graceful { within: Duration::from_secs(5) };
@@ -58,6 +59,10 @@ impl Subject {
                 let vm = lab.create("web").await;
                 lab.snapshot(vm, "s1").await;
                 Some(vm)
+            }
+            Self::Migrate => {
+                lab.second_host().await;
+                Some(lab.create("web").await)
             }
             Self::Power(verb) => {
                 let vm = lab.create("web").await;
@@ -98,6 +103,10 @@ impl Subject {
             }
             (Self::SnapshotRevert, Some(vm)) => snapshots.revert(&admin(), None, vm, "s1").await,
             (Self::SnapshotDelete, Some(vm)) => snapshots.delete(&admin(), None, vm, "s1").await,
+            (Self::Migrate, Some(vm)) => {
+                let target = Some(lab.host("h2"));
+                lab.engine.migrations().begin(&admin(), None, vm, target).await
+            }
             (Self::Power(verb), Some(vm)) => vms.power(&admin(), None, vm, verb).await,
             (subject, None) => panic!("{subject:?} needs a VM"),
         }
@@ -113,6 +122,7 @@ impl Subject {
             Self::SnapshotCreate => vec![Verb::EnsureSnapshot],
             Self::SnapshotRevert => vec![Verb::Revert],
             Self::SnapshotDelete => vec![Verb::RemoveSnapshot],
+            Self::Migrate => vec![Verb::Migrate],
             Self::Power(verb) => vec![match verb {
                 PowerVerb::Start => Verb::Start,
                 PowerVerb::Stop(_) => Verb::Stop,
@@ -135,7 +145,8 @@ impl Subject {
             | Self::VolumeDelete
             | Self::SnapshotCreate
             | Self::SnapshotRevert
-            | Self::SnapshotDelete => self.changes()[0],
+            | Self::SnapshotDelete
+            | Self::Migrate => self.changes()[0],
         }
     }
 
@@ -156,7 +167,7 @@ impl Subject {
             Self::Delete | Self::VolumeDelete | Self::SnapshotDelete => {
                 ended != OperationState::Succeeded
             }
-            Self::Power(_) | Self::SnapshotRevert => true,
+            Self::Power(_) | Self::SnapshotRevert | Self::Migrate => true,
         }
     }
 
@@ -176,6 +187,9 @@ impl Subject {
         let wanted = if exists { vec![vm] } else { Vec::new() };
         lab.assert_clean(&wanted, &[], how);
         assert_eq!(lab.store.vm(vm).await.unwrap().is_some(), exists, "{how}: row");
+        if matches!(self, Self::Migrate) {
+            return check_host(lab, ended, how).await;
+        }
         self.check_power(lab, ended, how);
         if matches!(self, Self::Create) && exists {
             assert_eq!(lab.world.live_count(vm), 1, "{how}: runs once");
@@ -252,7 +266,8 @@ impl Subject {
             | Self::VolumeDelete
             | Self::SnapshotCreate
             | Self::SnapshotRevert
-            | Self::SnapshotDelete => return,
+            | Self::SnapshotDelete
+            | Self::Migrate => return,
             Self::Delete => (PowerState::Running, PowerState::Stopped),
             Self::Power(verb) => before_and_after(verb),
         };
@@ -272,5 +287,34 @@ impl Subject {
             }
             other => panic!("{how}: claims nothing: {other:?}"),
         }
+    }
+}
+
+/// The VM runs once, on the host that the end claims, and no migration is under way.
+async fn check_host(lab: &Lab, ended: &OperationView, how: &str) {
+    let vm = vm_of(ended);
+    let record = lab.world.vm_of(vm).unwrap();
+    assert_eq!((lab.world.live_count(vm), record.power), (1, PowerState::Running), "{how}");
+    let told = lab.engine.migrations().list(Some(vm)).await.unwrap().items;
+    let of_it = told.iter().filter(|one| one.observed.operation == Some(ended.row.id)).count();
+    assert!(of_it <= 1, "{how}: {of_it} migrations for one operation");
+    assert!(told.iter().all(|one| one.observed.phase.is_over()), "{how}: {told:?}");
+    let news = lab.told("vm.migrated").await;
+    assert_eq!(news, usize::from(ended.state() == OperationState::Succeeded), "{how}");
+    if ended.state() == OperationState::Succeeded {
+        assert_eq!(record.host, "h2", "{how}: it says that it succeeded");
+        return;
+    }
+    let step = &ended.steps()[0];
+    let claims = |note: &String| note.contains("the VM is on host");
+    match (step.note.as_ref().filter(|note| claims(note)), step.state) {
+        (Some(note), StepState::Failed | StepState::NotUndone) => {
+            let claim = format!("the VM is on host {}", record.host);
+            assert!(note.ends_with(&claim), "{how}: it says `{note}`, but {claim}");
+        }
+        (None, StepState::Failed | StepState::Undone | StepState::Pending) => {
+            assert_eq!(record.host, "h1", "{how}: it says that nothing happened");
+        }
+        other => panic!("{how}: claims nothing: {other:?}"),
     }
 }

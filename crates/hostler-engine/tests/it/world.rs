@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hostler_core::access::Actor;
 use hostler_core::clock::SystemClock;
-use hostler_core::id::{Entropy, PoolId, ProviderId, SeededEntropy, VmId};
+use hostler_core::id::{Entropy, HostId, PoolId, ProviderId, SeededEntropy, VmId};
 use hostler_core::operation::OperationState;
 use hostler_core::snapshot::SnapshotSpec;
 use hostler_core::vm::VmSpec;
@@ -19,7 +19,7 @@ use hostler_engine::{
     Sabotage, VmCreateRequest, VolumeCreateRequest,
 };
 use hostler_provider::{VmRef, VolumeRef};
-use hostler_sim::{Sim, Verb, World};
+use hostler_sim::{HostSetup, NetworkSetup, Sim, Verb, World};
 use hostler_store::history::Archive;
 use hostler_store::{EventFilter, ProviderRow, Store};
 
@@ -178,6 +178,24 @@ impl Lab {
         let ended = self.end(&accepted).await;
         assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());
         vm_of(&ended)
+    }
+
+    /// Adds a host that reaches the pool of `h1`, so that VMs can go there.
+    pub(crate) async fn second_host(&self) {
+        self.world.add_host(HostSetup::new("h2"));
+        self.world.add_network(NetworkSetup::new("h2", "default"));
+        self.world.share_pool("h1", "default", "h2");
+        self.until("h2 is seen", || self.hosts().iter().any(|(name, _)| name == "h2")).await;
+    }
+
+    fn hosts(&self) -> Vec<(String, HostId)> {
+        let hosts = self.engine.hosts().list(&hostler_core::query::ListRequest::first(9)).items;
+        hosts.iter().map(|host| (host.name.clone(), host.id)).collect()
+    }
+
+    pub(crate) fn host(&self, name: &str) -> HostId {
+        let hosts = self.hosts();
+        hosts.into_iter().find(|(host, _)| host == name).map(|(_, id)| id).unwrap()
     }
 
     /// The pool of the host `h1`.

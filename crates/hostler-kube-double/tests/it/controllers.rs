@@ -294,6 +294,29 @@ async fn a_migration_may_fail_and_be_cancelled() {
 }
 
 #[tokio::test]
+async fn a_migration_goes_to_the_node_that_its_selector_names_where_that_is_known() {
+    let (double, client) = start().await;
+    running(&double, &client, "vm1").await;
+    let from = instance(&double, "vm1").unwrap()["status"]["nodeName"].clone();
+    let to = ["n3", "n2"].into_iter().find(|node| from != *node).unwrap();
+    let job = |name: &str| {
+        json!({
+            "apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstanceMigration",
+            "metadata": { "name": name },
+            "spec": { "vmiName": "vm1", "addedNodeSelector": { "kubernetes.io/hostname": to } },
+        })
+    };
+    double.set_node_selector(false);
+    let strict = client.post(&format!("{VMIMS}?fieldValidation=Strict"), &job("m1")).await;
+    assert_eq!(strict.status, 400);
+    assert!(strict.json()["message"].as_str().unwrap().contains("spec.addedNodeSelector"));
+    double.set_node_selector(true);
+    assert_eq!(client.post(VMIMS, &job("m2")).await.status, 201);
+    double.settle();
+    assert_eq!(instance(&double, "vm1").unwrap()["status"]["nodeName"], *to);
+}
+
+#[tokio::test]
 async fn a_container_disk_without_a_digest_leaves_a_migration_pending() {
     let (double, client) = start().await;
     let mut machine = vm("vm1");

@@ -49,6 +49,9 @@ pub(super) fn blocked(
                 .into(),
         ),
     }
+    if let Some(vmi) = vmi {
+        of_instance(vmi, &mut add);
+    }
     if let Some(domain) = domain {
         of_domain(domain, vmi, &mut add);
     }
@@ -93,6 +96,14 @@ fn of_vm(vm: &VirtualMachine, has_instance: bool, add: &mut impl FnMut(&[Action]
             &[Action::Start, Action::Stop, Action::ForceStop],
             "its run strategy is one that this driver does not know".into(),
         ),
+    }
+}
+
+fn of_instance(vmi: &VirtualMachineInstance, add: &mut impl FnMut(&[Action], String)) {
+    let condition = vmi.status.conditions.of("LiveMigratable");
+    if let Some(condition) = condition.filter(|condition| condition.holds() == Some(false)) {
+        let why = condition.why().unwrap_or("the cluster gives no reason");
+        add(&[Action::Migrate], super::message(why));
     }
 }
 

@@ -55,6 +55,8 @@ pub const TAG_LABEL: &str = "hostler.io/vm-id";
 pub const MADE_AS_ANNOTATION: &str = "hostler.io/made-as";
 /// The network that all pods have, in the words of specifications and inventories.
 pub const POD_NETWORK: &str = "pod";
+/// The label of what was made for one operation: its id, a UUID.
+pub const OPERATION_LABEL: &str = "hostler.io/operation-id";
 
 /// Where a fact comes from.
 mod source {

@@ -102,3 +102,13 @@ fn c14_only_a_vm_that_is_off_is_put_back() {
     let alone = alone(json!({ "metadata": { "ownerReferences": null } }));
     assert!(reason(&alone, Action::Snapshot).unwrap().contains("without a VM"));
 }
+
+#[test]
+fn e8_what_cannot_be_migrated_says_why_in_the_words_of_the_cluster() {
+    let stuck = json!({ "status": { "conditions": [{ "type": "LiveMigratable", "status": "False",
+        "reason": "DisksNotLiveMigratable", "message": "cannot migrate VMI: PVC root is not shared" }] } });
+    let mapped = both(json!({}), stuck);
+    assert!(reason(&mapped, Action::Migrate).unwrap().contains("is not shared"));
+    let unknown = json!({ "status": { "conditions": [] } });
+    assert_eq!(reason(&both(json!({}), unknown), Action::Migrate), None, "nobody knows yet");
+}

@@ -16,6 +16,7 @@ mod following;
 mod health;
 mod hosts;
 mod metrics;
+mod migrate;
 mod migrations;
 mod nics;
 mod objects;

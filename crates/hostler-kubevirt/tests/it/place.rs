@@ -7,7 +7,7 @@ use hostler_core::vm::{ObservedVm, PowerState};
 use hostler_kube_double::{Double, Options, Pace};
 use hostler_kubevirt::config::{Allowed, KubeVirtConfig, Source};
 use hostler_kubevirt::provider::KubeVirt;
-use hostler_provider::{Create, Cx, Power, Provider, Storage, VmRef, Watch};
+use hostler_provider::{Create, Cx, Migrate, Power, Provider, Storage, VmRef, Watch};
 use serde_json::{Value, json};
 
 /// Longer than anything here takes on a busy machine.
@@ -51,6 +51,10 @@ impl Place {
 
     pub(crate) fn power(&self) -> &dyn Power {
         self.provider.power().unwrap()
+    }
+
+    pub(crate) fn migrate(&self) -> &dyn Migrate {
+        self.provider.migrate().unwrap()
     }
 
     pub(crate) fn watch(&self) -> &dyn Watch {

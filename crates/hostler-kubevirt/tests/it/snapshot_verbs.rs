@@ -28,7 +28,7 @@ fn id(n: u8) -> SnapshotId {
 
 impl Place {
     fn snapshots(&self) -> &dyn Snapshots {
-        Provider::snapshots(&*self.provider).unwrap()
+        self.provider.snapshots().unwrap()
     }
 
     async fn take(&self, vm: &VmRef, n: u8, spec: &SnapshotSpec) -> Result<SnapshotHandle> {
@@ -37,7 +37,7 @@ impl Place {
     }
 
     async fn all(&self, vm: &VmRef) -> Vec<ObservedSnapshot> {
-        self.snapshots().snapshots(&cx(), vm).await.unwrap()
+        self.snapshots().list_snapshots(&cx(), vm).await.unwrap()
     }
 
     async fn revert(&self, vm: &VmRef, n: u8, to: &SnapshotRef) -> Result<()> {
@@ -356,7 +356,7 @@ async fn c14_deleting_is_for_good_and_absent_is_success() {
         }
     };
     tokio::time::timeout(PATIENCE, wait).await.unwrap();
-    let absent = place.snapshots().snapshots(&cx(), &vm).await.unwrap_err();
+    let absent = place.snapshots().list_snapshots(&cx(), &vm).await.unwrap_err();
     assert_eq!(absent.kind(), Kind::NotFound);
     place.snapshots().remove_snapshot(&cx(), &vm, &other).await.unwrap();
 }

@@ -22,6 +22,7 @@ mod create;
 mod harness;
 mod late;
 mod metrics;
+mod migrate;
 mod power;
 mod read;
 mod report;
@@ -186,6 +187,22 @@ const PROMISES: &[Promise] = promises! {
         a_vm_with_snapshots_can_be_removed
         a_look_after_a_cancelled_ensure_snapshot_tells_the_truth
         ensure_snapshot_after_a_cancelled_one_takes_one_snapshot;
+    Some(Group::Migrate) => migrate:
+        destinations_are_the_other_hosts
+        destinations_of_an_absent_vm_are_not_found
+        migrate_moves_it_and_it_runs_on
+        migrate_twice_moves_it_once
+        migrate_back_moves_it_back
+        a_migration_is_told_with_our_mark_and_its_hosts
+        migrations_of_an_absent_vm_are_none
+        migrate_of_a_stopped_vm_is_a_conflict
+        migrate_of_an_absent_vm_is_not_found
+        migrate_to_an_unknown_host_is_refused
+        a_second_migration_at_the_same_time_is_a_conflict
+        cancel_leaves_it_running_where_it_was
+        cancel_of_what_was_never_asked_succeeds
+        cancel_of_what_is_over_changes_nothing
+        a_look_after_a_cancelled_migrate_tells_the_truth;
 };
 
 /// The names of all promises, in the order in which they are run.

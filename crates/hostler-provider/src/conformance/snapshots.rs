@@ -40,7 +40,7 @@ async fn ensure(
 }
 
 async fn list(t: &Trial<'_>, made: &Made) -> Check<Vec<ObservedSnapshot>> {
-    Ok(t.snapshots()?.snapshots(&t.cx(), &made.vm).await?)
+    Ok(t.snapshots()?.list_snapshots(&t.cx(), &made.vm).await?)
 }
 
 async fn one(t: &Trial<'_>, made: &Made, name: &str) -> Check<ObservedSnapshot> {
@@ -92,7 +92,7 @@ pub(super) async fn a_new_vm_has_no_snapshots(t: &Trial<'_>) -> Check {
 pub(super) async fn snapshots_of_an_absent_vm_are_not_found(t: &Trial<'_>) -> Check {
     let made = t.vm().await?;
     t.create()?.remove_vm(&t.cx(), &made.vm).await?;
-    refused(t.snapshots()?.snapshots(&t.cx(), &made.vm).await, &[Kind::NotFound])?;
+    refused(t.snapshots()?.list_snapshots(&t.cx(), &made.vm).await, &[Kind::NotFound])?;
     let (_, taken) = take_as(t, &made, SnapshotSpec::new("s1")).await?;
     let error = refused(taken, &[Kind::NotFound])?;
     check(!error.is_unknown(), || "it is unsure whether it took one".to_owned())

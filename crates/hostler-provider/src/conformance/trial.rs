@@ -11,9 +11,9 @@ use hostler_core::vm::{ObservedVm, PowerState, VmSpec};
 
 use super::harness::{BootImage, Harness, Setting};
 use crate::{
-    Cluster, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, Kind, Metrics, Power,
-    Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeContent, VolumeInfo,
-    VolumeRef, Watch,
+    Cluster, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, Kind, Metrics,
+    Migrate, Power, Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeContent,
+    VolumeInfo, VolumeRef, Watch,
 };
 
 /// Why a promise ended before its end.
@@ -136,6 +136,10 @@ impl<'h> Trial<'h> {
 
     pub(super) fn watch(&self) -> Check<&dyn Watch> {
         self.provider.watch().map_or_else(|| skip("the provider has no group watch"), Ok)
+    }
+
+    pub(super) fn migrate(&self) -> Check<&dyn Migrate> {
+        self.provider.migrate().map_or_else(|| skip("the provider has no group migrate"), Ok)
     }
 
     pub(super) fn cluster(&self) -> Check<&dyn Cluster> {

@@ -4,6 +4,7 @@ pub(crate) mod cluster;
 pub(crate) mod console;
 pub(crate) mod create;
 pub(crate) mod metrics;
+pub(crate) mod migrate;
 pub(crate) mod power;
 pub(crate) mod snapshots;
 pub(crate) mod storage;

@@ -27,7 +27,7 @@ pub trait Snapshots: Send + Sync {
 
     /// All snapshots of a VM, whoever took them, oldest first; a parent stands before
     /// its children. Complete, or an error. A VM that is not there is `NotFound`.
-    async fn snapshots(&self, cx: &Cx, vm: &VmRef) -> Result<Vec<ObservedSnapshot>>;
+    async fn list_snapshots(&self, cx: &Cx, vm: &VmRef) -> Result<Vec<ObservedSnapshot>>;
 
     /// Takes the snapshot unless it is there, and returns when it can be gone back to.
     /// The VM goes on as it was.

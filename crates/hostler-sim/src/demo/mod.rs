@@ -7,6 +7,9 @@
 //! | `lab` | `alpha`, `beta` (64 processors, 512 GiB each) | 90 |
 //! | `edge`, a cluster | `gamma` (32 processors, 256 GiB) | 30 |
 //!
+//! Both hosts of `lab` reach one pool `fast`: VMs whose disk is there can be migrated
+//! between them, and the others cannot, since theirs is on one host alone.
+//!
 //! Five of six VMs bear a tag, as if Hostler had made them; the sixth is
 //! somebody else's, so that there is something to adopt.
 //!
@@ -49,6 +52,9 @@ const GUEST: Guest = Guest {
     save: Duration::from_secs(2),
     obeys_acpi: true,
 };
+
+/// Long enough to be watched, and to be cancelled.
+const MIGRATION: Duration = Duration::from_secs(12);
 
 /// A guest that does not hear the power button.
 pub const DEAF_GUEST: Guest = Guest { obeys_acpi: false, ..GUEST };
@@ -121,6 +127,7 @@ pub fn fleet_of(count: usize, seed: u64, now: Timestamp) -> Vec<(String, Sim)> {
             add_host(&lab, &host_name(host, group), cpus, gib, (group, subnet));
         }
         add_host(&edge, &host_name("gamma", group), 32, 256, (group, 20));
+        lab.share_pool(&host_name("alpha", group), "fast", &host_name("beta", group));
     }
     let mut deck = Vec::new();
     for index in 0..count {
@@ -144,6 +151,7 @@ pub fn fleet_of(count: usize, seed: u64, now: Timestamp) -> Vec<(String, Sim)> {
     [("lab", lab), ("edge", edge)]
         .map(|(name, world)| {
             world.set_default_guest(GUEST);
+            world.set_migration_time(MIGRATION);
             // New VMs take a while, so that their operations can be watched.
             world.faults().set_verb_latency(Verb::EnsureVolume, Duration::from_secs(2));
             world.faults().set_verb_latency(Verb::EnsureVm, Duration::from_millis(600));
@@ -171,7 +179,7 @@ fn add_host(
     let second = u8::try_from(77 + group).unwrap_or(u8::MAX);
     let memory_bytes = memory_gib * GIB;
     world.add_host(HostSetup { cpu_count, memory_bytes, ..HostSetup::new(name) });
-    for (pool, capacity_gib) in [("default", 4096), ("fast", 1024)] {
+    for (pool, capacity_gib) in [("default", 4096), ("fast", 2048)] {
         let capacity_bytes = capacity_gib * GIB;
         world.add_pool(PoolSetup { capacity_bytes, ..PoolSetup::new(name, pool) });
     }

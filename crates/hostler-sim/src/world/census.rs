@@ -75,7 +75,7 @@ impl World {
                 tag: vm.tag,
                 power: vm.power,
                 reason: vm.reason.clone(),
-                volumes: vm.volumes().cloned().collect(),
+                volumes: vm.volumes().map(|volume| state.at_home(volume)).collect(),
                 snapshots: vm.snapshots.records(),
                 reverts: vm.snapshots.reverts(),
             };

@@ -4,7 +4,6 @@ use hostler_core::vm::PowerState;
 use hostler_provider::{Change, VmRef, VolumeRef};
 
 use super::World;
-use super::state::on;
 use super::vm::Guest;
 
 impl World {
@@ -98,7 +97,9 @@ impl World {
             if let Some(host) = state.hosts.get_mut(host) {
                 host.down = Some("no route to host (simulated)".to_owned());
             }
+            let mut broken = Vec::new();
             for vm in state.vms.values_mut().filter(|vm| vm.host == host) {
+                broken.extend(vm.migration.take());
                 if vm.power.is_live() {
                     vm.turn += 1;
                     vm.power = PowerState::Stopped;
@@ -107,6 +108,9 @@ impl World {
                     vm.running_since = None;
                 }
                 vm.hang_up();
+            }
+            for migration in broken {
+                state.break_migration(&migration, PowerState::Stopped);
             }
             state.told.push(Change::Inventory);
         });
@@ -153,7 +157,8 @@ impl World {
     /// A guest writes into a volume: its bytes have this checksum now.
     pub fn write_volume(&self, volume: &VolumeRef, checksum: u64) {
         self.change(|state| {
-            if let Some(pool) = state.pools.get_mut(&on(&volume.host_ref, &volume.pool))
+            let home = state.home(&volume.host_ref, &volume.pool);
+            if let Some(pool) = state.pools.get_mut(&home)
                 && let Some(written) = pool.volumes.get_mut(&volume.name)
             {
                 written.checksum = checksum;
@@ -169,7 +174,8 @@ impl World {
     /// Something else takes the room of a pool until so many bytes are left.
     pub fn leave_room(&self, host: &str, pool: &str, bytes: u64) {
         self.change(|state| {
-            if let Some(pool) = state.pools.get_mut(&on(host, pool)) {
+            let home = state.home(host, pool);
+            if let Some(pool) = state.pools.get_mut(&home) {
                 pool.foreign_bytes = 0;
                 pool.foreign_bytes = pool.available().saturating_sub(bytes);
             }

@@ -39,7 +39,11 @@ impl State {
             vm.running_since = Some(Instant::now());
         }
         let vm_ref = vm.vm_ref();
+        let broken = vm.migration.take_if(|_| power != PowerState::Migrating);
         self.told.push(Change::Vm(vm_ref));
+        if let Some(migration) = broken {
+            self.break_migration(&migration, power);
+        }
     }
 
     /// Lets a VM reach a state after some time.
@@ -54,14 +58,19 @@ impl State {
             return self.set_power(external_ref, becomes, reason);
         }
         let Some(vm) = self.vms.get(external_ref) else { return };
-        let due = Due { after, vm: vm.external_ref.clone(), turn: vm.turn, becomes, reason };
+        let (turn, migration) = (vm.turn, None);
+        let due = Due { after, vm: vm.external_ref.clone(), turn, becomes, reason, migration };
         self.due.push(due);
     }
 
     /// What was to come comes, unless something else came first.
     pub(crate) fn come_true(&mut self, due: &Due) {
-        if self.vms.get(&due.vm).is_some_and(|vm| vm.turn == due.turn) {
-            self.set_power(&due.vm, due.becomes, due.reason);
+        if self.vms.get(&due.vm).is_none_or(|vm| vm.turn != due.turn) {
+            return;
+        }
+        match &due.migration {
+            Some(migration) => self.arrive(migration),
+            None => self.set_power(&due.vm, due.becomes, due.reason),
         }
     }
 
@@ -184,6 +193,7 @@ impl State {
             Some(_) => {}
         }
         self.vms.remove(&vm.external_ref);
+        self.migrations.retain(|one| one.vm.external_ref != vm.external_ref);
         self.told.push(Change::Vm(vm.clone()));
         Ok(())
     }

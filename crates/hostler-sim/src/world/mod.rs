@@ -9,6 +9,7 @@
 pub(crate) mod census;
 mod fate;
 pub(crate) mod guest;
+pub(crate) mod migration;
 pub(crate) mod setup;
 pub(crate) mod snapshots;
 pub(crate) mod state;
@@ -225,7 +226,7 @@ impl World {
             let heard = |host: &str| self.silence(state, host).is_none();
             let vms = state.vms.values().filter(|vm| heard(&vm.host));
             inventory.vms = vms.map(|vm| self.observed(state, vm, now)).collect();
-            let pools = state.pools.iter().filter(|((host, _), _)| heard(host));
+            let pools = state.reachable().filter(|((host, _), _)| heard(host));
             inventory.pools = pools.map(|((host, name), p)| p.observed(host, name, now)).collect();
             let networks = state.networks.iter().filter(|((host, _), _)| heard(host));
             inventory.networks =

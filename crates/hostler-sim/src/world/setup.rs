@@ -119,7 +119,7 @@ impl World {
     /// not there is made.
     pub fn add_volume(&self, volume: &VolumeRef, capacity_bytes: u64, format: VolumeFormat) {
         self.change(|state| {
-            let key = on(&volume.host_ref, &volume.pool);
+            let key = state.home(&volume.host_ref, &volume.pool);
             let pool = state.pools.entry(key).or_insert_with(|| Pool {
                 setup: PoolSetup::new(&volume.host_ref, &volume.pool),
                 foreign_bytes: 0,

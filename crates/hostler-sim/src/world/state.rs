@@ -14,6 +14,7 @@ use hostler_core::vm::PowerState;
 use hostler_core::vm::devices::VolumeFormat;
 use hostler_provider::{Change, Error, Kind, Result, VmRef, VolumeRef};
 
+use super::migration::Record;
 use super::setup::{HostSetup, NetworkSetup, PoolSetup};
 use super::vm::{Guest, Vm};
 use super::watchers::Watchers;
@@ -30,7 +31,13 @@ pub(crate) struct State {
     /// By external reference.
     pub(crate) vms: BTreeMap<String, Vm>,
     pub(crate) pools: BTreeMap<OnHost, Pool>,
+    /// Pools of other hosts that a host reaches under the same name.
+    pub(crate) shared: BTreeMap<OnHost, OnHost>,
     pub(crate) networks: BTreeMap<OnHost, Network>,
+    /// The latest first.
+    pub(crate) migrations: Vec<Record>,
+    /// How long a migration takes.
+    pub(crate) migration_takes: Duration,
     pub(crate) watchers: Watchers,
     /// What kind of guest a new VM gets.
     pub(crate) default_guest: Guest,
@@ -48,6 +55,8 @@ pub(crate) struct Due {
     pub(crate) turn: u64,
     pub(crate) becomes: PowerState,
     pub(crate) reason: &'static str,
+    /// The migration that ends with it.
+    pub(crate) migration: Option<String>,
 }
 
 impl State {
@@ -64,11 +73,31 @@ impl State {
     }
 
     pub(crate) fn pool(&self, host: &str, pool: &str) -> Result<&Pool> {
-        self.pools.get(&on(host, pool)).ok_or_else(|| no_such_pool(host, pool))
+        self.pools.get(&self.home(host, pool)).ok_or_else(|| no_such_pool(host, pool))
+    }
+
+    /// Where the pool is that a host reaches under this name.
+    pub(crate) fn home(&self, host: &str, pool: &str) -> OnHost {
+        let asked = on(host, pool);
+        self.shared.get(&asked).cloned().unwrap_or(asked)
+    }
+
+    /// The same volume, named by where its pool is.
+    pub(crate) fn at_home(&self, volume: &VolumeRef) -> VolumeRef {
+        let (host_ref, pool) = self.home(&volume.host_ref, &volume.pool);
+        VolumeRef { host_ref, pool, name: volume.name.clone() }
+    }
+
+    /// Every pool, once for each host that reaches it.
+    pub(crate) fn reachable(&self) -> impl Iterator<Item = (&OnHost, &Pool)> {
+        let own = self.pools.iter().filter(|(place, _)| !self.shared.contains_key(*place));
+        let shared = self.shared.iter();
+        own.chain(shared.filter_map(|(place, home)| Some((place, self.pools.get(home)?))))
     }
 
     pub(crate) fn pool_mut(&mut self, host: &str, pool: &str) -> Result<&mut Pool> {
-        self.pools.get_mut(&on(host, pool)).ok_or_else(|| no_such_pool(host, pool))
+        let home = self.home(host, pool);
+        self.pools.get_mut(&home).ok_or_else(|| no_such_pool(host, pool))
     }
 
     pub(crate) fn volume(&self, volume: &VolumeRef) -> Result<&Volume> {
@@ -80,7 +109,8 @@ impl State {
 
     /// The VM that a volume belongs to, if it belongs to one.
     pub(crate) fn user_of(&self, volume: &VolumeRef) -> Option<&Vm> {
-        self.vms.values().find(|vm| vm.volumes().any(|used| used == volume))
+        let asked = self.at_home(volume);
+        self.vms.values().find(|vm| vm.volumes().any(|used| self.at_home(used) == asked))
     }
 
     /// Memory of a host in use by its live VMs, in bytes.

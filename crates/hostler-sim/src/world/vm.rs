@@ -75,6 +75,8 @@ pub(crate) struct Vm {
     pub(crate) times_off: u64,
     /// When its processors began to run, while it is live.
     pub(crate) running_since: Option<Instant>,
+    /// The migration under way.
+    pub(crate) migration: Option<String>,
     /// Open consoles, each with the token that closes it.
     pub(crate) consoles: Vec<(ConsoleKind, CancellationToken)>,
     pub(crate) snapshots: Snapshots,
@@ -113,6 +115,7 @@ impl Vm {
             turn: 0,
             times_off: 0,
             running_since: None,
+            migration: None,
             consoles: Vec::new(),
             snapshots: Snapshots::default(),
         }

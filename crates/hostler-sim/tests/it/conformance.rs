@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_core::clock::ManualClock;
-use hostler_core::id::{IdSource, SeededEntropy, VmId};
+use hostler_core::id::{IdSource, OperationId, SeededEntropy, VmId};
 use hostler_core::metrics::{Cost, Labels, Metric, Point};
+use hostler_core::migration::{Destinations, Migration};
 use hostler_core::storage::ObservedVolume;
 use hostler_core::vm::VmSpec;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_provider::conformance::{BootImage, Harness, Limit, Outcome, Setting, run, run_some};
 use hostler_provider::{
     Batch, Change, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume, Error, Group,
-    Inventory, Kind, Measured, Metrics, Power, Probe, Provider, Result, Snapshots, StopMode,
-    Storage, VmHandle, VmRef, VolumeInfo, VolumeRef, Watch,
+    Inventory, Kind, Measured, Metrics, Migrate, MigrateVm, Power, Probe, Provider, Result,
+    Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeInfo, VolumeRef, Watch,
 };
-use hostler_sim::{EventFault, Guest, Late, Sim, World};
+use hostler_sim::{EventFault, Guest, HostSetup, Late, NetworkSetup, Sim, World};
 use tokio::sync::mpsc;
 
 use crate::support::{MIB, NOW, Pattern};
@@ -67,6 +68,9 @@ impl Harness for Simulated {
     async fn connect(&self) -> Result<Arc<dyn Provider>> {
         let world = World::small(3);
         world.set_cluster(hostler_sim::cluster::healthy());
+        world.add_host(HostSetup::new("h2"));
+        world.add_network(NetworkSetup::new("h2", "default"));
+        world.set_migration_time(Duration::from_secs(2));
         world.set_default_guest(Guest {
             start: Duration::from_secs(1),
             boot: Duration::from_secs(8),
@@ -216,6 +220,12 @@ enum Lie {
     KeepsSnapshots,
     /// Removes what grew from a snapshot with it.
     RemovesChildren,
+    /// Moves a VM each time it is asked, wherever that is.
+    MovesAgain,
+    /// Ends no migration.
+    CancelsNothing,
+    /// Does not tell whose a migration is.
+    KeepsNoMark,
 }
 
 /// The simulator, but for one lie.
@@ -291,6 +301,50 @@ impl Provider for Liar {
 
     fn watch(&self) -> Option<&dyn Watch> {
         (!self.tells(Lie::HasNothing)).then_some(self)
+    }
+
+    fn migrate(&self) -> Option<&dyn Migrate> {
+        (!self.tells(Lie::HasNothing)).then_some(self)
+    }
+}
+
+#[async_trait]
+impl Migrate for Liar {
+    async fn destinations(&self, cx: &Cx, vm: &VmRef) -> Result<Destinations> {
+        self.sim.destinations(cx, vm).await
+    }
+
+    async fn migrate_vm(&self, cx: &Cx, request: &MigrateVm<'_>) -> Result<()> {
+        if self.tells(Lie::StartsLater) {
+            let early = Duration::from_millis(100);
+            let _ = tokio::time::timeout(early, self.sim.migrate_vm(cx, request)).await;
+            return Ok(());
+        }
+        if self.tells(Lie::MovesAgain)
+            && let Some(record) = self.sim.world().vm_named(&request.vm.name)
+        {
+            let made = self.begun.lock().unwrap().len() as u8;
+            self.begun.lock().unwrap().push(crate::support::volume("moved"));
+            let operation = OperationId::new(NOW, [made; 10]);
+            let again = MigrateVm { operation, from: &record.host, to: None, ..*request };
+            return self.sim.migrate_vm(cx, &again).await;
+        }
+        self.sim.migrate_vm(cx, request).await.map_err(|error| self.too_sure(error))
+    }
+
+    async fn cancel(&self, cx: &Cx, vm: &VmRef, operation: OperationId) -> Result<()> {
+        match self.lie {
+            Lie::CancelsNothing => Ok(()),
+            _ => self.sim.cancel(cx, vm, operation).await,
+        }
+    }
+
+    async fn migrations(&self, cx: &Cx, vm: Option<&VmRef>) -> Result<Vec<Migration>> {
+        let mut all = self.sim.migrations(cx, vm).await?;
+        if self.tells(Lie::KeepsNoMark) {
+            all.iter_mut().for_each(|one| one.operation = None);
+        }
+        Ok(all)
     }
 }
 
@@ -533,6 +587,11 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::KeepsSnapshots, "remove_snapshot_takes_it_off_the_list"),
         (Lie::RemovesChildren, "remove_of_a_parent_leaves_its_children"),
         (Lie::IsTooSure, "a_look_after_a_cancelled_ensure_snapshot_tells_the_truth"),
+        (Lie::StartsLater, "migrate_moves_it_and_it_runs_on"),
+        (Lie::MovesAgain, "migrate_twice_moves_it_once"),
+        (Lie::CancelsNothing, "cancel_leaves_it_running_where_it_was"),
+        (Lie::KeepsNoMark, "a_migration_is_told_with_our_mark_and_its_hosts"),
+        (Lie::IsTooSure, "a_look_after_a_cancelled_migrate_tells_the_truth"),
     ] {
         let harness = Simulated::new(Some(lie));
         let report = run_some(&harness, |name| name == promise).await;

@@ -7,6 +7,7 @@ mod console;
 mod demo;
 mod faults;
 mod histories;
+mod migrate;
 mod snapshots;
 mod support;
 mod world;

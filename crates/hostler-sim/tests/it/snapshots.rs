@@ -45,7 +45,7 @@ async fn c14_only_a_guest_that_hears_is_brought_to_rest() {
     take(&sim, &web, 1, "hears").await.unwrap();
     world.set_guest(&web, Guest { obeys_acpi: false, ..Guest::default() });
     take(&sim, &web, 2, "deaf").await.unwrap();
-    let all = Snapshots::snapshots(&sim, &cx(), &web).await.unwrap();
+    let all = Snapshots::list_snapshots(&sim, &cx(), &web).await.unwrap();
     let told: Vec<_> = all.iter().map(|one| one.consistency.value().copied()).collect();
     assert_eq!(told, [Some(Consistency::Quiesced), Some(Consistency::Crash)]);
 }

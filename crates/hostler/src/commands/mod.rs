@@ -15,6 +15,7 @@ pub(crate) mod hosts;
 pub(crate) mod images;
 mod live;
 pub(crate) mod man;
+pub(crate) mod migrations;
 pub(crate) mod muscle;
 pub(crate) mod networks;
 pub(crate) mod operations;
@@ -55,6 +56,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
         Command::Host(verb) => hosts::run(app, verb).await,
         Command::Pool(verb) => pools::run(app, verb).await,
         Command::Volume(verb) => volumes::run(app, verb).await,
+        Command::Migration(verb) => migrations::run(app, verb).await,
         Command::Snapshot(verb) => snapshots::run(app, verb).await,
         Command::Image(verb) => images::run(app, verb).await,
         Command::Network(verb) => networks::run(app, verb).await,

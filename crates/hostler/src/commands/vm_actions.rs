@@ -194,7 +194,7 @@ async fn consequences(
     Ok(lines)
 }
 
-fn targets(vms: &[Item<v1::VmSummary>]) -> Vec<Target> {
+pub(crate) fn targets(vms: &[Item<v1::VmSummary>]) -> Vec<Target> {
     let target =
         |vm: &Item<v1::VmSummary>| Target { called: called(&vm.value), id: vm.value.id.clone() };
     vms.iter().map(target).collect()
@@ -235,7 +235,7 @@ impl Resource for Planned {
 }
 
 /// Shows what the server says about `action` for each VM. Nothing is done.
-fn plan(app: &App, vms: &[Item<v1::VmSummary>], action: &str) -> Result {
+pub(crate) fn plan(app: &App, vms: &[Item<v1::VmSummary>], action: &str) -> Result {
     let mut plans = Vec::new();
     for vm in vms {
         let vm = &vm.value;

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use hostler_api::{Nothing, v1};
 use hostler_client::{Item, Terms};
 
+use super::migrations::{self, MigrateArgs};
 use super::outlook::OutlookArgs;
 use super::vm_actions::{self, Power};
 use super::{DryRun, DryRunArg, WatchArg, console, outlook, show_page, vm_create, vm_edit};
@@ -95,6 +96,8 @@ pub(crate) enum Verb {
         "hostler vm save web"
     ))]
     Save(PowerArgs),
+    /// Move running VMs to another host.
+    Migrate(MigrateArgs),
     /// Delete VMs; their disks are kept unless --disks is given.
     #[command(visible_alias = "rm")]
     Delete(DeleteArgs),
@@ -325,6 +328,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
         Verb::Pause(args) => vm_actions::power(app, args, Power::Pause).await,
         Verb::Resume(args) => vm_actions::power(app, args, Power::Resume).await,
         Verb::Save(args) => vm_actions::power(app, args, Power::Save).await,
+        Verb::Migrate(args) => migrations::migrate(app, args).await,
         Verb::Delete(args) => vm_actions::delete(app, args).await,
         Verb::Console(args) => console::run(app, args).await,
         Verb::Set(args) => set(app, args).await,

@@ -11,7 +11,7 @@ use hostler_core::alert::notice::{Notice, Undelivered};
 use hostler_core::alert::route::check;
 use hostler_engine::{AlertReceiver, AlertingConfig, Deliver, RuleSource, check_rules};
 use hostler_provider::Kind;
-use hostler_sim::{Verb, When};
+use hostler_sim::{HostSetup, NetworkSetup, Verb, When};
 use hostlerd::config::ConfiguredAgent;
 use serde_json::{Value, json};
 
@@ -174,6 +174,7 @@ async fn every_endpoint_answers_as_it_did() {
     story.tell("image_delete", &format!("/api/v1/images/{image}"), None).await;
     adoptions(&mut story).await;
     clusters(&mut story).await;
+    migrations(&mut story).await;
 
     let described: BTreeSet<_> = v1::endpoints().iter().map(|endpoint| endpoint.id).collect();
     let told: BTreeSet<_> = story.told.keys().copied().collect();
@@ -183,6 +184,28 @@ async fn every_endpoint_answers_as_it_did() {
         let path = std::path::PathBuf::from(format!("{directory}/{id}.txt"));
         expect_test::expect_file![path].assert_eq(text);
     }
+}
+
+/// Last, since it takes a second host, which nothing else shows.
+async fn migrations(story: &mut Story) {
+    let vm = story.fixture.make_vm("mover").await;
+    story.fixture.world.add_host(HostSetup::new("h2"));
+    story.fixture.world.add_network(NetworkSetup::new("h2", "default"));
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let host = loop {
+        let page = story.client().get("/api/v1/hosts?filter=name=h2").await.json();
+        match page["items"][0]["id"].as_str() {
+            Some(host) => break host.to_owned(),
+            None => assert!(tokio::time::Instant::now() < deadline, "h2 is seen"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let path = format!("/api/v1/vms/{vm}");
+    story.tell("vm_destinations", &format!("{path}/destinations"), None).await;
+    let body = Some(json!({ "host": host }));
+    let moved = story.tell("vm_migrate", &format!("{path}/migrate"), body).await;
+    assert_eq!(moved["state"], "succeeded", "{moved:#}");
+    story.tell("migration_list", &format!("/api/v1/migrations?filter=vm={vm}"), None).await;
 }
 
 async fn people(story: &mut Story) {

@@ -16,8 +16,8 @@ impl Snapshots for Liar {
         self.sim.limits()
     }
 
-    async fn snapshots(&self, cx: &Cx, vm: &VmRef) -> Result<Vec<ObservedSnapshot>> {
-        Snapshots::snapshots(&self.sim, cx, vm).await
+    async fn list_snapshots(&self, cx: &Cx, vm: &VmRef) -> Result<Vec<ObservedSnapshot>> {
+        Snapshots::list_snapshots(&self.sim, cx, vm).await
     }
 
     async fn ensure_snapshot(
@@ -29,7 +29,7 @@ impl Snapshots for Liar {
         let mut id = request.id;
         match self.lie {
             Lie::TakesTwice => {
-                let count = Snapshots::snapshots(&self.sim, cx, request.vm).await?.len();
+                let count = Snapshots::list_snapshots(&self.sim, cx, request.vm).await?.len();
                 id = SnapshotId::new(NOW, [u8::try_from(count).unwrap(); 10]);
                 spec.name = format!("{}-{count}", spec.name);
             }
@@ -53,7 +53,7 @@ impl Snapshots for Liar {
         match self.lie {
             Lie::KeepsSnapshots => Ok(()),
             Lie::RemovesChildren => {
-                for seen in Snapshots::snapshots(&self.sim, cx, vm).await? {
+                for seen in Snapshots::list_snapshots(&self.sim, cx, vm).await? {
                     let (external_ref, name) = (seen.external_ref, seen.name);
                     let one = SnapshotRef { external_ref, name };
                     self.sim.remove_snapshot(cx, vm, &one).await?;

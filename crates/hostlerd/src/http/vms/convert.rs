@@ -175,6 +175,7 @@ const fn permission(action: Action) -> Permission {
         | Action::Pause
         | Action::Resume
         | Action::Save => Permission::VmPower,
+        Action::Migrate => Permission::VmMigrate,
         Action::Delete => Permission::VmDelete,
         Action::Console => Permission::VmConsole,
         Action::Update => Permission::VmUpdate,

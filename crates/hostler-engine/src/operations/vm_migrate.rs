@@ -1,0 +1,145 @@
+//! `vm.migrate`: one step that moves a running VM to another host. Until it has arrived
+//! there is a way back: its migration is ended, and it runs on where it was.
+//!
+//! ```text
+//!   asked ─┬─ it runs at the target ─────────────────────► succeeded
+//!          ├─ refused · failed there ────────────────────► failed, it runs where it was
+//!          └─ no answer · cancelled ─► its migration is ended, and it is looked at until
+//!                                      the window is over: it is where it was, or it had
+//!                                      come too far: not undone, "the VM is on host h2"
+//! ```
+//!
+//! A VM that has arrived is not moved back: that would be another migration, which
+//! nobody asked for.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hostler_core::id::{ProviderId, VmId};
+use hostler_core::migration::{Errand, errand};
+use hostler_core::operation::{Fate, Outcome, Resource};
+use hostler_provider::{Group, MigrateVm, Provider, VmRef};
+use hostler_store::Effect;
+use serde::{Deserialize, Serialize};
+
+use super::{News, Operation, StepCx, StepError, Undo, lacks};
+
+/// How long a VM may be on its way. Guests of hundreds of GiB that write much take
+/// hours; the provider has limits of its own, which it tells as failures.
+const BUDGET: Duration = Duration::from_secs(6 * 3600);
+
+/// Moves a VM to another host while it runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct VmMigrate {
+    pub(crate) vm: VmId,
+    pub(crate) name: String,
+    pub(crate) provider: ProviderId,
+    pub(crate) external_ref: String,
+    /// The host that it is to leave, in the provider's terms.
+    pub(crate) from: String,
+    /// The host that it is to go to; `None`: the provider chooses.
+    pub(crate) to: Option<String>,
+}
+
+impl VmMigrate {
+    fn vm_ref(&self) -> VmRef {
+        VmRef { external_ref: self.external_ref.clone(), name: self.name.clone() }
+    }
+
+    /// The host where it is now; `None` when it is not there, or on none.
+    async fn host(
+        &self,
+        cx: &StepCx,
+        provider: &dyn Provider,
+    ) -> Result<Option<String>, StepError> {
+        let call = &cx.cx().at_most(cx.engine.pace.look);
+        let vm = self.vm_ref();
+        let seen = match provider.watch() {
+            Some(watch) => call.run("look at VM", watch.observe(call, &vm)).await?,
+            None => {
+                let inventory = call.run("inventory", provider.inventory(call)).await?;
+                inventory.vms.into_iter().find(|seen| seen.external_ref == vm.external_ref)
+            }
+        };
+        Ok(seen.and_then(|seen| seen.host_ref))
+    }
+}
+
+#[async_trait]
+impl Operation for VmMigrate {
+    const KIND: &'static str = "vm.migrate";
+    type Step = ();
+    type State = ();
+
+    fn provider(&self, (): &()) -> Option<ProviderId> {
+        Some(self.provider)
+    }
+
+    fn plan(&self) -> Vec<()> {
+        vec![()]
+    }
+
+    fn step_name((): ()) -> &'static str {
+        "migrate"
+    }
+
+    fn budget(&self, (): ()) -> Duration {
+        BUDGET
+    }
+
+    async fn run(&self, (): (), cx: &StepCx, (): &mut ()) -> Result<(), StepError> {
+        let provider = cx.provider(self.provider)?;
+        let migrate = provider.migrate().ok_or_else(|| lacks(Group::Migrate))?;
+        let (call, vm) = (cx.cx(), &self.vm_ref());
+        let (operation, from, to) = (cx.operation, self.from.as_str(), self.to.as_deref());
+        let request = MigrateVm { operation, vm, from, to };
+        Ok(call.run("migrate VM", migrate.migrate_vm(call, &request)).await?)
+    }
+
+    async fn undo(&self, (): (), cx: &StepCx, (): &()) -> Result<Undo, StepError> {
+        if cx.fate() == Fate::Refused {
+            return Ok(Undo::nothing().for_good());
+        }
+        let provider = cx.provider(self.provider)?;
+        let migrate = provider.migrate().ok_or_else(|| lacks(Group::Migrate))?;
+        let (call, vm) = (cx.cx(), &self.vm_ref());
+        call.run("cancel migration", migrate.cancel(call, vm, cx.operation)).await?;
+        let at = match self.host(cx, provider.as_ref()).await {
+            Ok(at) => at,
+            // Nothing is under way any more, so that nobody has to be called for it: the
+            // inventory will tell.
+            Err(error) if error.is_transient && cx.fate() == Fate::Unsettled => {
+                let why = error.error.message();
+                return Ok(Undo::kept(format!("where the VM is is not known: {why}")));
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(at) = at else {
+            return Ok(Undo::kept("the VM is on no host any more").for_good());
+        };
+        Ok(match errand(&self.from, self.to.as_deref(), &at) {
+            Errand::ToDo => Undo::nothing(),
+            // A call that comes still later finds it there, and does nothing.
+            Errand::Done | Errand::Overtaken => {
+                Undo::kept(format!("the VM is on host {at}")).for_good()
+            }
+        })
+    }
+
+    fn finished(&self, (): &(), _: Outcome) -> Vec<Effect> {
+        Vec::new()
+    }
+
+    fn news(&self, outcome: Outcome) -> Option<News> {
+        if outcome != Outcome::Succeeded {
+            return None;
+        }
+        let (name, from) = (&self.name, &self.from);
+        let message = match &self.to {
+            Some(to) => format!("VM {name} was migrated from host {from} to host {to}"),
+            None => format!("VM {name} was migrated off host {from}"),
+        };
+        let (kind, resource) = ("vm.migrated", Resource::Vm(self.vm));
+        Some(News { kind, resource, name: name.clone(), message })
+    }
+}
