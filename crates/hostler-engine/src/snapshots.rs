@@ -16,7 +16,7 @@ use crate::operations::Operation;
 use crate::operations::snapshot_create::{SnapshotCreate, snapshots_of};
 use crate::operations::snapshot_delete::SnapshotDelete;
 use crate::operations::snapshot_revert::SnapshotRevert;
-use crate::vms::{Accepted, Vms, told};
+use crate::vms::{Accepted, Vms, place_of, told};
 use crate::{Inner, VmView};
 
 /// Snapshots of VMs.
@@ -174,9 +174,8 @@ impl<'a> Snapshots<'a> {
     }
 
     fn at(&self, vm: VmId) -> Result<At> {
-        let vms = Vms::new(self.engine);
-        let vm = vms.get(vm)?;
-        let (id, external_ref) = crate::vms::place_of(&vm)?;
+        let vm = Vms::new(self.engine).get(vm)?;
+        let (id, external_ref) = place_of(&vm)?;
         let provider = self.engine.provider(id)?;
         let vm_ref = VmRef { external_ref, name: vm.name.clone() };
         Ok(At { vm, id, provider, vm_ref })

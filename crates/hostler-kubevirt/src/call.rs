@@ -2,6 +2,7 @@
 //! asked first and told afterwards, with a limit on every body, and with every
 //! answer sorted by [`crate::error`].
 
+mod guest;
 mod question;
 mod stream;
 pub(crate) mod transport;
@@ -191,22 +192,6 @@ impl Caller {
             question = question.with_json("application/json", body);
         }
         self.ask(cx, question, &doing).await.map(drop)
-    }
-
-    /// What virt-api knows of a VM or an instance: `guestosinfo`, `expand-spec`.
-    ///
-    /// # Errors
-    /// See [`crate::error`].
-    pub async fn get_subresource(
-        &self,
-        cx: &Cx,
-        resource: Resource,
-        key: &ObjectKey,
-        verb: &str,
-    ) -> Result<Value> {
-        let doing = format!("cannot look at {verb} of {key}");
-        let path = resource.subresource(key, verb).map_err(ours)?;
-        document(self.ask(cx, Question::get(path), &doing).await?, Verb::Read, &doing)
     }
 
     /// Begins to follow changes after a version. The answer is a stream of lines; the

@@ -36,7 +36,7 @@ use crate::mapper::{
     Incompatible, MappedCluster, MappedVm, Source, Surroundings, map_cluster, map_node, map_vm,
     map_vms,
 };
-use crate::metrics::Logged;
+use crate::metrics::{Asked, Logged};
 use crate::objects::{self, Node, VirtualMachine, VirtualMachineInstance};
 use crate::resource::{ObjectKey, Resource};
 use crate::watcher::{GRACE, Settings, Watched};
@@ -480,6 +480,7 @@ pub(crate) struct Shared {
     /// What was logged last of the cluster's health.
     logged: Mutex<String>,
     pub(crate) measured: Logged,
+    pub(crate) asked: Asked,
 }
 
 impl Shared {
@@ -492,6 +493,7 @@ impl Shared {
             fleet,
             logged: Mutex::default(),
             measured: Logged::default(),
+            asked: Asked::default(),
         }
     }
 

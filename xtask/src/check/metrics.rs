@@ -12,9 +12,10 @@ use super::{Finding, outcome};
 /// makes figures up, are among these.
 const PRODUCERS: &[&str] = &[
     "crates/hostler-core/src/metrics/own.rs",
+    "crates/hostler-core/src/metrics/states.rs",
     "crates/hostler-engine/src/alerting/figures.rs",
     "crates/hostler-engine/src/collect/",
-    "crates/hostler-kubevirt/src/metrics.rs",
+    "crates/hostler-kubevirt/src/metrics/",
     "crates/hostler-libvirt/src/",
     "crates/hostler-node/src/",
     "crates/hostlerd/src/http/metrics",

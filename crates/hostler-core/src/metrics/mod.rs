@@ -23,6 +23,7 @@ mod page;
 pub mod rate;
 mod sample;
 pub mod series;
+pub mod states;
 
 pub use catalog::Metric;
 pub use family::{Cost, Family, MetricKind, Resource, Unit};

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, warn};
 
 use super::runner::{Runner, StepRequest};
-use super::{StepCx, StepError, retry, view};
+use super::{Leaves, StepCx, StepError, retry, view};
 use crate::Inner;
 
 /// How long a step that was cancelled has to notice it.
@@ -361,8 +361,8 @@ impl Drive<'_> {
         let ended = self.append_if(seen, Event::Finished { outcome }, &effects, news).await?;
         if ended {
             self.engine.promises.release(self.row.id);
-            let is_swept = runner.is_ok_and(|runner| runner.is_swept());
-            if outcome != Outcome::Succeeded && is_swept && journal.has_unsettled() {
+            let leaves = runner.is_ok_and(|runner| runner.leaves() != Leaves::Nothing);
+            if outcome != Outcome::Succeeded && leaves && journal.has_unsettled() {
                 self.engine.leftovers.watch(self.row.id, self.engine.pace.leftovers);
             }
             info!(outcome = outcome.as_str(), "operation ended");

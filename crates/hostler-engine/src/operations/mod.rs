@@ -50,6 +50,19 @@ pub(crate) use turns::Bounds;
 /// that pause before another try. Each has a lease to be renewed.
 pub(crate) const BEGUN_PER_PROVIDER_MAX: usize = 64;
 
+/// What may be undone once more after an operation has ended undone: it bears a mark that
+/// no other operation can ever use, so that what is found then was made by a call that
+/// came late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    /// Nothing that could be told from what others make.
+    Nothing,
+    /// The VM that it is about. Where that is managed, or adopted, it is somebody's.
+    TheVm,
+    /// Something with a mark of its own, of a VM that goes on.
+    Marked,
+}
+
 /// A durable change to the world.
 #[async_trait]
 pub(crate) trait Operation:
@@ -62,10 +75,8 @@ pub(crate) trait Operation:
     /// What later steps need of earlier ones; stored with each step that is done.
     type State: Serialize + DeserializeOwned + Default + Send + Sync;
 
-    /// Whether it may be undone once more after it has ended: everything it
-    /// makes bears a name or a mark that no other operation can ever use, so that
-    /// what is found then was made by a call of it that came late.
-    const IS_SWEPT: bool = false;
+    /// What a call of it that comes after its end may leave behind.
+    const LEAVES: Leaves = Leaves::Nothing;
 
     /// The provider that its next step works at, as far as that is decided:
     /// whoever waits for a provider keeps others waiting only there.

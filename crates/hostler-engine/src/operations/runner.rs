@@ -22,7 +22,7 @@ use super::vm_migrate::VmMigrate;
 use super::vm_power::VmPower;
 use super::volume_create::VolumeCreate;
 use super::volume_delete::VolumeDelete;
-use super::{News, Operation, StepCx, StepError, Undo};
+use super::{Leaves, News, Operation, StepCx, StepError, Undo};
 
 /// Every kind of operation this version can run.
 pub(crate) fn registry() -> Registry {
@@ -96,7 +96,7 @@ pub(crate) trait Runner: Send + Sync {
     async fn undo(&self, request: &StepRequest, cx: &StepCx) -> Result<Undo, StepError>;
 
     /// Whether it may be undone once more after it has ended.
-    fn is_swept(&self) -> bool;
+    fn leaves(&self) -> Leaves;
 
     /// What changes in the store together with the end, and what is told of it.
     fn finished(
@@ -172,8 +172,8 @@ impl<O: Operation> Runner for Typed<O> {
         operation.undo(step, cx, &state).await
     }
 
-    fn is_swept(&self) -> bool {
-        O::IS_SWEPT
+    fn leaves(&self) -> Leaves {
+        O::LEAVES
     }
 
     fn finished(

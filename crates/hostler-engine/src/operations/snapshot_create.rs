@@ -11,7 +11,7 @@ use hostler_provider::{EnsureSnapshot, Group, Kind, Provider, SnapshotRef, Snaps
 use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
 
-use super::{News, Operation, StepCx, StepError, Undo, lacks};
+use super::{Leaves, News, Operation, StepCx, StepError, Undo, lacks};
 
 /// Taking a snapshot may copy all that a VM has.
 pub(crate) const BUDGET: Duration = Duration::from_secs(1800);
@@ -63,8 +63,7 @@ impl Operation for SnapshotCreate {
     type Step = ();
     type State = ();
 
-    // Its mark is of no other operation.
-    const IS_SWEPT: bool = true;
+    const LEAVES: Leaves = Leaves::Marked;
 
     fn provider(&self, (): &()) -> Option<ProviderId> {
         Some(self.provider)

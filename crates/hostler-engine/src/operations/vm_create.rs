@@ -24,7 +24,7 @@ use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use super::{Operation, StepCx, StepError, Undo, lacks};
+use super::{Leaves, Operation, StepCx, StepError, Undo, lacks};
 
 /// Makes a VM.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -366,7 +366,7 @@ fn too_small(image: &hostler_core::image::Image, wanted: u64) -> Error {
 impl Operation for VmCreate {
     const KIND: &'static str = "vm.create";
     // The VM bears its id, and each volume's name ends with it.
-    const IS_SWEPT: bool = true;
+    const LEAVES: Leaves = Leaves::TheVm;
     type Step = Step;
     type State = State;
 

@@ -30,7 +30,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use crate::Inner;
-use crate::operations::{StepCx, StepError, StepRequest};
+use crate::operations::{Leaves, StepCx, StepError, StepRequest};
 
 /// The longest pause between two looks for what one operation left.
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
@@ -141,9 +141,21 @@ async fn load(engine: &Inner) -> Result<(), hostler_store::Error> {
     Ok(())
 }
 
-fn is_swept(engine: &Inner, row: &OperationRow) -> bool {
+/// What an operation that ended undone may have left.
+fn leaves(engine: &Inner, row: &OperationRow) -> Leaves {
     let undone = matches!(row.state, OperationState::Failed | OperationState::Cancelled);
-    undone && engine.registry.runner(&row.kind).is_ok_and(|runner| runner.is_swept())
+    let runner = undone.then(|| engine.registry.runner(&row.kind).ok()).flatten();
+    runner.map_or(Leaves::Nothing, |runner| runner.leaves())
+}
+
+/// Whether an operation that ended undone may have left something.
+fn is_swept(engine: &Inner, row: &OperationRow) -> bool {
+    leaves(engine, row) != Leaves::Nothing
+}
+
+/// Whether it may have left the VM that it was about.
+fn may_leave_vm(engine: &Inner, row: &OperationRow) -> bool {
+    leaves(engine, row) == Leaves::TheVm
 }
 
 fn is_long_ago(engine: &Inner, row: &OperationRow) -> bool {
@@ -166,7 +178,7 @@ pub(crate) async fn remover(
     engine: &Inner,
     mark: VmId,
 ) -> Result<Option<OperationId>, hostler_store::Error> {
-    let Some(row) = latest(engine, mark).await?.filter(|row| is_swept(engine, row)) else {
+    let Some(row) = latest(engine, mark).await?.filter(|row| may_leave_vm(engine, row)) else {
         return Ok(None);
     };
     let over = row.finished_at.map(|ended| ended.plus(engine.pace.leftovers_within).plus(GRACE));
@@ -212,7 +224,8 @@ async fn undo_again(engine: &Arc<Inner>, row: &OperationRow) -> Result<Found, St
     }
     // What was written and could not be read since counts, too.
     engine.reread().await?;
-    for vm in row.resources.iter().filter_map(crate::vm_among) {
+    let made = row.resources.iter().filter(|_| may_leave_vm(engine, row));
+    for vm in made.filter_map(crate::vm_among) {
         if engine.store.vm(vm).await?.is_some() {
             return Ok(Found::Kept("it is managed again"));
         }
@@ -273,7 +286,7 @@ async fn judge(engine: &Arc<Inner>, stray: &Stray) -> Result<bool, StepError> {
     if row.finished_at.is_none_or(|ended| stray.observed_at <= ended) {
         return Ok(false);
     }
-    let found = if !is_swept(engine, &row) {
+    let found = if !may_leave_vm(engine, &row) {
         Found::Kept("it was deleted, and came back")
     } else if is_long_ago(engine, &row) {
         Found::Kept("its making was undone, and it came too long after")

@@ -78,8 +78,9 @@ async fn count(subject: Subject) -> (u64, u64) {
     let accepted = subject.submit(&lab, vm).await;
     let ended = lab.end(&accepted).await;
     assert_eq!(ended.state(), OperationState::Succeeded, "{subject:?}: {:?}", ended.error());
-    subject.check(&lab, &ended, "without faults").await;
+    // Before the check, which asks the provider, too.
     let counted = (lab.world.faults().count_calls(), sabotage.writes() - writes);
+    subject.check(&lab, &ended, "without faults").await;
     lab.engine.shutdown().await;
     counted
 }

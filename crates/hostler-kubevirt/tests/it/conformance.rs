@@ -27,6 +27,8 @@ const NO_SAVE: &str = "KubeVirt cannot write a VM's memory to disk; refused as u
                        `power` tests";
 const NO_STATS: &str = "what guests use is told by KubeVirt's own exporters and is not read here";
 
+const NO_MEMORY: &str = "snapshots of KubeVirt hold disks only, which its limits say";
+
 const LIMITS: &[(&str, &str)] = &[
     ("a_stopped_vm_is_on_the_host_it_was_made_on", NOWHERE),
     ("an_upload_reads_every_byte_and_tells_progress", UPLOADS),
@@ -43,6 +45,7 @@ const LIMITS: &[(&str, &str)] = &[
     ("a_saved_vm_can_be_removed", NO_SAVE),
     // Wants a guest that speaks, from an image; `console` hears instances of the stand-in.
     ("serial_console_of_a_running_vm_speaks", UPLOADS),
+    ("revert_with_memory_goes_on", NO_MEMORY),
     ("only_a_running_vm_uses_a_processor", NO_STATS),
     ("counters_of_a_running_vm_only_grow", NO_STATS),
 ];

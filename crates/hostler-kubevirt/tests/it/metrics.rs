@@ -1,7 +1,7 @@
-//! Which hypervisor runs each VM, as it is concluded from the API alone (A1–A3, A5, A11,
-//! X2, X35).
+//! What a cluster is measured by: the state of each VM, which hypervisor runs it, as it is
+//! concluded from the API alone (A1–A3, A5, A11, X2, X35), and what agents of guests tell.
 
-use hostler_core::metrics::{Cost, Metric};
+use hostler_core::metrics::{Cost, Metric, Point};
 use hostler_core::vm::PowerState;
 use hostler_kube_double::{Double, Options, Refusal};
 use hostler_kubevirt::provider::KubeVirt;
@@ -11,15 +11,34 @@ use serde_json::{Value, json};
 use crate::place::{PATIENCE, Place, busy, config, cx, machine};
 
 async fn pass(provider: &KubeVirt) -> Batch {
-    provider.metrics().unwrap().collect(&cx(), Cost::State).await.unwrap()
+    collect(provider, Cost::State).await
+}
+
+async fn collect(provider: &KubeVirt, cost: Cost) -> Batch {
+    let batch = provider.metrics().unwrap().collect(&cx(), cost).await.unwrap();
+    for one in &batch.vms {
+        assert!(one.points.iter().all(Point::is_sound), "{one:?}");
+    }
+    batch
+}
+
+/// What is told of a VM by one metric: labels and value of each series.
+fn told(batch: &Batch, vm: &str, metric: Metric) -> Vec<(String, f64)> {
+    let of = batch.vms.iter().filter(|one| one.of.name == vm);
+    let points = of.flat_map(|one| &one.points).filter(|point| point.metric == metric);
+    let labels = |point: &Point| {
+        let words: Vec<_> = point.labels.values().iter().map(ToString::to_string).collect();
+        words.join(" ")
+    };
+    points.map(|point| (labels(point), point.value)).collect()
 }
 
 /// `web: kvm kvm kubevirt low` of each, by name.
 fn show(batch: &Batch) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for one in &batch.vms {
-        for point in &one.points {
-            assert!(point.is_sound() && point.metric == Metric::VmHypervisorInfo);
+        let is_info = |point: &&Point| point.metric == Metric::VmHypervisorInfo;
+        for point in one.points.iter().filter(is_info) {
             let labels: Vec<String> =
                 point.labels.values().iter().map(ToString::to_string).collect();
             all.push(format!("{}: {}", one.of.name, labels.join(" ")));
@@ -92,7 +111,7 @@ async fn a1_a5_x2_running_vms_have_one_series_each_and_others_none() {
     // Stopped: its series is gone (A8).
     place.power().stop(&cx(), &paused, hostler_provider::StopMode::Force).await.unwrap();
     assert_eq!(show(&pass(&place.provider).await), wanted[1..]);
-    let other = place.provider.metrics().unwrap().collect(&cx(), Cost::Guest).await.unwrap_err();
+    let other = place.provider.metrics().unwrap().collect(&cx(), Cost::Stats).await.unwrap_err();
     assert_eq!(other.kind(), Kind::Unsupported);
 }
 
@@ -250,4 +269,79 @@ async fn a11_without_the_installation_a_running_vm_is_unknown_and_not_left_out()
     let place = Place { double, provider };
     place.made("web", "Always", PowerState::Running).await;
     assert_eq!(show(&pass(&place.provider).await), ["web: unknown unknown none unknown"]);
+}
+
+#[tokio::test]
+async fn x17_each_vm_is_told_in_the_state_it_is_in_and_in_no_other() {
+    let place = Place::start(busy()).await;
+    place.made("web", "Always", PowerState::Running).await;
+    place.made("off", "Halted", PowerState::Stopped).await;
+    let batch = pass(&place.provider).await;
+    for (vm, state) in [("web", "running"), ("off", "stopped")] {
+        let states = told(&batch, vm, Metric::VmState);
+        assert_eq!(states.len(), 13, "{states:?}");
+        let is: Vec<_> = states.iter().filter(|(_, value)| *value > 0.0).collect();
+        assert_eq!(is, [&(state.to_owned(), 1.0)]);
+    }
+}
+
+/// Lets the agent of a guest be connected, or not.
+fn agent(double: &Double, name: &str, connected: bool) {
+    let edit = |instance: &mut Value| {
+        let conditions = instance["status"]["conditions"].as_array_mut().unwrap();
+        conditions.retain(|one| one["type"] != "AgentConnected");
+        if connected {
+            conditions.push(json!({ "type": "AgentConnected", "status": "True" }));
+        }
+    };
+    double.edit("virtualmachineinstances", "default", name, edit).unwrap();
+}
+
+#[tokio::test]
+async fn e8_agents_tell_users_and_file_systems_and_without_one_nothing_is_told() {
+    let place = Place::start(busy()).await;
+    for name in ["web", "mute"] {
+        place.made(name, "Always", PowerState::Running).await;
+    }
+    place.made("off", "Halted", PowerState::Stopped).await;
+    agent(&place.double, "web", true);
+    agent(&place.double, "mute", false);
+    let shown = async {
+        loop {
+            let batch = collect(&place.provider, Cost::Guest).await;
+            if batch.vms.len() == 1 {
+                return batch;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let batch = tokio::time::timeout(PATIENCE, shown).await.unwrap();
+    assert_eq!(batch.silent, []);
+    assert_eq!(told(&batch, "web", Metric::VmGuestAgentUp), [(String::new(), 1.0)]);
+    assert_eq!(told(&batch, "web", Metric::VmGuestUsers), [(String::new(), 0.0)]);
+    let root = |bytes: f64| [("/ ext4".to_owned(), bytes)];
+    let gib = f64::from(1 << 30);
+    assert_eq!(told(&batch, "web", Metric::VmGuestFilesystemSizeBytes), root(10.0 * gib));
+    assert_eq!(told(&batch, "web", Metric::VmGuestFilesystemUsedBytes), root(gib));
+}
+
+#[tokio::test]
+async fn e11_nodes_that_do_not_answer_for_their_guests_close_no_breaker() {
+    let place = Place::start(busy()).await;
+    let vm = place.made("web", "Always", PowerState::Running).await;
+    agent(&place.double, "web", true);
+    place.double.set_virt_api_down(true);
+    let mut silent = 0;
+    let tried = async {
+        // More than a breaker bears.
+        while silent < 8 {
+            let batch = collect(&place.provider, Cost::Guest).await;
+            assert_eq!(batch.vms, []);
+            silent += batch.silent.len();
+        }
+    };
+    tokio::time::timeout(PATIENCE, tried).await.unwrap();
+    place.double.set_virt_api_down(false);
+    assert_eq!(collect(&place.provider, Cost::Guest).await.vms[0].of, vm);
+    place.power().pause(&cx(), &vm).await.unwrap();
 }

@@ -5,10 +5,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use hostler_core::metrics::Metric::VmState as VmStateMetric;
-use hostler_core::metrics::{Labels, Point};
+use hostler_core::metrics::states::States;
 use hostler_core::vm::PowerState;
-use hostler_core::vm::status::VmState;
 use hostler_libvirt_rpc::{Domain, DomainStats, TypedParam, Uuid, flags};
 use hostler_provider::{Batch, Cx, Kind, Measured, Result, VmRef};
 
@@ -20,23 +18,6 @@ use crate::state::State;
 
 /// How long all VMs together may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Everything a VM can be known to do.
-const STATES: [PowerState; 13] = [
-    PowerState::Running,
-    PowerState::Paused,
-    PowerState::Starting,
-    PowerState::Stopping,
-    PowerState::Stopped,
-    PowerState::Saved,
-    PowerState::Suspended,
-    PowerState::Saving,
-    PowerState::Dumping,
-    PowerState::Snapshotting,
-    PowerState::Migrating,
-    PowerState::Crashed,
-    PowerState::Failed,
-];
-
 impl Libvirt {
     /// The pass `state`.
     pub(super) async fn measure_states(&self, cx: &Cx) -> Result<Batch> {
@@ -67,8 +48,7 @@ impl Libvirt {
         self.link.cache.retain_measured(before, &present);
         let states: Vec<_> = records.iter().map(stats::state).collect();
         let saved = self.saved(cx, &states).await?;
-        let labels = STATES.map(|state| (state, Labels::one(VmState::from(state).as_str())));
-        let labels = &labels;
+        let words = &States::default();
         let saved = &saved;
         let measured = stream::iter(records.into_iter().zip(states)).map(|told| async move {
             let (record, state) = told;
@@ -77,7 +57,7 @@ impl Libvirt {
             if state.has_job() {
                 self.link.jobs.hint(domain.uuid);
             }
-            let mut points = one_hot(state.power, labels);
+            let mut points = words.points(state.power);
             points.extend(self.measuring.starts.seen(domain, state.reason, at));
             if state.power.is_live() {
                 points.extend(stats::network(&record.params));
@@ -168,18 +148,6 @@ fn runs_here(state: State, record: &DomainStats) -> bool {
     }
 }
 
-/// 1 for the state it is in, 0 for the others; nothing where it is unknown.
-fn one_hot(power: PowerState, labels: &[(PowerState, Labels)]) -> Vec<Point> {
-    if power == PowerState::Unknown {
-        return Vec::new();
-    }
-    let point = |(state, labels): &(PowerState, Labels)| {
-        let value = if *state == power { 1.0 } else { 0.0 };
-        Point::labelled(VmStateMetric, labels.clone(), value)
-    };
-    labels.iter().map(point).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,21 +175,5 @@ mod tests {
             assert_eq!(told(number, reason), runs, "{number} {reason}");
         }
         assert!(told(3, 1) && told(3, 5) && told(7, 0), "it is held, and by this host");
-    }
-
-    #[test]
-    fn x17_one_state_is_1_and_an_unknown_one_has_no_series() {
-        let labels = STATES.map(|state| (state, Labels::one(VmState::from(state).as_str())));
-        for power in STATES {
-            let points = one_hot(power, &labels);
-            assert_eq!(points.len(), STATES.len());
-            let word = VmState::from(power).as_str();
-            for point in points {
-                assert!(point.is_sound());
-                let expected = f64::from(u8::from(&*point.labels.values()[0] == word));
-                assert!((point.value - expected).abs() < f64::EPSILON, "{point:?}");
-            }
-        }
-        assert_eq!(one_hot(PowerState::Unknown, &labels), []);
     }
 }

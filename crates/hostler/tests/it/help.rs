@@ -32,6 +32,7 @@ fn the_short_help_fits_a_screen() {
               pool        Places that hold volumes
               volume      Volumes of a pool
               snapshot    Snapshots of VMs, and going back to them
+              migration   Moves of running VMs from host to host
               image       What VMs are made from
               network     Networks that VMs can be connected to
               op          Operations: changes that take time [alias: operation]
@@ -70,8 +71,8 @@ fn the_short_help_fits_a_screen() {
 fn every_noun_tells_its_verbs() {
     let mut all = String::new();
     for noun in [
-        "vm", "adopt", "host", "pool", "volume", "snapshot", "image", "network", "op", "event",
-        "alert", "silence", "provider", "cluster", "agent", "metric", "output", "token", "context",
+        "vm", "adopt", "host", "pool", "volume", "snapshot", "migration", "image", "network", "op",
+        "event", "alert", "silence", "provider", "cluster", "agent", "metric", "output", "token", "context",
     ] {
         all.push_str(&format!("$ hostler {noun} -h\n{}\n", help(&[noun, "-h"])));
     }

@@ -29,9 +29,11 @@ pub(super) fn route(api: Api) -> Api {
 
 async fn list(app: App, call: Call<v1::SnapshotList>) -> Result<Reply<Page<v1::Snapshot>>> {
     let vm = ids::of_path(&call.path.vm)?;
+    let list = format!("snapshots of {vm}");
+    // Nobody is asked for what cannot be answered.
+    app.cursors.request(&list, &call.query, FIELDS)?;
     let all = app.engine.snapshots().list(vm).await?;
     let rows: Vec<_> = all.into_iter().map(Listed).collect();
-    let list = format!("snapshots of {vm}");
     let page = lists::in_order(&app, &list, &call.query, FIELDS, &["taken_at"], &rows, |row| {
         snapshot(&row.0)
     });

@@ -365,8 +365,13 @@ async fn x11_x17_of_the_test_driver_only_states_are_told_and_nothing_is_invented
         assert!(one.points.iter().all(|point| told.contains(&point.metric)), "{one:?}");
     }
     for pass in [Cost::Stats, Cost::Job, Cost::Guest] {
-        let batch = collect(&libvirt, pass).await;
-        assert!(batch.vms.is_empty() && batch.silent.is_empty(), "{pass:?}: {batch:?}");
+        // Of a thousand some are silent at first on a busy machine.
+        let batch = eventually("all answer", PATIENCE, || async {
+            let batch = collect(&libvirt, pass).await;
+            batch.silent.is_empty().then_some(batch)
+        });
+        let batch = batch.await;
+        assert!(batch.vms.is_empty(), "{pass:?}: {batch:?}");
     }
     let made_nowhere = [
         "every_declared_pass_can_be_made",

@@ -1,20 +1,25 @@
-//! Measuring a cluster by its API alone: which hypervisor runs each VM (A1–A3, A5, A11, X2).
-//! What guests take is told by KubeVirt's own exporters and is not read here.
+//! Measuring a cluster by its API alone: the state of each VM, which hypervisor runs it (A1–A3,
+//! A5, A11, X2), and what its guest's agent tells. What guests take of their nodes is told by
+//! KubeVirt's own exporters and is not read here.
 //!
 //! | pass | asks | whom it waits for |
 //! |---|---|---|
 //! | state | the API server whether it is there; pods of VMs that are new | the API server |
+//! | guest | virt-api for users and file systems, of guests with an agent | the node of each |
 //!
 //! Everything else comes from what is followed, and so a VM has one series, on the node
 //! that its instance names: the source of a migration drops it when it is over, and the
 //! target has it from then on (X35).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod guest;
+
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use hostler_core::metrics::Metric::VmHypervisorInfo;
 use hostler_core::metrics::hypervisor::{Confidence, DetectionResult};
+use hostler_core::metrics::states::States;
 use hostler_core::metrics::{Cost, Labels, Point};
 use hostler_core::vm::PowerState;
 use hostler_provider::{Batch, Change, Cx, Error, Kind, Measured, Metrics, Result, VmRef};
@@ -25,37 +30,47 @@ use crate::link::without_effect;
 use crate::mapper::MappedVm;
 use crate::provider::KubeVirt;
 
+pub(crate) use guest::Asked;
+
 /// Who says so.
 const SOURCE: &str = "kubevirt";
 /// VMs that are told to have changed one by one.
 const TOLD: usize = 64;
-/// Reasons that were logged which are remembered; there are fewer than this.
-const REASONS: usize = 64;
 
-/// Why hypervisors could not be told, as far as it was logged: once each, since all VMs
-/// of a cluster have the same reason.
+/// Why the hypervisors of VMs could not be told, as far as it was logged: once for each VM
+/// as long as it lasts (X4).
 #[derive(Default)]
-pub(crate) struct Logged(Mutex<BTreeSet<String>>);
+pub(crate) struct Logged(Mutex<BTreeMap<String, String>>);
 
 impl Logged {
-    fn is_news(&self, reason: &str) -> bool {
+    /// Logs what is new of these, by VM; whatever is not among them is over and forgotten.
+    fn tell(&self, unknown: BTreeMap<String, (&str, &str)>) {
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        logged.len() < REASONS && logged.insert(reason.to_owned())
+        for (vm, (name, error)) in &unknown {
+            if logged.get(vm).is_none_or(|was| was != error) {
+                tracing::warn!(vm = name, error, "unknown hypervisor");
+            }
+        }
+        *logged = unknown.into_iter().map(|(vm, (_, error))| (vm, error.to_owned())).collect();
     }
 }
 
 #[async_trait]
 impl Metrics for KubeVirt {
     fn passes(&self) -> &'static [Cost] {
-        &[Cost::State]
+        &[Cost::State, Cost::Guest]
     }
 
     async fn collect(&self, cx: &Cx, pass: Cost) -> Result<Batch> {
-        if pass != Cost::State {
-            let message = format!("a cluster is not asked for the pass {}", pass.as_str());
-            return Err(Error::new(Kind::Unsupported, message));
-        }
-        let measured = cx.run("cannot measure the cluster", self.measure_states(cx)).await;
+        let doing = "cannot measure the cluster";
+        let measured = match pass {
+            Cost::State => cx.run(doing, self.measure_states(cx)).await,
+            Cost::Guest => cx.run(doing, self.measure_guests(cx)).await,
+            other => {
+                let message = format!("a cluster is not asked for the pass {}", other.as_str());
+                return Err(Error::new(Kind::Unsupported, message));
+            }
+        };
         measured.map_err(without_effect)
     }
 }
@@ -73,7 +88,9 @@ impl KubeVirt {
             self.tell(&all, &seen);
             all = seen;
         }
-        let vms = all.vms.iter().map(|vm| self.measured(vm)).collect();
+        self.log_unknown(&all);
+        let states = States::default();
+        let vms = all.vms.iter().map(|vm| measured(vm, &states)).collect();
         Ok(Batch { vms, ..Batch::default() })
     }
 
@@ -91,17 +108,26 @@ impl KubeVirt {
         }
     }
 
-    /// What is told of a VM. One that is off was looked at too, and nothing runs it.
-    fn measured(&self, mapped: &MappedVm) -> Measured<VmRef> {
-        let found = mapped.runs_by.as_ref().filter(|_| running(mapped).is_some());
-        if let Some(error) = found.and_then(|found| found.error.as_ref())
-            && self.shared.measured.is_news(error)
-        {
-            tracing::warn!(vm = %mapped.vm.name, error, "unknown hypervisor");
-        }
-        let (of, at) = (reference(mapped), mapped.vm.observed_at);
-        Measured { of, at, points: found.map(point).into_iter().collect() }
+    fn log_unknown(&self, all: &Everything) {
+        let unknown = all.vms.iter().filter_map(|vm| {
+            let (name, error) = (vm.vm.name.as_str(), found(vm)?.error.as_deref()?);
+            Some((vm.vm.external_ref.clone(), (name, error)))
+        });
+        self.shared.measured.tell(unknown.collect());
     }
+}
+
+/// What is told of a VM. One that is off was looked at too, and nothing runs it.
+fn measured(mapped: &MappedVm, states: &States) -> Measured<VmRef> {
+    let (of, at) = (reference(mapped), mapped.vm.observed_at);
+    let mut points = states.points(mapped.vm.power);
+    points.extend(found(mapped).map(point));
+    Measured { of, at, points }
+}
+
+/// What was found of its hypervisor, while one holds it.
+fn found(mapped: &MappedVm) -> Option<&DetectionResult> {
+    mapped.runs_by.as_ref().filter(|_| running(mapped).is_some())
 }
 
 fn reference(mapped: &MappedVm) -> VmRef {
