@@ -115,6 +115,9 @@ pub struct Capabilities {
     pub features: Vec<Feature>,
     /// Hardware for guests, by name.
     pub hardware: Vec<Hardware>,
+    /// What newer versions would change, the next one first; empty where none is known, or
+    /// what decides could not be read.
+    pub upgrades: Vec<Upgrade>,
     /// When it was detected.
     pub detected_at: Timestamp,
 }
@@ -135,6 +138,29 @@ pub struct Feature {
     pub is_inferred: bool,
     /// What would change it, for people: an update, or a setting.
     pub remedy: Option<String>,
+}
+
+/// What a newer version would turn on and off, while all that is configured stays as it is
+/// (E14).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upgrade {
+    /// The newer version, without a `v`: `1.8`.
+    pub version: String,
+    /// What is otherwise then than now, by name.
+    pub changes: Vec<FeatureChange>,
+}
+
+/// A feature that another version turns on or off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeatureChange {
+    /// Its name.
+    pub name: String,
+    /// Whether it is on then, and was off; else it is the other way round.
+    pub turns_on: bool,
+    /// Why it is so then, for people.
+    pub why: String,
+    /// Whether that is concluded from another version than those two.
+    pub is_inferred: bool,
 }
 
 /// How far a feature was brought.

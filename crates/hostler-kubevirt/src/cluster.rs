@@ -146,6 +146,7 @@ impl KubeVirt {
             version: version.map(plain),
             features: capabilities::features(version, gates),
             hardware: capabilities::hardware(nodes),
+            upgrades: gates.map_or_else(Vec::new, |gates| capabilities::upgrades(version, gates)),
             detected_at: cx.now(),
         })
     }

@@ -4,7 +4,8 @@
 use async_trait::async_trait;
 use hostler_core::Timestamp;
 use hostler_core::cluster::{
-    Capabilities, Feature, Hardware, Health, Report, Stage, StorageClass, WatchLag,
+    Capabilities, Feature, FeatureChange, Hardware, Health, Report, Stage, StorageClass, Upgrade,
+    WatchLag,
 };
 use hostler_provider::{Cluster, Cx, Result};
 use std::time::Duration;
@@ -61,6 +62,12 @@ pub fn healthy() -> Report {
         feature("Sidecar", Some(false), Stage::Alpha, "its feature gate is off", gate),
         feature("VideoConfig", None, Stage::Unknown, "nothing is known of it", None),
     ];
+    let change = FeatureChange {
+        name: "Sidecar".to_owned(),
+        turns_on: true,
+        why: "done since 1.8 (simulated)".to_owned(),
+        is_inferred: false,
+    };
     let hardware = |name: &str, is_there, hosts| Hardware {
         name: name.to_owned(),
         is_there: Some(is_there),
@@ -86,6 +93,7 @@ pub fn healthy() -> Report {
             version: Some("1.7.0".to_owned()),
             features,
             hardware: vec![hardware("hugepages-1Gi", false, 0), hardware("kvm", true, 1)],
+            upgrades: vec![Upgrade { version: "1.8".to_owned(), changes: vec![change] }],
             detected_at: Timestamp::from_millis(0),
         }),
         storage_classes: Some(vec![class("fast", true), class("slow", false)]),

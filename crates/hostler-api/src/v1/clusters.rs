@@ -330,6 +330,31 @@ pub struct ClusterCapabilities {
     pub features: Vec<ClusterFeature>,
     /// Hardware for guests.
     pub hardware: Vec<ClusterHardware>,
+    /// What each newer version would turn on and off, while all that is configured stays as it
+    /// is, the next one first; empty where none is known, or what decides could not be read.
+    pub upgrades: Vec<ClusterUpgrade>,
+}
+
+/// What a newer version would change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClusterUpgrade {
+    /// The newer version.
+    pub version: String,
+    /// What is otherwise then than it is now, by name.
+    pub changes: Vec<ClusterFeatureChange>,
+}
+
+/// A feature that another version turns on or off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClusterFeatureChange {
+    /// Its name, as the product's documents call it.
+    pub name: String,
+    /// True: it is off now and on then. False: the other way round.
+    pub turns_on: bool,
+    /// Why it is so then.
+    pub why: String,
+    /// Whether this is concluded from another version than those two.
+    pub inferred: bool,
 }
 
 /// A feature of a cluster.

@@ -28,6 +28,7 @@ fn cluster() -> Capabilities {
             hardware("sriov", Some(false)),
             hardware("gpu", None),
         ],
+        upgrades: Vec::new(),
         detected_at: Timestamp::from_millis(0),
     }
 }

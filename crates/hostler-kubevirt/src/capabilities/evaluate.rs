@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use hostler_core::cluster::{Feature, Stage};
+use hostler_core::cluster::{Feature, FeatureChange, Stage, Upgrade};
 
 use super::gates::{self, BETA_IS_ON, CAN_DISABLE, Gate, MAJOR, NEWEST};
 use crate::error::word;
@@ -45,19 +45,6 @@ impl Gates {
     }
 }
 
-/// A feature that another version turns on or off.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Its name.
-    pub name: String,
-    /// Whether it is on then, and was off; else it is the other way round.
-    pub turns_on: bool,
-    /// Why it is so then, for people.
-    pub why: String,
-    /// Whether that is concluded from another version than those two.
-    pub is_inferred: bool,
-}
-
 /// Every feature that is known of, by name, and every other one that the object names.
 /// Without `gates` it could not be read; without a version nothing is decided.
 pub fn features(version: Option<&str>, gates: Option<&Gates>) -> Vec<Feature> {
@@ -85,7 +72,7 @@ pub fn features(version: Option<&str>, gates: Option<&Gates>) -> Vec<Feature> {
 
 /// What bringing KubeVirt from one version to another turns on and off, while the object
 /// says the same. `None` where one of the versions is none that is known.
-pub fn upgrade(from: &str, to: &str, gates: &Gates) -> Option<Vec<Change>> {
+pub fn upgrade(from: &str, to: &str, gates: &Gates) -> Option<Vec<FeatureChange>> {
     let (from, to) = (Release::of(Some(from)), Release::of(Some(to)));
     if !matches!((&from, &to), (Release::Known { .. }, Release::Known { .. })) {
         return None;
@@ -97,11 +84,23 @@ pub fn upgrade(from: &str, to: &str, gates: &Gates) -> Option<Vec<Change>> {
         match (before.is_on?, after.is_on?) {
             (was, is) if was == is => None,
             (_, turns_on) => {
-                Some(Change { name: after.name, turns_on, why: after.why, is_inferred })
+                Some(FeatureChange { name: after.name, turns_on, why: after.why, is_inferred })
             }
         }
     };
     Some(gates::all().iter().filter_map(change).collect())
+}
+
+/// What each newer minor version that is known would change, the next one first.
+pub fn upgrades(version: Option<&str>, gates: &Gates) -> Vec<Upgrade> {
+    let Some(text) = version else { return Vec::new() };
+    let Release::Known { version, .. } = Release::of(version) else { return Vec::new() };
+    let newer = (version.minor + 1..=NEWEST).filter_map(|minor| {
+        let version = Version { major: MAJOR, minor }.to_string();
+        let changes = upgrade(text, &version, gates)?;
+        Some(Upgrade { version, changes })
+    });
+    newer.collect()
 }
 
 /// A version, as far as the table knows it.

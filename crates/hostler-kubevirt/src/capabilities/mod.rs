@@ -13,5 +13,5 @@ mod evaluate;
 mod gates;
 mod hardware;
 
-pub use evaluate::{Change, Gates, features, upgrade};
+pub use evaluate::{Gates, features, upgrade, upgrades};
 pub use hardware::hardware;

@@ -14,8 +14,10 @@ use crate::failure::{Failure, Result};
 use crate::output::{Cell, Column, Resource, View, age, list, opt, render, text};
 use crate::resolve::by_name;
 use crate::terminal::Tone;
+use upgrades::Upgraded;
 
 mod files;
+mod upgrades;
 
 /// What can be done with clusters.
 #[derive(Debug, Subcommand)]
@@ -357,6 +359,7 @@ impl Resource for v1::Cluster {
         tell("Watches", table(&self.watch_lags, view));
         if let Some(capabilities) = &self.capabilities {
             tell("Hardware", table(&capabilities.hardware, view));
+            tell("Upgrades", table(&Upgraded::all(capabilities), view));
         }
         tell("Storage classes", table(self.storage_classes.as_deref().unwrap_or_default(), view));
         tables

@@ -71,8 +71,26 @@ fn the_short_help_fits_a_screen() {
 fn every_noun_tells_its_verbs() {
     let mut all = String::new();
     for noun in [
-        "vm", "adopt", "host", "pool", "volume", "snapshot", "migration", "image", "network", "op",
-        "event", "alert", "silence", "provider", "cluster", "agent", "metric", "output", "token", "context",
+        "vm",
+        "adopt",
+        "host",
+        "pool",
+        "volume",
+        "snapshot",
+        "migration",
+        "image",
+        "network",
+        "op",
+        "event",
+        "alert",
+        "silence",
+        "provider",
+        "cluster",
+        "agent",
+        "metric",
+        "output",
+        "token",
+        "context",
     ] {
         all.push_str(&format!("$ hostler {noun} -h\n{}\n", help(&[noun, "-h"])));
     }

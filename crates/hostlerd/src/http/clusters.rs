@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use hostler_api::v1;
 use hostler_api::{Nothing, Page, Secret, Time};
-use hostler_core::cluster::{Capabilities, DECLARED, Lack, Reason, Report, StorageClass, WatchLag};
+use hostler_core::cluster::{
+    Capabilities, DECLARED, Lack, Reason, Report, StorageClass, Upgrade, WatchLag,
+};
 use hostler_core::error::Fault;
 use hostler_core::id::ProviderId;
 use hostler_core::{Code, Error};
@@ -245,7 +247,18 @@ fn capabilities(told: &Capabilities) -> v1::ClusterCapabilities {
         enabled_features: on.map(|feature| feature.name.clone()).collect(),
         features: features.collect(),
         hardware: hardware.collect(),
+        upgrades: told.upgrades.iter().map(upgrade).collect(),
     }
+}
+
+fn upgrade(told: &Upgrade) -> v1::ClusterUpgrade {
+    let changes = told.changes.iter().map(|change| v1::ClusterFeatureChange {
+        name: change.name.clone(),
+        turns_on: change.turns_on,
+        why: change.why.clone(),
+        inferred: change.is_inferred,
+    });
+    v1::ClusterUpgrade { version: told.version.clone(), changes: changes.collect() }
 }
 
 fn classes(report: &Report) -> Option<Vec<v1::ClusterStorageClass>> {

@@ -317,3 +317,18 @@ fn x29_an_upgrade_tells_what_it_turns_on_and_off_and_why() {
     assert_eq!(upgrade("v1.8.0", "devel", &named), None);
     assert_eq!(upgrade("v0.59.0", "v1.0.0", &named), None);
 }
+
+#[test]
+fn e14_each_newer_version_tells_what_it_would_change() {
+    let told = upgrades(Some("v1.6.2"), &Gates::default());
+    let versions: Vec<_> = told.iter().map(|upgrade| upgrade.version.as_str()).collect();
+    assert_eq!(versions, ["1.7", "1.8", "1.9"]);
+    for one in &told {
+        let direct = upgrade("1.6.2", &one.version, &Gates::default()).unwrap();
+        assert_eq!(one.changes, direct);
+    }
+    assert!(told[2].changes.iter().any(|change| change.turns_on), "beta is on from 1.9");
+    for none in [None, Some("v1.9.0"), Some("v2.3.0"), Some("devel"), Some("0.59.0")] {
+        assert_eq!(upgrades(none, &Gates::default()), [], "{none:?}");
+    }
+}
