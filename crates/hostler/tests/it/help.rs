@@ -32,6 +32,7 @@ fn the_short_help_fits_a_screen() {
               pool        Places that hold volumes
               volume      Volumes of a pool
               snapshot    Snapshots of VMs, and going back to them
+              migration   Moves of running VMs from host to host
               image       What VMs are made from
               network     Networks that VMs can be connected to
               op          Operations: changes that take time [alias: operation]
