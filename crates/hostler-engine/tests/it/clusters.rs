@@ -16,7 +16,7 @@ use hostler_sim::cluster::healthy;
 use hostler_sim::{Sim, Verb, World};
 use hostler_store::{ProviderRow, SealedSecret};
 
-use crate::world::{Lab, Tuning, admin, pace};
+use crate::world::{Lab, Tuning, admin, foreign, pace};
 
 pub(crate) const FOR_EVER: Duration = Duration::from_secs(3600);
 
@@ -227,6 +227,32 @@ async fn a_cluster_that_is_removed_is_forgotten_with_its_secret() {
     assert_eq!(lab.store.provider_secret(id).await.unwrap(), None);
     assert!(lab.engine.clusters().get(id, &Wanted::default()).is_err());
     assert!(lab.store.provider(id).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_is_given_twice_is_to_be_noticed_at_both() {
+    let lab = lab(World::small(1)).await;
+    let world = cluster(2, healthy());
+    foreign(&world, "web");
+    foreign(&world, "db");
+    let (eu, again) = (add(&lab, "eu", 2, &world).await, add(&lab, "again", 3, &world).await);
+    let other = add(&lab, "us", 4, &cluster(4, healthy())).await;
+    let told = |id| {
+        let view = view(&lab, id);
+        let twice = view.reasons().filter(|reason| reason.code == "SeenTwice");
+        twice.map(|reason| (reason.message.clone(), reason.is_warning)).collect::<Vec<_>>()
+    };
+    lab.until("it is noticed", || !told(eu).is_empty() && !told(again).is_empty()).await;
+    lab.until("both VMs are counted", || told(eu)[0].0.starts_with("2 of its VMs")).await;
+    assert!(told(eu)[0].0.contains("provider again") && told(eu)[0].1, "{:?}", told(eu));
+    assert!(told(again)[0].0.contains("provider eu"), "{:?}", told(again));
+    is(&lab, eu, Health::Healthy).await;
+    lab.until("the other is seen", || view(&lab, other).host_count == Some(1)).await;
+    assert_eq!(told(other), []);
+    let listed = lab.engine.clusters().list(&ListRequest::first(9), &Wanted::default()).items;
+    assert_eq!(listed.iter().filter(|it| it.beside.len() == 1).count(), 2);
+    lab.engine.clusters().remove(&admin(), again).await.unwrap();
+    assert_eq!(told(eu), [], "there is only one again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

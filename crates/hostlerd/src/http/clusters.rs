@@ -192,7 +192,7 @@ fn cluster(view: &ClusterView) -> v1::Cluster {
         source: view.source().as_str().to_owned(),
         simulated: provider.simulated,
         health: view.health().as_str().to_owned(),
-        reasons: report.into_iter().flat_map(|it| &it.reasons).map(reason).collect(),
+        reasons: view.reasons().map(reason).collect(),
         reported_at: view.reported_at.map(Time),
         age_seconds: view.age.map(|age| age.as_secs_f64()),
         stale: view.stale,
