@@ -18,11 +18,6 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
     /// The text, for good.
     pub fn into_exposed(self) -> String {
         self.0

@@ -22,6 +22,8 @@ pub const AUTH_FAILED: &str = "AuthFailed";
 
 /// Who says so where an administrator declared it.
 pub const DECLARED: &str = "declared by an administrator";
+/// The most hardware that is declared for one cluster.
+pub const DECLARED_MAX: usize = 64;
 
 /// How a cluster is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -22,6 +22,7 @@ use serde_json::json;
 
 use crate::fleet::snapshot::Snapshot;
 use crate::reconcile::leftovers;
+use crate::twins::Managed;
 use crate::{Inner, Listed, VmView, Vms};
 
 /// The longest reason that is kept, in characters.
@@ -106,7 +107,8 @@ impl<'a> Adoptions<'a> {
     pub fn list(&self, request: &ListRequest) -> Listed<Arc<PendingView>> {
         let snapshot = self.engine.fleet.snapshot();
         let names: HashSet<_> = names(&snapshot).collect();
-        let pending = |vm| self.pending(&snapshot, vm, |name| names.contains(name));
+        let managed = Managed::of(&snapshot);
+        let pending = |vm| self.pending(&managed, &snapshot, vm, |name| names.contains(name));
         let pending: Vec<_> = snapshot.vms.values().filter_map(pending).map(Arc::new).collect();
         Inner::list(&snapshot, pending.iter(), request)
     }
@@ -119,7 +121,7 @@ impl<'a> Adoptions<'a> {
         let vm = self.vms().get(id)?;
         let snapshot = self.engine.fleet.snapshot();
         let is_taken = |name: &str| names(&snapshot).any(|taken| taken == name);
-        self.pending(&snapshot, &vm, is_taken).ok_or_else(|| {
+        self.pending(&Managed::of(&snapshot), &snapshot, &vm, is_taken).ok_or_else(|| {
             let message = format!("VM \"{}\" is managed already", vm.name);
             Error::new(Code::VmWrongState, message)
         })
@@ -137,6 +139,7 @@ impl<'a> Adoptions<'a> {
         let project = request.project.as_deref().unwrap_or(DEFAULT_PROJECT);
         let mut review = look(&vm, seen, name, project);
         self.vms().check_name_is_free(&review.spec)?;
+        review.risks.splice(0..0, Managed::of(&self.engine.fleet.snapshot()).risk(&vm));
         if let Some(tag) = &seen.tag
             && let Some(operation) = leftovers::remover(self.engine, tag.vm).await?
         {
@@ -161,6 +164,7 @@ impl<'a> Adoptions<'a> {
     ) -> Result<Arc<VmView>> {
         let given = request.reason.as_deref().filter(|given| !given.trim().is_empty());
         let reason = given.map(reason).transpose()?;
+        let _one_at_a_time = self.engine.ignored.deciding().await;
         let review = self.review(actor, id, request).await?;
         if !review.is_possible() {
             let in_the_way: Vec<_> = review.risks.iter().filter(|risk| risk.forbids).collect();
@@ -203,6 +207,7 @@ impl<'a> Adoptions<'a> {
     pub async fn ignore(&self, actor: &Actor, id: VmId, why: &str) -> Result<PendingView> {
         access::may(actor, Permission::VmAdopt)?;
         let why = reason(why)?;
+        let _one_at_a_time = self.engine.ignored.deciding().await;
         let PendingView { vm, .. } = self.get(id)?;
         let (provider, _) = vm.provider.clone().ok_or_else(|| nowhere(&vm))?;
         let ignored = IgnoredVm {
@@ -230,6 +235,7 @@ impl<'a> Adoptions<'a> {
     /// `permission_denied`; as [`Self::get`]; `vm_wrong_state` where it was not left alone.
     pub async fn offer(&self, actor: &Actor, id: VmId) -> Result<PendingView> {
         access::may(actor, Permission::VmAdopt)?;
+        let _one_at_a_time = self.engine.ignored.deciding().await;
         let pending = self.get(id)?;
         if pending.ignored.is_none() {
             let message = format!("VM \"{}\" waits for a decision already", pending.vm.name);
@@ -251,6 +257,7 @@ impl<'a> Adoptions<'a> {
     /// operation works on it.
     pub async fn release(&self, actor: &Actor, id: VmId) -> Result<()> {
         access::may(actor, Permission::VmAdopt)?;
+        let _one_at_a_time = self.engine.ignored.deciding().await;
         let vm = self.vms().get(id)?;
         if vm.adopted().is_none() {
             let message = match vm.managed {
@@ -284,6 +291,7 @@ impl<'a> Adoptions<'a> {
     /// default project is.
     fn pending(
         &self,
+        managed: &Managed<'_>,
         snapshot: &Snapshot,
         vm: &Arc<VmView>,
         is_taken: impl Fn(&str) -> bool,
@@ -296,6 +304,7 @@ impl<'a> Adoptions<'a> {
             let detail = detail.to_owned();
             review.risks.insert(0, Risk { code: "not_possible", detail, forbids: true });
         }
+        review.risks.splice(0..0, managed.risk(vm));
         let is_managed = |id: VmId| snapshot.vms.get(&id).is_some_and(|vm| vm.managed);
         let origin = Origin::of(seen, is_managed);
         Some(PendingView {
@@ -356,22 +365,32 @@ fn reason(given: &str) -> Result<String> {
 
 /// VMs that are left alone, as they are stored.
 #[derive(Default)]
-pub(crate) struct Ignored(RwLock<HashMap<VmId, IgnoredVm>>);
+pub(crate) struct Ignored {
+    by_id: RwLock<HashMap<VmId, IgnoredVm>>,
+    deciding: tokio::sync::Mutex<()>,
+}
 
 impl Ignored {
     pub(crate) fn of(stored: Vec<IgnoredVm>) -> Self {
-        Self(RwLock::new(stored.into_iter().map(|it| (it.id, it)).collect()))
+        let by_id = RwLock::new(stored.into_iter().map(|it| (it.id, it)).collect());
+        Self { by_id, ..Self::default() }
+    }
+
+    /// Waits for whoever is deciding about a VM: what is stored and what is known here change
+    /// together, and nobody takes a VM over that another one is leaving alone.
+    async fn deciding(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.deciding.lock().await
     }
 
     fn get(&self, id: VmId) -> Option<IgnoredVm> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        self.by_id.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
     fn insert(&self, ignored: IgnoredVm) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(ignored.id, ignored);
+        self.by_id.write().unwrap_or_else(PoisonError::into_inner).insert(ignored.id, ignored);
     }
 
     fn remove(&self, id: VmId) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.by_id.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_core::access::{self, Actor, Permission};
-use hostler_core::cluster::Report;
+use hostler_core::cluster::{DECLARED_MAX, Report};
 use hostler_core::error::Fault;
 use hostler_core::id::ProviderId;
 use hostler_core::query::ListRequest;
@@ -30,14 +30,13 @@ pub(crate) use known::ClustersKnown;
 pub(crate) use view::all;
 pub use view::{ClusterSource, ClusterView, Given, Wanted};
 
-use crate::{Inner, Listed};
+use crate::fleet::KnownRefs;
+use crate::{Inner, Listed, collect};
 
 /// How many connections are tried at once, over all clusters.
 const TRIALS_MAX: usize = 4;
 /// The longest name of hardware, in bytes: a label's of Kubernetes with its prefix.
 const HARDWARE_NAME_MAX: usize = 253;
-/// The most hardware that is declared for a cluster.
-const HARDWARE_MAX: usize = 64;
 
 /// Clusters.
 pub struct Clusters<'a> {
@@ -141,12 +140,19 @@ impl<'a> Clusters<'a> {
         report.lets_us_in().map_err(|reasons| not_let_in(&name, &report, reasons))?;
         self.check_same(id, &name, &provider).await?;
 
-        let _one_at_a_time = self.engine.clusters.rotating().await;
+        let _one_at_a_time = self.engine.clusters.changing().await;
         let message = format!("cluster {name} was given another kubeconfig by {actor}");
         let event = self.event("cluster.kubeconfig_replaced", id, &name, message);
         self.engine.store.replace_provider_secret(id, uri, secret, &[event]).await?;
         self.engine.clusters.give(id, Some(secret.into()));
+        let was_measured =
+            self.engine.fleet.provider(id).is_some_and(|old| collect::has_passes(&old));
         self.engine.fleet.reconnect(id, uri, provider);
+        if !was_measured {
+            // One that could not be opened has no passes, so that none was begun when it was
+            // attached.
+            collect::watch_provider(self.engine, id);
+        }
         self.engine.bus.poke();
         crate::reconcile::cluster_told(self.engine, id, report).await;
         self.get(id, &Wanted::default())
@@ -165,6 +171,7 @@ impl<'a> Clusters<'a> {
     ) -> Result<ClusterView> {
         access::may(actor, Permission::ProviderManage)?;
         check_hardware(&hardware)?;
+        let _one_at_a_time = self.engine.clusters.changing().await;
         let name = self.get(id, &Wanted::default())?.provider.row.name.clone();
         let message = format!("the hardware of cluster {name} was declared by {actor}");
         let event = self.event("cluster.hardware_declared", id, &name, message);
@@ -183,8 +190,8 @@ impl<'a> Clusters<'a> {
         self.engine.providers().remove(actor, id).await
     }
 
-    /// Whether what is reached is what was reached before: something of it is known. Where
-    /// there is nothing to compare, nobody can tell.
+    /// Whether what is reached is what was reached before: something of it is known, also from
+    /// before the server started. Where there is nothing to compare, nobody can tell.
     async fn check_same(
         &self,
         id: ProviderId,
@@ -192,22 +199,20 @@ impl<'a> Clusters<'a> {
         provider: &Arc<dyn Provider>,
     ) -> Result<()> {
         let known = self.engine.fleet.known_refs(id);
-        if known.is_empty() {
+        if known.vms.is_empty() && known.hosts.is_empty() {
             return Ok(());
         }
         let cx =
             Cx::within(self.engine.pace.cluster_deadline).with_clock(self.engine.clock.clone());
         let driver = provider.clone();
         let seen = apart(async move { cx.run("inventory", driver.inventory(&cx)).await }).await?;
-        let is_other = !refs(&seen).any(|one| known.contains(one)) && refs(&seen).next().is_some();
-        if is_other {
-            let message = format!(
-                "the kubeconfig leads to another cluster: none of its hosts and VMs is one of {name}; \
-                 add it as a cluster of its own"
-            );
-            return Err(Error::new(Code::ProviderConflict, message));
-        }
-        Ok(())
+        let Some(what) = strangers(&known, &seen) else { return Ok(()) };
+        let message = format!(
+            "the kubeconfig leads to another cluster: none of the {what} that are seen by it is \
+             one of {name}; add it as a cluster of its own, or, if it is the same one, look at \
+             namespaces whose VMs are known"
+        );
+        Err(Error::new(Code::ProviderConflict, message))
     }
 
     fn event(
@@ -221,10 +226,20 @@ impl<'a> Clusters<'a> {
     }
 }
 
-/// What hosts and VMs of an inventory are called for good.
-fn refs(inventory: &Inventory) -> impl Iterator<Item = &str> {
-    let hosts = inventory.hosts.iter().map(|host| host.host.external_ref.as_str());
-    hosts.chain(inventory.vms.iter().map(|vm| vm.external_ref.as_str()))
+/// The word for what is seen of a place and shows that it is another one than what is known,
+/// because none of it is known.
+fn strangers(known: &KnownRefs, seen: &Inventory) -> Option<&'static str> {
+    let vms: Vec<&str> = seen.vms.iter().map(|vm| vm.external_ref.as_str()).collect();
+    // A host may be known by its mere name, which it shares with hosts of other clusters
+    // (`master-0`). So VMs decide where both sides have some.
+    if !known.vms.is_empty() && !vms.is_empty() {
+        return (!vms.iter().any(|one| known.vms.contains(*one))).then_some("VMs");
+    }
+    let mut hosts = seen.hosts.iter().map(|host| host.host.external_ref.as_str()).peekable();
+    if known.hosts.is_empty() || hosts.peek().is_none() {
+        return None;
+    }
+    (!hosts.any(|one| known.hosts.contains(one))).then_some("hosts")
 }
 
 /// Asks a cluster within the engine's deadline.
@@ -269,8 +284,8 @@ fn not_let_in(name: &str, report: &Report, reasons: &[hostler_core::cluster::Rea
 }
 
 fn check_hardware(hardware: &BTreeMap<String, bool>) -> Result<()> {
-    if hardware.len() > HARDWARE_MAX {
-        let detail = format!("names {}, and at most {HARDWARE_MAX} are taken", hardware.len());
+    if hardware.len() > DECLARED_MAX {
+        let detail = format!("names {}, and at most {DECLARED_MAX} are taken", hardware.len());
         let fault = Fault::new("/hardware", "too_many", detail);
         return Err(Error::faults(Code::SpecInvalid, vec![fault]));
     }
@@ -309,7 +324,7 @@ mod tests {
         let one = |name: &str| BTreeMap::from([(name.to_owned(), true)]);
         let error = check_hardware(&one("a b/c")).unwrap_err();
         assert_eq!(error.fault_list()[0].pointer, "/hardware/a b~1c");
-        let many: BTreeMap<_, _> = (0..=HARDWARE_MAX).map(|n| (format!("h{n}"), true)).collect();
+        let many: BTreeMap<_, _> = (0..=DECLARED_MAX).map(|n| (format!("h{n}"), true)).collect();
         assert_eq!(check_hardware(&many).unwrap_err().fault_list()[0].code, "too_many");
     }
 }

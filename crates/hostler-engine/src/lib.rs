@@ -31,6 +31,7 @@ mod providers;
 mod reconcile;
 mod sabotage;
 mod snapshots;
+mod twins;
 mod vms;
 mod volumes;
 

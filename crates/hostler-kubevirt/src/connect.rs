@@ -77,6 +77,14 @@ pub fn examine(config: &KubeVirtConfig) -> Result<Examined> {
     Ok(Examined { context, server: without_user(&server) })
 }
 
+/// Whether a kubeconfig that was handed over as text has a context of that name.
+///
+/// # Errors
+/// `Invalid` for one that cannot be read, without a word of what stands in it.
+pub fn has_context(text: &str, name: &str) -> Result<bool> {
+    Ok(parse(text)?.contexts.iter().any(|context| context.name == name))
+}
+
 /// An address without the name and password that somebody may have put into it.
 fn without_user(url: &http::Uri) -> String {
     let (scheme, host) = (url.scheme_str().unwrap_or_default(), url.host().unwrap_or_default());

@@ -92,13 +92,17 @@ impl Store {
     /// Notes that a VM is left alone; a later word replaces an earlier one.
     ///
     /// # Errors
-    /// `Full`; when the database can't be written.
+    /// `Conflict::VmExists` when it is managed; `Full`; when the database can't be written.
     pub async fn ignore_vm(
         &self,
         ignored: &IgnoredVm,
         public: &[NewEvent],
     ) -> Result<Vec<StoredEvent>> {
         let mut tx = self.write_growing().await?;
+        if find(&mut tx, ignored.id).await?.is_some() {
+            let message = format!("VM {:?} is managed, and so not left alone", ignored.name);
+            return Err(Error::conflict(Conflict::VmExists, message));
+        }
         tx.execute(query(statements::IGNORED_VMS_TIDY)).await?;
         let set = query(statements::IGNORED_VM_SET)
             .bind(ignored.id.to_string())

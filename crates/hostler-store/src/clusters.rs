@@ -10,7 +10,7 @@ use hostler_core::Timestamp;
 use hostler_core::id::ProviderId;
 use sqlx::sqlite::SqliteRow;
 
-use crate::connection::{Bound, Connection, query};
+use crate::connection::{Bound, query};
 use crate::error::{Conflict, Error, Missing, Result};
 use crate::providers::values;
 use crate::{NewEvent, ProviderRow, Store, StoredEvent, events, row, statements};
@@ -144,11 +144,6 @@ impl Store {
         tx.commit().await?;
         Ok(stored)
     }
-}
-
-/// Forgets what a provider was reached by, where it has another address now.
-pub(crate) async fn forget_secret(tx: &mut Connection, id: ProviderId) -> Result<()> {
-    tx.execute(query(statements::PROVIDER_SECRET_FORGET).bind(id.to_string())).await.map(drop)
 }
 
 fn sealed(id: ProviderId, secret: &SealedSecret) -> Bound {

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::connection::query;
 use crate::error::{Conflict, Error, Missing, Result};
-use crate::{NewEvent, Store, StoredEvent, clusters, events, row, statements};
+use crate::{NewEvent, Store, StoredEvent, events, row, statements};
 
 /// A configured provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,13 +76,17 @@ impl Store {
     /// id and `created_at` are the earlier one's.
     ///
     /// # Errors
-    /// When the database can't be written.
+    /// `Conflict::ProviderExists` where one of that name is reached by a secret: with another
+    /// address nobody could open that any more. When the database can't be written.
     pub async fn upsert_provider(&self, provider: &ProviderRow) -> Result<ProviderRow> {
         let mut tx = self.write().await?;
         let row = tx.one(values(statements::PROVIDER_UPSERT, provider)).await?;
         let kept = read(&row)?;
-        // It may have been somebody's cluster until now; its address says where it is from here on.
-        clusters::forget_secret(&mut tx, kept.id).await?;
+        let secret = query(statements::PROVIDER_SECRET).bind(kept.id.to_string());
+        if tx.optional(secret).await?.is_some() {
+            let message = format!("a cluster named {:?} is reached by a secret", provider.name);
+            return Err(Error::conflict(Conflict::ProviderExists, message));
+        }
         tx.commit().await?;
         Ok(kept)
     }

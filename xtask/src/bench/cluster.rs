@@ -116,7 +116,7 @@ fn notes() -> Vec<String> {
             "A list anew: in the middle of further changes, for {} s, the cluster forgets its history \
              and ends every watch with 410; time is from the last of these changes until both know the \
              same.",
-            SECONDS / 6
+            relist_seconds(SECONDS)
         ),
         format!(
             "Memory is what is private to the process after the first list, less that with one machine, \
@@ -157,13 +157,19 @@ fn follow_one(
     check_done(&done, per_second * seconds)?;
     measured.converge.add(until_equal(&mut cluster, &mut follower)?);
 
-    cluster.say(&format!("churn {per_second} {}", seconds / 6))?;
+    cluster.say(&format!("churn {per_second} {}", relist_seconds(seconds)))?;
     thread::sleep(Duration::from_secs(1));
     cluster.say("relist")?;
     cluster.answer("relisting")?;
     cluster.answer("churned")?;
     measured.relist.add(until_equal(&mut cluster, &mut follower)?);
     Ok(())
+}
+
+/// How long the changes go on in the middle of which a list anew is wanted: longer than it takes
+/// to ask for it, also in a trial.
+fn relist_seconds(seconds: usize) -> usize {
+    (seconds / 6).max(3)
 }
 
 /// Whether all changes were made.

@@ -159,8 +159,8 @@ pub struct PendingAdoption {
 /// Something to know before a VM is adopted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AdoptionRisk {
-    /// `not_read`, `not_possible`, `leftover`, `size_unknown`, `description_left_out`, `transient`,
-    /// `marked`, `at_fault`, `state_unknown`, `emulated`, `blocked`.
+    /// `not_read`, `not_possible`, `leftover`, `managed_elsewhere`, `size_unknown`,
+    /// `description_left_out`, `transient`, `marked`, `at_fault`, `state_unknown`, `emulated`, `blocked`.
     pub code: String,
     /// The same for people, and what it means.
     pub detail: String,

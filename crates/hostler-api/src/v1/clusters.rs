@@ -72,12 +72,13 @@ endpoint! {
     /// Give a cluster another kubeconfig, such as one whose credentials are good for longer.
     ///
     /// It is tried first: where the cluster cannot be reached by it, does not know it, or is
-    /// another one, nothing changes. What is known of the cluster stays.
+    /// another one, nothing changes. What is known of the cluster stays, and so do the namespaces
+    /// that are looked at and the context, unless others are given.
     ClusterRotate {
         id: "cluster_rotate", tag: "clusters", PUT "/api/v1/clusters/{cluster}/kubeconfig",
         needs: ProviderManage,
         path: ClusterPath,
-        body: Json ClusterKubeconfig,
+        body: Json ClusterRotateRequest,
         reply: Json Cluster,
         errors: [IdInvalid, ClusterNotFound, SpecInvalid, ProviderConflict, ProviderUnavailable,
             ProviderDenied, ProviderTimeout, RateLimited],
@@ -115,8 +116,6 @@ endpoint! {
 pub const REQUIRED_MAX: usize = 64;
 /// The longest name of a feature or of hardware, in bytes.
 pub const REQUIRED_NAME_MAX: usize = 253;
-/// The most hardware that can be declared for a cluster.
-pub const DECLARED_MAX: usize = 64;
 /// The largest kubeconfig that is taken, in bytes.
 pub const KUBECONFIG_MAX: usize = 256 << 10;
 
@@ -238,11 +237,34 @@ pub struct ClusterKubeconfig {
     pub allow_exec: bool,
 }
 
+/// Another kubeconfig for a cluster. What is not said of how it is used stays as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterRotateRequest {
+    /// The kubeconfig's text, at most 256 KiB. Files have to be within it:
+    /// `kubectl config view --raw --flatten --minify`.
+    pub kubeconfig: Secret,
+    /// The context of the kubeconfig; where not given, the one that was used before if this
+    /// kubeconfig has it, else its current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// The namespaces that are looked at, at most 64; an empty list for all of them, which needs
+    /// rights in the whole cluster; where not given, those that were looked at before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<Vec<String>>,
+    /// Whether the server may run the command that the kubeconfig gets its credentials by. Only
+    /// who administers the server's machine may say so, and on that machine. It has to be said
+    /// each time.
+    #[serde(default)]
+    pub allow_exec: bool,
+}
+
 /// Which hardware a cluster has, whatever its hosts tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterHardwareRequest {
     /// By name, whether it is there; at most 64.
+    #[schemars(extend("maxProperties" = hostler_core::cluster::DECLARED_MAX))]
     pub hardware: BTreeMap<String, bool>,
 }
 

@@ -12,7 +12,7 @@ use crate::{ListQuery, Page};
 endpoint! {
     /// List VMs of all providers.
     ///
-    /// Sorts by `name`, `state`, `host`, `provider`, `project`, `cpu_count`,
+    /// Sorts by `name`, `state`, `host`, `provider`, `namespace`, `project`, `cpu_count`,
     /// `memory_bytes`, `created_at`; filters by the same, by `managed` and by
     /// `label.KEY`. Names take globs: `name=web-*`.
     VmList {
@@ -316,6 +316,11 @@ pub struct VmSummary {
     pub provider: Option<Ref>,
     /// The host it is on; null when it is on none.
     pub host: Option<Ref>,
+    /// The namespace in which its name is unique there; null where the provider has none.
+    pub namespace: Option<String>,
+    /// What it belongs to, as labels at its provider say.
+    #[serde(default)]
+    pub governance: Governance,
     /// Whether Hostler manages it, or only observes it.
     pub managed: bool,
     /// Whether its data is made up, because it belongs to a demo; null while it is at
@@ -361,11 +366,6 @@ pub struct Vm {
     pub description: String,
     /// Its lasting name at the provider, for example a domain's UUID.
     pub external_ref: Option<String>,
-    /// The namespace in which its name is unique there; null where the provider has none.
-    pub namespace: Option<String>,
-    /// What it belongs to, as labels at its provider say.
-    #[serde(default)]
-    pub governance: Governance,
     /// Grows with every change of what is asked; also the ETag.
     pub generation: u64,
     /// What is asked of it; null for VMs that Hostler only observes. Cloud-init

@@ -38,7 +38,7 @@ pub(crate) struct Known {
 pub(crate) struct ClustersKnown {
     of: Mutex<HashMap<ProviderId, Known>>,
     trials: Semaphore,
-    rotating: tokio::sync::Mutex<()>,
+    changing: tokio::sync::Mutex<()>,
 }
 
 impl Default for ClustersKnown {
@@ -46,7 +46,7 @@ impl Default for ClustersKnown {
         Self {
             of: Mutex::default(),
             trials: Semaphore::new(TRIALS_MAX),
-            rotating: tokio::sync::Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
         }
     }
 }
@@ -56,9 +56,10 @@ impl ClustersKnown {
         &self.trials
     }
 
-    /// Waits for whoever is replacing a secret: the store and the fleet change together.
-    pub(super) async fn rotating(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.rotating.lock().await
+    /// Waits for whoever is replacing a secret or declaring hardware: what is stored and what
+    /// is known here change together, in one order.
+    pub(super) async fn changing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.changing.lock().await
     }
 
     pub(crate) fn of(&self, id: ProviderId) -> Known {

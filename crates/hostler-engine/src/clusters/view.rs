@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_core::Timestamp;
-use hostler_core::cluster::{Capabilities, Health, Lack, Report, lacks_all};
+use hostler_core::cluster::{Capabilities, Health, Lack, Reason, Report, lacks_all};
 use hostler_core::id::ProviderId;
 use hostler_core::query::{Field, Row, Value};
 use hostler_provider::Group;
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::known::Known;
 use crate::fleet::snapshot::Snapshot;
+use crate::twins::SeenTwice;
 use crate::{Inner, ProviderView};
 
 /// What clusters are compared with.
@@ -91,6 +92,8 @@ pub struct ClusterView {
     pub given: Option<Given>,
     /// How many hosts it has.
     pub host_count: Option<usize>,
+    /// What is to be noticed of it beside other providers: that one of them is the same place.
+    pub beside: Vec<Reason>,
     /// What it lacks of what was wanted; `None` where nothing was.
     pub lacks: Option<Vec<Lack>>,
 }
@@ -110,6 +113,12 @@ impl ClusterView {
     /// How it is, by its last word.
     pub fn health(&self) -> Health {
         self.report.as_ref().map_or(Health::Unknown, |report| report.health)
+    }
+
+    /// Why it is not healthy, and what is to be noticed although it is: by its own last word,
+    /// and beside other providers.
+    pub fn reasons(&self) -> impl Iterator<Item = &Reason> {
+        self.report.iter().flat_map(|report| &report.reasons).chain(&self.beside)
     }
 
     /// How it was given to us.
@@ -155,8 +164,7 @@ impl Row for ClusterView {
 
     fn contains(&self, needle: &str) -> bool {
         let row = &self.provider.row;
-        let told = self.report.iter().flat_map(|report| &report.reasons);
-        let mut words = told.flat_map(|reason| [&reason.code, &reason.message]);
+        let mut words = self.reasons().flat_map(|reason| [&reason.code, &reason.message]);
         row.name.to_lowercase().contains(needle)
             || row.uri.contains(needle)
             || words.any(|word| word.to_lowercase().contains(needle))
@@ -165,13 +173,24 @@ impl Row for ClusterView {
 
 /// All clusters.
 pub(crate) fn all(engine: &Inner, snapshot: &Snapshot, wanted: &Wanted) -> Vec<ClusterView> {
-    snapshot.providers.keys().filter_map(|id| one(engine, snapshot, *id, wanted)).collect()
+    let twice = SeenTwice::of(snapshot);
+    let one = |id: &ProviderId| of(engine, (snapshot, &twice), *id, wanted);
+    snapshot.providers.keys().filter_map(one).collect()
 }
 
 /// One cluster; `None` for a provider that is none.
 pub(super) fn one(
     engine: &Inner,
     snapshot: &Snapshot,
+    id: ProviderId,
+    wanted: &Wanted,
+) -> Option<ClusterView> {
+    of(engine, (snapshot, &SeenTwice::of(snapshot)), id, wanted)
+}
+
+fn of(
+    engine: &Inner,
+    (snapshot, twice): (&Snapshot, &SeenTwice),
     id: ProviderId,
     wanted: &Wanted,
 ) -> Option<ClusterView> {
@@ -184,7 +203,8 @@ pub(super) fn one(
     let hosts = || snapshot.hosts.values().filter(|host| host.provider.0 == id).count();
     let host_count = provider.observed_at.map(|_| hosts());
     let patience = engine.pace.cluster * 2 + engine.pace.cluster_deadline;
-    Some(view(provider, known, host_count, wanted, patience))
+    let beside = twice.reasons(snapshot, id);
+    Some(ClusterView { beside, ..view(provider, known, host_count, wanted, patience) })
 }
 
 fn view(
@@ -220,6 +240,7 @@ fn view(
         declared,
         given,
         host_count,
+        beside: Vec::new(),
         lacks,
     }
 }

@@ -44,6 +44,7 @@ use std::time::Duration;
 use hostler_core::Timestamp;
 use hostler_core::id::ProviderId;
 use hostler_core::metrics::{Cost, Point};
+use hostler_provider::Provider;
 use tokio::time::Instant;
 
 pub(crate) use custom::{Custom, Handover};
@@ -146,8 +147,16 @@ pub(crate) fn watch_provider(engine: &Arc<Inner>, provider: ProviderId) {
         return;
     }
     let Some(live) = engine.fleet.provider(provider) else { return };
-    let passes = live.metrics().map_or(&[][..], |metrics| metrics.passes());
-    for pass in passes {
+    for pass in passes(&live) {
         engine.supervise("measuring", move |engine| schedule::run(engine, provider, *pass));
     }
+}
+
+/// Whether [`watch_provider`] begins anything for such a connection.
+pub(crate) fn has_passes(provider: &Arc<dyn Provider>) -> bool {
+    !passes(provider).is_empty()
+}
+
+fn passes(provider: &Arc<dyn Provider>) -> &'static [Cost] {
+    provider.metrics().map_or(&[], |metrics| metrics.passes())
 }

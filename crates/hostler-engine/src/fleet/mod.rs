@@ -23,7 +23,7 @@ pub(crate) mod snapshot;
 mod users;
 pub(crate) mod views;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -68,6 +68,12 @@ pub(crate) enum Reach {
     Answering,
     /// Its latest inventory failed.
     Silent { since: Timestamp, reason: String },
+}
+
+/// What the things of one provider are called for good.
+pub(crate) struct KnownRefs {
+    pub(crate) vms: HashSet<String>,
+    pub(crate) hosts: HashSet<String>,
 }
 
 /// Everything that is known now.
@@ -146,12 +152,17 @@ impl Fleet {
         state.providers.get(&id).is_some_and(|entry| Arc::ptr_eq(&entry.provider, provider))
     }
 
-    /// What hosts and VMs of a provider are called for good, as far as they were seen.
-    pub(crate) fn known_refs(&self, id: ProviderId) -> BTreeSet<String> {
+    /// What hosts and VMs of a provider are called for good, as far as they were ever seen or
+    /// made, also before the server started.
+    pub(crate) fn known_refs(&self, id: ProviderId) -> KnownRefs {
         let state = self.read();
-        let seen = state.providers.get(&id).and_then(|entry| entry.seen.as_ref());
-        let refs = seen.into_iter().flat_map(|seen| seen.hosts.keys().chain(seen.vms.keys()));
-        refs.cloned().collect()
+        let of = |kind| {
+            let names = state.identities.get(&id).into_iter();
+            names.flat_map(move |names| names.of(kind).keys().cloned())
+        };
+        let ours = state.rows.values().filter(|row| row.provider == Some(id));
+        let ours = ours.filter_map(|row| row.external_ref.clone());
+        KnownRefs { vms: of(Kind::Vm).chain(ours).collect(), hosts: of(Kind::Host).collect() }
     }
 
     /// Reaches a provider by another connection from now on; all that is known stays.

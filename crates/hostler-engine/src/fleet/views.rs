@@ -57,6 +57,7 @@ impl VmView {
         Field::text("state"),
         Field::text("host"),
         Field::text("provider"),
+        Field::text("namespace"),
         Field::text("project"),
         Field::text("managed"),
         Field::number("cpu_count"),
@@ -207,6 +208,7 @@ impl Row for VmView {
             "state" => self.status.state.as_str().into(),
             "host" => self.host.as_ref().map(|(_, name)| name.as_str()).into(),
             "provider" => self.provider.as_ref().map(|(_, name)| name.as_str()).into(),
+            "namespace" => self.namespace().into(),
             "project" => self.project.as_deref().into(),
             "managed" => self.managed.into(),
             "cpu_count" => self.cpu_count().map(u64::from).into(),
@@ -229,6 +231,7 @@ impl Row for VmView {
             || self.host.as_ref().is_some_and(|(_, name)| has(name))
             || self.provider.as_ref().is_some_and(|(_, name)| has(name))
             || self.external_ref().is_some_and(has)
+            || self.namespace().is_some_and(has)
             || self.id.to_string().contains(needle)
             || has(&self.description())
             || self.row.as_ref().is_some_and(|row| {

@@ -25,12 +25,12 @@ pub(crate) async fn run(engine: Arc<Inner>, id: ProviderId) {
     tokio::time::sleep(collect::jitter(&engine, first)).await;
     while let Some(provider) = engine.fleet.provider(id) {
         let began = Instant::now();
-        match clusters::ask(&engine, &provider).await {
-            // Another connection may have taken its place while it was asked.
-            Ok(report) if engine.fleet.is_connected_by(id, &provider) => {
-                take(&engine, id, report).await;
-            }
-            Ok(_) => {}
+        let asked = clusters::ask(&engine, &provider).await;
+        match asked {
+            // Another connection took its place while it was asked: how this one is, and that
+            // it failed, is of no interest any more.
+            _ if !engine.fleet.is_connected_by(id, &provider) => {}
+            Ok(report) => take(&engine, id, report).await,
             Err(error) => {
                 debug!(provider = %id, %error, "the cluster was not asked to the end");
                 engine.clusters.fail(id, error.message());

@@ -279,7 +279,8 @@ async fn next_change(changes: &mut Option<mpsc::Receiver<Change>>) -> Option<Cha
     }
 }
 
-/// Takes the inventory; whether the provider answered.
+/// Takes the inventory; whether the provider answered. What a connection tells after another
+/// took its place is not heeded: neither what it saw nor that it failed.
 async fn inventory(engine: &Arc<Inner>, id: ProviderId, provider: &Arc<dyn Provider>) -> bool {
     let cx = Cx::within(engine.pace.inventory_deadline).with_clock(engine.clock.clone());
     let began = Instant::now();
@@ -296,10 +297,17 @@ async fn inventory(engine: &Arc<Inner>, id: ProviderId, provider: &Arc<dyn Provi
         Some(Err(panic)) => Err(Error::new(Kind::Bug, "the driver failed").with_raw(panic)),
         None => return false,
     };
+    let is_replaced = || !engine.fleet.is_connected_by(id, provider);
+    if is_replaced() {
+        return false;
+    }
     match taken {
         Ok((probe, inventory)) => {
             let seen = Seen::new(inventory, probe, engine.clock.now(), began);
             engine.remember(engine.fleet.unidentified(id, &seen)).await;
+            if is_replaced() {
+                return false;
+            }
             let events = engine.fleet.apply(id, seen, engine.pace.inventory * 2);
             engine.publish(events).await;
             true

@@ -257,3 +257,52 @@ async fn who_may_only_look_decides_nothing() {
         Code::VmNotFound
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e17_one_place_that_is_given_twice_lends_each_vm_to_one_of_them() {
+    let lab = Lab::new().await;
+    foreign(&lab.world, "theirs");
+    let here = waits(&lab, "theirs").await;
+    lab.attach("again", &lab.world).await;
+    let twin = || list(&lab).into_iter().find(|it| it.vm.id != here && it.vm.name == "theirs");
+    lab.until("it waits there as well", || twin().is_some()).await;
+    let twin = twin().unwrap();
+    assert!(twin.review.is_possible(), "nobody manages it yet");
+    adopt(&lab, here, AdoptRequest::default()).await.unwrap();
+
+    let renamed = || AdoptRequest { name: Some("other".into()), ..AdoptRequest::default() };
+    let found = lab.engine.adoptions().get(twin.vm.id).unwrap();
+    let risk = &found.review.risks[0];
+    assert_eq!((risk.code, risk.forbids), ("managed_elsewhere", true));
+    assert!(risk.detail.contains("VM \"theirs\" of provider sim"), "{}", risk.detail);
+    let listed = list(&lab).into_iter().find(|it| it.vm.id == twin.vm.id).unwrap();
+    assert_eq!(listed.review.risks[0], *risk);
+    let refused = adopt(&lab, twin.vm.id, renamed()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::VmNotAdoptable, "{refused}");
+    // Also one that was made here is not taken over through the other.
+    let made = lab.create("web").await;
+    let seen = || list(&lab).into_iter().find(|it| it.vm.id != made && it.vm.name == "web");
+    lab.until("ours is seen there", || seen().is_some()).await;
+    let refused = adopt(&lab, seen().unwrap().vm.id, renamed()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::VmNotAdoptable, "{refused}");
+
+    lab.engine.adoptions().release(&admin(), here).await.unwrap();
+    adopt(&lab, twin.vm.id, AdoptRequest::default()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x31_who_decides_at_the_same_time_decides_one_after_the_other() {
+    let lab = Lab::new().await;
+    for round in 0..25 {
+        let name = format!("theirs{round}");
+        foreign(&lab.world, &name);
+        let id = waits(&lab, &name).await;
+        let (adoptions, by, request) = (lab.engine.adoptions(), admin(), AdoptRequest::default());
+        let (_, adopted) =
+            tokio::join!(adoptions.ignore(&by, id, "not ours"), adoptions.adopt(&by, id, &request));
+        adopted.unwrap();
+        assert!(lab.store.ignored_vms().await.unwrap().is_empty(), "round {round}");
+        adoptions.release(&by, id).await.unwrap();
+        assert_eq!(adoptions.get(id).unwrap().status(), "pending", "round {round}");
+    }
+}

@@ -16,29 +16,33 @@ use hostler_sim::cluster::healthy;
 use hostler_sim::{Sim, Verb, World};
 use hostler_store::{ProviderRow, SealedSecret};
 
-use crate::world::{Lab, Tuning, admin, pace};
+use crate::world::{Lab, Tuning, admin, foreign, pace};
 
-const FOR_EVER: Duration = Duration::from_secs(3600);
+pub(crate) const FOR_EVER: Duration = Duration::from_secs(3600);
 
 /// An engine that asks clusters soon.
 async fn lab(world: World) -> Lab {
-    let ms = Duration::from_millis;
-    let pace = Pace { cluster: ms(120), cluster_deadline: ms(500), ..pace() };
-    Lab::tuned(world, None, Tuning { pace, ..Tuning::default() }).await
+    Lab::tuned(world, None, Tuning { pace: soon(), ..Tuning::default() }).await
 }
 
-fn cluster(seed: u64, report: Report) -> World {
+/// The pace of one that asks clusters soon.
+pub(crate) fn soon() -> Pace {
+    let ms = Duration::from_millis;
+    Pace { cluster: ms(120), cluster_deadline: ms(500), ..pace() }
+}
+
+pub(crate) fn cluster(seed: u64, report: Report) -> World {
     let world = World::small(seed);
     world.set_cluster(report);
     world
 }
 
-fn wrong(health: Health, code: &str) -> Report {
+pub(crate) fn wrong(health: Health, code: &str) -> Report {
     let reason = Reason { code: code.into(), message: format!("{code}!"), is_warning: false };
     Report { health, reasons: vec![reason], ..Report::default() }
 }
 
-fn secret() -> SealedSecret {
+pub(crate) fn secret() -> SealedSecret {
     SealedSecret {
         key_id: "k".into(),
         sealed: b"sealed".to_vec(),
@@ -48,7 +52,7 @@ fn secret() -> SealedSecret {
 }
 
 /// Adds a cluster as if by a kubeconfig.
-async fn add(lab: &Lab, name: &str, number: u8, world: &World) -> ProviderId {
+pub(crate) async fn add(lab: &Lab, name: &str, number: u8, world: &World) -> ProviderId {
     let row = ProviderRow {
         id: ProviderId::new(SystemClock.now(), [number; 10]),
         name: name.into(),
@@ -62,11 +66,11 @@ async fn add(lab: &Lab, name: &str, number: u8, world: &World) -> ProviderId {
     id
 }
 
-fn view(lab: &Lab, id: ProviderId) -> ClusterView {
+pub(crate) fn view(lab: &Lab, id: ProviderId) -> ClusterView {
     lab.engine.clusters().get(id, &Wanted::default()).unwrap()
 }
 
-async fn is(lab: &Lab, id: ProviderId, health: Health) {
+pub(crate) async fn is(lab: &Lab, id: ProviderId, health: Health) {
     lab.until(&format!("it is {health:?}"), || view(lab, id).health() == health).await;
 }
 
@@ -223,4 +227,48 @@ async fn a_cluster_that_is_removed_is_forgotten_with_its_secret() {
     assert_eq!(lab.store.provider_secret(id).await.unwrap(), None);
     assert!(lab.engine.clusters().get(id, &Wanted::default()).is_err());
     assert!(lab.store.provider(id).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_is_given_twice_is_to_be_noticed_at_both() {
+    let lab = lab(World::small(1)).await;
+    let world = cluster(2, healthy());
+    foreign(&world, "web");
+    foreign(&world, "db");
+    let (eu, again) = (add(&lab, "eu", 2, &world).await, add(&lab, "again", 3, &world).await);
+    let other = add(&lab, "us", 4, &cluster(4, healthy())).await;
+    let told = |id| {
+        let view = view(&lab, id);
+        let twice = view.reasons().filter(|reason| reason.code == "SeenTwice");
+        twice.map(|reason| (reason.message.clone(), reason.is_warning)).collect::<Vec<_>>()
+    };
+    lab.until("it is noticed", || !told(eu).is_empty() && !told(again).is_empty()).await;
+    lab.until("both VMs are counted", || told(eu)[0].0.starts_with("2 of its VMs")).await;
+    assert!(told(eu)[0].0.contains("provider again") && told(eu)[0].1, "{:?}", told(eu));
+    assert!(told(again)[0].0.contains("provider eu"), "{:?}", told(again));
+    is(&lab, eu, Health::Healthy).await;
+    lab.until("the other is seen", || view(&lab, other).host_count == Some(1)).await;
+    assert_eq!(told(other), []);
+    let listed = lab.engine.clusters().list(&ListRequest::first(9), &Wanted::default()).items;
+    assert_eq!(listed.iter().filter(|it| it.beside.len() == 1).count(), 2);
+    lab.engine.clusters().remove(&admin(), again).await.unwrap();
+    assert_eq!(told(eu), [], "there is only one again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e15_what_is_declared_at_once_is_known_as_it_is_stored() {
+    let lab = lab(World::small(1)).await;
+    let id = add(&lab, "eu", 2, &cluster(2, healthy())).await;
+    for round in 0..40 {
+        let declared = |name: &str| BTreeMap::from([(format!("{name}{round}"), true)]);
+        let (clusters, by) = (lab.engine.clusters(), admin());
+        let (one, two, three) = tokio::join!(
+            clusters.declare(&by, id, declared("a")),
+            clusters.declare(&by, id, declared("b")),
+            clusters.declare(&by, id, declared("c")),
+        );
+        assert!(one.is_ok() && two.is_ok() && three.is_ok());
+        let stored = lab.store.declared_hardware().await.unwrap();
+        assert_eq!(view(&lab, id).declared, stored[&id], "round {round}");
+    }
 }

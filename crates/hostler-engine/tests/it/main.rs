@@ -23,6 +23,7 @@ mod outputs;
 mod placing;
 mod proofs;
 mod requests;
+mod rotations;
 mod sharing;
 mod snapshots;
 mod steps;

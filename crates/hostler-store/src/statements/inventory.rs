@@ -78,7 +78,6 @@ super::statements! {
          ON CONFLICT (provider_id) DO UPDATE
              SET key_id = excluded.key_id, sealed = excluded.sealed,
                  given_by = excluded.given_by, given_at = excluded.given_at";
-    PROVIDER_SECRET_FORGET = "DELETE FROM provider_secrets WHERE provider_id = $1";
 
     DECLARED_HARDWARE = "SELECT provider_id, name, is_there FROM declared_hardware";
     HARDWARE_DECLARE =

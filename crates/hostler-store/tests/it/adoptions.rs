@@ -135,6 +135,9 @@ async fn x31_who_decided_to_leave_a_vm_alone_is_kept_until_somebody_decides_othe
         store.ignore_vm(&ignored("third"), &[]).await.unwrap();
         store.adopt_vm(&vm, &adopted, &[]).await.unwrap();
         assert_eq!(store.ignored_vms().await.unwrap(), []);
+        let ours = store.ignore_vm(&ignored("managed"), &[]).await.unwrap_err();
+        assert_eq!(*ours.kind(), StoreErrorKind::Conflict(Conflict::VmExists));
+        assert_eq!(store.ignored_vms().await.unwrap(), []);
         store.release_vm(vm.id, &[]).await.unwrap();
         store.ignore_vm(&ignored("fourth"), &[]).await.unwrap();
         store.delete_provider(provider, &[]).await.unwrap();

@@ -72,7 +72,7 @@ async fn a_secret_is_replaced_with_the_address_that_goes_with_it() {
 }
 
 #[tokio::test]
-async fn a36_a_secret_goes_with_its_provider_and_with_its_address() {
+async fn a36_a_secret_goes_with_its_provider_and_with_nothing_else() {
     on_both(|store| async move {
         let world = World::new();
         let (removed, _) = add(&store, &world, "eu").await;
@@ -80,10 +80,13 @@ async fn a36_a_secret_goes_with_its_provider_and_with_its_address() {
         store.delete_provider(removed.id, &[]).await.unwrap();
         assert_eq!(store.provider_secret(removed.id).await.unwrap(), None);
         // The server's configuration names one by the same name.
-        let row = ProviderRow { uri: "kubevirt:///k".into(), from_config: true, ..configured };
-        let kept = store.upsert_provider(&row).await.unwrap();
-        assert_eq!(store.provider_secret(kept.id).await.unwrap(), None);
-        assert!(store.secret_key_ids().await.unwrap().is_empty());
+        let id = world.ids.next(ProviderId::new);
+        let uri = "kubevirt:///k".to_owned();
+        let row = ProviderRow { id, uri, from_config: true, ..configured.clone() };
+        let error = store.upsert_provider(&row).await.unwrap_err();
+        assert_eq!(*error.kind(), StoreErrorKind::Conflict(Conflict::ProviderExists));
+        assert!(store.provider_secret(configured.id).await.unwrap().is_some());
+        assert_eq!(store.provider(configured.id).await.unwrap(), Some(configured));
     })
     .await;
 }

@@ -7,16 +7,17 @@ use hostler_api::v1::{self, ClusterListQuery};
 use hostler_api::{Nothing, Secret};
 use hostler_client::{Item, Terms};
 
-use super::{DryRunArg, ListArgs, confirm};
+use super::forgetting::{Forgetting, forget};
+use super::{DryRunArg, ListArgs};
 use crate::app::App;
 use crate::complete::Names;
 use crate::failure::{Failure, Result};
-use crate::output::{Cell, Column, Resource, View, age, list, opt, render, text};
 use crate::resolve::by_name;
-use crate::terminal::Tone;
-use upgrades::Upgraded;
 
+mod columns;
 mod files;
+mod hardware;
+mod rotate;
 mod upgrades;
 
 /// What can be done with clusters.
@@ -72,15 +73,36 @@ pub(crate) enum Verb {
         by: By,
     },
     /// Give a cluster another kubeconfig; it is tried first, and nothing changes if it fails.
+    ///
+    /// The context and the namespaces that are looked at stay as they were, unless others are
+    /// given.
     #[command(after_long_help = examples!(
-        "hostler cluster rotate eu --kubeconfig fresh.kubeconfig"
+        "hostler cluster rotate eu --kubeconfig fresh.kubeconfig",
+        "hostler cluster rotate eu --kubeconfig fresh.kubeconfig --all-namespaces --dry-run"
     ))]
     Rotate {
         /// Its name or id.
         #[arg(add = Names::Cluster)]
         cluster: String,
         #[command(flatten)]
-        by: By,
+        fresh: rotate::Fresh,
+        #[command(flatten)]
+        dry_run: DryRunArg,
+    },
+    /// Say which hardware a cluster has or lacks, whatever its hosts tell.
+    ///
+    /// What was said before of other hardware stays.
+    #[command(after_long_help = examples!(
+        "hostler cluster declare eu fpga=there",
+        "hostler cluster declare eu nvidia.com/TU104GL=absent kvm=detected --dry-run"
+    ))]
+    Declare {
+        /// Its name or id.
+        #[arg(add = Names::Cluster)]
+        cluster: String,
+        /// Hardware with `there`, `absent`, or `detected`: what its hosts tell counts again.
+        #[arg(required = true, value_name = "NAME=WORD", value_parser = hardware::parse)]
+        hardware: Vec<hardware::Said>,
         #[command(flatten)]
         dry_run: DryRunArg,
     },
@@ -166,9 +188,14 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
         }
         Verb::Add { name, by, dry_run } => add(app, name, by, &dry_run).await,
         Verb::Test { by } => test(app, by).await,
-        Verb::Rotate { cluster, by, dry_run } => rotate(app, &cluster, by, &dry_run).await,
+        Verb::Rotate { cluster, fresh, dry_run } => {
+            rotate::run(app, &cluster, fresh, dry_run).await
+        }
+        Verb::Declare { cluster, hardware, dry_run } => {
+            hardware::declare(app, &cluster, &hardware, dry_run).await
+        }
         Verb::Remove { cluster, yes, if_exists, dry_run } => {
-            remove(app, &cluster, (yes, if_exists), &dry_run).await
+            remove(app, &cluster, Forgetting { yes, if_exists, dry_run }).await
         }
         Verb::Features { cluster } => features(app, &cluster).await,
     }
@@ -233,55 +260,17 @@ fn tell_reasons(app: &App, reasons: &[v1::ClusterReason]) {
     }
 }
 
-async fn rotate(app: &App, cluster: &str, by: By, dry_run: &DryRunArg) -> Result {
+async fn remove(app: &App, cluster: &str, how: Forgetting) -> Result {
     let client = app.client()?;
-    let found = by_name::<v1::ClusterList, _>(&client, cluster, |_| None).await?.value;
-    let body = by.read()?;
-    let called = format!("cluster \"{}\"", found.name);
-    if dry_run.tell(app, &[format!("~ the kubeconfig of {called}")])? {
-        return Ok(());
-    }
-    let path = v1::ClusterPath { cluster: found.id };
-    let answer = client
-        .ask::<v1::ClusterRotate>(&path, &Nothing {}, &body, &Terms::default())
-        .await
-        .map_err(|error| {
-            Failure::from(error).during(format!("cannot use this kubeconfig for {called}"))
-        })?;
-    app.say(format!("{called} is reached by this kubeconfig now; it is {}", answer.value.health));
-    let item = Item { value: answer.value, json: answer.json };
-    if app.view()?.is_for_people() { Ok(()) } else { super::view_one(app, &item) }
-}
-
-async fn remove(
-    app: &App,
-    cluster: &str,
-    (yes, if_exists): (bool, bool),
-    dry_run: &DryRunArg,
-) -> Result {
-    let client = app.client()?;
-    let found = match by_name::<v1::ClusterList, _>(&client, cluster, |_| None).await {
-        Err(failure) if if_exists && failure.is_not_found() => {
-            app.say(format!("there is no cluster \"{cluster}\""));
-            return Ok(());
-        }
-        found => found?.value,
+    let what = |_: &v1::Cluster| {
+        "is forgotten with its kubeconfig and what was seen there; nothing there is touched"
+            .to_owned()
     };
-    let called = format!("cluster \"{}\"", found.name);
-    let what = format!(
-        "{called} is forgotten with its kubeconfig and what was seen there; nothing there is touched"
-    );
-    if dry_run.tell(app, &[format!("- {what}")])? {
-        return Ok(());
-    }
-    confirm(app, yes, &[what], None)?;
-    let path = v1::ClusterPath { cluster: found.id };
-    client
-        .call::<v1::ClusterDelete>(&path, &Nothing {}, &Nothing {})
-        .await
-        .map_err(|error| Failure::from(error).during(format!("cannot remove {called}")))?;
-    app.say(format!("{called} removed"));
-    Ok(())
+    forget::<v1::ClusterList, _>(app, (&client, cluster), how, what, async |cluster| {
+        let path = v1::ClusterPath { cluster };
+        client.call::<v1::ClusterDelete>(&path, &Nothing {}, &Nothing {}).await
+    })
+    .await
 }
 
 async fn features(app: &App, cluster: &str) -> Result {
@@ -303,176 +292,4 @@ async fn features(app: &App, cluster: &str) -> Result {
         .map(|(value, json)| Item { value, json })
         .collect();
     app.view()?.list(&items)
-}
-
-impl Resource for v1::Cluster {
-    const NOUN: &'static str = "cluster";
-    const STALE: &'static str = "note: a cluster was not heard of for long; part of this is old";
-    const COLUMNS: &'static [Column<Self>] = &[
-        Column::new("name", |cluster, _| text(cluster.name.as_str())),
-        Column::new("health", |cluster, _| health(cluster)),
-        Column::new("version", |cluster, _| {
-            opt(cluster.capabilities.as_ref().and_then(|it| it.version.as_ref()))
-        }),
-        Column::new("hosts", |cluster, _| opt(cluster.host_count)),
-        Column::new("vms", |cluster, _| opt(cluster.vm_count)),
-        Column::new("asked", |cluster, now| age(cluster.reported_at, now)),
-        Column::new("lacks", |cluster, _| lacks(cluster)),
-        Column::new("reason", |cluster, _| {
-            opt(cluster.reasons.first().map(|reason| &reason.message).or(cluster.failure.as_ref()))
-        }),
-        Column::wide("kind", |cluster, _| text(cluster.kind.as_str())),
-        Column::wide("source", |cluster, _| text(cluster.source.as_str())),
-        Column::wide("features", |cluster, _| {
-            cluster
-                .capabilities
-                .as_ref()
-                .map_or_else(Cell::default, |it| list(&it.enabled_features))
-        }),
-        Column::wide("server", |cluster, _| opt(cluster.kubeconfig.as_ref().map(|it| &it.server))),
-        Column::wide("context", |cluster, _| {
-            opt(cluster.kubeconfig.as_ref().map(|it| &it.context))
-        }),
-        Column::wide("id", |cluster, _| text(cluster.id.as_str())),
-    ];
-
-    fn id(&self) -> String {
-        self.id.clone()
-    }
-
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
-    fn is_simulated(&self) -> bool {
-        self.simulated
-    }
-
-    fn details(&self, view: &View<'_>) -> Vec<(&'static str, String)> {
-        let mut tables = Vec::new();
-        let mut tell = |title, table: String| {
-            if !table.is_empty() {
-                tables.push((title, table));
-            }
-        };
-        tell("Reasons", table(&self.reasons, view));
-        tell("Watches", table(&self.watch_lags, view));
-        if let Some(capabilities) = &self.capabilities {
-            tell("Hardware", table(&capabilities.hardware, view));
-            tell("Upgrades", table(&Upgraded::all(capabilities), view));
-        }
-        tell("Storage classes", table(self.storage_classes.as_deref().unwrap_or_default(), view));
-        tables
-    }
-}
-
-/// A table of some parts; nothing where there are none.
-fn table<T: Resource>(parts: &[T], view: &View<'_>) -> String {
-    if parts.is_empty() {
-        return String::new();
-    }
-    render(&T::COLUMNS.iter().collect::<Vec<_>>(), parts.iter(), view)
-}
-
-fn health(cluster: &v1::Cluster) -> Cell {
-    let tone = match cluster.health.as_str() {
-        "healthy" if !cluster.stale => Tone::Good,
-        "unreachable" => Tone::Bad,
-        _ => Tone::Warn,
-    };
-    let old = if cluster.stale { " (stale)" } else { "" };
-    text(format!("{}{old}", cluster.health)).toned(tone)
-}
-
-fn lacks(cluster: &v1::Cluster) -> Cell {
-    match &cluster.lacks {
-        None => Cell::default(),
-        Some(lacks) if lacks.is_empty() => text("nothing").toned(Tone::Good),
-        Some(lacks) => {
-            let names: Vec<&str> = lacks.iter().map(|lack| lack.name.as_str()).collect();
-            list(&names).toned(Tone::Warn)
-        }
-    }
-}
-
-/// A part of a cluster, which has a name and no id.
-macro_rules! part {
-    ($type:ty, $noun:literal, $name:ident, [$($column:expr),* $(,)?]) => {
-        impl Resource for $type {
-            const NOUN: &'static str = $noun;
-            const COLUMNS: &'static [Column<Self>] = &[$($column),*];
-
-            fn id(&self) -> String {
-                self.$name.clone()
-            }
-        }
-    };
-}
-
-part!(
-    v1::ClusterFeature,
-    "feature",
-    name,
-    [
-        Column::new("name", |feature, _| text(feature.name.as_str())),
-        Column::new("enabled", |feature, _| yes_or_no(feature.enabled)),
-        Column::new("stage", |feature, _| text(feature.stage.as_str())),
-        Column::new("why", |feature, _| text(feature.why.as_str())),
-        Column::new("remedy", |feature, _| opt(feature.remedy.as_ref())),
-        Column::wide("inferred", |feature, _| text(feature.inferred.to_string())),
-    ]
-);
-
-part!(
-    v1::ClusterHardware,
-    "hardware",
-    name,
-    [
-        Column::new("name", |hardware, _| text(hardware.name.as_str())),
-        Column::new("present", |hardware, _| yes_or_no(hardware.present)),
-        Column::new("hosts", |hardware, _| opt(hardware.hosts)),
-        Column::new("source", |hardware, _| text(hardware.source.as_str())),
-    ]
-);
-
-part!(
-    v1::ClusterReason,
-    "reason",
-    code,
-    [
-        Column::new("code", |reason, _| text(reason.code.as_str())),
-        Column::new("warning", |reason, _| text(reason.warning.to_string())),
-        Column::new("message", |reason, _| text(reason.message.as_str())),
-    ]
-);
-
-part!(
-    v1::ClusterStorageClass,
-    "storage class",
-    name,
-    [
-        Column::new("name", |class, _| text(class.name.as_str())),
-        Column::new("default", |class, _| text(class.default.to_string())),
-        Column::new("provisioner", |class, _| text(class.provisioner.as_str())),
-        Column::new("can-grow", |class, _| yes_or_no(class.can_grow)),
-    ]
-);
-
-part!(
-    v1::ClusterWatchLag,
-    "watch",
-    kind,
-    [
-        Column::new("kind", |lag, _| text(lag.kind.as_str())),
-        Column::new("silent", |lag, _| opt(lag.silent_seconds.map(|it| format!("{it:.0}s")))),
-        Column::new("stale-since", |lag, _| opt(lag.stale_since)),
-    ]
-);
-
-fn yes_or_no(value: Option<bool>) -> Cell {
-    match value {
-        Some(true) => text("yes").toned(Tone::Good),
-        Some(false) => text("no"),
-        None => text("unknown").toned(Tone::Warn),
-    }
 }

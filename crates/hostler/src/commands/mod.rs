@@ -11,6 +11,7 @@ pub(crate) mod custom_metrics;
 mod dry_run;
 pub(crate) mod events;
 pub(crate) mod explain;
+mod forgetting;
 pub(crate) mod hosts;
 pub(crate) mod images;
 mod live;

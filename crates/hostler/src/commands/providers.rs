@@ -4,7 +4,8 @@ use clap::Subcommand;
 use hostler_api::{Nothing, v1};
 use hostler_client::{Item, Terms};
 
-use super::{DryRunArg, ListArgs, WatchArg, confirm};
+use super::forgetting::{Forgetting, forget};
+use super::{DryRunArg, ListArgs, WatchArg};
 use crate::app::App;
 use crate::complete::Names;
 use crate::failure::{Failure, Result};
@@ -102,29 +103,16 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
             if app.view()?.is_for_people() { Ok(()) } else { super::view_one(app, &item) }
         }
         Verb::Delete { provider, yes, if_exists, dry_run } => {
-            let found = match by_name::<v1::ProviderList, _>(&client, &provider, |_| None).await {
-                Err(failure) if if_exists && failure.is_not_found() => {
-                    app.say(format!("there is no provider \"{provider}\""));
-                    return Ok(());
-                }
-                found => found?.value,
+            let what = |provider: &v1::Provider| {
+                let uri = &provider.uri;
+                format!("({uri}) is forgotten with what was seen there; nothing there is touched")
             };
-            let called = format!("provider \"{}\"", found.name);
-            let what = format!(
-                "{called} ({}) is forgotten with what was seen there; nothing there is touched",
-                found.uri
-            );
-            if dry_run.tell(app, &[format!("- {what}")])? {
-                return Ok(());
-            }
-            confirm(app, yes, &[what], None)?;
-            let path = v1::ProviderPath { provider: found.id };
-            client
-                .call::<v1::ProviderDelete>(&path, &Nothing {}, &Nothing {})
-                .await
-                .map_err(|error| Failure::from(error).during(format!("cannot remove {called}")))?;
-            app.say(format!("{called} removed"));
-            Ok(())
+            let how = Forgetting { yes, if_exists, dry_run };
+            forget::<v1::ProviderList, _>(app, (&client, &provider), how, what, async |provider| {
+                let path = v1::ProviderPath { provider };
+                client.call::<v1::ProviderDelete>(&path, &Nothing {}, &Nothing {}).await
+            })
+            .await
         }
     }
 }

@@ -127,8 +127,8 @@ Examples:
   hostler vm list --filter 'state=running AND host=h1 AND memory_bytes>=1073741824'
   hostler vm list -o csv --columns name,state,memory
 
-Filters compare name, state, host, provider, project, cpu_count, memory_bytes, created_at,
-managed and label.KEY by = != >= <= > <; `*` in a text stands for anything.";
+Filters compare name, state, host, provider, namespace, project, cpu_count, memory_bytes,
+created_at, managed and label.KEY by = != >= <= > <; `*` in a text stands for anything.";
 
 /// Which VMs to list, and how.
 #[derive(Debug, Clone, Default, Args)]

@@ -166,3 +166,122 @@ fn a_cluster_is_rotated_and_removed_by_name() {
     assert_eq!(gone.code, 0, "{}", gone.all());
     assert_eq!(run(&server, &["cluster", "show", "us"]).code, 4);
 }
+
+#[test]
+fn another_kubeconfig_looks_at_what_the_one_before_did_unless_it_is_said() {
+    let server = TestServer::start(|seen| {
+        let used = json!({ "server": "https://lab:6443", "context": "lab",
+            "namespaces": ["a", "b"], "allow_exec": false, "given_by": "root",
+            "given_at": "2026-11-21T04:00:00.000000Z" });
+        let mut told = cluster("eu", "healthy", &json!({ "kubeconfig": used }));
+        if seen.method == "GET" {
+            return Reply::page(vec![told]);
+        }
+        if seen.json()["namespaces"] == json!([]) {
+            told["kubeconfig"]["namespaces"] = Value::Null;
+        }
+        Reply::Json(200, told)
+    });
+    let line = ["cluster", "rotate", "eu", "--kubeconfig", "-"];
+    let rotate = |flags: &[&str]| run_with(&server, &[&line[..], flags].concat(), b"x").all();
+    expect![[r#"
+        ~ the kubeconfig of cluster "eu"
+          it looks at namespaces a, b, as before
+        nothing was done
+        exit 0
+    "#]]
+    .assert_eq(&rotate(&["--dry-run"]));
+    expect![[r#"
+        ~ the kubeconfig of cluster "eu"
+        ~ it looks at all namespaces, and not at namespaces a, b
+        nothing was done
+        exit 0
+    "#]]
+    .assert_eq(&rotate(&["--dry-run", "--all-namespaces"]));
+    expect![[r#"
+        ~ the kubeconfig of cluster "eu"
+        ~ it looks at namespace c, and not at namespaces a, b
+        nothing was done
+        exit 0
+    "#]]
+    .assert_eq(&rotate(&["--dry-run", "--namespace", "c"]));
+    assert!(server.seen().iter().all(|seen| seen.method == "GET"), "nothing was sent");
+
+    let sent = || server.seen().last().unwrap().json()["namespaces"].clone();
+    let told = rotate(&[]);
+    let same = "reached by this kubeconfig now; it is healthy, and looks at namespaces a, b";
+    assert!(told.contains(same), "{told}");
+    assert_eq!(sent(), Value::Null, "the server keeps what was");
+    let told = rotate(&["--all-namespaces"]);
+    assert!(told.contains("looks at all namespaces"), "{told}");
+    assert_eq!(sent(), json!([]));
+    rotate(&["--namespace", "c"]);
+    assert_eq!(sent(), json!(["c"]));
+    let both = rotate(&["--namespace", "c", "--all-namespaces"]);
+    assert!(both.ends_with("exit 2\n"), "{both}");
+}
+
+#[test]
+fn e15_hardware_is_declared_by_words_and_what_was_said_of_other_hardware_stays() {
+    let server = TestServer::start(|seen| {
+        let mut told = cluster("eu", "healthy", &json!({}));
+        told["declared_hardware"] = json!({ "fpga": true, "kvm": false });
+        match seen.line().split('?').next().unwrap() {
+            "GET /api/v1/clusters" => Reply::page(vec![told]),
+            line if line == format!("PUT /api/v1/clusters/{}/hardware", id(7)) => {
+                told["declared_hardware"] = seen.json()["hardware"].clone();
+                Reply::Json(200, told)
+            }
+            other => panic!("{other}"),
+        }
+    });
+    let declare =
+        |words: &[&str]| run(&server, &[&["cluster", "declare", "eu"], words].concat()).all();
+    let words = ["gpu=there", "fpga=absent", "kvm=detected"];
+    expect![[r#"
+        + gpu is there
+        ~ fpga is absent, not there
+        - kvm is absent: what hosts tell counts again
+        nothing was done
+        exit 0
+    "#]]
+    .assert_eq(&declare(&[&words[..], &["--dry-run"]].concat()));
+    assert_eq!(server.seen().len(), 1, "nothing was sent");
+    expect![[r#"
+        cluster "eu": declared is that fpga is absent, gpu is there
+        exit 0
+    "#]]
+    .assert_eq(&declare(&words));
+    let sent = server.seen().last().unwrap().json();
+    assert_eq!(sent, json!({ "hardware": { "fpga": false, "gpu": true } }));
+    expect![[r#"
+        cluster "eu": nothing is declared of its hardware
+        exit 0
+    "#]]
+    .assert_eq(&declare(&["fpga=detected", "kvm=detected"]));
+    let before = server.seen().len();
+    expect![[r#"
+        that is what is said of cluster "eu" already
+        exit 0
+    "#]]
+    .assert_eq(&declare(&["fpga=there", "gpu=detected"]));
+    assert_eq!(server.seen().len(), before + 1, "it was only looked up");
+    for wrong in [&["gpu"][..], &["gpu=maybe"], &["gpu=there", "gpu=absent"], &[]] {
+        let told = declare(wrong);
+        assert!(told.ends_with("exit 2\n"), "{told}");
+    }
+}
+
+#[test]
+fn why_asking_again_failed_is_told_beside_the_reasons() {
+    let server = TestServer::start(|_| {
+        let reasons = json!([{ "code": "NoKubeVirt", "message": "there is no KubeVirt",
+            "warning": false }]);
+        let failure = "it did not answer within 30 s";
+        let told = json!({ "reasons": reasons, "failure": failure });
+        Reply::page(vec![cluster("eu", "unhealthy", &told)])
+    });
+    let shown = run(&server, &["cluster", "show", "eu"]).all();
+    assert!(shown.contains("there is no KubeVirt"), "{shown}");
+    assert!(shown.contains("it did not answer within 30 s"), "{shown}");
+}

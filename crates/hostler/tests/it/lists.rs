@@ -124,7 +124,7 @@ fn every_other_format_has_its_shape() {
     .assert_eq(&shown(&["ls", "web-*", "--no-headers", "--columns", "id,state"]));
     expect![[r#"
         error: a vm has no column `colour`
-        hint: there are name, state, host, cpus, memory, addresses, reason, quality, seen, provider, project, managed, labels, operation, age, id
+        hint: there are name, state, host, cpus, memory, addresses, reason, quality, seen, provider, namespace, system, service, instance, project, managed, labels, operation, age, id
         exit 2
     "#]].assert_eq(&shown(&["ls", "web-*", "--columns", "colour"]));
     let yaml = shown(&["ls", "db", "-o", "yaml"]);
@@ -332,4 +332,24 @@ fn the_definition_goes_through_unchanged() {
     for command in [&["vm", "xml", "web-1"] as &[&str], &["dumpxml", "web-1"]] {
         assert_eq!(run(&server, command).out, xml);
     }
+}
+
+#[test]
+fn two_vms_of_one_name_are_told_apart_by_what_they_belong_to() {
+    let server = TestServer::start(|_| {
+        let mut shop = vm(1, "web", "running");
+        shop["namespace"] = json!("shop");
+        shop["governance"] = json!({ "system": "store", "service": "front", "instance": "eu" });
+        let mut test = vm(2, "web", "stopped");
+        test["namespace"] = json!("test");
+        Reply::page(vec![shop, test])
+    });
+    let columns = "name,namespace,system,service,instance,state";
+    expect![[r#"
+        NAME  NAMESPACE  SYSTEM  SERVICE  INSTANCE  STATE
+        web   shop       store   front    eu        running
+        web   test       -       -        -         stopped
+        exit 0
+    "#]]
+    .assert_eq(&run(&server, &["vm", "list", "--columns", columns]).all());
 }

@@ -272,6 +272,7 @@ async fn providers(
     let mut attached = Vec::new();
     for given in &config.providers {
         let provider = wiring.connect(&given.uri).map_err(|why| unusable(given, &why))?;
+        keep_kubeconfig(store, given).await?;
         let row = ProviderRow {
             id: ids.next(ProviderId::new),
             name: given.name.clone(),
@@ -310,6 +311,23 @@ async fn providers(
         }
     }
     Ok(attached)
+}
+
+/// Refuses to take a cluster's name for a provider of the configuration: the kubeconfig that
+/// somebody gave would be lost, and nobody would have said so.
+async fn keep_kubeconfig(store: &Store, given: &ConfiguredProvider) -> Result<()> {
+    let Some(row) = store.provider_by_name(&given.name).await.map_err(failed)? else {
+        return Ok(());
+    };
+    if store.provider_secret(row.id).await.map_err(failed)?.is_none() {
+        return Ok(());
+    }
+    let name = &given.name;
+    Err(Failure::usage(format!(
+        "provider {name:?} of the configuration has the name of a cluster that was added by a \
+         kubeconfig, which is kept: give the one in the configuration another name, or start \
+         without it and take the cluster away first: hostler cluster remove {name}"
+    )))
 }
 
 fn failed(error: hostler_store::Error) -> Failure {

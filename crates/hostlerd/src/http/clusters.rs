@@ -37,7 +37,7 @@ async fn list(app: App, call: Call<v1::ClusterList>) -> Result<Reply<Page<v1::Cl
     let take = |request: &_| app.engine.clusters().list(request, &wanted);
     let convert = |view: &Arc<ClusterView>| Ok(cluster(view));
     let query = call.query.list();
-    let page = lists::page(&app, "clusters", &query, ClusterView::FIELDS, take, convert)?;
+    let page = lists::page(&app, &list_name(&wanted), &query, ClusterView::FIELDS, take, convert)?;
     Ok(Reply::page(page))
 }
 
@@ -82,8 +82,11 @@ async fn rotate(app: App, call: Call<v1::ClusterRotate>) -> Result<Reply<v1::Clu
     let id = ids::of_path(&call.path.cluster)?;
     let clusters = app.engine.clusters();
     // Before anything is made of what was sent.
-    clusters.get(id, &Wanted::default())?;
-    let kubeconfig = read(call.body, call.peer)?;
+    let before = clusters.get(id, &Wanted::default())?;
+    let v1::ClusterRotateRequest { kubeconfig, context, namespaces, allow_exec } = call.body;
+    let given = v1::ClusterKubeconfig { kubeconfig, context, namespaces, allow_exec };
+    let kubeconfig =
+        read(given, call.peer)?.in_place_of(KubeconfigUse::parse(&before.provider.row.uri));
     let Reached { provider, uri, .. } = reach(&app, &kubeconfig)?;
     let by = &call.caller.actor;
     let secret = seal(&app, id, &uri, &kubeconfig, &by.name)?;
@@ -145,6 +148,12 @@ fn seal(
     })
 }
 
+/// What the list is called in cursors. What is wanted decides by `fits` which clusters are in it
+/// and in which order, so that a cursor is good for the same wish only.
+fn list_name(Wanted { features, hardware }: &Wanted) -> String {
+    format!("clusters features={features:?} hardware={hardware:?}")
+}
+
 /// What clusters are to be compared with.
 fn wanted(features: Option<&str>, hardware: Option<&str>) -> Result<Wanted> {
     Ok(Wanted { features: names("features", features)?, hardware: names("hardware", hardware)? })
@@ -194,7 +203,7 @@ fn cluster(view: &ClusterView) -> v1::Cluster {
         source: view.source().as_str().to_owned(),
         simulated: provider.simulated,
         health: view.health().as_str().to_owned(),
-        reasons: report.into_iter().flat_map(|it| &it.reasons).map(reason).collect(),
+        reasons: view.reasons().map(reason).collect(),
         reported_at: view.reported_at.map(Time),
         age_seconds: view.age.map(|age| age.as_secs_f64()),
         stale: view.stale,

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use form_urlencoded::Serializer;
 use hostler_core::cluster::{Health, Reason, Report};
 use hostler_kubevirt::config::{Allowed, Namespaces};
-use hostler_kubevirt::connect::examine;
+use hostler_kubevirt::connect::{examine, has_context};
 use hostler_kubevirt::{KubeVirt, KubeVirtConfig};
 use hostler_provider::{Cluster, Cx, Error, Inventory, Kind, Probe, Provider, Result};
 use hostler_store::SealedSecret;
@@ -33,6 +33,25 @@ pub struct Kubeconfig {
     pub namespaces: Option<Vec<String>>,
     /// Whether it may run the command that it gets its credentials by.
     pub allow_exec: bool,
+}
+
+impl Kubeconfig {
+    /// The same, used as the one before it was wherever nothing else is said: an empty list of
+    /// namespaces says all of them. Only what it gets its credentials by has to be allowed anew.
+    #[must_use]
+    pub fn in_place_of(self, before: Option<KubeconfigUse>) -> Self {
+        let Self { text, context, namespaces, allow_exec } = self;
+        let (context_before, namespaces_before) =
+            before.map_or((None, None), |before| (Some(before.context), before.namespaces));
+        // One that cannot be read is refused, with why, when it is looked at.
+        let has = |name: &String| has_context(&text, name).unwrap_or(false);
+        let context = context.or_else(|| context_before.filter(has));
+        let namespaces = match namespaces {
+            None => namespaces_before,
+            Some(names) => Some(names).filter(|names| !names.is_empty()),
+        };
+        Self { text, context, namespaces, allow_exec }
+    }
 }
 
 /// How a kubeconfig is used, without a word of what it holds.

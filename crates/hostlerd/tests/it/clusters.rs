@@ -229,3 +229,48 @@ async fn a_cluster_is_a_provider_and_is_removed_as_one() {
     assert_eq!(fixture.local().get(&path).await.code(), "cluster_not_found");
     assert!(fixture.store.secret_key_ids().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn another_kubeconfig_looks_at_no_more_than_the_one_before() {
+    let fixture = Fixture::start().await;
+    let body = json!({ "name": "eu", "kubeconfig": KUBECONFIG, "context": "other",
+        "namespaces": ["a", "b"] });
+    let added = fixture.local().post("/api/v1/clusters", &body).await.json();
+    let path = format!("/api/v1/clusters/{}", added["id"].as_str().unwrap());
+    seen(&fixture, &path).await;
+    let told = async |body: Value| {
+        let answer = put(&fixture, &format!("{path}/kubeconfig"), &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let told = answer.json()["kubeconfig"].clone();
+        (told["context"].clone(), told["namespaces"].clone())
+    };
+    let same = told(json!({ "kubeconfig": KUBECONFIG })).await;
+    assert_eq!(same, (json!("other"), json!(["a", "b"])));
+    let without = KUBECONFIG.replace("\"name\": \"other\"", "\"name\": \"third\"");
+    let current = told(json!({ "kubeconfig": without })).await;
+    assert_eq!(current, (json!("lab"), json!(["a", "b"])));
+    let fewer = told(json!({ "kubeconfig": KUBECONFIG, "namespaces": ["b"] })).await;
+    assert_eq!(fewer, (json!("lab"), json!(["b"])));
+    let all = told(json!({ "kubeconfig": KUBECONFIG, "namespaces": [] })).await;
+    assert_eq!(all, (json!("lab"), Value::Null));
+    let still = told(json!({ "kubeconfig": KUBECONFIG })).await;
+    assert_eq!(still, (json!("lab"), Value::Null));
+}
+
+#[tokio::test]
+async fn e16_a_cursor_is_good_for_what_is_wanted_only() {
+    let fixture = Fixture::start().await;
+    add(&fixture, "eu").await;
+    add(&fixture, "us").await;
+    let page = async |query: &str| {
+        fixture.local().get(&format!("/api/v1/clusters?limit=1&sort=fits{query}")).await
+    };
+    let first = page("&features=GPU").await.json();
+    let cursor = format!("&cursor={}", first["next_cursor"].as_str().unwrap());
+    let second = page(&format!("&features=GPU{cursor}")).await;
+    assert_eq!(second.status, 200, "{}", second.text());
+    for other in ["", "&features=Sidecar", "&hardware=GPU", "&features=GPU&hardware=kvm"] {
+        let refused = page(&format!("{other}{cursor}")).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "cursor_invalid"), "{other}");
+    }
+}

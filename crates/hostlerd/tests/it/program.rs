@@ -230,3 +230,25 @@ async fn a_second_signal_stops_at_once() {
     process.signal(rustix::process::Signal::TERM);
     assert_eq!(process.ended().await.code(), Some(1), "told by its exit code");
 }
+
+#[tokio::test]
+async fn a36_a_configured_provider_does_not_take_the_place_of_a_cluster_and_its_kubeconfig() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut process, local) = server(directory.path()).await;
+    let body = json!({ "name": "eu", "kubeconfig": crate::clusters::KUBECONFIG });
+    let added = local.post("/api/v1/clusters", &body).await;
+    assert_eq!(added.status, 201, "{}", added.text());
+    process.signal(rustix::process::Signal::TERM);
+    assert_eq!(process.ended().await.code(), Some(0));
+
+    let data = directory.path().to_str().unwrap();
+    let address = ["--listen", "127.0.0.1:0", "--provider", "eu=qemu+unix:///system?socket=/none"];
+    let refused = run(&[&["--data-dir", data], &address[..]].concat());
+    let told = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("\"eu\"") && told.contains("hostler cluster remove eu"), "{told}");
+    let (_process, local) = server(directory.path()).await;
+    let kept = local.get("/api/v1/clusters").await.json();
+    assert_eq!(kept["items"][0]["source"], "kubeconfig", "{kept}");
+    assert_eq!(kept["items"][0]["kubeconfig"]["context"], "lab", "{kept}");
+}

@@ -427,7 +427,8 @@ export interface paths {
         /**
          * Give a cluster another kubeconfig, such as one whose credentials are good for longer.
          * @description It is tried first: where the cluster cannot be reached by it, does not know it, or is
-         *      another one, nothing changes. What is known of the cluster stays.
+         *      another one, nothing changes. What is known of the cluster stays, and so do the namespaces
+         *      that are looked at and the context, unless others are given.
          */
         put: operations["cluster_rotate"];
         post?: never;
@@ -1188,7 +1189,7 @@ export interface paths {
         };
         /**
          * List VMs of all providers.
-         * @description Sorts by `name`, `state`, `host`, `provider`, `project`, `cpu_count`,
+         * @description Sorts by `name`, `state`, `host`, `provider`, `namespace`, `project`, `cpu_count`,
          *      `memory_bytes`, `created_at`; filters by the same, by `managed` and by
          *      `label.KEY`. Names take globs: `name=web-*`.
          */
@@ -1703,8 +1704,8 @@ export interface components {
         /** @description Something to know before a VM is adopted. */
         AdoptionRisk: {
             /**
-             * @description `not_read`, `not_possible`, `leftover`, `size_unknown`, `description_left_out`, `transient`,
-             *     `marked`, `at_fault`, `state_unknown`, `emulated`, `blocked`.
+             * @description `not_read`, `not_possible`, `leftover`, `managed_elsewhere`, `size_unknown`,
+             *     `description_left_out`, `transient`, `marked`, `at_fault`, `state_unknown`, `emulated`, `blocked`.
              */
             code: string;
             /** @description The same for people, and what it means. */
@@ -2306,6 +2307,32 @@ export interface components {
             /**
              * @description The namespaces that are looked at, at most 64; all where not given, which needs rights in
              *     the whole cluster.
+             */
+            namespaces?: string[] | null;
+        };
+        /** @description Another kubeconfig for a cluster. What is not said of how it is used stays as it was. */
+        ClusterRotateRequest: {
+            /**
+             * @description Whether the server may run the command that the kubeconfig gets its credentials by. Only
+             *     who administers the server's machine may say so, and on that machine. It has to be said
+             *     each time.
+             * @default false
+             */
+            allow_exec?: boolean;
+            /**
+             * @description The context of the kubeconfig; where not given, the one that was used before if this
+             *     kubeconfig has it, else its current one.
+             */
+            context?: string | null;
+            /**
+             * Format: password
+             * @description The kubeconfig's text, at most 256 KiB. Files have to be within it:
+             *     `kubectl config view --raw --flatten --minify`.
+             */
+            kubeconfig: string;
+            /**
+             * @description The namespaces that are looked at, at most 64; an empty list for all of them, which needs
+             *     rights in the whole cluster; where not given, those that were looked at before.
              */
             namespaces?: string[] | null;
         };
@@ -5234,6 +5261,15 @@ export interface components {
              * @description When Hostler made it or first saw it.
              */
             created_at: string;
+            /**
+             * @description What it belongs to, as labels at its provider say.
+             * @default {
+             *       "instance": null,
+             *       "service": null,
+             *       "system": null
+             *     }
+             */
+            governance?: components["schemas"]["Governance"];
             /** @description The host it is on; null when it is on none. */
             host?: components["schemas"]["Ref"] | null;
             /** @description Its id. */
@@ -5251,6 +5287,8 @@ export interface components {
             memory_bytes?: number | null;
             /** @description Its name. */
             name: string;
+            /** @description The namespace in which its name is unique there; null where the provider has none. */
+            namespace?: string | null;
             /** @description The operation at work on it. */
             operation?: string | null;
             /** @description The project it belongs to; null for VMs that Hostler only observes. */
@@ -8239,7 +8277,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ClusterKubeconfig"];
+                "application/json": components["schemas"]["ClusterRotateRequest"];
             };
         };
         responses: {

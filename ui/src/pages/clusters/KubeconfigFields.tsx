@@ -92,13 +92,13 @@ export function KubeconfigFields({ given, onChange }: Props) {
       <TextField
         label="Context"
         value={given.context}
-        help="The kubeconfig's current one where nothing is given."
+        help="Where nothing is given: the one before where it is replaced, else its current one."
         onChange={(context) => onChange({ ...given, context })}
       />
       <TextField
         label="Namespaces"
         value={given.namespaces}
-        help="Separated by commas; all where none is given, which needs rights in the whole cluster."
+        help="Separated by commas. None: those before where it is replaced, else all of the cluster."
         onChange={(namespaces) => onChange({ ...given, namespaces })}
       />
     </>

@@ -8,6 +8,9 @@ use super::{Finding, Object, containers, list, text};
 const REMEDY: &str = "a cluster takes it without a word and nothing comes of it: correct the name on \
                       one of both sides";
 
+/// What server and agents both tell of a VM: by what it runs.
+const TWINS: &str = "(hostler_vm|kubevirt_vmi)_hypervisor_info";
+
 pub(super) fn findings(objects: &[Object]) -> Vec<Finding> {
     let mut found = Vec::new();
     for object in objects {
@@ -110,8 +113,21 @@ fn pod_monitor(monitor: &Object, objects: &[Object]) -> Vec<Finding> {
             found.push(monitor.finding(format!("its pods have no port {port}"), REMEDY));
         }
         found.extend(scrape(monitor, endpoint));
+        let is_beside_server = objects.iter().any(|it| it.kind() == "ServiceMonitor");
+        if is_beside_server && !list(endpoint, "/metricRelabelings").iter().any(drops_twins) {
+            let what = "server and agents would both tell by what a VM runs";
+            let remedy = "alerts would fire twice: drop these families where agents are scraped";
+            found.push(monitor.finding(what, remedy));
+        }
     }
     found
+}
+
+/// Whether a rule drops what the server tells as well, once for each VM.
+fn drops_twins(rule: &Value) -> bool {
+    text(rule, "/action") == "drop"
+        && list(rule, "/sourceLabels") == [Value::from("__name__")]
+        && text(rule, "/regex") == TWINS
 }
 
 /// What scraping one of ours takes.

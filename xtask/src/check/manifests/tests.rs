@@ -101,6 +101,9 @@ fn selectors_ports_accounts_volumes_and_bindings_that_lead_nowhere_are_found() {
     let monitor = "components/agent-monitoring/podmonitor.yaml";
     finds(monitor, "port: metrics", "port: https", "its pods have no port \"https\"");
     finds(monitor, of_agent(), "    matchLabels:\n      x: y", "it selects no pod");
+    let twice = "server and agents would both tell";
+    finds(monitor, "action: drop", "action: keep", twice);
+    finds(monitor, "(hostler_vm|kubevirt_vmi)_hypervisor_info", "hostler_vm_.*", twice);
     finds("base/agent/daemonset.yaml", "hostPort: 9177", "hostPort: 9178", "hostPort is the");
 }
 
@@ -130,8 +133,11 @@ fn a_container_that_may_more_than_it_needs_is_found() {
         finds(path, "runAsUser: 1", "runAsUser: 0 # 1", "its user may be one of the node's");
     }
     let agent = "base/agent/daemonset.yaml";
-    let read_only = "mountPath: /etc/machine-id\n              readOnly: true";
-    finds(agent, read_only, "mountPath: /etc/machine-id", "it may write to the node");
+    let tls = "mountPath: /etc/hostler-agent/tls";
+    let mount = format!("{tls}\n              readOnly: true\n      volumes:");
+    let of_node =
+        format!("{tls}\n      volumes:\n        - name: tls\n          hostPath: {{ path: /x }}");
+    finds(agent, &mount, &of_node, "it may write to the node");
     let server = "base/server/statefulset.yaml";
     finds(
         server,

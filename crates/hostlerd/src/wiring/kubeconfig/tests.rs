@@ -144,3 +144,31 @@ async fn a36_a_kept_kubeconfig_leads_to_its_cluster_again_and_without_its_key_to
         assert_eq!(shut.inventory(&cx).await.unwrap_err().kind(), Kind::Unavailable);
     }
 }
+
+#[test]
+fn another_kubeconfig_is_used_as_the_one_before_unless_something_else_is_said() {
+    let before = |context: &str| KubeconfigUse {
+        server: "https://lab.example:6443".into(),
+        context: context.into(),
+        namespaces: Some(vec!["a".into(), "b".into()]),
+        allow_exec: true,
+    };
+    let same = kubeconfig(GOOD).in_place_of(Some(before("x")));
+    assert_eq!(same.context.as_deref(), Some("x"));
+    assert_eq!(same.namespaces.as_deref(), Some(&["a".to_owned(), "b".to_owned()][..]));
+    assert!(!same.allow_exec, "that has to be allowed each time");
+    // One that lacks the context is used by its current one.
+    assert_eq!(kubeconfig(GOOD).in_place_of(Some(before("gone"))).context, None);
+    assert_eq!(kubeconfig("hunter2: [").in_place_of(Some(before("x"))).context, None);
+    let other = Kubeconfig {
+        context: Some("lab".into()),
+        namespaces: Some(vec!["c".into()]),
+        ..kubeconfig(GOOD)
+    };
+    let other = other.in_place_of(Some(before("x")));
+    assert_eq!(other.context.as_deref(), Some("lab"));
+    assert_eq!(other.namespaces.as_deref(), Some(&["c".to_owned()][..]));
+    let all = Kubeconfig { namespaces: Some(Vec::new()), ..kubeconfig(GOOD) };
+    assert_eq!(all.in_place_of(Some(before("x"))).namespaces, None, "all of them");
+    assert_eq!(kubeconfig(GOOD).in_place_of(None).namespaces, None);
+}
