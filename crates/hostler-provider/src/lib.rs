@@ -34,7 +34,7 @@ pub use agent::{Agent, AgentError, AgentTrouble, Asked, LeftOut, Machine, Report
 pub use context::{Cx, Progress, ProgressSink};
 pub use error::{Effect, Error, Kind, Result};
 pub use groups::cluster::Cluster;
-pub use groups::console::{Console, ConsoleStream};
+pub use groups::console::{Console, ConsoleStream, CutOff};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
 pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
 pub use groups::migrate::{Migrate, MigrateVm};

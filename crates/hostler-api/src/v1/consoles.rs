@@ -30,7 +30,8 @@ endpoint! {
     /// the ticket is never part of the URL. Binary messages are the console's
     /// bytes, both ways: a serial line's, or RFB. Pages cannot read a refused handshake:
     /// for them a console in use opens, and closes at once with 4409 and the reason.
-    /// Whoever is disconnected by `take_over` is closed with 4409 too.
+    /// Whoever is disconnected by `take_over` is closed with 4409 too, and so is whom somebody
+    /// outside cut off: a page does not connect again by itself then.
     ConsoleConnect {
         id: "console_connect", tag: "consoles", GET "/api/v1/consoles",
         needs: Public,

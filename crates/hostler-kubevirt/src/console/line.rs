@@ -24,7 +24,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use hostler_core::vm::observed::ConsoleKind;
-use hostler_provider::{Change, Cx, VmRef};
+use hostler_provider::{Change, CutOff, Cx, VmRef};
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, ReadHalf, WriteHalf,
 };
@@ -78,7 +78,39 @@ pub(super) struct Line {
 }
 
 /// Why the console failed, when it did not end by itself.
-type Failure = Arc<Mutex<Option<String>>>;
+type Failure = Arc<Mutex<Option<Lost>>>;
+
+/// How it failed.
+#[derive(Debug, Clone)]
+enum Lost {
+    /// It runs where it ran: somebody else has it, or may have.
+    CutOff(CutOff),
+    /// For another reason.
+    Failed(String),
+}
+
+impl Lost {
+    fn why(&self) -> &str {
+        match self {
+            Self::CutOff(CutOff(why)) | Self::Failed(why) => why,
+        }
+    }
+}
+
+impl From<String> for Lost {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
+impl From<Lost> for io::Error {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::CutOff(cut_off) => cut_off.into(),
+            Lost::Failed(why) => Self::other(why),
+        }
+    }
+}
 
 /// Why bytes are carried no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,9 +133,10 @@ pub(super) fn carry(consoles: &Consoles, line: Line, socket: Socket, first: &[u8
             return;
         }
         // Told before its end can be read.
-        if let Err(why) = line.live(socket, &mut from_us, &mut to_us, &closed).await {
-            tracing::debug!(vm = %line.vm, kind = line.kind.as_str(), why, "a console failed");
-            *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        if let Err(lost) = line.live(socket, &mut from_us, &mut to_us, &closed).await {
+            let (kind, why) = (line.kind.as_str(), lost.why());
+            tracing::debug!(vm = %line.vm, kind, why, "a console failed");
+            *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(lost);
         }
     });
     near
@@ -118,7 +151,7 @@ impl Line {
         from_us: &mut ReadHalf<DuplexStream>,
         to_us: &mut WriteHalf<DuplexStream>,
         closed: &CancellationToken,
-    ) -> Result<(), String> {
+    ) -> Result<(), Lost> {
         let Some(mut changes) = self.shared.upgrade().map(|shared| shared.hub.subscribe()) else {
             return Ok(());
         };
@@ -181,7 +214,7 @@ impl Line {
     ///
     /// # Errors
     /// Why it failed.
-    async fn again(&self, node: Option<&str>) -> Result<Option<(Socket, Option<String>)>, String> {
+    async fn again(&self, node: Option<&str>) -> Result<Option<(Socket, Option<String>)>, Lost> {
         // Whoever is taking it over broke it off, and tells so when they are done.
         drop(self.held.place().turn().await);
         let by = Instant::now() + MOVES_WITHIN;
@@ -191,15 +224,17 @@ impl Line {
             match self.look(&shared, node).await {
                 Ok(After::Over) => return Ok(None),
                 Ok(After::CutOff) => {
-                    return Err("somebody else opened it, or the connection to it broke".to_owned());
+                    let why = "somebody else opened it, or the connection to it broke";
+                    return Err(Lost::CutOff(CutOff(why.to_owned())));
                 }
                 Ok(After::Moved(_)) if self.kind != ConsoleKind::Serial => {
-                    return Err("the VM was moved to another node; open it again".to_owned());
+                    let why = "the VM was moved to another node; open it again";
+                    return Err(why.to_owned().into());
                 }
                 Ok(After::Moved(to)) => match self.reopen(&shared).await {
                     Ok(Some(socket)) => return Ok(Some((socket, to))),
                     Ok(None) => {}
-                    Err(refused) => return Err(refused),
+                    Err(refused) => return Err(refused.into()),
                 },
                 Ok(After::Moving) => {}
                 Err(unknown) => why = unknown,
@@ -207,7 +242,7 @@ impl Line {
             drop(shared);
             sleep(LOOK_AGAIN).await;
         }
-        Err(why)
+        Err(why.into())
     }
 
     /// How the VM is, as the cluster says when asked: what is followed lags behind.
@@ -309,7 +344,7 @@ impl AsyncRead for Near {
         let is_end = buffer.filled().len() == before && buffer.remaining() > 0;
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match failure {
-            Some(failure) if is_end => Poll::Ready(Err(io::Error::other(failure))),
+            Some(failure) if is_end => Poll::Ready(Err(failure.into())),
             _ => Poll::Ready(Ok(())),
         }
     }

@@ -7,7 +7,9 @@ use futures_util::{SinkExt, StreamExt};
 use hostler_core::vm::PowerState;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_kube_double::{Double, Fault, Options, Refusal, Refused, What};
-use hostler_provider::{Console, ConsoleStream, Cx, Kind, Provider, Result, StopMode, VmRef};
+use hostler_provider::{
+    Console, ConsoleStream, CutOff, Cx, Kind, Provider, Result, StopMode, VmRef,
+};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -76,9 +78,13 @@ async fn hears(stream: &mut Stream, text: &str) {
 
 /// Reads to the end; why it failed, if it did.
 async fn ends(stream: &mut Stream) -> Option<String> {
+    fails(stream).await.map(|error| error.to_string())
+}
+
+async fn fails(stream: &mut Stream) -> Option<std::io::Error> {
     let mut rest = Vec::new();
     let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
-    read.expect("it stays open").err().map(|error| error.to_string())
+    read.expect("it stays open").err()
 }
 
 async fn running(place: &Place) -> VmRef {
@@ -299,7 +305,8 @@ async fn f1_whoever_is_cut_off_by_somebody_else_is_told_and_does_not_fight() {
     {
         let mut ours = place.open(&vm, kind, false).await.unwrap();
         let mut other = somebody_else(&place.double, verb).await;
-        let why = ends(&mut ours).await.expect("no failure is told");
+        let error = fails(&mut ours).await.expect("no failure is told");
+        let CutOff(why) = CutOff::of(&error).expect("it may come back by itself");
         assert!(why.contains("somebody else"), "{why}");
         assert_eq!(place.opened(class), 2);
         assert!(!is_cut_off(&mut other).await);

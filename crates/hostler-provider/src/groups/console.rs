@@ -1,5 +1,8 @@
 //! Consoles: bytes of a serial line, or the screen as RFB, both ways.
 
+use std::fmt;
+use std::io;
+
 use async_trait::async_trait;
 use hostler_core::vm::observed::ConsoleKind;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -8,10 +11,37 @@ use crate::context::Cx;
 use crate::error::Result;
 use crate::inventory::VmRef;
 
-/// A console's bytes, both ways. Dropping it closes the console.
+/// A console's bytes, both ways. Dropping it closes the console. Where somebody outside
+/// Hostler took it, reading fails with [`CutOff`].
 pub trait ConsoleStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ConsoleStream for T {}
+
+/// Why a stream ended: somebody outside Hostler has the console now, or may have. Who opened
+/// it again unasked would take it from them, and they from us, for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutOff(pub String);
+
+impl CutOff {
+    /// What a failure of a stream says of it, if it is one.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for CutOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CutOff {}
+
+impl From<CutOff> for io::Error {
+    fn from(cut_off: CutOff) -> Self {
+        Self::other(cut_off)
+    }
+}
 
 /// Opening consoles.
 #[async_trait]

@@ -8,7 +8,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use hostler_provider::ConsoleStream;
+use hostler_provider::{ConsoleStream, CutOff};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -45,6 +45,8 @@ pub(super) enum Ending {
     Guest,
     /// Somebody else took it over.
     TakenOver,
+    /// Somebody outside took it, or may have.
+    CutOff,
     /// The guest's side failed.
     GuestFailed,
     /// Whoever opened it may not any more.
@@ -53,7 +55,18 @@ pub(super) enum Ending {
     Stopping,
 }
 
+/// What is said to whom somebody outside cut off.
+const OUTSIDE: &str = "somebody outside Hostler opened it, or the connection to it broke";
+
 impl Ending {
+    /// The end that a failure on the guest's side is.
+    fn of(error: &std::io::Error) -> Self {
+        match CutOff::of(error) {
+            Some(_) => Self::CutOff,
+            None => Self::GuestFailed,
+        }
+    }
+
     /// The close code (RFC 6455) and what it means here.
     const fn close(self) -> Option<(u16, &'static str)> {
         match self {
@@ -62,6 +75,8 @@ impl Ending {
             Self::Nonsense => Some((1003, "only binary messages are a console's bytes")),
             Self::Guest => Some((1000, "the guest's side closed the console")),
             Self::TakenOver => Some((super::TAKEN, "somebody else took this console over")),
+            // A client does not open it again by itself, which would take it from them.
+            Self::CutOff => Some((super::TAKEN, OUTSIDE)),
             Self::GuestFailed => Some((1011, "the connection to the guest failed")),
             Self::Expelled => Some((1008, "your credentials have ended")),
             Self::Stopping => Some((1012, "the server is stopping")),
@@ -86,7 +101,9 @@ pub(super) async fn run(
         ending = watch(app, caller, &life) => ending,
     };
     let ending = match ending {
-        Ending::Guest | Ending::GuestFailed if held.is_contested() => Ending::TakenOver,
+        Ending::Guest | Ending::GuestFailed | Ending::CutOff if held.is_contested() => {
+            Ending::TakenOver
+        }
         other => other,
     };
     if let Some((code, reason)) = ending.close() {
@@ -130,7 +147,7 @@ async fn down(
                 Ok(_) => Message::Binary(buffer.split().freeze()),
                 Err(error) => {
                     tracing::debug!(%error, "a console's guest side failed");
-                    return Ending::GuestFailed;
+                    return Ending::of(&error);
                 }
             },
             () = life.asked.notified() => Message::Ping(Bytes::new()),
@@ -195,5 +212,20 @@ async fn watch(app: &App, caller: &Caller, life: &Life) -> Ending {
             return Ending::Expelled;
         }
         life.asked.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn f6_who_was_cut_off_from_outside_is_told_so_and_does_not_come_back_by_itself() {
+        let ending = Ending::of(&CutOff("virtctl has it".to_owned()).into());
+        assert_eq!(ending.close().unwrap().0, super::super::TAKEN);
+        let ending = Ending::of(&io::Error::other("the node is gone"));
+        assert_eq!(ending.close().unwrap().0, 1011);
     }
 }
