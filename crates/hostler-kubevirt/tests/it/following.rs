@@ -118,7 +118,7 @@ async fn e9_what_is_listed_and_what_changes_is_known_and_told() {
     assert_eq!(followed.names(), ["b"]);
     let known = followed.watched.get(&ObjectKey::in_namespace("default", "b"));
     let known = known.value.unwrap();
-    assert!(known["metadata"].get("managedFields").is_none());
+    assert_eq!(known["metadata"]["managedFields"], json!([{"manager": "curl"}]));
     let watch = followed.server.asked().into_iter().find(Asked::is_watch).unwrap();
     for part in ["resourceVersion=5", "allowWatchBookmarks=true", "timeoutSeconds=1"] {
         assert!(watch.query.contains(part), "{}", watch.query);
