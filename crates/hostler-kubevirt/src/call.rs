@@ -193,22 +193,6 @@ impl Caller {
         self.ask(cx, question, &doing).await.map(drop)
     }
 
-    /// What virt-api knows of a VM or an instance: `guestosinfo`, `expand-spec`.
-    ///
-    /// # Errors
-    /// See [`crate::error`].
-    pub async fn get_subresource(
-        &self,
-        cx: &Cx,
-        resource: Resource,
-        key: &ObjectKey,
-        verb: &str,
-    ) -> Result<Value> {
-        let doing = format!("cannot look at {verb} of {key}");
-        let path = resource.subresource(key, verb).map_err(ours)?;
-        document(self.ask(cx, Question::get(path), &doing).await?, Verb::Read, &doing)
-    }
-
     /// Begins to follow changes after a version. The answer is a stream of lines; the
     /// server ends it after `timeout`. That it began is what the breaker is told.
     pub(crate) async fn watch(

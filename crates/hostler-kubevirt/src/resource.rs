@@ -58,8 +58,6 @@ impl Resource {
 
     /// Nodes of the cluster.
     pub const NODES: Self = core("nodes", false);
-    /// Namespaces of the cluster.
-    pub const NAMESPACES: Self = core("namespaces", false);
     /// Pods; the launchers of instances among them.
     pub const PODS: Self = core("pods", true);
     /// Secrets; the seeds of cloud-init among them.

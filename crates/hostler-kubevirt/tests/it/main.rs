@@ -31,6 +31,7 @@ mod report;
 mod resources;
 mod rights;
 mod server;
+mod silence;
 mod snapshot_verbs;
 mod snapshots;
 mod state;
