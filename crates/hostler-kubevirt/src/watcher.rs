@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::cache::follow::{End, Event, Figures, Flow, Follow, Freshness, Next};
+use crate::cache::follow::{End, Event, Flow, Follow, Freshness, Next};
 use crate::cache::{Decode, Delta};
 use crate::call::transport::jitter;
 use crate::call::{Caller, Selection, garbled};
@@ -104,12 +104,6 @@ impl<T: Send + Sync + 'static> Watched<T> {
     /// How far what is known can be believed.
     pub fn freshness(&self) -> Freshness {
         self.read().freshness().clone()
-    }
-
-    /// What happened so far, and how many objects there are.
-    pub fn figures(&self) -> (Figures, usize) {
-        let follow = self.read();
-        (*follow.figures(), follow.cache.len())
     }
 
     /// How long ago the cluster was last heard; `None` if never. A watch that works

@@ -28,15 +28,6 @@ impl Default for WriteOptions {
     }
 }
 
-/// What a patch is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patch {
-    /// RFC 7386: what is there replaces, `null` removes.
-    Merge,
-    /// RFC 6902: a list of steps, `test` among them.
-    Json,
-}
-
 /// One page of a list.
 #[derive(Debug, Default)]
 pub struct Page {
