@@ -17,6 +17,7 @@
 
 mod lag;
 mod one;
+mod types;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -62,6 +63,8 @@ pub(crate) struct Fleet {
     installations: Watched<Read<objects::KubeVirt>>,
     /// Read for measuring; nothing depends on them either.
     pub(crate) launchers: Launchers,
+    /// Read with the inventory, likewise.
+    types: types::Read,
 }
 
 /// How far what is known can be believed, all of it together.
@@ -92,6 +95,7 @@ impl Fleet {
             nodes: follow(config, Resource::NODES, None, tell_node),
             installations: follow(config, Resource::KUBEVIRTS, None, |_| None),
             launchers: Launchers::default(),
+            types: types::Read::default(),
         }
     }
 
@@ -238,6 +242,7 @@ impl Fleet {
             cluster: self.cluster(at),
             kvm_by_node: nodes.iter().filter_map(kvm).collect(),
             launchers: self.launchers.known(),
+            types: self.types.known(),
             ..Surroundings::default()
         }
     }

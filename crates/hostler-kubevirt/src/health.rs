@@ -127,6 +127,8 @@ pub enum Purpose {
     Copies,
     /// Networks besides that of the pods.
     Networks,
+    /// Sizes of VMs that are off, by instance types.
+    Sizes,
     /// Documents of cloud-init, kept as secrets.
     CloudInit,
 }
@@ -142,6 +144,7 @@ impl fmt::Display for Purpose {
             Self::Volumes => "volumes",
             Self::Copies => "copies of volumes",
             Self::Networks => "networks",
+            Self::Sizes => "sizes of VMs that are off, by instance types",
             Self::CloudInit => "cloud-init",
         })
     }

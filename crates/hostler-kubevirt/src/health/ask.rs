@@ -54,10 +54,14 @@ const HELPS_IN_NAMESPACES: &[HelpRow] = &[
     ("", "persistentvolumeclaims", &["get", "list", "create", "delete"], Purpose::Volumes),
     ("cdi.kubevirt.io", "datavolumes", &["get", "create", "delete"], Purpose::Copies),
     ("k8s.cni.cncf.io", "network-attachment-definitions", &["get", "list"], Purpose::Networks),
+    ("instancetype.kubevirt.io", "virtualmachineinstancetypes", &["list"], Purpose::Sizes),
+    ("instancetype.kubevirt.io", "virtualmachinepreferences", &["list"], Purpose::Sizes),
 ];
 const HELPS_OF_THE_CLUSTER: &[HelpRow] = &[
     ("storage.k8s.io", "storageclasses", &["get", "list"], Purpose::Volumes),
     ("cdi.kubevirt.io", "storageprofiles", &["get"], Purpose::Volumes),
+    ("instancetype.kubevirt.io", "virtualmachineclusterinstancetypes", &["list"], Purpose::Sizes),
+    ("instancetype.kubevirt.io", "virtualmachineclusterpreferences", &["list"], Purpose::Sizes),
 ];
 
 /// Documents of cloud-init. Whoever may read secrets may read all of a namespace, those of others

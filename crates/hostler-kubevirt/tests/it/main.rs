@@ -32,6 +32,7 @@ mod resources;
 mod rights;
 mod server;
 mod silence;
+mod sizes;
 mod snapshot_verbs;
 mod snapshots;
 mod state;

@@ -16,6 +16,7 @@ fn with(networks: Value, statuses: Value) -> MappedVm {
 
 fn primary(mapped: &MappedVm) -> Option<String> {
     let primary = mapped.primary_address.value()?;
+    assert_eq!(mapped.vm.primary_address.as_ref(), Some(&primary.address));
     let nic = primary.nic.clone().unwrap_or_else(|| "-".into());
     Some(format!("{} on {nic} by {}", primary.address.address, primary.address.source))
 }

@@ -20,7 +20,7 @@ use hostler_provider::{
 use serde_json::{Value, json};
 
 use crate::create::{disk, id, request, spec, volume};
-use crate::place::{PATIENCE, Place, busy, cx};
+use crate::place::{PATIENCE, Place, busy, cx, machine};
 use crate::support::now;
 
 const ROLES: &str = include_str!("../../../../deploy/kubernetes/base/server/roles.yaml");
@@ -182,6 +182,15 @@ async fn b10_b11_nothing_is_asked_for_that_the_shipped_roles_do_not_allow() {
             "metadata": { "name": "vlan-7" }, "spec": { "config": "{\"type\":\"bridge\"}" },
         }))
         .unwrap();
+    for (kind, prefix) in [("old", "VirtualMachine"), ("new", "VirtualMachineCluster")] {
+        let mut sized = machine("default", kind, "Halted");
+        for (field, of) in [("instancetype", "Instancetype"), ("preference", "Preference")] {
+            sized["spec"][field] = json!({ "kind": format!("{prefix}{of}"), "name": "any" });
+        }
+        sized["spec"]["template"]["spec"]["domain"] = json!({ "devices": {} });
+        place.double.put(sized).unwrap();
+        place.until(&place.vm(kind), PowerState::Stopped).await;
+    }
     place.provider.probe(&cx()).await.unwrap();
     place.provider.inventory(&cx()).await.unwrap();
     let report = place.provider.cluster().unwrap().report(&cx()).await.unwrap();

@@ -79,7 +79,7 @@ fn e5_a_vm_that_is_off_is_told_by_its_template() {
         "status": { "printableStatus": "Stopped", "conditions": [
             { "type": "Ready", "status": "False", "reason": "VMINotExists", "message": "VMI does not exist" }] } });
     let mapped = off(stopped);
-    assert_eq!(mapped.status_message, None, "being off is no trouble");
+    assert_eq!(mapped.vm.message, None, "being off is no trouble");
     expect![[r#"
         Machine shop/web 539b3a36-bc5e-43e3-9f7f-695d51e1209e
         Stopped (stopped) on None
