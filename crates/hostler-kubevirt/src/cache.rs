@@ -162,6 +162,12 @@ impl<T> Cache<T> {
         self.by_uid.get(uid).map(|entry| entry.value.clone())
     }
 
+    /// Whether the cluster told, since the last list, that the object of that UID is gone. That it
+    /// is not here says less: it may never have been told of.
+    pub fn was_told_gone(&self, uid: &str) -> bool {
+        self.gone.contains(uid)
+    }
+
     /// All of them, by name.
     pub fn all(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<T>)> {
         let entry = |uid| self.by_uid.get(uid).map(|entry: &Entry<T>| (&entry.key, &entry.value));

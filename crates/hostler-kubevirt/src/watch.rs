@@ -20,6 +20,7 @@ impl KubeVirt {
         match shared.fleet.age(false) {
             Age::Now => match shared.fleet.find(&vm.external_ref, cx.now())? {
                 Some(found) => Ok(Some(found)),
+                None if shared.fleet.was_told_gone(&vm.external_ref) => Ok(None),
                 None => shared.fleet.seek(cx, &shared.link, &caller, vm).await,
             },
             Age::Rebuilding(_) | Age::NotKnown(_) => {

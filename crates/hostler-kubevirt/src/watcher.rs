@@ -101,6 +101,11 @@ impl<T: Send + Sync + 'static> Watched<T> {
         Known { value, freshness: follow.freshness().clone() }
     }
 
+    /// Whether the cluster told that the object of that UID is gone.
+    pub fn was_told_gone(&self, uid: &str) -> bool {
+        self.read().cache.was_told_gone(uid)
+    }
+
     /// How far what is known can be believed.
     pub fn freshness(&self) -> Freshness {
         self.read().freshness().clone()

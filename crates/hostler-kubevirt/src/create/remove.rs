@@ -110,13 +110,16 @@ impl KubeVirt {
         }
     }
 
-    /// A VM by its UID; `None` where it is certain that there is none: only a list of the
-    /// cluster itself says that.
+    /// A VM by its UID; `None` where it is certain that there is none: the cluster said so of that
+    /// UID, or a list that it gave now does.
     async fn at_hand(&self, cx: &Cx, caller: &Caller, vm: &VmRef) -> Result<Option<MappedVm>> {
         let shared = &self.shared;
         shared.fleet.listed(cx, &shared.link, caller).await?;
         if let Some(found) = shared.fleet.find(&vm.external_ref, cx.now())? {
             return Ok(Some(found));
+        }
+        if shared.fleet.was_told_gone(&vm.external_ref) {
+            return Ok(None);
         }
         let all = shared.fleet.list(cx, &shared.link, caller).await?.vms;
         Ok(all.into_iter().find(|one| one.vm.external_ref == vm.external_ref))

@@ -2,7 +2,8 @@
 //!
 //! What is followed proves that a VM is there, never that it is not: a watch whose connection
 //! died in silence counts as fresh for a minute, and whatever was made meanwhile is missing. So
-//! the cluster is asked before anybody is told that there is none.
+//! the cluster is asked before anybody is told that there is none; unless it said so itself, of
+//! that very UID, which is never used again.
 
 use hostler_core::Timestamp;
 use hostler_provider::{Cx, Error, Kind, Result, VmRef};
@@ -57,6 +58,13 @@ impl Fleet {
         let mapped = self.map_one(machine, instance, at)?;
         // Another one may bear the name by now.
         Ok(mapped.filter(|mapped| mapped.vm.external_ref == uid))
+    }
+
+    /// Whether the cluster told that a VM is gone.
+    pub(crate) fn was_told_gone(&self, uid: &str) -> bool {
+        let told =
+            |scope: &super::Scope| scope.vms.was_told_gone(uid) || scope.vmis.was_told_gone(uid);
+        self.scopes.iter().any(told)
     }
 
     /// Looks for a VM that is not followed in the cluster itself, by the name that it had when it

@@ -89,24 +89,16 @@ pub struct MappedVm {
     pub nics: Vec<MappedNic>,
     /// Its volumes.
     pub volumes: Vec<MappedVolume>,
-    /// The operating system, in the words of its guest agent.
-    pub guest_os: Fact<String>,
     /// Whether its guest agent is connected.
     pub agent_connected: Fact<bool>,
     /// Whether it can be moved while it runs.
     pub live_migration: Fact<LiveMigration>,
     /// Its last migration, or the one under way, as its instance tells it.
     pub migration: Option<MappedMigration>,
-    /// The node that it is to leave, where one is being emptied.
-    pub evacuating_from: Option<String>,
     /// Who else looks after it.
     pub owners: Vec<Owner>,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
     /// When it was made.
     pub created_at: Option<Timestamp>,
-    /// When its instance came to run.
-    pub started_at: Option<Timestamp>,
 }
 
 /// All VMs of a cluster.
@@ -154,15 +146,11 @@ pub fn map_vm(
         primary_address,
         nics: nics.mapped,
         volumes: disks::volumes(&view, &names.namespace),
-        guest_os: guest_os(vmi, seen_at),
         agent_connected: agent_connected(vmi, seen_at),
         live_migration: live_migration(vmi, seen_at),
         migration,
-        evacuating_from: vmi.and_then(|vmi| vmi.status.evacuation_node_name.owned()),
         owners: owners::owners(meta),
-        labels: (*meta.labels).clone(),
         created_at: meta.creation_timestamp.at(),
-        started_at: vmi.and_then(started_at),
         instance_type: references.instance_type.map(|(name, _)| name),
         preference: references.preference.map(|(name, _)| name),
         namespace: names.namespace,
@@ -436,16 +424,6 @@ fn running(vmi: Option<&VirtualMachineInstance>) -> Option<&VirtualMachineInstan
 
 const NOT_RUNNING: &str = "it is told only of a running instance";
 
-fn guest_os(vmi: Option<&VirtualMachineInstance>, at: Timestamp) -> Fact<String> {
-    let Some(vmi) = running(vmi) else { return Fact::unavailable(VMI_STATUS, NOT_RUNNING) };
-    let os = &vmi.status.guest_os_info;
-    let name = os.pretty_name.owned().or_else(|| {
-        let name = os.name.text()?;
-        Some(os.version.text().map_or(name.to_owned(), |version| format!("{name} {version}")))
-    });
-    super::told(name, VMI_STATUS, at, "its guest agent has not told it")
-}
-
 /// The condition is there only while the agent is connected.
 fn agent_connected(vmi: Option<&VirtualMachineInstance>, at: Timestamp) -> Fact<bool> {
     match running(vmi) {
@@ -465,10 +443,4 @@ fn live_migration(vmi: Option<&VirtualMachineInstance>, at: Timestamp) -> Fact<L
         }
     });
     super::told(verdict, VMI_STATUS, at, "the cluster has not found out yet")
-}
-
-fn started_at(vmi: &VirtualMachineInstance) -> Option<Timestamp> {
-    let phases = &vmi.status.phase_transition_timestamps;
-    let running = phases.iter().find(|entry| entry.phase.text() == Some("Running"))?;
-    running.phase_transition_timestamp.at()
 }

@@ -16,6 +16,12 @@ async fn e8_a_vm_is_gone_when_it_is_told_to_be_deleted() {
     place.create().remove_vm(&cx(), &made.vm).await.unwrap();
     assert_eq!(place.double.get(VMS, "default", "web"), None);
     assert_eq!(place.listed(&made.vm).await, None);
+    // The cluster told that it is gone: nobody asks again.
+    let lists = |place: &Place| place.double.counts().of("list", VMS);
+    let before = lists(&place);
+    assert!(place.seen(&made.vm).await.is_none());
+    place.create().remove_vm(&cx(), &made.vm).await.unwrap();
+    assert_eq!(lists(&place), before);
     // Its name is free at once.
     let other = ensure(&place, 2, &spec("web")).await.unwrap();
     assert!(other.created);

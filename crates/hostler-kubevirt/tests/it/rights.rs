@@ -190,6 +190,7 @@ async fn b10_b11_nothing_is_asked_for_that_the_shipped_roles_do_not_allow() {
         sized["spec"]["template"]["spec"]["domain"] = json!({ "devices": {} });
         place.double.put(sized).unwrap();
         place.until(&place.vm(kind), PowerState::Stopped).await;
+        place.followed(&place.vm(kind)).await;
     }
     place.provider.probe(&cx()).await.unwrap();
     place.provider.inventory(&cx()).await.unwrap();

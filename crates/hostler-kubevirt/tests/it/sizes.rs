@@ -24,6 +24,7 @@ async fn sized(place: &Place, name: &str, instance_type: &str) {
     web["spec"]["template"]["spec"]["domain"] = json!({ "devices": {} });
     place.double.put(web).unwrap();
     place.until(&place.vm(name), PowerState::Stopped).await;
+    place.followed(&place.vm(name)).await;
 }
 
 async fn place() -> Place {
