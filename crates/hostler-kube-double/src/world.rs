@@ -276,14 +276,15 @@ impl World {
         }
     }
 
-    /// Volumes from a machine's own templates.
+    /// A machine's instance, and volumes from its own templates.
     fn belongings(&self, owner: &Value, key: &Key) -> Vec<(&'static Kind, Key, Arc<Value>)> {
         if json::text(owner, "/kind") != "VirtualMachine" {
             return Vec::new();
         }
         let uid = json::text(owner, "/metadata/uid");
         let is_owner = |one: &Value| json::text(one, "/uid") == uid;
-        let kinds = ["datavolumes", "persistentvolumeclaims"].into_iter();
+        let kinds =
+            ["datavolumes", "persistentvolumeclaims", "virtualmachineinstances"].into_iter();
         let all = kinds.filter_map(Catalog::of_plural).flat_map(|kind| {
             let all = self.store.list(kind, Some(&key.namespace));
             all.map(move |(key, one)| (kind, key.clone(), Arc::clone(one)))

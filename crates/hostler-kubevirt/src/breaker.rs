@@ -123,8 +123,6 @@ pub struct Breaker {
     era: u64,
     /// What the server asked for by `Retry-After` while closed.
     not_before: Option<Instant>,
-    opened: u64,
-    refused: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -147,10 +145,7 @@ impl Breaker {
     /// How long there will be none, at least.
     pub fn admit(&mut self, now: Instant) -> Result<Permit, Duration> {
         match self.wait(now) {
-            Some(wait) => {
-                self.refused += 1;
-                Err(wait)
-            }
+            Some(wait) => Err(wait),
             None => {
                 if !matches!(self.phase, Phase::Closed { .. }) {
                     self.enter(Phase::HalfOpen { since: now });
@@ -204,16 +199,6 @@ impl Breaker {
         }
     }
 
-    /// How often it has opened.
-    pub const fn opened(&self) -> u64 {
-        self.opened
-    }
-
-    /// How many calls it has not let through.
-    pub const fn refused(&self) -> u64 {
-        self.refused
-    }
-
     fn obey(&mut self, now: Instant, after: Option<Duration>) {
         if let Some(after) = after {
             let until = now + after.min(MAX_RETRY_AFTER);
@@ -224,7 +209,6 @@ impl Breaker {
     fn open(&mut self, now: Instant, after: Option<Duration>, jitter: f64) {
         let wished = after.unwrap_or_default().min(MAX_RETRY_AFTER);
         let pause = wished.max(OPEN) + SPREAD.mul_f64(jitter.clamp(0.0, 1.0));
-        self.opened += 1;
         self.enter(Phase::Open { until: now + pause });
     }
 

@@ -51,8 +51,8 @@ pub struct Object {
     pub key: ObjectKey,
     /// Its version; says nothing of before and after.
     pub version: String,
-    /// The document, without `managedFields`: they are half of it, and nobody here
-    /// reads them.
+    /// The document. Of `managedFields`, which are half of it, only who manages is kept, and
+    /// of which subresource: by that the tools are known that look after a VM.
     pub document: Value,
 }
 
@@ -60,7 +60,11 @@ impl Object {
     /// From a document; `None` for what has no UID, name or version, and so is none.
     pub fn read(mut document: Value) -> Option<Self> {
         let metadata = document.get_mut("metadata")?.as_object_mut()?;
-        metadata.remove("managedFields");
+        if let Some(managed) = metadata.get_mut("managedFields").and_then(Value::as_array_mut) {
+            for entry in managed.iter_mut().filter_map(Value::as_object_mut) {
+                entry.retain(|key, _| matches!(key.as_str(), "manager" | "subresource"));
+            }
+        }
         let text =
             |field: &str| metadata.get(field).and_then(Value::as_str).filter(|it| !it.is_empty());
         let (uid, version) = (text("uid")?.to_owned(), text("resourceVersion")?.to_owned());
@@ -156,6 +160,12 @@ impl<T> Cache<T> {
     /// The object of that UID.
     pub fn by_uid(&self, uid: &str) -> Option<Arc<T>> {
         self.by_uid.get(uid).map(|entry| entry.value.clone())
+    }
+
+    /// Whether the cluster told, since the last list, that the object of that UID is gone. That it
+    /// is not here says less: it may never have been told of.
+    pub fn was_told_gone(&self, uid: &str) -> bool {
+        self.gone.contains(uid)
     }
 
     /// All of them, by name.

@@ -26,7 +26,7 @@ use crate::config::MAX_CONCURRENT;
 use crate::error::{Answer, Cause, Failure, Verb, classify};
 use crate::resource::{ObjectKey, Resource, is_virt_api};
 pub(crate) use question::Question;
-pub use question::{Dependents, Page, Patch, Selection, WriteOptions};
+pub use question::{Dependents, Page, Selection, WriteOptions};
 use question::{collection, document, page, retry_after, warnings};
 pub(crate) use stream::Socket;
 

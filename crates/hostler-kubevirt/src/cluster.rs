@@ -21,7 +21,7 @@ use crate::call::{Caller, Selection};
 use crate::capabilities;
 use crate::error::Cause;
 use crate::fleet::Lag;
-use crate::health::{self, Api, Facts, Found, Installation, Judgement};
+use crate::health::{self, Api, Facts, Found, Installation};
 use crate::link::without_effect;
 use crate::mapper::map_storage_class;
 use crate::objects;
@@ -45,16 +45,6 @@ impl Cluster for KubeVirt {
 }
 
 impl KubeVirt {
-    /// Whether the cluster is well, with all reasons (E12, X28). Asks some twenty
-    /// questions: once a minute is often enough.
-    pub async fn health(&self, cx: &Cx) -> Judgement {
-        let facts = match self.shared.link.caller(cx).await {
-            Ok(caller) => self.facts(cx, &caller).await.0,
-            Err(error) => unconnected(&error),
-        };
-        health::judge(Some(&facts))
-    }
-
     async fn told(&self, cx: &Cx) -> Report {
         // Some of the time is left for telling that there was no answer.
         let left = cx.remaining();

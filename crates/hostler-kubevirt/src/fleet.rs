@@ -16,6 +16,8 @@
 //! made anew under its name is another one.
 
 mod lag;
+mod one;
+mod types;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,6 +44,7 @@ use crate::resource::{ObjectKey, Resource};
 use crate::watcher::{GRACE, Settings, Watched};
 
 pub(crate) use lag::Lag;
+pub(crate) use one::get;
 
 /// An object, or why it is none.
 type Read<T> = Result<T, Incompatible>;
@@ -60,6 +63,8 @@ pub(crate) struct Fleet {
     installations: Watched<Read<objects::KubeVirt>>,
     /// Read for measuring; nothing depends on them either.
     pub(crate) launchers: Launchers,
+    /// Read with the inventory, likewise.
+    types: types::Read,
 }
 
 /// How far what is known can be believed, all of it together.
@@ -90,6 +95,7 @@ impl Fleet {
             nodes: follow(config, Resource::NODES, None, tell_node),
             installations: follow(config, Resource::KUBEVIRTS, None, |_| None),
             launchers: Launchers::default(),
+            types: types::Read::default(),
         }
     }
 
@@ -216,36 +222,6 @@ impl Fleet {
         Ok(None)
     }
 
-    /// Asks the cluster for one VM whose name is known; `None` when it is not there.
-    ///
-    /// # Errors
-    /// As the cluster could not be asked; `Unavailable` for a VM that was never seen.
-    pub(crate) async fn ask(
-        &self,
-        cx: &Cx,
-        link: &Link,
-        caller: &Caller,
-        vm: &VmRef,
-    ) -> Result<Option<MappedVm>> {
-        let at = cx.now();
-        let Some(known) = self.find(&vm.external_ref, at)? else {
-            let why = match self.age(false) {
-                Age::NotKnown(why) => why,
-                Age::Now | Age::Rebuilding(_) => "VMs are being listed anew".to_owned(),
-            };
-            let message = format!("cannot tell whether {vm} is there: {why}");
-            return Err(Error::new(Kind::Unavailable, message));
-        };
-        let key = ObjectKey::in_namespace(known.namespace, known.vm.name);
-        let machine: Option<VirtualMachine> = get(cx, link, caller, Resource::VMS, &key).await?;
-        let instance: Option<VirtualMachineInstance> =
-            get(cx, link, caller, Resource::VMIS, &key).await?;
-        let pair = Pair::of(machine, instance);
-        let mapped = pair.map(|pair| pair.map(&self.around(at), at)).transpose()?;
-        // Another one may bear the name by now.
-        Ok(mapped.filter(|mapped| mapped.vm.external_ref == vm.external_ref))
-    }
-
     /// Whether a node is known, as it was last listed.
     pub(crate) fn has_node(&self, name: &str) -> bool {
         self.nodes.get(&ObjectKey::of_cluster(name)).value.is_some()
@@ -254,22 +230,6 @@ impl Fleet {
     /// Whether the installation lets VMs be emulated; `None` where it was not seen.
     pub(crate) fn emulates(&self, at: Timestamp) -> Option<bool> {
         self.cluster(at)?.uses_emulation.value().copied()
-    }
-
-    /// Whether an instance that runs uses a claim of its namespace, as far as it is
-    /// followed: its name.
-    pub(crate) fn user_of(&self, namespace: &str, claim: &str) -> Option<ObjectKey> {
-        let uses = |vmi: &VirtualMachineInstance| {
-            vmi.metadata.namespace.text() == Some(namespace)
-                && !vmi.is_over()
-                && vmi.spec.as_ref().is_some_and(|spec| spec.uses_claim(claim))
-        };
-        let all = self.scopes.iter().flat_map(|scope| scope.vmis.all().value);
-        let mut users = all.filter_map(|vmi| {
-            let vmi = vmi.as_ref().as_ref().ok().filter(|vmi| uses(vmi))?;
-            Some(ObjectKey::in_namespace(namespace, vmi.metadata.name.owned()?))
-        });
-        users.next()
     }
 
     fn around(&self, at: Timestamp) -> Surroundings {
@@ -282,6 +242,7 @@ impl Fleet {
             cluster: self.cluster(at),
             kvm_by_node: nodes.iter().filter_map(kvm).collect(),
             launchers: self.launchers.known(),
+            types: self.types.known(),
             ..Surroundings::default()
         }
     }
@@ -401,20 +362,6 @@ async fn list<T: objects::Object + Send + Sync + 'static>(
         into.push(objects::read(document)?);
     }
     Ok(())
-}
-
-pub(crate) async fn get<T: objects::Object>(
-    cx: &Cx,
-    link: &Link,
-    caller: &Caller,
-    resource: Resource,
-    key: &ObjectKey,
-) -> Result<Option<T>> {
-    match caller.get(cx, resource, key).await {
-        Ok(document) => Ok(Some(objects::read(document)?)),
-        Err(failure) if failure.cause == crate::error::Cause::ObjectMissing => Ok(None),
-        Err(failure) => Err(link.noted(failure)),
-    }
 }
 
 async fn listed<T: Send + Sync + 'static>(

@@ -7,8 +7,10 @@
 //!  it can, and anything is missing ────────────► UNHEALTHY, with every reason
 //!  KubeVirt is Deployed, Available, not Degraded,
 //!  new enough, virt-api answers, and we may do
-//!  what we have to ────────────────────────────► HEALTHY
+//!  what everything depends on ─────────────────► HEALTHY
 //! ```
+//!
+//! What our account may not do that one thing alone needs is told as a warning.
 //!
 //! An expired token is not an unreachable cluster, and a CRD that exists is not a
 //! KubeVirt that works. What could not be found out is never held for good.
@@ -17,10 +19,11 @@ mod ask;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-pub use ask::{ask, helps, needs};
+pub use ask::{ask, needs};
 pub use hostler_core::cluster::Health;
 
 use crate::capabilities::Gates;
@@ -32,6 +35,9 @@ pub const FLOOR: Version = Version { major: 1, minor: 0 };
 /// How old the newest word of a followed kind may be: twice what a watch lasts, and
 /// a little.
 pub const MAX_LAG: Duration = Duration::from_secs(150);
+
+/// Missing rights that are named one by one, of each thing that needs them.
+const NAMED: usize = 10;
 
 /// A version of KubeVirt, as far as it decides anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +108,48 @@ pub struct Installation {
     pub is_ambiguous: bool,
 }
 
+/// What a right is for: without it that does not work, and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// VMs are made, changed and deleted.
+    Making,
+    /// VMs move to other nodes.
+    Migrating,
+    /// Screens and serial lines.
+    Consoles,
+    /// Snapshots, and going back to them.
+    Snapshots,
+    /// Which hypervisor runs a VM.
+    Hypervisors,
+    /// Claims, and the classes that they are of.
+    Volumes,
+    /// Copies of volumes, by CDI.
+    Copies,
+    /// Networks besides that of the pods.
+    Networks,
+    /// Sizes of VMs that are off, by instance types.
+    Sizes,
+    /// Documents of cloud-init, kept as secrets.
+    CloudInit,
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Making => "making and deleting VMs",
+            Self::Migrating => "migrating",
+            Self::Consoles => "consoles",
+            Self::Snapshots => "snapshots",
+            Self::Hypervisors => "which hypervisor runs a VM",
+            Self::Volumes => "volumes",
+            Self::Copies => "copies of volumes",
+            Self::Networks => "networks",
+            Self::Sizes => "sizes of VMs that are off, by instance types",
+            Self::CloudInit => "cloud-init",
+        })
+    }
+}
+
 /// Something that our account has to be allowed to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Need {
@@ -113,6 +161,8 @@ pub struct Need {
     pub resource: &'static str,
     /// In which namespace; `None` is in all.
     pub namespace: Option<String>,
+    /// What alone it is for; `None` where everything depends on it.
+    pub purpose: Option<Purpose>,
 }
 
 impl fmt::Display for Need {
@@ -197,8 +247,10 @@ pub enum Reason {
     VersionNotKnown,
     /// KubeVirt's own server does not answer.
     VirtApiDown(String),
-    /// Our account may not do these.
+    /// Our account may not do these, on which everything depends.
     Gaps(Vec<Need>),
+    /// Our account may not do these, each of which one thing needs; only to be noticed.
+    Limits(Vec<Need>),
     /// It could not be found out what our account may do.
     GapsNotKnown(String),
     /// Kinds that have not been heard of for too long.
@@ -208,7 +260,10 @@ pub enum Reason {
 impl Reason {
     /// Whether it is only to be noticed.
     pub const fn is_warning(&self) -> bool {
-        matches!(self, Self::VersionNotKnown | Self::Several { is_clear: true, .. })
+        matches!(
+            self,
+            Self::VersionNotKnown | Self::Several { is_clear: true, .. } | Self::Limits(_)
+        )
     }
 
     /// The word for machines.
@@ -226,6 +281,7 @@ impl Reason {
             Self::VersionNotKnown => "VersionNotKnown",
             Self::VirtApiDown(_) => "VirtApiDown",
             Self::Gaps(_) => "RightsMissing",
+            Self::Limits(_) => "RightsLimited",
             Self::GapsNotKnown(_) => "RightsNotKnown",
             Self::Lagging(_) => "WatchLagging",
         }
@@ -267,12 +323,32 @@ impl fmt::Display for Reason {
                 let named: Vec<String> = needs.iter().map(ToString::to_string).collect();
                 write!(f, "our account may not: {}", named.join(", "))
             }
+            Self::Limits(needs) => {
+                write!(f, "our account lacks rights for {}", limits(needs))
+            }
             Self::GapsNotKnown(why) => write!(f, "our rights are not known: {why}"),
             Self::Lagging(kinds) => {
                 write!(f, "nothing was heard for long of: {}", kinds.join(", "))
             }
         }
     }
+}
+
+/// What does not work, and what is missing for it.
+fn limits(needs: &[Need]) -> String {
+    let mut by_purpose: BTreeMap<Purpose, Vec<&Need>> = BTreeMap::new();
+    for (purpose, need) in needs.iter().filter_map(|need| Some((need.purpose?, need))) {
+        by_purpose.entry(purpose).or_default().push(need);
+    }
+    let told = by_purpose.into_iter().map(|(purpose, needs)| {
+        let named: Vec<String> = needs.iter().take(NAMED).map(ToString::to_string).collect();
+        let more = match needs.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{purpose} ({}{more})", named.join(", "))
+    });
+    told.collect::<Vec<_>>().join("; ")
 }
 
 /// A judgement with all its reasons.
@@ -314,8 +390,16 @@ pub fn judge(facts: Option<&Facts>) -> Judgement {
         (Found::NotKnown(why), _) => reasons.push(Reason::VirtApiDown(why.clone())),
     }
     match &facts.gaps {
-        Found::Yes(gaps) if gaps.is_empty() => {}
-        Found::Yes(gaps) => reasons.push(Reason::Gaps(gaps.clone())),
+        Found::Yes(gaps) => {
+            let (limits, gaps): (Vec<_>, Vec<_>) =
+                gaps.iter().cloned().partition(|need| need.purpose.is_some());
+            if !gaps.is_empty() {
+                reasons.push(Reason::Gaps(gaps));
+            }
+            if !limits.is_empty() {
+                reasons.push(Reason::Limits(limits));
+            }
+        }
         Found::Absent => reasons.push(Reason::GapsNotKnown("the cluster cannot tell".to_owned())),
         Found::NotKnown(why) => reasons.push(Reason::GapsNotKnown(why.clone())),
     }

@@ -357,7 +357,7 @@ impl<'a> Job<'a> {
         let what = last.as_ref().map_or_else(|| "it was not seen since".to_owned(), told);
         let message = format!("{}: it was asked for, but {what} after {within:?}", self.doing);
         let error = Error::new(Kind::Timeout, message).with_unknown_effect();
-        Err(match last.and_then(|seen| seen.status_message) {
+        Err(match last.and_then(|seen| seen.vm.message) {
             Some(words) => error.with_raw(words),
             None => error,
         })

@@ -108,6 +108,7 @@ impl KubeVirt {
         {
             return Err(shared.link.noted(failure));
         }
+        shared.fleet.read_types(cx, &caller).await;
         self.known_or_listed(cx, &caller).await
     }
 

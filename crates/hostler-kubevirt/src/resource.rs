@@ -28,6 +28,10 @@ const fn kubevirt(plural: &'static str) -> Resource {
     Resource { group: KUBEVIRT, version: "v1", plural, namespaced: true }
 }
 
+const fn types(plural: &'static str, namespaced: bool) -> Resource {
+    Resource { group: "instancetype.kubevirt.io", version: "v1beta1", plural, namespaced }
+}
+
 const fn core(plural: &'static str, namespaced: bool) -> Resource {
     Resource { group: "", version: "v1", plural, namespaced }
 }
@@ -56,10 +60,16 @@ impl Resource {
         Self { plural: "virtualmachinerestores", ..Self::snapshots(version) }
     }
 
+    /// Sizes of VMs, of one namespace.
+    pub const INSTANCE_TYPES: Self = types("virtualmachineinstancetypes", true);
+    /// Sizes of VMs, for all namespaces.
+    pub const CLUSTER_INSTANCE_TYPES: Self = types("virtualmachineclusterinstancetypes", false);
+    /// What fills in what VMs do not say, of one namespace.
+    pub const PREFERENCES: Self = types("virtualmachinepreferences", true);
+    /// The same, for all namespaces.
+    pub const CLUSTER_PREFERENCES: Self = types("virtualmachineclusterpreferences", false);
     /// Nodes of the cluster.
     pub const NODES: Self = core("nodes", false);
-    /// Namespaces of the cluster.
-    pub const NAMESPACES: Self = core("namespaces", false);
     /// Pods; the launchers of instances among them.
     pub const PODS: Self = core("pods", true);
     /// Secrets; the seeds of cloud-init among them.

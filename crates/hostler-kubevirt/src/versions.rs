@@ -10,24 +10,8 @@ pub struct Group {
     pub known: &'static [&'static str],
 }
 
-/// VMs, instances, migrations and the installation itself.
-pub const CORE: Group = Group { name: "kubevirt.io", known: &["v1", "v1alpha3"] };
-/// Verbs and consoles.
-pub const SUBRESOURCES: Group =
-    Group { name: "subresources.kubevirt.io", known: &["v1", "v1alpha3"] };
 /// Snapshots and restores.
 pub const SNAPSHOT: Group = Group { name: "snapshot.kubevirt.io", known: &["v1beta1", "v1alpha1"] };
-/// Clones.
-pub const CLONE: Group = Group { name: "clone.kubevirt.io", known: &["v1beta1", "v1alpha1"] };
-/// Exports.
-pub const EXPORT: Group = Group { name: "export.kubevirt.io", known: &["v1", "v1beta1"] };
-/// Instance types and preferences.
-pub const INSTANCETYPE: Group =
-    Group { name: "instancetype.kubevirt.io", known: &["v1", "v1beta1"] };
-/// Policies of migrations.
-pub const MIGRATIONS: Group = Group { name: "migrations.kubevirt.io", known: &["v1alpha1"] };
-/// Pools of VMs.
-pub const POOL: Group = Group { name: "pool.kubevirt.io", known: &["v1beta1", "v1alpha1"] };
 
 impl Group {
     /// The version to speak: what the cluster prefers if it is known here, else

@@ -12,13 +12,17 @@ use crate::provider::KubeVirt;
 
 impl KubeVirt {
     /// A VM as it is followed, or as the cluster tells when asked while it is not;
-    /// `None` when it is not there.
+    /// `None` when it is not there, which only the cluster itself is believed.
     pub(crate) async fn look(&self, cx: &Cx, vm: &VmRef) -> Result<Option<MappedVm>> {
         let shared = &self.shared;
         let caller = shared.link.caller(cx).await?;
         shared.fleet.listed(cx, &shared.link, &caller).await?;
         match shared.fleet.age(false) {
-            Age::Now => shared.fleet.find(&vm.external_ref, cx.now()),
+            Age::Now => match shared.fleet.find(&vm.external_ref, cx.now())? {
+                Some(found) => Ok(Some(found)),
+                None if shared.fleet.was_told_gone(&vm.external_ref) => Ok(None),
+                None => shared.fleet.seek(cx, &shared.link, &caller, vm).await,
+            },
             Age::Rebuilding(_) | Age::NotKnown(_) => {
                 shared.fleet.ask(cx, &shared.link, &caller, vm).await
             }

@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::cache::follow::{End, Event, Figures, Flow, Follow, Freshness, Next};
+use crate::cache::follow::{End, Event, Flow, Follow, Freshness, Next};
 use crate::cache::{Decode, Delta};
 use crate::call::transport::jitter;
 use crate::call::{Caller, Selection, garbled};
@@ -101,15 +101,14 @@ impl<T: Send + Sync + 'static> Watched<T> {
         Known { value, freshness: follow.freshness().clone() }
     }
 
+    /// Whether the cluster told that the object of that UID is gone.
+    pub fn was_told_gone(&self, uid: &str) -> bool {
+        self.read().cache.was_told_gone(uid)
+    }
+
     /// How far what is known can be believed.
     pub fn freshness(&self) -> Freshness {
         self.read().freshness().clone()
-    }
-
-    /// What happened so far, and how many objects there are.
-    pub fn figures(&self) -> (Figures, usize) {
-        let follow = self.read();
-        (*follow.figures(), follow.cache.len())
     }
 
     /// How long ago the cluster was last heard; `None` if never. A watch that works

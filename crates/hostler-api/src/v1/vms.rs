@@ -273,6 +273,9 @@ pub struct VmStatus {
     pub state: String,
     /// Why, as the provider says.
     pub reason: String,
+    /// What is wrong with it, in the provider's own words; left out where it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
     /// How far it can be trusted: `ok`, `stale`, `unavailable`.
     pub quality: String,
     /// When it was seen; null: never.
@@ -410,6 +413,10 @@ pub struct VmObserved {
     pub disks: Fact<Vec<DiskObserved>>,
     /// Its network interfaces.
     pub nics: Fact<Vec<NicObserved>>,
+    /// Which of its addresses it is to be reached under; left out where its provider has no rule
+    /// for that, or it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary_address: Option<AddressObserved>,
 }
 
 /// A disk as it was seen.

@@ -85,6 +85,8 @@ pub struct ObservedVm {
     pub power: PowerState,
     /// Why, in the hypervisor's words: `booted`, `user`, `io_error` …
     pub power_reason: String,
+    /// What is wrong with it, in the provider's own words; `None` where it says nothing.
+    pub message: Option<String>,
     /// When state and reason were read.
     pub observed_at: Timestamp,
     /// Whether it outlives being stopped.
@@ -111,6 +113,8 @@ pub struct ObservedVm {
     pub disks: Fact<Vec<ObservedDisk>>,
     /// Its network interfaces.
     pub nics: Fact<Vec<ObservedNic>>,
+    /// Which of its addresses it is to be reached under, where the provider has a rule for that.
+    pub primary_address: Option<ObservedAddress>,
     /// The consoles it has now.
     pub consoles: Fact<Vec<ConsoleKind>>,
     /// Free text the provider holds about it.
@@ -238,6 +242,7 @@ pub(crate) mod tests_support {
             tag: None,
             power,
             power_reason: "booted".into(),
+            message: None,
             observed_at: Timestamp::from_millis(500),
             persistent: none(),
             autostart: none(),
@@ -251,6 +256,7 @@ pub(crate) mod tests_support {
             firmware: none(),
             disks: none(),
             nics: none(),
+            primary_address: None,
             consoles: none(),
             description: None,
             blocked: Vec::new(),

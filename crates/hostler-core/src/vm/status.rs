@@ -171,6 +171,8 @@ pub struct VmStatus {
     pub state: VmState,
     /// Why, as a short stable word where the provider gives one, else a sentence.
     pub reason: String,
+    /// What is wrong with it, in the provider's own words, where it says anything.
+    pub message: Option<String>,
     /// How far it can be trusted.
     pub quality: Quality,
     /// When it was seen; `None` when it was never seen.
@@ -185,6 +187,7 @@ pub fn tell(phase: Option<Phase>, seen: Option<&ObservedVm>, reach: Reach<'_>) -
         (Reach::Silent { last_at, reason }, seen) => VmStatus {
             state: VmState::Unknown,
             reason: reason.to_owned(),
+            message: None,
             quality: if seen.is_some() { Quality::Stale } else { Quality::Unavailable },
             observed_at: seen.map(|vm| vm.observed_at).or(last_at),
             last_seen: seen.map(|vm| vm.power.into()),
@@ -192,6 +195,7 @@ pub fn tell(phase: Option<Phase>, seen: Option<&ObservedVm>, reach: Reach<'_>) -
         (Reach::Answering { .. }, Some(vm)) => VmStatus {
             state: vm.power.into(),
             reason: vm.power_reason.clone(),
+            message: vm.message.clone(),
             quality: Quality::Ok,
             observed_at: Some(vm.observed_at),
             last_seen: None,
@@ -199,6 +203,7 @@ pub fn tell(phase: Option<Phase>, seen: Option<&ObservedVm>, reach: Reach<'_>) -
         (Reach::Answering { at }, None) => VmStatus {
             state: VmState::Missing,
             reason: "the provider does not have it".to_owned(),
+            message: None,
             quality: Quality::Ok,
             observed_at: Some(at),
             last_seen: None,
@@ -223,7 +228,9 @@ mod tests {
     fn c5_state_and_reason_are_both_told() {
         let mut seen = vm("web", PowerState::Paused);
         seen.power_reason = "io_error".into();
+        seen.message = Some("/dev/sdb: no such device".into());
         let status = tell(Some(Phase::Ready), Some(&seen), Reach::Answering { at: AT });
+        assert_eq!(status.message, seen.message);
         assert_eq!((status.state, status.reason.as_str()), (VmState::Paused, "io_error"));
         assert_eq!(status.quality, Quality::Ok);
     }

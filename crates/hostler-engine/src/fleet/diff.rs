@@ -83,7 +83,8 @@ type Change = (&'static str, String, Timestamp, serde_json::Value);
 fn changed(old: &ObservedVm, new: &ObservedVm) -> Option<Change> {
     let (was, is) = (VmState::from(old.power).as_str(), VmState::from(new.power).as_str());
     if (old.power, &old.power_reason) != (new.power, &new.power_reason) {
-        let message = format!("VM {} is {is} ({})", new.name, new.power_reason);
+        let words = new.message.as_ref().map(|words| format!(": {words}")).unwrap_or_default();
+        let message = format!("VM {} is {is} ({}){words}", new.name, new.power_reason);
         let data = json!({ "from": was, "state": is, "reason": new.power_reason });
         return Some(("vm.state", message, new.observed_at, data));
     }
@@ -98,6 +99,8 @@ fn changed(old: &ObservedVm, new: &ObservedVm) -> Option<Change> {
 fn is_same_but_for_time(old: &ObservedVm, new: &ObservedVm) -> bool {
     old.name == new.name
         && old.host_ref == new.host_ref
+        && old.message == new.message
+        && old.primary_address == new.primary_address
         && old.cpu_count.value() == new.cpu_count.value()
         && old.memory_bytes.value() == new.memory_bytes.value()
         && old.autostart.value() == new.autostart.value()

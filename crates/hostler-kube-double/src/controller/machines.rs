@@ -60,8 +60,13 @@ fn adopted(world: &mut World, key: &Key) -> Option<Arc<Value>> {
     world.store.get(&VM, key).cloned()
 }
 
+/// An instance that was orphaned stays, as whatever else belonged to the machine.
 fn end(world: &mut World, key: &Key, machine: &Arc<Value>) {
-    if world.store.get(&VMI, key).is_some() {
+    let uid = json::text(machine, "/metadata/uid");
+    let is_owner = |one: &Value| json::text(one, "/uid") == uid;
+    let owners =
+        |one: &Arc<Value>| json::list(one, "/metadata/ownerReferences").iter().any(is_owner);
+    if world.store.get(&VMI, key).is_some_and(owners) {
         remove(world, &VMI, key);
         let mut next = (**machine).clone();
         json::set(&mut next, "/status/printableStatus", "Terminating".into());

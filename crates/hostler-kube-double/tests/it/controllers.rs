@@ -5,7 +5,7 @@ use std::time::Duration;
 use hostler_kube_double::{Double, Options, Pace};
 use serde_json::{Value, json};
 
-use crate::client::{VMIMS, VMS, running, start, start_with, vm};
+use crate::client::{Ask, VMIMS, VMS, running, start, start_with, vm};
 
 pub(crate) fn shown(double: &Double, name: &str) -> String {
     let machine = double.get("virtualmachines", "default", name).unwrap();
@@ -477,4 +477,20 @@ async fn a_namespace_that_ends_takes_its_machines_along() {
     double.settle();
     assert_eq!(client.get("/api/v1/namespaces/default").await.status, 404);
     assert_eq!(double.list("virtualmachines").len(), 0);
+}
+
+#[tokio::test]
+async fn a_machine_that_is_deleted_with_its_dependents_orphaned_leaves_its_instance_behind() {
+    for (policy, stays) in [("Orphan", true), ("Background", false)] {
+        let (double, client) = start().await;
+        running(&double, &client, "vm1").await;
+        let body = json!({ "propagationPolicy": policy }).to_string();
+        client.send(Ask { body, ..Ask::new("DELETE", format!("{VMS}/vm1")) }).await;
+        double.settle();
+        assert!(double.get("virtualmachines", "default", "vm1").is_none());
+        let left = instance(&double, "vm1");
+        assert_eq!(left.is_some(), stays, "{policy}");
+        let owners = left.map(|one| one["metadata"]["ownerReferences"].clone());
+        assert!(owners.is_none_or(|owners| owners.as_array().is_none_or(Vec::is_empty)));
+    }
 }

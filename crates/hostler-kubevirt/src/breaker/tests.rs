@@ -29,7 +29,6 @@ fn e11_five_failures_in_a_row_open_it_and_four_do_not() {
     let mut breaker = after(FAILURES, now);
     assert_eq!(breaker.state(now), State::Open);
     assert_eq!(breaker.admit(now), Err(OPEN));
-    assert_eq!((breaker.opened(), breaker.refused()), (1, 1));
 }
 
 #[test]
@@ -74,7 +73,7 @@ fn x27_a_probe_that_fails_opens_it_again() {
     let permit = breaker.admit(later).unwrap();
     breaker.tell(permit, FAIL, later, 0.0);
     assert_eq!(breaker.admit(later), Err(OPEN));
-    assert_eq!(breaker.opened(), 2);
+    assert_eq!(breaker.state(later), State::Open);
 }
 
 #[test]

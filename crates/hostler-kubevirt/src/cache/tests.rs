@@ -95,14 +95,19 @@ fn x26_what_a_list_does_not_hold_is_gone() {
 }
 
 #[test]
-fn e9_an_object_is_read_without_its_managed_fields() {
+fn e9_x25_of_who_manages_an_object_only_the_names_are_kept() {
     let document = json!({"metadata": {
         "uid": "u1", "name": "a", "namespace": "default", "resourceVersion": "7",
-        "managedFields": [{"manager": "curl"}], "labels": {"x": "y"},
+        "managedFields": [
+            {"manager": "curl", "operation": "Apply", "fieldsV1": {"f:spec": {}}},
+            {"manager": "virt", "subresource": "status", "time": "2026-01-01T00:00:00Z"}, 7,
+        ],
+        "labels": {"x": "y"},
     }});
     let object = Object::read(document).unwrap();
     assert_eq!(object.key, ObjectKey::in_namespace("default", "a"));
-    assert_eq!(object.document.pointer("/metadata/managedFields"), None);
+    let managed = json!([{"manager": "curl"}, {"manager": "virt", "subresource": "status"}, 7]);
+    assert_eq!(object.document.pointer("/metadata/managedFields"), Some(&managed));
     assert_eq!(object.document.pointer("/metadata/labels/x"), Some(&json!("y")));
     for missing in ["uid", "name", "resourceVersion"] {
         let mut broken = json!({"metadata": {"uid": "u", "name": "a", "resourceVersion": "7"}});

@@ -28,15 +28,6 @@ impl Default for WriteOptions {
     }
 }
 
-/// What a patch is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patch {
-    /// RFC 7386: what is there replaces, `null` removes.
-    Merge,
-    /// RFC 6902: a list of steps, `test` among them.
-    Json,
-}
-
 /// One page of a list.
 #[derive(Debug, Default)]
 pub struct Page {
@@ -57,12 +48,19 @@ pub struct Selection {
     pub namespace: Option<String>,
     /// Those with these labels: `kubevirt.io=virt-launcher`.
     pub labels: Option<String>,
+    /// The one of this name, wherever it is.
+    pub name: Option<String>,
 }
 
 impl Selection {
     /// All of a kind in a namespace, or in the cluster.
     pub const fn all(resource: Resource, namespace: Option<String>) -> Self {
-        Self { resource, namespace, labels: None }
+        Self { resource, namespace, labels: None, name: None }
+    }
+
+    /// Those of a name: one in a namespace, or one in each.
+    pub fn named(resource: Resource, namespace: Option<String>, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..Self::all(resource, namespace) }
     }
 }
 
@@ -112,11 +110,16 @@ impl Question {
 
 pub(super) fn collection(selection: &Selection) -> Result<Question> {
     let path = selection.resource.collection(selection.namespace.as_deref()).map_err(ours)?;
-    let question = Question::get(path);
-    Ok(match &selection.labels {
-        Some(labels) => question.with("labelSelector", labels),
-        None => question,
-    })
+    let mut question = Question::get(path);
+    if let Some(labels) = &selection.labels {
+        question = question.with("labelSelector", labels);
+    }
+    if let Some(wanted) = &selection.name {
+        // What is no name could be a selector of something else.
+        let wanted = crate::resource::name(wanted).map_err(ours)?;
+        question = question.with("fieldSelector", &format!("metadata.name={wanted}"));
+    }
+    Ok(question)
 }
 
 /// What becomes of the objects that belong to one that is deleted.

@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::Value;
 
 use super::question::{deletion, document};
-use super::{Caller, Dependents, FIELD_MANAGER, Patch, Question, Result, WriteOptions, ours};
+use super::{Caller, Dependents, FIELD_MANAGER, Question, Result, WriteOptions, ours};
 use crate::error::Verb;
 use crate::resource::{ObjectKey, Resource};
 
@@ -58,28 +58,24 @@ impl Caller {
         document(self.ask(cx, question, &doing).await?, Verb::Write, &doing)
     }
 
-    /// Patches an object.
+    /// Patches an object by a list of steps (RFC 6902), `test` among them.
     ///
     /// # Errors
-    /// See [`crate::error`]; a JSON patch whose `test` fails is [`Cause::Changed`].
+    /// See [`crate::error`]; one whose `test` fails is [`Cause::Changed`].
     pub async fn patch(
         &self,
         cx: &Cx,
         resource: Resource,
         key: &ObjectKey,
-        form: Patch,
         patch: &Value,
     ) -> Result<Value> {
         let doing = format!("cannot change {} {key}", resource.full_name());
         let path = resource.object(key).map_err(ours)?;
-        let (verb, content_type) = match form {
-            Patch::Merge => (Verb::Write, "application/merge-patch+json"),
-            Patch::Json => (Verb::JsonPatch, "application/json-patch+json"),
-        };
+        let verb = Verb::JsonPatch;
         let question = Question::new(Method::PATCH, path, verb)
             .with("fieldManager", FIELD_MANAGER)
             .with("fieldValidation", "Strict")
-            .with_json(content_type, patch);
+            .with_json("application/json-patch+json", patch);
         document(self.ask(cx, question, &doing).await?, verb, &doing)
     }
 

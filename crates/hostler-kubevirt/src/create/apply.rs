@@ -23,7 +23,7 @@ use hostler_provider::{Cx, EnsureVm, Error, Kind, VmHandle};
 use serde_json::{Value, json};
 
 use super::Making;
-use crate::call::{CREATION_MANAGER, Patch, Result as Asked, WriteOptions};
+use crate::call::{CREATION_MANAGER, Result as Asked, WriteOptions};
 use crate::error::{Cause, Owned};
 use crate::mapper::{MappedVm, Owner};
 use crate::provider::KubeVirt;
@@ -170,8 +170,7 @@ impl Making<'_> {
                 { "op": "test", "path": format!("{entry}/manager"), "value": CREATION_MANAGER },
                 { "op": "remove", "path": entry },
             ]);
-            let patched =
-                self.caller.patch(self.cx, Resource::VMS, &key, Patch::Json, &patch).await;
+            let patched = self.caller.patch(self.cx, Resource::VMS, &key, &patch).await;
             match patched {
                 Ok(_) => return Ok(()),
                 Err(failure) if failure.cause == Cause::Changed && attempt < ATTEMPTS => {

@@ -10,7 +10,6 @@ use tokio::time::sleep;
 use super::apply::kept_by;
 use crate::call::{Caller, Dependents};
 use crate::error::Cause;
-use crate::fleet::Age;
 use crate::mapper::{MappedVm, VmKind};
 use crate::provider::KubeVirt;
 use crate::resource::{ObjectKey, Resource};
@@ -56,32 +55,70 @@ impl KubeVirt {
             if text(&object, "deletionTimestamp").is_some() {
                 return self.gone(cx, &caller, vm, &seen, &doing).await;
             }
-            let now = self.shared.fleet.ask(cx, &self.shared.link, &caller, vm).await;
+            let now = self
+                .shared
+                .fleet
+                .ask_at(cx, &self.shared.link, &caller, &key, &vm.external_ref)
+                .await;
             let Some(now) = now.map_err(|error| error.context(&doing))? else { return Ok(()) };
             let version = text(&object, "resourceVersion");
             check(&now, &doing)?;
             self.shared.fleet.may_write().map_err(|error| error.context(&doing))?;
             let uid = Some(vm.external_ref.as_str());
             let (version, dependents) = (version.as_deref(), dependents(&object));
+            if let (Dependents::Stay, Some(instance)) = (dependents, &now.instance_uid) {
+                // It would stay too, and be a VM of its own.
+                self.clear(cx, &caller, &key, instance, &doing).await?;
+                continue;
+            }
             let deleted = caller.delete_unchanged(cx, resource, &key, uid, version, dependents);
             match deleted.await {
                 Ok(()) => return self.gone(cx, &caller, vm, &now, &doing).await,
                 Err(failure) if failure.cause == Cause::ObjectMissing => return Ok(()),
-                Err(failure) if failure.cause == Cause::Changed && attempt < ATTEMPTS => {}
+                Err(failure) if failure.cause == Cause::Changed && attempt < ATTEMPTS => {
+                    sleep(LOOK_AGAIN.min(cx.remaining())).await;
+                }
                 Err(failure) => return Err(self.shared.link.noted(failure).context(&doing)),
             }
         }
         Err(Error::new(Kind::Conflict, format!("{doing}: it changes all the time; try again")))
     }
 
-    /// A VM by its UID; `None` where it is certain that there is none.
+    /// Deletes the instance of a VM that is off, by its UID, and waits until it is gone.
+    async fn clear(
+        &self,
+        cx: &Cx,
+        caller: &Caller,
+        key: &ObjectKey,
+        uid: &str,
+        doing: &str,
+    ) -> Result<()> {
+        let noted = |failure| self.shared.link.noted(failure).context(doing);
+        match caller.delete(cx, Resource::VMIS, key, Some(uid)).await {
+            Ok(()) => {}
+            Err(failure) if matches!(failure.cause, Cause::ObjectMissing | Cause::Changed) => {}
+            Err(failure) => return Err(noted(failure)),
+        }
+        loop {
+            match caller.get(cx, Resource::VMIS, key).await {
+                Ok(object) if text(&object, "uid").as_deref() == Some(uid) => {}
+                Ok(_) => return Ok(()),
+                Err(failure) if failure.cause == Cause::ObjectMissing => return Ok(()),
+                Err(failure) => return Err(noted(failure)),
+            }
+            sleep(LOOK_AGAIN.min(cx.remaining())).await;
+        }
+    }
+
+    /// A VM by its UID; `None` where it is certain that there is none: the cluster said so of that
+    /// UID, or a list that it gave now does.
     async fn at_hand(&self, cx: &Cx, caller: &Caller, vm: &VmRef) -> Result<Option<MappedVm>> {
         let shared = &self.shared;
         shared.fleet.listed(cx, &shared.link, caller).await?;
         if let Some(found) = shared.fleet.find(&vm.external_ref, cx.now())? {
             return Ok(Some(found));
         }
-        if shared.fleet.age(false) == Age::Now {
+        if shared.fleet.was_told_gone(&vm.external_ref) {
             return Ok(None);
         }
         let all = shared.fleet.list(cx, &shared.link, caller).await?.vms;

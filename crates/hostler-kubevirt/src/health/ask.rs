@@ -4,7 +4,7 @@
 use hostler_provider::Cx;
 use serde_json::{Value, json};
 
-use super::{Api, Facts, Found, Installation, Need};
+use super::{Api, Facts, Found, Installation, Need, Purpose};
 use crate::call::{Caller, Result, Selection};
 use crate::capabilities::Gates;
 use crate::config::Namespaces;
@@ -14,12 +14,12 @@ use crate::resource::Resource;
 /// Installations of KubeVirt that are looked at; there should be one.
 const INSTALLATIONS: usize = 10;
 
-/// What our account has to be allowed to do, group, resource and verbs. The manifests' roles are
-/// these, which tests and `cargo xtask check manifests` hold.
-const IN_NAMESPACES: &[(&str, &str, &[&str])] = &[
-    ("kubevirt.io", "virtualmachines", &["get", "list", "watch", "create", "patch", "delete"]),
+/// Without these a cluster cannot be told of, or its VMs not turned on and off: group, resource
+/// and verbs. The manifests' roles are these lists, which tests and `cargo xtask check manifests`
+/// hold.
+const IN_NAMESPACES: &[Row] = &[
+    ("kubevirt.io", "virtualmachines", &["get", "list", "watch"]),
     ("kubevirt.io", "virtualmachineinstances", &["get", "list", "watch"]),
-    ("kubevirt.io", "virtualmachineinstancemigrations", &["list", "watch", "create", "delete"]),
     ("subresources.kubevirt.io", "virtualmachines/start", &["update"]),
     ("subresources.kubevirt.io", "virtualmachines/stop", &["update"]),
     ("subresources.kubevirt.io", "virtualmachines/restart", &["update"]),
@@ -27,54 +27,86 @@ const IN_NAMESPACES: &[(&str, &str, &[&str])] = &[
     ("subresources.kubevirt.io", "virtualmachineinstances/unpause", &["update"]),
     ("subresources.kubevirt.io", "virtualmachineinstances/softreboot", &["update"]),
     ("subresources.kubevirt.io", "virtualmachineinstances/reset", &["update"]),
-    ("subresources.kubevirt.io", "virtualmachineinstances/console", &["get"]),
-    ("subresources.kubevirt.io", "virtualmachineinstances/vnc", &["get"]),
 ];
-const OF_THE_CLUSTER: &[(&str, &str, &[&str])] =
+const OF_THE_CLUSTER: &[Row] =
     &[("", "nodes", &["list", "watch"]), ("kubevirt.io", "kubevirts", &["list", "watch"])];
 
-/// What some things need, and whose absence is no fault: which hypervisor a launcher asked for,
-/// volumes, cloud-init, networks, classes of storage.
-const HELPS_IN_NAMESPACES: &[(&str, &str, &[&str])] = &[
-    ("", "pods", &["list"]),
-    ("", "persistentvolumeclaims", &["get", "list", "create", "delete"]),
-    ("cdi.kubevirt.io", "datavolumes", &["get", "list", "create", "delete"]),
-    ("", "secrets", &["get", "list", "create", "delete"]),
-    ("k8s.cni.cncf.io", "network-attachment-definitions", &["list"]),
+/// What one thing needs, and whose absence is no fault of the cluster: only that does not work.
+const HELPS_IN_NAMESPACES: &[HelpRow] = &[
+    ("kubevirt.io", "virtualmachines", &["create", "patch", "delete"], Purpose::Making),
+    ("kubevirt.io", "virtualmachineinstances", &["delete"], Purpose::Making),
+    (
+        "kubevirt.io",
+        "virtualmachineinstancemigrations",
+        &["get", "list", "create", "delete"],
+        Purpose::Migrating,
+    ),
+    ("subresources.kubevirt.io", "virtualmachineinstances/console", &["get"], Purpose::Consoles),
+    ("subresources.kubevirt.io", "virtualmachineinstances/vnc", &["get"], Purpose::Consoles),
+    (
+        "snapshot.kubevirt.io",
+        "virtualmachinesnapshots",
+        &["get", "list", "create", "delete"],
+        Purpose::Snapshots,
+    ),
+    ("snapshot.kubevirt.io", "virtualmachinerestores", &["get", "create"], Purpose::Snapshots),
+    ("", "pods", &["list"], Purpose::Hypervisors),
+    ("", "persistentvolumeclaims", &["get", "list", "create", "delete"], Purpose::Volumes),
+    ("cdi.kubevirt.io", "datavolumes", &["get", "create", "delete"], Purpose::Copies),
+    ("k8s.cni.cncf.io", "network-attachment-definitions", &["get", "list"], Purpose::Networks),
+    ("instancetype.kubevirt.io", "virtualmachineinstancetypes", &["list"], Purpose::Sizes),
+    ("instancetype.kubevirt.io", "virtualmachinepreferences", &["list"], Purpose::Sizes),
 ];
-const HELPS_OF_THE_CLUSTER: &[(&str, &str, &[&str])] = &[
-    ("storage.k8s.io", "storageclasses", &["get", "list"]),
-    ("cdi.kubevirt.io", "storageprofiles", &["get"]),
+const HELPS_OF_THE_CLUSTER: &[HelpRow] = &[
+    ("storage.k8s.io", "storageclasses", &["get", "list"], Purpose::Volumes),
+    ("cdi.kubevirt.io", "storageprofiles", &["get"], Purpose::Volumes),
+    ("instancetype.kubevirt.io", "virtualmachineclusterinstancetypes", &["list"], Purpose::Sizes),
+    ("instancetype.kubevirt.io", "virtualmachineclusterpreferences", &["list"], Purpose::Sizes),
 ];
 
-/// All that our account has to be allowed to do.
-pub fn needs(namespaces: &Namespaces) -> Vec<Need> {
-    in_scopes(namespaces, IN_NAMESPACES, OF_THE_CLUSTER)
-}
-
-/// What else it may well be allowed to do.
-pub fn helps(namespaces: &Namespaces) -> Vec<Need> {
-    in_scopes(namespaces, HELPS_IN_NAMESPACES, HELPS_OF_THE_CLUSTER)
-}
+/// Documents of cloud-init. Whoever may read secrets may read all of a namespace, those of others
+/// too: so these have a role of their own, which is bound only where somebody chose to.
+const SEEDS_IN_NAMESPACES: &[HelpRow] =
+    &[("", "secrets", &["get", "list", "create", "delete"], Purpose::CloudInit)];
 
 /// Group, resource and verbs.
 type Row = (&'static str, &'static str, &'static [&'static str]);
+/// The same, and what it is for.
+type HelpRow = (&'static str, &'static str, &'static [&'static str], Purpose);
 
-fn in_scopes(namespaces: &Namespaces, in_namespaces: &[Row], of_the_cluster: &[Row]) -> Vec<Need> {
+/// All that our account may well be allowed to do; without a purpose where everything depends on
+/// it.
+pub fn needs(namespaces: &Namespaces) -> Vec<Need> {
     let mut all = Vec::new();
-    let mut add = |rows: &[Row], scope: Option<String>| {
-        for (group, resource, verbs) in rows {
-            all.extend(verbs.iter().map(|verb| {
-                let namespace = scope.clone();
-                Need { verb, group, resource, namespace }
-            }));
-        }
-    };
     for scope in namespaces.scopes() {
-        add(in_namespaces, scope);
+        add(&mut all, IN_NAMESPACES.iter().map(for_everything), scope.as_deref());
+        add(&mut all, HELPS_IN_NAMESPACES.iter().copied().map(for_one), scope.as_deref());
+        add(&mut all, SEEDS_IN_NAMESPACES.iter().copied().map(for_one), scope.as_deref());
     }
-    add(of_the_cluster, None);
+    add(&mut all, OF_THE_CLUSTER.iter().map(for_everything), None);
+    add(&mut all, HELPS_OF_THE_CLUSTER.iter().copied().map(for_one), None);
     all
+}
+
+fn for_everything(row: &Row) -> (Row, Option<Purpose>) {
+    (*row, None)
+}
+
+fn for_one((group, resource, verbs, purpose): HelpRow) -> (Row, Option<Purpose>) {
+    ((group, resource, verbs), Some(purpose))
+}
+
+fn add(
+    all: &mut Vec<Need>,
+    rows: impl Iterator<Item = (Row, Option<Purpose>)>,
+    namespace: Option<&str>,
+) {
+    for ((group, resource, verbs), purpose) in rows {
+        all.extend(verbs.iter().map(|verb| {
+            let namespace = namespace.map(str::to_owned);
+            Need { verb, group, resource, namespace, purpose }
+        }));
+    }
 }
 
 /// Asks for everything but the lags, which whoever follows the cluster knows.

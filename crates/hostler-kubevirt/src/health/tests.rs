@@ -98,7 +98,13 @@ fn x28_virt_api_rights_and_lag_are_part_of_it() {
         group: "subresources.kubevirt.io",
         resource: "virtualmachines/start",
         namespace: Some("vms".into()),
+        purpose: None,
     };
+    let limit = Need { purpose: Some(Purpose::Consoles), ..need.clone() };
+    let limited = Facts { gaps: Found::Yes(vec![limit.clone()]), ..well() };
+    is(&limited, Health::Healthy, &["RightsLimited"]);
+    let both = Facts { gaps: Found::Yes(vec![limit, need.clone()]), ..well() };
+    is(&both, Health::Unhealthy, &["RightsMissing", "RightsLimited"]);
     let gaps = Facts { gaps: Found::Yes(vec![need]), ..well() };
     is(&gaps, Health::Unhealthy, &["RightsMissing"]);
     assert_eq!(
@@ -203,8 +209,10 @@ fn x28_rights_are_asked_for_in_each_namespace() {
     use crate::config::Namespaces;
     let all = needs(&Namespaces::All);
     let two = needs(&Namespaces::Only(vec!["a".into(), "b".into()]));
-    let is_of_the_cluster = |need: &&Need| ["nodes", "kubevirts"].contains(&need.resource);
+    let cluster_wide = ["nodes", "kubevirts", "storageclasses", "storageprofiles"];
+    let is_of_the_cluster =
+        |need: &&Need| cluster_wide.contains(&need.resource) || need.resource.contains("cluster");
     let of_cluster = |needs: &[Need]| needs.iter().filter(is_of_the_cluster).count();
-    assert_eq!((of_cluster(&all), of_cluster(&two)), (4, 4));
+    assert_eq!((of_cluster(&all), of_cluster(&two)), (9, 9));
     assert_eq!(two.len() - of_cluster(&two), 2 * (all.len() - of_cluster(&all)));
 }

@@ -1,5 +1,7 @@
 //! Instance types and preferences, of a namespace and of the cluster.
 
+use std::collections::BTreeMap;
+
 use hostler_core::{Fact, Timestamp};
 
 use super::source::INSTANCE_TYPE;
@@ -48,6 +50,19 @@ pub struct MappedPreference {
     pub machine: Option<String>,
     /// The architecture, in Hostler's words.
     pub arch: Option<String>,
+}
+
+/// Those that VMs name, as far as they were read, and of the others why not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Types {
+    /// Instance types.
+    pub instance_types: BTreeMap<TypeRef, MappedInstanceType>,
+    /// Preferences.
+    pub preferences: BTreeMap<TypeRef, MappedPreference>,
+    /// Why instance types were not read.
+    pub no_instance_type: BTreeMap<TypeRef, String>,
+    /// Why preferences were not.
+    pub no_preference: BTreeMap<TypeRef, String>,
 }
 
 /// An instance type of one namespace.

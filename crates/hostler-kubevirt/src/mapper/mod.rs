@@ -36,7 +36,7 @@ pub use disks::MappedVolume;
 pub use error::Incompatible;
 pub use hosts::{MappedHost, map_node};
 pub use hypervisor::Given;
-pub use instance_types::{MappedInstanceType, MappedPreference, TypeRef};
+pub use instance_types::{MappedInstanceType, MappedPreference, TypeRef, Types};
 pub use migrations::{MappedMigration, MigrationPhase, Outcome, map_migration};
 pub use nics::{MappedNic, PrimaryAddress};
 pub use owners::Owner;
@@ -77,10 +77,8 @@ mod source {
 /// as not read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// Instance types by name.
-    pub instance_types: BTreeMap<TypeRef, MappedInstanceType>,
-    /// Preferences by name.
-    pub preferences: BTreeMap<TypeRef, MappedPreference>,
+    /// Instance types and preferences.
+    pub types: Arc<Types>,
     /// Claims by namespace and name.
     pub claims: BTreeMap<(String, String), MappedClaim>,
     /// The installation.

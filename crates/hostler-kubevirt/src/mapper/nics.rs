@@ -17,14 +17,6 @@ use crate::objects::{InterfaceStatus, VirtualMachineInstance};
 pub struct MappedNic {
     /// Its name within the VM; `None` for one that only the guest knows.
     pub name: Option<String>,
-    /// Who told of it, as KubeVirt says: `domain`, `guest-agent`, `multus-status`.
-    pub info_sources: Vec<String>,
-    /// Its name within the guest, for example `eth0`.
-    pub guest_device: Option<String>,
-    /// Its name within the pod, for example `eth0` or `pod7e0055a6880`.
-    pub pod_device: Option<String>,
-    /// Whether its cable is plugged in: `up`, `down`.
-    pub link_state: Option<String>,
     /// Whether it is on the pod network, or on the one that stands for it.
     pub is_on_default_network: bool,
 }
@@ -67,12 +59,12 @@ pub(super) fn nics(view: &View<'_>) -> Nics {
             network.name.text().is_some() && network.name.text() == interface.name.text()
         });
         observed.push(observe(Some(interface), network, found));
-        mapped.push(map(interface.name.owned(), network, found));
+        mapped.push(map(interface.name.owned(), network));
     }
     let others = statuses.into_iter().flat_map(|all| all.iter().enumerate());
     for (_, status) in others.filter(|(position, _)| !used.contains(position)) {
         observed.push(observe(None, None, Some(status)));
-        mapped.push(map(status.name.owned(), None, Some(status)));
+        mapped.push(map(status.name.owned(), None));
     }
     let unread = devices.interfaces.unreadable()
         + spec.networks.unreadable()
@@ -115,20 +107,8 @@ fn observe(
     }
 }
 
-fn map(
-    name: Option<String>,
-    network: Option<&Network>,
-    status: Option<&InterfaceStatus>,
-) -> MappedNic {
-    let sources = status.and_then(|status| status.info_source.text()).unwrap_or_default();
-    MappedNic {
-        name,
-        info_sources: info_sources(sources).map(str::to_owned).collect(),
-        guest_device: status.and_then(|status| status.interface_name.owned()),
-        pod_device: status.and_then(|status| status.pod_interface_name.owned()),
-        link_state: status.and_then(|status| status.link_state.owned()),
-        is_on_default_network: network.is_some_and(is_default),
-    }
+fn map(name: Option<String>, network: Option<&Network>) -> MappedNic {
+    MappedNic { name, is_on_default_network: network.is_some_and(is_default) }
 }
 
 fn info_sources(text: &str) -> impl Iterator<Item = &str> {

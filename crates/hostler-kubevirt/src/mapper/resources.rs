@@ -23,6 +23,15 @@ pub(super) struct Referred<'a, T> {
     pub(super) revision: Option<&'a str>,
     /// What was read of it, if it was.
     pub(super) found: Option<&'a T>,
+    /// Why it was not, where that is known.
+    pub(super) why_not: Option<&'a str>,
+}
+
+impl<T> Referred<'_, T> {
+    /// `: and why`, where that is known.
+    fn why_not(&self) -> String {
+        self.why_not.map(|why| format!(": {why}")).unwrap_or_default()
+    }
 }
 
 /// What a VM is read from.
@@ -75,7 +84,8 @@ impl<'a> View<'a> {
         let referred = self.instance_type.as_ref()?;
         let name = &referred.name.name;
         let Some(found) = referred.found else {
-            let reason = format!("its instance type \"{name}\" was not read");
+            let why = referred.why_not();
+            let reason = format!("its instance type \"{name}\" was not read{why}");
             return Some(Fact::unavailable(INSTANCE_TYPE, reason));
         };
         let fact = read(found).clone();
@@ -254,7 +264,8 @@ impl View<'_> {
         let referred = self.preference.as_ref()?;
         let name = &referred.name.name;
         let Some(found) = referred.found else {
-            let reason = format!("its preference \"{name}\", which may tell it, was not read");
+            let why = referred.why_not();
+            let reason = format!("its preference \"{name}\", which may tell it, was not read{why}");
             return Some(Fact::unavailable(PREFERENCE, reason));
         };
         let value = read(found)?;

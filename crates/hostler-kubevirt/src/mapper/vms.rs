@@ -73,9 +73,8 @@ pub struct MappedVm {
     pub runs_by: Option<DetectionResult>,
     /// The UID of its instance: another one each time it is started.
     pub instance_uid: Option<String>,
-    /// The worst of what the cluster says is wrong with it, for people.
-    pub status_message: Option<String>,
-    /// All that the cluster says is wrong with it, worst first.
+    /// All that the cluster says is wrong with it, worst first; `vm.message` is the same in
+    /// one text.
     pub troubles: Vec<Trouble>,
     /// How it is to be run; absent where it is an instance alone, or the word
     /// is not known here.
@@ -90,24 +89,16 @@ pub struct MappedVm {
     pub nics: Vec<MappedNic>,
     /// Its volumes.
     pub volumes: Vec<MappedVolume>,
-    /// The operating system, in the words of its guest agent.
-    pub guest_os: Fact<String>,
     /// Whether its guest agent is connected.
     pub agent_connected: Fact<bool>,
     /// Whether it can be moved while it runs.
     pub live_migration: Fact<LiveMigration>,
     /// Its last migration, or the one under way, as its instance tells it.
     pub migration: Option<MappedMigration>,
-    /// The node that it is to leave, where one is being emptied.
-    pub evacuating_from: Option<String>,
     /// Who else looks after it.
     pub owners: Vec<Owner>,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
     /// When it was made.
     pub created_at: Option<Timestamp>,
-    /// When its instance came to run.
-    pub started_at: Option<Timestamp>,
 }
 
 /// All VMs of a cluster.
@@ -137,28 +128,29 @@ pub fn map_vm(
     let state = state(vm, vmi);
     let nics = nics::nics(&view);
     let troubles = troubles(vm, vmi);
+    let primary_address = nics::primary(&view, &nics);
+    let vm_seen = ObservedVm {
+        message: told_troubles(&troubles),
+        primary_address: primary_address.value().map(|primary| primary.address.clone()),
+        ..observe(source, &view, &names, state, &nics, around)
+    };
     let meta = meta(source);
     let migration = vmi.and_then(|vmi| migrations::of_instance(vmi, &names));
     Ok(MappedVm {
         kind: kind(source),
-        vm: observe(source, &view, &names, state, &nics, around),
+        vm: vm_seen,
         runs_by: hypervisor::conclude(vmi, around).and_then(hypervisor::detection),
         instance_uid: vmi.and_then(|vmi| vmi.metadata.uid.owned()),
-        status_message: troubles.first().map(|trouble| trouble.message.clone()),
         troubles,
         run_strategy: run_strategy(source, seen_at),
-        primary_address: nics::primary(&view, &nics),
+        primary_address,
         nics: nics.mapped,
         volumes: disks::volumes(&view, &names.namespace),
-        guest_os: guest_os(vmi, seen_at),
         agent_connected: agent_connected(vmi, seen_at),
         live_migration: live_migration(vmi, seen_at),
         migration,
-        evacuating_from: vmi.and_then(|vmi| vmi.status.evacuation_node_name.owned()),
         owners: owners::owners(meta),
-        labels: (*meta.labels).clone(),
         created_at: meta.creation_timestamp.at(),
-        started_at: vmi.and_then(started_at),
         instance_type: references.instance_type.map(|(name, _)| name),
         preference: references.preference.map(|(name, _)| name),
         namespace: names.namespace,
@@ -269,6 +261,13 @@ fn meta<'a>(source: Source<'a>) -> &'a ObjectMeta {
     }
 }
 
+/// The instance type and the preference that a VM names.
+pub(crate) fn types_of(vm: &VirtualMachine) -> (Option<TypeRef>, Option<TypeRef>) {
+    let Some(namespace) = vm.metadata.namespace.text() else { return (None, None) };
+    let References { instance_type, preference } = References::of(Some(vm), namespace);
+    (instance_type.map(|(name, _)| name), preference.map(|(name, _)| name))
+}
+
 /// What a VM refers to: a name, and the revision that it is bound to.
 #[derive(Debug, Default)]
 struct References {
@@ -312,12 +311,14 @@ impl References {
             instance_type: instance_type.map(|(name, revision)| Referred {
                 name,
                 revision: revision.as_deref(),
-                found: around.instance_types.get(name),
+                found: around.types.instance_types.get(name),
+                why_not: around.types.no_instance_type.get(name).map(String::as_str),
             }),
             preference: preference.map(|(name, revision)| Referred {
                 name,
                 revision: revision.as_deref(),
-                found: around.preferences.get(name),
+                found: around.types.preferences.get(name),
+                why_not: around.types.no_preference.get(name).map(String::as_str),
             }),
             at,
         }
@@ -354,6 +355,7 @@ fn observe(
         consoles: consoles::consoles(view.vmi, state.power, at),
         power: state.power,
         power_reason: state.reason,
+        message: None,
         observed_at: at,
         persistent: match kind(source) {
             VmKind::Machine => Fact::seen(true, VM_SPEC, at),
@@ -372,6 +374,7 @@ fn observe(
         firmware: resources::firmware(view),
         disks: disks::disks(view, &names.namespace, around),
         nics: nics.observed.clone(),
+        primary_address: None,
         description: description(meta),
     }
 }
@@ -383,6 +386,12 @@ fn tag(meta: &ObjectMeta, names: &Names) -> Option<Tag> {
     let here = format!("{}/{}", names.namespace, names.name);
     let is_ours = meta.annotation(MADE_AS_ANNOTATION).is_none_or(|made_as| made_as == here);
     is_ours.then_some(Tag { vm })
+}
+
+/// All that is wrong, for people.
+fn told_troubles(troubles: &[Trouble]) -> Option<String> {
+    let told: Vec<&str> = troubles.iter().map(|trouble| trouble.message.as_str()).collect();
+    (!told.is_empty()).then(|| message(&told.join("; ")))
 }
 
 /// Free text, under the keys that Kubernetes and its consoles use.
@@ -415,16 +424,6 @@ fn running(vmi: Option<&VirtualMachineInstance>) -> Option<&VirtualMachineInstan
 
 const NOT_RUNNING: &str = "it is told only of a running instance";
 
-fn guest_os(vmi: Option<&VirtualMachineInstance>, at: Timestamp) -> Fact<String> {
-    let Some(vmi) = running(vmi) else { return Fact::unavailable(VMI_STATUS, NOT_RUNNING) };
-    let os = &vmi.status.guest_os_info;
-    let name = os.pretty_name.owned().or_else(|| {
-        let name = os.name.text()?;
-        Some(os.version.text().map_or(name.to_owned(), |version| format!("{name} {version}")))
-    });
-    super::told(name, VMI_STATUS, at, "its guest agent has not told it")
-}
-
 /// The condition is there only while the agent is connected.
 fn agent_connected(vmi: Option<&VirtualMachineInstance>, at: Timestamp) -> Fact<bool> {
     match running(vmi) {
@@ -444,10 +443,4 @@ fn live_migration(vmi: Option<&VirtualMachineInstance>, at: Timestamp) -> Fact<L
         }
     });
     super::told(verdict, VMI_STATUS, at, "the cluster has not found out yet")
-}
-
-fn started_at(vmi: &VirtualMachineInstance) -> Option<Timestamp> {
-    let phases = &vmi.status.phase_transition_timestamps;
-    let running = phases.iter().find(|entry| entry.phase.text() == Some("Running"))?;
-    running.phase_transition_timestamp.at()
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::Object;
 use super::domain::{Cpu, InstanceSpec, Machine};
 use super::meta::{Condition, ObjectMeta};
-use super::migration::{MigrationState, PhaseTransition};
+use super::migration::MigrationState;
 use super::part::{Many, Map, Nest, Part, Present};
 use crate::quantity::Quantity;
 
@@ -44,10 +44,6 @@ pub(crate) struct InstanceStatus {
     pub(crate) machine: Nest<Machine>,
     pub(crate) migration_state: Part<MigrationState>,
     pub(crate) migration_method: Part<String>,
-    pub(crate) phase_transition_timestamps: Many<PhaseTransition>,
-    #[serde(rename = "guestOSInfo")]
-    pub(crate) guest_os_info: Nest<GuestOs>,
-    pub(crate) evacuation_node_name: Part<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -58,9 +54,6 @@ pub(crate) struct InterfaceStatus {
     pub(crate) ip_address: Part<String>,
     pub(crate) ip_addresses: Many<String>,
     pub(crate) info_source: Part<String>,
-    pub(crate) interface_name: Part<String>,
-    pub(crate) pod_interface_name: Part<String>,
-    pub(crate) link_state: Part<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -86,12 +79,4 @@ pub(crate) struct ClaimInfo {
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct MemoryStatus {
     pub(crate) guest_current: Part<Quantity>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct GuestOs {
-    pub(crate) name: Part<String>,
-    pub(crate) pretty_name: Part<String>,
-    pub(crate) version: Part<String>,
 }

@@ -8,7 +8,6 @@ use super::Work;
 use crate::call::{Selection, WriteOptions};
 use crate::create::quantity;
 use crate::error::Cause;
-use crate::fleet::Age;
 use crate::mapper::{MappedClaim, map_claim};
 use crate::objects::{self, PersistentVolumeClaim, VirtualMachineInstance};
 use crate::resource::{ObjectKey, Resource};
@@ -28,14 +27,13 @@ impl Work<'_> {
     pub(super) async fn there(&self) -> Result<Option<VolumeInfo>> {
         let Some(object) = self.get(Resource::CLAIMS).await? else {
             // CDI may be about to make it.
-            if self.get(Resource::DATA_VOLUMES).await?.is_some() {
+            if self.filler(None).await?.is_some() {
                 return self.filled(false).await.map(Some);
             }
             return Ok(None);
         };
-        let claim = self.claim(object)?;
-        self.check_class(&claim)?;
-        self.filled_claim(claim, false).await.map(Some)
+        self.check_class(&self.claim(object.clone())?)?;
+        self.filled_claim(object).await.map(Some)
     }
 
     pub(super) fn claim(&self, object: Value) -> Result<MappedClaim> {
@@ -149,12 +147,12 @@ impl Work<'_> {
             self.check_class(&claim)?;
             self.check_unused().await?;
             // What fills it would make it anew.
-            if let Some(filler) = self.get(Resource::DATA_VOLUMES).await? {
+            if let Some(filler) = self.filler(Some(&object)).await? {
                 self.delete(Resource::DATA_VOLUMES, &filler).await?;
             }
             return self.delete(Resource::CLAIMS, &object).await;
         }
-        if let Some(filler) = self.get(Resource::DATA_VOLUMES).await? {
+        if let Some(filler) = self.filler(None).await? {
             return self.delete(Resource::DATA_VOLUMES, &filler).await;
         }
         self.remove_seed().await
@@ -164,30 +162,14 @@ impl Work<'_> {
     /// `Conflict` where a VM that runs uses the claim: the cluster would mark it, and
     /// delete it under the VM's feet at its next stop.
     async fn check_unused(&self) -> Result<()> {
-        let (fleet, claim) = (&self.provider.shared.fleet, &self.volume.name);
-        fleet.listed(self.cx, &self.provider.shared.link, &self.caller).await?;
-        let user = match fleet.age(false) {
-            Age::Now => match fleet.user_of(&self.pool.namespace, claim) {
-                // What is followed may lie a moment behind.
-                Some(key) => self.is_user(&key).await?.then_some(key),
-                None => None,
-            },
-            Age::Rebuilding(_) | Age::NotKnown(_) => self.listed_user().await?,
-        };
-        match user {
+        // Asked of the cluster itself: what is deleted does not come back, and what is followed
+        // may lie behind.
+        match self.listed_user().await? {
             None => Ok(()),
             Some(key) => {
                 let what = format!("the VM \"{}\" runs and uses it; stop it first", key.name);
                 Err(self.error(Kind::Conflict, &what))
             }
-        }
-    }
-
-    async fn is_user(&self, key: &ObjectKey) -> Result<bool> {
-        match self.caller.get(self.cx, Resource::VMIS, key).await {
-            Ok(object) => self.uses(object),
-            Err(failure) if failure.cause == Cause::ObjectMissing => Ok(false),
-            Err(failure) => Err(self.failed(failure)),
         }
     }
 

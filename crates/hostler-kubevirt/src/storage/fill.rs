@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::claims::size;
 use super::{Pool, Work};
 use crate::create::quantity;
-use crate::mapper::MappedClaim;
+use crate::error::Cause;
 use crate::resource::{ObjectKey, Resource};
 
 /// Lets CDI fill a claim at once, even if its class waits for who uses it: a copy is
@@ -67,28 +67,40 @@ impl Work<'_> {
     /// Waits until CDI has filled the volume.
     pub(super) async fn filled(&self, created: bool) -> Result<VolumeInfo> {
         loop {
-            let is_whole = self.is_whole().await?;
-            if let (true, Some(object)) = (is_whole, self.get(Resource::CLAIMS).await?) {
+            let claim = self.get(Resource::CLAIMS).await?;
+            let is_whole = self.is_whole(claim.as_ref()).await?;
+            if let (true, Some(object)) = (is_whole, claim) {
                 return Ok(self.info(size(&self.claim(object)?), created));
             }
             self.pause("CDI fills the volume").await?;
         }
     }
 
-    pub(super) async fn filled_claim(
-        &self,
-        claim: MappedClaim,
-        created: bool,
-    ) -> Result<VolumeInfo> {
-        if self.is_whole().await? {
-            return Ok(self.info(size(&claim), created));
+    /// A claim that is there, once it is whole.
+    pub(super) async fn filled_claim(&self, claim: Value) -> Result<VolumeInfo> {
+        if self.is_whole(Some(&claim)).await? {
+            return Ok(self.info(size(&self.claim(claim)?), false));
         }
-        self.filled(created).await
+        self.filled(false).await
+    }
+
+    /// What CDI fills the volume by, if anything. A cluster says first whether we may ask, and
+    /// then whether there is such a thing, or CDI at all: so not to be allowed to look means that
+    /// there is none, unless the claim says that it belongs to one.
+    pub(super) async fn filler(&self, claim: Option<&Value>) -> Result<Option<Value>> {
+        match self.caller.get(self.cx, Resource::DATA_VOLUMES, &self.key()).await {
+            Ok(object) => Ok(Some(object)),
+            Err(failure) => match failure.cause {
+                Cause::ObjectMissing | Cause::KindMissing => Ok(None),
+                Cause::Forbidden if !claim.is_some_and(is_filled_by_cdi) => Ok(None),
+                _ => Err(self.failed(failure)),
+            },
+        }
     }
 
     /// Whether nothing is left to be written into it.
-    async fn is_whole(&self) -> Result<bool> {
-        let Some(filler) = self.get(Resource::DATA_VOLUMES).await? else { return Ok(true) };
+    async fn is_whole(&self, claim: Option<&Value>) -> Result<bool> {
+        let Some(filler) = self.filler(claim).await? else { return Ok(true) };
         match filler.pointer("/status/phase").and_then(Value::as_str) {
             Some("Succeeded") => Ok(true),
             Some("Failed") => {
@@ -101,4 +113,11 @@ impl Work<'_> {
             _ => Ok(false),
         }
     }
+}
+
+/// Whether a claim belongs to a `DataVolume`.
+fn is_filled_by_cdi(claim: &Value) -> bool {
+    let owners = claim.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let is_cdis = |owner: &Value| owner.get("kind").and_then(Value::as_str) == Some("DataVolume");
+    owners.is_some_and(|owners| owners.iter().any(is_cdis))
 }

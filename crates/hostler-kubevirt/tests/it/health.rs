@@ -74,6 +74,25 @@ async fn x28_rights_that_are_missing_are_listed_one_by_one() {
 }
 
 #[tokio::test]
+async fn x28_a_right_that_one_thing_alone_needs_is_missed_by_a_warning() {
+    let facts = facts(|asked| {
+        if !asked.path.contains("selfsubjectaccessreviews") {
+            return well(asked);
+        }
+        let attributes = asked.json()["spec"]["resourceAttributes"].clone();
+        let barred = ["secrets", "virtualmachinesnapshots"];
+        let may = !barred.contains(&attributes["resource"].as_str().unwrap());
+        ok(&json!({"status": {"allowed": may}}))
+    })
+    .await;
+    assert_eq!(codes(&facts), (Health::Healthy, vec!["RightsLimited"]));
+    let told = judge(Some(&facts)).reasons[0].to_string();
+    for words in ["cloud-init (get secrets, ", "snapshots (get virtualmachinesnapshots.snapshot."] {
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn e12_a_cluster_without_kubevirt_is_unhealthy() {
     let facts = facts(|asked| match asked.path.contains("kubevirt.io") {
         true => text(404, "404 page not found"),

@@ -31,6 +31,8 @@ mod report;
 mod resources;
 mod rights;
 mod server;
+mod silence;
+mod sizes;
 mod snapshot_verbs;
 mod snapshots;
 mod state;

@@ -77,7 +77,19 @@ impl Place {
         self.double.put(machine("default", name, strategy)).unwrap();
         let vm = self.vm(name);
         self.until(&vm, power).await;
+        self.followed(&vm).await;
         vm
+    }
+
+    /// Waits until the inventory has a VM: whoever looks at one alone asks for it before that.
+    pub(crate) async fn followed(&self, vm: &VmRef) {
+        let wait = async {
+            while self.listed(vm).await.is_none() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        assert!(waited.is_ok(), "{vm} never came into the inventory");
     }
 
     pub(crate) fn strategy(&self, name: &str) -> String {

@@ -236,6 +236,13 @@ async fn e8_a_vm_made_anew_under_the_same_name_is_not_the_one_that_was_meant() {
     tokio::time::timeout(PATIENCE, gone).await.unwrap();
     let new = place.made("web", "Halted", PowerState::Stopped).await;
     assert_ne!(old.external_ref, new.external_ref);
+    // The new one is asked for by whoever does not know it; that the old one went is told.
+    let told = async {
+        while place.seen(&old).await.is_some() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.unwrap();
     let refused = place.power().start(&cx(), &old).await.unwrap_err();
     assert_eq!((refused.kind(), place.asked(START)), (Kind::NotFound, 0));
 }

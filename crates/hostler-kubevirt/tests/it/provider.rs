@@ -16,6 +16,10 @@ use serde_json::json;
 
 use crate::place::{PATIENCE, Place, busy, config, cx, machine};
 
+async fn health(provider: &KubeVirt) -> Health {
+    provider.cluster().unwrap().report(&cx()).await.unwrap().health
+}
+
 #[tokio::test]
 async fn e7_an_address_is_all_it_takes() {
     let double = Double::start(Options { tls: true, ..busy() }).await.unwrap();
@@ -34,7 +38,7 @@ async fn e7_an_address_is_all_it_takes() {
     assert_eq!(pools, ["default.standard"]);
     let networks: Vec<_> = inventory.networks.iter().map(|network| network.name.as_str()).collect();
     assert_eq!(networks, ["pod"]);
-    assert_eq!(provider.health(&cx()).await.health, Health::Healthy);
+    assert_eq!(health(&provider).await, Health::Healthy);
 }
 
 #[tokio::test]
@@ -49,7 +53,7 @@ async fn e13_a_cluster_that_cannot_be_used_says_why() {
     let provider = KubeVirt::new(config(&double));
     let missing = provider.probe(&cx()).await.unwrap_err();
     assert_eq!(missing.kind(), Kind::Unsupported, "{missing}");
-    assert_eq!(provider.health(&cx()).await.health, Health::Unhealthy);
+    assert_eq!(health(&provider).await, Health::Unhealthy);
 
     let text = double.kubeconfig().replace(double.token(), "expired");
     let mut stranger = config(&double);

@@ -177,7 +177,6 @@ fn check(mapped: &MappedVm, said: &BTreeSet<String>) -> Result<(), TestCaseError
         has_pedigree(&vm.nics),
         has_pedigree(&vm.consoles),
         has_pedigree(&mapped.primary_address),
-        has_pedigree(&mapped.guest_os),
         has_pedigree(&mapped.live_migration),
     ] {
         prop_assert!(whole);

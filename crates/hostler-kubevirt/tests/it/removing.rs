@@ -3,7 +3,7 @@
 
 use hostler_core::vm::PowerState;
 use hostler_kube_double::{Fault, Options, Refusal, What};
-use hostler_provider::{Kind, VmRef};
+use hostler_provider::{Kind, Provider, VmRef};
 use serde_json::json;
 
 use crate::create::{VMS, ensure, id, spec, stored};
@@ -16,6 +16,12 @@ async fn e8_a_vm_is_gone_when_it_is_told_to_be_deleted() {
     place.create().remove_vm(&cx(), &made.vm).await.unwrap();
     assert_eq!(place.double.get(VMS, "default", "web"), None);
     assert_eq!(place.listed(&made.vm).await, None);
+    // The cluster told that it is gone: nobody asks again.
+    let lists = |place: &Place| place.double.counts().of("list", VMS);
+    let before = lists(&place);
+    assert!(place.seen(&made.vm).await.is_none());
+    place.create().remove_vm(&cx(), &made.vm).await.unwrap();
+    assert_eq!(lists(&place), before);
     // Its name is free at once.
     let other = ensure(&place, 2, &spec("web")).await.unwrap();
     assert!(other.created);
@@ -51,6 +57,50 @@ async fn i17_volumes_from_a_vms_own_templates_stay_when_it_is_deleted() {
     let left = place.double.get("datavolumes", "default", "web-root").unwrap();
     let owners = left["metadata"]["ownerReferences"].as_array();
     assert!(owners.is_none_or(Vec::is_empty), "{left:#}");
+}
+
+/// What shut itself down leaves its instance behind, which would be a VM of its own.
+#[tokio::test]
+async fn i17_with_volumes_of_its_own_a_vm_leaves_no_finished_instance_behind() {
+    for strategy in ["Manual", "RerunOnFailure"] {
+        let place = Place::start(busy()).await;
+        place.double.put(machine("default", "web", strategy)).unwrap();
+        let vm = place.vm("web");
+        if strategy == "Manual" {
+            place.until(&vm, PowerState::Stopped).await;
+            place.power().start(&cx(), &vm).await.unwrap();
+        }
+        place.until(&vm, PowerState::Running).await;
+        let ends = |one: &mut serde_json::Value| one["status"]["phase"] = json!("Succeeded");
+        place.double.edit("virtualmachineinstances", "default", "web", ends).unwrap();
+        place.until(&vm, PowerState::Stopped).await;
+        let template =
+            json!({ "metadata": { "name": "web-root" }, "spec": { "source": { "blank": {} } } });
+        let with = |machine: &mut serde_json::Value| {
+            machine["spec"]["dataVolumeTemplates"] = json!([template]);
+        };
+        place.double.edit(VMS, "default", "web", with).unwrap();
+        place.create().remove_vm(&cx(), &vm).await.unwrap();
+        assert!(place.double.get(VMS, "default", "web").is_none());
+        assert!(place.double.list("virtualmachineinstances").is_empty(), "{strategy}");
+        let left = place.provider.inventory(&cx()).await.unwrap().vms;
+        assert!(left.is_empty(), "{left:?}");
+        assert!(place.double.get("datavolumes", "default", "web-root").is_some());
+    }
+}
+
+#[tokio::test]
+async fn x25_who_is_known_by_the_fields_it_writes_alone_keeps_its_vm_in_what_is_followed() {
+    let place = Place::start(busy()).await;
+    let vm = place.made("web", "Manual", PowerState::Stopped).await;
+    let by = |object: &mut serde_json::Value| {
+        object["metadata"]["managedFields"] = json!([
+            { "manager": "argocd-controller", "operation": "Apply", "fieldsV1": { "f:spec": {} } },
+        ]);
+    };
+    place.double.edit(VMS, "default", "web", by).unwrap();
+    let refused = place.create().remove_vm(&cx(), &vm).await.unwrap_err();
+    assert!(refused.message().contains("argocd"), "{refused}");
 }
 
 #[tokio::test]

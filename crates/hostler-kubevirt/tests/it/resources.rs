@@ -1,5 +1,7 @@
 //! Processors, memory, firmware and machine: from where they are told.
 
+use std::sync::Arc;
+
 use hostler_core::Quality;
 use hostler_core::metrics::hypervisor::Confidence;
 use hostler_kubevirt::mapper::instance_types::{
@@ -102,9 +104,9 @@ fn firmware_is_what_the_boot_loader_says() {
 fn around() -> Surroundings {
     let mut around = Surroundings::default();
     let (name, kind) = map_cluster_instance_type(&read("instancetype", json!({})), now()).unwrap();
-    around.instance_types.insert(name, kind);
+    Arc::make_mut(&mut around.types).instance_types.insert(name, kind);
     let (name, preference) = map_cluster_preference(&read("preference", json!({}))).unwrap();
-    around.preferences.insert(name, preference);
+    Arc::make_mut(&mut around.types).preferences.insert(name, preference);
     around
 }
 

@@ -162,7 +162,7 @@ fn f4_an_instance_that_finds_no_node_has_failed() {
     let mapped = alone(unschedulable);
     assert_eq!(state(&mapped), "Failed (error_unschedulable)");
     assert_eq!(
-        mapped.status_message.as_deref(),
+        mapped.vm.message.as_deref(),
         Some("0/3 nodes are available: 3 Insufficient memory.")
     );
 }

@@ -238,6 +238,47 @@ async fn a_seed_is_a_secret_of_ours_and_no_other_is_touched() {
     assert!(place.double.get("secrets", "default", "web-seed-1.iso").is_none());
 }
 
+/// A cluster says that something is forbidden before it says that there is no such thing: without
+/// CDI nobody has rights on its objects, and volumes are made and deleted all the same.
+#[tokio::test]
+async fn e13_without_rights_on_what_is_not_there_volumes_are_made_and_deleted() {
+    for cdi in [true, false] {
+        let place = Place::start(busy()).await;
+        place.double.refuse(Refusal::of("*", "cdi.kubevirt.io", "*"));
+        place.double.refuse(Refusal::of("*", "", "secrets"));
+        if !cdi {
+            place.double.serve_group("cdi.kubevirt.io", &[]);
+        }
+        let one = volume("default.standard", "one");
+        assert!(ensure(&place, &one, VolumeContent::Empty).await.unwrap().created);
+        assert!(!ensure(&place, &one, VolumeContent::Empty).await.unwrap().created);
+        place.storage().remove_volume(&cx(), &one).await.unwrap();
+        assert!(claim(&place, "one").is_none());
+        // Undoing what never came to be.
+        place.storage().remove_volume(&cx(), &one).await.unwrap();
+        let seed = CloudInit { user_data: Some("#cloud-config\n".into()), ..CloudInit::default() };
+        let seed = seed.seed("i-1", "web");
+        let denied = ensure(&place, &one, VolumeContent::Seed(&seed)).await.unwrap_err();
+        assert_eq!((denied.kind(), denied.is_unknown()), (Kind::Denied, false), "{denied}");
+    }
+}
+
+#[tokio::test]
+async fn e13_a_claim_that_cdi_fills_is_not_touched_without_rights_on_what_fills_it() {
+    let place = Place::start(busy()).await;
+    let (one, two) = (volume("default.standard", "one"), volume("default.standard", "two"));
+    empty(&place, &one).await;
+    ensure(&place, &two, VolumeContent::CopyOf(&one)).await.unwrap();
+    let owners = claim(&place, "two").unwrap()["metadata"]["ownerReferences"].clone();
+    assert_eq!(owners[0]["kind"], "DataVolume");
+    place.double.refuse(Refusal::of("get", "cdi.kubevirt.io", "datavolumes"));
+    let denied = place.storage().remove_volume(&cx(), &two).await.unwrap_err();
+    assert_eq!((denied.kind(), denied.is_unknown()), (Kind::Denied, false), "{denied}");
+    assert!(claim(&place, "two").is_some());
+    let there = ensure(&place, &two, VolumeContent::Empty).await.unwrap_err();
+    assert_eq!(there.kind(), Kind::Denied, "whether it is whole is not known: {there}");
+}
+
 #[tokio::test]
 async fn a_change_that_is_cancelled_before_it_began_asks_nothing() {
     let place = Place::start(busy()).await;

@@ -9,7 +9,7 @@ fn condition(kind: &str, status: &str, reason: &str, message: &str) -> Value {
 }
 
 #[test]
-fn f4_the_worst_is_the_message() {
+fn f4_all_of_it_is_the_message_the_worst_first() {
     let mapped = both(
         json!({ "status": { "conditions": [
             condition("RestartRequired", "True", "", "a non-live-updatable field was changed"),
@@ -19,7 +19,9 @@ fn f4_the_worst_is_the_message() {
     );
     let about: Vec<&str> = mapped.troubles.iter().map(|t| t.about.as_str()).collect();
     assert_eq!(about, ["Failure", "RestartRequired", "Synchronized"]);
-    assert_eq!(mapped.status_message.as_deref(), Some("quota exceeded"));
+    let told = "quota exceeded; a non-live-updatable field was changed; server error. command \
+                SyncVMI failed";
+    assert_eq!(mapped.vm.message.as_deref(), Some(told));
     assert_eq!(mapped.troubles[0].reason, "FailedCreate");
 }
 
@@ -29,7 +31,7 @@ fn f4_what_is_well_or_merely_off_is_no_trouble() {
     for reason in ["VMINotExists", "VMIConditionMissing", "GuestNotRunning"] {
         let mapped = off(json!({ "status": { "conditions": [
             condition("Ready", "False", reason, "nothing")] } }));
-        assert_eq!(mapped.status_message, None, "{reason}");
+        assert_eq!(mapped.vm.message, None, "{reason}");
     }
     let unknown = json!({ "status": { "conditions": [condition("Failure", "Unknown", "", "?")] } });
     assert_eq!(off(unknown).troubles, [], "not known is not so");
@@ -65,8 +67,8 @@ fn f4_the_same_message_is_told_once_and_a_missing_one_by_its_reason() {
     assert_eq!(both(twice.clone(), twice).troubles.len(), 1);
     let silent = json!({ "status": { "conditions": [
         { "type": "Failure", "status": "True" }] } });
-    assert_eq!(off(silent).status_message.as_deref(), Some("Failure"));
+    assert_eq!(off(silent).vm.message.as_deref(), Some("Failure"));
     let long = condition("Failure", "True", "", &"x".repeat(10_000));
     let mapped = off(json!({ "status": { "conditions": [long] } }));
-    assert_eq!(mapped.status_message.unwrap().len(), 1_000);
+    assert_eq!(mapped.vm.message.unwrap().len(), 1_000);
 }

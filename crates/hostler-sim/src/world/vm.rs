@@ -163,6 +163,7 @@ impl Vm {
             tag: self.tag.map(|vm| Tag { vm }),
             power: self.power,
             power_reason: self.reason.clone(),
+            message: None,
             observed_at: now,
             persistent: Fact::seen(true, SOURCE, now),
             autostart: Fact::seen(spec.autostart, SOURCE, now),
@@ -179,6 +180,7 @@ impl Vm {
             firmware: Fact::seen(firmware.to_owned(), SOURCE, now),
             disks: Fact::seen(self.observed_disks(state), SOURCE, now),
             nics: Fact::seen(self.observed_nics(live), SOURCE, now),
+            primary_address: None,
             consoles: match live {
                 true => Fact::seen(self.console_kinds(), SOURCE, now),
                 false => Fact::seen(Vec::new(), SOURCE, now),

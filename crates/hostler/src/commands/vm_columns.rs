@@ -68,6 +68,10 @@ fn state(status: &v1::VmStatus) -> Cell {
     Cell { text: Some(format!("{}{mark}", status.state)), raw, tone }
 }
 
+fn primary_address(vm: &v1::Vm) -> Option<&str> {
+    Some(vm.observed.as_ref()?.primary_address.as_ref()?.address.as_str())
+}
+
 fn quality(status: &v1::VmStatus) -> Cell {
     let tone = if status.quality == "ok" { Tone::Plain } else { Tone::Warn };
     text(status.quality.as_str()).toned(tone)
@@ -84,6 +88,7 @@ impl Resource for v1::Vm {
         Column::new("id", |vm, _| text(vm.summary.id.as_str())),
         Column::new("state", |vm, _| state(&vm.summary.status)),
         Column::new("reason", |vm, _| text(vm.summary.status.reason.as_str())),
+        Column::new("message", |vm, _| opt(vm.summary.status.message.as_ref())),
         Column::new("quality", |vm, _| quality(&vm.summary.status)),
         Column::new("seen", |vm, now| age(vm.summary.status.observed_at, now)),
         Column::new("operation", |vm, _| opt(vm.summary.operation.as_ref())),
@@ -96,6 +101,7 @@ impl Resource for v1::Vm {
         Column::new("cpus", |vm, _| opt(vm.summary.cpu_count)),
         Column::new("memory", |vm, _| bytes(vm.summary.memory_bytes)),
         Column::new("addresses", |vm, _| list(&vm.summary.addresses)),
+        Column::new("primary", |vm, _| opt(primary_address(vm))),
         Column::new("machine", |vm, now| seen(vm, now, |o| fact(&o.machine, |v| text(v.as_str())))),
         Column::new("arch", |vm, now| seen(vm, now, |o| fact(&o.arch, |v| text(v.as_str())))),
         Column::new("hypervisor", |vm, now| {
@@ -197,6 +203,7 @@ mod tests {
         let status = |state: &str, quality: &str, last: Option<&str>| v1::VmStatus {
             state: state.into(),
             reason: String::new(),
+            message: None,
             quality: quality.into(),
             observed_at: None,
             last_seen: last.map(str::to_owned),

@@ -159,6 +159,7 @@ fn c5_a_vm_is_shown_with_the_pedigree_of_what_was_seen() {
         id            0192d0c4-0000-7000-8000-000000000001
         state         running
         reason        booted
+        message       -
         quality       ok
         operation     -
         host          h1
@@ -170,6 +171,7 @@ fn c5_a_vm_is_shown_with_the_pedigree_of_what_was_seen() {
         cpus          2
         memory        2 GiB
         addresses     10.0.0.5
+        primary       -
         machine       q35
         arch          x86_64
         hypervisor    -

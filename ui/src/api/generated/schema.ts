@@ -5041,6 +5041,11 @@ export interface components {
             observed_at: string;
             /** @description Whether it outlives being stopped. */
             persistent: components["schemas"]["Fact"];
+            /**
+             * @description Which of its addresses it is to be reached under; left out where its provider has no rule
+             *     for that, or it has none.
+             */
+            primary_address?: components["schemas"]["AddressObserved"] | null;
         };
         /** @description Changes to a VM: what is not given stays; null removes a label. */
         VmPatch: {
@@ -5212,6 +5217,8 @@ export interface components {
         VmStatus: {
             /** @description The last state seen, when the present one is unknown. */
             last_seen?: string | null;
+            /** @description What is wrong with it, in the provider's own words; left out where it says nothing. */
+            message?: string | null;
             /**
              * Format: date-time
              * @description When it was seen; null: never.

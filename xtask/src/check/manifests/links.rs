@@ -183,10 +183,12 @@ fn binding(binding: &Object, objects: &[Object]) -> Vec<Finding> {
     found
 }
 
+/// A role that is there for whoever chooses to bind it is none.
 fn unbound(role: &Object, objects: &[Object]) -> Option<Finding> {
-    let is_bound = objects
-        .iter()
-        .any(|it| it.kind().ends_with("Binding") && it.text("/roleRef/name") == role.name());
+    let is_bound = role.name() == super::rights::CHOSEN
+        || objects
+            .iter()
+            .any(|it| it.kind().ends_with("Binding") && it.text("/roleRef/name") == role.name());
     (!is_bound).then(|| role.finding("it is bound to nobody", REMEDY))
 }
 

@@ -9,10 +9,13 @@ use crate::files::SourceFile;
 /// Where the code lists what our account has to be allowed to do.
 pub(super) const LIST: &str = "crates/hostler-kubevirt/src/health/ask.rs";
 /// The lists there, and the role of each.
-const ROLES: &[([&str; 2], &str)] = &[
-    (["IN_NAMESPACES", "HELPS_IN_NAMESPACES"], "hostler-kubevirt-vms"),
-    (["OF_THE_CLUSTER", "HELPS_OF_THE_CLUSTER"], "hostler-kubevirt-cluster"),
+const ROLES: &[(&[&str], &str)] = &[
+    (&["IN_NAMESPACES", "HELPS_IN_NAMESPACES"], "hostler-kubevirt-vms"),
+    (&["OF_THE_CLUSTER", "HELPS_OF_THE_CLUSTER"], "hostler-kubevirt-cluster"),
+    (&["SEEDS_IN_NAMESPACES"], CHOSEN),
 ];
+/// The role with the right to read secrets: bound in namespaces that somebody chose, or in none.
+pub(super) const CHOSEN: &str = "hostler-kubevirt-seeds";
 const REMEDY: &str = "change base/server/roles.yaml and the lists in \
                       crates/hostler-kubevirt/src/health/ask.rs together";
 
@@ -29,7 +32,7 @@ pub(super) fn findings(objects: &[Object], files: &[SourceFile]) -> Vec<Finding>
             continue;
         };
         let mut wanted = BTreeSet::new();
-        for constant in constants {
+        for constant in *constants {
             let listed = rights_of_code(source, constant);
             if listed.is_empty() {
                 found.push(object.finding(format!("{LIST} has no list {constant}"), REMEDY));
@@ -42,6 +45,12 @@ pub(super) fn findings(objects: &[Object], files: &[SourceFile]) -> Vec<Finding>
         for (what, (group, resource, verb)) in too_few.chain(too_many) {
             let what = format!("{verb} of {resource} in {group:?}: {what}");
             found.push(object.finding(what, REMEDY));
+        }
+    }
+    for binding in objects.iter().filter(|it| it.kind() == "ClusterRoleBinding") {
+        if binding.text("/roleRef/name") == CHOSEN {
+            let what = "it opens the secrets of all namespaces";
+            found.push(binding.finding(what, "bind it by a RoleBinding, where it is needed"));
         }
     }
     for (_, role) in ROLES {
@@ -69,7 +78,7 @@ fn rights_of_role(role: &Object) -> BTreeSet<Right> {
     rights
 }
 
-/// The rows `("group", "resource", &["verb", …])` of a constant in Rust.
+/// The rows `("group", "resource", &["verb", …], …)` of a constant in Rust.
 fn rights_of_code(source: &str, constant: &str) -> BTreeSet<Right> {
     let declared = source.split_once(&format!("const {constant}:"));
     let rows = declared.and_then(|(_, rest)| rest.split_once('=')?.1.split_once("];\n"));
@@ -99,5 +108,7 @@ mod tests {
         assert_eq!(told("A"), [" s/t get", "g r list", "g r watch"]);
         assert_eq!(told("B"), [" n list"]);
         assert_eq!(told("C"), Vec::<String>::new());
+        let with_purpose = "const D: &[HelpRow] = &[(\"g\", \"r\", &[\"get\"], Purpose::One)];\n";
+        assert_eq!(rights_of_code(with_purpose, "D").len(), 1);
     }
 }

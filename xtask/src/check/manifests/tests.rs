@@ -178,4 +178,10 @@ fn rights_that_are_not_those_of_the_code_are_found() {
     finds(roles, "resources: [\"nodes\"]", more, "list of secrets in \"\": nobody asks for it");
     finds(roles, "verbs: [\"update\"]", "verbs: [\"*\"]", "nobody asks for it");
     finds(roles, "name: hostler-kubevirt-vms", "name: other", "no list in the code");
+    let seeds = "resources: [\"secrets\"]";
+    finds(roles, seeds, "resources: [\"configmaps\"]", "get of secrets in \"\": is missing");
+    let bindings = "base/server/rolebindings.yaml";
+    let (vms, chosen) =
+        ("  name: hostler-kubevirt-vms\nsubjects", "  name: hostler-kubevirt-seeds\nsubjects");
+    finds(bindings, vms, chosen, "it opens the secrets of all namespaces");
 }

@@ -11,7 +11,7 @@ use hostler_core::Error;
 use hostler_core::access::{Actor, Permission, may};
 use hostler_core::error::Fault;
 use hostler_core::placement::Wish;
-use hostler_core::vm::observed::{ObservedDisk, ObservedNic};
+use hostler_core::vm::observed::{ObservedAddress, ObservedDisk, ObservedNic};
 use hostler_core::vm::{self as core, Action, Admission, ObservedVm};
 use hostler_engine::{VmCreateRequest, VmPlan, VmView};
 
@@ -133,6 +133,7 @@ fn status(vm: &VmView) -> VmStatus {
     VmStatus {
         state: vm.status.state.as_str().to_owned(),
         reason: vm.status.reason.clone(),
+        message: vm.status.message.clone(),
         quality: vm.status.quality.as_str().to_owned(),
         observed_at: vm.status.observed_at.map(Time),
         last_seen: vm.status.last_seen.map(|state| state.as_str().to_owned()),
@@ -199,6 +200,7 @@ fn observed(vm: &ObservedVm, told: Telling<'_>) -> VmObserved {
         firmware: told.fact(&vm.firmware),
         disks: told.fact_as(&vm.disks, |disks| disks.iter().map(disk).collect()),
         nics: told.fact_as(&vm.nics, |nics| nics.iter().map(nic).collect()),
+        primary_address: vm.primary_address.as_ref().map(address),
     }
 }
 
@@ -214,11 +216,12 @@ fn disk(disk: &ObservedDisk) -> DiskObserved {
     }
 }
 
+fn address(one: &ObservedAddress) -> AddressObserved {
+    AddressObserved { address: one.address.to_string(), source: one.source.to_owned() }
+}
+
 fn nic(nic: &ObservedNic) -> NicObserved {
-    let addresses = nic.addresses.iter().map(|one| AddressObserved {
-        address: one.address.to_string(),
-        source: one.source.to_owned(),
-    });
+    let addresses = nic.addresses.iter().map(address);
     NicObserved {
         mac: nic.mac.clone(),
         kind: nic.kind.clone(),
