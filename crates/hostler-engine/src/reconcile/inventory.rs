@@ -279,7 +279,7 @@ async fn next_change(changes: &mut Option<mpsc::Receiver<Change>>) -> Option<Cha
     }
 }
 
-/// Takes the inventory; whether the provider answered.
+/// Takes the inventory; whether the provider answered with what is so now.
 async fn inventory(engine: &Arc<Inner>, id: ProviderId, provider: &Arc<dyn Provider>) -> bool {
     let cx = Cx::within(engine.pace.inventory_deadline).with_clock(engine.clock.clone());
     let began = Instant::now();
@@ -300,9 +300,11 @@ async fn inventory(engine: &Arc<Inner>, id: ProviderId, provider: &Arc<dyn Provi
         Ok((probe, inventory)) => {
             let seen = Seen::new(inventory, probe, engine.clock.now(), began);
             engine.remember(engine.fleet.unidentified(id, &seen)).await;
+            let is_behind = seen.stale.is_some();
             let events = engine.fleet.apply(id, seen, engine.pace.inventory * 2);
             engine.publish(events).await;
-            true
+            // One that is behind is asked again as soon as one that is silent.
+            !is_behind
         }
         Err(error) => {
             let event = engine.fleet.silence(id, error.message(), engine.clock.now());
