@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use hostler_core::Timestamp;
 use hostler_core::clock::ManualClock;
 use hostler_core::id::{IdSource, SeededEntropy};
-use hostler_kube_double::{Fault, What};
+use hostler_kube_double::{Fault, Refused, What};
 use hostler_provider::conformance::{Harness, Limit, Outcome, Setting, run};
 use hostler_provider::{Group, Provider, Result, VmRef, groups};
+use serde_json::json;
 
 use crate::place::{PATIENCE, Place, busy, machine};
 
@@ -91,6 +92,20 @@ impl Harness for Place {
     async fn hang(&self, hung: bool) -> bool {
         match hung {
             true => self.double.fault(Fault::new(What::Silence)),
+            false => self.double.clear_faults(),
+        }
+        true
+    }
+
+    async fn fall_behind(&self, behind: bool) -> bool {
+        match behind {
+            true => {
+                let busy = Refused::new(403, "Forbidden", "no list for now", json!({}));
+                self.double
+                    .fault(Fault::new(What::Answer(busy)).verb("list").class("virtualmachines"));
+                self.double.compact();
+                self.double.expire_watches();
+            }
             false => self.double.clear_faults(),
         }
         true
