@@ -1,6 +1,5 @@
 //! What each fact makes of a cluster.
 
-use serde_json::json;
 
 use super::*;
 
