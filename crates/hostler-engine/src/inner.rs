@@ -195,6 +195,19 @@ impl Inner {
         })
     }
 
+    /// Refuses to change anything at a provider while only an older picture of it is known:
+    /// the change would be decided by what is no longer so (E10, X26).
+    pub(crate) fn may_change(&self, provider: ProviderId) -> Result<()> {
+        let Some(stale) = self.fleet.behind(provider) else { return Ok(()) };
+        let name = self.fleet.provider_name(provider).unwrap_or_default();
+        Err(crate::placing::rebuilding(&name, &stale))
+    }
+
+    /// The same for the provider that a VM is at.
+    pub(crate) fn may_change_vm(&self, vm: &crate::VmView) -> Result<()> {
+        vm.provider.as_ref().map_or(Ok(()), |(provider, _)| self.may_change(*provider))
+    }
+
     /// Connections to places where VMs run.
     pub(crate) fn providers(self: &Arc<Self>) -> crate::Providers<'_> {
         crate::Providers::new(self)

@@ -370,7 +370,7 @@ impl Engine {
     pub async fn health(&self) -> Health {
         let snapshot = self.inner.fleet.snapshot();
         let providers = snapshot.providers.values();
-        let answering = providers.filter(|p| p.state == ProviderState::Healthy).count();
+        let answering = providers.filter(|p| p.state.answers() == Some(true)).count();
         Health {
             store: self.inner.store.check().await.map_err(|error| error.to_string()),
             providers_total: snapshot.providers.len(),

@@ -205,6 +205,7 @@ impl<'a> Migrations<'a> {
         target: Option<HostId>,
     ) -> Result<(VmMigrate, Option<String>)> {
         let vm = self.vm(id)?;
+        self.engine.may_change_vm(&vm)?;
         if let Admission::Denied(denial) = vm.admit(Action::Migrate) {
             return Err(told(&vm, Action::Migrate, denial.into()));
         }

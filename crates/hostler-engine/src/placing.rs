@@ -10,12 +10,13 @@ use hostler_core::operation::Resource;
 use hostler_core::placement::{self, Placement, Wish};
 use hostler_core::vm::VmSpec;
 use hostler_core::vm::status::Phase;
-use hostler_core::{Error, Result};
+use hostler_core::{Code, Error, Result};
+use hostler_provider::Stale;
 use tokio::time::Instant;
 
 use crate::Inner;
-use crate::fleet::State;
 use crate::fleet::snapshot::candidates;
+use crate::fleet::{Reach, State};
 use crate::operations::vm_create::Place;
 
 /// Memory promised to VMs that are being made, by operation.
@@ -101,7 +102,35 @@ fn choose(
             *promised.entry(host).or_default() += row.spec.memory.bytes;
         }
     }
-    placement::place(spec, wish, &candidates(state, &promised))
+    let placed = placement::place(spec, wish, &candidates(state, &promised));
+    placed.map_err(|refused| match behind(state, wish) {
+        Some(later) if refused.code() == Code::NoHostFits => later,
+        _ => refused,
+    })
+}
+
+/// Why it may fit later: a provider that the wish allows is known from an older picture
+/// only, so nothing is made there now.
+fn behind(state: &State, wish: &Wish) -> Option<Error> {
+    let mut behind = state.providers.iter().filter_map(|(id, entry)| {
+        let seen = entry.seen.as_ref().filter(|_| entry.reach == Reach::Answering)?;
+        let stale = seen.stale.as_ref()?;
+        let is_its = |host| seen.hosts.keys().any(|it| state.host_id(*id, it) == Some(host));
+        let is_meant =
+            wish.provider.is_none_or(|wished| wished == *id) && wish.host.is_none_or(is_its);
+        is_meant.then(|| rebuilding(&entry.row.name, stale))
+    });
+    behind.next()
+}
+
+/// The refusal of a change at a provider of which only an older picture is known (E10).
+pub(crate) fn rebuilding(provider: &str, stale: &Stale) -> Error {
+    let Stale { since, reason } = stale;
+    let message = format!(
+        "nothing is changed at provider \"{provider}\" now: {reason}, and what is known is of \
+         {since}; try again in a moment"
+    );
+    Error::new(Code::ClusterRebuilding, message)
 }
 
 fn host_ref(state: &State, provider: ProviderId, host: HostId) -> Result<String> {

@@ -71,6 +71,7 @@ impl<'a> Snapshots<'a> {
     async fn prepare(&self, vm: VmId, spec: SnapshotSpec) -> Result<SnapshotCreate> {
         spec.check()?;
         let at = self.at(vm)?;
+        self.engine.may_change(at.id)?;
         admitted(&at.vm, Action::Snapshot)?;
         let existing = self.read(&at).await?;
         let name = at.vm.name.clone();
@@ -107,6 +108,7 @@ impl<'a> Snapshots<'a> {
 
     async fn prepare_revert(&self, vm: VmId, snapshot: &str) -> Result<SnapshotRevert> {
         let at = self.at(vm)?;
+        self.engine.may_change(at.id)?;
         admitted(&at.vm, Action::Revert)?;
         let found = self.find(&at, snapshot).await?;
         if found.state != SnapshotState::Ready {
@@ -143,6 +145,7 @@ impl<'a> Snapshots<'a> {
 
     async fn prepare_deletion(&self, vm: VmId, snapshot: &str) -> Result<SnapshotDelete> {
         let at = self.at(vm)?;
+        self.engine.may_change(at.id)?;
         // Whatever it does, its snapshots can go; but it has to be ours to change.
         admitted(&at.vm, Action::Update)?;
         let snapshot = reference(self.find(&at, snapshot).await?);

@@ -216,6 +216,7 @@ impl<'a> Vms<'a> {
             return Ok(replay);
         }
         let vm = self.get(id)?;
+        self.engine.may_change_vm(&vm)?;
         // What was seen may be some seconds old, so the provider is asked all the
         // same; the verbs can be repeated.
         let already = match vm.admit(verb.action()) {
@@ -250,6 +251,7 @@ impl<'a> Vms<'a> {
             return Ok(replay);
         }
         let vm = self.get(id)?;
+        self.engine.may_change_vm(&vm)?;
         if options.generation.is_some_and(|read| read != vm.generation()) {
             let message = format!("{} was changed since you read it", vm.name);
             return Err(Error::new(Code::PreconditionFailed, message));

@@ -126,6 +126,7 @@ impl<'a> Volumes<'a> {
         let VolumeCreateRequest { pool, name, capacity_bytes, format } = request;
         check(name, *capacity_bytes)?;
         let (view, provider, volume) = self.open(*pool, name)?;
+        self.engine.may_change(view.provider.0)?;
         let key = VolumeKey { pool: *pool, name: name.clone() };
         self.refuse_busy(&key).await?;
         let existing = self.read(&provider, &volume).await?;
@@ -162,6 +163,7 @@ impl<'a> Volumes<'a> {
 
     async fn prepare_deletion(&self, pool: PoolId, name: &str) -> Result<VolumeDelete> {
         let (view, provider, volume) = self.open(pool, name)?;
+        self.engine.may_change(view.provider.0)?;
         let key = VolumeKey { pool, name: name.to_owned() };
         self.refuse_busy(&key).await?;
         let pool_name = &view.observed.name;

@@ -73,6 +73,8 @@ pub(crate) struct Asked {
 pub(crate) struct Access {
     pub(crate) users: BTreeMap<String, String>,
     pub(crate) refusals: Vec<Refusal>,
+    /// Whether rights come from where no rules can be listed, such as a webhook.
+    pub(crate) has_unlisted_rules: bool,
 }
 
 /// Whoever shows no token.
@@ -92,6 +94,12 @@ impl Access {
 
     pub(crate) fn allows(&self, user: &str, asked: &Asked) -> bool {
         user != ANONYMOUS && !self.refusals.iter().any(|refusal| refusal.holds(user, asked))
+    }
+
+    /// Whether no refusal is about the user.
+    pub(crate) fn refuses_nothing(&self, user: &str) -> bool {
+        let is_meant = |refusal: &Refusal| refusal.user == "*" || refusal.user == user;
+        user != ANONYMOUS && !self.refusals.iter().any(is_meant)
     }
 
     /// Whether the user may see a path that is no object's.

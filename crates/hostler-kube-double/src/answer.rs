@@ -22,6 +22,7 @@ use crate::objects::{APPLY, Asking, header};
 use crate::query::Query;
 use crate::respond::{self, Aborted, Body};
 use crate::route::{self, Target};
+use crate::rules;
 use crate::shape::Shape;
 use crate::shared::Shared;
 use crate::status::Refused;
@@ -116,6 +117,10 @@ async fn handle(
         Target::AccessReview => {
             let body = read(request.into_body()).await?;
             review(shared, &user, &body)
+        }
+        Target::RulesReview => {
+            let body = read(request.into_body()).await?;
+            rules::review(shared, &user, &body)
         }
         Target::UnknownVerb => {
             let words = format!("unknown api endpoint: {}", request.uri().path());

@@ -16,7 +16,7 @@ pub struct Seen {
     /// `delete`, `deletecollection`.
     pub verb: String,
     /// What was asked for: `virtualmachines`, `virtualmachines/start`, `discovery`, `version`,
-    /// `healthz`, `selfsubjectaccessreviews`, or `unknown`.
+    /// `healthz`, `selfsubjectaccessreviews`, `selfsubjectrulesreviews`, or `unknown`.
     pub class: String,
 }
 

@@ -39,7 +39,7 @@ pub(crate) const SUBRESOURCES: &[&str] = &[
     "virtualmachineinstances/sev/injectlaunchsecret",
     "virtualmachineinstances/evacuate/cancel",
 ];
-const OBJECT_VERBS: &[&str] =
+pub(crate) const OBJECT_VERBS: &[&str] =
     &["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 
 /// `/version`: of Kubernetes.
@@ -116,10 +116,16 @@ pub(crate) fn resources(catalog: &Catalog, group: &str, version: &str) -> Option
         VERBS if has_virt_api(catalog) && VERB_VERSIONS.contains(&version) => {
             SUBRESOURCES.iter().map(|name| verb(name)).collect()
         }
-        AUTHORIZATION if version == "v1" => vec![json!({
-            "name": "selfsubjectaccessreviews", "singularName": "selfsubjectaccessreview",
-            "namespaced": false, "kind": "SelfSubjectAccessReview", "verbs": ["create"],
-        })],
+        AUTHORIZATION if version == "v1" => vec![
+            json!({
+                "name": "selfsubjectaccessreviews", "singularName": "selfsubjectaccessreview",
+                "namespaced": false, "kind": "SelfSubjectAccessReview", "verbs": ["create"],
+            }),
+            json!({
+                "name": "selfsubjectrulesreviews", "singularName": "selfsubjectrulesreview",
+                "namespaced": false, "kind": "SelfSubjectRulesReview", "verbs": ["create"],
+            }),
+        ],
         _ if catalog.versions(group).iter().any(|one| one == version) => {
             catalog.of_group(group).into_iter().flat_map(resource).collect()
         }

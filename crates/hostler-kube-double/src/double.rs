@@ -78,7 +78,7 @@ impl Double {
         seed::world(&mut world, &options)?;
         let state = State {
             world,
-            access: Access { users: options.users.iter().cloned().collect(), refusals: Vec::new() },
+            access: Access { users: options.users.iter().cloned().collect(), ..Access::default() },
             faults: Faults::default(),
             streams: Streams::default(),
             counts: Counts::default(),
@@ -257,6 +257,12 @@ impl Double {
     /// Refuses something to somebody.
     pub fn refuse(&self, refusal: Refusal) {
         self.shared.change(|state| state.access.refusals.push(refusal));
+    }
+
+    /// As with an authoriser that is a webhook: what a user may do is told one by one, and not
+    /// listed.
+    pub fn set_rules_unlisted(&self, are_unlisted: bool) {
+        self.shared.change(|state| state.access.has_unlisted_rules = are_unlisted);
     }
 
     // ---- history

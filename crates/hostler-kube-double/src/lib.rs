@@ -55,6 +55,7 @@ mod patch;
 mod query;
 mod respond;
 mod route;
+mod rules;
 mod schema;
 mod seed;
 mod select;

@@ -20,6 +20,8 @@ pub(crate) enum Target {
     Resources(String, String),
     /// `SelfSubjectAccessReview`.
     AccessReview,
+    /// `SelfSubjectRulesReview`.
+    RulesReview,
     Object(ObjectPath),
     /// A verb of virt-api.
     Verb(VerbPath),
@@ -73,6 +75,7 @@ pub(crate) fn target(path: &str, catalog: &Catalog) -> Target {
         ["api", version] => Target::Resources(String::new(), (*version).to_owned()),
         ["apis", group, version] => Target::Resources((*group).to_owned(), (*version).to_owned()),
         ["apis", AUTHORIZATION, "v1", "selfsubjectaccessreviews"] => Target::AccessReview,
+        ["apis", AUTHORIZATION, "v1", "selfsubjectrulesreviews"] => Target::RulesReview,
         ["api", version, rest @ ..] => objects(catalog, "", version, rest),
         ["apis", group, version, rest @ ..] => objects(catalog, group, version, rest),
         _ => Target::Unknown,
@@ -138,6 +141,7 @@ impl Target {
                 "discovery".to_owned()
             }
             Self::AccessReview => "selfsubjectaccessreviews".to_owned(),
+            Self::RulesReview => "selfsubjectrulesreviews".to_owned(),
             Self::Object(path) => match &path.subresource {
                 Some(subresource) => format!("{}/{subresource}", path.kind.plural),
                 None => path.kind.plural.to_owned(),

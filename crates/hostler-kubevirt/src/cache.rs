@@ -42,9 +42,9 @@ pub const fn as_it_is(document: Value) -> Value {
     document
 }
 
-/// An object as it came: who it is, and all of it.
+/// An object as it came: who it is, and all of it, or what was made of that.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Object {
+pub struct Object<D = Value> {
     /// Its UID, which no other object ever has.
     pub uid: String,
     /// Its namespace and name.
@@ -53,7 +53,7 @@ pub struct Object {
     pub version: String,
     /// The document. Of `managedFields`, which are half of it, only who manages is kept, and
     /// of which subresource: by that the tools are known that look after a VM.
-    pub document: Value,
+    pub document: D,
 }
 
 impl Object {
@@ -71,6 +71,12 @@ impl Object {
         let name = text("name")?.to_owned();
         let key = ObjectKey { namespace: text("namespace").map(str::to_owned), name };
         Some(Self { uid, key, version, document })
+    }
+
+    /// The same with what is made of its document.
+    pub fn decoded<T>(self, decode: Decode<T>) -> Object<T> {
+        let Self { uid, key, version, document } = self;
+        Object { uid, key, version, document: decode(document) }
     }
 }
 
@@ -189,6 +195,7 @@ impl<T> Cache<T> {
         {
             return Taken::Echo;
         }
+        let object = object.decoded(self.decode);
         let mut deltas: Vec<_> = self.evict(&object).into_iter().collect();
         deltas.push(self.insert(object));
         Taken::New(deltas)
@@ -204,7 +211,7 @@ impl<T> Cache<T> {
     }
 
     /// Takes all objects there are. What is not among them is gone.
-    pub fn replace(&mut self, objects: Vec<Object>) -> Vec<Delta<T>> {
+    pub fn replace(&mut self, objects: Vec<Object<T>>) -> Vec<Delta<T>> {
         let present: HashSet<&str> = objects.iter().map(|object| object.uid.as_str()).collect();
         let absent: Vec<String> =
             self.by_uid.keys().filter(|uid| !present.contains(uid.as_str())).cloned().collect();
@@ -228,15 +235,15 @@ impl<T> Cache<T> {
     }
 
     /// Who has the name of this object and is another one, is gone.
-    fn evict(&mut self, object: &Object) -> Option<Delta<T>> {
+    fn evict(&mut self, object: &Object<T>) -> Option<Delta<T>> {
         let before = self.by_key.get(&object.key).filter(|uid| **uid != object.uid)?.clone();
         self.gone.insert(before.clone());
         self.take(&before)
     }
 
-    fn insert(&mut self, object: Object) -> Delta<T> {
+    fn insert(&mut self, object: Object<T>) -> Delta<T> {
         let Object { uid, key, version, document } = object;
-        let value = Arc::new((self.decode)(document));
+        let value = Arc::new(document);
         let mut past = HashSet::new();
         if let Some(before) = self.by_uid.remove(&uid) {
             past = before.past;

@@ -5,7 +5,8 @@
 //! |---|---|---|
 //! | not listed yet | an error | is refused |
 //! | followed | as of now | is done |
-//! | being rebuilt, its version forgotten (410) | as of when it was last heard | is refused, try again (X26) |
+//! | being rebuilt, its version forgotten (410) | as of when it was last heard, and told as old (E10) | is refused, try again (X26) |
+//! | the same, for a minute | listed by itself, or an error | is refused |
 //! | not followed, for another reason | listed by itself, or an error | is done, and looked at by asking |
 //!
 //! The last row is no rare one: a watch that broke off and was begun anew says for
@@ -15,6 +16,7 @@
 //! namespace and name, so these are looked up by it. A VM that was deleted and
 //! made anew under its name is another one.
 
+mod age;
 mod lag;
 mod one;
 mod types;
@@ -23,10 +25,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use hostler_core::Timestamp;
-use hostler_provider::{Change, Cx, Error, HostInventory, Hub, Kind, Result, VmRef};
+use hostler_provider::{Change, Cx, Error, HostInventory, Hub, Kind, Result, Stale, VmRef};
 
 use crate::cache::Delta;
-use crate::cache::follow::Freshness;
 use crate::call::{Caller, Selection};
 use crate::config::KubeVirtConfig;
 use crate::launchers::Launchers;
@@ -43,6 +44,7 @@ use crate::objects::{self, Node, VirtualMachine, VirtualMachineInstance};
 use crate::resource::{ObjectKey, Resource};
 use crate::watcher::{GRACE, Settings, Watched};
 
+pub(crate) use age::Age;
 pub(crate) use lag::Lag;
 pub(crate) use one::get;
 
@@ -67,21 +69,12 @@ pub(crate) struct Fleet {
     types: types::Read,
 }
 
-/// How far what is known can be believed, all of it together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Age {
-    /// It is followed.
-    Now,
-    /// It is being listed anew; before that, it was so then.
-    Rebuilding(Timestamp),
-    /// Nobody knows, and why.
-    NotKnown(String),
-}
-
 /// All VMs and nodes, mapped.
 pub(crate) struct Everything {
     pub(crate) vms: Vec<MappedVm>,
     pub(crate) hosts: Vec<HostInventory>,
+    /// Why it is an older picture, if it is.
+    pub(crate) stale: Option<Stale>,
 }
 
 impl Fleet {
@@ -122,30 +115,6 @@ impl Fleet {
             listed(&scope.vmis, cx, link, caller).await?;
         }
         listed(&self.nodes, cx, link, caller).await
-    }
-
-    /// How far VMs and instances can be believed; with nodes, if asked.
-    pub(crate) fn age(&self, with_nodes: bool) -> Age {
-        let mut all: Vec<Freshness> = Vec::new();
-        for scope in &self.scopes {
-            all.push(scope.vms.freshness());
-            all.push(scope.vmis.freshness());
-        }
-        if with_nodes {
-            all.push(self.nodes.freshness());
-        }
-        all.into_iter().fold(Age::Now, |age, one| match (age, one) {
-            (Age::NotKnown(why), _) => Age::NotKnown(why),
-            (age, Freshness::Fresh) => age,
-            (_, Freshness::Unlisted { reason }) => {
-                Age::NotKnown(reason.unwrap_or_else(|| "it was not listed yet".to_owned()))
-            }
-            (_, Freshness::Stale { reason, rebuilding: false, .. }) => Age::NotKnown(reason),
-            (Age::Rebuilding(other), Freshness::Stale { since, .. }) => {
-                Age::Rebuilding(other.min(since))
-            }
-            (Age::Now, Freshness::Stale { since, .. }) => Age::Rebuilding(since),
-        })
     }
 
     /// Whether what is known is good enough to change something by it (X26).
@@ -273,7 +242,7 @@ impl Objects {
             Ok(map_node(node, around.cluster.as_ref(), at)?.into_inventory())
         };
         let hosts = self.nodes.iter().map(host).collect::<Result<_>>()?;
-        Ok(Everything { vms: mapped.vms, hosts })
+        Ok(Everything { vms: mapped.vms, hosts, stale: None })
     }
 }
 
@@ -357,9 +326,9 @@ async fn list<T: objects::Object + Send + Sync + 'static>(
     caller: &Caller,
     into: &mut Vec<T>,
 ) -> Result<()> {
-    let listed = caller.list(cx, watched.selection()).await;
-    for document in listed.map_err(|failure| link.noted(failure))?.items {
-        into.push(objects::read(document)?);
+    let listed = caller.list_as(cx, watched.selection(), objects::read::<T>).await;
+    for object in listed.map_err(|failure| link.noted(failure))?.items {
+        into.push(object?);
     }
     Ok(())
 }

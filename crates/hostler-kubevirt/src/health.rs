@@ -16,6 +16,7 @@
 //! KubeVirt that works. What could not be found out is never held for good.
 
 mod ask;
+mod rights;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +27,7 @@ use std::time::Duration;
 pub use ask::{ask, needs};
 pub use hostler_core::cluster::Health;
 
-use crate::capabilities::Gates;
+pub use crate::installation::Installation;
 
 /// The oldest KubeVirt that this driver was written for: `kubevirt.io/v1` with the
 /// subresources as they are now, and live migration without a gate.
@@ -83,29 +84,6 @@ pub enum Api {
     AuthFailed(String),
     /// It does not, with the reason for people.
     Unreachable(String),
-}
-
-/// What an installation of KubeVirt tells of itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Installation {
-    /// Namespace and name of its object, which differ by distribution.
-    pub place: String,
-    /// `Deploying`, `Deployed`, `Deleting`, `Deleted`; empty before the first word.
-    pub phase: String,
-    /// The condition `Available`; `None` where it is not told.
-    pub available: Option<bool>,
-    /// The condition `Degraded`; `None` where it is not told.
-    pub degraded: Option<bool>,
-    /// What it observes to run: `v1.6.0`.
-    pub version: Option<String>,
-    /// What it is brought to, where that is another version.
-    pub target: Option<String>,
-    /// What it says of feature gates.
-    pub gates: Gates,
-    /// Further objects of its kind, by namespace and name; there should be none.
-    pub others: Vec<String>,
-    /// Whether one of those may be the one that counts, as far as can be seen.
-    pub is_ambiguous: bool,
 }
 
 /// What a right is for: without it that does not work, and nothing else.

@@ -40,6 +40,7 @@ pub mod error;
 mod fleet;
 pub mod health;
 mod history;
+mod installation;
 mod launchers;
 mod link;
 pub mod mapper;

@@ -18,13 +18,13 @@ use hostler_provider::{
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::call::{Caller, Selection};
+use crate::call::Caller;
 use crate::config::KubeVirtConfig;
 use crate::console::Consoles;
 use crate::error::{Cause, word};
 use crate::fleet::{Age, Everything, Shared};
+use crate::installation;
 use crate::link::without_effect;
-use crate::resource::Resource;
 
 /// The interface that is spoken.
 const INTERFACE: &str = "kubevirt.io/v1";
@@ -76,24 +76,20 @@ impl KubeVirt {
 
     /// The version of KubeVirt. Who may look at some namespaces only may not see it.
     async fn kubevirt(&self, cx: &Cx, caller: &Caller) -> Result<String> {
-        let everywhere = Selection::all(Resource::KUBEVIRTS, None);
-        let missing = || {
-            let message = "KubeVirt is not installed in this cluster; install it, or remove the \
-                           cluster here";
-            Error::new(Kind::Unsupported, message)
-        };
-        match caller.list_page(cx, &everywhere, 1, None).await {
-            Ok(page) => {
-                let object = page.items.first().ok_or_else(missing)?;
-                let version = object.pointer("/status/observedKubeVirtVersion");
-                let told = version.and_then(Value::as_str).map(plain);
-                Ok(told.unwrap_or_else(|| "(version not told)".to_owned()))
+        match installation::look(caller, cx).await {
+            Ok(Some(one)) if one.is_ambiguous => Ok("(several installations)".to_owned()),
+            Ok(Some(one)) => {
+                Ok(one.version.map_or_else(|| "(version not told)".to_owned(), |it| plain(&it)))
             }
-            Err(failure) => match failure.cause {
-                Cause::KindMissing => Err(missing()),
-                Cause::Forbidden => Ok("(version not told)".to_owned()),
-                _ => Err(self.shared.link.noted(failure)),
-            },
+            Ok(None) => {
+                let message = "KubeVirt is not installed in this cluster; install it, or remove \
+                               the cluster here";
+                Err(Error::new(Kind::Unsupported, message))
+            }
+            Err(failure) if failure.cause == Cause::Forbidden => {
+                Ok("(version not told)".to_owned())
+            }
+            Err(failure) => Err(self.shared.link.noted(failure)),
         }
     }
 
@@ -118,7 +114,8 @@ impl KubeVirt {
         let vms = all.vms.into_iter().map(|mapped| mapped.vm).collect();
         let pools = self.pools(cx, &caller).await?;
         let networks = self.networks(cx, &caller).await?;
-        Ok(Inventory { hosts: all.hosts, vms, pools, networks, ..Inventory::default() })
+        let (hosts, stale) = (all.hosts, all.stale);
+        Ok(Inventory { hosts, vms, pools, networks, stale, ..Inventory::default() })
     }
 
     /// All VMs and nodes, mapped, as of the time for which they are known.
@@ -133,7 +130,10 @@ impl KubeVirt {
         let shared = &self.shared;
         match shared.fleet.age(true) {
             Age::Now => known(shared.clone(), cx.now()).await,
-            Age::Rebuilding(since) => known(shared.clone(), since).await,
+            Age::Rebuilding(stale) => {
+                let all = known(shared.clone(), stale.since).await?;
+                Ok(Everything { stale: Some(stale), ..all })
+            }
             Age::NotKnown(_) => shared.fleet.list(cx, &shared.link, caller).await,
         }
     }

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::cache::follow::{End, Event, Flow, Follow, Freshness, Next};
-use crate::cache::{Decode, Delta};
+use crate::cache::{Decode, Delta, Object};
 use crate::call::transport::jitter;
 use crate::call::{Caller, Selection, garbled};
 use crate::error::{Cause, Failure, Verb};
@@ -81,6 +81,11 @@ impl<T: Send + Sync + 'static> Watched<T> {
         &self.settings.selection
     }
 
+    /// The time, by the clock that what is observed is told by.
+    pub fn now(&self) -> Timestamp {
+        self.settings.clock.now()
+    }
+
     /// The object of that name, and how far it can be believed. That there is none
     /// means nothing while it is [`Freshness::Unlisted`].
     pub fn get(&self, key: &ObjectKey) -> Known<Option<Arc<T>>> {
@@ -123,7 +128,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
     /// `Unavailable` while it is rebuilt.
     pub fn may_write(&self) -> Result<(), Error> {
         match self.read().freshness() {
-            Freshness::Stale { rebuilding: true, .. } => {
+            Freshness::Stale { rebuilding: Some(_), .. } => {
                 let what = self.settings.selection.resource;
                 let message = format!("{what} are being listed anew; try again in a moment");
                 Err(Error::new(Kind::Unavailable, message).with_retry_after(WRITES_LATER))
@@ -175,20 +180,25 @@ impl<T: Send + Sync + 'static> Watched<T> {
                     self.write().watch_ended(now, stream, end, jitter());
                 }
             }
-            self.tell_of_loss(hub, &was);
+            self.tell_of_turn(hub, &was);
             hub.flush();
         }
     }
 
     async fn list(&self, caller: &Caller, hub: &Hub) {
         let cx = Cx::within(LIST_TIMEOUT).with_clock(self.settings.clock.clone());
-        match caller.list_once(&cx, &self.settings.selection).await {
+        let decode = self.settings.decode;
+        let read = |document| Object::read(document).map(|object| object.decoded(decode));
+        match caller.list_once(&cx, &self.settings.selection, read).await {
             Ok(page) => {
                 let now = self.settings.clock.now();
                 let deltas = self.write().listed(now, page.items, page.resource_version, jitter());
                 self.tell_of_list(hub, &deltas);
             }
-            Err(failure) => self.write().list_failed(&failure, jitter()),
+            Err(failure) => {
+                let now = self.settings.clock.now();
+                self.write().list_failed(now, &failure, jitter());
+            }
         }
         self.attempts.send_modify(|count| *count += 1);
     }
@@ -264,12 +274,19 @@ impl<T: Send + Sync + 'static> Watched<T> {
         }
     }
 
-    /// Told once: whoever looks then is told how old what they see is.
-    fn tell_of_loss(&self, hub: &Hub, was: &Freshness) {
-        if let (Freshness::Fresh, Freshness::Stale { reason, .. }) = (was, self.freshness()) {
-            let what = self.settings.selection.resource;
-            tracing::warn!(%what, reason, "the cluster is not followed");
-            hub.publish(&Change::Lost { reason });
+    /// Told once: whoever looks then is told how old what they see is; and, after it was
+    /// rebuilt, that it is so now, whether or not anything changed meanwhile.
+    fn tell_of_turn(&self, hub: &Hub, was: &Freshness) {
+        let what = self.settings.selection.resource;
+        match (was, self.freshness()) {
+            (Freshness::Fresh, Freshness::Stale { reason, .. }) => {
+                tracing::warn!(%what, reason, "the cluster is not followed");
+                hub.publish(&Change::Lost { reason });
+            }
+            (Freshness::Stale { rebuilding: Some(_), .. }, Freshness::Fresh) => {
+                hub.publish(&Change::Inventory);
+            }
+            _ => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a provider tells about itself and all it holds.
 
+use hostler_core::Timestamp;
 use hostler_core::host::ObservedHost;
 use hostler_core::network::ObservedNetwork;
 use hostler_core::storage::ObservedPool;
@@ -28,6 +29,20 @@ pub struct Inventory {
     /// Hosts that should have answered and did not, with the reason; what they
     /// hold is not in the other lists and is not gone.
     pub unreachable: Vec<(String, String)>,
+    /// Why its hosts and VMs are an older picture and not the present one, if so: it is
+    /// told as old, it shows nothing to be gone, and nothing is changed by it (E10, X26).
+    pub stale: Option<Stale>,
+}
+
+/// A driver that knows only an older picture, for example while it lists a cluster anew
+/// that has forgotten its version. It does not last: a driver that cannot end it within a
+/// minute or so fails instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stale {
+    /// When the provider was last heard: until then the picture was the present one.
+    pub since: Timestamp,
+    /// Why there is no newer one, for people.
+    pub reason: String,
 }
 
 /// A host, with what belongs to it as a whole.

@@ -45,7 +45,7 @@ pub use groups::storage::{
 };
 pub use groups::watch::{Change, Watch};
 pub use hub::Hub;
-pub use inventory::{HostInventory, Inventory, Probe, VmRef};
+pub use inventory::{HostInventory, Inventory, Probe, Stale, VmRef};
 
 /// A live connection to one place where virtual machines run.
 #[async_trait]

@@ -22,7 +22,7 @@ endpoint! {
         reply: Json Operation, status: ACCEPTED,
         errors: [IdInvalid, VmNotFound, HostNotFound, SpecInvalid, VmWrongState, VmStateUnknown,
             VmNotManaged, VmReadOnly, VmBusy, NoHostFits, CapabilityMissing, IdempotencyMismatch,
-            ProviderUnavailable, ProviderTimeout],
+            ProviderUnavailable, ProviderTimeout, ClusterRebuilding],
     }
 }
 

@@ -85,7 +85,9 @@ pub struct Provider {
     pub uri: String,
     /// Whether its data is made up.
     pub simulated: bool,
-    /// `connecting`, `healthy` or `unreachable`.
+    /// `connecting`, `healthy`, `rebuilding` (it answers, and only an older picture of it is
+    /// known: all that is told of it is stale, and changes are refused with
+    /// `cluster_rebuilding`) or `unreachable`.
     pub state: String,
     /// Why it is not healthy.
     pub reason: Option<String>,

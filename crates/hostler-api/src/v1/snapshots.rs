@@ -33,7 +33,8 @@ endpoint! {
         reply: Json Operation, status: ACCEPTED,
         errors: [IdInvalid, VmNotFound, SpecInvalid, VmBusy, VmWrongState, VmStateUnknown,
             VmNotManaged, VmReadOnly, SnapshotExists, SnapshotLimitReached, CapabilityMissing,
-            IdempotencyMismatch, ProviderConflict, ProviderUnavailable, ProviderTimeout],
+            IdempotencyMismatch, ProviderConflict, ProviderUnavailable, ProviderTimeout,
+            ClusterRebuilding],
     }
 }
 
@@ -50,7 +51,7 @@ endpoint! {
         reply: Json Operation, status: ACCEPTED,
         errors: [IdInvalid, VmNotFound, SnapshotNotFound, SnapshotExists, VmBusy, VmWrongState,
             VmStateUnknown, VmNotManaged, VmReadOnly, CapabilityMissing, IdempotencyMismatch,
-            ProviderConflict, ProviderUnavailable, ProviderTimeout],
+            ProviderConflict, ProviderUnavailable, ProviderTimeout, ClusterRebuilding],
     }
 }
 
@@ -66,7 +67,7 @@ endpoint! {
         reply: Json Operation, status: ACCEPTED,
         errors: [IdInvalid, VmNotFound, SnapshotNotFound, SnapshotExists, VmBusy,
             VmNotManaged, VmReadOnly, CapabilityMissing, ProviderConflict, ProviderUnavailable,
-            ProviderTimeout],
+            ProviderTimeout, ClusterRebuilding],
     }
 }
 

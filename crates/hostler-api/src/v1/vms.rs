@@ -34,7 +34,7 @@ endpoint! {
         body: Json VmRequest,
         reply: Json Operation, status: ACCEPTED,
         errors: [SpecInvalid, VmExists, ImageNotFound, VolumeBusy, HostNotFound, ProviderNotFound,
-            NoHostFits, CapabilityMissing, IdempotencyMismatch],
+            NoHostFits, CapabilityMissing, IdempotencyMismatch, ClusterRebuilding],
     }
 }
 
@@ -48,7 +48,7 @@ endpoint! {
         body: Json VmRequest,
         reply: Json VmPlanned,
         errors: [SpecInvalid, VmExists, ImageNotFound, VolumeBusy, HostNotFound, ProviderNotFound,
-            NoHostFits, CapabilityMissing, ProviderRefused],
+            NoHostFits, CapabilityMissing, ProviderRefused, ClusterRebuilding],
     }
 }
 
@@ -91,7 +91,7 @@ endpoint! {
         query: VmDeleteQuery,
         reply: Json Operation, status: ACCEPTED,
         errors: [IdInvalid, VmNotFound, VmWrongState, VmStateUnknown, VmNotManaged, VmBusy,
-            QueryInvalid, CapabilityMissing, PreconditionFailed, VolumeInUse],
+            QueryInvalid, CapabilityMissing, PreconditionFailed, VolumeInUse, ClusterRebuilding],
     }
 }
 
@@ -117,7 +117,7 @@ macro_rules! verb {
                 $(body: Json $body,)?
                 reply: Json Operation, status: ACCEPTED,
                 errors: [IdInvalid, VmNotFound, VmWrongState, VmStateUnknown, VmNotManaged, VmBusy,
-                    CapabilityMissing, IdempotencyMismatch],
+                    CapabilityMissing, IdempotencyMismatch, ClusterRebuilding],
             }
         }
     };

@@ -30,7 +30,7 @@ endpoint! {
         body: Json VolumeRequest,
         reply: Json Operation, status: ACCEPTED,
         errors: [IdInvalid, PoolNotFound, SpecInvalid, VolumeExists, VolumeBusy, CapabilityMissing,
-            IdempotencyMismatch, ProviderUnavailable, ProviderTimeout],
+            IdempotencyMismatch, ProviderUnavailable, ProviderTimeout, ClusterRebuilding],
     }
 }
 
@@ -43,7 +43,7 @@ endpoint! {
         body: Json VolumeRequest,
         reply: Json VolumePlanned,
         errors: [IdInvalid, PoolNotFound, SpecInvalid, VolumeExists, VolumeBusy, CapabilityMissing,
-            ProviderUnavailable, ProviderTimeout],
+            ProviderUnavailable, ProviderTimeout, ClusterRebuilding],
     }
 }
 
@@ -57,7 +57,7 @@ endpoint! {
         path: VolumePath,
         reply: Json Operation, status: ACCEPTED,
         errors: [IdInvalid, PoolNotFound, VolumeNotFound, VolumeInUse, VolumeBusy,
-            CapabilityMissing, ProviderUnavailable, ProviderTimeout],
+            CapabilityMissing, ProviderUnavailable, ProviderTimeout, ClusterRebuilding],
     }
 }
 

@@ -135,6 +135,8 @@ pub enum Code {
     RateLimited,
     /// The provider cannot be reached.
     ProviderUnavailable,
+    /// The provider is being listed anew, and nothing is changed by an older picture.
+    ClusterRebuilding,
     /// The provider refused Hostler's credentials.
     ProviderDenied,
     /// The server is stopping.
@@ -218,6 +220,7 @@ impl Code {
         Self::StoreFull,
         Self::RateLimited,
         Self::ProviderUnavailable,
+        Self::ClusterRebuilding,
         Self::ProviderDenied,
         Self::ServerDraining,
         Self::StoreUnavailable,
@@ -294,6 +297,7 @@ impl Code {
             Self::StoreFull => "store_full",
             Self::RateLimited => "rate_limited",
             Self::ProviderUnavailable => "provider_unavailable",
+            Self::ClusterRebuilding => "cluster_rebuilding",
             Self::ProviderDenied => "provider_denied",
             Self::ServerDraining => "server_draining",
             Self::StoreUnavailable => "store_unavailable",
@@ -369,6 +373,7 @@ impl Code {
                 Kind::Exhausted
             }
             Self::ProviderUnavailable
+            | Self::ClusterRebuilding
             | Self::ProviderDenied
             | Self::ServerDraining
             | Self::StoreUnavailable => Kind::Unavailable,

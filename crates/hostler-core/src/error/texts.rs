@@ -76,6 +76,9 @@ impl Code {
             Self::StoreFull => "Hostler's own disk is full",
             Self::RateLimited => "too many requests at once",
             Self::ProviderUnavailable => "the provider cannot be reached",
+            Self::ClusterRebuilding => {
+                "the provider is being listed anew, and nothing is changed by an older picture"
+            }
             Self::ProviderDenied => "the provider refused Hostler's credentials",
             Self::ServerDraining => "the server is stopping",
             Self::StoreUnavailable => "Hostler's database does not answer",
@@ -213,6 +216,9 @@ impl Code {
             Self::RateLimited => "Wait for Retry-After, then go on more slowly.",
             Self::ProviderUnavailable => {
                 "`hostler provider show` says since when and why; what is shown of it is stale until it answers."
+            }
+            Self::ClusterRebuilding => {
+                "Wait for Retry-After and try again; what is shown of it is marked stale until then."
             }
             Self::ProviderDenied => "Give the user that runs hostlerd access to the provider.",
             Self::ServerDraining => "Try again in a few seconds.",

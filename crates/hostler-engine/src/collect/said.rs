@@ -22,7 +22,7 @@ use super::{
     Collected, Figures, HistoryCounts, Metrics, PassFigures, ProviderFigures, clustered, heard,
     machines, sent,
 };
-use crate::{HostState, HostView, ProviderState, ProviderView, VmView};
+use crate::{HostState, HostView, ProviderView, VmView};
 
 /// The namespace of VMs that are in no project: labels of this metric are never empty (A7).
 const NAMESPACE: &str = "default";
@@ -374,12 +374,8 @@ fn host_states(host: &HostView) -> Vec<Point> {
 }
 
 fn is_up(view: &ProviderView) -> Option<Point> {
-    let value = match view.state {
-        ProviderState::Healthy => 1.0,
-        ProviderState::Unreachable => 0.0,
-        ProviderState::Connecting => return None,
-    };
-    Some(Point::plain(Metric::ProviderUp, value))
+    let answers = view.state.answers()?;
+    Some(Point::plain(Metric::ProviderUp, f64::from(u8::from(answers))))
 }
 
 type Counts = BTreeMap<VmState, u64>;

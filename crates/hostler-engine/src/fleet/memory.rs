@@ -95,7 +95,7 @@ impl State {
     ) {
         let Some(entry) = self.providers.get_mut(&provider) else { return };
         let Some(seen) = &entry.seen else { return };
-        if !seen.unreachable.is_empty() {
+        if !seen.is_complete() {
             entry.witness.interrupted();
             if let Some(absences) = self.absences.get_mut(&provider) {
                 absences.shown(|kind, name| seen.shows(kind, name));
@@ -130,7 +130,7 @@ impl State {
 
     fn forgettable(&self, provider: ProviderId, rule: Rule) -> Vec<(Kind, String)> {
         let sure = self.providers.get(&provider).is_some_and(|entry| {
-            let complete = entry.seen.as_ref().is_some_and(|seen| seen.unreachable.is_empty());
+            let complete = entry.seen.as_ref().is_some_and(Seen::is_complete);
             entry.reach == Reach::Answering && complete
         });
         let Some(absences) = self.absences.get(&provider).filter(|_| sure) else {

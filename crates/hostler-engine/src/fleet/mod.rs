@@ -31,7 +31,7 @@ use hostler_core::Timestamp;
 use hostler_core::id::{OperationId, ProviderId, VmId};
 use hostler_core::operation::Resource;
 use hostler_core::vm::ObservedVm;
-use hostler_provider::Provider;
+use hostler_provider::{Provider, Stale};
 use hostler_store::{NewEvent, ProviderRow, ResourceRow, VmRow};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -139,6 +139,13 @@ impl Fleet {
     /// The provider, while it is configured.
     pub(crate) fn provider(&self, id: ProviderId) -> Option<Arc<dyn Provider>> {
         self.read().providers.get(&id).map(|entry| entry.provider.clone())
+    }
+
+    /// Why a provider knows only an older picture of itself, if so.
+    pub(crate) fn behind(&self, id: ProviderId) -> Option<Stale> {
+        let state = self.read();
+        let entry = state.providers.get(&id).filter(|entry| entry.reach == Reach::Answering)?;
+        entry.seen.as_ref()?.stale.clone()
     }
 
     /// What a provider is called, while it is configured.
@@ -285,6 +292,16 @@ impl Fleet {
             events.push(diff::provider_answers(&entry.row, &seen));
         }
         entry.reach = Reach::Answering;
+        if let (Some(known), Some(_)) = (&mut entry.seen, &seen.stale) {
+            // What is known is at least as new as the picture of a provider that is behind, and
+            // single looks may have shown more since (E10).
+            known.stale = seen.stale;
+            entry.witness.interrupted();
+            state.changed(|changes| {
+                changes.providers.insert(provider);
+            });
+            return events;
+        }
         let before = entry.seen.replace(seen);
         state.note_absent(provider, before.as_ref(), now, vouch_max);
         state.changed(|changes| {

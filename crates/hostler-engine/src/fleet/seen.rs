@@ -21,7 +21,7 @@ use hostler_core::Timestamp;
 use hostler_core::network::ObservedNetwork;
 use hostler_core::storage::ObservedPool;
 use hostler_core::vm::ObservedVm;
-use hostler_provider::{HostInventory, Inventory, Probe};
+use hostler_provider::{HostInventory, Inventory, Probe, Stale};
 use tokio::time::Instant;
 
 /// The latest inventory of a provider, kept up to date by single looks.
@@ -44,6 +44,8 @@ pub(crate) struct Seen {
     pub(crate) pools: BTreeMap<String, Arc<ObservedPool>>,
     pub(crate) networks: BTreeMap<String, Arc<ObservedNetwork>>,
     pub(crate) unreachable: BTreeMap<String, String>,
+    /// Why all of it is old, while its provider answers and has nothing newer (E10).
+    pub(crate) stale: Option<Stale>,
 }
 
 /// A single look at a VM, which is among the others if it was found.
@@ -75,9 +77,15 @@ impl Seen {
             pools: pools.collect(),
             networks: networks.collect(),
             unreachable: inventory.unreachable.into_iter().collect(),
+            stale: inventory.stale,
         };
         seen.oldest_at = seen.seen_at().fold(at, Timestamp::min);
         seen
+    }
+
+    /// Whether it can show that something is gone.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.unreachable.is_empty() && self.stale.is_none()
     }
 
     /// When each thing was seen.

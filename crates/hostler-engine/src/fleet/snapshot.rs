@@ -10,7 +10,7 @@ use hostler_core::operation::Resource;
 use hostler_core::vm::ObservedVm;
 use hostler_core::vm::status::{self, Phase};
 use hostler_core::{Fact, Timestamp, placement};
-use hostler_provider::{Group, groups};
+use hostler_provider::{Group, Stale, groups};
 use hostler_store::VmRow;
 
 use super::shelf::Shelf;
@@ -42,8 +42,8 @@ impl Snapshot {
         let seen = state.providers.values().filter_map(|entry| entry.seen.as_ref());
         self.observed_at = seen.map(|seen| seen.oldest_at).min();
         self.stale = state.providers.values().any(|e| {
-            let silent = e.seen.as_ref().is_some_and(|seen| !seen.unreachable.is_empty());
-            silent || e.reach != Reach::Answering
+            let is_partly = e.seen.as_ref().is_some_and(|seen| !seen.is_complete());
+            is_partly || e.reach != Reach::Answering
         });
     }
 
@@ -76,14 +76,18 @@ impl Snapshot {
     }
 
     fn add_provider(&mut self, id: ProviderId, entry: &Entry) {
-        let (state, reason, silent_since) = match &entry.reach {
-            Reach::Connecting => (ProviderState::Connecting, None, None),
-            Reach::Answering => (ProviderState::Healthy, None, None),
-            Reach::Silent { since, reason } => {
+        let seen = entry.seen.as_ref();
+        let behind = seen.and_then(|seen| seen.stale.as_ref());
+        let (state, reason, silent_since) = match (&entry.reach, behind) {
+            (Reach::Connecting, _) => (ProviderState::Connecting, None, None),
+            (Reach::Answering, None) => (ProviderState::Healthy, None, None),
+            (Reach::Answering, Some(Stale { since, reason })) => {
+                (ProviderState::Rebuilding, Some(reason.clone()), Some(*since))
+            }
+            (Reach::Silent { since, reason }, _) => {
                 (ProviderState::Unreachable, Some(reason.clone()), Some(*since))
             }
         };
-        let seen = entry.seen.as_ref();
         let view = ProviderView {
             row: entry.row.clone(),
             kind: entry.provider.kind(),
@@ -184,7 +188,8 @@ fn host_state(
     if let Reach::Silent { reason, .. } = &entry.reach {
         return (HostState::Degraded, Some(reason.clone()));
     }
-    if let Some(reason) = seen.unreachable.get(external_ref) {
+    let of_host = seen.unreachable.get(external_ref);
+    if let Some(reason) = of_host.or_else(|| seen.stale.as_ref().map(|stale| &stale.reason)) {
         return (HostState::Degraded, Some(reason.clone()));
     }
     match closed {
@@ -206,11 +211,16 @@ fn tell(
 /// that is `unreachable` for this reason.
 fn reach<'a>(entry: &'a Entry, unreachable: Option<&'a String>) -> status::Reach<'a> {
     let last_at = entry.seen.as_ref().map(|seen| seen.at);
+    let behind = entry.seen.as_ref().and_then(|seen| seen.stale.as_ref());
     match (&entry.reach, unreachable, last_at) {
         (_, Some(reason), last_at) => status::Reach::Silent { last_at, reason },
-        (Reach::Silent { reason, .. }, _, last_at) => status::Reach::Silent { last_at, reason },
-        (Reach::Answering, _, Some(at)) => status::Reach::Answering { at },
-        (Reach::Answering | Reach::Connecting, _, last_at) => {
+        (Reach::Silent { reason, .. }, None, last_at) => status::Reach::Silent { last_at, reason },
+        (Reach::Answering, None, Some(at)) => match behind {
+            None => status::Reach::Answering { at },
+            // It answers with what is old, which is told as that of a silent one (E10).
+            Some(Stale { reason, .. }) => status::Reach::Silent { last_at, reason },
+        },
+        (Reach::Answering | Reach::Connecting, None, last_at) => {
             status::Reach::Silent { last_at, reason: "its provider has not answered yet" }
         }
     }

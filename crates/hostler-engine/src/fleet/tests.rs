@@ -17,6 +17,7 @@ use hostler_store::Absence;
 use super::absence::Rule;
 use super::*;
 
+mod behind;
 mod naming;
 mod order;
 mod sharing;
@@ -202,7 +203,7 @@ impl Lab {
 fn inventory(vms: Vec<ObservedVm>) -> Inventory {
     let hosts = vec![host("a"), host("b")];
     let pools = vec![pool("local", Some("a")), pool("shared", None)];
-    Inventory { hosts, vms, pools, networks: Vec::new(), unreachable: Vec::new() }
+    Inventory { hosts, vms, pools, networks: Vec::new(), ..Inventory::default() }
 }
 
 /// Everything a snapshot tells, in an order of its own.

@@ -418,16 +418,28 @@ pub enum ProviderState {
     Connecting,
     /// It answers.
     Healthy,
+    /// It answers, with an older picture only: it is being listed anew.
+    Rebuilding,
     /// It does not answer.
     Unreachable,
 }
 
 impl ProviderState {
+    /// Whether it answers; `None` before it was asked.
+    pub const fn answers(self) -> Option<bool> {
+        match self {
+            Self::Connecting => None,
+            Self::Healthy | Self::Rebuilding => Some(true),
+            Self::Unreachable => Some(false),
+        }
+    }
+
     /// The word used on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
             Self::Healthy => "healthy",
+            Self::Rebuilding => "rebuilding",
             Self::Unreachable => "unreachable",
         }
     }
@@ -444,9 +456,9 @@ pub struct ProviderView {
     pub simulated: bool,
     /// Whether it answers.
     pub state: ProviderState,
-    /// Why it does not.
+    /// Why it does not, or only with what is old.
     pub reason: Option<String>,
-    /// Since when it does not.
+    /// Since when.
     pub silent_since: Option<Timestamp>,
     /// What answered.
     pub product: Option<String>,

@@ -279,8 +279,8 @@ async fn next_change(changes: &mut Option<mpsc::Receiver<Change>>) -> Option<Cha
     }
 }
 
-/// Takes the inventory; whether the provider answered. What a connection tells after another
-/// took its place is not heeded: neither what it saw nor that it failed.
+/// Takes the inventory; whether the provider answered with what is so now. What a connection
+/// tells after another took its place is not heeded: neither what it saw nor that it failed.
 async fn inventory(engine: &Arc<Inner>, id: ProviderId, provider: &Arc<dyn Provider>) -> bool {
     let cx = Cx::within(engine.pace.inventory_deadline).with_clock(engine.clock.clone());
     let began = Instant::now();
@@ -308,9 +308,11 @@ async fn inventory(engine: &Arc<Inner>, id: ProviderId, provider: &Arc<dyn Provi
             if is_replaced() {
                 return false;
             }
+            let is_behind = seen.stale.is_some();
             let events = engine.fleet.apply(id, seen, engine.pace.inventory * 2);
             engine.publish(events).await;
-            true
+            // One that is behind is asked again as soon as one that is silent.
+            !is_behind
         }
         Err(error) => {
             let event = engine.fleet.silence(id, error.message(), engine.clock.now());

@@ -3,15 +3,17 @@
 
 use std::time::Duration;
 
-use hostler_core::Quality;
+use hostler_core::clock::SystemClock;
 use hostler_core::id::HostId;
 use hostler_core::query::ListRequest;
 use hostler_core::vm::PowerState;
 use hostler_core::vm::status::VmState;
-use hostler_engine::{HostState, Pace, ProviderState};
+use hostler_core::{Clock, Code, Quality};
+use hostler_engine::{HostState, Pace, PowerVerb, ProviderState};
+use hostler_provider::StopMode;
 use hostler_sim::{EventFault, Verb, World};
 
-use crate::world::{Lab, Tuning, foreign, pace};
+use crate::world::{Lab, Tuning, admin, foreign, pace};
 
 /// Longer than any test runs.
 const FOR_EVER: Duration = Duration::from_secs(3600);
@@ -33,6 +35,33 @@ async fn i6_a_silent_provider_makes_states_unknown_with_what_was_seen_last() {
     assert!(hosts.stale && hosts.items.iter().all(|h| h.state == HostState::Degraded));
     lab.world.reconnect();
     lab.sees(vm, VmState::Running).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e10_x26_nothing_is_changed_by_an_older_picture_and_what_is_gone_is_not_told_by_it() {
+    let lab = Lab::new().await;
+    let vm = lab.create("web").await;
+    lab.sees(vm, VmState::Running).await;
+    lab.world.fall_behind(SystemClock.now(), "it is being listed anew");
+    let stale = || lab.engine.vms().list(&ListRequest::first(10)).stale;
+    lab.until("it is told as old", stale).await;
+    let view = lab.engine.vms().get(vm).unwrap();
+    assert_eq!(
+        (view.status.quality, view.status.last_seen),
+        (Quality::Stale, Some(VmState::Running))
+    );
+    let force = PowerVerb::Stop(StopMode::Force);
+    let stop = async || lab.engine.vms().power(&admin(), None, vm, force).await;
+    let refused = stop().await.unwrap_err();
+    assert_eq!(refused.code(), Code::ClusterRebuilding);
+    assert!(refused.message().contains("listed anew"), "{}", refused.message());
+    // A new one may go elsewhere, and is refused where it may not.
+    let nowhere = lab.engine.vms().create(&admin(), None, lab.request("db")).await.unwrap_err();
+    assert_eq!(nowhere.code(), Code::ClusterRebuilding);
+    lab.world.catch_up();
+    lab.sees(vm, VmState::Running).await;
+    stop().await.unwrap();
+    lab.sees(vm, VmState::Stopped).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -95,3 +95,37 @@ async fn a_review_tells_what_requests_will_meet() {
     double.refuse(Refusal::of("create", "kubevirt.io", "virtualmachines").within("default"));
     assert_eq!(client.post(VMS, &vm("a")).await.status, 403);
 }
+
+#[tokio::test]
+async fn all_rules_of_a_namespace_are_told_at_once() {
+    let (double, client) = with_viewer().await;
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+    let review = |namespace: &str| {
+        json!({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview",
+            "spec": { "namespace": namespace },
+        })
+    };
+    let told = client.post(path, &review("default")).await;
+    assert_eq!(told.status, 201);
+    let all = json!([{ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] }]);
+    let status = told.json()["status"].clone();
+    assert_eq!((&status["resourceRules"], &status["incomplete"]), (&all, &json!(false)));
+
+    let viewer = client.with_token("viewer-token");
+    let told = viewer.post(path, &review("default")).await.json()["status"].clone();
+    let verbs = |resource: &str| {
+        let rules = told["resourceRules"].as_array().unwrap().iter();
+        let mut of = rules.filter(|rule| rule["resources"] == json!([resource]));
+        of.next().map(|rule| rule["verbs"].to_string()).unwrap_or_default()
+    };
+    assert!(verbs("virtualmachines").contains("watch"));
+    assert!(!verbs("virtualmachines").contains("list"), "{}", verbs("virtualmachines"));
+    assert_eq!(verbs("virtualmachines/start"), "[\"get\"]");
+
+    let nowhere = client.post(path, &review("")).await;
+    nowhere.is(400, &failure(400, "BadRequest", "no namespace on request", None));
+    double.set_rules_unlisted(true);
+    let told = client.post(path, &review("default")).await.json()["status"].clone();
+    assert_eq!((&told["resourceRules"], &told["incomplete"]), (&json!([]), &json!(true)));
+}

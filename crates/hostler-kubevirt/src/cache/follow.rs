@@ -12,8 +12,13 @@
 //!               └───────────────────────────────────────────┘
 //!                 gone (410, in three forms) · cannot be read · too much to
 //!                 remember · three attempts in a row that brought nothing ·
+//!                 a long one that did not even bring a bookmark ·
 //!                 not listed for a quarter of an hour
 //! ```
+//!
+//! A watch that works brings a bookmark before it ends. One that ended in order and
+//! brought nothing may be of a version that the server will only reach tomorrow, as
+//! after etcd was restored from a backup: that is answered by 200 and silence.
 //!
 //! While it is not watched what is known is **stale since** the last moment at
 //! which the cluster was heard, and is told so with everything that is read. A 410
@@ -41,6 +46,9 @@ const FRUITLESS: u32 = 3;
 pub const RELIST: Duration = Duration::from_secs(15 * 60);
 /// A watch that ends sooner than this by itself has brought nothing.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// A watch that lasted this long and brought nothing is followed by a list at once: a server
+/// may have nothing to tell of a kind that nobody ever changed, not even a bookmark.
+const QUIET: Duration = Duration::from_secs(30);
 
 /// What to do next, after a pause.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +80,8 @@ pub enum Freshness {
         since: Timestamp,
         /// Why.
         reason: String,
-        /// Whether changes were missed for certain, so that writes have to wait.
-        rebuilding: bool,
+        /// Since when changes were missed for certain, if they were: writes have to wait.
+        rebuilding: Option<Timestamp>,
     },
 }
 
@@ -171,9 +179,12 @@ pub struct Follow<T> {
     version: Option<String>,
     stream: u64,
     pause: Duration,
+    /// Failures in a row. A list does not end the row: each watch from it may fail again.
     failures: u32,
     /// Attempts to watch since anything was heard.
     fruitless: u32,
+    /// Whether this stream has brought nothing yet.
+    is_mute: bool,
     /// A list that failed although nothing else did does not hurry the next.
     max_pause: Duration,
 }
@@ -191,6 +202,7 @@ impl<T> Follow<T> {
             pause: Duration::ZERO,
             failures: 0,
             fruitless: 0,
+            is_mute: true,
             max_pause,
         }
     }
@@ -221,15 +233,15 @@ impl<T> Follow<T> {
     pub fn listed(
         &mut self,
         now: Timestamp,
-        documents: Vec<Value>,
+        listed: Vec<Option<Object<T>>>,
         version: String,
         jitter: f64,
     ) -> Vec<Delta<T>> {
-        let objects: Option<Vec<Object>> = documents.into_iter().map(Object::read).collect();
+        let objects: Option<Vec<_>> = listed.into_iter().collect();
         let Some(objects) = objects else {
             self.figures.lists_failed += 1;
             self.failed(jitter, None);
-            self.spoil("the cluster lists something without a UID, name or version", false);
+            self.spoil("the cluster lists something without a UID, name or version", None);
             return Vec::new();
         };
         let deltas = self.cache.replace(objects);
@@ -240,17 +252,20 @@ impl<T> Follow<T> {
         self.figures.lists += 1;
         self.figures.listed_at = Some(now);
         self.watch_from(version);
-        self.heard(now);
+        self.figures.heard_at = Some(now);
+        // What it can be watched from shows only when it is watched: the row of failures is
+        // not over, or list and 410 would follow each other without end.
+        (self.fruitless, self.pause) = (0, Duration::ZERO);
         self.freshness = Freshness::Fresh;
         deltas
     }
 
     /// It could not be listed.
-    pub fn list_failed(&mut self, failure: &Failure, jitter: f64) {
+    pub fn list_failed(&mut self, now: Timestamp, failure: &Failure, jitter: f64) {
         self.figures.lists_failed += 1;
         self.figures.gone += u64::from(failure.is_gone());
         self.failed(jitter, Some(failure));
-        self.spoil(failure.error.message(), failure.is_gone());
+        self.spoil(failure.error.message(), failure.is_gone().then_some(now));
     }
 
     /// A watch has begun: the cluster accepted the version.
@@ -269,6 +284,7 @@ impl<T> Follow<T> {
         if stream != self.stream || self.version.is_none() {
             return (Flow::Stop, Vec::new());
         }
+        self.is_mute = false;
         let taken = match event {
             Event::Put(object) => {
                 let version = object.version.clone();
@@ -287,13 +303,13 @@ impl<T> Follow<T> {
             Event::Error(status) => {
                 let failure = classify_event(&status, "the watch failed");
                 self.figures.watches_failed += u64::from(!failure.is_gone());
-                self.list_again(&failure, jitter);
+                self.list_again(now, &failure, jitter);
                 return (Flow::Stop, Vec::new());
             }
             Event::Unreadable => {
                 self.figures.watches_failed += 1;
                 self.failed(jitter, None);
-                self.forget("the cluster sent an event that cannot be read", true);
+                self.forget("the cluster sent an event that cannot be read", Some(now));
                 return (Flow::Stop, Vec::new());
             }
         };
@@ -301,7 +317,7 @@ impl<T> Follow<T> {
         // After a failure what is known is fresh again only once something is heard.
         self.freshness = Freshness::Fresh;
         if self.cache.is_crowded() {
-            self.forget("so much happened that it is listed anew", false);
+            self.forget("so much happened that it is listed anew", None);
             return (Flow::Stop, taken);
         }
         (Flow::On, taken)
@@ -329,6 +345,14 @@ impl<T> Follow<T> {
             return;
         }
         match end {
+            End::Closed(lasted) if self.is_mute && lasted >= QUIET => {
+                // Nothing was heard, so it is no fresher than it was; the list tells.
+                (self.failures, self.version) = (0, None);
+                self.next_stream();
+            }
+            End::Closed(lasted) if self.is_mute && lasted >= SHORTEST => {
+                self.fruitless("the watch ended without bringing anything", None, jitter);
+            }
             End::Closed(lasted) if lasted >= SHORTEST => {
                 // To end in order is to be heard: up to now all was told.
                 self.next_stream();
@@ -348,7 +372,7 @@ impl<T> Follow<T> {
                 let tried = failure.cause != Cause::LeftAlone;
                 self.figures.watches_failed += u64::from(tried && !failure.is_gone());
                 if failure.is_gone() {
-                    self.list_again(&failure, jitter);
+                    self.list_again(now, &failure, jitter);
                 } else {
                     let reason = failure.error.message().to_owned();
                     self.fruitless(&reason, Some(&failure), jitter);
@@ -365,20 +389,20 @@ impl<T> Follow<T> {
             self.fruitless += 1;
         }
         if self.fruitless >= FRUITLESS {
-            self.forget(reason, false);
+            self.forget(reason, None);
         } else {
-            self.spoil(reason, false);
+            self.spoil(reason, None);
         }
     }
 
-    fn list_again(&mut self, failure: &Failure, jitter: f64) {
+    fn list_again(&mut self, now: Timestamp, failure: &Failure, jitter: f64) {
         self.figures.gone += u64::from(failure.is_gone());
         self.failed(jitter, Some(failure));
-        self.forget(failure.error.message(), failure.is_gone());
+        self.forget(failure.error.message(), failure.is_gone().then_some(now));
     }
 
     /// The next thing to do is to list.
-    fn forget(&mut self, reason: &str, rebuilding: bool) {
+    fn forget(&mut self, reason: &str, rebuilding: Option<Timestamp>) {
         self.version = None;
         self.next_stream();
         self.spoil(reason, rebuilding);
@@ -391,6 +415,7 @@ impl<T> Follow<T> {
 
     fn next_stream(&mut self) {
         self.stream += 1;
+        self.is_mute = true;
     }
 
     fn heard(&mut self, now: Timestamp) {
@@ -399,12 +424,15 @@ impl<T> Follow<T> {
     }
 
     /// Once rebuilding it stays so until it is listed.
-    fn spoil(&mut self, reason: &str, rebuilding: bool) {
+    fn spoil(&mut self, reason: &str, rebuilding: Option<Timestamp>) {
         let reason = reason.to_owned();
-        let was = matches!(self.freshness, Freshness::Stale { rebuilding: true, .. });
+        let was = match self.freshness {
+            Freshness::Stale { rebuilding, .. } => rebuilding,
+            Freshness::Fresh | Freshness::Unlisted { .. } => None,
+        };
         self.freshness = match (self.figures.lists, self.figures.heard_at) {
             (0, _) | (_, None) => Freshness::Unlisted { reason: Some(reason) },
-            (_, Some(since)) => Freshness::Stale { since, reason, rebuilding: rebuilding || was },
+            (_, Some(since)) => Freshness::Stale { since, reason, rebuilding: was.or(rebuilding) },
         };
     }
 

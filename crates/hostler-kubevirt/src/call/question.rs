@@ -28,11 +28,11 @@ impl Default for WriteOptions {
     }
 }
 
-/// One page of a list.
+/// One page of a list, or all of them together.
 #[derive(Debug, Default)]
-pub struct Page {
-    /// The objects, as they are.
-    pub items: Vec<Value>,
+pub struct Page<T = Value> {
+    /// The objects, as they are, or what was made of them.
+    pub items: Vec<T>,
     /// The token of the next page.
     pub next: Option<String>,
     /// The version to watch from.
@@ -73,6 +73,8 @@ pub(crate) struct Question {
     pub(crate) body: Bytes,
     pub(crate) verb: Verb,
     pub(crate) limit: usize,
+    /// Whether another machine than the API server's has to answer.
+    pub(crate) goes_to_node: bool,
     /// The key of a WebSocket that is to come of it.
     pub(crate) socket: Option<String>,
 }
@@ -85,7 +87,8 @@ impl Question {
     pub(crate) fn new(method: Method, path: String, verb: Verb) -> Self {
         let (query, body) = (String::new(), Bytes::new());
         let (content_type, socket) = (None, None);
-        Self { method, path, query, content_type, body, verb, limit: MAX_OBJECT, socket }
+        let (limit, goes_to_node) = (MAX_OBJECT, false);
+        Self { method, path, query, content_type, body, verb, limit, goes_to_node, socket }
     }
 
     /// Adds to the query, encoded.

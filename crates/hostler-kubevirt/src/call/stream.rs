@@ -51,7 +51,7 @@ impl Caller {
         }
         let leave = self.admit(Class::of(Verb::Stream), doing)?;
         let opened = within(cx, Verb::Stream, doing, self.upgrade(question, doing)).await;
-        leave.tell(&opened);
+        leave.tell_of_node(&opened);
         opened
     }
 

@@ -4,6 +4,7 @@
 use std::error::Error as StdError;
 
 use hostler_provider::{Error, Kind};
+use rustls::AlertDescription;
 
 use crate::connect::chain;
 use crate::error::{Cause, Failure, Verb};
@@ -17,7 +18,7 @@ pub(super) fn failure(error: &kube::Error, verb: Verb, doing: &str) -> Failure {
             "the cluster's certificate is not to be believed; compare it with the authority and \
              the server of the kubeconfig",
         ),
-        Some(rustls::Error::AlertReceived(_)) => (
+        Some(rustls::Error::AlertReceived(alert)) if is_of_us(*alert) => (
             Kind::Denied,
             Cause::AuthFailed,
             "the cluster does not accept our TLS certificate; renew it",
@@ -52,6 +53,24 @@ pub(super) fn body_failure(
     };
     let error = Error::new(kind, message).with_raw(chain(error));
     Failure::new(cause, if verb.changes() { error.with_unknown_effect() } else { error })
+}
+
+/// Whether a server's alert is about our certificate, and not about the connection as such:
+/// who is told to renew a certificate that is well looks in the wrong place.
+fn is_of_us(alert: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::NoCertificate
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::CertificateRequired
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+    )
 }
 
 /// Whether the request certainly never left.

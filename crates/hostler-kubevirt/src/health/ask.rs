@@ -2,17 +2,13 @@
 //! answer: one that fails makes only that not known.
 
 use hostler_provider::Cx;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Api, Facts, Found, Installation, Need, Purpose};
-use crate::call::{Caller, Result, Selection};
-use crate::capabilities::Gates;
+use super::{Api, Facts, Found, Installation, Need, Purpose, rights};
+use crate::call::Caller;
 use crate::config::Namespaces;
 use crate::error::{Cause, Failure, word};
-use crate::resource::Resource;
-
-/// Installations of KubeVirt that are looked at; there should be one.
-const INSTALLATIONS: usize = 10;
+use crate::installation;
 
 /// Without these a cluster cannot be told of, or its VMs not turned on and off: group, resource
 /// and verbs. The manifests' roles are these lists, which tests and `cargo xtask check manifests`
@@ -118,7 +114,7 @@ pub async fn ask(caller: &Caller, cx: &Cx, namespaces: &Namespaces) -> Facts {
     let (kubevirt, virt_api, gaps) = futures_util::join!(
         kubevirt(caller, cx),
         virt_api(caller, cx),
-        gaps(caller, cx, namespaces),
+        rights::gaps(caller, cx, needs(namespaces)),
     );
     let mut facts = Facts {
         api,
@@ -167,66 +163,10 @@ async fn api(caller: &Caller, cx: &Cx) -> Api {
 }
 
 async fn kubevirt(caller: &Caller, cx: &Cx) -> Found<Installation> {
-    let everywhere = Selection::all(Resource::KUBEVIRTS, None);
-    match caller.list_page(cx, &everywhere, INSTALLATIONS, None).await {
-        Ok(page) => match the_one(page.items.iter().map(installation).collect()) {
-            Some(installation) => Found::Yes(installation),
-            None => Found::Absent,
-        },
-        Err(failure) => match failure.cause {
-            Cause::KindMissing => Found::Absent,
-            _ => Found::NotKnown(failure.error.message().to_owned()),
-        },
-    }
-}
-
-/// Of several installations the one that counts: the only one that is deployed. KubeVirt
-/// itself leaves any beside the first alone, and says so in its object.
-pub(super) fn the_one(mut all: Vec<Installation>) -> Option<Installation> {
-    let is_deployed = |it: &Installation| it.phase == "Deployed";
-    let deployed = all.iter().filter(|it| is_deployed(it)).count();
-    let at = all.iter().position(is_deployed).unwrap_or_default();
-    if all.is_empty() {
-        return None;
-    }
-    let mut one = all.remove(at);
-    one.is_ambiguous = !all.is_empty() && deployed != 1;
-    one.others = all.into_iter().map(|other| other.place).collect();
-    Some(one)
-}
-
-/// What a KubeVirt object tells.
-pub(super) fn installation(object: &Value) -> Installation {
-    let text = |path: &str| object.pointer(path).and_then(Value::as_str);
-    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
-    let condition = |kind: &str| {
-        let of_kind = |it: &&Value| it.get("type").and_then(Value::as_str) == Some(kind);
-        match conditions?.iter().find(of_kind)?.get("status")?.as_str()? {
-            "True" => Some(true),
-            "False" => Some(false),
-            // `Unknown` is a word of its own, and not known.
-            _ => None,
-        }
-    };
-    let names = |list: &str| {
-        let path = format!("/spec/configuration/developerConfiguration/{list}");
-        let all = object.pointer(&path).and_then(Value::as_array).into_iter().flatten();
-        all.filter_map(Value::as_str).map(str::to_owned).collect()
-    };
-    let told = |path: &str| text(path).filter(|text| !text.is_empty()).map(word);
-    let version = told("/status/observedKubeVirtVersion");
-    let namespace = text("/metadata/namespace").unwrap_or_default();
-    let name = text("/metadata/name").unwrap_or_default();
-    Installation {
-        place: word(&format!("{namespace}/{name}")),
-        phase: told("/status/phase").unwrap_or_default(),
-        available: condition("Available"),
-        degraded: condition("Degraded"),
-        target: told("/status/targetKubeVirtVersion").filter(|it| Some(it) != version.as_ref()),
-        version,
-        gates: Gates { listed: names("featureGates"), disabled: names("disabledFeatureGates") },
-        others: Vec::new(),
-        is_ambiguous: false,
+    match installation::look(caller, cx).await {
+        Ok(Some(installation)) => Found::Yes(installation),
+        Ok(None) => Found::Absent,
+        Err(failure) => Found::NotKnown(failure.error.message().to_owned()),
     }
 }
 
@@ -247,31 +187,4 @@ async fn virt_api_version(caller: &Caller, cx: &Cx) -> Option<String> {
     let reply = caller.get_path(cx, "/apis/subresources.kubevirt.io/v1/version").await.ok()?;
     let version: Value = serde_json::from_slice(&reply.body).ok()?;
     version.get("gitVersion").and_then(Value::as_str).map(word)
-}
-
-/// What of the needs is not allowed.
-async fn gaps(caller: &Caller, cx: &Cx, namespaces: &Namespaces) -> Result<Vec<Need>> {
-    let mut gaps = Vec::new();
-    for need in needs(namespaces) {
-        let answer = caller.review(cx, &review(&need)).await?;
-        if answer.pointer("/status/allowed") != Some(&Value::Bool(true)) {
-            gaps.push(need);
-        }
-    }
-    Ok(gaps)
-}
-
-fn review(need: &Need) -> Value {
-    let (resource, subresource) = need.resource.split_once('/').unwrap_or((need.resource, ""));
-    json!({
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": { "resourceAttributes": {
-            "namespace": need.namespace.as_deref().unwrap_or_default(),
-            "verb": need.verb,
-            "group": need.group,
-            "resource": resource,
-            "subresource": subresource,
-        }},
-    })
 }

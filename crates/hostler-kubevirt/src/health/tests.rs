@@ -1,7 +1,5 @@
 //! What each fact makes of a cluster.
 
-use serde_json::json;
-
 use super::*;
 
 fn well() -> Facts {
@@ -132,41 +130,6 @@ fn x28_every_reason_is_told_and_the_same_thing_once() {
 }
 
 #[test]
-fn x28_an_object_is_read_as_far_as_it_tells() {
-    let object = json!({"status": {
-        "phase": "Deployed", "observedKubeVirtVersion": "v1.6.0",
-        "conditions": [
-            {"type": "Available", "status": "True"},
-            {"type": "Degraded", "status": "Unknown"},
-        ],
-    }});
-    let read = ask::installation(&object);
-    assert_eq!(read.available, Some(true));
-    assert_eq!((read.degraded, read.version.as_deref()), (None, Some("v1.6.0")));
-    let nameless = Installation { place: "/".into(), ..Installation::default() };
-    assert_eq!(ask::installation(&json!({})), nameless);
-}
-
-#[test]
-fn x29_gates_and_the_version_to_come_are_read_wherever_the_object_lives() {
-    let object = json!({
-        "metadata": { "namespace": "harvester-system", "name": "kubevirt" },
-        "spec": { "configuration": { "developerConfiguration": {
-            "featureGates": ["Snapshot", 7], "disabledFeatureGates": ["Template"] } } },
-        "status": { "observedKubeVirtVersion": "v1.8.0", "targetKubeVirtVersion": "v1.9.0" },
-    });
-    let read = ask::installation(&object);
-    assert_eq!(
-        (read.place.as_str(), read.target.as_deref()),
-        ("harvester-system/kubevirt", Some("v1.9.0"))
-    );
-    assert_eq!(
-        (read.gates.listed, read.gates.disabled),
-        (vec!["Snapshot".into()], vec!["Template".into()])
-    );
-}
-
-#[test]
 fn x29_of_several_installations_the_only_deployed_one_counts() {
     let one = |place: &str, phase: &str| Installation {
         place: place.into(),
@@ -176,7 +139,7 @@ fn x29_of_several_installations_the_only_deployed_one_counts() {
         ..Installation::default()
     };
     let judged = |all: Vec<Installation>| Facts {
-        kubevirt: ask::the_one(all).map_or(Found::Absent, Found::Yes),
+        kubevirt: crate::installation::the_one(all).map_or(Found::Absent, Found::Yes),
         ..well()
     };
     is(&judged(vec![one("a/a", "Deployed")]), Health::Healthy, &[]);

@@ -1,5 +1,7 @@
 //! Single calls: what is sent, and what becomes of every kind of answer.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hostler_kubevirt::breaker::{Class, FAILURES, State};
@@ -276,4 +278,29 @@ async fn a_name_that_is_none_reaches_nobody() {
     let key = ObjectKey::in_namespace("default", "../../../api/v1/secrets");
     let failure = caller.get(&cx(), Resource::VMS, &key).await.unwrap_err();
     assert_eq!((failure.error.kind(), failure.cause), (Kind::Invalid, Cause::Ours));
+}
+
+#[tokio::test]
+async fn f4_what_is_made_of_a_page_is_made_before_the_next_is_asked_for() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let counted = made.clone();
+    let server = Server::start(move |asked: &Asked| {
+        let item = json!({"metadata": {"name": "a"}});
+        match asked.query.contains("continue=t") {
+            false => ok(&json!({"items": [item.clone(), item],
+                                "metadata": {"resourceVersion": "5", "continue": "t"}})),
+            true if counted.load(Ordering::SeqCst) == 2 => {
+                ok(&json!({"items": [item], "metadata": {"resourceVersion": "6"}}))
+            }
+            true => refusal(400, "BadRequest", "the first page is still held"),
+        }
+    })
+    .await;
+    let make = |document: Value| {
+        made.fetch_add(1, Ordering::SeqCst);
+        document["metadata"]["name"].as_str().map(str::to_owned)
+    };
+    let list = server.caller().await.list_as(&cx(), &vms(), make).await.unwrap();
+    assert_eq!(list.items, ["a", "a", "a"].map(|name| Some(name.to_owned())));
+    assert_eq!(list.resource_version, "6");
 }

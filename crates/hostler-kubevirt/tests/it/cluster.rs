@@ -13,31 +13,15 @@ fn mapped(patch: Value) -> MappedCluster {
 fn x29_version_and_gates_are_read_from_the_installation() {
     let told = mapped(json!({}));
     assert_eq!(show(&told.version), "v1.8.0 [ok kubevirt installation]");
-    assert_eq!(told.target_version, None, "it is there");
-    assert_eq!(told.feature_gates, ["Snapshot", "HotplugVolumes"]);
-    assert_eq!(told.disabled_feature_gates, ["ImageVolume"]);
+    assert_eq!(told.installation.target, None, "it is there");
+    assert_eq!(told.installation.gates.listed, ["Snapshot", "HotplugVolumes"]);
+    assert_eq!(told.installation.gates.disabled, ["ImageVolume"]);
     assert_eq!(told.uses_emulation.value(), Some(&false));
     assert_eq!(told.default_arch.as_deref(), Some("x86_64"));
     let upgrading = mapped(json!({ "status": { "targetKubeVirtVersion": "v1.9.0" } }));
-    assert_eq!(upgrading.target_version.as_deref(), Some("v1.9.0"));
+    assert_eq!(upgrading.installation.target.as_deref(), Some("v1.9.0"));
     let fresh = mapped(json!({ "status": null }));
     assert!(fresh.version.reason().is_some());
-}
-
-#[test]
-fn x28_an_installation_is_well_only_when_deployed_available_and_not_degraded() {
-    assert_eq!(mapped(json!({})).trouble, None);
-    let trouble = |patch: Value| mapped(patch).trouble.unwrap();
-    assert_eq!(trouble(json!({ "status": { "phase": "Deploying" } })), "it is in phase Deploying");
-    assert_eq!(trouble(json!({ "status": null })), "its operator has not handled it yet");
-    let conditions = |list: Value| json!({ "status": { "conditions": list } });
-    assert_eq!(trouble(conditions(json!([]))), "it is not available: its operator gives no reason");
-    let unavailable =
-        json!([{ "type": "Available", "status": "False", "message": "virt-api is down" }]);
-    assert_eq!(trouble(conditions(unavailable)), "it is not available: virt-api is down");
-    let degraded = json!([{ "type": "Available", "status": "True" },
-        { "type": "Degraded", "status": "True", "reason": "HandlerMissing" }]);
-    assert_eq!(trouble(conditions(degraded)), "it is degraded: HandlerMissing");
 }
 
 #[test]

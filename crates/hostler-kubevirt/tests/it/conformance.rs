@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use hostler_core::Timestamp;
 use hostler_core::clock::{Clock, ManualClock, SystemClock};
 use hostler_core::id::{IdSource, SeededEntropy};
-use hostler_kube_double::{Fault, Options, What};
+use hostler_kube_double::{Fault, Options, Refused, What};
 use hostler_provider::conformance::{Harness, Limit, Outcome, Setting, run};
 use hostler_provider::{Group, Provider, Result, VmRef, groups};
+use serde_json::json;
 
 use crate::place::{PATIENCE, Place, busy, machine};
 
@@ -98,6 +99,20 @@ impl Harness for Place {
     async fn hang(&self, hung: bool) -> bool {
         match hung {
             true => self.double.fault(Fault::new(What::Silence)),
+            false => self.double.clear_faults(),
+        }
+        true
+    }
+
+    async fn fall_behind(&self, behind: bool) -> bool {
+        match behind {
+            true => {
+                let busy = Refused::new(403, "Forbidden", "no list for now", json!({}));
+                self.double
+                    .fault(Fault::new(What::Answer(busy)).verb("list").class("virtualmachines"));
+                self.double.compact();
+                self.double.expire_watches();
+            }
             false => self.double.clear_faults(),
         }
         true

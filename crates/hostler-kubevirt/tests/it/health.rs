@@ -5,7 +5,7 @@ use std::time::Duration;
 use hostler_kubevirt::config::Namespaces;
 use hostler_kubevirt::health::{Api, Facts, Found, Health, Reason, ask, judge};
 use hostler_provider::Cx;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::server::{Answer, Asked, Server, ok, refusal, text};
 
@@ -26,9 +26,21 @@ fn well(asked: &Asked) -> Answer {
 }
 
 async fn facts(answers: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Facts {
-    let server = Server::start(answers).await;
+    facts_of(&Server::start(answers).await, &Namespaces::All).await
+}
+
+async fn facts_of(server: &Server, namespaces: &Namespaces) -> Facts {
     let caller = server.caller().await;
-    ask(&caller, &Cx::within(Duration::from_secs(30)), &Namespaces::All).await
+    ask(&caller, &Cx::within(Duration::from_secs(30)), namespaces).await
+}
+
+/// A hundred namespaces.
+fn many() -> Namespaces {
+    Namespaces::Only((0..100).map(|n| format!("ns{n}")).collect())
+}
+
+fn rules(incomplete: bool, rules: &Value) -> Answer {
+    ok(&json!({"status": {"resourceRules": rules, "incomplete": incomplete}}))
 }
 
 fn codes(facts: &Facts) -> (Health, Vec<&'static str>) {
@@ -76,7 +88,7 @@ async fn x28_rights_that_are_missing_are_listed_one_by_one() {
 #[tokio::test]
 async fn x28_a_right_that_one_thing_alone_needs_is_missed_by_a_warning() {
     let facts = facts(|asked| {
-        if !asked.path.contains("selfsubjectaccessreviews") {
+        if !asked.path.contains("selfsubject") {
             return well(asked);
         }
         let attributes = asked.json()["spec"]["resourceAttributes"].clone();
@@ -89,6 +101,48 @@ async fn x28_a_right_that_one_thing_alone_needs_is_missed_by_a_warning() {
     let told = judge(Some(&facts)).reasons[0].to_string();
     for words in ["cloud-init (get secrets, ", "snapshots (get virtualmachinesnapshots.snapshot."] {
         assert!(told.contains(words), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn x28_rights_in_many_namespaces_are_asked_for_by_one_question_each() {
+    let server = Server::start(|asked| match asked.path.ends_with("selfsubjectrulesreviews") {
+        true if asked.json()["spec"]["namespace"] == "ns7" => rules(
+            false,
+            &json!([{"verbs": ["*"], "apiGroups": ["kubevirt.io"], "resources": ["*"]}]),
+        ),
+        true => rules(false, &json!([{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}])),
+        false => well(asked),
+    })
+    .await;
+    let facts = facts_of(&server, &many()).await;
+    let Found::Yes(gaps) = &facts.gaps else { panic!("{:?}", facts.gaps) };
+    assert!(!gaps.is_empty());
+    for gap in gaps {
+        assert_eq!(gap.namespace.as_deref(), Some("ns7"), "{gap}");
+        assert_eq!(gap.group, "subresources.kubevirt.io", "{gap}");
+    }
+    let of = |what: &str| server.asked().iter().filter(|it| it.path.ends_with(what)).count();
+    // What is of no namespace is in no namespace's rules.
+    assert_eq!((of("selfsubjectrulesreviews"), of("selfsubjectaccessreviews")), (100, 4));
+}
+
+#[tokio::test]
+async fn x28_where_rules_cannot_be_listed_each_right_is_asked_for() {
+    for refused in [true, false] {
+        let server =
+            Server::start(move |asked| match asked.path.ends_with("selfsubjectrulesreviews") {
+                true if refused => refusal(403, "Forbidden", "may not"),
+                true => rules(true, &json!([])),
+                false => well(asked),
+            })
+            .await;
+        let one = Namespaces::Only(vec!["a".into()]);
+        let facts = facts_of(&server, &one).await;
+        assert_eq!(facts.gaps, Found::Yes(Vec::new()));
+        let asked = server.asked();
+        let singly = asked.iter().filter(|it| it.path.ends_with("selfsubjectaccessreviews"));
+        assert_eq!(singly.count(), hostler_kubevirt::health::needs(&one).len());
     }
 }
 

@@ -152,6 +152,7 @@ async fn e22_x26_while_it_is_rebuilt_reads_are_stale_and_writes_wait() {
     let later = cx().with_clock(Arc::new(ManualClock::at(now)));
     let fresh = place.provider.inventory(&later).await.unwrap();
     assert!(fresh.vms.iter().all(|vm| vm.observed_at == now));
+    assert_eq!(fresh.stale, None);
 
     let slow = What::Slow(Duration::from_secs(3));
     place.double.fault(Fault::new(slow).verb("list").class("virtualmachines").times(1));
@@ -175,6 +176,9 @@ async fn e22_x26_while_it_is_rebuilt_reads_are_stale_and_writes_wait() {
     let names: Vec<_> = stale.vms.iter().map(|vm| vm.name.as_str()).collect();
     assert_eq!(names, ["old"], "as it was");
     assert!(stale.vms.iter().all(|vm| vm.observed_at < now), "and when it was so");
+    let told = stale.stale.unwrap();
+    assert!(stale.vms.iter().all(|vm| vm.observed_at == told.since));
+    assert!(told.reason.contains("listed anew"), "{}", told.reason);
     let asked = place.watch().observe(&later, &running).await.unwrap().unwrap();
     assert_eq!(asked.observed_at, now, "looking at one asks the cluster");
 
@@ -185,6 +189,42 @@ async fn e22_x26_while_it_is_rebuilt_reads_are_stale_and_writes_wait() {
     };
     tokio::time::timeout(PATIENCE, rebuilt).await.unwrap();
     place.power().stop(&cx(), &running, StopMode::Force).await.unwrap();
+}
+
+#[tokio::test]
+async fn e10_an_older_picture_is_told_for_a_minute_and_then_why_there_is_no_other() {
+    let double = Double::start(busy()).await.unwrap();
+    double.seed_vms(1).unwrap();
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_228_200_000)));
+    let mut timed = config(&double);
+    timed.clock = clock.clone();
+    let provider = KubeVirt::new(timed);
+    assert_eq!(provider.inventory(&cx()).await.unwrap().stale, None);
+    let refused = Refused::new(403, "Forbidden", "no list for you", json!({}));
+    let lists = Fault::new(What::Answer(refused)).verb("list").class("virtualmachines");
+    double.fault(lists);
+    double.compact();
+    double.expire_watches();
+    let told_stale = async |wanted: bool| {
+        while provider.inventory(&cx()).await.unwrap().stale.is_some() != wanted {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, told_stale(true)).await.unwrap();
+    clock.advance(Duration::from_secs(59));
+    assert!(provider.inventory(&cx()).await.unwrap().stale.is_some());
+    clock.advance(Duration::from_secs(2));
+    let failed = provider.inventory(&cx()).await.unwrap_err();
+    assert_eq!(failed.kind(), Kind::Denied, "{failed}");
+    double.clear_faults();
+    tokio::time::timeout(PATIENCE, async {
+        while provider.inventory(&cx()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        told_stale(false).await;
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]

@@ -7,9 +7,10 @@ use base64::Engine;
 use hostler_kubevirt::call::Caller;
 use hostler_kubevirt::config::{Allowed, KubeVirtConfig, Source};
 use hostler_kubevirt::connect::connect;
-use hostler_kubevirt::error::Failure;
+use hostler_kubevirt::error::{Cause, Failure};
 use hostler_provider::{Cx, Effect, Kind};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -85,4 +86,43 @@ async fn a29_a_stranger_does_not_get_our_token() {
 
     let blind = format!("server: 'https://localhost:{port}', insecure-skip-tls-verify: true");
     version(&blind, Allowed { insecure: true, ..Allowed::default() }).await.unwrap();
+}
+
+/// A server that answers whatever it hears with a fatal alert of this number.
+async fn alerting(alert: u8, tasks: &mut JoinSet<()>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tasks.spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            // All of the hello, else the connection is reset before the alert is read.
+            let mut head = [0; 5];
+            socket.read_exact(&mut head).await.unwrap();
+            let mut hello = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
+            socket.read_exact(&mut hello).await.unwrap();
+            socket.write_all(&[21, 3, 3, 0, 2, 2, alert]).await.unwrap();
+            socket.shutdown().await.unwrap();
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn x27_only_an_alert_about_our_certificate_is_one() {
+    let mut tasks = JoinSet::new();
+    let (_, pem) = start("localhost", &mut tasks).await;
+    // handshake_failure, internal_error, protocol_version; then what is said of certificates,
+    // unknown_ca, access_denied and certificate_required among it.
+    let other = [40, 80, 70].map(|alert| (alert, Kind::Unavailable, Cause::Transport));
+    let ours = [42, 43, 44, 45, 46, 48, 49, 116].map(|it| (it, Kind::Denied, Cause::AuthFailed));
+    for (alert, kind, cause) in other.into_iter().chain(ours) {
+        let port = alerting(alert, &mut tasks).await;
+        let authority = format!("certificate-authority-data: {}", encoded(&pem));
+        let cluster = format!("server: 'https://localhost:{port}', {authority}");
+        let failure = version(&cluster, Allowed::default()).await.unwrap_err();
+        let told = (failure.error.kind(), &failure.cause);
+        assert_eq!(told, (kind, &cause), "alert {alert}: {}", failure.error.message());
+        let renews = failure.error.message().contains("renew");
+        assert_eq!(renews, cause == Cause::AuthFailed, "alert {alert}");
+    }
 }

@@ -34,7 +34,7 @@ impl Link {
             pools: self.pools(cx, &host.host.external_ref).await?,
             networks: networks.into_iter().map(|network| network.observed).collect(),
             hosts: vec![host],
-            unreachable: Vec::new(),
+            ..Inventory::default()
         })
     }
 }

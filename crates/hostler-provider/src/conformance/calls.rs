@@ -37,15 +37,29 @@ pub(super) async fn an_abandoned_call_harms_no_later_one(t: &Trial<'_>) -> Check
 }
 
 pub(super) async fn deadline_is_kept(t: &Trial<'_>) -> Check {
+    // A change may wait for other things than a look does.
+    let changed = match (t.provider.create(), t.provider.power()) {
+        (Some(_), Some(power)) => Some((power, t.vm().await?.vm)),
+        _ => None,
+    };
     t.hang().await?;
-    let cx = Cx::within(SHORT);
-    let calls = async { (t.provider.probe(&cx).await, t.provider.inventory(&cx).await) };
-    let Ok((probed, listed)) = tokio::time::timeout(SHORT + GRACE, calls).await else {
+    let cx = || Cx::within(SHORT);
+    let calls = async {
+        let started = match &changed {
+            Some((power, vm)) => Some(power.start(&cx(), vm).await),
+            None => None,
+        };
+        (t.provider.probe(&cx()).await, t.provider.inventory(&cx()).await, started)
+    };
+    let Ok((probed, listed, started)) = tokio::time::timeout(SHORT * 3 + GRACE, calls).await else {
         return fail(format!("a call outlived its deadline of {SHORT:?} by {GRACE:?}"));
     };
     // A driver may notice the broken connection before the deadline passes.
     refused(probed, &[Kind::Timeout, Kind::Unavailable])?;
     refused(listed, &[Kind::Timeout, Kind::Unavailable])?;
+    if let Some(started) = started {
+        refused(started, &[Kind::Timeout, Kind::Unavailable])?;
+    }
     t.unhang().await;
     Ok(())
 }

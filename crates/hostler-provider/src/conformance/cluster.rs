@@ -24,6 +24,8 @@ pub(super) async fn whatever_is_not_healthy_has_a_reason(t: &Trial<'_>) -> Check
 pub(super) async fn features_and_hardware_are_told_once_and_why(t: &Trial<'_>) -> Check {
     let report = report(t).await?;
     let Some(can) = report.capabilities else {
+        let is_well = report.health == Health::Healthy;
+        check(!is_well, || "it is healthy, and what it can is not told".to_owned())?;
         return check(!report.reasons.is_empty(), || "nothing says why".to_owned());
     };
     let features: BTreeSet<_> = can.features.iter().map(|one| &one.name).collect();

@@ -53,6 +53,13 @@ pub trait Harness: Send + Sync {
     async fn hang(&self, _hung: bool) -> bool {
         false
     }
+
+    /// Sees to it that the driver has nothing but an older picture of the place, which answers
+    /// all the same; or lets it catch up. `false` where that cannot be done, as with a driver
+    /// that asks each time and keeps no picture.
+    async fn fall_behind(&self, _behind: bool) -> bool {
+        false
+    }
 }
 
 /// What a run of the suite may use.

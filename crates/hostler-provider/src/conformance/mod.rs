@@ -64,7 +64,8 @@ const PROMISES: &[Promise] = promises! {
         probe_names_what_answers
         inventory_lists_the_host
         references_in_the_inventory_are_unique
-        observations_bear_the_time_of_the_context;
+        observations_bear_the_time_of_the_context
+        an_older_picture_is_told_as_old_and_only_as_long_as_it_is;
     None => calls:
         cancel_is_obeyed
         an_abandoned_call_harms_no_later_one

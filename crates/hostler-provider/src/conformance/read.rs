@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hostler_core::Timestamp;
 use hostler_core::clock::ManualClock;
 
 use super::trial::{Check, Trial, check, fail};
-use crate::{Group, groups};
+use crate::{Group, Inventory, groups};
 
 pub(super) async fn groups_match_accessors(t: &Trial<'_>) -> Check {
     let told = groups(&*t.provider);
@@ -86,4 +87,38 @@ pub(super) async fn observations_bear_the_time_of_the_context(t: &Trial<'_>) -> 
         check(at == now, || format!("something was observed at {at}, not at {now}"))?;
     }
     Ok(())
+}
+
+pub(super) async fn an_older_picture_is_told_as_old_and_only_as_long_as_it_is(
+    t: &Trial<'_>,
+) -> Check {
+    let before = t.provider.inventory(&t.cx()).await?;
+    check(before.stale.is_none(), || format!("it is old without cause: {:?}", before.stale))?;
+    t.fall_behind().await?;
+    let behind = told(t, true).await?;
+    let Some(stale) = &behind.stale else { return fail("an older picture is told as new") };
+    check(!stale.reason.is_empty(), || "nothing says why it is old".to_owned())?;
+    let refs = |inventory: &Inventory| -> BTreeSet<String> {
+        inventory.vms.iter().map(|vm| vm.external_ref.clone()).collect()
+    };
+    check(refs(&behind) == refs(&before), || {
+        format!("it is no picture of before: {:?}, not {:?}", refs(&behind), refs(&before))
+    })?;
+    let newer = behind.vms.iter().find(|vm| vm.observed_at > stale.since);
+    check(newer.is_none(), || format!("told as of {}, and seen later: {newer:?}", stale.since))?;
+    t.catch_up().await;
+    let after = told(t, false).await?;
+    check(after.stale.is_none(), || format!("it stays old: {:?}", after.stale))
+}
+
+/// The inventory once it is told as old, or is not any more; as it is when that never happens.
+async fn told(t: &Trial<'_>, as_old: bool) -> Check<Inventory> {
+    let until = tokio::time::Instant::now() + t.setting.call_within;
+    loop {
+        let inventory = t.provider.inventory(&t.cx()).await?;
+        if inventory.stale.is_some() == as_old || tokio::time::Instant::now() >= until {
+            return Ok(inventory);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -81,6 +81,7 @@ struct Left {
     foreign: Vec<VmRef>,
     volumes: Vec<VolumeRef>,
     hung: bool,
+    behind: bool,
 }
 
 /// What a promise works with.
@@ -267,6 +268,20 @@ impl<'h> Trial<'h> {
         self.harness.hang(false).await;
     }
 
+    /// Leaves the driver with an older picture, until the promise ends at the latest.
+    pub(super) async fn fall_behind(&self) -> Check {
+        if !self.harness.fall_behind(true).await {
+            return skip("the harness cannot leave the driver behind");
+        }
+        self.left().behind = true;
+        Ok(())
+    }
+
+    pub(super) async fn catch_up(&self) {
+        self.left().behind = false;
+        self.harness.fall_behind(false).await;
+    }
+
     /// The VM as the inventory shows it.
     pub(super) async fn listed(&self, vm: &VmRef) -> Check<Option<ObservedVm>> {
         let inventory = self.provider.inventory(&self.cx()).await?;
@@ -288,6 +303,9 @@ impl<'h> Trial<'h> {
         let left = std::mem::take(&mut *self.left());
         if left.hung {
             self.harness.hang(false).await;
+        }
+        if left.behind {
+            self.harness.fall_behind(false).await;
         }
         let mut stayed = Vec::new();
         for id in left.vms {

@@ -22,7 +22,7 @@ use std::time::Duration;
 use hostler_core::Timestamp;
 use hostler_core::cluster::Report;
 use hostler_core::id::{Entropy, SeededEntropy};
-use hostler_provider::{Change, Error, HostInventory, Inventory, Kind, Result, VmRef};
+use hostler_provider::{Change, Error, HostInventory, Inventory, Kind, Result, Stale, VmRef};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
 
@@ -49,6 +49,8 @@ struct Inner {
     held: Mutex<Vec<Landing>>,
     /// What it tells as a cluster, where it is one.
     cluster: Mutex<Option<Report>>,
+    /// The picture that it tells while it is behind.
+    behind: Mutex<Option<Inventory>>,
 }
 
 impl World {
@@ -63,6 +65,7 @@ impl World {
                 faults: FaultPlan::new(),
                 held: Mutex::default(),
                 cluster: Mutex::default(),
+                behind: Mutex::default(),
             }),
         }
     }
@@ -211,7 +214,32 @@ impl World {
         state.hosts.get(host)?.down.clone()
     }
 
+    /// Falls behind, as a cluster does that has forgotten the version its changes were followed
+    /// from: until [`World::catch_up`] inventories tell the world as it is now, marked as old
+    /// for this `reason`, whatever becomes of it (E10). It goes on taking calls.
+    pub fn fall_behind(&self, now: Timestamp, reason: &str) {
+        let mut picture = self.present(now);
+        picture.stale = Some(Stale { since: now, reason: reason.to_owned() });
+        *self.behind() = Some(picture);
+        self.emit(Change::Lost { reason: reason.to_owned() });
+    }
+
+    /// Inventories tell the world as it is again.
+    pub fn catch_up(&self) {
+        *self.behind() = None;
+        self.emit(Change::Inventory);
+    }
+
+    fn behind(&self) -> MutexGuard<'_, Option<Inventory>> {
+        self.inner.behind.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn inventory(&self, now: Timestamp) -> Inventory {
+        let behind = self.behind().clone();
+        behind.unwrap_or_else(|| self.present(now))
+    }
+
+    fn present(&self, now: Timestamp) -> Inventory {
         self.read(|state| {
             let mut inventory = Inventory::default();
             for (name, host) in &state.hosts {

@@ -123,6 +123,14 @@ impl Harness for Simulated {
         }
         true
     }
+
+    async fn fall_behind(&self, behind: bool) -> bool {
+        match behind {
+            true => self.world().fall_behind(NOW, "it is listed anew (simulated)"),
+            false => self.world().catch_up(),
+        }
+        true
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,7 +154,7 @@ async fn groups_that_are_not_there_are_skipped_with_the_reason() {
     let harness = Simulated::new(Some(Lie::HasNothing));
     let report = run(&harness).await;
     report.assert_passed();
-    assert_eq!(report.kept().len(), 9, "{report}");
+    assert_eq!(report.kept().len(), 10, "{report}");
     let text = report.to_string();
     assert!(text.contains("start_makes_it_run: the provider has no group power"), "{text}");
 }
@@ -182,6 +190,8 @@ enum Lie {
     NeverEnds,
     /// Takes its own time for observations.
     OwnClock,
+    /// Tells what was once as what is.
+    HidesAge,
     /// Tells of no change.
     SaysNothing,
     /// Forces where it was asked to be graceful.
@@ -272,7 +282,11 @@ impl Provider for Liar {
             let clock = Arc::new(ManualClock::at(NOW));
             return self.sim.inventory(&cx.clone().with_clock(clock)).await;
         }
-        self.sim.inventory(cx).await
+        let told = self.sim.inventory(cx).await?;
+        Ok(match self.lie {
+            Lie::HidesAge => Inventory { stale: None, ..told },
+            _ => told,
+        })
     }
 
     fn create(&self) -> Option<&dyn Create> {
@@ -559,6 +573,7 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::NeverEnds, "deadline_is_kept"),
         (Lie::NeverEnds, "cancel_is_obeyed"),
         (Lie::OwnClock, "observations_bear_the_time_of_the_context"),
+        (Lie::HidesAge, "an_older_picture_is_told_as_old_and_only_as_long_as_it_is"),
         (Lie::SaysNothing, "a_change_is_told_after_start"),
         (Lie::AlwaysForces, "graceful_stop_of_a_deaf_guest_times_out_and_leaves_it_running"),
         (Lie::RemovesNothing, "remove_vm_takes_it_out_of_inventory_and_search"),

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use hostler_core::Clock;
 use hostler_provider::{Change, Kind};
 use hostler_sim::{Verb, When};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
 
@@ -70,4 +71,64 @@ async fn c5_x17_facts_of_a_silent_provider_are_told_as_stale() {
         fixture.world.emit(Change::Inventory);
     };
     falls_silent(silence, "simulated").await;
+}
+
+/// Waits until a list says whether it is stale.
+async fn until_stale(fixture: &Fixture, path: &str, stale: bool) -> Value {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        let listed = fixture.local().get(path).await.json();
+        if listed["stale"] == stale {
+            return listed;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{path} never has stale {stale}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn e10_x26_while_a_provider_is_listed_anew_reads_are_stale_and_writes_are_refused() {
+    let fixture = Fixture::start().await;
+    let (local, vm) = (fixture.local(), fixture.make_vm("web").await);
+    let path = format!("/api/v1/vms/{vm}");
+    let seen_at = until_stale(&fixture, "/api/v1/vms", false).await["observed_at"].clone();
+    fixture.world.fall_behind(fixture.clock.now(), "its version was forgotten");
+    let listed = until_stale(&fixture, "/api/v1/vms", true).await;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "what is known is kept");
+    assert_eq!(listed["observed_at"], seen_at);
+    for thing in told(&fixture, &vm).await {
+        for fact in facts(&thing) {
+            assert_eq!(fact["quality"], "stale", "{thing:#}");
+            assert!(fact["reason"].as_str().unwrap().contains("forgotten"), "{fact:#}");
+        }
+    }
+    let provider = local.get("/api/v1/providers").await.json()["items"][0].clone();
+    assert_eq!(provider["state"], "rebuilding");
+    assert!(provider["reason"].as_str().unwrap().contains("forgotten"));
+
+    let operations = || async { local.get("/api/v1/operations").await.json()["items"].clone() };
+    let before = operations().await;
+    let pool = local.get("/api/v1/pools").await.json()["items"][0]["id"].clone();
+    let pool = pool.as_str().unwrap();
+    let spec = json!({ "spec": { "name": "db", "memory": { "bytes": 256 << 20 } } });
+    let volume = json!({ "name": "data", "capacity_bytes": 1 << 20 });
+    let refused = [
+        local.post(&format!("{path}/stop"), &json!({})).await,
+        local.delete(&path).await,
+        local.post("/api/v1/vms", &spec).await,
+        local.post(&format!("{path}/migrate"), &json!({})).await,
+        local.post(&format!("{path}/snapshots"), &json!({ "name": "s" })).await,
+        local.post(&format!("/api/v1/pools/{pool}/volumes"), &volume).await,
+    ];
+    for answer in refused {
+        let told = (answer.status, answer.code());
+        assert_eq!(told, (503, "cluster_rebuilding".to_owned()), "{}", answer.text());
+        assert_eq!(answer.header("retry-after"), "5");
+    }
+    assert_eq!(operations().await, before, "nothing was taken on");
+
+    fixture.world.catch_up();
+    until_stale(&fixture, "/api/v1/vms", false).await;
+    let accepted = local.post(&format!("{path}/stop"), &json!({})).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.text());
 }

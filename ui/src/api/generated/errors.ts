@@ -67,6 +67,7 @@ export type ErrorCode =
   | 'store_full'
   | 'rate_limited'
   | 'provider_unavailable'
+  | 'cluster_rebuilding'
   | 'provider_denied'
   | 'server_draining'
   | 'store_unavailable'
@@ -141,6 +142,7 @@ export const errorHelp: Record<ErrorCode, string> = {
   store_full: "Free space below the data directory; reading and consoles go on meanwhile.",
   rate_limited: "Wait for Retry-After, then go on more slowly.",
   provider_unavailable: "`hostler provider show` says since when and why; what is shown of it is stale until it answers.",
+  cluster_rebuilding: "Wait for Retry-After and try again; what is shown of it is marked stale until then.",
   provider_denied: "Give the user that runs hostlerd access to the provider.",
   server_draining: "Try again in a few seconds.",
   store_unavailable: "Look at the server's log and at the disk below its data directory.",

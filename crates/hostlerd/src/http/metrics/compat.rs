@@ -287,12 +287,8 @@ fn with(owner: &Labels, more: impl IntoIterator<Item = (&'static str, String)>) 
 fn provider(families: &mut Families, view: &ProviderView, vms: &[Arc<VmView>]) {
     let mut owner = vec![("provider", view.row.name.clone())];
     owner.extend(made_up(view.simulated));
-    let up = match view.state {
-        ProviderState::Healthy => 1.0,
-        ProviderState::Unreachable => 0.0,
-        ProviderState::Connecting => return,
-    };
-    families.add("libvirt_up", owner.clone(), up);
+    let Some(answers) = view.state.answers() else { return };
+    families.add("libvirt_up", owner.clone(), f64::from(u8::from(answers)));
     if view.state == ProviderState::Healthy {
         let is_here = |vm: &&Arc<VmView>| {
             vm.observed.is_some() && vm.provider.as_ref().is_some_and(|(id, _)| *id == view.row.id)

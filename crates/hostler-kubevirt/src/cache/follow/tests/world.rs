@@ -164,7 +164,7 @@ impl World {
         match self.follow.next().1 {
             Next::List => {
                 let version = opaque(self.server.version);
-                let deltas = self.follow.listed(now, self.server.list(), version, 0.5);
+                let deltas = self.follow.listed(now, read(self.server.list()), version, 0.5);
                 self.note(deltas);
             }
             Next::Watch { resource_version, stream } => {
@@ -263,7 +263,8 @@ impl World {
             }
             Happens::BadList(status) => {
                 if self.stream.is_none() && self.follow.next().1 == Next::List {
-                    self.follow.list_failed(&refused(status, ""), 0.5);
+                    let now = self.now();
+                    self.follow.list_failed(now, &refused(status, ""), 0.5);
                 }
             }
             Happens::BadWatch => {

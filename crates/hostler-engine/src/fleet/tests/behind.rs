@@ -1,0 +1,91 @@
+//! A provider that answers with an older picture: it is kept, told as old, and shows nothing
+//! to be gone.
+
+use hostler_core::Quality;
+use hostler_core::vm::status::VmState;
+use hostler_provider::Stale;
+
+use super::super::views::{HostState, ProviderState};
+use super::*;
+
+fn older(inventory: Inventory) -> Inventory {
+    let stale = Stale { since: at(6), reason: "it is being listed anew".into() };
+    Inventory { stale: Some(stale), ..inventory }
+}
+
+#[tokio::test]
+async fn e10_x17_what_is_known_of_a_provider_that_is_behind_is_kept_and_told_as_old() {
+    let lab = Lab::new();
+    lab.see(1, inventory(vec![running("x", Some("a"), "/x"), running("y", Some("a"), "/y")]));
+    // Newer than anything that it can tell now.
+    let paused = vm("y", Some("a"), None, PowerState::Paused, "/y");
+    lab.fleet.apply_vm(provider(1), "y", Some(paused), Instant::now());
+    let events = lab.fleet.apply(
+        provider(1),
+        Seen::new(
+            older(inventory(vec![running("y", Some("a"), "/y")])),
+            Probe { product: "test".into(), version: "1".into() },
+            at(9),
+            Instant::now(),
+        ),
+        PACE * 2,
+    );
+    assert_eq!(events.len(), 0, "nothing is told to have changed: {events:?}");
+    let told = lab.fleet.snapshot();
+    assert!(told.stale);
+    assert_eq!(told.vms.values().count(), 2, "an older picture shows nothing to be gone");
+    for view in told.vms.values() {
+        assert_eq!((view.status.state, view.status.quality), (VmState::Unknown, Quality::Stale));
+        assert!(view.stale().unwrap().contains("listed anew"));
+    }
+    let y = told.vms.values().find(|view| view.name == "vm y").unwrap();
+    assert_eq!(y.status.last_seen, Some(VmState::Paused), "a look showed more since");
+    assert!(told.hosts.values().all(|host| host.state == HostState::Degraded));
+    assert!(told.pools.values().all(|pool| pool.stale.is_some()));
+    let view = told.providers.get(&provider(1)).unwrap();
+    assert_eq!((view.state, view.silent_since), (ProviderState::Rebuilding, Some(at(6))));
+    assert!(lab.fleet.behind(provider(1)).is_some());
+    // And as it is again.
+    lab.see(1, inventory(vec![running("y", Some("a"), "/y")]));
+    let told = lab.fleet.snapshot();
+    assert!(!told.stale && lab.fleet.behind(provider(1)).is_none());
+    let only: Vec<_> = told.vms.values().map(|view| view.status.state).collect();
+    assert_eq!(only, [VmState::Running]);
+}
+
+#[tokio::test]
+async fn e10_an_older_picture_that_is_the_first_is_told_as_old() {
+    let lab = Lab::new();
+    lab.see(1, older(inventory(vec![running("x", Some("a"), "/x")])));
+    let told = lab.fleet.snapshot();
+    let only: Vec<_> = told.vms.values().map(|view| view.status.clone()).collect();
+    assert_eq!((only[0].state, only[0].last_seen), (VmState::Unknown, Some(VmState::Running)));
+    assert!(told.stale && only[0].observed_at == Some(at(6)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn e10_an_older_picture_witnesses_no_absence() {
+    let lab = Lab::new();
+    lab.look_on(3, &inventory(vec![running("x", Some("b"), "/x")])).await;
+    let gone = inventory(Vec::new());
+    lab.look_on(5, &gone).await;
+    lab.look_on(200, &older(gone.clone())).await;
+    assert_eq!(lab.forgotten(), [""; 0], "however often it is shown");
+    lab.look_on(5, &gone).await;
+    assert_eq!(lab.forgotten(), [""; 0], "nor does it vouch for the time it took");
+    lab.look_on(60, &gone).await;
+    assert_eq!(lab.forgotten().len(), 1);
+}
+
+#[tokio::test]
+async fn e10_a_provider_that_falls_silent_while_it_is_behind_is_silent() {
+    let lab = Lab::new();
+    lab.see(1, inventory(vec![running("x", Some("a"), "/x")]));
+    lab.see(1, older(inventory(Vec::new())));
+    lab.fleet.silence(provider(1), "it cannot be listed", at(70));
+    let told = lab.fleet.snapshot();
+    assert_eq!(told.providers.get(&provider(1)).unwrap().state, ProviderState::Unreachable);
+    let reasons: Vec<_> = told.vms.values().map(|view| view.status.reason.clone()).collect();
+    assert_eq!(reasons, ["it cannot be listed"]);
+    assert!(lab.fleet.behind(provider(1)).is_none());
+}
