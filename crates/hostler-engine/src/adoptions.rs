@@ -394,3 +394,24 @@ impl Ignored {
         self.by_id.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn x31_who_decides_about_a_vm_waits_for_who_is_deciding() {
+        let engine = crate::inner::bare().await;
+        let (adoptions, by) = (Adoptions::new(&engine), Actor::system());
+        let (id, request) = (engine.ids.next(VmId::new), AdoptRequest::default());
+        let _deciding = engine.ignored.deciding().await;
+        let soon = Duration::from_millis(50);
+        let adopting = tokio::time::timeout(soon, adoptions.adopt(&by, id, &request));
+        assert!(adopting.await.is_err());
+        assert!(tokio::time::timeout(soon, adoptions.ignore(&by, id, "no")).await.is_err());
+        assert!(tokio::time::timeout(soon, adoptions.offer(&by, id)).await.is_err());
+        assert!(tokio::time::timeout(soon, adoptions.release(&by, id)).await.is_err());
+    }
+}

@@ -327,4 +327,13 @@ mod tests {
         let many: BTreeMap<_, _> = (0..=DECLARED_MAX).map(|n| (format!("h{n}"), true)).collect();
         assert_eq!(check_hardware(&many).unwrap_err().fault_list()[0].code, "too_many");
     }
+
+    #[tokio::test]
+    async fn e15_who_declares_waits_for_who_is_changing_a_cluster() {
+        let engine = crate::inner::bare().await;
+        let (clusters, by) = (Clusters::new(&engine), Actor::system());
+        let _changing = engine.clusters.changing().await;
+        let declaring = clusters.declare(&by, engine.ids.next(ProviderId::new), BTreeMap::new());
+        assert!(tokio::time::timeout(Duration::from_millis(50), declaring).await.is_err());
+    }
 }

@@ -473,3 +473,22 @@ pub(crate) fn vm_among(resource: &Resource) -> Option<VmId> {
         | Resource::Image(_) => None,
     }
 }
+
+/// One over nothing, for tests of what is decided before anything is looked up.
+#[cfg(test)]
+pub(crate) async fn bare() -> Arc<Inner> {
+    let config = EngineConfig {
+        store: Store::in_memory().await.unwrap(),
+        clock: Arc::new(hostler_core::clock::SystemClock),
+        entropy: Arc::new(hostler_core::id::SeededEntropy::new(7)),
+        holder: "test".into(),
+        images_dir: std::env::temp_dir(),
+        image_max_bytes: 1,
+        pace: Pace::default(),
+        collect: None,
+        history: None,
+        outputs: Vec::new(),
+        sabotage: None,
+    };
+    Inner::load(config).await.unwrap()
+}
