@@ -8,9 +8,9 @@ import { addCluster, rotateKubeconfig, testKubeconfig } from "../../api/clusters
 import { keys } from "../../api/query";
 import type { Cluster, ClusterTested } from "../../api/types";
 import { ProblemAlert } from "../../components/ProblemAlert";
+import { TextField } from "../../components/TextField";
 import { useToasts } from "../../components/Toasts";
 import { ConfirmDialog } from "../../primitives/ConfirmDialog";
-import { TextField } from "../adoption/TextField";
 import { faultOf, KubeconfigFields, kubeconfigOf, NOTHING } from "./KubeconfigFields";
 import { Tested } from "./Tested";
 import { useCall } from "./useCall";

@@ -10,9 +10,9 @@ import {
 } from "@patternfly/react-core";
 import { useId } from "react";
 import type { ClusterKubeconfig } from "../../api/types";
+import { TextField } from "../../components/TextField";
 import { namesIn } from "../../lib/clusters";
 import { bytes } from "../../lib/format";
-import { TextField } from "../adoption/TextField";
 
 export interface Given {
   text: string;

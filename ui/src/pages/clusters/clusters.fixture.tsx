@@ -11,7 +11,7 @@ import { act } from "react";
 import { keys, makeQueryClient } from "../../api/query";
 import type { Cluster, ClusterFeature, Session } from "../../api/types";
 import { clusterSearch, listSearch } from "../../lib/search";
-import { rendered } from "../../rendered";
+import { rendered } from "../../testing/rendered";
 import ClustersPage from "./ClustersPage";
 import ClusterPage from "./cluster/ClusterPage";
 

@@ -3,17 +3,8 @@
 import { act } from "react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { ClusterTested } from "../../api/types";
-import {
-  button,
-  dialog,
-  field,
-  pass,
-  press,
-  refusal,
-  server,
-  shown,
-  type,
-} from "../adoption/adoption.fixture";
+import { button, dialog, field, pass, press, shown, type } from "../../testing/page";
+import { refusal, server } from "../../testing/server";
 import { ClusterVerbs } from "./ClusterVerbs";
 import { HardwareDialog } from "./cluster/HardwareDialog";
 import { cluster, MANAGER, paste } from "./clusters.fixture";

@@ -3,7 +3,8 @@
 import { act } from "react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Cluster } from "../../api/types";
-import { button, pass, press, refusal, server } from "../adoption/adoption.fixture";
+import { button, pass, press } from "../../testing/page";
+import { refusal, server } from "../../testing/server";
 import { cluster, opened } from "./clusters.fixture";
 
 beforeEach(() => {

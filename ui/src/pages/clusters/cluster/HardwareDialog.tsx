@@ -7,8 +7,8 @@ import { declareHardware } from "../../../api/clusters";
 import { keys } from "../../../api/query";
 import type { Cluster } from "../../../api/types";
 import { ProblemAlert } from "../../../components/ProblemAlert";
+import { TextField } from "../../../components/TextField";
 import { ConfirmDialog } from "../../../primitives/ConfirmDialog";
-import { TextField } from "../../adoption/TextField";
 
 type Said = "hosts" | "yes" | "no";
 

@@ -2,7 +2,6 @@
 // and the hardware it has for guests. What could not be read is said so, not left out.
 import { Alert, Gallery } from "@patternfly/react-core";
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
 import type { Cluster, ClusterWatchLag } from "../../../api/types";
 import { Facts, Item } from "../../../components/Facts";
 import { StateBadge } from "../../../components/StateBadge";
@@ -10,6 +9,7 @@ import { SOURCES } from "../../../lib/clusters";
 import { duration, UNKNOWN } from "../../../lib/format";
 import { paths } from "../../../paths";
 import { Age } from "../../../primitives/Age";
+import { NoData } from "../../../primitives/NoData";
 import { PlainTable } from "../../../primitives/PlainTable";
 import { Reasons } from "../Reasons";
 import { Hardware } from "./Hardware";
@@ -51,12 +51,12 @@ function Health({ cluster }: { cluster: Cluster }) {
         <Reasons reasons={cluster.reasons} />
       </Item>
       <Item name="Told">
-        {cluster.reported_at ? <Age at={cluster.reported_at} ago /> : noData("never told")}
+        {cluster.reported_at ? <Age at={cluster.reported_at} ago /> : <NoData why="never told" />}
         {cluster.stale && ", too long ago to rely on"}
       </Item>
-      <Item name="Version">{capabilities?.version ?? noData("not told")}</Item>
+      <Item name="Version">{capabilities?.version ?? <NoData why="not told" />}</Item>
       <Item name="Features detected">
-        {capabilities ? <Age at={capabilities.detected_at} ago /> : noData("not found out")}
+        {capabilities ? <Age at={capabilities.detected_at} ago /> : <NoData why="not found out" />}
       </Item>
     </Facts>
   );
@@ -71,7 +71,7 @@ function Place({ cluster }: { cluster: Cluster }) {
       <Item name="Where">
         <code className="breaks">{cluster.uri}</code>
       </Item>
-      <Item name="Hosts">{cluster.host_count ?? noData("no inventory yet")}</Item>
+      <Item name="Hosts">{cluster.host_count ?? <NoData why="no inventory yet" />}</Item>
       <Item name="VMs">
         <Link {...paths.vms({ provider: cluster.name })}>{cluster.vm_count ?? UNKNOWN}</Link>
       </Item>
@@ -123,7 +123,12 @@ function WatchLags({ lags }: { lags: readonly ClusterWatchLag[] }) {
 
 function Classes({ cluster }: { cluster: Cluster }) {
   const classes = cluster.storage_classes;
-  if (!classes) return <p>{noData("they could not be read")}</p>;
+  if (!classes)
+    return (
+      <p>
+        <NoData why="they could not be read" />
+      </p>
+    );
   return (
     <PlainTable
       label="Storage classes"
@@ -141,8 +146,4 @@ function Classes({ cluster }: { cluster: Cluster }) {
       ]}
     />
   );
-}
-
-function noData(why: string): ReactNode {
-  return <span className="absent">no data: {why}</span>;
 }
