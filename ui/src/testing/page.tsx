@@ -81,3 +81,13 @@ export async function press(text: string): Promise<void> {
   await act(async () => button(text).click());
   await pass();
 }
+
+/** Chooses an option of the list of that id. */
+export async function choose(id: string, value: string): Promise<void> {
+  const select = document.querySelector<HTMLSelectElement>(`select[id="${id}"]`);
+  if (!select) throw new Error(`there is no list ${id}`);
+  await act(async () => {
+    select.value = value;
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+}
