@@ -91,3 +91,19 @@ export async function choose(id: string, value: string): Promise<void> {
     select.dispatchEvent(new Event("change", { bubbles: true }));
   });
 }
+
+/** Why a button does nothing, as it says when the keyboard comes to it. */
+export async function reasonOf(of: HTMLElement | null | undefined): Promise<string | undefined> {
+  if (!of) throw new Error("there is no such button");
+  await act(async () => of.focus());
+  await pass();
+  const said = document.querySelector("[role=tooltip]")?.textContent ?? undefined;
+  await act(async () => of.blur());
+  await pass();
+  return said;
+}
+
+/** The code of the problem that a dialog tells. */
+export function alertCode(): string | undefined {
+  return dialog().querySelector<HTMLElement>("[data-code]")?.dataset.code;
+}

@@ -24,7 +24,7 @@ export function Overview({ cluster }: { cluster: Cluster }) {
           component="p"
           title={`Asking it again did not end well: ${cluster.failure}`}
         >
-          What is shown is from before.
+          {cluster.reported_at ? "What is shown is from before." : "Nothing is known of it yet."}
         </Alert>
       )}
       <Gallery hasGutter minWidths={{ default: "min(22rem, 100%)" }} className="cards">
@@ -32,7 +32,7 @@ export function Overview({ cluster }: { cluster: Cluster }) {
         <Place cluster={cluster} />
       </Gallery>
       <h2>How far behind</h2>
-      <WatchLags lags={cluster.watch_lags} />
+      <WatchLags lags={cluster.watch_lags} at={cluster.reported_at} />
       <h2>Storage classes</h2>
       <Classes cluster={cluster} />
       <Hardware cluster={cluster} />
@@ -92,7 +92,28 @@ function Place({ cluster }: { cluster: Cluster }) {
   );
 }
 
-function WatchLags({ lags }: { lags: readonly ClusterWatchLag[] }) {
+interface Lags {
+  lags: readonly ClusterWatchLag[];
+  /** When the cluster told of them: the silences are as of then. */
+  at: string | null | undefined;
+}
+
+function WatchLags({ lags, at }: Lags) {
+  return (
+    <>
+      {at && lags.length > 0 && (
+        <p>
+          <small>
+            as told <Age at={at} ago />; silences are as of then
+          </small>
+        </p>
+      )}
+      <LagTable lags={lags} />
+    </>
+  );
+}
+
+function LagTable({ lags }: { lags: readonly ClusterWatchLag[] }) {
   return (
     <PlainTable
       label="How far behind"
@@ -107,11 +128,13 @@ function WatchLags({ lags }: { lags: readonly ClusterWatchLag[] }) {
         },
         {
           header: "Stale",
-          cell: ({ stale_since: since }) =>
+          cell: ({ stale_since: since, silent_seconds: silent }) =>
             since ? (
               <strong className="stale">
                 for <Age at={since} />, read anew
               </strong>
+            ) : silent == null ? (
+              "not followed yet"
             ) : (
               "no, it is followed"
             ),
