@@ -70,7 +70,10 @@ export type VmRequest = Schemas["VmRequest"];
 export type VmSpec = Schemas["VmSpec"];
 export type VmStatus = Schemas["VmStatus"];
 export type VmStopMode = Schemas["VmStopMode"];
-export type VmSummary = Schemas["VmSummary"];
+export type VmSummary = Schemas["VmSummary"] & {
+  /** In which its name is unique at its provider, where the server tells it of a row. */
+  namespace?: string | null;
+};
 export type Volume = Schemas["Volume"];
 export type VolumeFormat = Schemas["VolumeFormat"];
 
