@@ -95,6 +95,8 @@ export const VM_TABS = [
   "outlook",
   "disks",
   "network",
+  "snapshots",
+  "migrations",
   "config",
   "events",
   "operations",
@@ -230,6 +232,14 @@ export interface OperationsSearch extends ListSearch {
 
 export function operationsSearch(raw: RawSearch): OperationsSearch {
   return { ...listSearch(raw), state: text(raw.state), vm: text(raw.vm) };
+}
+
+export interface MigrationsSearch extends ListSearch {
+  phase?: string;
+}
+
+export function migrationsSearch(raw: RawSearch): MigrationsSearch {
+  return { ...listSearch(raw), phase: text(raw.phase) };
 }
 
 export interface EventsSearch extends ListSearch {
