@@ -51,7 +51,7 @@ test("one is taken of a running VM, gone back to and deleted; each tells how it 
   await page.locator(".vm-head").getByText("stopped", { exact: true }).waitFor();
 
   await page.getByRole("button", { name: "Delete second" }).click();
-  const gone = page.getByRole("dialog", { name: /^Delete the snapshot second/ });
+  const gone = page.getByRole("dialog", { name: /Delete the snapshot second/ });
   await gone.getByRole("button", { name: "Delete", exact: true }).click();
   await rowOf("second").waitFor({ state: "detached" });
   expect(await namesOf(vm.id)).toEqual(["first"]);
@@ -72,7 +72,7 @@ test("by keyboard alone", async () => {
   await rowOf("by-key").getByText("the VM was off").waitFor();
   await tabTo(page.getByRole("button", { name: "Delete by-key" }));
   await page.keyboard.press("Enter");
-  const gone = page.getByRole("dialog", { name: /^Delete the snapshot/ });
+  const gone = page.getByRole("dialog", { name: /Delete the snapshot/ });
   await gone.waitFor();
   await tabTo(gone.getByRole("button", { name: "Delete", exact: true }));
   await page.keyboard.press("Enter");
