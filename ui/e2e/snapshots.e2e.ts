@@ -53,6 +53,8 @@ test("one is taken of a running VM, gone back to and deleted; each tells how it 
   await page.getByRole("button", { name: "Delete second" }).click();
   const gone = page.getByRole("dialog", { name: /Delete the snapshot second/ });
   await gone.getByRole("button", { name: "Delete", exact: true }).click();
+  // Under an open dialog nothing of the page is there for who looks by roles.
+  await gone.waitFor({ state: "detached" });
   await rowOf("second").waitFor({ state: "detached" });
   expect(await namesOf(vm.id)).toEqual(["first"]);
 });
@@ -76,6 +78,8 @@ test("by keyboard alone", async () => {
   await gone.waitFor();
   await tabTo(gone.getByRole("button", { name: "Delete", exact: true }));
   await page.keyboard.press("Enter");
+  // Under an open dialog nothing of the page is there for who looks by roles.
+  await gone.waitFor({ state: "detached" });
   await rowOf("by-key").waitFor({ state: "detached" });
   expect(await namesOf(vm.id)).toEqual([]);
 });
