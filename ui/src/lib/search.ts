@@ -1,6 +1,5 @@
 // Reads the search part of URLs. Whatever somebody typed there, a page gets
 // values of the kind it expects or none.
-
 import { type RangeSearch, rangeSearch } from "./charts/range";
 
 export type RawSearch = Record<string, unknown>;
