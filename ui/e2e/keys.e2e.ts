@@ -37,7 +37,7 @@ test("Ctrl-K goes to a VM by a part of its name, without the mouse", async () =>
   await story.open("/images");
   await page.getByRole("heading", { name: "Images", level: 1 }).waitFor();
   await page.keyboard.press("Control+k");
-  const field = page.getByRole("combobox", { name: "VM, host, page or command" });
+  const field = page.getByRole("combobox", { name: "VM, host, cluster, page or command" });
   await field.waitFor();
   await expect.poll(() => field.evaluate((el) => el === document.activeElement)).toBe(true);
   await page.keyboard.type(vm?.name ?? "");
@@ -56,7 +56,7 @@ test("what the palette does not find it says", async () => {
   await story.open("/vms");
   await page.getByRole("button", { name: /^Go to a VM/ }).click();
   await page.getByRole("option", { name: /^Hosts/ }).waitFor();
-  const field = page.getByRole("combobox", { name: "VM, host, page or command" });
+  const field = page.getByRole("combobox", { name: "VM, host, cluster, page or command" });
   await expect.poll(() => field.evaluate((el) => el === document.activeElement)).toBe(true);
   await page.keyboard.type("no-such-thing-anywhere");
   await page.getByText("Nothing of that name.").waitFor();

@@ -10,6 +10,7 @@ import type {
   EventsSearch,
   HostSearch,
   MetricsSearch,
+  MigrationsSearch,
   OperationsSearch,
   PoolSearch,
   VmSearch,
@@ -43,6 +44,7 @@ export const paths = {
   operations: (search: OperationsSearch = {}) => linkOptions({ to: "/operations", search }),
   operation: (operationId: string) =>
     linkOptions({ to: "/operations/$operationId", params: { operationId } }),
+  migrations: (search: MigrationsSearch = {}) => linkOptions({ to: "/migrations", search }),
   events: (search: EventsSearch = {}) => linkOptions({ to: "/events", search }),
   clusters: () => linkOptions({ to: "/clusters" }),
   cluster: (clusterId: string, search: ClusterSearch = {}) =>

@@ -20,6 +20,7 @@ import {
   hostSearch,
   listSearch,
   metricsSearch,
+  migrationsSearch,
   operationsSearch,
   poolSearch,
   rootSearch,
@@ -154,6 +155,12 @@ const operation = createRoute({
   path: "/operations/$operationId",
   component: lazyRouteComponent(() => import("./pages/operations/OperationPage")),
 });
+const migrations = createRoute({
+  getParentRoute: at,
+  path: "/migrations",
+  validateSearch: migrationsSearch,
+  component: lazyRouteComponent(() => import("./pages/migrations/MigrationsPage")),
+});
 const events = createRoute({
   getParentRoute: at,
   path: "/events",
@@ -200,6 +207,7 @@ const tree = root.addChildren([
   images,
   operations,
   operation,
+  migrations,
   events,
   providers,
   clusters,

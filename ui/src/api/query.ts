@@ -15,6 +15,7 @@ import type {
   Host,
   HostlerEvent,
   Image,
+  Migration,
   Network,
   Operation,
   OutputStatus,
@@ -47,6 +48,7 @@ interface ListItems {
   operations: Operation;
   providers: Provider;
   clusters: Cluster;
+  migrations: Migration;
   events: HostlerEvent;
   alerts: Alert;
   alertHistory: AlertEntry;
@@ -65,7 +67,8 @@ export const keys = {
   list: (name: ListName, params: ListParams) => ["list", name, params] as const,
   whole: (name: ListName, params: ListParams) => ["whole", name, params] as const,
   volumes: (pool: string) => ["volumes", pool] as const,
-  item: (name: ListName, id: string) => ["item", name, id] as const,
+  /** Snapshots are read with their VM, by its id. */
+  item: (name: ListName | "snapshots", id: string) => ["item", name, id] as const,
   definition: (vm: string) => ["definition", vm] as const,
 };
 
@@ -118,6 +121,8 @@ const readers: { [N in ListName]: Reader<ListItems[N]> } = {
   providers: (query, signal) =>
     body(client.GET("/api/v1/providers", { params: { query }, signal })),
   clusters: (query, signal) => body(client.GET("/api/v1/clusters", { params: { query }, signal })),
+  migrations: (query, signal) =>
+    body(client.GET("/api/v1/migrations", { params: { query }, signal })),
   events: (query, signal) =>
     body(client.GET("/api/v1/events/history", { params: { query }, signal })),
   alerts: (query, signal) => body(client.GET("/api/v1/alerts", { params: { query }, signal })),

@@ -28,6 +28,7 @@ export type CloudInit = Schemas["CloudInit"];
 export type ConsoleKind = Schemas["ConsoleKind"];
 export type ConsoleTicket = Schemas["ConsoleTicket"];
 export type CustomSeries = Schemas["CustomSeries"];
+export type Destination = Schemas["Destination"];
 export type DiskObserved = Schemas["DiskObserved"];
 export type DiskSpec = Schemas["DiskSpec"];
 export type Host = Schemas["Host"];
@@ -38,6 +39,7 @@ export type LiveNode = Schemas["LiveNode"];
 export type LiveVm = Schemas["LiveVm"];
 export type Measured = Schemas["Measured"];
 export type MetricsAnswer = Schemas["MetricsAnswer"];
+export type Migration = Schemas["Migration"];
 export type Network = Schemas["Network"];
 export type NicObserved = Schemas["NicObserved"];
 export type NicSource = Schemas["NicSource"];
@@ -60,6 +62,9 @@ export type ResourceRef = Schemas["ResourceRef"];
 export type Server = Schemas["Server"];
 export type Session = Schemas["Session"];
 export type Silence = Schemas["Silence"];
+export type Snapshot = Schemas["Snapshot"];
+export type SnapshotConsistency = Schemas["SnapshotConsistency"];
+export type SnapshotRequest = Schemas["SnapshotRequest"];
 export type TimeToFull = Schemas["TimeToFull"];
 export type Vm = Schemas["Vm"];
 export type VmAdopted = Schemas["VmAdopted"];
@@ -70,7 +75,10 @@ export type VmRequest = Schemas["VmRequest"];
 export type VmSpec = Schemas["VmSpec"];
 export type VmStatus = Schemas["VmStatus"];
 export type VmStopMode = Schemas["VmStopMode"];
-export type VmSummary = Schemas["VmSummary"];
+export type VmSummary = Schemas["VmSummary"] & {
+  /** In which its name is unique at its provider, where the server tells it of a row. */
+  namespace?: string | null;
+};
 export type Volume = Schemas["Volume"];
 export type VolumeFormat = Schemas["VolumeFormat"];
 

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Fact } from "../api/types";
 import { setServerNow } from "../lib/clock";
 import { bytes } from "../lib/format";
-import { rendered } from "../rendered";
+import { rendered } from "../testing/rendered";
 import { FactValue } from "./FactValue";
 
 const SEEN_AT = "2026-05-04T10:00:00Z";

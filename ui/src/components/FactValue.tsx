@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import type { Fact } from "../api/types";
 import { bothTimes } from "../lib/format";
 import { Age } from "../primitives/Age";
+import { NoData } from "../primitives/NoData";
 
 interface Props<T> {
   fact: Fact<T> | null | undefined;
@@ -14,16 +15,12 @@ interface Props<T> {
 }
 
 export function FactValue<T>({ fact, children, brief = false }: Props<T>) {
-  if (!fact) return <span className="absent">no data: never seen</span>;
+  if (!fact) return <NoData why="never seen" />;
   const pedigree = pedigreeOf(fact);
   if (fact.value === null || fact.value === undefined) {
     const why =
       fact.reason || (fact.quality === "unsupported" ? "not supported here" : fact.quality);
-    return (
-      <span className="absent" title={pedigree}>
-        no data: {why}
-      </span>
-    );
+    return <NoData why={why} title={pedigree} />;
   }
   return (
     <span title={pedigree}>

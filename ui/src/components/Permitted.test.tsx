@@ -3,7 +3,7 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { expect, test } from "vitest";
 import { keys, makeQueryClient } from "../api/query";
 import type { Session } from "../api/types";
-import { rendered } from "../rendered";
+import { rendered } from "../testing/rendered";
 import { Permitted } from "./Permitted";
 
 let asked = 0;

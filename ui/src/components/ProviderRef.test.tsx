@@ -10,7 +10,7 @@ import { act } from "react";
 import { afterEach, expect, test, vi } from "vitest";
 import { keys, makeQueryClient } from "../api/query";
 import type { Session } from "../api/types";
-import { rendered } from "../rendered";
+import { rendered } from "../testing/rendered";
 import { ProviderRef } from "./ProviderRef";
 
 afterEach(() => vi.unstubAllGlobals());

@@ -1,7 +1,7 @@
 // What "copy as CLI" copies.
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
-import type { VmRequest } from "../api/types";
+import type { DiskSpec, VmRequest } from "../api/types";
 import { cliText, jsonText, shell } from "./cliText";
 
 const REQUEST: VmRequest = {
@@ -22,6 +22,20 @@ test("flags say what the form says", () => {
   expect(cliText(REQUEST).replaceAll(" \\\n  ", " ")).toBe(
     "hostler vm create web-1 --image debian-13 --disk 20G --cpus 2 --memory 4G --network default --description 'Bob'\\''s shop' --no-start",
   );
+});
+
+test("a format and a volume that exists are parts of the disk", () => {
+  const text = (source: DiskSpec["source"]) =>
+    cliText({ ...REQUEST, spec: { ...REQUEST.spec, disks: [{ name: "root", source }] } });
+  expect(text({ empty: { size_bytes: 2 ** 30, pool: "fast", format: "raw" } })).toContain(
+    "--disk 1G,pool=fast,format=raw",
+  );
+  expect(text({ volume: { pool: "fast", volume: "data" } })).toContain(
+    "--disk volume=data,pool=fast",
+  );
+  // A comma would begin another part of the flag, and a format without a size has none.
+  expect(text({ volume: { pool: "fast", volume: "a,b" } })).toContain("--file -");
+  expect(text({ image: { image: "debian-13", format: "raw" } })).toContain("--file -");
 });
 
 test("what flags cannot say is given as the whole document", () => {

@@ -27,12 +27,17 @@ function flagsOf({ spec, provider, host, start }: VmRequest): string[] | undefin
   };
   for (const disk of spec.disks ?? []) {
     if ("image" in disk.source) {
-      const { image, size_bytes, pool } = disk.source.image;
-      if (pool && !size_bytes) return undefined;
+      const { image, size_bytes, pool, format } = disk.source.image;
+      if ((pool || format) && !size_bytes) return undefined;
       add("--image", image);
-      if (size_bytes) add("--disk", diskWords(size_bytes, pool));
+      if (size_bytes) add("--disk", diskWords({ size_bytes, pool, format }));
     } else if ("empty" in disk.source) {
-      add("--disk", diskWords(disk.source.empty.size_bytes, disk.source.empty.pool));
+      add("--disk", diskWords(disk.source.empty));
+    } else if ("volume" in disk.source) {
+      const { pool, volume } = disk.source.volume;
+      // A comma would begin another part.
+      if (`${pool}${volume}`.includes(",")) return undefined;
+      add("--disk", `volume=${volume},pool=${pool}`);
     } else return undefined;
   }
   add("--cpus", String(spec.cpu?.count ?? 1));
@@ -55,8 +60,11 @@ function flagsOf({ spec, provider, host, start }: VmRequest): string[] | undefin
 }
 
 /** The value of `--disk`. */
-function diskWords(size: number, pool: string | null | undefined): string {
-  return pool ? `${bytesArgument(size)},pool=${pool}` : bytesArgument(size);
+function diskWords(disk: { size_bytes: number; pool?: string | null; format?: string }): string {
+  const words = [bytesArgument(disk.size_bytes)];
+  if (disk.pool) words.push(`pool=${disk.pool}`);
+  if (disk.format) words.push(`format=${disk.format}`);
+  return words.join(",");
 }
 
 /** A word as a POSIX shell reads it back. */

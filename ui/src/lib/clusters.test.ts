@@ -1,7 +1,7 @@
 // What clusters tell, in words: what is not known is never told as if it were.
 import { expect, test } from "vitest";
 import type { ClusterFeature } from "../api/types";
-import { namesIn, narrowed, stateOf, worstLag } from "./clusters";
+import { isSilence, namesIn, narrowed, stateOf, worstLag } from "./clusters";
 
 const lag = (kind: string, silent: number | null, since: string | null = null) => ({
   kind,
@@ -15,6 +15,12 @@ test("x28: the lag is that of the kind that is worst off", () => {
   expect(worstLag([lag("a", 2), lag("b", null)])).toBe("never heard: b");
   const stale = lag("c", 2, "2026-11-22T06:00:00Z");
   expect(worstLag([lag("a", 2), lag("b", null), stale])).toBe("stale: c");
+  expect([[], [lag("a", 2)], [lag("a", null)], [lag("a", 2), stale]].map(isSilence)).toEqual([
+    false,
+    true,
+    false,
+    false,
+  ]);
 });
 
 const feature = (name: string, enabled: boolean | null | undefined): ClusterFeature => ({

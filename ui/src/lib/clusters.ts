@@ -25,6 +25,14 @@ export function worstLag(lags: readonly ClusterWatchLag[]): string {
   return duration(Math.max(...lags.map(({ silent_seconds: silent }) => silent ?? 0)));
 }
 
+/** Whether `worstLag` is a length of time, which is as of when the cluster told. */
+export function isSilence(lags: readonly ClusterWatchLag[]): boolean {
+  return (
+    lags.length > 0 &&
+    lags.every(({ silent_seconds: silent, stale_since: since }) => silent != null && !since)
+  );
+}
+
 /** Names that stand between commas or spaces, each once. */
 export function namesIn(text: string): string[] {
   return [...new Set(text.split(/[\s,]+/).filter((name) => name !== ""))];

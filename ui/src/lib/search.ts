@@ -1,6 +1,5 @@
 // Reads the search part of URLs. Whatever somebody typed there, a page gets
 // values of the kind it expects or none.
-
 import { type RangeSearch, rangeSearch } from "./charts/range";
 
 export type RawSearch = Record<string, unknown>;
@@ -95,6 +94,8 @@ export const VM_TABS = [
   "outlook",
   "disks",
   "network",
+  "snapshots",
+  "migrations",
   "config",
   "events",
   "operations",
@@ -230,6 +231,14 @@ export interface OperationsSearch extends ListSearch {
 
 export function operationsSearch(raw: RawSearch): OperationsSearch {
   return { ...listSearch(raw), state: text(raw.state), vm: text(raw.vm) };
+}
+
+export interface MigrationsSearch extends ListSearch {
+  phase?: string;
+}
+
+export function migrationsSearch(raw: RawSearch): MigrationsSearch {
+  return { ...listSearch(raw), phase: text(raw.phase) };
 }
 
 export interface EventsSearch extends ListSearch {

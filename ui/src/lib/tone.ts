@@ -69,7 +69,31 @@ const AGENT: Record<string, Tone> = {
 
 const OUTPUT: Record<string, Tone> = { ok: "good", untried: "moving", failing: "bad" };
 
-export type Family = "vm" | "operation" | "step" | "place" | "agent" | "output";
+const SNAPSHOT: Record<string, Tone> = {
+  creating: "moving",
+  ready: "good",
+  failed: "bad",
+  deleting: "moving",
+};
+
+const MIGRATION: Record<string, Tone> = {
+  waiting: "moving",
+  preparing: "moving",
+  copying: "moving",
+  succeeded: "good",
+  failed: "bad",
+  cancelled: "off",
+};
+
+export type Family =
+  | "vm"
+  | "operation"
+  | "step"
+  | "place"
+  | "agent"
+  | "output"
+  | "snapshot"
+  | "migration";
 
 const TABLES: Record<Family, Record<string, Tone>> = {
   vm: VM,
@@ -78,11 +102,14 @@ const TABLES: Record<Family, Record<string, Tone>> = {
   place: PLACE,
   agent: AGENT,
   output: OUTPUT,
+  snapshot: SNAPSHOT,
+  migration: MIGRATION,
 };
 
 /** States of VMs that a filter offers, in the order of daily use. */
 export const VM_STATES = [...Object.keys(VM), "unknown"] as const;
 export const OPERATION_STATES = Object.keys(OPERATION);
+export const MIGRATION_PHASES = [...Object.keys(MIGRATION), "unknown"] as const;
 export const AGENT_STATES = Object.keys(AGENT);
 
 /** A word this UI does not know is unknown, never good. */

@@ -1,6 +1,6 @@
 // The create form: what it refuses, and what it asks for.
 import { expect, test } from "vitest";
-import { EMPTY_DRAFT, faultsOf, requestOf, type VmDraft } from "./vmDraft";
+import { EMPTY_DRAFT, faultsOf, formatAt, requestOf, type VmDraft } from "./vmDraft";
 
 const GOOD: VmDraft = { ...EMPTY_DRAFT, name: "web-1", image: "debian-13" };
 
@@ -62,12 +62,47 @@ test("a VM may have no disk and user-mode networking", () => {
   expect(spec.nics).toEqual([{ source: { user: {} } }]);
 });
 
+test("a format that was chosen is asked for, of a copy and of a new disk", () => {
+  const disks = (part: Partial<VmDraft>) =>
+    requestOf({ ...GOOD, format: "raw", ...part }).spec.disks;
+  expect(disks({})).toMatchObject([{ source: { image: { format: "raw" } } }]);
+  expect(disks({ source: "empty", size: "1" })).toMatchObject([
+    { source: { empty: { format: "raw" } } },
+  ]);
+});
+
+test("a volume that exists is named with its pool, and has its own size and format", () => {
+  const chosen: VmDraft = {
+    ...GOOD,
+    source: "volume",
+    size: "nonsense",
+    format: "raw",
+    pool: "shop",
+    volumePool: "id-of-shop",
+    volume: "data",
+  };
+  expect(faultsOf(chosen)).toEqual({});
+  expect(requestOf(chosen).spec.disks).toEqual([
+    { name: "root", source: { volume: { pool: "shop", volume: "data" } } },
+  ]);
+});
+
+test("a place in KubeVirt brings raw with it, and another place takes it away again", () => {
+  expect(formatAt({ format: "" }, undefined, "kubevirt")).toBe("raw");
+  expect(formatAt({ format: "raw" }, "kubevirt", "libvirt")).toBe("");
+  // What was chosen by hand stays where the place is of the same kind.
+  expect(formatAt({ format: "raw" }, undefined, "libvirt")).toBe("raw");
+  expect(formatAt({ format: "qcow2" }, "kubevirt", "kubevirt")).toBe("qcow2");
+});
+
 test.each<[Partial<VmDraft>, keyof VmDraft]>([
   [{ name: "" }, "name"],
   [{ name: "-a" }, "name"],
   [{ name: "a".repeat(64) }, "name"],
   [{ image: "" }, "image"],
   [{ source: "empty", size: "" }, "size"],
+  [{ source: "volume", volume: "data" }, "volumePool"],
+  [{ source: "volume", volumePool: "id" }, "volume"],
   [{ size: "big" }, "size"],
   [{ size: "0" }, "size"],
   [{ cpus: "0" }, "cpus"],

@@ -1,7 +1,7 @@
 // The create form as a value: what stands in its fields, what is wrong with it,
 // and the request it means. The form, the copied commands and the server's plan
 // all come from the one request.
-import type { CloudInit, DiskSpec, NicSource, VmRequest, VmSpec } from "../api/types";
+import type { CloudInit, DiskSpec, NicSource, VmRequest, VmSpec, VolumeFormat } from "../api/types";
 import { parseBytes } from "./format";
 import { parseLabels } from "./labels";
 
@@ -9,11 +9,16 @@ export interface VmDraft {
   name: string;
   description: string;
   labels: string;
-  source: "image" | "empty" | "none";
+  source: "image" | "empty" | "volume" | "none";
   image: string;
   /** As typed: `20`, `20G`; a bare number is GiB. Empty with an image: the image's size. */
   size: string;
   pool: string;
+  /** How a disk is stored; empty: as the server does it. */
+  format: VolumeFormat | "";
+  /** The pool of a volume that exists, by id: pools of several hosts have one name. */
+  volumePool: string;
+  volume: string;
   cpus: string;
   /** As typed; a bare number is MiB. */
   memory: string;
@@ -38,6 +43,9 @@ export const EMPTY_DRAFT: VmDraft = {
   image: "",
   size: "",
   pool: "",
+  format: "",
+  volumePool: "",
+  volume: "",
   cpus: "1",
   memory: "1024",
   network: "",
@@ -74,6 +82,10 @@ export function faultsOf(draft: VmDraft): Faults {
   if (draft.source === "empty" || (draft.source === "image" && draft.size !== "")) {
     const size = parseBytes(draft.size, "G");
     if (!size) faults.size = "A size, for example 20 GiB";
+  }
+  if (draft.source === "volume") {
+    if (draft.volumePool === "") faults.volumePool = "Choose a pool";
+    if (draft.volume === "") faults.volume = "Choose a volume";
   }
   if (!/^[1-9]\d{0,3}$/.test(draft.cpus)) faults.cpus = "A whole number from 1";
   if (!parseBytes(draft.memory, "M")) faults.memory = "An amount, for example 2 GiB";
@@ -115,13 +127,28 @@ export function requestOf(draft: VmDraft): VmRequest {
 function disksOf(draft: VmDraft): DiskSpec[] {
   const size_bytes = parseBytes(draft.size, "G");
   const pool = draft.pool || undefined;
+  const format = draft.format || undefined;
   if (draft.source === "image") {
-    return [{ name: "root", source: { image: { image: draft.image, size_bytes, pool } } }];
+    return [{ name: "root", source: { image: { image: draft.image, size_bytes, pool, format } } }];
   }
   if (draft.source === "empty") {
-    return [{ name: "root", source: { empty: { size_bytes: size_bytes ?? 0, pool } } }];
+    return [{ name: "root", source: { empty: { size_bytes: size_bytes ?? 0, pool, format } } }];
+  }
+  if (draft.source === "volume") {
+    return [{ name: "root", source: { volume: { pool: draft.pool, volume: draft.volume } } }];
   }
   return [];
+}
+
+/** The format that goes with another place: clusters of KubeVirt store disks raw, and only so. */
+export function formatAt(
+  draft: Pick<VmDraft, "format">,
+  before: string | undefined,
+  after: string | undefined,
+): VmDraft["format"] {
+  const [was, is] = [before === "kubevirt", after === "kubevirt"];
+  if (was === is) return draft.format;
+  return is ? "raw" : "";
 }
 
 function nicOf(network: string): NicSource[] {

@@ -100,3 +100,16 @@ test("what is not an event is not read as one", () => {
   }
   expect(parseEvent('{"seq":1,"type":"vm.state"}')?.seq).toBe(1);
 });
+
+test("what a provider remembers is asked anew when something worked on it", () => {
+  const resource = { kind: "vm", id: "1" } as const;
+  const of = (kind: string) =>
+    effectsOf({ type: "operation.changed", resource, data: { operation: "9", kind } });
+  for (const kind of ["snapshot.create", "snapshot.revert", "snapshot.delete"]) {
+    expect(of(kind).items, kind).toContain("snapshots/1");
+  }
+  expect(of("vm.start").items).not.toContain("snapshots/1");
+  expect(of("vm.migrate").lists).toContain("migrations");
+  expect(effectsOf({ type: "vm.migrated", resource }).lists).toContain("migrations");
+  expect(of("vm.start").lists).not.toContain("migrations");
+});

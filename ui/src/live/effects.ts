@@ -61,6 +61,7 @@ export function addEffects(effects: Effects, event: HostlerEvent): void {
   effects.lists.add("events");
   if (event.type === "vm.deleted" && event.resource) effects.gone.add(event.resource.id);
   if (ADOPTION.has(event.type)) effects.lists.add("adoptions");
+  addRemembered(effects, event);
   const operation = operationIn(event);
   for (const resource of [event.resource, operation]) {
     if (!resource) continue;
@@ -76,11 +77,23 @@ export function addEffects(effects: Effects, event: HostlerEvent): void {
   }
 }
 
-function changesMembers({ type, data }: HostlerEvent): boolean {
-  if (MEMBERSHIP.has(type)) return true;
-  if (!type.startsWith("operation.") || typeof data !== "object" || data === null) return false;
+/** What providers remember of VMs, and only tell when they are asked: by what worked on it. */
+function addRemembered(effects: Effects, event: HostlerEvent): void {
+  const kind = operationKind(event) ?? event.type;
+  if (kind === "vm.migrate" || kind === "vm.migrated") effects.lists.add("migrations");
+  const vm = event.resource?.kind === "vm" ? event.resource.id : undefined;
+  if (vm && kind.startsWith("snapshot.")) effects.items.add(`snapshots/${vm}`);
+}
+
+function changesMembers(event: HostlerEvent): boolean {
+  return MEMBERSHIP.has(event.type) || MAKES_OR_ENDS.has(operationKind(event) ?? "");
+}
+
+/** What the operation does that the event is about, where it is about one. */
+function operationKind({ type, data }: HostlerEvent): string | undefined {
+  if (!type.startsWith("operation.") || typeof data !== "object" || data === null) return undefined;
   const { kind } = data as { kind?: unknown };
-  return typeof kind === "string" && MAKES_OR_ENDS.has(kind);
+  return typeof kind === "string" ? kind : undefined;
 }
 
 /** An operation's event is about what it works on; the operation stands beside it. */

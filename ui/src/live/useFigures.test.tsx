@@ -1,7 +1,7 @@
 // When a component reads what the stream does not tell.
 import { act } from "react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { rendered } from "../rendered";
+import { rendered } from "../testing/rendered";
 import { useReadAtNews, useSettled } from "./useFigures";
 
 beforeEach(() => void vi.useFakeTimers());

@@ -1,7 +1,7 @@
 // A component that follows several things by the one stream.
 import { act } from "react";
 import { expect, test } from "vitest";
-import { rendered } from "../rendered";
+import { rendered } from "../testing/rendered";
 import type { FigureStream, Figures } from "./figures";
 import { FigureContext } from "./LiveProvider";
 import { useFiguresTogether } from "./useFigures";

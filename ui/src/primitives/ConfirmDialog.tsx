@@ -45,6 +45,8 @@ export function ConfirmDialog(props: Props) {
             if (ready && !busy) onConfirm();
           }}
         >
+          {/* With one, Enter confirms however many fields there are. */}
+          <button type="submit" hidden disabled={!ready || busy} aria-hidden="true" tabIndex={-1} />
           {props.children}
           {typed !== undefined && (
             <FormGroup label={`Type ${typed} to confirm`} fieldId={`${id}-typed`}>

@@ -1,6 +1,6 @@
 // A table is as wide as its columns and what else stands in a row.
 import { expect, test } from "vitest";
-import { rendered } from "../rendered";
+import { rendered } from "../testing/rendered";
 import { type Column, DataTable, WORD_WIDTH } from "./DataTable";
 
 const columns: readonly Column<string>[] = [

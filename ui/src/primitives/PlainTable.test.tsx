@@ -1,6 +1,6 @@
 // A table that is wider than its window can be scrolled by keyboard.
 import { afterEach, expect, test, vi } from "vitest";
-import { rendered } from "../rendered";
+import { rendered } from "../testing/rendered";
 import { PlainTable } from "./PlainTable";
 
 afterEach(() => vi.restoreAllMocks());

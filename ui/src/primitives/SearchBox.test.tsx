@@ -1,7 +1,7 @@
 // What is typed goes to the URL, and nothing that is typed is lost on the way.
 import { act } from "react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { rendered } from "../rendered";
+import { rendered } from "../testing/rendered";
 import { SearchBox } from "./SearchBox";
 
 beforeEach(() => {

@@ -1,7 +1,7 @@
 // `j` and `k` walk all rows of a table, whatever stands in them.
 import { act } from "react";
 import { expect, test } from "vitest";
-import { rendered } from "../rendered";
+import { rendered } from "../testing/rendered";
 import { type Column, DataTable } from "./DataTable";
 
 interface Series {

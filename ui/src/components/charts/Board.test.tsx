@@ -2,7 +2,7 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 import { afterEach, expect, test, vi } from "vitest";
 import { makeQueryClient } from "../../api/query";
-import { rendered } from "../../rendered";
+import { rendered } from "../../testing/rendered";
 import { ChartBoard } from "./Board";
 
 afterEach(() => vi.unstubAllGlobals());

@@ -1,25 +1,14 @@
-// The palette under Ctrl-K: type a part of a name, press Enter, be there. VMs and
-// hosts are searched by the server, pages and commands are a short list here.
+// The palette under Ctrl-K: type a part of a name, press Enter, be there. VMs,
+// hosts and clusters are searched by the server, pages and commands are a short list here.
 import { Modal, ModalBody, TextInput } from "@patternfly/react-core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { type LinkOptions, useNavigate } from "@tanstack/react-router";
+import { useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useDeferredValue, useId, useState } from "react";
-import { body, client } from "../../api/client";
-import { words } from "../../lib/format";
 import { chooseTheme, currentTheme } from "../../lib/theme";
 import { paths } from "../../paths";
+import { useMissing } from "../useMay";
+import { type Entry, search } from "./found";
 import { SUB_PAGES, TOP_PAGES } from "./pages";
-
-interface Entry {
-  id: string;
-  text: string;
-  /** What kind of thing it is, and what tells it from others of its name. */
-  about: string;
-  go: LinkOptions | (() => void);
-}
-
-/** So many of a kind are offered; more letters find the others. */
-const LIMIT = 8;
 
 export function Palette({ onClose }: { onClose: () => void }) {
   const [typed, setTyped] = useState("");
@@ -62,11 +51,11 @@ export function Palette({ onClose }: { onClose: () => void }) {
             id={`${list}-typed`}
             type="search"
             role="combobox"
-            aria-label="VM, host, page or command"
+            aria-label="VM, host, cluster, page or command"
             aria-expanded={entries.length > 0}
             aria-controls={list}
             aria-activedescendant={entries[chosen] && `${list}-${chosen}`}
-            placeholder="VM, host, page or command"
+            placeholder="VM, host, cluster, page or command"
             value={typed}
             autoComplete="off"
             spellCheck={false}
@@ -98,9 +87,10 @@ export function Palette({ onClose }: { onClose: () => void }) {
 }
 
 function useEntries(typed: string): Entry[] {
+  const mayInfra = useMissing("infra.read") === undefined;
   const found = useQuery({
-    queryKey: ["palette", typed],
-    queryFn: ({ signal }) => search(typed, signal),
+    queryKey: ["palette", typed, mayInfra],
+    queryFn: ({ signal }) => search(typed, mayInfra, signal),
     enabled: typed !== "",
     placeholderData: keepPreviousData,
     staleTime: 5_000,
@@ -108,28 +98,6 @@ function useEntries(typed: string): Entry[] {
   const wanted = typed.toLowerCase();
   const own = ownEntries().filter(({ text }) => text.toLowerCase().includes(wanted));
   return typed === "" ? own : [...(found.data ?? []), ...own];
-}
-
-async function search(typed: string, signal: AbortSignal): Promise<Entry[]> {
-  const params = { query: { search: typed, limit: LIMIT, sort: "name" } };
-  const [vms, hosts] = await Promise.all([
-    body(client.GET("/api/v1/vms", { params, signal })),
-    body(client.GET("/api/v1/hosts", { params, signal })),
-  ]);
-  return [
-    ...vms.items.map((vm) => ({
-      id: vm.id,
-      text: vm.name,
-      about: ["VM", words(vm.status.state), vm.host?.name].filter(Boolean).join(" · "),
-      go: paths.vm(vm.id),
-    })),
-    ...hosts.items.map((host) => ({
-      id: host.id,
-      text: host.name,
-      about: `host · ${words(host.state)}`,
-      go: paths.host(host.id),
-    })),
-  ];
 }
 
 function ownEntries(): Entry[] {

@@ -43,7 +43,7 @@ export function TopBar() {
         <div className="spring" />
         <Button
           variant="plain"
-          aria-label="Go to a VM, a host or a page (Ctrl K)"
+          aria-label="Go to a VM, a host, a cluster or a page (Ctrl K)"
           title="Go to … (Ctrl K)"
           icon={<SearchIcon />}
           onClick={() => document.dispatchEvent(new Event(OPEN_PALETTE))}

@@ -9,6 +9,7 @@ import {
   DatabaseIcon,
   InboxIcon,
   ListIcon,
+  MigrationIcon,
   NetworkIcon,
   PluggedIcon,
   ServerIcon,
@@ -67,6 +68,13 @@ export const TOP_PAGES: readonly TopPage[] = [
     link: paths.operations(),
     icon: <ListIcon />,
     key: "o",
+  },
+  {
+    text: "Migrations",
+    prefix: "/migrations",
+    link: paths.migrations(),
+    icon: <MigrationIcon />,
+    key: "t",
   },
   { text: "Events", prefix: "/events", link: paths.events(), icon: <BellIcon />, key: "e" },
   {

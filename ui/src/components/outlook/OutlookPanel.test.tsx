@@ -6,7 +6,7 @@ import { makeQueryClient } from "../../api/query";
 import type { Outlook } from "../../api/types";
 import { setServerNow } from "../../lib/clock";
 import type { Horizon } from "../../lib/search";
-import { rendered } from "../../rendered";
+import { rendered } from "../../testing/rendered";
 import { OutlookPanel } from "./OutlookPanel";
 import { example, NOW, unreadable, young } from "./outlook.fixture";
 

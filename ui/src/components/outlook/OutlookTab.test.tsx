@@ -12,7 +12,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import type { OutlookOf } from "../../api/outlook";
 import { makeQueryClient } from "../../api/query";
 import { hostSearch, poolSearch, type RawSearch, rootSearch, vmSearch } from "../../lib/search";
-import { rendered } from "../../rendered";
+import { rendered } from "../../testing/rendered";
 import { OutlookTab } from "./OutlookTab";
 
 afterEach(() => vi.unstubAllGlobals());

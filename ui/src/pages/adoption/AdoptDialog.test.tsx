@@ -2,20 +2,10 @@
 import { act } from "react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { keys } from "../../api/query";
+import { button, dialog, faultAt, field, pass, press, shown, type } from "../../testing/page";
+import { refusal, server } from "../../testing/server";
 import { AdoptDialog } from "./AdoptDialog";
-import {
-  button,
-  dialog,
-  faultAt,
-  field,
-  pass,
-  planned,
-  press,
-  refusal,
-  server,
-  shown,
-  type,
-} from "./adoption.fixture";
+import { planned } from "./adoption.fixture";
 
 beforeEach(() => {
   vi.useFakeTimers();

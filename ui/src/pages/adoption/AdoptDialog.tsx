@@ -5,13 +5,13 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import { keys } from "../../api/query";
 import { ProblemAlert } from "../../components/ProblemAlert";
+import { TextField } from "../../components/TextField";
 import { useToasts } from "../../components/Toasts";
 import { type AdoptFields, adoptFaults, adoptRequest } from "../../lib/adoption";
 import { nameFault } from "../../lib/vmDraft";
 import { ConfirmDialog } from "../../primitives/ConfirmDialog";
 import { adoptVm, type Decided, faultsIn } from "./decisions";
 import { Planned } from "./Planned";
-import { TextField } from "./TextField";
 import { usePlan } from "./usePlan";
 import { useReread } from "./useReread";
 

@@ -13,7 +13,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { keys, makeQueryClient } from "../../api/query";
 import type { PendingAdoption, Session } from "../../api/types";
 import { adoptionSearch } from "../../lib/search";
-import { rendered } from "../../rendered";
+import { rendered } from "../../testing/rendered";
 import AdoptionPage from "./AdoptionPage";
 import { pending } from "./adoption.fixture";
 

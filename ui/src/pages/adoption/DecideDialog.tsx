@@ -12,11 +12,11 @@ import {
 import { useState } from "react";
 import { problemOf } from "../../api/errors";
 import type { AdoptionAction, AdoptionResult, PendingAdoption } from "../../api/types";
+import { TextField } from "../../components/TextField";
 import { inParts, projectFault, reasonFault } from "../../lib/adoption";
 import { count } from "../../lib/format";
 import { Answers } from "./Answers";
 import { DECISIONS_MAX, decideAbout, type Terms } from "./decisions";
-import { TextField } from "./TextField";
 import { useReread } from "./useReread";
 
 /** How many names the question lists. */

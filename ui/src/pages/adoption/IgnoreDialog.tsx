@@ -2,11 +2,11 @@
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { ProblemAlert } from "../../components/ProblemAlert";
+import { TextField } from "../../components/TextField";
 import { useToasts } from "../../components/Toasts";
 import { reasonFault } from "../../lib/adoption";
 import { ConfirmDialog } from "../../primitives/ConfirmDialog";
 import { type Decided, faultsIn, ignoreVm } from "./decisions";
-import { TextField } from "./TextField";
 import { useReread } from "./useReread";
 
 export function IgnoreDialog({ vm, onClose }: { vm: Decided; onClose: () => void }) {

@@ -5,6 +5,7 @@ import { Simulated } from "../../components/Simulated";
 import { StateBadge } from "../../components/StateBadge";
 import { originText } from "../../lib/adoption";
 import { bothTimes, bytes, UNKNOWN, words } from "../../lib/format";
+import { placeText } from "../../lib/place";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
 import type { Column } from "../../primitives/DataTable";
@@ -81,12 +82,7 @@ export function columnsFor(
       header: "Provider",
       sortField: "provider",
       width: 95,
-      cell: ({ provider, namespace }) => (
-        <span title={namespace ? `namespace ${namespace}` : undefined}>
-          {provider?.name ?? UNKNOWN}
-          {namespace && <span className="hint"> / {namespace}</span>}
-        </span>
-      ),
+      cell: (row) => <span title={placeText(row)}>{placeText(row)}</span>,
     },
     {
       id: "cpu_count",

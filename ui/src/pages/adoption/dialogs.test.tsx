@@ -2,19 +2,10 @@
 // what is told of each.
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { AdoptionAction, PendingAdoption } from "../../api/types";
+import { button, dialog, faultAt, pass, press, shown, type } from "../../testing/page";
+import { refusal, server } from "../../testing/server";
 import { verbsOf } from "./AdoptionMenu";
-import {
-  button,
-  dialog,
-  faultAt,
-  pass,
-  pending,
-  press,
-  refusal,
-  server,
-  shown,
-  type,
-} from "./adoption.fixture";
+import { pending } from "./adoption.fixture";
 import { DecideDialog } from "./DecideDialog";
 import { IgnoreDialog } from "./IgnoreDialog";
 import { ReleaseDialog } from "./ReleaseDialog";

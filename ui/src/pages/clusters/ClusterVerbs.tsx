@@ -3,6 +3,7 @@ import { useState } from "react";
 import { removeCluster } from "../../api/clusters";
 import { keys } from "../../api/query";
 import type { Cluster } from "../../api/types";
+import { ClusterRemoved } from "../../components/ClusterRemoved";
 import { PermittedButton } from "../../components/PermittedButton";
 import { RemoveDialog } from "../../components/RemoveDialog";
 import { notRemovable, notRotatable } from "../../lib/clusters";
@@ -51,8 +52,7 @@ export function ClusterVerbs({ cluster, onRemoved }: Props) {
           }}
           onClose={close}
         >
-          Nothing in the cluster is touched. Hostler stops looking at it, and forgets its
-          kubeconfig.
+          <ClusterRemoved />
         </RemoveDialog>
       )}
     </>

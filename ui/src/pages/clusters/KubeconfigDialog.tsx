@@ -8,10 +8,11 @@ import { addCluster, rotateKubeconfig, testKubeconfig } from "../../api/clusters
 import { keys } from "../../api/query";
 import type { Cluster, ClusterTested } from "../../api/types";
 import { ProblemAlert } from "../../components/ProblemAlert";
+import { TextField } from "../../components/TextField";
 import { useToasts } from "../../components/Toasts";
+import { beginWith, faultOf, kubeconfigOf, rotationOf } from "../../lib/kubeconfig";
 import { ConfirmDialog } from "../../primitives/ConfirmDialog";
-import { TextField } from "../adoption/TextField";
-import { faultOf, KubeconfigFields, kubeconfigOf, NOTHING } from "./KubeconfigFields";
+import { KubeconfigFields } from "./KubeconfigFields";
 import { Tested } from "./Tested";
 import { useCall } from "./useCall";
 
@@ -23,7 +24,7 @@ interface Props {
 
 export function KubeconfigDialog({ cluster, onClose }: Props) {
   const [name, setName] = useState("");
-  const [given, setGiven] = useState(NOTHING);
+  const [given, setGiven] = useState(() => beginWith(cluster?.kubeconfig));
   const [tested, setTested] = useState<ClusterTested>();
   const trial = useCall();
   const keep = useCall();
@@ -32,9 +33,10 @@ export function KubeconfigDialog({ cluster, onClose }: Props) {
   const isGiven = given.text.trim() !== "" && faultOf(given) === undefined;
   const test = () => trial.call(() => testKubeconfig(kubeconfigOf(given)), setTested);
   const save = () => {
-    const kubeconfig = kubeconfigOf(given);
     const work = () =>
-      cluster ? rotateKubeconfig(cluster.id, kubeconfig) : addCluster(name, kubeconfig);
+      cluster
+        ? rotateKubeconfig(cluster.id, rotationOf(given, tested))
+        : addCluster(name, kubeconfigOf(given));
     return keep.call(work, (kept) => {
       void queries.invalidateQueries({ queryKey: keys.lists("clusters") });
       void queries.invalidateQueries({ queryKey: keys.lists("providers") });
@@ -74,10 +76,11 @@ export function KubeconfigDialog({ cluster, onClose }: Props) {
       )}
       <KubeconfigFields
         given={given}
-        onChange={(next) => {
-          setGiven(next);
+        onChange={(part) => {
+          setGiven((old) => ({ ...old, ...part }));
           setTested(undefined);
-          trial.forget();
+          // What was being tried is not what stands there now.
+          trial.drop();
           keep.forget();
         }}
       />

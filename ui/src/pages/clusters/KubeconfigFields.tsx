@@ -8,51 +8,35 @@ import {
   HelperTextItem,
   TextArea,
 } from "@patternfly/react-core";
-import { useId } from "react";
-import type { ClusterKubeconfig } from "../../api/types";
-import { namesIn } from "../../lib/clusters";
-import { bytes } from "../../lib/format";
-import { TextField } from "../adoption/TextField";
-
-export interface Given {
-  text: string;
-  context: string;
-  namespaces: string;
-}
-
-export const NOTHING: Given = { text: "", context: "", namespaces: "" };
-
-/** The largest that the server takes, in bytes. */
-const MAX = 256 * 1024;
-
-/** As the server takes it. */
-export function kubeconfigOf({ text, context, namespaces }: Given): ClusterKubeconfig {
-  const names = namesIn(namespaces);
-  return {
-    kubeconfig: text,
-    context: context.trim() || undefined,
-    namespaces: names.length > 0 ? names : undefined,
-  };
-}
-
-/** What is wrong with the text before anybody is asked. */
-export function faultOf({ text }: Given): string | undefined {
-  const size = new Blob([text]).size;
-  return size > MAX ? `It has ${bytes(size)}, at most ${bytes(MAX)} are taken` : undefined;
-}
+import { useId, useRef, useState } from "react";
+import { TextField } from "../../components/TextField";
+import { faultOf, type Given, readKubeconfig } from "../../lib/kubeconfig";
 
 interface Props {
   given: Given;
-  onChange: (given: Given) => void;
+  /** What is given anew; the rest stays. */
+  onChange: (part: Partial<Given>) => void;
 }
 
 export function KubeconfigFields({ given, onChange }: Props) {
   const id = useId();
-  const fault = faultOf(given);
+  const [fileFault, setFileFault] = useState<string>();
+  /** The file that was chosen last; one that is read more slowly comes too late. */
+  const chosen = useRef<File>(undefined);
+  const fault = fileFault ?? faultOf(given);
+  const give = (part: Partial<Given>) => {
+    chosen.current = undefined;
+    setFileFault(undefined);
+    onChange(part);
+  };
   const read = async (file: File | undefined) => {
-    // A larger one is refused by its size before it is read.
-    if (file)
-      onChange({ ...given, text: file.size > MAX ? " ".repeat(MAX + 1) : await file.text() });
+    if (!file) return;
+    chosen.current = file;
+    const read = await readKubeconfig(file);
+    if (chosen.current !== file) return;
+    // What stood there before is not what was chosen.
+    onChange({ text: read.text });
+    setFileFault(read.fault);
   };
   return (
     <>
@@ -67,7 +51,7 @@ export function KubeconfigFields({ given, onChange }: Props) {
           spellCheck={false}
           validated={fault ? "error" : "default"}
           aria-describedby={`${id}-help`}
-          onChange={(_event, text) => onChange({ ...given, text })}
+          onChange={(_event, text) => give({ text })}
         />
         <FormHelperText>
           <HelperText id={`${id}-help`}>
@@ -93,13 +77,13 @@ export function KubeconfigFields({ given, onChange }: Props) {
         label="Context"
         value={given.context}
         help="Where nothing is given: the one before where it is replaced, else its current one."
-        onChange={(context) => onChange({ ...given, context })}
+        onChange={(context) => onChange({ context })}
       />
       <TextField
         label="Namespaces"
         value={given.namespaces}
-        help="Separated by commas. None: those before where it is replaced, else all of the cluster."
-        onChange={(namespaces) => onChange({ ...given, namespaces })}
+        help="Separated by commas; all where none is given, which needs rights in the whole cluster."
+        onChange={(namespaces) => onChange({ namespaces })}
       />
     </>
   );

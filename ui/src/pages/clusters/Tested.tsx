@@ -19,7 +19,7 @@ export function Tested({ tested }: { tested: ClusterTested }) {
       }
     >
       <p>
-        <code>{server}</code>, context <code>{context}</code>, answered within{" "}
+        <code>{server}</code>, context <code>{context}</code>, asking took{" "}
         {tested.took_seconds.toFixed(1)} s; version {capabilities?.version ?? UNKNOWN},{" "}
         {on === undefined ? "features unknown" : `${count(on, "feature")} on`}
       </p>

@@ -8,10 +8,12 @@ import {
   RouterProvider,
 } from "@tanstack/react-router";
 import { act } from "react";
+import { vi } from "vitest";
 import { keys, makeQueryClient } from "../../api/query";
 import type { Cluster, ClusterFeature, Session } from "../../api/types";
 import { clusterSearch, listSearch } from "../../lib/search";
-import { rendered } from "../../rendered";
+import { pass } from "../../testing/page";
+import { rendered } from "../../testing/rendered";
 import ClustersPage from "./ClustersPage";
 import ClusterPage from "./cluster/ClusterPage";
 
@@ -70,7 +72,14 @@ export function cluster(name: string, part: Partial<Cluster> = {}): Cluster {
     declared_hardware: {},
     vm_count: 30,
     host_count: 3,
-    kubeconfig: null,
+    kubeconfig: {
+      server: "https://10.0.0.1:6443",
+      context: "admin",
+      namespaces: ["shop", "bank"],
+      allow_exec: false,
+      given_at: "2026-11-22T05:00:00Z",
+      given_by: "user:ada",
+    },
     ...part,
   };
 }
@@ -106,11 +115,31 @@ export async function opened(at: string, permissions: string[] = MANAGER) {
 
 /** Puts text into a field that is not a line. */
 export async function paste(text: string): Promise<void> {
-  const area = document.querySelector<HTMLTextAreaElement>("textarea.kubeconfig, textarea");
+  const area = document.querySelector<HTMLTextAreaElement>(".kubeconfig textarea");
   if (!area) throw new Error("there is no kubeconfig field");
   await act(async () => {
     // As a browser does it: past the property by which React knows what it set itself.
     Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value")?.set?.call(area, text);
     area.dispatchEvent(new Event("input", { bubbles: true }));
   });
+}
+
+/** The rows of a table by its label. */
+export function table(place: Element, label: string): (string | null)[][] {
+  return [...place.querySelectorAll(`table[aria-label="${label}"] tbody tr`)].map((row) =>
+    [...row.querySelectorAll("td")].map((cell) => cell.textContent),
+  );
+}
+
+/** The page of one cluster, and what was asked for it. */
+export async function page(at: string, one: Cluster, permissions?: string[]) {
+  const asked: string[] = [];
+  vi.stubGlobal("fetch", async (request: Request) => {
+    const { search } = new URL(request.url, "http://localhost");
+    asked.push(search);
+    return new Response(JSON.stringify(one), { headers: { "content-type": "application/json" } });
+  });
+  const all = await opened(at, permissions);
+  await pass();
+  return { ...all, asked };
 }

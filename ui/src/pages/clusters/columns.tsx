@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import type { Cluster } from "../../api/types";
 import { Simulated } from "../../components/Simulated";
 import { StateBadge } from "../../components/StateBadge";
-import { worstLag } from "../../lib/clusters";
+import { isSilence, worstLag } from "../../lib/clusters";
 import { UNKNOWN } from "../../lib/format";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
@@ -52,7 +52,17 @@ export const columns: readonly Column<Cluster>[] = [
     id: "lag",
     header: "Watch lag",
     width: 150,
-    cell: ({ watch_lags: lags }) => <span title={worstLag(lags)}>{worstLag(lags)}</span>,
+    cell: ({ watch_lags: lags, reported_at: at }) => (
+      <span title={worstLag(lags)}>
+        {worstLag(lags)}
+        {isSilence(lags) && at && (
+          <small>
+            {" "}
+            as of <Age at={at} ago />
+          </small>
+        )}
+      </span>
+    ),
   },
   { id: "hosts", header: "Hosts", width: 80, cell: (it) => it.host_count ?? UNKNOWN },
   {

@@ -3,19 +3,9 @@
 import { act } from "react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { ClusterTested } from "../../api/types";
-import {
-  button,
-  dialog,
-  field,
-  pass,
-  press,
-  refusal,
-  server,
-  shown,
-  type,
-} from "../adoption/adoption.fixture";
+import { alertCode, button, dialog, field, pass, press, shown, type } from "../../testing/page";
+import { refusal, server } from "../../testing/server";
 import { ClusterVerbs } from "./ClusterVerbs";
-import { HardwareDialog } from "./cluster/HardwareDialog";
 import { cluster, MANAGER, paste } from "./clusters.fixture";
 import { KubeconfigDialog } from "./KubeconfigDialog";
 
@@ -56,10 +46,6 @@ const refused: ClusterTested = {
   ],
 };
 
-function alertCode(): string | undefined {
-  return dialog().querySelector<HTMLElement>("[data-code]")?.dataset.code;
-}
-
 test("e13: a cluster is tried before it is added, and all of what is given is sent", async () => {
   const asked = server(({ path }) => ({ body: path === TEST ? usable : cluster("eu") }));
   const { queries } = await shown(<KubeconfigDialog onClose={close} />, MANAGER);
@@ -71,6 +57,7 @@ test("e13: a cluster is tried before it is added, and all of what is given is se
   expect(button("Add").disabled).toBe(true);
   await press("Test");
   expect(dialog().textContent).toContain("It can be used; the cluster is healthy");
+  expect(dialog().textContent).toContain("asking took 0.4 s");
   expect(dialog().textContent).toContain("features unknown");
   await press("Add");
   const given = { kubeconfig: SECRET, context: "admin", namespaces: ["a", "b"] };
@@ -139,6 +126,67 @@ test("one that is too large is refused before anybody is asked", async () => {
   expect(asked).toEqual([]);
 });
 
+test("an answer to what was tried before is nobody's: it says nothing of another text", async () => {
+  const answers: ((answer: Response) => void)[] = [];
+  vi.stubGlobal("fetch", () => new Promise((resolve) => answers.push(resolve)));
+  const answer = async (at: number, body: ClusterTested) => {
+    answers[at]?.(
+      new Response(JSON.stringify(body), { headers: { "content-type": "application/json" } }),
+    );
+    await pass();
+  };
+  await shown(<KubeconfigDialog onClose={close} />, MANAGER);
+  await type("Name", "eu");
+  await paste(SECRET);
+  await press("Test");
+  await type("Namespaces", "shop");
+  expect(button("Test").disabled).toBe(false);
+  await answer(0, usable);
+  expect(dialog().textContent).not.toContain("It can be used");
+  expect(button("Add").disabled).toBe(true);
+  await press("Test");
+  await answer(1, refused);
+  expect(dialog().textContent).toContain("It cannot be used");
+});
+
+test("a file too large or not readable is told beside the text, and leaves no text", async () => {
+  server(() => ({ body: usable }));
+  await shown(<KubeconfigDialog onClose={close} />, MANAGER);
+  const area = () => dialog().querySelector<HTMLTextAreaElement>(".kubeconfig textarea");
+  const give = async (file: Pick<File, "name" | "size" | "text">) => {
+    const input = dialog().querySelector<HTMLInputElement>("input[type=file]");
+    if (!input) throw new Error("there is no place for a file");
+    Object.defineProperty(input, "files", { value: [file], configurable: true });
+    await act(async () => input.dispatchEvent(new Event("change", { bubbles: true })));
+    await pass();
+  };
+  const text = vi.fn(async () => SECRET);
+  await give({ name: "a", size: 3 * 2 ** 20, text });
+  expect(text).not.toHaveBeenCalled();
+  expect(dialog().textContent).toContain("It has 3 MiB, at most 256 KiB are taken");
+  expect([area()?.value, button("Test").disabled]).toEqual(["", true]);
+  await give({ name: "b.yaml", size: 9, text: () => Promise.reject(new Error("it was moved")) });
+  expect(dialog().textContent).toContain("The file b.yaml cannot be read: it was moved");
+  expect(area()?.value).toBe("");
+  await give({ name: "c", size: 9, text });
+  expect([area()?.value, button("Test").disabled]).toEqual([SECRET, false]);
+  expect(dialog().textContent).not.toContain("cannot be read");
+});
+
+test("e13: another kubeconfig begins with the namespaces and the context of the one before", async () => {
+  const asked = server(({ path }) => ({ body: path === TEST ? usable : cluster("eu") }));
+  await shown(<KubeconfigDialog cluster={cluster("eu")} onClose={close} />, MANAGER);
+  expect([field("Context").value, field("Namespaces").value]).toEqual(["admin", "shop, bank"]);
+  // Taken away on purpose: all are looked at, and the context is the one that was tried.
+  await type("Context", "");
+  await type("Namespaces", "");
+  await paste(SECRET);
+  await press("Test");
+  expect(asked.at(-1)?.body).toEqual({ kubeconfig: SECRET });
+  await press("Replace");
+  expect(asked.at(-1)?.body).toEqual({ kubeconfig: SECRET, context: "admin", namespaces: [] });
+});
+
 test("e13: a kubeconfig that cannot be used replaces none", async () => {
   let isUsable = false;
   const asked = server(({ path }) => ({
@@ -153,7 +201,7 @@ test("e13: a kubeconfig that cannot be used replaces none", async () => {
   await press("Replace");
   expect(asked.at(-1)).toEqual({
     path: "/api/v1/clusters/id-eu/kubeconfig",
-    body: { kubeconfig: SECRET },
+    body: { kubeconfig: SECRET, context: "admin", namespaces: ["shop", "bank"] },
   });
   expect(closed).toBe(1);
 });
@@ -180,44 +228,4 @@ test("removing asks first, says what stays, and tells why it was refused", async
   await pass();
   expect(asked.at(-1)).toEqual({ path: "/api/v1/clusters/id-eu", body: undefined });
   expect(gone).toBe(1);
-});
-
-test("e15: hardware is declared there, not there, or left to the hosts", async () => {
-  const asked = server(() => ({ body: cluster("eu") }));
-  const declared = cluster("eu", { declared_hardware: { kvm: true, old: false } });
-  await shown(<HardwareDialog cluster={declared} onClose={close} />, MANAGER);
-  const say = async (name: string, said: string) => {
-    const select = [...dialog().querySelectorAll("select")].find((it) =>
-      it.id.endsWith(`-${name}`),
-    );
-    if (!select) throw new Error(`there is no choice for ${name}`);
-    await act(async () => {
-      select.value = said;
-      select.dispatchEvent(new Event("change", { bubbles: true }));
-    });
-  };
-  expect([...dialog().querySelectorAll("select")].map(({ value }) => value)).toEqual([
-    "hosts",
-    "yes",
-    "no",
-  ]);
-  await say("old", "hosts");
-  await type("Other hardware", "nvidia.com/T4");
-  await say("nvidia.com/T4", "yes");
-  await press("Declare");
-  expect(asked).toEqual([
-    {
-      path: "/api/v1/clusters/id-eu/hardware",
-      body: { hardware: { kvm: true, "nvidia.com/T4": true } },
-    },
-  ]);
-  expect(closed).toBe(1);
-});
-
-test("e15: where declaring is refused, it is said", async () => {
-  server(() => refusal(400, "spec_invalid"));
-  await shown(<HardwareDialog cluster={cluster("eu")} onClose={close} />, MANAGER);
-  await press("Declare");
-  expect(alertCode()).toBe("spec_invalid");
-  expect(closed).toBe(0);
 });

@@ -1,7 +1,7 @@
 // What a row says of those whom an agent asks.
 import { expect, test } from "vitest";
 import type { Agent } from "../../api/types";
-import { rendered } from "../../rendered";
+import { rendered } from "../../testing/rendered";
 import { Sources } from "./Sources";
 
 type Source = Agent["sources"][number];

@@ -3,7 +3,7 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { expect, test } from "vitest";
 import { makeQueryClient } from "../../api/query";
 import type { Agent, OutputStatus } from "../../api/types";
-import { rendered } from "../../rendered";
+import { rendered } from "../../testing/rendered";
 import { AgentDialog } from "./AgentDialog";
 import { OutputDialog } from "./OutputDialog";
 

@@ -3,7 +3,7 @@ import { type QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { afterEach, expect, test, vi } from "vitest";
 import { makeQueryClient } from "../../api/query";
 import type { Agent } from "../../api/types";
-import { rendered } from "../../rendered";
+import { rendered } from "../../testing/rendered";
 import { NewestAgent } from "./AgentDialog";
 
 afterEach(() => vi.unstubAllGlobals());

@@ -4,6 +4,7 @@ import { type ReactNode, useState } from "react";
 import { body, client } from "../../api/client";
 import { keys } from "../../api/query";
 import type { Provider } from "../../api/types";
+import { ClusterRemoved } from "../../components/ClusterRemoved";
 import { PermittedButton } from "../../components/PermittedButton";
 import { RemoveDialog } from "../../components/RemoveDialog";
 import { SimpleListPage } from "../../components/SimpleListPage";
@@ -127,7 +128,14 @@ export default function ProvidersPage(): ReactNode {
           }
           onClose={() => setRemoving(undefined)}
         >
-          Nothing at the provider is touched. Hostler only stops looking at it.
+          {removing.groups.includes("cluster") ? (
+            <>
+              <ClusterRemoved /> What it is and what it holds stands on{" "}
+              <Link {...paths.cluster(removing.id)}>its page</Link>.
+            </>
+          ) : (
+            "Nothing at the provider is touched. Hostler only stops looking at it."
+          )}
         </RemoveDialog>
       )}
     </SimpleListPage>

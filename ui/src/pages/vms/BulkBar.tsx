@@ -2,7 +2,7 @@
 import { Button } from "@patternfly/react-core";
 import type { VmSummary } from "../../api/types";
 import { SelectionBar } from "../../components/SelectionBar";
-import { ACTION_TEXT, type VmAction } from "./actions";
+import { ACTION_TEXT, type BulkAction, type VmAction } from "./actions";
 
 interface Props {
   chosen: VmSummary[];
@@ -14,7 +14,7 @@ interface Props {
   onAction: (action: VmAction, vms: VmSummary[]) => void;
 }
 
-const ACTIONS: readonly VmAction[] = ["start", "stop", "force_stop", "delete"];
+const ACTIONS: readonly BulkAction[] = ["start", "stop", "force_stop", "delete"];
 
 export function BulkBar({ chosen, onAction, ...bar }: Props) {
   return (

@@ -19,7 +19,7 @@ import { keepOperation } from "../../api/operations";
 import type { Operation, VmSummary } from "../../api/types";
 import { eachOf, type Result } from "../../lib/bulk";
 import { count } from "../../lib/format";
-import { ACTION_DANGER, ACTION_TEXT, act, deleteVm, refusal, type VmAction } from "./actions";
+import { ACTION_DANGER, ACTION_TEXT, act, type BulkAction, deleteVm, refusal } from "./actions";
 
 /** How many requests are under way at once: quick, and no burden for others. */
 const WIDTH = 6;
@@ -27,7 +27,7 @@ const WIDTH = 6;
 const NAMES_MAX = 12;
 
 interface Props {
-  action: VmAction;
+  action: BulkAction;
   vms: VmSummary[];
   onClose: () => void;
 }
@@ -107,7 +107,7 @@ export function BulkDialog({ action, vms, onClose }: Props) {
   );
 }
 
-function Names({ action, vms }: { action: VmAction; vms: VmSummary[] }) {
+function Names({ action, vms }: { action: BulkAction; vms: VmSummary[] }) {
   const refused = vms.filter((vm) => refusal(vm, action) !== undefined);
   const shown = vms.slice(0, NAMES_MAX).map((vm) => vm.name);
   const more = vms.length - shown.length;

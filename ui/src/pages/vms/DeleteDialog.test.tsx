@@ -4,7 +4,7 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { expect, test } from "vitest";
 import { keys, makeQueryClient } from "../../api/query";
 import type { Vm } from "../../api/types";
-import { rendered } from "../../rendered";
+import { rendered } from "../../testing/rendered";
 import { DeleteDialog } from "./DeleteDialog";
 
 async function said(adopted: Vm["adopted"]) {

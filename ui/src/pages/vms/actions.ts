@@ -15,7 +15,9 @@ export const POWER_ACTIONS = [
   "save",
 ] as const;
 export type PowerAction = (typeof POWER_ACTIONS)[number];
-export type VmAction = PowerAction | "delete";
+export type VmAction = PowerAction | "migrate" | "delete";
+/** What can be done to many at once, without anything to be said of each. */
+export type BulkAction = PowerAction | "delete";
 
 export const ACTION_TEXT: Record<VmAction, string> = {
   start: "Start",
@@ -26,6 +28,7 @@ export const ACTION_TEXT: Record<VmAction, string> = {
   pause: "Pause",
   resume: "Resume",
   save: "Save and stop",
+  migrate: "Migrate",
   delete: "Delete",
 };
 

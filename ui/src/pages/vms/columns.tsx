@@ -4,6 +4,7 @@ import type { VmSummary } from "../../api/types";
 import { Simulated } from "../../components/Simulated";
 import { VmStateBadge } from "../../components/StateBadge";
 import { bytes, UNKNOWN } from "../../lib/format";
+import { placeText } from "../../lib/place";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
 import type { Column } from "../../primitives/DataTable";
@@ -66,7 +67,7 @@ export const vmColumns: readonly Column<VmSummary>[] = [
     header: "Provider",
     sortField: "provider",
     width: 95,
-    cell: (vm) => vm.provider?.name ?? UNKNOWN,
+    cell: (vm) => <span title={placeText(vm)}>{placeText(vm)}</span>,
   },
   {
     id: "cpu_count",

@@ -9,6 +9,7 @@ import { ConfirmDialog } from "../../primitives/ConfirmDialog";
 import { ACTION_DANGER, ACTION_TEXT, act, type PowerAction, type VmAction } from "./actions";
 import { BulkDialog } from "./BulkDialog";
 import { DeleteDialog } from "./DeleteDialog";
+import { MigrateDialog } from "./MigrateDialog";
 
 interface Asked {
   action: VmAction;
@@ -46,8 +47,8 @@ export function useVmCommands(onDeleted?: () => void): VmCommands {
     (action: VmAction, vms: VmSummary[]) => {
       const [vm] = vms;
       if (!vm) return;
-      const plain = action !== "delete" && ACTION_DANGER[action] === undefined;
-      if (vms.length === 1 && plain) void actOnOne(action, vm);
+      const isAsked = action === "delete" || action === "migrate" || ACTION_DANGER[action];
+      if (vms.length === 1 && !isAsked) void actOnOne(action, vm);
       else setAsked({ action, vms });
     },
     [actOnOne],
@@ -65,6 +66,8 @@ function dialogFor(
 ): ReactNode {
   const [vm] = vms;
   if (!vm) return null;
+  // Each VM has destinations of its own.
+  if (action === "migrate") return <MigrateDialog vm={vm} onClose={close} />;
   if (vms.length > 1) return <BulkDialog action={action} vms={vms} onClose={close} />;
   if (action === "delete") {
     return <DeleteDialog vm={vm} onClose={close} onDeleted={onDeleted} />;

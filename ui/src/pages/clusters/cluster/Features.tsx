@@ -8,6 +8,7 @@ import { narrowed, stateOf } from "../../../lib/clusters";
 import { count, words } from "../../../lib/format";
 import { type ClusterSearch, FEATURE_STATES, type FeatureState } from "../../../lib/search";
 import { Age } from "../../../primitives/Age";
+import { NoData } from "../../../primitives/NoData";
 import { type PlainColumn, PlainTable } from "../../../primitives/PlainTable";
 import { SearchBox } from "../../../primitives/SearchBox";
 import { SelectFilter } from "../../../primitives/SelectFilter";
@@ -68,7 +69,7 @@ export function Features({ cluster, search, onSearch }: Props) {
         </Known>
       ) : (
         <p>
-          <span className="absent">no data: what it can could not be found out</span>
+          <NoData why="what it can could not be found out" />
         </p>
       )}
     </>

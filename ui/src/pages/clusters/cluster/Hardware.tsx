@@ -4,6 +4,7 @@ import { useState } from "react";
 import type { Cluster, ClusterHardware } from "../../../api/types";
 import { PermittedButton } from "../../../components/PermittedButton";
 import { UNKNOWN } from "../../../lib/format";
+import { NoData } from "../../../primitives/NoData";
 import { PlainTable } from "../../../primitives/PlainTable";
 import { Tag } from "../../../primitives/Tag";
 import { HardwareDialog } from "./HardwareDialog";
@@ -29,7 +30,7 @@ export function Hardware({ cluster }: { cluster: Cluster }) {
         <HardwareTable hardware={hardware} />
       ) : (
         <p>
-          <span className="absent">no data: what it can was not found out</span>
+          <NoData why="what it can was not found out" />
         </p>
       )}
       {declaring && <HardwareDialog cluster={cluster} onClose={() => setDeclaring(false)} />}

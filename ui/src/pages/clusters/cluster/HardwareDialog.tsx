@@ -7,8 +7,9 @@ import { declareHardware } from "../../../api/clusters";
 import { keys } from "../../../api/query";
 import type { Cluster } from "../../../api/types";
 import { ProblemAlert } from "../../../components/ProblemAlert";
+import { TextField } from "../../../components/TextField";
+import { useToasts } from "../../../components/Toasts";
 import { ConfirmDialog } from "../../../primitives/ConfirmDialog";
-import { TextField } from "../../adoption/TextField";
 
 type Said = "hosts" | "yes" | "no";
 
@@ -16,18 +17,25 @@ export function HardwareDialog({ cluster, onClose }: { cluster: Cluster; onClose
   const id = useId();
   const [declared, setDeclared] = useState<Record<string, boolean>>(cluster.declared_hardware);
   const [name, setName] = useState("");
+  /** What is said of the name that is typed; without it typing would declare nothing. */
+  const [saidOfTyped, setSaidOfTyped] = useState<Said>("yes");
+  const { tell } = useToasts();
   const queries = useQueryClient();
+  const told = (cluster.capabilities?.hardware ?? []).map((hardware) => hardware.name);
+  const known = [...new Set([...told, ...Object.keys(declared)])].sort();
+  const typed = name.trim();
+  const isNew = typed !== "" && !known.includes(typed);
+  const all =
+    isNew && saidOfTyped !== "hosts" ? { ...declared, [typed]: saidOfTyped === "yes" } : declared;
   const { mutate, isPending, error, reset } = useMutation({
-    mutationFn: () => declareHardware(cluster.id, declared),
+    mutationFn: () => declareHardware(cluster.id, all),
     onSuccess: () => {
+      tell(`Hardware of ${cluster.name}: declared`);
       void queries.invalidateQueries({ queryKey: keys.item("clusters", cluster.id) });
       void queries.invalidateQueries({ queryKey: keys.lists("clusters") });
       onClose();
     },
   });
-  const told = (cluster.capabilities?.hardware ?? []).map((hardware) => hardware.name);
-  const typed = name.trim();
-  const names = [...new Set([...told, ...Object.keys(declared), ...(typed ? [typed] : [])])].sort();
   const say = (of: string, said: Said) => {
     const { [of]: _before, ...rest } = declared;
     setDeclared(said === "hosts" ? rest : { ...rest, [of]: said === "yes" });
@@ -42,28 +50,49 @@ export function HardwareDialog({ cluster, onClose }: { cluster: Cluster; onClose
       onConfirm={() => mutate()}
     >
       <p>What is declared counts, whatever the hosts tell.</p>
-      {names.map((of) => (
-        <FormGroup key={of} label={of} fieldId={`${id}-${of}`}>
-          <FormSelect
-            id={`${id}-${of}`}
-            value={saidOf(declared[of])}
-            onChange={(_event, said) => say(of, said as Said)}
-          >
-            <FormSelectOption value="hosts" label="as the hosts tell" />
-            <FormSelectOption value="yes" label="it is there" />
-            <FormSelectOption value="no" label="it is not there" />
-          </FormSelect>
-        </FormGroup>
+      {known.map((of) => (
+        <Saying
+          key={of}
+          id={`${id}-${of}`}
+          of={of}
+          said={saidOf(declared[of])}
+          onSay={(said) => say(of, said)}
+        />
       ))}
       <TextField
         label="Other hardware"
         value={name}
         placeholder="nvidia.com/TU104GL"
-        help="Its name, as hosts would tell it; it then stands above."
-        onChange={setName}
+        help="Its name, as hosts would tell it."
+        onChange={(text) => {
+          setName(text);
+          reset();
+        }}
       />
+      {isNew && (
+        <Saying id={`${id}-${typed}`} of={typed} said={saidOfTyped} onSay={setSaidOfTyped} />
+      )}
       {error && <ProblemAlert error={error} doing="Not declared" />}
     </ConfirmDialog>
+  );
+}
+
+interface SayingProps {
+  id: string;
+  of: string;
+  said: Said;
+  onSay: (said: Said) => void;
+}
+
+function Saying({ id, of, said, onSay }: SayingProps) {
+  return (
+    <FormGroup label={of} fieldId={id}>
+      <FormSelect id={id} value={said} onChange={(_event, next) => onSay(next as Said)}>
+        <FormSelectOption value="hosts" label="as the hosts tell" />
+        <FormSelectOption value="yes" label="it is there" />
+        <FormSelectOption value="no" label="it is not there" />
+      </FormSelect>
+    </FormGroup>
   );
 }
 

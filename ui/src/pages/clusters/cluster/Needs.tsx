@@ -6,10 +6,10 @@ import { useState } from "react";
 import { CLUSTER_POLL_MS, clusterQuery } from "../../../api/clusters";
 import type { Cluster } from "../../../api/types";
 import { ProblemAlert } from "../../../components/ProblemAlert";
+import { TextField } from "../../../components/TextField";
 import { namesIn } from "../../../lib/clusters";
 import type { ClusterSearch } from "../../../lib/search";
 import { PlainTable } from "../../../primitives/PlainTable";
-import { TextField } from "../../adoption/TextField";
 
 interface Props {
   cluster: Cluster;

@@ -2,7 +2,6 @@
 // and the hardware it has for guests. What could not be read is said so, not left out.
 import { Alert, Gallery } from "@patternfly/react-core";
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
 import type { Cluster, ClusterWatchLag } from "../../../api/types";
 import { Facts, Item } from "../../../components/Facts";
 import { StateBadge } from "../../../components/StateBadge";
@@ -10,6 +9,7 @@ import { SOURCES } from "../../../lib/clusters";
 import { duration, UNKNOWN } from "../../../lib/format";
 import { paths } from "../../../paths";
 import { Age } from "../../../primitives/Age";
+import { NoData } from "../../../primitives/NoData";
 import { PlainTable } from "../../../primitives/PlainTable";
 import { Reasons } from "../Reasons";
 import { Hardware } from "./Hardware";
@@ -24,7 +24,7 @@ export function Overview({ cluster }: { cluster: Cluster }) {
           component="p"
           title={`Asking it again did not end well: ${cluster.failure}`}
         >
-          What is shown is from before.
+          {cluster.reported_at ? "What is shown is from before." : "Nothing is known of it yet."}
         </Alert>
       )}
       <Gallery hasGutter minWidths={{ default: "min(22rem, 100%)" }} className="cards">
@@ -32,7 +32,7 @@ export function Overview({ cluster }: { cluster: Cluster }) {
         <Place cluster={cluster} />
       </Gallery>
       <h2>How far behind</h2>
-      <WatchLags lags={cluster.watch_lags} />
+      <WatchLags lags={cluster.watch_lags} at={cluster.reported_at} />
       <h2>Storage classes</h2>
       <Classes cluster={cluster} />
       <Hardware cluster={cluster} />
@@ -51,12 +51,12 @@ function Health({ cluster }: { cluster: Cluster }) {
         <Reasons reasons={cluster.reasons} />
       </Item>
       <Item name="Told">
-        {cluster.reported_at ? <Age at={cluster.reported_at} ago /> : noData("never told")}
+        {cluster.reported_at ? <Age at={cluster.reported_at} ago /> : <NoData why="never told" />}
         {cluster.stale && ", too long ago to rely on"}
       </Item>
-      <Item name="Version">{capabilities?.version ?? noData("not told")}</Item>
+      <Item name="Version">{capabilities?.version ?? <NoData why="not told" />}</Item>
       <Item name="Features detected">
-        {capabilities ? <Age at={capabilities.detected_at} ago /> : noData("not found out")}
+        {capabilities ? <Age at={capabilities.detected_at} ago /> : <NoData why="not found out" />}
       </Item>
     </Facts>
   );
@@ -71,7 +71,7 @@ function Place({ cluster }: { cluster: Cluster }) {
       <Item name="Where">
         <code className="breaks">{cluster.uri}</code>
       </Item>
-      <Item name="Hosts">{cluster.host_count ?? noData("no inventory yet")}</Item>
+      <Item name="Hosts">{cluster.host_count ?? <NoData why="no inventory yet" />}</Item>
       <Item name="VMs">
         <Link {...paths.vms({ provider: cluster.name })}>{cluster.vm_count ?? UNKNOWN}</Link>
       </Item>
@@ -92,7 +92,28 @@ function Place({ cluster }: { cluster: Cluster }) {
   );
 }
 
-function WatchLags({ lags }: { lags: readonly ClusterWatchLag[] }) {
+interface Lags {
+  lags: readonly ClusterWatchLag[];
+  /** When the cluster told of them: the silences are as of then. */
+  at: string | null | undefined;
+}
+
+function WatchLags({ lags, at }: Lags) {
+  return (
+    <>
+      {at && lags.length > 0 && (
+        <p>
+          <small>
+            as told <Age at={at} ago />; silences are as of then
+          </small>
+        </p>
+      )}
+      <LagTable lags={lags} />
+    </>
+  );
+}
+
+function LagTable({ lags }: { lags: readonly ClusterWatchLag[] }) {
   return (
     <PlainTable
       label="How far behind"
@@ -107,11 +128,13 @@ function WatchLags({ lags }: { lags: readonly ClusterWatchLag[] }) {
         },
         {
           header: "Stale",
-          cell: ({ stale_since: since }) =>
+          cell: ({ stale_since: since, silent_seconds: silent }) =>
             since ? (
               <strong className="stale">
                 for <Age at={since} />, read anew
               </strong>
+            ) : silent == null ? (
+              "not followed yet"
             ) : (
               "no, it is followed"
             ),
@@ -123,7 +146,12 @@ function WatchLags({ lags }: { lags: readonly ClusterWatchLag[] }) {
 
 function Classes({ cluster }: { cluster: Cluster }) {
   const classes = cluster.storage_classes;
-  if (!classes) return <p>{noData("they could not be read")}</p>;
+  if (!classes)
+    return (
+      <p>
+        <NoData why="they could not be read" />
+      </p>
+    );
   return (
     <PlainTable
       label="Storage classes"
@@ -141,8 +169,4 @@ function Classes({ cluster }: { cluster: Cluster }) {
       ]}
     />
   );
-}
-
-function noData(why: string): ReactNode {
-  return <span className="absent">no data: {why}</span>;
 }

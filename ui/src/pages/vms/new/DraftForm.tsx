@@ -1,12 +1,14 @@
 // The form for a new VM, in sections of what belongs together. Only what has no
 // sensible default has to be filled in: a name and an image.
-import { ActionGroup, Button, Checkbox, Form, FormSection, Radio } from "@patternfly/react-core";
+import { ActionGroup, Button, Checkbox, Form, FormSection } from "@patternfly/react-core";
 import { useState } from "react";
 import { useList } from "../../../components/useList";
-import { bytes } from "../../../lib/format";
 import { faultsOf, type VmDraft } from "../../../lib/vmDraft";
+import { DiskSection } from "./DiskSection";
 import { FormContext, SelectField, TextField, useForm } from "./Field";
 import { GuestSection } from "./GuestSection";
+import { idsOf, namesOf } from "./options";
+import { usePlace } from "./usePlace";
 
 interface Props {
   draft: VmDraft;
@@ -47,7 +49,7 @@ export function DraftForm({ draft, onChange, onReview, onDiscard }: Props) {
         }}
       >
         <TextField field="name" label="Name" required />
-        <SourceSection />
+        <DiskSection />
         <SizeSection />
         <GuestSection />
         <PlacementSection />
@@ -61,66 +63,6 @@ export function DraftForm({ draft, onChange, onReview, onDiscard }: Props) {
         </ActionGroup>
       </Form>
     </FormContext>
-  );
-}
-
-const SOURCES: readonly [VmDraft["source"], string][] = [
-  ["image", "A copy of an image"],
-  ["empty", "An empty disk"],
-  ["none", "No disk"],
-];
-
-function SourceSection() {
-  const { draft, change } = useForm();
-  const images = useList("images");
-  const pools = useList("pools");
-  const choices = images.rows.map(({ name, virtual_bytes }) => ({
-    value: name,
-    text: `${name} (${bytes(virtual_bytes)})`,
-  }));
-  return (
-    <FormSection title="Disk" titleElement="h2">
-      <div role="radiogroup" aria-label="What it boots from" className="radios">
-        {SOURCES.map(([source, text]) => (
-          <Radio
-            key={source}
-            id={`source-${source}`}
-            name="source"
-            label={text}
-            isChecked={draft.source === source}
-            onChange={() => change({ source })}
-          />
-        ))}
-      </div>
-      {draft.source === "image" && (
-        <SelectField
-          field="image"
-          label="Image"
-          required
-          help={
-            !images.pending && choices.length === 0
-              ? "There is no image yet; upload one under Images."
-              : undefined
-          }
-          options={[{ value: "", text: "Choose …" }, ...choices]}
-        />
-      )}
-      {draft.source !== "none" && (
-        <div className="columns">
-          <TextField
-            field="size"
-            label="Size"
-            required={draft.source === "empty"}
-            help={draft.source === "image" ? "GiB; empty: the image's own" : "GiB, or 512M, 1T"}
-          />
-          <SelectField
-            field="pool"
-            label="Storage pool"
-            options={[{ value: "", text: "The host's default" }, ...namesOf(pools.rows)]}
-          />
-        </div>
-      )}
-    </FormSection>
   );
 }
 
@@ -185,17 +127,20 @@ function PlacementSection() {
   const { draft, change } = useForm();
   const hosts = useList("hosts");
   const providers = useList("providers");
+  const place = usePlace();
   return (
     <FormSection title="Placement" titleElement="h2">
       <div className="columns">
         <SelectField
           field="provider"
           label="Provider"
+          onChosen={(provider) => place({ provider })}
           options={[{ value: "", text: "Any that fits" }, ...idsOf(providers.rows)]}
         />
         <SelectField
           field="host"
           label="Host"
+          onChosen={(host) => place({ host })}
           options={[{ value: "", text: "The best that fits" }, ...idsOf(hosts.rows)]}
         />
       </div>
@@ -207,12 +152,4 @@ function PlacementSection() {
       />
     </FormSection>
   );
-}
-
-function namesOf(rows: readonly { name: string }[]) {
-  return [...new Set(rows.map((row) => row.name))].map((name) => ({ value: name, text: name }));
-}
-
-function idsOf(rows: readonly { id: string; name: string }[]) {
-  return rows.map((row) => ({ value: row.id, text: row.name }));
 }

@@ -79,7 +79,12 @@ export function SelectField({
   help,
   required,
   options,
-}: Props & { options: readonly { value: string; text: string }[] }) {
+  onChosen,
+}: Props & {
+  options: readonly { value: string; text: string }[];
+  /** What else follows from a choice. */
+  onChosen?: (value: string) => void;
+}) {
   const { draft, change, leave } = useForm();
   const fault = useFault(field);
   // What a draft kept may be gone by now; it stays visible until it is changed.
@@ -92,7 +97,10 @@ export function SelectField({
         validated={fault ? "error" : "default"}
         aria-describedby={`${field}-help`}
         onBlur={() => leave(field)}
-        onChange={(_event, next) => change({ [field]: next })}
+        onChange={(_event, next) => {
+          change({ [field]: next });
+          onChosen?.(next);
+        }}
       >
         {gone && <FormSelectOption value={draft[field]} label={`${draft[field]} (gone)`} />}
         {options.map((option) => (

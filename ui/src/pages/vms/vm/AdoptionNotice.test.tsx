@@ -1,7 +1,7 @@
 // What a VM's page says of how it came into care, and to whom it offers what.
 import { expect, test } from "vitest";
 import type { Vm } from "../../../api/types";
-import { shown } from "../../adoption/adoption.fixture";
+import { shown } from "../../../testing/page";
 import { AdoptedTag } from "./AdoptedTag";
 import { AdoptionNotice } from "./AdoptionNotice";
 

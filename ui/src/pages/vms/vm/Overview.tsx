@@ -2,7 +2,6 @@
 // reason why there is none. What was asked for stands beside what was seen.
 import { Gallery, Label } from "@patternfly/react-core";
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
 import type { Vm } from "../../../api/types";
 import { Facts, Item } from "../../../components/Facts";
 import { FactValue } from "../../../components/FactValue";
@@ -13,6 +12,7 @@ import { bytes, UNKNOWN, words } from "../../../lib/format";
 import { paths } from "../../../paths";
 import { Age } from "../../../primitives/Age";
 import { Copy } from "../../../primitives/Copy";
+import { NoData } from "../../../primitives/NoData";
 
 export function Overview({ vm }: { vm: Vm }) {
   return (
@@ -36,7 +36,7 @@ function General({ vm }: { vm: Vm }) {
           `, was ${words(vm.status.last_seen)}`}
       </Item>
       <Item name="Addresses">
-        {vm.addresses.join(", ") || noData("none was seen")}{" "}
+        {vm.addresses.join(", ") || <NoData why="none was seen" />}{" "}
         {vm.addresses[0] && <Copy text={`ssh ${vm.addresses[0]}`} label="Copy ssh command" />}
       </Item>
       <Item name="Labels">
@@ -112,7 +112,7 @@ function Place({ vm }: { vm: Vm }) {
       <Item name="Provider">
         {vm.provider ? <ProviderRef provider={vm.provider} /> : "not placed yet"}
       </Item>
-      <Item name="Name at the provider">{seen ? seen.name : noData("never seen")}</Item>
+      <Item name="Name at the provider">{seen ? seen.name : <NoData why="never seen" />}</Item>
       {vm.namespace && <Item name="Namespace">{vm.namespace}</Item>}
       <Item name="Lasting name there">
         {vm.external_ref ? <code>{vm.external_ref}</code> : UNKNOWN}
@@ -135,8 +135,4 @@ function Place({ vm }: { vm: Vm }) {
 
 function yesNo(value: boolean): string {
   return value ? "yes" : "no";
-}
-
-function noData(why: string): ReactNode {
-  return <span className="absent">no data: {why}</span>;
 }

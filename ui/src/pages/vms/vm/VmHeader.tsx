@@ -1,10 +1,11 @@
 // The head of a VM's page: name, state and its age, and the power buttons. A
 // button that does nothing now says why when it is hovered or focused.
-import { Breadcrumb, BreadcrumbItem, Button, Title, Tooltip } from "@patternfly/react-core";
+import { Breadcrumb, BreadcrumbItem, Button, Title } from "@patternfly/react-core";
 import { PencilAltIcon } from "@patternfly/react-icons";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Vm, VmSummary } from "../../../api/types";
+import { ReasonButton } from "../../../components/ReasonButton";
 import { Simulated } from "../../../components/Simulated";
 import { VmStateBadge } from "../../../components/StateBadge";
 import { useMissing } from "../../../components/useMay";
@@ -24,7 +25,7 @@ interface Props {
 }
 
 const BUTTONS: readonly VmAction[] = ["start", "stop", "reboot", "pause", "resume"];
-const IN_MENU: readonly VmAction[] = ["force_stop", "reset", "save", "delete"];
+const IN_MENU: readonly VmAction[] = ["force_stop", "reset", "save", "migrate", "delete"];
 
 export function VmHeader({ vm, etag, onAction }: Props) {
   const [editing, setEditing] = useState(false);
@@ -103,17 +104,14 @@ function ActionButton({
   action: VmAction;
   onAction: Props["onAction"];
 }) {
-  const reason = idle(vm, action);
-  const button = (
-    <Button
+  return (
+    <ReasonButton
       variant="secondary"
       size="sm"
-      // Focusable although it does nothing, so that the reason can be read.
-      isAriaDisabled={reason !== undefined}
+      reason={idle(vm, action)}
       onClick={() => onAction(action, [vm])}
     >
       {ACTION_TEXT[action]}
-    </Button>
+    </ReasonButton>
   );
-  return reason === undefined ? button : <Tooltip content={reason}>{button}</Tooltip>;
 }

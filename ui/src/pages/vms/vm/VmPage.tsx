@@ -11,12 +11,14 @@ import { ProblemAlert } from "../../../components/ProblemAlert";
 import { words } from "../../../lib/format";
 import { VM_TABS, type VmTab } from "../../../lib/search";
 import { paths } from "../../../paths";
+import { VmMigrations } from "../../migrations/VmMigrations";
 import { useVmCommands } from "../useVmCommands";
 import { Config } from "./Config";
 import { ConsoleTab } from "./console/ConsoleTab";
 import { Disks } from "./Disks";
 import { Networks } from "./Networks";
 import { Overview } from "./Overview";
+import { Snapshots } from "./snapshots/Snapshots";
 import { VmHeader } from "./VmHeader";
 import { VmOperations } from "./VmOperations";
 
@@ -38,6 +40,8 @@ const TAB_TEXT: Record<VmTab, string> = {
   outlook: "Outlook",
   disks: "Disks",
   network: "Network",
+  snapshots: "Snapshots",
+  migrations: "Migrations",
   config: "Config",
   events: "Events",
   operations: "Operations",
@@ -127,6 +131,10 @@ function contentOf(tab: VmTab, vm: Vm): ReactNode {
       return <Disks vm={vm} />;
     case "network":
       return <Networks vm={vm} />;
+    case "snapshots":
+      return <Snapshots key={vm.id} vm={vm} />;
+    case "migrations":
+      return <VmMigrations vm={vm.id} />;
     case "config":
       return <Config vm={vm} />;
     case "events":

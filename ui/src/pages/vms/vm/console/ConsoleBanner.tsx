@@ -14,6 +14,19 @@ interface Props {
 
 export function ConsoleBanner({ state, onConnect }: Props) {
   if (state.phase === "open") return null;
+  if (state.phase === "idle") {
+    return (
+      <Alert
+        isInline
+        variant="warning"
+        component="p"
+        title="Opening the serial line cuts off whoever has it outside Hostler."
+        actionLinks={<AlertActionLink onClick={() => onConnect()}>Connect</AlertActionLink>}
+      >
+        Its provider does not tell whether somebody has, for example by virtctl.
+      </Alert>
+    );
+  }
   if (state.phase === "opening") {
     return <Alert isInline isPlain variant="info" title="Connecting …" component="p" />;
   }

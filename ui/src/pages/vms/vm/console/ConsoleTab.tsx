@@ -14,6 +14,7 @@ import type { Vm } from "../../../../api/types";
 import { CONSOLES, type ConsoleWord } from "../../../../lib/search";
 import { paths } from "../../../../paths";
 import { refusal } from "../../actions";
+import { useCutsOff } from "./useCutsOff";
 
 const SerialConsole = lazy(() =>
   import("./SerialConsole").then((module) => ({ default: module.SerialConsole })),
@@ -57,25 +58,35 @@ export function ConsoleTab({ vm }: { vm: Vm }) {
           Open in a window of its own
         </Link>
       </div>
-      <Console vm={vm.id} name={vm.name} kind={kind} />
+      <Console vm={vm} kind={kind} />
     </>
   );
 }
 
-export function Console({ vm, name, kind }: { vm: string; name: string; kind: ConsoleWord }) {
+export function Console({ vm, kind }: { vm: Vm; kind: ConsoleWord }) {
+  const { id, name } = vm;
   return (
-    <Suspense
-      fallback={
-        <Bullseye>
-          <Spinner aria-label="Loading the console" />
-        </Bullseye>
-      }
-    >
+    <Suspense fallback={<Loading />}>
       {kind === "serial" ? (
-        <SerialConsole key={vm} vm={vm} name={name} />
+        <Serial key={id} vm={vm} />
       ) : (
-        <VncConsole key={vm} vm={vm} name={name} />
+        <VncConsole key={id} vm={id} name={name} />
       )}
     </Suspense>
+  );
+}
+
+function Serial({ vm }: { vm: Vm }) {
+  const cutsOff = useCutsOff(vm);
+  // Nothing connects before it is known whether that does harm.
+  if (cutsOff === undefined) return <Loading />;
+  return <SerialConsole vm={vm.id} name={vm.name} cutsOff={cutsOff} />;
+}
+
+function Loading() {
+  return (
+    <Bullseye>
+      <Spinner aria-label="Loading the console" />
+    </Bullseye>
   );
 }

@@ -16,11 +16,11 @@ export default function FullConsolePage(): ReactNode {
   useTitle(name && `${name} ${kind}`);
   const word = oneOf(CONSOLES, kind);
   if (!word) return <NotFoundPage />;
-  if (error) return <ProblemAlert error={error} doing="Cannot read the VM" />;
+  if (error && !data) return <ProblemAlert error={error} doing="Cannot read the VM" />;
   return (
     <main className="full-console">
       <h1 className="pf-v6-screen-reader">{`Console of ${name ?? "…"}`}</h1>
-      <Console vm={vmId} name={name ?? ""} kind={word} />
+      {data && <Console vm={data.data} kind={word} />}
     </main>
   );
 }

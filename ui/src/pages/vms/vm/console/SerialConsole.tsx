@@ -14,12 +14,19 @@ const FONT = "Red Hat Mono";
 const FONT_SIZE = 13;
 const COLOURS = { background: "#151515", foreground: "#e0e0e0", cursor: "#73c5c5" };
 
-export function SerialConsole({ vm, name }: { vm: string; name: string }) {
+interface Props {
+  vm: string;
+  name: string;
+  /** Whether connecting cuts off somebody unseen; it then waits for the reader. */
+  cutsOff: boolean;
+}
+
+export function SerialConsole({ vm, name, cutsOff }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const tools = useRef<HTMLDivElement>(null);
   const terminal = useRef<Terminal>(null);
   const [attach, setAttach] = useState<Attach>();
-  const { state, connect } = useConsole(vm, "serial", attach);
+  const { state, connect } = useConsole(vm, "serial", attach, !cutsOff);
 
   useEffect(() => {
     const ended = new AbortController();

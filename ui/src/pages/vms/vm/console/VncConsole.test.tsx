@@ -1,7 +1,7 @@
 // What was chosen for a screen, and what is said of it, over a reconnect.
 import { act } from "react";
 import { beforeEach, expect, test, vi } from "vitest";
-import { rendered } from "../../../../rendered";
+import { rendered } from "../../../../testing/rendered";
 import type { Attach, ConsoleState } from "./useConsole";
 
 /** Stands for noVNC, which needs a canvas. */

@@ -1,9 +1,12 @@
 // A console's connection: a ticket by POST, then one WebSocket with it.
 //
-//   opening ──► open ──► lost ──► opening …   by itself, a few times
-//      │                  │
-//      │                  └── taken: somebody else took it; waits for the reader
-//      └──► refused: the server said no; waits for the reader
+//   idle ──► opening ──► open ──► lost ──► opening …   by itself, a few times
+//               │          │
+//               │          └────► taken: somebody else has it; waits for the reader
+//               └──► refused: the server said no; waits for the reader
+//
+// Where connecting cuts off somebody unseen, it begins idle, and nothing that is lost is
+// connected again by itself: by then it may be theirs.
 //
 // What carries the bytes is attached in the same tick in which the socket is
 // made, so that no byte comes before somebody listens.
@@ -12,6 +15,7 @@ import { body, client } from "../../../../api/client";
 import type { ConsoleKind } from "../../../../api/types";
 
 export type ConsoleState =
+  | { phase: "idle" }
   | { phase: "opening" }
   | { phase: "open" }
   | { phase: "lost"; again: boolean; reason: string }
@@ -28,13 +32,19 @@ const PAUSE_MS = 1_000;
 /** A connection that lasts this long was a good one. */
 const GOOD_MS = 10_000;
 
-export function useConsole(vm: string, kind: ConsoleKind, attach: Attach | undefined) {
-  const [state, setState] = useState<ConsoleState>({ phase: "opening" });
+/** `atOnce`: whether it may connect without being asked. */
+export function useConsole(
+  vm: string,
+  kind: ConsoleKind,
+  attach: Attach | undefined,
+  atOnce = true,
+) {
+  const [state, setState] = useState<ConsoleState>({ phase: atOnce ? "opening" : "idle" });
   const [attempt, setAttempt] = useState({ number: 0, takeOver: false });
   const failures = useRef(0);
 
   useEffect(() => {
-    if (!attach) return;
+    if (!attach || (!atOnce && attempt.number === 0)) return;
     const ended = new AbortController();
     let close = () => {};
     setState({ phase: "opening" });
@@ -58,7 +68,8 @@ export function useConsole(vm: string, kind: ConsoleKind, attach: Attach | undef
           if (ended.signal.aborted) return;
           const lasted = opened !== undefined && Date.now() - opened > GOOD_MS;
           failures.current = lasted ? 1 : failures.current + 1;
-          setState(lossOf(event, opened !== undefined, failures.current));
+          const again = atOnce && failures.current <= RETRIES;
+          setState(lossOf(event, opened !== undefined, again));
         });
       })
       .catch((error: unknown) => {
@@ -68,7 +79,7 @@ export function useConsole(vm: string, kind: ConsoleKind, attach: Attach | undef
       ended.abort();
       close();
     };
-  }, [vm, kind, attempt, attach]);
+  }, [vm, kind, attempt, attach, atOnce]);
 
   const connect = useCallback(
     (takeOver = false) => setAttempt((old) => ({ number: old.number + 1, takeOver })),
@@ -82,14 +93,14 @@ export function useConsole(vm: string, kind: ConsoleKind, attach: Attach | undef
   return { state, connect };
 }
 
-function lossOf(event: CloseEvent, opened: boolean, failures: number): ConsoleState {
+function lossOf(event: CloseEvent, opened: boolean, again: boolean): ConsoleState {
   if (event.code === CONFLICT) {
     return { phase: "taken", reason: event.reason || "Somebody else uses this console." };
   }
   const reason =
     event.reason ||
     (opened ? "The connection ended." : "It did not connect: somebody else may be using it.");
-  return { phase: "lost", again: failures <= RETRIES, reason };
+  return { phase: "lost", again, reason };
 }
 
 async function openSocket(

@@ -1,67 +1,11 @@
-// For tests of adoption: a server that answers as told, and what is in a dialog.
+// For tests: shows something to somebody, lets time go by, and finds, fills and presses what
+// is there.
 import { QueryClientProvider } from "@tanstack/react-query";
 import { act, type ReactNode } from "react";
 import { vi } from "vitest";
-import { keys, makeQueryClient } from "../../api/query";
-import type { AdoptionRisk, PendingAdoption, Session } from "../../api/types";
-import { rendered } from "../../rendered";
-
-export interface Asked {
-  path: string;
-  body: unknown;
-}
-
-type Answer = (asked: Asked) => { status?: number; body?: unknown };
-
-/** Takes the server's place; gives what it is asked for, besides reads. */
-export function server(answer: Answer): Asked[] {
-  const all: Asked[] = [];
-  vi.stubGlobal("fetch", async (request: Request) => {
-    const { pathname } = new URL(request.url, "http://localhost");
-    const text = await request.text();
-    const asked = { path: pathname, body: text ? JSON.parse(text) : undefined };
-    if (request.method !== "GET") all.push(asked);
-    const { status = 200, body } = answer(asked);
-    return new Response(body === undefined ? null : JSON.stringify(body), {
-      status,
-      headers: { "content-type": status < 400 ? "application/json" : "application/problem+json" },
-    });
-  });
-  return all;
-}
-
-export function refusal(status: number, code: string, errors: object[] = []) {
-  const problem = { type: `/problems/${code}`, title: `${code} title`, status, code, errors };
-  return { status, body: { ...problem, detail: `${code} detail`, help: "", retryable: false } };
-}
-
-export function pending(name: string, part: Partial<PendingAdoption> = {}): PendingAdoption {
-  return {
-    vm: { id: `id-${name}`, name },
-    status: "pending",
-    origin: "foreign",
-    state: "running",
-    first_seen_at: "2026-11-22T06:00:00Z",
-    simulated: true,
-    adoptable: true,
-    risks: [],
-    ...part,
-  };
-}
-
-/** What the server says that it would write down. */
-export function planned(name: string, risks: AdoptionRisk[] = []) {
-  const spec = {
-    name,
-    project: "default",
-    cpu: { count: 2, max_count: 4 },
-    memory: { bytes: 2 ** 31 },
-    firmware: { kind: "uefi" },
-    machine: { kind: "pc-q35-7.2" },
-    autostart: true,
-  };
-  return { adoptable: !risks.some(({ forbids }) => forbids), spec, risks };
-}
+import { keys, makeQueryClient } from "../api/query";
+import type { Session } from "../api/types";
+import { rendered } from "./rendered";
 
 /** Shows `node` to somebody with these permissions. */
 export async function shown(node: ReactNode, permissions: string[] = ["vm.adopt"]) {
@@ -136,4 +80,30 @@ export async function type(label: string, text: string): Promise<void> {
 export async function press(text: string): Promise<void> {
   await act(async () => button(text).click());
   await pass();
+}
+
+/** Chooses an option of the list of that id. */
+export async function choose(id: string, value: string): Promise<void> {
+  const select = document.querySelector<HTMLSelectElement>(`select[id="${id}"]`);
+  if (!select) throw new Error(`there is no list ${id}`);
+  await act(async () => {
+    select.value = value;
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+}
+
+/** Why a button does nothing, as it says when the keyboard comes to it. */
+export async function reasonOf(of: HTMLElement | null | undefined): Promise<string | undefined> {
+  if (!of) throw new Error("there is no such button");
+  await act(async () => of.focus());
+  await pass();
+  const said = document.querySelector("[role=tooltip]")?.textContent ?? undefined;
+  await act(async () => of.blur());
+  await pass();
+  return said;
+}
+
+/** The code of the problem that a dialog tells. */
+export function alertCode(): string | undefined {
+  return dialog().querySelector<HTMLElement>("[data-code]")?.dataset.code;
 }

@@ -1,0 +1,70 @@
+// A kubeconfig as it is typed or chosen, what is wrong with it before anybody is asked, and
+// what the server is sent.
+import type { Cluster, ClusterKubeconfig, ClusterTested } from "../api/types";
+import { namesIn } from "./clusters";
+import { bytes } from "./format";
+
+export interface Given {
+  text: string;
+  context: string;
+  namespaces: string;
+}
+
+/** The largest that the server takes, in bytes. */
+export const KUBECONFIG_MAX = 256 * 1024;
+
+/** What stands there at first: how the one before is used, but never its text. */
+export function beginWith(used: Cluster["kubeconfig"]): Given {
+  return {
+    text: "",
+    context: used?.context ?? "",
+    namespaces: (used?.namespaces ?? []).join(", "),
+  };
+}
+
+/** As the server takes it for a trial and for a cluster that is added. */
+export function kubeconfigOf({ text, context, namespaces }: Given): ClusterKubeconfig {
+  const names = namesIn(namespaces);
+  return {
+    kubeconfig: text,
+    context: context.trim() || undefined,
+    namespaces: names.length > 0 ? names : undefined,
+  };
+}
+
+/**
+ * As the server takes it in the place of another: what is left out stays as it was there, so all
+ * that stands in the dialog is said, and the context is the one that was tried.
+ */
+export function rotationOf(given: Given, tested: ClusterTested | undefined): ClusterKubeconfig {
+  const { kubeconfig, context } = kubeconfigOf(given);
+  return {
+    kubeconfig,
+    context: context ?? tested?.context,
+    namespaces: namesIn(given.namespaces),
+  };
+}
+
+/** What is wrong with the text before anybody is asked. */
+export function faultOf({ text }: Given): string | undefined {
+  return sizeFault(new Blob([text]).size);
+}
+
+/** The text of a file, or what is wrong with it and no text. */
+export async function readKubeconfig(file: File): Promise<{ text: string; fault?: string }> {
+  // One that is too large is not read at all.
+  const fault = sizeFault(file.size);
+  if (fault) return { text: "", fault };
+  try {
+    return { text: await file.text() };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return { text: "", fault: `The file ${file.name} cannot be read: ${why}` };
+  }
+}
+
+function sizeFault(size: number): string | undefined {
+  return size > KUBECONFIG_MAX
+    ? `It has ${bytes(size)}, at most ${bytes(KUBECONFIG_MAX)} are taken`
+    : undefined;
+}

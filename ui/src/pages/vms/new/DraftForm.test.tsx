@@ -1,0 +1,104 @@
+// The form for a new VM: what a choice brings with it.
+import { act, useState } from "react";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { EMPTY_DRAFT, requestOf, type VmDraft } from "../../../lib/vmDraft";
+import { choose, pass, shown } from "../../../testing/page";
+import { server } from "../../../testing/server";
+import { DraftForm } from "./DraftForm";
+
+const LISTS: Record<string, object[]> = {
+  providers: [
+    { id: "k", name: "eu", kind: "kubevirt" },
+    { id: "l", name: "lab", kind: "libvirt" },
+  ],
+  hosts: [
+    { id: "n1", name: "node-1", provider: { id: "k", name: "eu" } },
+    { id: "h1", name: "alpha", provider: { id: "l", name: "lab" } },
+  ],
+  pools: [
+    { id: "p1", name: "shop", host: null, provider: { id: "k", name: "eu" } },
+    {
+      id: "p2",
+      name: "fast",
+      host: { id: "h1", name: "alpha" },
+      provider: { id: "l", name: "lab" },
+    },
+  ],
+  images: [],
+  networks: [],
+  volumes: [
+    { name: "data", capacity_bytes: 2 ** 30, used_by: null },
+    { name: "old", capacity_bytes: 2 ** 30, used_by: { id: "v", name: "web" } },
+  ],
+};
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  server(({ path }) => ({
+    body: { items: LISTS[path.split("/").at(-1) ?? ""], stale: false, next_cursor: null },
+  }));
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+let draft: VmDraft;
+
+function Form() {
+  const [held, setHeld] = useState<VmDraft>({ ...EMPTY_DRAFT, name: "web-1", source: "empty" });
+  draft = held;
+  return (
+    <DraftForm
+      draft={held}
+      onChange={(part) => setHeld((old) => ({ ...old, ...part }))}
+      onReview={() => {}}
+      onDiscard={() => {}}
+    />
+  );
+}
+
+async function opened() {
+  const { place } = await shown(<Form />);
+  await pass();
+  const values = (id: string) =>
+    [...place.querySelectorAll(`select[id="${id}"] option`)].map(({ textContent }) => textContent);
+  const source = (name: string) =>
+    act(async () => place.querySelector<HTMLInputElement>(`#source-${name}`)?.click());
+  return { place, values, source };
+}
+
+test("c1: a disk in a KubeVirt cluster is raw, by its provider or its host", async () => {
+  await opened();
+  expect(draft.format).toBe("");
+  await choose("provider", "k");
+  expect(draft).toMatchObject({ provider: "k", format: "raw" });
+  await choose("provider", "");
+  expect(draft.format).toBe("");
+  await choose("host", "n1");
+  expect(draft.format).toBe("raw");
+  await choose("format", "qcow2");
+  expect(draft.format).toBe("qcow2");
+  expect(requestOf({ ...draft, size: "1" }).spec.disks).toMatchObject([
+    { source: { empty: { format: "qcow2" } } },
+  ]);
+});
+
+test("c1: a volume that exists is chosen by its pool, and the VM goes there", async () => {
+  const { place, values, source } = await opened();
+  await source("volume");
+  expect(place.querySelector("#size")).toBeNull();
+  expect(values("volumePool")).toEqual(["Choose …", "shop (eu)", "fast (alpha)"]);
+  await choose("volumePool", "p2");
+  await pass();
+  expect(draft).toMatchObject({ pool: "fast", provider: "l", host: "h1", volume: "" });
+  expect(values("volume")).toEqual(["Choose …", "data (1 GiB)", "old (1 GiB, used by web)"]);
+  await choose("volume", "data");
+  expect(requestOf(draft)).toMatchObject({
+    provider: "l",
+    host: "h1",
+    spec: { disks: [{ source: { volume: { pool: "fast", volume: "data" } } }] },
+  });
+  await choose("volumePool", "p1");
+  expect(draft).toMatchObject({ pool: "shop", volume: "", provider: "k", host: "", format: "raw" });
+});
