@@ -451,7 +451,8 @@ export interface paths {
          *      the ticket is never part of the URL. Binary messages are the console's
          *      bytes, both ways: a serial line's, or RFB. Pages cannot read a refused handshake:
          *      for them a console in use opens, and closes at once with 4409 and the reason.
-         *      Whoever is disconnected by `take_over` is closed with 4409 too.
+         *      Whoever is disconnected by `take_over` is closed with 4409 too, and so is whom somebody
+         *      outside cut off: a page does not connect again by itself then.
          */
         get: operations["console_connect"];
         put?: never;
@@ -2179,6 +2180,11 @@ export interface components {
             features: components["schemas"]["ClusterFeature"][];
             /** @description Hardware for guests. */
             hardware: components["schemas"]["ClusterHardware"][];
+            /**
+             * @description What each newer version would turn on and off, while all that is configured stays as it
+             *     is, the next one first; empty where none is known, or what decides could not be read.
+             */
+            upgrades: components["schemas"]["ClusterUpgrade"][];
             /** @description The version of what runs VMs there; null where it is not told. */
             version?: string | null;
         };
@@ -2201,6 +2207,17 @@ export interface components {
              */
             stage: string;
             /** @description Why it can be used or not. */
+            why: string;
+        };
+        /** @description A feature that another version turns on or off. */
+        ClusterFeatureChange: {
+            /** @description Whether this is concluded from another version than those two. */
+            inferred: boolean;
+            /** @description Its name, as the product's documents call it. */
+            name: string;
+            /** @description True: it is off now and on then. False: the other way round. */
+            turns_on: boolean;
+            /** @description Why it is so then. */
             why: string;
         };
         /** @description Hardware that guests may be given. */
@@ -2371,6 +2388,13 @@ export interface components {
              *     kubeconfig be replaced by this.
              */
             usable: boolean;
+        };
+        /** @description What a newer version would change. */
+        ClusterUpgrade: {
+            /** @description What is otherwise then than it is now, by name. */
+            changes: components["schemas"]["ClusterFeatureChange"][];
+            /** @description The newer version. */
+            version: string;
         };
         /** @description How far what is known of one kind of object may be behind the cluster. */
         ClusterWatchLag: {
@@ -4593,7 +4617,11 @@ export interface components {
             reason?: string | null;
             /** @description Whether its data is made up. */
             simulated: boolean;
-            /** @description `connecting`, `healthy` or `unreachable`. */
+            /**
+             * @description `connecting`, `healthy`, `rebuilding` (it answers, and only an older picture of it is
+             *     known: all that is told of it is stale, and changes are refused with
+             *     `cluster_rebuilding`) or `unreachable`.
+             */
             state: string;
             /** @description Where it is, without secrets. */
             uri: string;
@@ -12121,6 +12149,8 @@ export interface operations {
             /**
              * @description `provider_unavailable`: the provider cannot be reached
              *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
              *     `server_draining`: the server is stopping
              */
             503: {
@@ -12451,6 +12481,8 @@ export interface operations {
             /**
              * @description `provider_unavailable`: the provider cannot be reached
              *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
              *     `server_draining`: the server is stopping
              */
             503: {
@@ -12608,6 +12640,8 @@ export interface operations {
             };
             /**
              * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
              */
@@ -14519,7 +14553,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14698,7 +14736,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14966,7 +15008,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -15840,6 +15886,8 @@ export interface operations {
             /**
              * @description `provider_unavailable`: the provider cannot be reached
              *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
              *     `server_draining`: the server is stopping
              */
             503: {
@@ -16128,7 +16176,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -16271,7 +16323,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -16533,7 +16589,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -16676,7 +16736,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -16819,7 +16883,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -17164,6 +17232,8 @@ export interface operations {
             /**
              * @description `provider_unavailable`: the provider cannot be reached
              *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
              *     `server_draining`: the server is stopping
              */
             503: {
@@ -17327,6 +17397,8 @@ export interface operations {
             };
             /**
              * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
              */
@@ -17496,6 +17568,8 @@ export interface operations {
             /**
              * @description `provider_unavailable`: the provider cannot be reached
              *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
              *     `server_draining`: the server is stopping
              */
             503: {
@@ -17649,7 +17723,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -17818,7 +17896,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
