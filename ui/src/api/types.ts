@@ -17,7 +17,9 @@ export type AlertReceiver = Schemas["AlertReceiver"];
 export type AlertRule = Schemas["AlertRule"];
 export type Anomaly = Schemas["Anomaly"];
 export type Cluster = Schemas["Cluster"];
+export type ClusterCapabilities = Schemas["ClusterCapabilities"];
 export type ClusterFeature = Schemas["ClusterFeature"];
+export type ClusterFeatureChange = Schemas["ClusterFeatureChange"];
 export type ClusterHardware = Schemas["ClusterHardware"];
 export type ClusterKubeconfig = Schemas["ClusterKubeconfig"];
 export type ClusterLack = Schemas["ClusterLack"];
@@ -75,10 +77,7 @@ export type VmRequest = Schemas["VmRequest"];
 export type VmSpec = Schemas["VmSpec"];
 export type VmStatus = Schemas["VmStatus"];
 export type VmStopMode = Schemas["VmStopMode"];
-export type VmSummary = Schemas["VmSummary"] & {
-  /** In which its name is unique at its provider, where the server tells it of a row. */
-  namespace?: string | null;
-};
+export type VmSummary = Schemas["VmSummary"];
 export type Volume = Schemas["Volume"];
 export type VolumeFormat = Schemas["VolumeFormat"];
 

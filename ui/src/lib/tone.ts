@@ -51,6 +51,7 @@ const PLACE: Record<string, Tone> = {
   connecting: "moving",
   closed: "off",
   inactive: "off",
+  rebuilding: "held",
   degraded: "held",
   unhealthy: "bad",
   unreachable: "bad",

@@ -67,6 +67,15 @@ export function cluster(name: string, part: Partial<Cluster> = {}): Cluster {
           declared: false,
         },
       ],
+      upgrades: [
+        { version: "1.8", changes: [] },
+        {
+          version: "1.9",
+          changes: [
+            { name: "Sidecar", turns_on: true, why: "beta is on from 1.9", inferred: false },
+          ],
+        },
+      ],
     },
     storage_classes: [{ name: "fast", provisioner: "ceph", default: true, can_grow: null }],
     declared_hardware: {},

@@ -101,6 +101,14 @@ test("e14: features are on, off or unknown, with why, and are narrowed by text a
   expect(place.textContent).toContain("1 of 3 features");
 });
 
+test("e14: what newer versions would change is told, and where nothing would", async () => {
+  const { place } = await page("/clusters/id-eu?tab=features", cluster("eu"));
+  expect(place.textContent).toContain("Nothing by an upgrade to 1.8");
+  const table = place.querySelector('[aria-label="What an upgrade would change"]');
+  expect(table?.textContent).toContain("1.9Sidecaron");
+  expect(table?.textContent).toContain("beta is on from 1.9");
+});
+
 test("where what it can was not found out, no feature is told", async () => {
   const { place } = await page(
     "/clusters/id-eu?tab=features",

@@ -13,7 +13,9 @@ import { type PlainColumn, PlainTable } from "../../../primitives/PlainTable";
 import { SearchBox } from "../../../primitives/SearchBox";
 import { SelectFilter } from "../../../primitives/SelectFilter";
 import { Tag, type TagColour } from "../../../primitives/Tag";
+import { Inferred } from "./Inferred";
 import { Needs } from "./Needs";
+import { Upgrades } from "./Upgrades";
 
 const COLOURS: Record<FeatureState, TagColour> = { on: "green", off: "grey", unknown: "purple" };
 
@@ -34,16 +36,7 @@ const columns: readonly PlainColumn<ClusterFeature>[] = [
     header: "Why",
     cell: ({ why, inferred }) => (
       <>
-        {why}{" "}
-        {inferred && (
-          <Tag
-            outline
-            colour="orange"
-            title="Concluded from an older version: the cluster's is newer than what is known here"
-          >
-            inferred
-          </Tag>
-        )}
+        {why} {inferred && <Inferred />}
       </>
     ),
   },
@@ -63,10 +56,13 @@ export function Features({ cluster, search, onSearch }: Props) {
       <Needs cluster={cluster} search={search} onSearch={onSearch} />
       <h2>Features</h2>
       {capabilities ? (
-        <Known features={capabilities.features} search={search} onSearch={onSearch}>
-          detected <Age at={capabilities.detected_at} ago />
-          {cluster.stale && ", too long ago to rely on"}
-        </Known>
+        <>
+          <Known features={capabilities.features} search={search} onSearch={onSearch}>
+            detected <Age at={capabilities.detected_at} ago />
+            {cluster.stale && ", too long ago to rely on"}
+          </Known>
+          <Upgrades upgrades={capabilities.upgrades} />
+        </>
       ) : (
         <p>
           <NoData why="what it can could not be found out" />
