@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hostler_core::access::{self, Actor, Permission};
 use hostler_core::id::{ProviderId, SnapshotId, VmId};
-use hostler_core::snapshot::{ObservedSnapshot, SnapshotSpec, SnapshotState};
+use hostler_core::snapshot::{ObservedSnapshot, SnapshotLimits, SnapshotSpec, SnapshotState};
 use hostler_core::vm::{Action, Admission, PowerState};
 use hostler_core::{Code, Error, Result};
 use hostler_provider::{Cx, Provider, SnapshotRef, VmRef};
@@ -47,6 +47,14 @@ impl<'a> Snapshots<'a> {
     /// All snapshots of a VM, oldest first; a parent stands before its children.
     pub async fn list(&self, vm: VmId) -> Result<Vec<ObservedSnapshot>> {
         self.read(&self.at(vm)?).await
+    }
+
+    /// What snapshots of a VM can do, as far as its provider knows without being asked;
+    /// `None` where it has none, or is not there.
+    pub fn limits(&self, vm: &VmView) -> Option<SnapshotLimits> {
+        let (provider, _) = vm.provider.as_ref()?;
+        let provider = self.engine.provider(*provider).ok()?;
+        provider.snapshots().map(|snapshots| snapshots.limits())
     }
 
     /// Takes a snapshot.

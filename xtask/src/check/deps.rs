@@ -77,7 +77,11 @@ const TABLE: &[Row] = &[
     row("hostler-kube-double", &[], &[]),
     row("hostler-lab", &[], &[]),
     row("xtask", &["hostler-lab"], &[]),
-    row("e2e", &["hostler-api", "hostler-client", "hostler-core", "hostler-lab"], &[]),
+    row(
+        "e2e",
+        &["hostler-api", "hostler-client", "hostler-core", "hostler-kube-double", "hostler-lab"],
+        &[],
+    ),
 ];
 
 /// A library from outside, and the only crates whose code may use it. `deny.toml` says the same

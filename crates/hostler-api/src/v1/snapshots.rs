@@ -180,3 +180,21 @@ pub struct Snapshot {
     /// Disks of the VM that are not in it.
     pub disks_left_out: Fact<Vec<String>>,
 }
+
+/// What a provider's snapshots can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SnapshotLimits {
+    /// Whether one can be taken of a VM that is on.
+    pub live: bool,
+    /// Whether one can hold the memory of a VM that is on.
+    pub memory: bool,
+    /// Whether a running guest can be brought to rest, if it has what that needs.
+    pub quiesce: bool,
+    /// Whether they know what they grew from.
+    pub tree: bool,
+    /// Whether a VM that is on can be put back to one; its power is cut by it. Otherwise it
+    /// has to be stopped first.
+    pub reverts_live: bool,
+    /// How many a VM can have; null: as many as there is room for.
+    pub max_per_vm: Option<u32>,
+}

@@ -380,6 +380,8 @@ pub struct Vm {
     pub consoles: Vec<ConsoleKind>,
     /// How it came into care; null for VMs that Hostler made or only observes.
     pub adopted: Option<VmAdopted>,
+    /// What snapshots of it can do; null where its provider has none.
+    pub snapshot_limits: Option<super::SnapshotLimits>,
 }
 
 /// What was seen of a VM, each value with its pedigree.

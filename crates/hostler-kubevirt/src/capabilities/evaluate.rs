@@ -95,8 +95,9 @@ pub fn upgrade(from: &str, to: &str, gates: &Gates) -> Option<Vec<FeatureChange>
 pub fn upgrades(version: Option<&str>, gates: &Gates) -> Vec<Upgrade> {
     let Some(text) = version else { return Vec::new() };
     let Release::Known { version, .. } = Release::of(version) else { return Vec::new() };
-    let newer = (version.minor + 1..=NEWEST).filter_map(|minor| {
-        let version = Version { major: MAJOR, minor }.to_string();
+    let all = (0..=NEWEST).map(|minor| Version { major: MAJOR, minor });
+    let newer = all.filter(|newer| *newer > version).filter_map(|newer| {
+        let version = newer.to_string();
         let changes = upgrade(text, &version, gates)?;
         Some(Upgrade { version, changes })
     });

@@ -36,6 +36,8 @@ fn capable() -> Value {
         ],
         "hardware": [{ "name": "kvm", "present": true, "hosts": 3, "source": "allocatable",
             "declared": false }],
+        "upgrades": [{ "version": "1.8", "changes": [{ "name": "Sidecar", "turns_on": true,
+            "why": "beta is on from 1.8", "inferred": false }] }],
     })
 }
 
@@ -95,6 +97,17 @@ fn e14_features_are_told_with_why() {
         exit 8
     "#]]
     .assert_eq(&run(&server, &["cluster", "features", "us"]).all());
+}
+
+#[test]
+fn e14_what_newer_versions_would_change_is_told() {
+    let server = TestServer::start(|_| {
+        Reply::page(vec![cluster("eu", "healthy", &json!({ "capabilities": capable() }))])
+    });
+    let shown = run(&server, &["cluster", "show", "eu"]).all();
+    let row = shown.lines().find(|line| line.trim_start().starts_with("1.8"));
+    let words: Vec<_> = row.unwrap_or_else(|| panic!("{shown}")).split_whitespace().collect();
+    assert_eq!(words[..3], ["1.8", "Sidecar", "on"], "{shown}");
 }
 
 #[test]

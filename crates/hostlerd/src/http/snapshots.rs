@@ -3,7 +3,8 @@
 use hostler_api::{Page, Time, v1};
 use hostler_core::query::{Field, Row, Value};
 use hostler_core::snapshot::{
-    Consistency, ObservedSnapshot, Quiesce, SnapshotContent, SnapshotSpec, SnapshotState,
+    Consistency, ObservedSnapshot, Quiesce, SnapshotContent, SnapshotLimits, SnapshotSpec,
+    SnapshotState,
 };
 
 use super::error::Result;
@@ -57,6 +58,12 @@ async fn delete(app: App, call: Call<v1::SnapshotDelete>) -> Result<Reply<v1::Op
     let (vm, name) = (ids::of_path(&call.path.vm)?, &call.path.snapshot);
     let taken = app.engine.snapshots().delete(&call.caller.actor, call.key()?, vm, name).await?;
     accepted(&app, &call, taken).await
+}
+
+/// What snapshots of a VM can do.
+pub(super) fn limits(limits: SnapshotLimits) -> v1::SnapshotLimits {
+    let SnapshotLimits { live, memory, quiesce, tree, reverts_live, max_per_vm } = limits;
+    v1::SnapshotLimits { live, memory, quiesce, tree, reverts_live, max_per_vm }
 }
 
 fn spec(body: &v1::SnapshotRequest) -> SnapshotSpec {

@@ -12,7 +12,7 @@ use hostler_provider::StopMode;
 
 use super::error::Result;
 use super::operations::accepted;
-use super::{Api, Call, Reply, ids, lists};
+use super::{Api, Call, Reply, ids, lists, snapshots};
 use crate::app::App;
 use convert::Viewer;
 pub(super) use convert::governance;
@@ -58,7 +58,7 @@ async fn plan(app: App, call: Call<v1::VmPlan>) -> Result<Reply<v1::VmPlanned>> 
 
 async fn show(app: App, call: Call<v1::VmShow>) -> Result<Reply<v1::Vm>> {
     let vm = app.engine.vms().get(ids::of_path(&call.path.vm)?)?;
-    told(&vm, &viewer(&app, &call))
+    told(&app, &vm, &viewer(&app, &call))
 }
 
 async fn update(app: App, call: Call<v1::VmUpdate>) -> Result<Reply<v1::Vm>> {
@@ -66,7 +66,7 @@ async fn update(app: App, call: Call<v1::VmUpdate>) -> Result<Reply<v1::Vm>> {
     let v1::VmPatch { description, labels } = call.body.clone();
     let (actor, change) = (&call.caller.actor, VmChange { description, labels });
     let vm = app.engine.vms().update(actor, id, generation, change).await?;
-    told(&vm, &viewer(&app, &call))
+    told(&app, &vm, &viewer(&app, &call))
 }
 
 async fn delete(app: App, call: Call<v1::VmDelete>) -> Result<Reply<v1::Operation>> {
@@ -117,9 +117,11 @@ pub(super) fn told_to<E: Endpoint>(
     call: &Call<E>,
     vm: &VmView,
 ) -> Result<Reply<v1::Vm>> {
-    told(vm, &viewer(app, call))
+    told(app, vm, &viewer(app, call))
 }
 
-fn told(vm: &VmView, viewer: &Viewer<'_>) -> Result<Reply<v1::Vm>> {
-    Ok(Reply::of(convert::vm(vm, viewer)?).generation(vm.generation()))
+fn told(app: &App, vm: &VmView, viewer: &Viewer<'_>) -> Result<Reply<v1::Vm>> {
+    let limits = app.engine.snapshots().limits(vm).map(snapshots::limits);
+    let vm_told = convert::vm(vm, viewer, limits)?;
+    Ok(Reply::of(vm_told).generation(vm.generation()))
 }

@@ -148,9 +148,10 @@ async fn a37_lists_have_a_limit_that_is_refused_and_not_cut() {
     let fixture = Fixture::remembering().await;
     let pools = fixture.local().get("/api/v1/pools").await.json();
     let pool = pools["items"][0]["id"].as_str().unwrap();
+    let vm = fixture.make_vm("web").await;
     let mut asked = 0;
     for endpoint in v1::endpoints().iter().filter(|endpoint| endpoint.id.ends_with("_list")) {
-        let path = path(endpoint, pool);
+        let path = path(endpoint, if endpoint.id == "snapshot_list" { &vm } else { pool });
         for limit in ["0", "1001", "-1", "1e3", "4294967296", ""] {
             let answer = fixture.local().get(&format!("{path}?limit={limit}")).await;
             refused(endpoint, &answer, 400, "query_invalid");

@@ -3,6 +3,7 @@
 mod adoptions;
 mod agents;
 mod backup;
+mod clusters;
 mod crash;
 mod errors;
 mod inventory;

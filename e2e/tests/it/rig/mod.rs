@@ -2,6 +2,7 @@
 
 mod agent;
 mod api;
+mod cluster;
 mod golden;
 mod home;
 mod http;
@@ -11,6 +12,7 @@ mod server;
 
 pub(crate) use agent::Agent;
 pub(crate) use api::Api;
+pub(crate) use cluster::Cluster;
 pub(crate) use golden::Golden;
 pub(crate) use home::Home;
 pub(crate) use http::{Answer, Exchange};

@@ -4816,6 +4816,27 @@ export interface components {
         SnapshotConsistency: "offline" | "quiesced" | "crash" | "memory";
         /** @description What a snapshot holds. */
         SnapshotContent: "disks" | "disks_and_memory";
+        /** @description What a provider's snapshots can do. */
+        SnapshotLimits: {
+            /** @description Whether one can be taken of a VM that is on. */
+            live: boolean;
+            /**
+             * Format: uint32
+             * @description How many a VM can have; null: as many as there is room for.
+             */
+            max_per_vm?: number | null;
+            /** @description Whether one can hold the memory of a VM that is on. */
+            memory: boolean;
+            /** @description Whether a running guest can be brought to rest, if it has what that needs. */
+            quiesce: boolean;
+            /**
+             * @description Whether a VM that is on can be put back to one; its power is cut by it. Otherwise it
+             *     has to be stopped first.
+             */
+            reverts_live: boolean;
+            /** @description Whether they know what they grew from. */
+            tree: boolean;
+        };
         /** @description A snapshot to be taken. */
         SnapshotRequest: {
             /**
@@ -5009,6 +5030,8 @@ export interface components {
              *     no provider that could tell.
              */
             simulated?: boolean | null;
+            /** @description What snapshots of it can do; null where its provider has none. */
+            snapshot_limits?: components["schemas"]["SnapshotLimits"] | null;
             /**
              * @description What is asked of it; null for VMs that Hostler only observes. Cloud-init
              *     documents are left out: they hold secrets.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hostler_api::v1::{
-    ActionVerdict, AddressObserved, DiskObserved, Governance, HostRefusal, NicObserved, Vm,
-    VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
+    ActionVerdict, AddressObserved, DiskObserved, Governance, HostRefusal, NicObserved,
+    SnapshotLimits, Vm, VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
 };
 use hostler_api::{Ref, Time};
 use hostler_core::Error;
@@ -87,7 +87,7 @@ pub(super) fn summary(vm: &VmView, viewer: &Viewer<'_>) -> VmSummary {
     }
 }
 
-pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
+pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>, limits: Option<SnapshotLimits>) -> Result<Vm> {
     let spec = match &vm.row {
         Some(row) => {
             let mut spec = VmSpec::from_core(&row.spec)?;
@@ -110,6 +110,7 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
             read_only: adopted.read_only,
             reason: adopted.reason.clone(),
         }),
+        snapshot_limits: limits,
     })
 }
 

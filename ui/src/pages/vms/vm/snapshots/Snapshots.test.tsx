@@ -150,6 +150,31 @@ test("memory of a VM that is off is not offered, and says why", async () => {
   expect(dialog().textContent).toContain("The VM is off and has no memory.");
 });
 
+const limited = {
+  ...vmThatIs("running"),
+  snapshot_limits: {
+    live: true,
+    memory: false,
+    quiesce: false,
+    tree: false,
+    reverts_live: false,
+    max_per_vm: 2,
+  },
+};
+
+test("what the provider's snapshots cannot do is not offered, with the reason", async () => {
+  await opened([snapshot("one")], limited);
+  await press("Take snapshot");
+  expect(dialog().querySelector<HTMLInputElement>("input[type=checkbox]")?.disabled).toBe(true);
+  expect(dialog().textContent).toContain("Its provider's snapshots hold disks only.");
+  expect(dialog().textContent).toContain("Its provider cannot bring guests to rest.");
+});
+
+test("a VM that has as many as it can have gets no more, with the reason", async () => {
+  await opened([snapshot("one"), snapshot("two")], limited);
+  expect(await reasonOf(button("Take snapshot"))).toBe("It has 2, and can have 2");
+});
+
 test("what the provider cannot do it says, and the dialog stays", async () => {
   await opened([]);
   server(() => refusal(422, "capability_missing"));

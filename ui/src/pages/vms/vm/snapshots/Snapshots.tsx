@@ -37,7 +37,7 @@ export function Snapshots({ vm }: { vm: Vm }) {
         <ReasonButton
           variant="secondary"
           size="sm"
-          reason={missing ?? refusal(vm, "snapshot")}
+          reason={missing ?? refusal(vm, "snapshot") ?? tooMany(vm, data) ?? needsOff(vm)}
           onClick={() => setAsked({ what: "take" })}
         >
           Take snapshot
@@ -71,6 +71,21 @@ export function Snapshots({ vm }: { vm: Vm }) {
       )}
     </>
   );
+}
+
+/** Why it can have no more of them, if so. */
+function tooMany({ snapshot_limits }: Vm, taken: readonly Snapshot[] = []): string | undefined {
+  const max = snapshot_limits?.max_per_vm;
+  return max != null && taken.length >= max
+    ? `It has ${taken.length}, and can have ${max}`
+    : undefined;
+}
+
+/** Why it has to be stopped first, if so. */
+function needsOff({ snapshot_limits, status }: Vm): string | undefined {
+  return snapshot_limits?.live === false && status.state !== "stopped"
+    ? "Its provider takes snapshots of stopped VMs only: stop it first"
+    : undefined;
 }
 
 interface VerbsProps {

@@ -1,5 +1,5 @@
-// Takes a snapshot. What a provider cannot do it alone knows, and says when it is asked: that
-// stands here then, and nothing was taken.
+// Takes a snapshot. What the provider's snapshots cannot do is not offered, with the reason; what
+// it says only when it is asked stands here then, and nothing was taken.
 import {
   Checkbox,
   FormGroup,
@@ -54,6 +54,12 @@ export function TakeDialog({ vm, others, onClose }: Props) {
   });
   // Whatever the provider can: a VM that is off has no memory, and no guest to bring to rest.
   const off = vm.status.state === "stopped" ? "The VM is off" : undefined;
+  const limits = vm.snapshot_limits;
+  const noMemory = off
+    ? `${off} and has no memory.`
+    : limits?.memory === false
+      ? "Its provider's snapshots hold disks only."
+      : undefined;
   const taken = others.some((one) => one.name === name);
   const anew =
     <T,>(set: (value: T) => void) =>
@@ -83,11 +89,9 @@ export function TakeDialog({ vm, others, onClose }: Props) {
         id={`${id}-memory`}
         label="With its memory"
         description={
-          off
-            ? `${off} and has no memory.`
-            : "Going back to it goes on where it was. Otherwise the VM is off afterwards."
+          noMemory ?? "Going back to it goes on where it was. Otherwise the VM is off afterwards."
         }
-        isDisabled={off !== undefined}
+        isDisabled={noMemory !== undefined}
         isChecked={memory}
         onChange={(_event, checked) => anew(setMemory)(checked)}
       />
@@ -100,7 +104,11 @@ export function TakeDialog({ vm, others, onClose }: Props) {
           onChange={(_event, next) => anew(setQuiesce)(next as Quiesce)}
         >
           <FormSelectOption value="wanted" label="If it can be" />
-          <FormSelectOption value="required" label="It has to be, or there is no snapshot" />
+          <FormSelectOption
+            value="required"
+            label="It has to be, or there is no snapshot"
+            isDisabled={limits?.quiesce === false}
+          />
         </FormSelect>
         <FormHelperText>
           <HelperText id={`${id}-quiesce-help`}>
@@ -109,7 +117,9 @@ export function TakeDialog({ vm, others, onClose }: Props) {
                 ? `${off}: its disks are at rest.`
                 : memory
                   ? "With its memory there is no need to."
-                  : "How it truly came out is told in the list."}
+                  : limits?.quiesce === false
+                    ? "Its provider cannot bring guests to rest."
+                    : "How it truly came out is told in the list."}
             </HelperTextItem>
           </HelperText>
         </FormHelperText>
