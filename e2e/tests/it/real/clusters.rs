@@ -124,7 +124,7 @@ fn e2_e13_a_sealed_kubeconfig_outlives_restarts_and_backups_with_its_key() {
     // After a restart it is reached by what was kept.
     server.stop();
     let server = home.launch().alive();
-    home.api().until_provider("edge", "ready");
+    home.api().until_provider("edge", "healthy");
 
     // Brought back where the key still is.
     home.done(&["cluster", "remove", "edge", "--yes"]);
@@ -132,7 +132,7 @@ fn e2_e13_a_sealed_kubeconfig_outlives_restarts_and_backups_with_its_key() {
     let restored = home.hostlerd(&["restore", backup.to_str().unwrap()]);
     assert_eq!(restored.code, 0, "{}", restored.all());
     let server = home.launch().alive();
-    home.api().until_provider("edge", "ready");
+    home.api().until_provider("edge", "healthy");
     home.api().until_state("incluster", "stopped");
 
     // Without the key the cluster is closed, says so, and opens by another kubeconfig.
@@ -142,10 +142,10 @@ fn e2_e13_a_sealed_kubeconfig_outlives_restarts_and_backups_with_its_key() {
     let api = home.api();
     eventually("it says what is lacking", || {
         let told = home.done(&["cluster", "show", "edge"]);
-        check(told.contains("hostler cluster rotate"), || told.clone())
+        check(told.contains("give the kubeconfig again"), || told.clone())
     });
     let file = cluster.kubeconfig(&home);
     home.done(&["cluster", "rotate", "edge", "--kubeconfig", file.to_str().unwrap()]);
-    api.until_provider("edge", "ready");
+    api.until_provider("edge", "healthy");
     api.until_state("incluster", "stopped");
 }

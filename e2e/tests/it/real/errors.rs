@@ -66,10 +66,10 @@ fn bad_input(story: &Story<'_>) {
     story.tell(
         &["vm", "list", "--filter", "colour=red"],
         expect![[r#"
-        $ hostler vm list --filter colour=red
-        error: filter at character 1: there is no field `colour`; there are name, id, state, host, provider, project, managed, cpu_count, memory_bytes, created_at, label. [query_invalid] (request ID)
-        exit 2
-    "#]],
+            $ hostler vm list --filter colour=red
+            error: filter at character 1: there is no field `colour`; there are name, id, state, host, provider, namespace, project, managed, cpu_count, memory_bytes, created_at, label. [query_invalid] (request ID)
+            exit 2
+        "#]],
     );
     story.tell(
         &["vm", "delete", "cold"],
