@@ -231,6 +231,7 @@ impl Code {
     ];
 
     /// The word used on the wire and in the documentation.
+    #[expect(clippy::too_many_lines, reason = "generated, one line a code")]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BodyMalformed => "body_malformed",
@@ -309,6 +310,7 @@ impl Code {
     }
 
     /// What the caller can do about it.
+    #[expect(clippy::too_many_lines, reason = "generated, one line a code")]
     pub const fn kind(self) -> Kind {
         match self {
             Self::BodyMalformed

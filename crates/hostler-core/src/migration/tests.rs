@@ -1,3 +1,5 @@
+//! Where a VM may go, and what is left of an errand.
+
 use super::*;
 
 fn host(name: &str, refused: Option<&str>) -> Destination {
