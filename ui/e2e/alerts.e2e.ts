@@ -116,7 +116,7 @@ test("a silence of one's own matchers: what the server refuses is told where it 
   const preview = dialog.getByLabel("What it silences now");
   const field = dialog.getByLabel("Alerts with");
   await field.fill('pool=~"fa.*"');
-  await preview.getByText("HostlerPoolAlmostFull pool fast").waitFor();
+  await preview.getByText("HostlerPoolAlmostFull pool fast").first().waitFor();
   await field.fill("pool=nowhere");
   await preview.getByText("No alert of now fits").waitFor();
   await field.fill("pool=~(");

@@ -179,7 +179,8 @@ fn add_host(
     let second = u8::try_from(77 + group).unwrap_or(u8::MAX);
     let memory_bytes = memory_gib * GIB;
     world.add_host(HostSetup { cpu_count, memory_bytes, ..HostSetup::new(name) });
-    for (pool, capacity_gib) in [("default", 4096), ("fast", 2048)] {
+    // The disks of `lab` fill theirs, so that there is a pool without room.
+    for (pool, capacity_gib) in [("default", 4096), ("fast", 2000)] {
         let capacity_bytes = capacity_gib * GIB;
         world.add_pool(PoolSetup { capacity_bytes, ..PoolSetup::new(name, pool) });
     }
