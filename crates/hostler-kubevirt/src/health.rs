@@ -99,6 +99,8 @@ pub enum Purpose {
     Snapshots,
     /// Which hypervisor runs a VM.
     Hypervisors,
+    /// What agents of guests tell.
+    Guests,
     /// Claims, and the classes that they are of.
     Volumes,
     /// Copies of volumes, by CDI.
@@ -119,6 +121,7 @@ impl fmt::Display for Purpose {
             Self::Consoles => "consoles",
             Self::Snapshots => "snapshots",
             Self::Hypervisors => "which hypervisor runs a VM",
+            Self::Guests => "what guests tell",
             Self::Volumes => "volumes",
             Self::Copies => "copies of volumes",
             Self::Networks => "networks",

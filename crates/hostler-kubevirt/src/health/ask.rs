@@ -46,6 +46,13 @@ const HELPS_IN_NAMESPACES: &[HelpRow] = &[
         Purpose::Snapshots,
     ),
     ("snapshot.kubevirt.io", "virtualmachinerestores", &["get", "create"], Purpose::Snapshots),
+    (
+        "subresources.kubevirt.io",
+        "virtualmachineinstances/filesystemlist",
+        &["get"],
+        Purpose::Guests,
+    ),
+    ("subresources.kubevirt.io", "virtualmachineinstances/userlist", &["get"], Purpose::Guests),
     ("", "pods", &["list"], Purpose::Hypervisors),
     ("", "persistentvolumeclaims", &["get", "list", "create", "delete"], Purpose::Volumes),
     ("cdi.kubevirt.io", "datavolumes", &["get", "create", "delete"], Purpose::Copies),

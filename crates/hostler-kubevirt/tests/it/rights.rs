@@ -131,6 +131,17 @@ async fn runs(place: &Place, vm: &VmRef) {
         drop(place.provider.console().unwrap().open(&cx(), vm, kind, true).await.unwrap());
     }
     place.provider.metrics().unwrap().collect(&cx(), Cost::State).await.unwrap();
+    let guests = async {
+        loop {
+            connect(place, vm, "True");
+            let batch = place.provider.metrics().unwrap().collect(&cx(), Cost::Guest).await;
+            if !batch.unwrap().vms.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, guests).await.unwrap();
     let from = place.seen(vm).await.unwrap().host_ref.unwrap();
     let operation = OperationId::new(now(), [3; 10]);
     let wanted = MigrateVm { operation, vm, from: &from, to: None };
@@ -153,17 +164,22 @@ async fn runs(place: &Place, vm: &VmRef) {
     place.power().stop(&cx(), vm, StopMode::Force).await.unwrap();
 }
 
+/// Lets the agent of a VM's guest be connected, or not.
+fn connect(place: &Place, vm: &VmRef, agent: &str) {
+    let connect = |one: &mut Value| {
+        let conditions = one["status"]["conditions"].as_array_mut().unwrap();
+        conditions.retain(|one| one["type"] != "AgentConnected");
+        conditions.push(json!({ "type": "AgentConnected", "status": agent }));
+    };
+    place.double.edit("virtualmachineinstances", "default", &vm.name, connect).unwrap();
+}
+
 /// With its agent connected or not, until what that makes of it was asked for.
 async fn reboots(place: &Place, vm: &VmRef, agent: &str, asked: &str) {
     let waiting = async {
         while place.asked(asked) == 0 {
             place.until(vm, PowerState::Running).await;
-            let connect = |one: &mut Value| {
-                let conditions = one["status"]["conditions"].as_array_mut().unwrap();
-                conditions.retain(|one| one["type"] != "AgentConnected");
-                conditions.push(json!({ "type": "AgentConnected", "status": agent }));
-            };
-            place.double.edit("virtualmachineinstances", "default", &vm.name, connect).unwrap();
+            connect(place, vm, agent);
             // Until that is seen, it is rebooted as it was before.
             tokio::time::sleep(Duration::from_millis(100)).await;
             place.power().reboot(&cx(), vm).await.unwrap();
