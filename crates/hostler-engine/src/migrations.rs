@@ -176,26 +176,16 @@ impl<'a> Migrations<'a> {
         target: Option<HostId>,
     ) -> Result<Accepted> {
         access::may(actor, Permission::VmMigrate)?;
-        // A repeated request is answered by what it did, whatever has changed since.
-        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
-            return Ok(replay);
-        }
-        let prepared = self.prepare(id, target).await;
-        let (operation, note) = match prepared {
-            Ok(prepared) => prepared,
-            // It may be refused because the same request was taken on meanwhile.
-            Err(refused) => {
-                return self.engine.replay(actor, key.as_ref()).await?.ok_or(refused);
-            }
+        let prepare = async {
+            let (operation, note) = self.prepare(id, target).await?;
+            let submission = self.engine.submission(VmMigrate::KIND, &operation, actor)?;
+            let submission = submission.on_vm(id, &operation.name);
+            Ok(match note {
+                Some(note) => submission.noting(note),
+                None => submission,
+            })
         };
-        let mut submission = self
-            .engine
-            .submission(VmMigrate::KIND, &operation, actor, key)?
-            .on_vm(id, &operation.name);
-        if let Some(note) = note {
-            submission = submission.noting(note);
-        }
-        self.engine.submit(submission).await
+        self.engine.take_on(actor, key, prepare).await
     }
 
     /// Checks what can be known before; the operation's provider decides.

@@ -12,10 +12,10 @@ use hostler_core::{Code, Error, Result};
 use hostler_provider::{Cx, Provider, SnapshotRef, VmRef};
 use hostler_store::IdempotencyKey;
 
-use crate::operations::Operation;
 use crate::operations::snapshot_create::{SnapshotCreate, snapshots_of};
 use crate::operations::snapshot_delete::SnapshotDelete;
 use crate::operations::snapshot_revert::SnapshotRevert;
+use crate::operations::{Operation, Submission};
 use crate::vms::{Accepted, Vms, place_of, told};
 use crate::{Inner, VmView};
 
@@ -66,14 +66,11 @@ impl<'a> Snapshots<'a> {
         spec: SnapshotSpec,
     ) -> Result<Accepted> {
         access::may(actor, Permission::VmSnapshot)?;
-        // A repeated request is answered by what it did, whatever has changed since.
-        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
-            return Ok(replay);
-        }
-        match self.prepare(vm, spec).await {
-            Ok(operation) => self.submit(actor, key, vm, &operation.name, &operation).await,
-            Err(refused) => self.replay_or(actor, key, refused).await,
-        }
+        let prepare = async {
+            let operation = self.prepare(vm, spec).await?;
+            self.submission(actor, vm, &operation.name, &operation)
+        };
+        self.engine.take_on(actor, key, prepare).await
     }
 
     async fn prepare(&self, vm: VmId, spec: SnapshotSpec) -> Result<SnapshotCreate> {
@@ -105,13 +102,11 @@ impl<'a> Snapshots<'a> {
         snapshot: &str,
     ) -> Result<Accepted> {
         access::may(actor, Permission::VmSnapshot)?;
-        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
-            return Ok(replay);
-        }
-        match self.prepare_revert(vm, snapshot).await {
-            Ok(operation) => self.submit(actor, key, vm, &operation.name, &operation).await,
-            Err(refused) => self.replay_or(actor, key, refused).await,
-        }
+        let prepare = async {
+            let operation = self.prepare_revert(vm, snapshot).await?;
+            self.submission(actor, vm, &operation.name, &operation)
+        };
+        self.engine.take_on(actor, key, prepare).await
     }
 
     async fn prepare_revert(&self, vm: VmId, snapshot: &str) -> Result<SnapshotRevert> {
@@ -142,13 +137,11 @@ impl<'a> Snapshots<'a> {
         snapshot: &str,
     ) -> Result<Accepted> {
         access::may(actor, Permission::VmSnapshot)?;
-        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
-            return Ok(replay);
-        }
-        match self.prepare_deletion(vm, snapshot).await {
-            Ok(operation) => self.submit(actor, key, vm, &operation.name, &operation).await,
-            Err(refused) => self.replay_or(actor, key, refused).await,
-        }
+        let prepare = async {
+            let operation = self.prepare_deletion(vm, snapshot).await?;
+            self.submission(actor, vm, &operation.name, &operation)
+        };
+        self.engine.take_on(actor, key, prepare).await
     }
 
     async fn prepare_deletion(&self, vm: VmId, snapshot: &str) -> Result<SnapshotDelete> {
@@ -161,27 +154,14 @@ impl<'a> Snapshots<'a> {
         Ok(SnapshotDelete { vm, name, provider: at.id, external_ref, snapshot })
     }
 
-    async fn submit<O: Operation>(
+    fn submission<O: Operation>(
         &self,
         actor: &Actor,
-        key: Option<IdempotencyKey>,
         vm: VmId,
         name: &str,
         operation: &O,
-    ) -> Result<Accepted> {
-        let submission = self.engine.submission(O::KIND, operation, actor, key)?.on_vm(vm, name);
-        self.engine.submit(submission).await
-    }
-
-    /// What was refused may have been refused because the same request was taken
-    /// on while this one looked around; then that is the answer.
-    async fn replay_or(
-        &self,
-        actor: &Actor,
-        key: Option<IdempotencyKey>,
-        refused: Error,
-    ) -> Result<Accepted> {
-        self.engine.replay(actor, key.as_ref()).await?.ok_or(refused)
+    ) -> Result<Submission> {
+        Ok(self.engine.submission(O::KIND, operation, actor)?.on_vm(vm, name))
     }
 
     fn at(&self, vm: VmId) -> Result<At> {

@@ -20,7 +20,7 @@ use hostler_store::{IdempotencyKey, NewVm};
 use crate::operations::vm_create::{Place, VmCreate};
 use crate::operations::vm_delete::{At, VmDelete};
 use crate::operations::vm_power::{PowerVerb, VmPower};
-use crate::operations::{Operation, lacks};
+use crate::operations::{Operation, Submission, lacks};
 use crate::{Inner, Listed, OperationView, VmView};
 
 /// Virtual machines.
@@ -113,10 +113,10 @@ impl<'a> Vms<'a> {
         request: VmCreateRequest,
     ) -> Result<Accepted> {
         access::may(actor, Permission::VmCreate)?;
-        // A repeated request is answered by what it did, whatever has changed since.
-        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
-            return Ok(replay);
-        }
+        self.engine.take_on(actor, key, self.creation(actor, request)).await
+    }
+
+    async fn creation(&self, actor: &Actor, request: VmCreateRequest) -> Result<Submission> {
         request.spec.check()?;
         self.engine.check_images(&request.spec).await?;
         self.engine.check_volumes(&request.spec).await?;
@@ -135,12 +135,8 @@ impl<'a> Vms<'a> {
         };
         let operation = VmCreate { vm, spec, wish, start };
         let name = operation.spec.name.clone();
-        let submission = self
-            .engine
-            .submission(VmCreate::KIND, &operation, actor, key)?
-            .on_vm(vm, &name)
-            .making(new_vm);
-        self.engine.submit(submission).await
+        let submission = self.engine.submission(VmCreate::KIND, &operation, actor)?;
+        Ok(submission.on_vm(vm, &name).making(new_vm))
     }
 
     /// What making a VM would do, without doing it.
@@ -212,9 +208,11 @@ impl<'a> Vms<'a> {
         verb: PowerVerb,
     ) -> Result<Accepted> {
         access::may(actor, Permission::VmPower)?;
-        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
-            return Ok(replay);
-        }
+        let prepare = async { self.turning(actor, id, verb) };
+        self.engine.take_on(actor, key, prepare).await
+    }
+
+    fn turning(&self, actor: &Actor, id: VmId, verb: PowerVerb) -> Result<Submission> {
         let vm = self.get(id)?;
         self.engine.may_change_vm(&vm)?;
         // What was seen may be some seconds old, so the provider is asked all the
@@ -230,12 +228,11 @@ impl<'a> Vms<'a> {
         let operation =
             VmPower { vm: id, name: vm.name.clone(), provider, external_ref, verb: verb.into() };
         let kind = format!("vm.{}", verb.action().as_str());
-        let mut submission =
-            self.engine.submission(&kind, &operation, actor, key)?.on_vm(id, &vm.name);
-        if already {
-            submission = submission.noting(format!("already {}", vm.status.state.as_str()));
-        }
-        self.engine.submit(submission).await
+        let submission = self.engine.submission(&kind, &operation, actor)?.on_vm(id, &vm.name);
+        Ok(match already {
+            true => submission.noting(format!("already {}", vm.status.state.as_str())),
+            false => submission,
+        })
     }
 
     /// Deletes a VM.
@@ -247,9 +244,11 @@ impl<'a> Vms<'a> {
         options: DeleteOptions,
     ) -> Result<Accepted> {
         access::may(actor, Permission::VmDelete)?;
-        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
-            return Ok(replay);
-        }
+        let prepare = async { self.deletion(actor, id, &options) };
+        self.engine.take_on(actor, key, prepare).await
+    }
+
+    fn deletion(&self, actor: &Actor, id: VmId, options: &DeleteOptions) -> Result<Submission> {
         let vm = self.get(id)?;
         self.engine.may_change_vm(&vm)?;
         if options.generation.is_some_and(|read| read != vm.generation()) {
@@ -282,16 +281,13 @@ impl<'a> Vms<'a> {
             Err(_) => None,
         };
         let operation = VmDelete { vm: id, name: vm.name.clone(), at, force: cuts_power, volumes };
-        let mut submission = self
-            .engine
-            .submission(VmDelete::KIND, &operation, actor, key)?
-            .on_vm(id, &vm.name)
-            .in_phase(id, Phase::Deleting);
-        if !kept.is_empty() {
-            let names: Vec<_> = kept.iter().map(|b| b.volume.to_string()).collect();
-            submission = submission.noting(format!("keeps {}", names.join(", ")));
+        let submission = self.engine.submission(VmDelete::KIND, &operation, actor)?;
+        let submission = submission.on_vm(id, &vm.name).in_phase(id, Phase::Deleting);
+        if kept.is_empty() {
+            return Ok(submission);
         }
-        self.engine.submit(submission).await
+        let names: Vec<_> = kept.iter().map(|b| b.volume.to_string()).collect();
+        Ok(submission.noting(format!("keeps {}", names.join(", "))))
     }
 
     /// Refuses to delete a VM when something else, ours or not, bears its mark or its

@@ -83,20 +83,12 @@ impl<'a> Volumes<'a> {
         request: &VolumeCreateRequest,
     ) -> Result<Accepted> {
         access::may(actor, Permission::VolumeManage)?;
-        // A repeated request is answered by what it did, whatever has changed since.
-        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
-            return Ok(replay);
-        }
-        let prepared = self.prepare(request).await;
-        let (pool, operation) = match prepared {
-            Ok(prepared) => prepared,
-            Err(refused) => return self.replay_or(actor, key, refused).await,
+        let prepare = async {
+            let (pool, operation) = self.prepare(request).await?;
+            let submission = self.engine.submission(VolumeCreate::KIND, &operation, actor)?;
+            Ok(submission.on_volume(&operation.key, &pool.observed.name))
         };
-        let submission = self
-            .engine
-            .submission(VolumeCreate::KIND, &operation, actor, key)?
-            .on_volume(&operation.key, &pool.observed.name);
-        self.engine.submit(submission).await
+        self.engine.take_on(actor, key, prepare).await
     }
 
     /// What making a volume would do, without doing it.
@@ -146,19 +138,12 @@ impl<'a> Volumes<'a> {
         name: &str,
     ) -> Result<Accepted> {
         access::may(actor, Permission::VolumeManage)?;
-        if let Some(replay) = self.engine.replay(actor, key.as_ref()).await? {
-            return Ok(replay);
-        }
-        let operation = match self.prepare_deletion(pool, name).await {
-            Ok(operation) => operation,
-            Err(refused) => return self.replay_or(actor, key, refused).await,
+        let prepare = async {
+            let operation = self.prepare_deletion(pool, name).await?;
+            let submission = self.engine.submission(VolumeDelete::KIND, &operation, actor)?;
+            Ok(submission.on_volume(&operation.key, &operation.volume.pool))
         };
-        let pool_name = operation.volume.pool.clone();
-        let submission = self
-            .engine
-            .submission(VolumeDelete::KIND, &operation, actor, key)?
-            .on_volume(&operation.key, &pool_name);
-        self.engine.submit(submission).await
+        self.engine.take_on(actor, key, prepare).await
     }
 
     async fn prepare_deletion(&self, pool: PoolId, name: &str) -> Result<VolumeDelete> {
@@ -180,17 +165,6 @@ impl<'a> Volumes<'a> {
             Some(owner) => Err(in_use(name, &owner)),
             None => Ok(VolumeDelete { key, provider: view.provider.0, volume }),
         }
-    }
-
-    /// What was refused may have been refused because the same request was taken
-    /// on while this one looked around; then that is the answer.
-    async fn replay_or(
-        &self,
-        actor: &Actor,
-        key: Option<IdempotencyKey>,
-        refused: Error,
-    ) -> Result<Accepted> {
-        self.engine.replay(actor, key.as_ref()).await?.ok_or(refused)
     }
 
     /// Refuses while an operation has the volume: what is there now may be half made.

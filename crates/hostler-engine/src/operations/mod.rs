@@ -42,6 +42,7 @@ pub(crate) use context::StepCx;
 pub(crate) use driver::drive;
 pub(crate) use driving::{Begin, Driving};
 pub use requests::Operations;
+pub(crate) use requests::Submission;
 pub(crate) use retry::pause;
 pub(crate) use runner::{Registry, StepRequest, registry};
 pub(crate) use turns::Bounds;

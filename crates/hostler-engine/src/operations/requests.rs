@@ -77,7 +77,6 @@ impl Inner {
         kind: &str,
         operation: &O,
         actor: &Actor,
-        idempotency: Option<IdempotencyKey>,
     ) -> Result<Submission> {
         let params = serde_json::to_value(operation)
             .map_err(|e| Error::bug(format!("parameters of {kind} do not encode: {e}")))?;
@@ -89,7 +88,7 @@ impl Inner {
             resources: Vec::new(),
             claims: Vec::new(),
             plan: plan_of(operation),
-            idempotency,
+            idempotency: None,
             note: None,
             created_at: self.clock.now(),
             vm: None,
@@ -99,9 +98,31 @@ impl Inner {
         }))
     }
 
+    /// Takes a request on. One that is repeated is answered by what it did, whatever has
+    /// changed since; another is what `prepare` makes of it. What that refuses may have been
+    /// refused because the same request was taken on while it looked around: then that is the
+    /// answer.
+    pub(crate) async fn take_on(
+        self: &Arc<Self>,
+        actor: &Actor,
+        key: Option<IdempotencyKey>,
+        prepare: impl Future<Output = Result<Submission>> + Send,
+    ) -> Result<Accepted> {
+        if let Some(replay) = self.replay(actor, key.as_ref()).await? {
+            return Ok(replay);
+        }
+        match prepare.await {
+            Ok(mut submission) => {
+                submission.0.idempotency = key;
+                self.submit(submission).await
+            }
+            Err(refused) => self.replay(actor, key.as_ref()).await?.ok_or(refused),
+        }
+    }
+
     /// The operation that was taken on under this key before, if there is one.
     /// The same key with another request is refused.
-    pub(crate) async fn replay(
+    async fn replay(
         &self,
         actor: &Actor,
         key: Option<&IdempotencyKey>,
@@ -116,7 +137,7 @@ impl Inner {
     }
 
     /// Takes an operation on: one transaction for everything, then it runs.
-    pub(crate) async fn submit(self: &Arc<Self>, submission: Submission) -> Result<Accepted> {
+    async fn submit(self: &Arc<Self>, submission: Submission) -> Result<Accepted> {
         if self.stopping.is_cancelled() {
             return Err(Error::new(Code::ServerDraining, "the server is stopping"));
         }
