@@ -20,11 +20,13 @@ pub(crate) struct Origin {
 
 /// What is known now; what is stale is not.
 pub(crate) fn batches(snapshot: &Snapshot, origin: &Origin, now: Timestamp) -> AgentBatches {
+    let ids = &origin.machine.ids;
     AgentBatches {
         schema: AGENT_SCHEMA,
         host: origin.machine.name.clone(),
-        system_uuid: origin.machine.system_uuid.clone(),
-        machine_id: origin.machine.machine_id.clone(),
+        system_uuid: ids.system.clone(),
+        machine_id: ids.installation.clone(),
+        boot_id: ids.boot.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: Time(origin.started_at),
         now: Time(now),

@@ -3,7 +3,6 @@
 mod cpu;
 mod disk;
 mod hugepages;
-mod identity;
 mod memory;
 mod network;
 mod pressure;
@@ -12,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use hostler_core::host::MachineIds;
 use hostler_core::metrics::{Cost, Metric, Point};
 use hostler_provider::{Batch, Cx, Error, Kind, Machine, Measured, Metrics, Result};
 use tokio::sync::Semaphore;
@@ -56,12 +56,15 @@ impl Node {
     /// cannot be read, or tells machines from nothing, is absent.
     pub fn machine(root: impl Into<PathBuf>, name: impl Into<String>) -> Machine {
         let tree = Tree::new(root.into());
-        let uuid = |path: &str| identity::uuid(&tree.text(path)?);
+        let uuid = |path: &str| MachineIds::uuid(&tree.text(path)?);
         Machine {
             name: name.into(),
-            // For root alone.
-            system_uuid: uuid("sys/class/dmi/id/product_uuid"),
-            machine_id: uuid("etc/machine-id"),
+            ids: MachineIds {
+                // For root alone.
+                system: uuid("sys/class/dmi/id/product_uuid"),
+                installation: uuid("etc/machine-id"),
+                boot: uuid("proc/sys/kernel/random/boot_id"),
+            },
         }
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_core::Timestamp;
+use hostler_core::host::MachineIds;
 use hostler_core::metrics::Cost;
 
 use crate::context::Cx;
@@ -45,10 +46,8 @@ pub struct Report {
 pub struct Machine {
     /// What it is called.
     pub name: String,
-    /// What its firmware says that it is, as a UUID in lower case.
-    pub system_uuid: Option<String>,
-    /// What its installation says, in the same form.
-    pub machine_id: Option<String>,
+    /// What firmware, installation and kernel say that it is.
+    pub ids: MachineIds,
 }
 
 /// Whom an agent asked.

@@ -28,6 +28,9 @@ pub struct AgentBatches {
     /// What the machine's installation says that it is, in the same form.
     #[serde(default)]
     pub machine_id: Option<String>,
+    /// What its kernel calls the time since it was started, in the same form.
+    #[serde(default)]
+    pub boot_id: Option<String>,
     /// The agent's version.
     pub version: String,
     /// When the agent started. Counters of its own begin again then.

@@ -44,6 +44,7 @@ fn host(name: &str) -> HostInventory {
     let observed = ObservedHost {
         external_ref: name.into(),
         name: format!("host {name}"),
+        ids: hostler_core::host::MachineIds::default(),
         observed_at: at(5),
         arch: none(),
         cpu_model: none(),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use hostler_core::host::{GuestSupport, ObservedHost};
+use hostler_core::host::{GuestSupport, MachineIds, ObservedHost};
 use hostler_core::{Fact, Timestamp};
 use hostler_provider::HostInventory;
 
@@ -41,8 +41,6 @@ pub struct MappedHost {
     pub installed_memory_bytes: Fact<u64>,
     /// How many VMs can be accelerated there at once; zero: none.
     pub kvm_devices: Fact<u64>,
-    /// The UUID that its firmware tells.
-    pub system_uuid: Option<String>,
     /// The operating system, for people.
     pub os: Option<String>,
     /// The kernel's version.
@@ -88,12 +86,16 @@ pub fn map_node(
         ),
         installed_memory_bytes: fact(whole(built_in, "memory"), NODE_CAPACITY, "its memory"),
         kvm_devices: fact(kvm, NODE_ALLOCATABLE, "whether it has KVM"),
-        system_uuid: info.system_uuid.owned(),
         os: info.os_image.text().map(message),
         kernel: info.kernel_version.text().map(message),
         host: ObservedHost {
             external_ref: name.clone(),
             name,
+            ids: MachineIds {
+                system: info.system_uuid.text().and_then(MachineIds::uuid),
+                installation: info.machine_id.text().and_then(MachineIds::uuid),
+                boot: info.boot_id.text().and_then(MachineIds::uuid),
+            },
             observed_at: seen_at,
             arch: told(
                 info.architecture.text().map(arch),

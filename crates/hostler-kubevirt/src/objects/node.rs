@@ -50,6 +50,10 @@ pub(crate) struct NodeInfo {
     pub(crate) architecture: Part<String>,
     #[serde(rename = "systemUUID")]
     pub(crate) system_uuid: Part<String>,
+    #[serde(rename = "machineID")]
+    pub(crate) machine_id: Part<String>,
+    #[serde(rename = "bootID")]
+    pub(crate) boot_id: Part<String>,
     pub(crate) kernel_version: Part<String>,
     pub(crate) os_image: Part<String>,
 }

@@ -33,6 +33,10 @@ fn a_node_tells_what_it_can_give_and_from_where_that_is_known() {
     assert_eq!(told.closed, [] as [String; 0]);
     assert_eq!(told.clone().into_inventory().closed, None);
     assert_eq!(told.os.as_deref(), Some("Debian GNU/Linux 12 (bookworm)"));
+    let ids = &told.host.ids;
+    assert_eq!(ids.system.as_deref(), Some("4c4c4544-0039-3010-8056-b4c04f4d3233"));
+    assert_eq!(ids.installation.as_deref(), Some("6dad91f5-27f6-4f4b-8b4c-0b1dd9ac1f11"));
+    assert_eq!(ids.boot.as_deref(), Some("0c1e5a4e-6f0e-4d3a-9a64-5a9c7d0c1b22"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hostler_core::Fact;
-use hostler_core::host::ObservedHost;
+use hostler_core::host::{MachineIds, ObservedHost};
 use hostler_libvirt_rpc::NamedStat;
 use hostler_provider::{Cx, Error, HostInventory, Kind, Probe, Result};
 
@@ -141,6 +141,8 @@ impl Link {
         let host = ObservedHost {
             external_ref: facts.reference.clone(),
             name: facts.name.clone(),
+            // Its own reference is the firmware's, unless somebody configured another.
+            ids: MachineIds::default(),
             observed_at: at,
             arch: match arch {
                 Some(arch) => Fact::seen(arch, SOURCE, at),

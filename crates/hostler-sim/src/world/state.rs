@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hostler_core::Timestamp;
 use hostler_core::fact::Fact;
-use hostler_core::host::{GuestSupport, ObservedHost};
+use hostler_core::host::{GuestSupport, MachineIds, ObservedHost};
 use hostler_core::id::VmId;
 use hostler_core::network::ObservedNetwork;
 use hostler_core::storage::{ObservedPool, ObservedVolume};
@@ -150,6 +150,7 @@ impl Host {
         ObservedHost {
             external_ref: name.to_owned(),
             name: name.to_owned(),
+            ids: MachineIds::default(),
             observed_at: now,
             arch: Fact::seen(setup.arch.clone(), SOURCE, now),
             cpu_model: Fact::seen("Simulated".to_owned(), SOURCE, now),

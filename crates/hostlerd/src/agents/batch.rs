@@ -15,6 +15,7 @@ use std::time::Duration;
 use hostler_api::v1::{
     AGENT_SCHEMA, AgentBatches, AgentMeasured, AgentPass, AgentPoint, AgentResource, AgentSilent,
 };
+use hostler_core::host::MachineIds;
 use hostler_core::metrics::{Cost, Labels, Metric, MetricKind, Point, Resource};
 use hostler_provider::{
     AgentError, AgentTrouble, Asked, Batch, ContainerRef, LeftOut, Machine, Measured, PoolRef,
@@ -84,8 +85,11 @@ pub(crate) fn read(text: &[u8]) -> Result<Report, AgentError> {
     Ok(Report {
         machine: Machine {
             name: head.host,
-            system_uuid: own(batches.system_uuid),
-            machine_id: own(batches.machine_id),
+            ids: MachineIds {
+                system: own(batches.system_uuid),
+                installation: own(batches.machine_id),
+                boot: own(batches.boot_id),
+            },
         },
         version,
         started_at: batches.started_at.0,

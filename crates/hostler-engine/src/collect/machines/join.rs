@@ -3,7 +3,8 @@
 //! ```text
 //!  this server's own: the hosts of providers that it reaches on its own machine
 //!  told by whoever configured it ─► what its hypervisor calls it ─► firmware's or
-//!  installation's UUID ─► name        (the first that finds any host decides)
+//!  installation's UUID ─► the kernel's, with the name ─► name
+//!                                     (the first that finds any host decides)
 //!
 //!  hosts found   none ─► alone: told under its own name
 //!                one, or one machine seen by several providers ─► that host
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use hostler_core::id::HostId;
 use tokio::time::Instant;
 
+use super::index::Index;
 use super::{MachineKey, Watched};
 use crate::HostView;
 use crate::fleet::snapshot::Snapshot;
@@ -189,126 +191,6 @@ fn judge(
         [winner] => Ok((winner, losers)),
         _ => Err(claimants.to_vec()),
     }
-}
-
-/// Hosts by what a machine may say of itself.
-struct Index<'a> {
-    hosts: Vec<&'a Arc<HostView>>,
-    by_ref: HashMap<String, Vec<&'a Arc<HostView>>>,
-    by_name: HashMap<String, Vec<&'a Arc<HostView>>>,
-    by_short_name: HashMap<String, Vec<&'a Arc<HostView>>>,
-}
-
-impl<'a> Index<'a> {
-    fn of(snapshot: &'a Snapshot) -> Self {
-        // What is made up is no machine, whatever it is called (X17).
-        let hosts: Vec<_> = snapshot.hosts.values().filter(|host| !host.simulated).collect();
-        Self::of_hosts(hosts)
-    }
-
-    fn of_hosts(mut hosts: Vec<&'a Arc<HostView>>) -> Self {
-        hosts.sort_by(|a, b| (&a.provider.1, a.id).cmp(&(&b.provider.1, b.id)));
-        let (mut by_ref, mut by_name, mut by_short_name) =
-            (HashMap::new(), HashMap::new(), HashMap::new());
-        for host in &hosts {
-            let seen = &host.observed.host;
-            let of = |map: &mut HashMap<String, Vec<&'a Arc<HostView>>>, key: String| {
-                map.entry(key).or_default().push(*host);
-            };
-            of(&mut by_ref, seen.external_ref.to_lowercase());
-            of(&mut by_name, seen.name.to_lowercase());
-            of(&mut by_short_name, short(&seen.name));
-        }
-        Self { hosts, by_ref, by_name, by_short_name }
-    }
-
-    /// The hosts of providers that are reached on this server's own machine: they are it,
-    /// whatever they call it.
-    fn here(&self, watched: &Watched, snapshot: &Snapshot) -> Option<Place> {
-        let is_here = watched.is_here?;
-        let address =
-            |host: &HostView| Some(snapshot.providers.get(&host.provider.0)?.row.uri.as_str());
-        let found = self.hosts.iter().filter(|host| address(host).is_some_and(is_here));
-        let found: Vec<_> = found.map(|host| Arc::clone(host)).collect();
-        Some(found).filter(|found| !found.is_empty()).map(Place::Hosts)
-    }
-
-    fn place(&self, watched: &Watched) -> Place {
-        let Some(heard) = &watched.identity else { return Place::Unheard };
-        if let Some(wanted) = &watched.settings.host {
-            let is_it = |host: &&&Arc<HostView>| {
-                host.id.to_string() == *wanted || host.name.eq_ignore_ascii_case(wanted)
-            };
-            let found: Vec<_> = self.hosts.iter().filter(is_it).copied().collect();
-            return decide(&found, &format!("is called {wanted}"));
-        }
-        let machine = &heard.machine;
-        let uuids = [&machine.system_uuid, &machine.machine_id];
-        let references = heard.hypervisor_ref.iter().chain(uuids.into_iter().flatten());
-        for reference in references {
-            let Some(found) = self.by_ref.get(&reference.to_lowercase()) else { continue };
-            // Some firmware gives every machine the same UUID.
-            let named: Vec<_> = found.iter().filter(|it| is_called(it, &machine.name)).collect();
-            return match (found.len(), named.len()) {
-                (2.., 1..) => decide(&named.into_iter().copied().collect::<Vec<_>>(), "is it"),
-                _ => decide(found, &format!("has the UUID {reference}")),
-            };
-        }
-        let found = self.by_name.get(&machine.name.to_lowercase());
-        // One of them may be told with its domain and the other without.
-        let found = found.or_else(|| {
-            let similar = self.by_short_name.get(&short(&machine.name))?;
-            similar.iter().all(|it| is_called(it, &machine.name)).then_some(similar)
-        });
-        let Some(found) = found else { return Place::Alone };
-        if let (Some(uuid), Some(other)) = (&machine.system_uuid, contradicting(found)) {
-            return Place::Unclear(format!(
-                "it is called like the host {}, whose UUID is {other}, and its own is {uuid}; if \
-                 it is that host all the same, set its `host`",
-                machine.name
-            ));
-        }
-        decide(found, &format!("is called {}", machine.name))
-    }
-}
-
-/// The UUID by which a host is known, where all of them are known by one: they would have
-/// been found by it.
-fn contradicting<'a>(found: &[&'a Arc<HostView>]) -> Option<&'a str> {
-    let uuid = |host: &&'a Arc<HostView>| {
-        let reference = host.observed.host.external_ref.as_str();
-        uuid::Uuid::try_parse(reference).is_ok().then_some(reference)
-    };
-    found.iter().map(uuid).collect::<Option<Vec<_>>>()?.first().copied()
-}
-
-fn decide(found: &[&Arc<HostView>], what: &str) -> Place {
-    let Some(first) = found.first() else { return Place::Alone };
-    let of = |host: &Arc<HostView>| {
-        let seen = &host.observed.host;
-        (seen.external_ref.to_lowercase(), seen.name.to_lowercase())
-    };
-    // Several providers may well see one machine.
-    if found.iter().all(|host| of(host) == of(first)) {
-        return Place::Hosts(found.iter().map(|host| Arc::clone(host)).collect());
-    }
-    let of = |host: &&Arc<HostView>| format!("{} of {}", host.name, host.provider.1);
-    let all: Vec<_> = found.iter().map(of).collect();
-    Place::Unclear(format!(
-        "more than one host {what}: {}; set its `host` to the id of the right one",
-        all.join(", ")
-    ))
-}
-
-fn short(name: &str) -> String {
-    name.split('.').next().unwrap_or_default().to_lowercase()
-}
-
-/// Whether a host's name is this one, where either may lack its domain.
-fn is_called(host: &HostView, name: &str) -> bool {
-    let its = &host.observed.host.name;
-    let is_short = !its.contains('.') || !name.contains('.');
-    its.eq_ignore_ascii_case(name) || (is_short && short(its) == short(name))
 }
 
 #[cfg(test)]

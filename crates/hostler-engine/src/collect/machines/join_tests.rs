@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hostler_core::host::ObservedHost;
+use hostler_core::host::{MachineIds, ObservedHost};
 use hostler_core::id::ProviderId;
 use hostler_core::{Fact, Timestamp};
 use hostler_provider::{HostInventory, Machine};
@@ -20,6 +20,7 @@ fn host(number: u8, provider: &str, name: &str, reference: &str) -> Arc<HostView
     let observed = ObservedHost {
         external_ref: reference.to_owned(),
         name: name.to_owned(),
+        ids: MachineIds::default(),
         observed_at: Timestamp::from_millis(1),
         arch: absent(),
         cpu_model: absent(),
@@ -43,6 +44,15 @@ fn host(number: u8, provider: &str, name: &str, reference: &str) -> Arc<HostView
     })
 }
 
+/// A node that a cluster knows by its name, and that tells this kernel of itself.
+fn node(number: u8, cluster: &str, name: &str, boot: Option<&str>) -> Arc<HostView> {
+    let mut view = HostView::clone(&host(number, cluster, name, name));
+    let mut told = HostInventory::clone(&view.observed);
+    told.host.ids.boot = boot.map(str::to_owned);
+    view.observed = Arc::new(told);
+    Arc::new(view)
+}
+
 /// A machine that said this of itself.
 fn machine(agent: &str, name: &str, uuid: Option<&str>) -> Watched {
     let settings = AgentSettings {
@@ -56,8 +66,7 @@ fn machine(agent: &str, name: &str, uuid: Option<&str>) -> Watched {
     watched.identity = Some(Heard {
         machine: Machine {
             name: name.to_owned(),
-            system_uuid: uuid.map(str::to_owned),
-            machine_id: None,
+            ids: MachineIds { system: uuid.map(str::to_owned), ..MachineIds::default() },
         },
         hypervisor_ref: None,
         version: "0".to_owned(),
@@ -132,6 +141,45 @@ async fn what_may_be_either_is_told_and_not_guessed() {
     assert_eq!(found(&hosts, &settled), ["a"]);
     settled.settings.host = Some("nowhere".to_owned());
     assert!(matches!(place(&hosts, &settled), Place::Alone));
+}
+
+#[tokio::test]
+async fn x2_nodes_of_two_clusters_that_are_called_the_same_are_not_one_machine() {
+    let hosts = [node(1, "a", "worker-1", Some(UUID)), node(2, "b", "worker-1", Some(OTHER))];
+    let agent = |boot: Option<&str>| {
+        let mut agent = machine("x", "worker-1", None);
+        agent.identity.as_mut().unwrap().machine.ids.boot = boot.map(str::to_owned);
+        agent
+    };
+    assert_eq!(found(&hosts, &agent(Some(UUID))), ["a"]);
+    assert_eq!(found(&hosts, &agent(Some(OTHER))), ["b"]);
+    // One that does not say which it is, may be either.
+    let why = unclear(&hosts, &agent(None));
+    assert!(why.contains("worker-1 of a, worker-1 of b"), "{why}");
+    // It was started anew, and the cluster has not told of that: it may be another one.
+    let why = unclear(&hosts[..1], &agent(Some(OTHER)));
+    assert!(why.contains("boot id") && why.contains(UUID) && why.contains(OTHER), "{why}");
+    // Where it is configured by a name, that holds; of several, it is the one that it can be.
+    let mut told = agent(Some(OTHER));
+    told.settings.host = Some("worker-1".to_owned());
+    assert_eq!(found(&hosts, &told), ["b"]);
+    assert_eq!(found(&hosts[..1], &told), ["a"]);
+    // One that tells nothing of itself is known by its name, but not as two machines.
+    let silent = [node(1, "a", "worker-1", None), node(2, "b", "worker-1", None)];
+    assert_eq!(found(&silent[..1], &agent(Some(UUID))), ["a"]);
+    assert!(unclear(&silent, &agent(Some(UUID))).contains("worker-1 of a, worker-1 of b"));
+    // Containers that play nodes share a kernel, and have names of their own.
+    let kernel = [node(1, "a", "one", Some(UUID)), node(2, "b", "two", Some(UUID))];
+    let mut one = agent(Some(UUID));
+    one.identity.as_mut().unwrap().machine.name = "two".to_owned();
+    assert_eq!(found(&kernel, &one), ["b"]);
+    // What a hypervisor and a cluster tell of one machine is told of one machine.
+    let mut seen = HostInventory::clone(&node(2, "b", "worker-1", None).observed);
+    seen.host.ids.system = Some(UUID.to_owned());
+    let mut of_cluster = HostView::clone(&hosts[1]);
+    of_cluster.observed = Arc::new(seen);
+    let both = [host(1, "kvm", "worker-1", UUID), Arc::new(of_cluster)];
+    assert_eq!(found(&both, &machine("x", "worker-1", Some(UUID))), ["b", "kvm"]);
 }
 
 /// As [`joined`] does with the hosts of the fleet.

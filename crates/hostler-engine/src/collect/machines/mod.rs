@@ -13,6 +13,7 @@
 //! after a restart until it is seen again.
 
 mod follow;
+mod index;
 mod join;
 mod own;
 pub(super) mod view;
