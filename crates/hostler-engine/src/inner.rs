@@ -28,6 +28,7 @@ use crate::collect::{CollectPace, Custom, Held, Machines, QUERIES_AT_ONCE, Recor
 use crate::events::Bus;
 use crate::fleet::snapshot::Snapshot;
 use crate::fleet::{Fleet, Identity, Kind};
+use crate::migrations::Asking;
 use crate::operations::view;
 use crate::operations::{BEGUN_PER_PROVIDER_MAX, Bounds, Driving, Registry, registry};
 use crate::outputs::Routes;
@@ -67,6 +68,8 @@ pub(crate) struct Inner {
     /// Where what was measured is kept; `None`: nowhere.
     pub(crate) history: Option<Archive>,
     pub(crate) recorded: Recorded,
+    /// Who asks providers for their migrations now.
+    pub(crate) migrations: Asking,
     /// What users measure themselves.
     pub(crate) custom: Custom,
     /// Where it goes beside that.
@@ -128,6 +131,7 @@ impl Inner {
             }),
             registry: registry(),
             leftovers: Leftovers::default(),
+            migrations: Asking::default(),
             ignored,
             clusters: ClustersKnown::default(),
             collecting: Semaphore::new(config.collect.as_ref().map_or(1, |pace| pace.at_once)),

@@ -29,6 +29,7 @@ mod placing;
 mod progress;
 mod providers;
 mod reconcile;
+mod rounds;
 mod sabotage;
 mod snapshots;
 mod twins;

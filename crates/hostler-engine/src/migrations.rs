@@ -2,7 +2,7 @@
 //! somebody looks: a history belongs to the place where it happened.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hostler_core::access::{self, Actor, Permission};
 use hostler_core::id::{HostId, ProviderId, VmId};
@@ -14,7 +14,8 @@ use hostler_store::IdempotencyKey;
 use tokio::task::JoinSet;
 
 use crate::operations::vm_migrate::VmMigrate;
-use crate::operations::{Operation, lacks};
+use crate::operations::{AtVm, Operation, lacks};
+use crate::rounds::Rounds;
 use crate::vms::{Accepted, Vms, place_of, told};
 use crate::{HostView, Inner, VmView};
 
@@ -59,6 +60,22 @@ pub struct DestinationView {
     pub refused: Option<String>,
 }
 
+/// Who asks which provider for all its migrations now. They are asked for as often as
+/// somebody looks, and that many look must not be told by the load of a cluster.
+#[derive(Debug, Default)]
+pub(crate) struct Asking(Mutex<HashMap<ProviderId, Arc<Rounds<Result<Vec<Migration>>>>>>);
+
+impl Asking {
+    fn of(&self, provider: ProviderId) -> Arc<Rounds<Result<Vec<Migration>>>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(provider).or_default())
+    }
+
+    fn forget(&self, is_gone: impl Fn(&ProviderId) -> bool) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| !is_gone(id));
+    }
+}
+
 impl<'a> Migrations<'a> {
     pub(crate) fn new(engine: &'a Arc<Inner>) -> Self {
         Self { engine }
@@ -76,47 +93,43 @@ impl<'a> Migrations<'a> {
         let snapshot = self.engine.fleet.snapshot();
         let mut asked = JoinSet::new();
         for view in snapshot.providers.values() {
-            let (id, name, cx) = (view.row.id, view.row.name.clone(), self.cx());
+            let (id, name) = (view.row.id, view.row.name.clone());
             // One that is not there any more has nothing to tell.
             let Ok(provider) = self.engine.provider(id) else { continue };
-            asked.spawn(async move { (name, id, ask(&provider, &cx, None).await) });
+            let engine = Arc::clone(self.engine);
+            asked.spawn(async move {
+                let question = engine.migrations.of(id);
+                let all = question.ask(async { ask(&provider, &cx(&engine), None).await }).await;
+                (name, id, all)
+            });
         }
         let mut told = ToldMigrations::default();
         for (name, id, answer) in asked.join_all().await {
-            match answer {
+            match &*answer {
                 Ok(all) => told.items.extend(self.views(id, all)),
                 Err(error) if error.code() == Code::CapabilityMissing => {}
                 Err(error) => told.silent.push((name, error.message().to_owned())),
             }
         }
         told.silent.sort();
+        self.engine.migrations.forget(|id| snapshot.providers.get(id).is_none());
         Ok(told)
     }
 
     async fn of(&self, vm: VmId) -> Result<Vec<MigrationView>> {
         let vm = self.vm(vm)?;
-        let Ok((id, external_ref)) = place_of(&vm) else { return Ok(Vec::new()) };
-        let asked = VmRef { external_ref, name: vm.name.clone() };
-        let provider = self.engine.provider(id)?;
-        match ask(&provider, &self.cx(), Some(&asked)).await {
-            Ok(all) => Ok(self.views(id, all)),
-            // What cannot be done was never done.
-            Err(error) if error.code() == Code::CapabilityMissing => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        let Ok(at) = place_of(&vm) else { return Ok(Vec::new()) };
+        let provider = self.engine.provider(at.provider)?;
+        let all = ask(&provider, &cx(self.engine), Some(&at.reference())).await?;
+        Ok(self.views(at.provider, &all))
     }
 
     fn vm(&self, id: VmId) -> Result<Arc<VmView>> {
         Vms::new(self.engine).get(id)
     }
 
-    fn cx(&self) -> Cx {
-        let budget = self.engine.pace.inventory_deadline;
-        Cx::within(budget).with_clock(self.engine.clock.clone())
-    }
-
     /// Those with the names that are known here, of VMs that are.
-    fn views(&self, provider: ProviderId, all: Vec<Migration>) -> Vec<MigrationView> {
+    fn views(&self, provider: ProviderId, all: &[Migration]) -> Vec<MigrationView> {
         let snapshot = self.engine.fleet.snapshot();
         let Some(of) = snapshot.providers.get(&provider) else { return Vec::new() };
         let is_its =
@@ -124,13 +137,14 @@ impl<'a> Migrations<'a> {
         let vms = snapshot.vms.values().filter(|vm| is_its(&vm.provider));
         let vms: HashMap<&str, &Arc<VmView>> =
             vms.filter_map(|vm| Some((vm.external_ref()?, vm))).collect();
+        let hosts = snapshot.hosts.values().filter(|host| host.provider.0 == provider);
+        let hosts: HashMap<&str, &Arc<HostView>> =
+            hosts.map(|host| (host.observed.host.external_ref.as_str(), host)).collect();
         let host = |host_ref: &Option<String>| {
-            let host_ref = host_ref.as_deref()?;
-            let mut hosts = snapshot.hosts.values();
-            let host = hosts.find(|host| is_host(host, provider, host_ref))?;
+            let host = hosts.get(host_ref.as_deref()?)?;
             Some((host.id, host.name.clone()))
         };
-        let view = |observed: Migration| {
+        let view = |observed: &Migration| {
             let vm = vms.get(observed.vm_ref.as_str())?;
             Some(MigrationView {
                 simulated: of.simulated,
@@ -138,33 +152,32 @@ impl<'a> Migrations<'a> {
                 vm: (vm.id, vm.name.clone()),
                 source: host(&observed.source_host_ref),
                 target: host(&observed.target_host_ref),
-                observed,
+                observed: observed.clone(),
             })
         };
-        all.into_iter().filter_map(view).collect()
+        all.iter().filter_map(view).collect()
     }
 
     /// Where a VM could go now: each other host of its provider, or why not there; and
     /// why it cannot be migrated at all, if so.
     pub async fn destinations(&self, id: VmId) -> Result<(Option<String>, Vec<DestinationView>)> {
         let vm = self.vm(id)?;
-        let (provider, external_ref) = place_of(&vm)?;
-        let asked = VmRef { external_ref, name: vm.name.clone() };
-        let places = self.places(provider, &asked).await?;
+        let at = place_of(&vm)?;
+        let places = self.places(&at).await?;
         let snapshot = self.engine.fleet.snapshot();
         let view = |place: hostler_core::migration::Destination| {
             let mut hosts = snapshot.hosts.values();
-            let host = hosts.find(|host| is_host(host, provider, &place.host_ref))?;
+            let host = hosts.find(|host| is_host(host, at.provider, &place.host_ref))?;
             Some(DestinationView { host: (host.id, host.name.clone()), refused: place.refused })
         };
         Ok((places.blocked, places.hosts.into_iter().filter_map(view).collect()))
     }
 
-    async fn places(&self, provider: ProviderId, vm: &VmRef) -> Result<Destinations> {
-        let live = self.engine.provider(provider)?;
+    async fn places(&self, at: &AtVm) -> Result<Destinations> {
+        let live = self.engine.provider(at.provider)?;
         let migrate = live.migrate().ok_or_else(|| lacks(Group::Migrate))?;
-        let cx = self.cx();
-        Ok(cx.run("find hosts", migrate.destinations(&cx, vm)).await?)
+        let cx = cx(self.engine);
+        Ok(cx.run("find hosts", migrate.destinations(&cx, &at.reference())).await?)
     }
 
     /// Moves a running VM to another host, or to one that its provider chooses.
@@ -179,7 +192,7 @@ impl<'a> Migrations<'a> {
         let prepare = async {
             let (operation, note) = self.prepare(id, target).await?;
             let submission = self.engine.submission(VmMigrate::KIND, &operation, actor)?;
-            let submission = submission.on_vm(id, &operation.name);
+            let submission = submission.on_vm(id, &operation.at.name);
             Ok(match note {
                 Some(note) => submission.noting(note),
                 None => submission,
@@ -199,25 +212,23 @@ impl<'a> Migrations<'a> {
         if let Admission::Denied(denial) = vm.admit(Action::Migrate) {
             return Err(told(&vm, Action::Migrate, denial.into()));
         }
-        let (provider, external_ref) = place_of(&vm)?;
+        let at = place_of(&vm)?;
         let from = vm.observed.as_ref().and_then(|seen| seen.host_ref.clone());
         let from = from.ok_or_else(|| {
             Error::new(Code::VmStateUnknown, format!("VM \"{}\" is on no host", vm.name))
         })?;
         let to = match target {
             None => None,
-            Some(target) => Some(self.host(&vm, provider, target)?),
+            Some(target) => Some(self.host(&vm, at.provider, target)?),
         };
-        let name = vm.name.clone();
         let is_there = to.as_ref() == Some(&from);
         if !is_there {
-            let asked = VmRef { external_ref: external_ref.clone(), name: name.clone() };
-            let places = self.places(provider, &asked).await?;
+            let places = self.places(&at).await?;
             let admitted = places.admit(to.as_deref());
             admitted.map_err(|error| told(&vm, Action::Migrate, error))?;
         }
         let note = is_there.then(|| format!("already on host {from}"));
-        Ok((VmMigrate { vm: id, name, provider, external_ref, from, to }, note))
+        Ok((VmMigrate { at, from, to }, note))
     }
 
     /// A host in the terms of the VM's provider.
@@ -240,6 +251,11 @@ impl<'a> Migrations<'a> {
 
 fn is_host(host: &HostView, provider: ProviderId, host_ref: &str) -> bool {
     host.provider.0 == provider && host.observed.host.external_ref == host_ref
+}
+
+/// Time to be answered in.
+fn cx(engine: &Inner) -> Cx {
+    Cx::within(engine.pace.inventory_deadline).with_clock(engine.clock.clone())
 }
 
 async fn ask(provider: &Arc<dyn Provider>, cx: &Cx, vm: Option<&VmRef>) -> Result<Vec<Migration>> {

@@ -5,17 +5,17 @@
 use std::sync::Arc;
 
 use hostler_core::access::{self, Actor, Permission};
-use hostler_core::id::{ProviderId, SnapshotId, VmId};
+use hostler_core::id::{SnapshotId, VmId};
 use hostler_core::snapshot::{ObservedSnapshot, SnapshotLimits, SnapshotSpec, SnapshotState};
 use hostler_core::vm::{Action, Admission, PowerState};
 use hostler_core::{Code, Error, Result};
-use hostler_provider::{Cx, Provider, SnapshotRef, VmRef};
+use hostler_provider::{Cx, Provider, SnapshotRef};
 use hostler_store::IdempotencyKey;
 
 use crate::operations::snapshot_create::{SnapshotCreate, snapshots_of};
 use crate::operations::snapshot_delete::SnapshotDelete;
 use crate::operations::snapshot_revert::SnapshotRevert;
-use crate::operations::{Operation, Submission};
+use crate::operations::{AtVm, Operation, Submission};
 use crate::vms::{Accepted, Vms, place_of, told};
 use crate::{Inner, VmView};
 
@@ -25,14 +25,13 @@ pub struct Snapshots<'a> {
 }
 
 /// A VM with its provider, ready to be asked.
-struct At {
+struct Asked {
     vm: Arc<VmView>,
-    id: ProviderId,
+    at: AtVm,
     provider: Arc<dyn Provider>,
-    vm_ref: VmRef,
 }
 
-impl At {
+impl Asked {
     /// What it does, as far as that was seen; nothing is done where it was not.
     fn power(&self) -> PowerState {
         self.vm.observed.as_ref().map_or(PowerState::Unknown, |seen| seen.power)
@@ -46,7 +45,7 @@ impl<'a> Snapshots<'a> {
 
     /// All snapshots of a VM, oldest first; a parent stands before its children.
     pub async fn list(&self, vm: VmId) -> Result<Vec<ObservedSnapshot>> {
-        self.read(&self.at(vm)?).await
+        self.read(&self.asked(vm)?).await
     }
 
     /// What snapshots of a VM can do, as far as its provider knows without being asked;
@@ -68,29 +67,28 @@ impl<'a> Snapshots<'a> {
         access::may(actor, Permission::VmSnapshot)?;
         let prepare = async {
             let operation = self.prepare(vm, spec).await?;
-            self.submission(actor, vm, &operation.name, &operation)
+            self.submission(actor, &operation.at, &operation)
         };
         self.engine.take_on(actor, key, prepare).await
     }
 
     async fn prepare(&self, vm: VmId, spec: SnapshotSpec) -> Result<SnapshotCreate> {
         spec.check()?;
-        let at = self.at(vm)?;
-        self.engine.may_change(at.id)?;
-        admitted(&at.vm, Action::Snapshot)?;
-        let existing = self.read(&at).await?;
-        let name = at.vm.name.clone();
+        let asked = self.asked(vm)?;
+        self.engine.may_change(asked.at.provider)?;
+        admitted(&asked.vm, Action::Snapshot)?;
+        let existing = self.read(&asked).await?;
         if existing.iter().any(|one| one.name == spec.name) {
-            let message = format!("VM \"{name}\" has a snapshot \"{}\" already", spec.name);
+            let vm = &asked.vm.name;
+            let message = format!("VM \"{vm}\" has a snapshot \"{}\" already", spec.name);
             return Err(Error::new(Code::SnapshotExists, message));
         }
-        let limits = snapshots_of(at.provider.as_ref())?.limits();
-        if let Some(denial) = limits.refuses(&spec, at.power(), existing.len()) {
-            return Err(told(&at.vm, Action::Snapshot, denial.into()));
+        let limits = snapshots_of(asked.provider.as_ref())?.limits();
+        if let Some(denial) = limits.refuses(&spec, asked.power(), existing.len()) {
+            return Err(told(&asked.vm, Action::Snapshot, denial.into()));
         }
         let id = self.engine.ids.next(SnapshotId::new);
-        let external_ref = at.vm_ref.external_ref;
-        Ok(SnapshotCreate { vm, name, provider: at.id, external_ref, id, spec })
+        Ok(SnapshotCreate { at: asked.at, id, spec })
     }
 
     /// Puts a VM back to a snapshot, given by name or by the provider's reference.
@@ -104,28 +102,26 @@ impl<'a> Snapshots<'a> {
         access::may(actor, Permission::VmSnapshot)?;
         let prepare = async {
             let operation = self.prepare_revert(vm, snapshot).await?;
-            self.submission(actor, vm, &operation.name, &operation)
+            self.submission(actor, &operation.at, &operation)
         };
         self.engine.take_on(actor, key, prepare).await
     }
 
     async fn prepare_revert(&self, vm: VmId, snapshot: &str) -> Result<SnapshotRevert> {
-        let at = self.at(vm)?;
-        self.engine.may_change(at.id)?;
-        admitted(&at.vm, Action::Revert)?;
-        let found = self.find(&at, snapshot).await?;
+        let asked = self.asked(vm)?;
+        self.engine.may_change(asked.at.provider)?;
+        admitted(&asked.vm, Action::Revert)?;
+        let found = self.find(&asked, snapshot).await?;
         if found.state != SnapshotState::Ready {
             let word = found.state.as_str();
             let message = format!("cannot go back to snapshot \"{}\": it is {word}", found.name);
             return Err(Error::new(Code::ProviderConflict, message));
         }
-        let limits = snapshots_of(at.provider.as_ref())?.limits();
-        if let Some(denial) = limits.refuses_revert(at.power()) {
-            return Err(told(&at.vm, Action::Revert, denial.into()));
+        let limits = snapshots_of(asked.provider.as_ref())?.limits();
+        if let Some(denial) = limits.refuses_revert(asked.power()) {
+            return Err(told(&asked.vm, Action::Revert, denial.into()));
         }
-        let (name, external_ref) = (at.vm.name.clone(), at.vm_ref.external_ref);
-        let snapshot = reference(found);
-        Ok(SnapshotRevert { vm, name, provider: at.id, external_ref, snapshot })
+        Ok(SnapshotRevert { at: asked.at, snapshot: reference(found) })
     }
 
     /// Deletes a snapshot, given by name or by the provider's reference.
@@ -139,54 +135,50 @@ impl<'a> Snapshots<'a> {
         access::may(actor, Permission::VmSnapshot)?;
         let prepare = async {
             let operation = self.prepare_deletion(vm, snapshot).await?;
-            self.submission(actor, vm, &operation.name, &operation)
+            self.submission(actor, &operation.at, &operation)
         };
         self.engine.take_on(actor, key, prepare).await
     }
 
     async fn prepare_deletion(&self, vm: VmId, snapshot: &str) -> Result<SnapshotDelete> {
-        let at = self.at(vm)?;
-        self.engine.may_change(at.id)?;
-        // Whatever it does, its snapshots can go; but it has to be ours to change.
-        admitted(&at.vm, Action::Update)?;
-        let snapshot = reference(self.find(&at, snapshot).await?);
-        let (name, external_ref) = (at.vm.name.clone(), at.vm_ref.external_ref);
-        Ok(SnapshotDelete { vm, name, provider: at.id, external_ref, snapshot })
+        let asked = self.asked(vm)?;
+        self.engine.may_change(asked.at.provider)?;
+        admitted(&asked.vm, Action::DeleteSnapshot)?;
+        let snapshot = reference(self.find(&asked, snapshot).await?);
+        Ok(SnapshotDelete { at: asked.at, snapshot })
     }
 
     fn submission<O: Operation>(
         &self,
         actor: &Actor,
-        vm: VmId,
-        name: &str,
+        at: &AtVm,
         operation: &O,
     ) -> Result<Submission> {
-        Ok(self.engine.submission(O::KIND, operation, actor)?.on_vm(vm, name))
+        Ok(self.engine.submission(O::KIND, operation, actor)?.on_vm(at.vm, &at.name))
     }
 
-    fn at(&self, vm: VmId) -> Result<At> {
+    fn asked(&self, vm: VmId) -> Result<Asked> {
         let vm = Vms::new(self.engine).get(vm)?;
-        let (id, external_ref) = place_of(&vm)?;
-        let provider = self.engine.provider(id)?;
-        let vm_ref = VmRef { external_ref, name: vm.name.clone() };
-        Ok(At { vm, id, provider, vm_ref })
+        let at = place_of(&vm)?;
+        let provider = self.engine.provider(at.provider)?;
+        Ok(Asked { vm, at, provider })
     }
 
-    async fn read(&self, at: &At) -> Result<Vec<ObservedSnapshot>> {
-        let snapshots = snapshots_of(at.provider.as_ref())?;
+    async fn read(&self, asked: &Asked) -> Result<Vec<ObservedSnapshot>> {
+        let snapshots = snapshots_of(asked.provider.as_ref())?;
         let cx =
             Cx::within(self.engine.pace.inventory_deadline).with_clock(self.engine.clock.clone());
-        Ok(cx.run("list snapshots", snapshots.list_snapshots(&cx, &at.vm_ref)).await?)
+        Ok(cx.run("list snapshots", snapshots.list_snapshots(&cx, &asked.at.reference())).await?)
     }
 
     /// The snapshot of that reference, else the only one of that name.
-    async fn find(&self, at: &At, wanted: &str) -> Result<ObservedSnapshot> {
-        let mut all = self.read(at).await?;
+    async fn find(&self, asked: &Asked, wanted: &str) -> Result<ObservedSnapshot> {
+        let mut all = self.read(asked).await?;
         if let Some(exact) = all.iter().position(|one| one.external_ref == wanted) {
             return Ok(all.swap_remove(exact));
         }
         all.retain(|one| one.name == wanted);
-        let vm = &at.vm.name;
+        let vm = &asked.vm.name;
         match (all.pop(), all.len()) {
             (Some(only), 0) => Ok(only),
             (Some(_), others) => {

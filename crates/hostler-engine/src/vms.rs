@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hostler_core::access::{self, Actor, Permission};
-use hostler_core::id::{HostId, ProviderId, VmId};
+use hostler_core::id::{HostId, VmId};
 use hostler_core::placement::{Placement, Wish};
 use hostler_core::query::ListRequest;
 use hostler_core::vm::check::SEED_DISK;
@@ -14,9 +14,10 @@ use hostler_core::vm::observed::ConsoleKind;
 use hostler_core::vm::status::Phase;
 use hostler_core::vm::{Action, Admission, VmSpec};
 use hostler_core::{Code, Error, Result};
-use hostler_provider::{ConsoleStream, Cx, DiskBinding, EnsureVm, Group, VmRef};
+use hostler_provider::{ConsoleStream, Cx, DiskBinding, EnsureVm, Group};
 use hostler_store::{IdempotencyKey, NewVm};
 
+use crate::operations::AtVm;
 use crate::operations::vm_create::{Place, VmCreate};
 use crate::operations::vm_delete::{At, VmDelete};
 use crate::operations::vm_power::{PowerVerb, VmPower};
@@ -224,9 +225,7 @@ impl<'a> Vms<'a> {
                 return Err(told(&vm, verb.action(), Error::from(denial)));
             }
         };
-        let (provider, external_ref) = place_of(&vm)?;
-        let operation =
-            VmPower { vm: id, name: vm.name.clone(), provider, external_ref, verb: verb.into() };
+        let operation = VmPower { at: place_of(&vm)?, verb: verb.into() };
         let kind = format!("vm.{}", verb.action().as_str());
         let submission = self.engine.submission(&kind, &operation, actor)?.on_vm(id, &vm.name);
         Ok(match already {
@@ -273,7 +272,7 @@ impl<'a> Vms<'a> {
             .partition(|b| options.disks || b.disk == SEED_DISK);
         let volumes: Vec<_> = volumes.into_iter().map(|b| b.volume).collect();
         let at = match place_of(&vm) {
-            Ok((provider, external_ref)) => {
+            Ok(AtVm { provider, external_ref, .. }) => {
                 self.engine.refuse_shared(&vm, provider, &volumes)?;
                 Some(At { provider, adopted: vm.adopted().map(|_| external_ref) })
             }
@@ -356,12 +355,11 @@ impl<'a> Vms<'a> {
     pub async fn definition(&self, actor: &Actor, id: VmId) -> Result<String> {
         access::may(actor, Permission::VmRaw)?;
         let vm = self.get(id)?;
-        let (provider, external_ref) = place_of(&vm)?;
-        let provider = self.engine.provider(provider)?;
+        let at = place_of(&vm)?;
+        let provider = self.engine.provider(at.provider)?;
         let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
         let cx = Cx::within(self.engine.pace.look);
-        let vm = VmRef { external_ref, name: vm.name.clone() };
-        Ok(cx.run("read definition", create.definition(&cx, &vm)).await?)
+        Ok(cx.run("read definition", create.definition(&cx, &at.reference())).await?)
     }
 
     /// Whether a console could be opened now.
@@ -387,12 +385,13 @@ impl<'a> Vms<'a> {
         take_over: bool,
     ) -> Result<Box<dyn ConsoleStream>> {
         let vm = self.admit_console(actor, id, kind)?;
-        let (provider, external_ref) = place_of(&vm)?;
-        let provider = self.engine.provider(provider)?;
+        let at = place_of(&vm)?;
+        let provider = self.engine.provider(at.provider)?;
         let console = provider.console().ok_or_else(|| lacks(Group::Console))?;
         let cx = Cx::within(self.engine.pace.look);
-        let vm = VmRef { external_ref, name: vm.name.clone() };
-        Ok(cx.run("open console", console.open(&cx, &vm, kind, take_over)).await?)
+        let vm = at.reference();
+        let opening = console.open(&cx, &vm, kind, take_over);
+        Ok(cx.run("open console", opening).await?)
     }
 
     pub(crate) fn check_name_is_free(&self, spec: &VmSpec) -> Result<()> {
@@ -409,11 +408,16 @@ impl<'a> Vms<'a> {
     }
 }
 
-/// The provider of a VM, and the VM's name there.
-pub(crate) fn place_of(vm: &VmView) -> Result<(ProviderId, String)> {
+/// Where a VM is.
+pub(crate) fn place_of(vm: &VmView) -> Result<AtVm> {
     let provider = vm.provider.as_ref().map(|(id, _)| *id);
     match (provider, vm.external_ref()) {
-        (Some(provider), Some(external_ref)) => Ok((provider, external_ref.to_owned())),
+        (Some(provider), Some(external_ref)) => Ok(AtVm {
+            vm: vm.id,
+            name: vm.name.clone(),
+            provider,
+            external_ref: external_ref.to_owned(),
+        }),
         _ => {
             let message = format!("VM \"{}\" is at no provider", vm.name);
             Err(Error::new(Code::VmStateUnknown, message))
@@ -428,6 +432,7 @@ pub(crate) fn told(vm: &VmView, action: Action, error: Error) -> Error {
         Action::Console => "open a console of",
         Action::ForceStop => "cut the power of",
         Action::Snapshot => "take a snapshot of",
+        Action::DeleteSnapshot => "delete a snapshot of",
         other => other.as_str(),
     };
     let message = format!("cannot {doing} VM \"{}\": {}", vm.name, error.message());

@@ -18,7 +18,8 @@
 //!
 //! A snapshot can be taken of what runs, is paused or is off, and such a VM can be put
 //! back to one. Not of one that is saved: disks of another time than its memory would
-//! be its ruin.
+//! be its ruin. One that crashed can be put back to what it was before.
+//! Snapshots can be deleted wherever the VM stands still or runs.
 
 use super::status::VmState;
 use crate::error::{Code, Error};
@@ -54,6 +55,8 @@ pub enum Action {
     Snapshot,
     /// Put it back to a snapshot.
     Revert,
+    /// Delete a snapshot of it.
+    DeleteSnapshot,
 }
 
 impl Action {
@@ -73,6 +76,7 @@ impl Action {
         Self::Update,
         Self::Snapshot,
         Self::Revert,
+        Self::DeleteSnapshot,
     ];
 
     /// The word used on the wire.
@@ -92,6 +96,7 @@ impl Action {
             Self::Update => "update",
             Self::Snapshot => "snapshot",
             Self::Revert => "revert",
+            Self::DeleteSnapshot => "delete_snapshot",
         }
     }
 }
@@ -152,7 +157,7 @@ pub fn admit(state: VmState, action: Action) -> Admission {
         (S::Paused, _) => admit_paused(action),
         (S::Stopped | S::Failed | S::Saved, _) => admit_off(state, action),
         (S::Suspended, A::Resume | A::ForceStop | A::Reset | A::Console) => Start,
-        (S::Crashed, A::Revert) => Start,
+        (S::Crashed, A::Revert) | (S::Crashed | S::Suspended, A::DeleteSnapshot) => Start,
         (S::Suspended, _) => wrong("the guest sleeps; resume or force_stop it first"),
         (S::Crashed, A::ForceStop | A::Reset | A::Console) => Start,
         (S::Crashed, _) => wrong("the guest crashed and is held; reset or force_stop it first"),
@@ -179,7 +184,8 @@ fn admit_running(action: Action) -> Admission {
         | Action::Console
         | Action::Update
         | Action::Snapshot
-        | Action::Revert => Admission::Start,
+        | Action::Revert
+        | Action::DeleteSnapshot => Admission::Start,
     }
 }
 
@@ -193,7 +199,8 @@ fn admit_paused(action: Action) -> Admission {
         | Action::Console
         | Action::Update
         | Action::Snapshot
-        | Action::Revert => Admission::Start,
+        | Action::Revert
+        | Action::DeleteSnapshot => Admission::Start,
         Action::Start => wrong("the VM is paused; resume it instead"),
         Action::Stop | Action::Reboot => {
             wrong("the VM is paused, so its guest cannot hear; resume it first")
@@ -207,7 +214,9 @@ fn admit_off(state: VmState, action: Action) -> Admission {
     match action {
         Action::Stop | Action::ForceStop => Admission::AlreadyThere,
         Action::Save if state == VmState::Saved => Admission::AlreadyThere,
-        Action::Start | Action::Delete | Action::Update => Admission::Start,
+        Action::Start | Action::Delete | Action::Update | Action::DeleteSnapshot => {
+            Admission::Start
+        }
         Action::Snapshot | Action::Revert if state == VmState::Saved => wrong(
             "the VM is saved, and its memory belongs to its disks as they are; start it first",
         ),
@@ -255,25 +264,25 @@ mod tests {
             table.push('\n');
         }
         //             start stop  force reboo reset pause resum save  migra delet conso update snaps revert
-        expect![[r"
-            creating      -     -     -     -     -     -     -     -     -     -     -     -     -     -
-            deleting      -     -     -     -     -     -     -     -     -     there -     -     -     -
-            running       there yes   yes   yes   yes   yes   there yes   yes   -     yes   yes   yes   yes
-            paused        -     -     yes   -     yes   there yes   yes   -     -     yes   yes   yes   yes
-            starting      there -     yes   -     -     -     -     -     -     -     yes   yes   -     -
-            stopping      -     there yes   -     yes   -     -     -     -     -     yes   yes   -     -
-            stopped       yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes
-            saved         yes   there there -     -     -     -     there -     yes   -     yes   -     -
-            suspended     -     -     yes   -     yes   -     yes   -     -     -     yes   yes   -     -
-            saving        -     -     -     -     -     -     -     there -     -     -     yes   -     -
-            dumping       -     -     -     -     -     -     -     -     -     -     -     yes   -     -
-            snapshotting  -     -     -     -     -     -     -     -     -     -     -     yes   -     -
-            migrating     -     -     -     -     -     -     -     -     -     -     -     yes   -     -
-            crashed       -     -     yes   -     yes   -     -     -     -     -     yes   yes   -     yes
-            failed        yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes
-            missing       -     -     -     -     -     -     -     -     -     yes   -     yes   -     -
-            unknown       -     -     -     -     -     -     -     -     -     -     -     yes   -     -
-        "]]
+        expect![[r#"
+            creating      -     -     -     -     -     -     -     -     -     -     -     -     -     -     -
+            deleting      -     -     -     -     -     -     -     -     -     there -     -     -     -     -
+            running       there yes   yes   yes   yes   yes   there yes   yes   -     yes   yes   yes   yes   yes
+            paused        -     -     yes   -     yes   there yes   yes   -     -     yes   yes   yes   yes   yes
+            starting      there -     yes   -     -     -     -     -     -     -     yes   yes   -     -     -
+            stopping      -     there yes   -     yes   -     -     -     -     -     yes   yes   -     -     -
+            stopped       yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes   yes
+            saved         yes   there there -     -     -     -     there -     yes   -     yes   -     -     yes
+            suspended     -     -     yes   -     yes   -     yes   -     -     -     yes   yes   -     -     yes
+            saving        -     -     -     -     -     -     -     there -     -     -     yes   -     -     -
+            dumping       -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -
+            snapshotting  -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -
+            migrating     -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -
+            crashed       -     -     yes   -     yes   -     -     -     -     -     yes   yes   -     yes   yes
+            failed        yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes   yes
+            missing       -     -     -     -     -     -     -     -     -     yes   -     yes   -     -     -
+            unknown       -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -
+        "#]]
         .assert_eq(&table);
     }
 

@@ -11,9 +11,13 @@ use serde_json::json;
 
 use super::{Seen, State};
 
-/// A provider answers, for the first time or again.
+/// A provider answers, for the first time or again, with what is now or with what was.
 pub(super) fn provider_answers(row: &ProviderRow, seen: &Seen) -> NewEvent {
-    provider_event(row, "healthy", &format!("answers: {}", seen.probe.product), seen.at)
+    let (state, message) = match &seen.stale {
+        None => ("healthy", format!("answers: {}", seen.probe.product)),
+        Some(stale) => ("rebuilding", format!("tells only what was: {}", stale.reason)),
+    };
+    provider_event(row, state, &message, seen.at)
 }
 
 /// A provider stopped answering.

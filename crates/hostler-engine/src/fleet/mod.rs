@@ -288,7 +288,9 @@ impl Fleet {
             seen.keep_newer(before);
         }
         let mut events = Vec::new();
-        if entry.reach != Reach::Answering {
+        let was_behind = entry.seen.as_ref().map(|known| known.stale.is_some());
+        let told = (entry.reach == Reach::Answering).then_some(was_behind).flatten();
+        if told != Some(seen.stale.is_some()) {
             events.push(diff::provider_answers(&entry.row, &seen));
         }
         entry.reach = Reach::Answering;

@@ -102,7 +102,7 @@ impl VmView {
             Action::Migrate => Some(Group::Migrate),
             Action::Delete => Some(Group::Create),
             Action::Console => Some(Group::Console),
-            Action::Snapshot | Action::Revert => Some(Group::Snapshots),
+            Action::Snapshot | Action::Revert | Action::DeleteSnapshot => Some(Group::Snapshots),
             Action::Update => None,
         };
         if let (Some(group), false) = (group, self.groups.is_empty())

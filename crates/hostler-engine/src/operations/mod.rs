@@ -9,6 +9,7 @@
 //! To add one: a file here with the struct, a line in [`registry`], and the
 //! four generic proofs in `tests/it/proofs.rs`.
 
+pub(crate) mod at_vm;
 pub(crate) mod context;
 mod driver;
 mod driving;
@@ -38,6 +39,7 @@ use hostler_store::Effect;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use at_vm::AtVm;
 pub(crate) use context::StepCx;
 pub(crate) use driver::drive;
 pub(crate) use driving::{Begin, Driving};
@@ -117,7 +119,9 @@ pub(crate) trait Operation:
     ) -> Result<Undo, StepError>;
 
     /// What changes in the store together with the end.
-    fn finished(&self, state: &Self::State, outcome: Outcome) -> Vec<Effect>;
+    fn finished(&self, _state: &Self::State, _outcome: Outcome) -> Vec<Effect> {
+        Vec::new()
+    }
 
     /// What people are told together with the end, where the operation's own
     /// events and what is seen of the world do not say it.

@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_core::id::{ProviderId, SnapshotId, VmId};
+use hostler_core::id::{ProviderId, SnapshotId};
 use hostler_core::operation::{Fate, Outcome, Resource};
 use hostler_core::snapshot::SnapshotSpec;
-use hostler_provider::{EnsureSnapshot, Group, Kind, Provider, SnapshotRef, Snapshots, VmRef};
-use hostler_store::Effect;
+use hostler_provider::{EnsureSnapshot, Group, Kind, Provider, SnapshotRef, Snapshots};
 use serde::{Deserialize, Serialize};
 
-use super::{Leaves, News, Operation, StepCx, StepError, Undo, lacks};
+use super::{AtVm, Leaves, News, Operation, StepCx, StepError, Undo, lacks};
 
 /// Taking a snapshot may copy all that a VM has.
 pub(crate) const BUDGET: Duration = Duration::from_secs(1800);
@@ -19,12 +18,8 @@ pub(crate) const BUDGET: Duration = Duration::from_secs(1800);
 /// Takes a snapshot of a VM.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SnapshotCreate {
-    pub(crate) vm: VmId,
-    /// The VM's name.
-    pub(crate) name: String,
-    pub(crate) provider: ProviderId,
-    /// The provider's lasting name for the VM.
-    pub(crate) external_ref: String,
+    #[serde(flatten)]
+    pub(crate) at: AtVm,
     pub(crate) id: SnapshotId,
     pub(crate) spec: SnapshotSpec,
 }
@@ -35,17 +30,13 @@ pub(crate) fn snapshots_of(provider: &dyn Provider) -> Result<&dyn Snapshots, ho
 }
 
 impl SnapshotCreate {
-    fn vm_ref(&self) -> VmRef {
-        VmRef { external_ref: self.external_ref.clone(), name: self.name.clone() }
-    }
-
     /// The snapshot that bears our mark, if there is one.
     async fn find(
         &self,
         cx: &StepCx,
         snapshots: &dyn Snapshots,
     ) -> Result<Option<SnapshotRef>, StepError> {
-        let vm = self.vm_ref();
+        let vm = self.at.reference();
         let listed = cx.cx().run("list snapshots", snapshots.list_snapshots(cx.cx(), &vm)).await;
         let all = match listed {
             // With the VM went what was of it alone.
@@ -66,7 +57,7 @@ impl Operation for SnapshotCreate {
     const LEAVES: Leaves = Leaves::Marked;
 
     fn provider(&self, (): &()) -> Option<ProviderId> {
-        Some(self.provider)
+        Some(self.at.provider)
     }
 
     fn plan(&self) -> Vec<()> {
@@ -82,9 +73,9 @@ impl Operation for SnapshotCreate {
     }
 
     async fn run(&self, (): (), cx: &StepCx, (): &mut ()) -> Result<(), StepError> {
-        let provider = cx.provider(self.provider)?;
+        let provider = self.at.provider(cx).await?;
         let snapshots = snapshots_of(provider.as_ref())?;
-        let request = EnsureSnapshot { id: self.id, vm: &self.vm_ref(), spec: &self.spec };
+        let request = EnsureSnapshot { id: self.id, vm: &self.at.reference(), spec: &self.spec };
         let call = cx.cx();
         call.run("take snapshot", snapshots.ensure_snapshot(call, &request)).await?;
         Ok(())
@@ -94,24 +85,20 @@ impl Operation for SnapshotCreate {
         if cx.fate() == Fate::Refused {
             return Ok(Undo::nothing().for_good());
         }
-        let provider = cx.provider(self.provider)?;
+        let provider = cx.provider(self.at.provider)?;
         let snapshots = snapshots_of(provider.as_ref())?;
         let Some(found) = self.find(cx, snapshots).await? else { return Ok(Undo::nothing()) };
-        let (call, vm) = (cx.cx(), self.vm_ref());
+        let (call, vm) = (cx.cx(), self.at.reference());
         call.run("remove snapshot", snapshots.remove_snapshot(call, &vm, &found)).await?;
         Ok(Undo::removed())
-    }
-
-    fn finished(&self, (): &(), _: Outcome) -> Vec<Effect> {
-        Vec::new()
     }
 
     fn news(&self, outcome: Outcome) -> Option<News> {
         (outcome == Outcome::Succeeded).then(|| News {
             kind: "snapshot.created",
-            resource: Resource::Vm(self.vm),
-            name: self.name.clone(),
-            message: format!("snapshot {} of VM {} was taken", self.spec.name, self.name),
+            resource: Resource::Vm(self.at.vm),
+            name: self.at.name.clone(),
+            message: format!("snapshot {} of VM {} was taken", self.spec.name, self.at.name),
         })
     }
 }

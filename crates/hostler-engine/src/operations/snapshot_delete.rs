@@ -3,24 +3,19 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_core::id::{ProviderId, VmId};
+use hostler_core::id::ProviderId;
 use hostler_core::operation::{Outcome, Resource};
-use hostler_provider::{SnapshotRef, VmRef};
-use hostler_store::Effect;
+use hostler_provider::SnapshotRef;
 use serde::{Deserialize, Serialize};
 
 use super::snapshot_create::{BUDGET, snapshots_of};
-use super::{News, Operation, StepCx, StepError, Undo};
+use super::{AtVm, News, Operation, StepCx, StepError, Undo};
 
 /// Deletes a snapshot of a VM.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SnapshotDelete {
-    pub(crate) vm: VmId,
-    /// The VM's name.
-    pub(crate) name: String,
-    pub(crate) provider: ProviderId,
-    /// The provider's lasting name for the VM.
-    pub(crate) external_ref: String,
+    #[serde(flatten)]
+    pub(crate) at: AtVm,
     pub(crate) snapshot: SnapshotRef,
 }
 
@@ -31,7 +26,7 @@ impl Operation for SnapshotDelete {
     type State = ();
 
     fn provider(&self, (): &()) -> Option<ProviderId> {
-        Some(self.provider)
+        Some(self.at.provider)
     }
 
     fn plan(&self) -> Vec<()> {
@@ -51,9 +46,9 @@ impl Operation for SnapshotDelete {
     }
 
     async fn run(&self, (): (), cx: &StepCx, (): &mut ()) -> Result<(), StepError> {
-        let provider = cx.provider(self.provider)?;
+        let provider = self.at.provider(cx).await?;
         let snapshots = snapshots_of(provider.as_ref())?;
-        let vm = VmRef { external_ref: self.external_ref.clone(), name: self.name.clone() };
+        let vm = self.at.reference();
         let call = cx.cx();
         let removing = snapshots.remove_snapshot(call, &vm, &self.snapshot);
         Ok(call.run("remove snapshot", removing).await?)
@@ -64,16 +59,12 @@ impl Operation for SnapshotDelete {
         Ok(Undo::nothing().for_good())
     }
 
-    fn finished(&self, (): &(), _: Outcome) -> Vec<Effect> {
-        Vec::new()
-    }
-
     fn news(&self, outcome: Outcome) -> Option<News> {
         (outcome == Outcome::Succeeded).then(|| News {
             kind: "snapshot.deleted",
-            resource: Resource::Vm(self.vm),
-            name: self.name.clone(),
-            message: format!("snapshot {} of VM {} was deleted", self.snapshot.name, self.name),
+            resource: Resource::Vm(self.at.vm),
+            name: self.at.name.clone(),
+            message: format!("snapshot {} of VM {} was deleted", self.snapshot.name, self.at.name),
         })
     }
 }

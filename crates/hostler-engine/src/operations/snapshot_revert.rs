@@ -10,24 +10,19 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_core::id::{ProviderId, VmId};
+use hostler_core::id::ProviderId;
 use hostler_core::operation::{Outcome, Resource};
-use hostler_provider::{Revert, SnapshotRef, VmRef};
-use hostler_store::Effect;
+use hostler_provider::{Revert, SnapshotRef};
 use serde::{Deserialize, Serialize};
 
 use super::snapshot_create::{BUDGET, snapshots_of};
-use super::{News, Operation, StepCx, StepError, Undo};
+use super::{AtVm, News, Operation, StepCx, StepError, Undo};
 
 /// Puts a VM back to a snapshot.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SnapshotRevert {
-    pub(crate) vm: VmId,
-    /// The VM's name.
-    pub(crate) name: String,
-    pub(crate) provider: ProviderId,
-    /// The provider's lasting name for the VM.
-    pub(crate) external_ref: String,
+    #[serde(flatten)]
+    pub(crate) at: AtVm,
     pub(crate) snapshot: SnapshotRef,
 }
 
@@ -38,7 +33,7 @@ impl Operation for SnapshotRevert {
     type State = ();
 
     fn provider(&self, (): &()) -> Option<ProviderId> {
-        Some(self.provider)
+        Some(self.at.provider)
     }
 
     fn plan(&self) -> Vec<()> {
@@ -58,9 +53,9 @@ impl Operation for SnapshotRevert {
     }
 
     async fn run(&self, (): (), cx: &StepCx, (): &mut ()) -> Result<(), StepError> {
-        let provider = cx.provider(self.provider)?;
+        let provider = self.at.provider(cx).await?;
         let snapshots = snapshots_of(provider.as_ref())?;
-        let vm = VmRef { external_ref: self.external_ref.clone(), name: self.name.clone() };
+        let vm = self.at.reference();
         let request = Revert { operation: cx.operation, vm: &vm, snapshot: &self.snapshot };
         let call = cx.cx();
         Ok(call.run("put VM back", snapshots.revert(call, &request)).await?)
@@ -71,16 +66,12 @@ impl Operation for SnapshotRevert {
         Ok(Undo::nothing().for_good())
     }
 
-    fn finished(&self, (): &(), _: Outcome) -> Vec<Effect> {
-        Vec::new()
-    }
-
     fn news(&self, outcome: Outcome) -> Option<News> {
         (outcome == Outcome::Succeeded).then(|| News {
             kind: "snapshot.reverted",
-            resource: Resource::Vm(self.vm),
-            name: self.name.clone(),
-            message: format!("VM {} was put back to snapshot {}", self.name, self.snapshot.name),
+            resource: Resource::Vm(self.at.vm),
+            name: self.at.name.clone(),
+            message: format!("VM {} was put back to snapshot {}", self.at.name, self.snapshot.name),
         })
     }
 }

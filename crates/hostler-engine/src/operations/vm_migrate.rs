@@ -15,14 +15,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_core::id::{ProviderId, VmId};
+use hostler_core::id::ProviderId;
 use hostler_core::migration::{Errand, errand};
 use hostler_core::operation::{Fate, Outcome, Resource};
-use hostler_provider::{Group, MigrateVm, Provider, VmRef};
-use hostler_store::Effect;
+use hostler_provider::{Group, MigrateVm};
 use serde::{Deserialize, Serialize};
 
-use super::{News, Operation, StepCx, StepError, Undo, lacks};
+use super::{AtVm, News, Operation, StepCx, StepError, Undo, lacks};
 
 /// How long a VM may be on its way. Guests of hundreds of GiB that write much take
 /// hours; the provider has limits of its own, which it tells as failures.
@@ -31,38 +30,12 @@ const BUDGET: Duration = Duration::from_secs(6 * 3600);
 /// Moves a VM to another host while it runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct VmMigrate {
-    pub(crate) vm: VmId,
-    pub(crate) name: String,
-    pub(crate) provider: ProviderId,
-    pub(crate) external_ref: String,
+    #[serde(flatten)]
+    pub(crate) at: AtVm,
     /// The host that it is to leave, in the provider's terms.
     pub(crate) from: String,
     /// The host that it is to go to; `None`: the provider chooses.
     pub(crate) to: Option<String>,
-}
-
-impl VmMigrate {
-    fn vm_ref(&self) -> VmRef {
-        VmRef { external_ref: self.external_ref.clone(), name: self.name.clone() }
-    }
-
-    /// The host where it is now; `None` when it is not there, or on none.
-    async fn host(
-        &self,
-        cx: &StepCx,
-        provider: &dyn Provider,
-    ) -> Result<Option<String>, StepError> {
-        let call = &cx.cx().at_most(cx.engine.pace.look);
-        let vm = self.vm_ref();
-        let seen = match provider.watch() {
-            Some(watch) => call.run("look at VM", watch.observe(call, &vm)).await?,
-            None => {
-                let inventory = call.run("inventory", provider.inventory(call)).await?;
-                inventory.vms.into_iter().find(|seen| seen.external_ref == vm.external_ref)
-            }
-        };
-        Ok(seen.and_then(|seen| seen.host_ref))
-    }
 }
 
 #[async_trait]
@@ -72,7 +45,7 @@ impl Operation for VmMigrate {
     type State = ();
 
     fn provider(&self, (): &()) -> Option<ProviderId> {
-        Some(self.provider)
+        Some(self.at.provider)
     }
 
     fn plan(&self) -> Vec<()> {
@@ -88,9 +61,9 @@ impl Operation for VmMigrate {
     }
 
     async fn run(&self, (): (), cx: &StepCx, (): &mut ()) -> Result<(), StepError> {
-        let provider = cx.provider(self.provider)?;
+        let provider = self.at.provider(cx).await?;
         let migrate = provider.migrate().ok_or_else(|| lacks(Group::Migrate))?;
-        let (call, vm) = (cx.cx(), &self.vm_ref());
+        let (call, vm) = (cx.cx(), &self.at.reference());
         let (operation, from, to) = (cx.operation, self.from.as_str(), self.to.as_deref());
         let request = MigrateVm { operation, vm, from, to };
         Ok(call.run("migrate VM", migrate.migrate_vm(call, &request)).await?)
@@ -100,12 +73,12 @@ impl Operation for VmMigrate {
         if cx.fate() == Fate::Refused {
             return Ok(Undo::nothing().for_good());
         }
-        let provider = cx.provider(self.provider)?;
+        let provider = cx.provider(self.at.provider)?;
         let migrate = provider.migrate().ok_or_else(|| lacks(Group::Migrate))?;
-        let (call, vm) = (cx.cx(), &self.vm_ref());
+        let (call, vm) = (cx.cx(), &self.at.reference());
         call.run("cancel migration", migrate.cancel(call, vm, cx.operation)).await?;
-        let at = match self.host(cx, provider.as_ref()).await {
-            Ok(at) => at,
+        let at = match self.at.look(cx, provider.as_ref()).await {
+            Ok(seen) => seen.and_then(|seen| seen.host_ref),
             // Nothing is under way any more, so that nobody has to be called for it: the
             // inventory will tell.
             Err(error) if error.is_transient && cx.fate() == Fate::Unsettled => {
@@ -126,20 +99,17 @@ impl Operation for VmMigrate {
         })
     }
 
-    fn finished(&self, (): &(), _: Outcome) -> Vec<Effect> {
-        Vec::new()
-    }
-
     fn news(&self, outcome: Outcome) -> Option<News> {
-        if outcome != Outcome::Succeeded {
+        // Where it was there already, there is nothing to tell.
+        if outcome != Outcome::Succeeded || self.to.as_ref() == Some(&self.from) {
             return None;
         }
-        let (name, from) = (&self.name, &self.from);
+        let (name, from) = (&self.at.name, &self.from);
         let message = match &self.to {
             Some(to) => format!("VM {name} was migrated from host {from} to host {to}"),
             None => format!("VM {name} was migrated off host {from}"),
         };
-        let (kind, resource) = ("vm.migrated", Resource::Vm(self.vm));
+        let (kind, resource) = ("vm.migrated", Resource::Vm(self.at.vm));
         Some(News { kind, resource, name: name.clone(), message })
     }
 }

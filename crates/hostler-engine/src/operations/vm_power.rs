@@ -10,15 +10,15 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_core::id::{ProviderId, VmId};
-use hostler_core::operation::{Fate, Outcome, Trace};
+use hostler_core::id::ProviderId;
+use hostler_core::operation::{Fate, Trace};
 use hostler_core::vm::{Action, PowerState, VmState};
 use hostler_core::{Code, Error};
 use hostler_provider::{Group, Provider, StopMode, VmRef};
-use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
 
-use super::{Operation, StepCx, StepError, Undo, lacks};
+use super::at_vm::look;
+use super::{AtVm, Operation, StepCx, StepError, Undo, lacks};
 
 /// A power verb, as users ask for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,10 +60,8 @@ impl PowerVerb {
 /// Turns a VM on or off, or something between.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct VmPower {
-    pub(crate) vm: VmId,
-    pub(crate) name: String,
-    pub(crate) provider: ProviderId,
-    pub(crate) external_ref: String,
+    #[serde(flatten)]
+    pub(crate) at: AtVm,
     pub(crate) verb: Verb,
 }
 
@@ -139,7 +137,7 @@ pub(crate) async fn what_is(
     }
     let power = async {
         match vm.await? {
-            Some(vm) => look(cx, provider, &vm).await,
+            Some(vm) => look(cx, provider, &vm).await.map(|seen| seen.map(|seen| seen.power)),
             None => Ok(None),
         }
     };
@@ -158,23 +156,6 @@ pub(crate) async fn what_is(
     };
     // What was answered has had its effect.
     Ok(if cx.fate() == Fate::Done { found.for_good() } else { found })
-}
-
-/// The VM's power state now; `None` when it is not there.
-async fn look(
-    cx: &StepCx,
-    provider: &dyn Provider,
-    vm: &VmRef,
-) -> Result<Option<PowerState>, StepError> {
-    let call = &cx.cx().at_most(cx.engine.pace.look);
-    let seen = match provider.watch() {
-        Some(watch) => call.run("look at VM", watch.observe(call, vm)).await?,
-        None => {
-            let inventory = call.run("inventory", provider.inventory(call)).await?;
-            inventory.vms.into_iter().find(|seen| seen.external_ref == vm.external_ref)
-        }
-    };
-    Ok(seen.map(|seen| seen.power))
 }
 
 impl VmPower {
@@ -204,7 +185,7 @@ impl Operation for VmPower {
     type State = ();
 
     fn provider(&self, (): &()) -> Option<ProviderId> {
-        Some(self.provider)
+        Some(self.at.provider)
     }
 
     fn plan(&self) -> Vec<()> {
@@ -229,11 +210,9 @@ impl Operation for VmPower {
     }
 
     async fn run(&self, (): (), cx: &StepCx, (): &mut ()) -> Result<(), StepError> {
-        cx.check_obeys(self.vm).await?;
-        let provider = cx.provider(self.provider)?;
+        let provider = self.at.provider(cx).await?;
         let power = provider.power().ok_or_else(|| lacks(Group::Power))?;
-        let (external_ref, name) = (self.external_ref.clone(), self.name.clone());
-        let vm = &VmRef { external_ref, name };
+        let vm = &self.at.reference();
         let call = cx.cx();
         let within = |seconds: u64| Duration::from_secs(seconds);
         match self.verb {
@@ -261,9 +240,8 @@ impl Operation for VmPower {
     }
 
     async fn undo(&self, (): (), cx: &StepCx, (): &()) -> Result<Undo, StepError> {
-        let provider = cx.provider(self.provider)?;
-        let (external_ref, name) = (self.external_ref.clone(), self.name.clone());
-        let vm = async { Ok(Some(VmRef { external_ref, name })) };
+        let provider = cx.provider(self.at.provider)?;
+        let vm = async { Ok(Some(self.at.reference())) };
         let found = what_is(cx, provider.as_ref(), vm, |power| self.verb.is_reached(power)).await?;
         let leaves_no_mark = matches!(self.verb, Verb::Reboot | Verb::Reset);
         Ok(match found.trace {
@@ -272,10 +250,6 @@ impl Operation for VmPower {
             }
             _ => found,
         })
-    }
-
-    fn finished(&self, (): &(), _: Outcome) -> Vec<Effect> {
-        Vec::new()
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use hostler_core::Clock;
 use hostler_core::access::{Actor, Role};
 use hostler_core::clock::SystemClock;
-use hostler_core::id::{OperationId, VmId};
+use hostler_core::id::{OperationId, SnapshotId, VmId};
 use hostler_core::operation::{OperationState, Plan, Resource};
 use hostler_core::query::ListRequest;
+use hostler_core::snapshot::SnapshotSpec;
 use hostler_core::vm::status::VmState;
 use hostler_core::vm::{Action, Admission, PowerState, VmSpec};
 use hostler_core::{Code, Result};
@@ -195,39 +196,63 @@ async fn i6_that_a_provider_is_silent_is_told_before_a_vm_there_is_adopted() {
     assert_eq!((risk.code, risk.forbids), ("state_unknown", false));
 }
 
-/// Let go, or adopted for reading only, between being looked at and being claimed.
+/// Let go, or adopted for reading only, between being looked at and being claimed; asking
+/// the provider for what is needed to decide takes its time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x30_who_was_let_go_meanwhile_is_not_changed_by_what_was_asked_before() {
     let lab = Lab::new().await;
     let theirs = foreign(&lab.world, "theirs");
     lab.world.set_power(&theirs, PowerState::Running, "booted");
     let id = waits(&lab, "theirs").await;
-    for expected in ["vm_not_managed", "vm_read_only"] {
-        let created_at = SystemClock.now();
-        let asked = NewOperation {
-            id: OperationId::new(created_at, [9; 10]),
-            kind: "vm.force_stop".into(),
-            params: serde_json::json!({
-                "vm": id, "name": "theirs", "provider": lab.provider,
-                "external_ref": theirs.external_ref, "verb": "force_stop",
+    let snapshot = serde_json::json!({ "external_ref": "s", "name": "s" });
+    let kinds = [
+        ("vm.force_stop", "power", None, serde_json::json!({ "verb": "force_stop" })),
+        ("vm.migrate", "migrate", None, serde_json::json!({ "from": "h1", "to": null })),
+        (
+            "snapshot.create",
+            "take",
+            None,
+            serde_json::json!({
+                "id": SnapshotId::new(SystemClock.now(), [7; 10]),
+                "spec": SnapshotSpec::new("s"),
             }),
-            actor: "local:root".into(),
-            resources: vec![Resource::Vm(id)],
-            claims: vec![Resource::Vm(id)],
-            plan: Plan { steps: vec!["power".into()], no_return_from: None },
-            idempotency: None,
-            note: None,
-            created_at,
-            vm: None,
-            phase: None,
-            provider: Some(lab.provider),
-            events: Vec::new(),
-        };
-        lab.store.submit(&asked).await.unwrap();
-        let ended = lab.ended(asked.id).await.unwrap();
-        assert_eq!(ended.state(), OperationState::Failed);
-        assert_eq!(ended.error().unwrap().code, expected);
-        assert_eq!(lab.world.vm_named("theirs").unwrap().power, PowerState::Running);
+        ),
+        ("snapshot.revert", "put back", Some(0), serde_json::json!({ "snapshot": snapshot })),
+        ("snapshot.delete", "remove", Some(0), serde_json::json!({ "snapshot": snapshot })),
+    ];
+    let mut number = 0;
+    for expected in ["vm_not_managed", "vm_read_only"] {
+        for (kind, step, no_return_from, own) in &kinds {
+            let mut params = serde_json::json!({
+                "vm": id, "name": "theirs", "provider": lab.provider,
+                "external_ref": theirs.external_ref,
+            });
+            let own = own.as_object().unwrap().clone();
+            params.as_object_mut().unwrap().extend(own);
+            number += 1;
+            let created_at = SystemClock.now();
+            let asked = NewOperation {
+                id: OperationId::new(created_at, [number; 10]),
+                kind: (*kind).into(),
+                params,
+                actor: "local:root".into(),
+                resources: vec![Resource::Vm(id)],
+                claims: vec![Resource::Vm(id)],
+                plan: Plan { steps: vec![(*step).into()], no_return_from: *no_return_from },
+                idempotency: None,
+                note: None,
+                created_at,
+                vm: None,
+                phase: None,
+                provider: Some(lab.provider),
+                events: Vec::new(),
+            };
+            lab.store.submit(&asked).await.unwrap();
+            let ended = lab.ended(asked.id).await.unwrap();
+            assert_eq!(ended.state(), OperationState::Failed, "{kind}");
+            assert_eq!(ended.error().unwrap().code, expected, "{kind}");
+            assert_eq!(lab.world.vm_named("theirs").unwrap().power, PowerState::Running);
+        }
         if expected == "vm_not_managed" {
             adopt(&lab, id, AdoptRequest { read_only: true, ..AdoptRequest::default() })
                 .await

@@ -18,6 +18,7 @@ mod image_files;
 mod images;
 mod late;
 mod metrics;
+mod migrations;
 mod outlook;
 mod outputs;
 mod placing;

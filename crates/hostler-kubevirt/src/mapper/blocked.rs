@@ -39,7 +39,7 @@ pub(super) fn blocked(
     }
     if vm.is_none() {
         let reason = "it is seen as an instance without a VM, and snapshots are of VMs";
-        add(&[Action::Snapshot, Action::Revert], reason.into());
+        add(&[Action::Snapshot, Action::Revert, Action::DeleteSnapshot], reason.into());
     }
     match vm {
         Some(vm) => of_vm(vm, vmi.is_some(), &mut add),

@@ -13,6 +13,32 @@ fn older(inventory: Inventory) -> Inventory {
     Inventory { stale: Some(stale), ..inventory }
 }
 
+/// What is told of the provider; of nothing else.
+fn provider_states(events: &[NewEvent]) -> Vec<&str> {
+    let state = |event: &NewEvent| event.kind == "provider.state";
+    assert!(events.iter().all(state), "{events:?}");
+    events.iter().map(|event| event.data["state"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn i7_e10_that_a_provider_is_behind_and_that_it_is_over_is_told_once() {
+    let lab = Lab::new();
+    let now = || inventory(vec![running("x", Some("a"), "/x")]);
+    let apply = |inventory| {
+        let probe = Probe { product: "test".into(), version: "1".into() };
+        let seen = Seen::new(inventory, probe, at(9), Instant::now());
+        lab.fleet.apply(provider(1), seen, PACE * 2)
+    };
+    lab.see(1, now());
+    assert_eq!(provider_states(&apply(now())), [""; 0]);
+    assert_eq!(provider_states(&apply(older(now()))), ["rebuilding"]);
+    assert_eq!(provider_states(&apply(older(now()))), [""; 0], "told already");
+    assert_eq!(provider_states(&apply(now())), ["healthy"]);
+    lab.fleet.silence(provider(1), "nobody answers", at(10)).unwrap();
+    assert_eq!(provider_states(&apply(older(now()))), ["rebuilding"], "it is not well yet");
+    assert_eq!(provider_states(&apply(now())), ["healthy"]);
+}
+
 #[tokio::test]
 async fn e10_x17_what_is_known_of_a_provider_that_is_behind_is_kept_and_told_as_old() {
     let lab = Lab::new();
@@ -30,7 +56,7 @@ async fn e10_x17_what_is_known_of_a_provider_that_is_behind_is_kept_and_told_as_
         ),
         PACE * 2,
     );
-    assert_eq!(events.len(), 0, "nothing is told to have changed: {events:?}");
+    assert_eq!(provider_states(&events), ["rebuilding"], "nothing else is told to have changed");
     let told = lab.fleet.snapshot();
     assert!(told.stale);
     assert_eq!(told.vms.values().count(), 2, "an older picture shows nothing to be gone");

@@ -181,7 +181,7 @@ const fn permission(action: Action) -> Permission {
         Action::Delete => Permission::VmDelete,
         Action::Console => Permission::VmConsole,
         Action::Update => Permission::VmUpdate,
-        Action::Snapshot | Action::Revert => Permission::VmSnapshot,
+        Action::Snapshot | Action::Revert | Action::DeleteSnapshot => Permission::VmSnapshot,
     }
 }
 

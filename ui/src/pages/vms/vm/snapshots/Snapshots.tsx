@@ -115,8 +115,7 @@ function Verbs({ vm, missing, snapshot, onAsk }: VerbsProps): ReactNode {
         size="sm"
         isDanger
         aria-label={`Delete ${name}`}
-        // Deleting one changes the VM as any other change does.
-        reason={missing ?? refusal(vm, "update") ?? going}
+        reason={missing ?? refusal(vm, "delete_snapshot") ?? going}
         onClick={() => onAsk({ what: "delete", snapshot })}
       >
         Delete
