@@ -263,8 +263,8 @@ mod tests {
             table.truncate(table.trim_end().len());
             table.push('\n');
         }
-        //             start stop  force reboo reset pause resum save  migra delet conso update snaps revert
-        expect![[r#"
+        //             start stop  force reboo reset pause resum save  migra delet conso update snaps revert delsn
+        expect![[r"
             creating      -     -     -     -     -     -     -     -     -     -     -     -     -     -     -
             deleting      -     -     -     -     -     -     -     -     -     there -     -     -     -     -
             running       there yes   yes   yes   yes   yes   there yes   yes   -     yes   yes   yes   yes   yes
@@ -282,7 +282,7 @@ mod tests {
             failed        yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes   yes
             missing       -     -     -     -     -     -     -     -     -     yes   -     yes   -     -     -
             unknown       -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -
-        "#]]
+        "]]
         .assert_eq(&table);
     }
 
