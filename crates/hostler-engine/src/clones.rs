@@ -104,7 +104,7 @@ impl<'a> Clones<'a> {
             spec: spec.clone(),
             bindings: serde_json::json!([]),
         };
-        let source_of = Source { name: view.name.clone(), external_ref, snapshot };
+        let source_of = Source { vm: source, name: view.name.clone(), external_ref, snapshot };
         let start = request.start;
         let operation = VmClone { vm, spec, source: source_of, provider, host, seed, start };
         let submission = self.engine.submission(VmClone::KIND, &operation, actor)?;

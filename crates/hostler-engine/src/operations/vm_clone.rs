@@ -45,6 +45,7 @@ pub(crate) struct VmClone {
 /// What is cloned.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Source {
+    pub(crate) vm: VmId,
     /// The VM's name.
     pub(crate) name: String,
     /// The provider's lasting name for it.
@@ -258,11 +259,12 @@ impl Operation for VmClone {
             Some(snapshot) => format!("snapshot {} of VM {}", snapshot.name, self.source.name),
             None => format!("VM {}", self.source.name),
         };
+        // Of the source: what became of the clone, the operation's own events say.
         (outcome == Outcome::Succeeded).then(|| News {
             kind: "vm.cloned",
-            resource: Resource::Vm(self.vm),
-            name: self.spec.name.clone(),
-            message: format!("VM {} was cloned from {of}", self.spec.name),
+            resource: Resource::Vm(self.source.vm),
+            name: self.source.name.clone(),
+            message: format!("{of} was cloned as {}", self.spec.name),
         })
     }
 }
