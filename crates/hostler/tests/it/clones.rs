@@ -37,7 +37,12 @@ fn e8_a_clone_sends_its_request() {
 fn e8_a_dry_run_says_what_the_server_says_and_sends_nothing() {
     let server = answering(|seen| panic!("{seen:?}"));
     let ended = run(&server, &["vm", "clone", "web-1", "web-9", "--dry-run"]);
-    expect![[r""]].assert_eq(&ended.all());
+    expect![[r"
+        NAME   STATE    ACTION  POSSIBLE  REASON
+        web-1  running  clone   no        the server does not know this action
+        exit 5
+    "]]
+    .assert_eq(&ended.all());
 }
 
 #[test]

@@ -364,6 +364,10 @@ async fn clones(story: &mut Story, vm: &str) {
     let path = format!("/api/v1/vms/{vm}/clone");
     let made = story.tell("vm_clone", &path, Some(json!({ "name": "copy" }))).await;
     assert_eq!(made["state"], "succeeded", "{made:#}");
+    // What is listed later does not have it, nor its disks.
+    let copy = format!("/api/v1/vms/{}?disks=true", id(&made["resources"][0]["id"]));
+    let gone = story.client().delete(&copy).await.json();
+    assert_eq!(gone["state"], "succeeded", "{gone:#}");
 }
 
 async fn operations(story: &mut Story, vm: &str) {
