@@ -41,6 +41,8 @@ pub(super) fn reconcile(world: &mut World, key: &Key) {
     let Some(machine) = world.store.get(&VM, key).cloned() else { return };
     let next = told(world, key, &machine, &requests, are_volumes_ready);
     save(world, &VM, &machine, next);
+    // It may tell by now that its volumes can be snapshotted.
+    clones::wake(world, &key.namespace);
     if world.store.get(&VMI, key).is_none() {
         snapshots::wake(world, key);
     }

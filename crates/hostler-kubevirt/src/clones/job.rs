@@ -261,7 +261,7 @@ impl<'a> Job<'a> {
     /// Takes away what there is, so that the failure is all that is left.
     async fn failed(&self, what: &str, why: Option<String>) -> Error {
         let why = why.unwrap_or_else(|| "the cluster gives no reason".to_owned());
-        let told = format!("{what}: {}", crate::error::word(&why));
+        let told = format!("{what}: {}", crate::error::word(&why).trim_end_matches('.'));
         let error = self.error(Kind::Conflict, &told).with_raw(why);
         let removed =
             async { Removal::begin(self.provider, self.cx, self.request.vm).await?.run().await };

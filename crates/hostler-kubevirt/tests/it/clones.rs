@@ -16,7 +16,7 @@ use hostler_provider::{
 use serde_json::{Value, json};
 
 use crate::create::{disk, id, request, spec, volume};
-use crate::place::{Place, busy, cx, machine};
+use crate::place::{PATIENCE, Place, busy, cx, machine};
 use crate::support::now;
 
 const CLONES: &str = "virtualmachineclones";
@@ -67,12 +67,17 @@ impl Place {
         self.create().ensure_vm(&cx(), &wanted).await.unwrap().vm
     }
 
-    /// Nothing is left of what clones work with.
-    fn is_clear(&self) {
-        for plural in [CLONES, "virtualmachinesnapshots", "virtualmachinerestores"] {
-            let left = self.double.list(plural);
-            assert!(left.is_empty(), "{plural}: {left:?}");
-        }
+    /// Waits until nothing is left of what clones work with: its controllers have their say first.
+    async fn is_clear(&self) {
+        let plurals = [CLONES, "virtualmachinesnapshots", "virtualmachinerestores"];
+        let left = || plurals.iter().flat_map(|plural| self.double.list(plural)).count();
+        let wait = async {
+            while left() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        assert!(waited.is_ok(), "{} objects stayed", left());
     }
 }
 
@@ -111,7 +116,7 @@ async fn e8_a_clone_of_a_vm_of_ours_is_ours_with_all_that_is_its_own() {
     assert_ne!(root.volume.name, "web-root");
     let claim = volumes.iter().find_map(|one| one["persistentVolumeClaim"]["claimName"].as_str());
     assert_eq!(claim, Some(root.volume.name.as_str()));
-    place.is_clear();
+    place.is_clear().await;
     let found = place.create().find_vm(&cx(), id(1)).await.unwrap().unwrap();
     assert_eq!(found.vm, web, "the source's mark is the source's alone");
 
@@ -161,7 +166,7 @@ async fn e8_where_a_clone_cannot_be_patched_it_is_marked_when_it_is_finished() {
     assert_eq!(copy["metadata"]["annotations"]["hostler.io/made-as"], "default/web-2");
     assert!(place.clones().remove_clone(&cx(), id(2)).await.unwrap());
     assert_eq!(place.claims(), ["web-root"]);
-    place.is_clear();
+    place.is_clear().await;
 }
 
 /// One that cannot begin is not waited for in vain, and one that fails leaves nothing.
@@ -173,7 +178,7 @@ async fn e8_a_clone_that_fails_leaves_nothing_and_tells_the_clusters_words() {
     let failed = place.clone_of(&web, id(2), "web-2").await.unwrap_err();
     assert_eq!((failed.kind(), failed.is_unknown()), (Kind::Conflict, false));
     assert!(failed.message().contains("volume root is not backed up"), "{failed}");
-    place.is_clear();
+    place.is_clear().await;
     place.double.set_clones_fail(None);
     let made = place.clone_of(&web, id(2), "web-2").await.unwrap();
     assert!(made.created, "the same request made anew");
@@ -187,7 +192,7 @@ async fn e8_a_clone_whose_storage_has_no_snapshots_is_taken_back() {
     let failed = place.clone_of(&web, id(2), "web-2").await.unwrap_err();
     assert_eq!((failed.kind(), failed.is_unknown()), (Kind::Conflict, false));
     assert!(failed.message().contains("volume root is not snapshotable"), "{failed}");
-    place.is_clear();
+    place.is_clear().await;
     assert_eq!(place.claims(), ["web-root"]);
 }
 
@@ -232,7 +237,7 @@ async fn e8_one_that_was_cut_off_is_followed_on_or_taken_away() {
             place.clone_of(&web, id(2), "web-2").await.unwrap();
             assert_eq!(place.double.list("virtualmachines").len(), 2);
         }
-        place.is_clear();
+        place.is_clear().await;
     }
 }
 
@@ -251,7 +256,7 @@ async fn e8_claims_of_a_machine_that_never_came_are_taken_away() {
     assert!(place.double.get("virtualmachines", "default", "web-2").is_none());
     assert!(place.clones().remove_clone(&cx(), id(2)).await.unwrap());
     assert_eq!(place.claims(), ["web-root"]);
-    place.is_clear();
+    place.is_clear().await;
 }
 
 /// What somebody else uses by now is nobody's to delete.
@@ -291,6 +296,6 @@ async fn e8_what_a_waiting_claim_is_filled_from_stays_until_it_is_bound() {
     assert_eq!(place.double.list("virtualmachinesnapshots").len(), 1);
     // It goes with its VM.
     assert!(place.clones().remove_clone(&cx(), id(2)).await.unwrap());
-    place.is_clear();
+    place.is_clear().await;
     assert_eq!(place.claims(), ["web-root"]);
 }
