@@ -17,6 +17,7 @@
 //! | how VMs change hosts while they run | [`migration`] |
 //! | how a cluster is, and what it can | [`cluster`] |
 //! | what a snapshot holds, and whether one can be taken | [`snapshot`] |
+//! | what a clone is, and whether one can be made | [`clone`] |
 //! | how operations survive a crash | [`operation`] |
 //! | what is alerted on, and who is told | [`alert`] |
 //! | what will be, and how sure that is | [`forecast`] |
@@ -24,6 +25,7 @@
 pub mod access;
 pub mod alert;
 pub mod clock;
+pub mod clone;
 pub mod cluster;
 pub mod error;
 pub mod fact;

@@ -367,6 +367,8 @@ impl Inner {
         let mut vms: Vec<VmId> = effects.iter().filter_map(vm_of).collect();
         if appended.state.is_final() {
             vms.extend(row.resources.iter().filter_map(vm_among));
+            // What it had claimed beside them is free again, too.
+            vms.extend(self.fleet.claimed_by(row.id));
         }
         vms.sort_unstable();
         vms.dedup();

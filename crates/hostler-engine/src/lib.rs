@@ -14,6 +14,7 @@
 
 mod adoptions;
 mod alerting;
+mod clones;
 mod clusters;
 mod collect;
 mod events;
@@ -52,6 +53,7 @@ pub use alerting::{
     AlertReceiver, AlertView, AlertingConfig, Alerts, Deliver, NewSilence, ReceiverView,
     RuleHealth, RuleSource, RuleView, SilenceView, SilencedFor, check_rules,
 };
+pub use clones::{CloneRequest, Clones};
 pub use clusters::{ClusterSource, ClusterView, Clusters, Given, Wanted};
 pub use collect::{
     AgentJoin, AgentSettings, AgentSource, AgentState, AgentView, Agents, Answer, Answered,
@@ -287,6 +289,11 @@ impl Engine {
     /// Snapshots of VMs.
     pub fn snapshots(&self) -> Snapshots<'_> {
         Snapshots::new(&self.inner)
+    }
+
+    /// Clones of VMs.
+    pub fn clones(&self) -> Clones<'_> {
+        Clones::new(&self.inner)
     }
 
     /// Live migrations of VMs.

@@ -48,6 +48,11 @@ impl<'a> Snapshots<'a> {
         self.read(&self.asked(vm)?).await
     }
 
+    /// One of them, given by name or by the provider's reference.
+    pub(crate) async fn get(&self, vm: VmId, wanted: &str) -> Result<ObservedSnapshot> {
+        self.find(&self.asked(vm)?, wanted).await
+    }
+
     /// What snapshots of a VM can do, as far as its provider knows without being asked;
     /// `None` where it has none, or is not there.
     pub fn limits(&self, vm: &VmView) -> Option<SnapshotLimits> {
@@ -196,7 +201,7 @@ impl<'a> Snapshots<'a> {
     }
 }
 
-fn admitted(vm: &VmView, action: Action) -> Result<()> {
+pub(crate) fn admitted(vm: &VmView, action: Action) -> Result<()> {
     match vm.admit(action) {
         Admission::Start | Admission::AlreadyThere => Ok(()),
         Admission::Denied(denial) => Err(told(vm, action, denial.into())),

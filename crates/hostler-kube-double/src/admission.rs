@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use crate::ids::Ids;
 use crate::json;
-use crate::kinds::{KUBEVIRT, Kind, RESTORES, SNAPSHOTS, VM, VMI, VMIM};
+use crate::kinds::{CLONES, KUBEVIRT, Kind, RESTORES, SNAPSHOTS, VM, VMI, VMIM};
 use crate::status::{Refused, cause};
 use crate::store::{Key, Store};
 
 const SNAPSHOT_WEBHOOK: &str = "virtualmachinesnapshot-validator.snapshot.kubevirt.io";
+const CLONE_WEBHOOK: &str = "vm-clone-validator.kubevirt.io";
 const RESTORE_WEBHOOK: &str = "virtualmachinerestore-validator.snapshot.kubevirt.io";
 
 /// The webhooks of a kind: the one that fills in, its path, and the one that judges.
@@ -23,6 +24,8 @@ fn webhooks(kind: &Kind) -> Option<(&'static str, &'static str)> {
         Some((SNAPSHOT_WEBHOOK, "/virtualmachinesnapshots-validate"))
     } else if *kind == RESTORES {
         Some((RESTORE_WEBHOOK, "/virtualmachinerestores-validate"))
+    } else if *kind == CLONES {
+        Some((CLONE_WEBHOOK, "/vm-clone-validate-create"))
     } else {
         None
     }
@@ -71,6 +74,9 @@ pub(crate) fn judge_new(kind: &Kind, object: &Value, store: &Store) -> Result<()
     } else if *kind == RESTORES {
         judge_gate(store, RESTORE_WEBHOOK)?;
         judge_restore(object, store)
+    } else if *kind == CLONES {
+        judge_gate(store, CLONE_WEBHOOK)?;
+        judge_clone(object)
     } else {
         Ok(())
     }
@@ -160,6 +166,38 @@ fn judge_restore(object: &Value, store: &Store) -> Result<(), Refused> {
             _ => Ok(()),
         },
     }
+}
+
+fn judge_clone(object: &Value) -> Result<(), Refused> {
+    let mut causes = Vec::new();
+    let mut wrong = |message: &str, field: &str| {
+        causes.push(cause("FieldValueInvalid", message, field));
+    };
+    let text = |pointer| json::text(object, pointer);
+    if !matches!(text("/spec/source/kind"), "VirtualMachine" | "VirtualMachineSnapshot") {
+        wrong("Source kind is not supported", "spec.Source.Kind");
+    }
+    for (pointer, message, field) in [
+        ("/spec/source/apiGroup", "Source's APIGroup cannot be empty", "spec.Source.APIGroup"),
+        ("/spec/source/name", "Source's name cannot be empty", "spec.Source.Name"),
+    ] {
+        if text(pointer).is_empty() {
+            wrong(message, field);
+        }
+    }
+    if text("/spec/source/kind") == text("/spec/target/kind")
+        && text("/spec/source/name") == text("/spec/target/name")
+    {
+        let message = "Target name cannot be equal to source name when both are VirtualMachines";
+        wrong(message, "spec.target.name");
+    }
+    for (at, patch) in json::list(object, "/spec/patches").iter().enumerate() {
+        let patch = patch.as_str().unwrap_or_default();
+        if serde_json::from_str::<Value>(patch).is_err() {
+            wrong(&format!("patch is not valid JSON ({patch})"), &format!("spec.patches[{at}]"));
+        }
+    }
+    if causes.is_empty() { Ok(()) } else { Err(Refused::denied_fields(CLONE_WEBHOOK, causes)) }
 }
 
 fn judge_migration(object: &Value, store: &Store) -> Result<(), Refused> {

@@ -20,9 +20,11 @@ use crate::store::Key;
 use crate::world::{Delete, World, Write};
 
 mod claims;
+mod clones;
 pub(crate) mod instances;
 mod machines;
 mod migrations;
+mod restored;
 mod snapshots;
 mod volumes;
 
@@ -41,10 +43,21 @@ pub(crate) fn step(world: &mut World) -> bool {
                 instances::reconcile(world, &key);
                 claims::wake(world, &key.namespace);
             }
-            "persistentvolumeclaims" => claims::reconcile(world, &key),
+            "persistentvolumeclaims" => {
+                claims::reconcile(world, &key);
+                restored::wake_for_claims(world, &key.namespace);
+                clones::wake(world, &key.namespace);
+            }
             "virtualmachineinstancemigrations" => migrations::reconcile(world, &key),
-            "virtualmachinesnapshots" => snapshots::reconcile(world, &key),
-            "virtualmachinerestores" => snapshots::restore(world, &key),
+            "virtualmachinesnapshots" => {
+                snapshots::reconcile(world, &key);
+                clones::wake(world, &key.namespace);
+            }
+            "virtualmachinerestores" => {
+                snapshots::restore(world, &key);
+                clones::wake(world, &key.namespace);
+            }
+            "virtualmachineclones" => clones::reconcile(world, &key),
             "datavolumes" => volumes::reconcile(world, &key),
             "namespaces" => namespace(world, &key),
             "nodes" => wake_waiting(world),

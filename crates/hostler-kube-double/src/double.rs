@@ -318,6 +318,28 @@ impl Double {
         self.shared.change(|state| state.world.switches.snapshots_fail = words);
     }
 
+    /// Lets clones fail with these words; nothing: lets them succeed.
+    pub fn set_clones_fail(&self, words: Option<&str>) {
+        let words = words.map(str::to_owned);
+        self.shared.change(|state| state.world.switches.clones_fail = words);
+    }
+
+    /// Lets restores to new machines wait when their claims are there; or go on, once something
+    /// of theirs changes.
+    pub fn set_restores_wait(&self, wait: bool) {
+        self.shared.change(|state| state.world.switches.restores_wait = wait);
+    }
+
+    /// As KubeVirt before 1.6 does, does not know `patches` of clones.
+    pub fn set_clone_patches(&self, are_known: bool) {
+        self.shared.change(|state| state.world.switches.no_clone_patches = !are_known);
+    }
+
+    /// Whether machines tell that their claims can be snapshotted, from their next turn on.
+    pub fn set_volume_snapshots(&self, are_had: bool) {
+        self.shared.change(|state| state.world.switches.no_volume_snapshots = !are_had);
+    }
+
     /// As KubeVirt before 1.5 does, does not know `addedNodeSelector` of migrations.
     pub fn set_node_selector(&self, is_known: bool) {
         self.shared.change(|state| state.world.switches.no_node_selector = !is_known);

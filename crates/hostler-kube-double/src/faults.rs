@@ -98,6 +98,14 @@ pub(crate) struct Switches {
     pub(crate) migrations_fail: Option<String>,
     /// Snapshots fail with these words.
     pub(crate) snapshots_fail: Option<String>,
+    /// Clones fail with these words.
+    pub(crate) clones_fail: Option<String>,
+    /// Restores to new machines wait with their claims made.
+    pub(crate) restores_wait: bool,
+    /// As KubeVirt before 1.6: a clone cannot be told patches of what it makes.
+    pub(crate) no_clone_patches: bool,
+    /// No class of storage can be snapshotted.
+    pub(crate) no_volume_snapshots: bool,
     /// As KubeVirt before 1.5: a migration cannot be told to which node.
     pub(crate) no_node_selector: bool,
     /// virt-api's own writes are denied: the webhook, and its words.

@@ -109,6 +109,9 @@ pub(crate) const RESTORES: Kind = custom(
     "VirtualMachineRestore",
     true,
 );
+/// A machine that is made of another one.
+pub(crate) const CLONES: Kind =
+    custom("clone.kubevirt.io", SNAPSHOT, "virtualmachineclones", "VirtualMachineClone", true);
 /// A namespace.
 pub(crate) const NAMESPACE: Kind = cluster(built_in("", "namespaces", "Namespace", true));
 /// A node.
@@ -149,13 +152,7 @@ pub const KINDS: &[Kind] = &[
         true,
     ),
     RESTORES,
-    custom(
-        "clone.kubevirt.io",
-        &["v1beta1", "v1alpha1"],
-        "virtualmachineclones",
-        "VirtualMachineClone",
-        true,
-    ),
+    CLONES,
     custom(
         "instancetype.kubevirt.io",
         ONLY_V1BETA1,

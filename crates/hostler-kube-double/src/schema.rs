@@ -7,8 +7,9 @@
 
 use serde_json::Value;
 
+use crate::faults::Switches;
 use crate::json;
-use crate::kinds::{Kind, VM, VMI, VMIM};
+use crate::kinds::{CLONES, Kind, VM, VMI, VMIM};
 use crate::status::{Refused, cause};
 
 const OBJECT: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
@@ -107,6 +108,18 @@ const CPU: &[&str] = &[
 const MEMORY: &[&str] = &["guest", "hugepages", "maxGuest", "reservedOverhead"];
 const RESOURCES: &[&str] = &["limits", "overcommitGuestOverhead", "requests"];
 const MIGRATION_SPEC: &[&str] = &["addedNodeSelector", "priority", "receive", "sendTo", "vmiName"];
+const CLONE_SPEC: &[&str] = &[
+    "annotationFilters",
+    "labelFilters",
+    "newMacAddresses",
+    "newSMBiosSerial",
+    "patches",
+    "source",
+    "target",
+    "template",
+    "volumeNamePolicy",
+];
+const REFERENCE: &[&str] = &["apiGroup", "kind", "name"];
 const FIRMWARE: &[&str] = &["acpi", "bootloader", "kernelBoot", "serial", "uuid"];
 const MACHINE: &[&str] = &["type"];
 
@@ -195,9 +208,22 @@ const MACHINE_LEVELS: &[(&str, &[&str])] = &[
 ];
 
 /// Drops fields that the kind does not have; tells their paths, such as `spec.bogus`. Migrations
-/// have `addedNodeSelector` from KubeVirt 1.5 on.
-pub(crate) fn prune(kind: &Kind, object: &mut Value, has_node_selector: bool) -> Vec<String> {
+/// have `addedNodeSelector` from KubeVirt 1.5 on, clones `patches` from 1.6 on.
+pub(crate) fn prune(kind: &Kind, object: &mut Value, switches: &Switches) -> Vec<String> {
     let mut unknown = Vec::new();
+    let has_node_selector = !switches.no_node_selector;
+    if *kind == CLONES {
+        let mut known = CLONE_SPEC.to_vec();
+        known.retain(|field| !switches.no_clone_patches || *field != "patches");
+        for (pointer, known) in [
+            ("", OBJECT),
+            ("/spec", &known),
+            ("/spec/source", REFERENCE),
+            ("/spec/target", REFERENCE),
+        ] {
+            prune_at(object, pointer, known, &mut unknown);
+        }
+    }
     if *kind == VMIM {
         let mut known = MIGRATION_SPEC.to_vec();
         known.retain(|field| has_node_selector || *field != "addedNodeSelector");

@@ -16,7 +16,7 @@ use crate::apply::{self, Writer};
 use crate::faults::Switches;
 use crate::ids::Ids;
 use crate::json;
-use crate::kinds::{Catalog, Kind, NAMESPACE};
+use crate::kinds::{CLONES, Catalog, Kind, NAMESPACE};
 use crate::schema;
 use crate::status::Refused;
 use crate::store::{Key, Store};
@@ -258,7 +258,13 @@ impl World {
 
     /// Takes away what belonged to a machine that is gone, as the garbage collector does.
     fn collect_garbage(&mut self, owner: &Value, key: &Key) {
+        let is_clone = json::text(owner, "/kind") == CLONES.kind;
         for (kind, key, _) in self.belongings(owner, key) {
+            if is_clone {
+                // Their controller has its say first.
+                let _deleted = self.delete(kind, &key, &Delete::default());
+                continue;
+            }
             self.store.remove(kind, &key);
             self.touch(kind, &key);
         }
@@ -276,16 +282,19 @@ impl World {
         }
     }
 
-    /// A machine's instance, and volumes from its own templates.
+    /// A machine's instance, and volumes from its own templates; what a clone works with.
     fn belongings(&self, owner: &Value, key: &Key) -> Vec<(&'static Kind, Key, Arc<Value>)> {
-        if json::text(owner, "/kind") != "VirtualMachine" {
-            return Vec::new();
-        }
+        let kinds: &[&str] = match json::text(owner, "/kind") {
+            "VirtualMachine" => {
+                &["datavolumes", "persistentvolumeclaims", "virtualmachineinstances"]
+            }
+            "VirtualMachineClone" => &["virtualmachinerestores", "virtualmachinesnapshots"],
+            _ => return Vec::new(),
+        };
         let uid = json::text(owner, "/metadata/uid");
         let is_owner = |one: &Value| json::text(one, "/uid") == uid;
-        let kinds =
-            ["datavolumes", "persistentvolumeclaims", "virtualmachineinstances"].into_iter();
-        let all = kinds.filter_map(Catalog::of_plural).flat_map(|kind| {
+        let kinds = kinds.iter().filter_map(|plural| Catalog::of_plural(plural));
+        let all = kinds.flat_map(|kind| {
             let all = self.store.list(kind, Some(&key.namespace));
             all.map(move |(key, one)| (kind, key.clone(), Arc::clone(one)))
         });

@@ -97,6 +97,8 @@ pub enum Purpose {
     Consoles,
     /// Snapshots, and going back to them.
     Snapshots,
+    /// VMs that are made of others.
+    Clones,
     /// Which hypervisor runs a VM.
     Hypervisors,
     /// What agents of guests tell.
@@ -120,6 +122,7 @@ impl fmt::Display for Purpose {
             Self::Migrating => "migrating",
             Self::Consoles => "consoles",
             Self::Snapshots => "snapshots",
+            Self::Clones => "clones",
             Self::Hypervisors => "which hypervisor runs a VM",
             Self::Guests => "what guests tell",
             Self::Volumes => "volumes",

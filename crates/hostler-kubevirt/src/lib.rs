@@ -13,6 +13,7 @@
 //! | how a VM is made, and who owns what of it then | [`create`] |
 //! | what pools and volumes are | `storage` |
 //! | how a snapshot is taken and put back | `snapshots` |
+//! | how a VM is made of another, and taken away again | `clones` |
 //! | how a VM changes nodes, and which migrations are remembered | `migrate`, `history` |
 //! | how a cluster is named, and what a kubeconfig may not do | [`config`], [`connect`] |
 //! | how it is asked, and what its answers mean | [`call`], [`error`], [`resource`] |
@@ -31,6 +32,7 @@ pub mod breaker;
 pub mod cache;
 pub mod call;
 pub mod capabilities;
+mod clones;
 mod cluster;
 pub mod config;
 pub mod connect;

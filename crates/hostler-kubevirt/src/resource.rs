@@ -60,6 +60,16 @@ impl Resource {
         Self { plural: "virtualmachinerestores", ..Self::snapshots(version) }
     }
 
+    /// VMs that are made of others, in the version that is spoken.
+    pub const fn clones(version: &'static str) -> Self {
+        Self {
+            group: crate::versions::CLONE.name,
+            version,
+            plural: "virtualmachineclones",
+            namespaced: true,
+        }
+    }
+
     /// Sizes of VMs, of one namespace.
     pub const INSTANCE_TYPES: Self = types("virtualmachineinstancetypes", true);
     /// Sizes of VMs, for all namespaces.

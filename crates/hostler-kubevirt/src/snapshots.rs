@@ -31,6 +31,7 @@ use crate::link::without_effect;
 use crate::mapper::MappedVm;
 use crate::provider::KubeVirt;
 use job::Job;
+pub(crate) use job::{closed_gate, spoken};
 
 /// What KubeVirt's snapshots can do. How many there can be is up to the storage.
 const LIMITS: SnapshotLimits = SnapshotLimits {
@@ -123,6 +124,28 @@ impl Snapshots for KubeVirt {
         match job.find(snapshot).await? {
             Some(found) => job.delete_snapshot(&found).await,
             None => Ok(()),
+        }
+    }
+}
+
+impl KubeVirt {
+    /// The name of the object of a snapshot that a VM can be made of.
+    ///
+    /// # Errors
+    /// `NotFound` where it is not there, `Conflict` where it is not ready.
+    pub(crate) async fn snapshot_object(
+        &self,
+        cx: &Cx,
+        vm: &VmRef,
+        snapshot: &SnapshotRef,
+        doing: &str,
+    ) -> Result<String> {
+        let job = Job::begin(self, cx, vm, doing.to_owned()).await?;
+        let found = job.find(snapshot).await?;
+        let found = found.ok_or_else(|| job.error(Kind::NotFound, "the snapshot is not there"))?;
+        match found.clone().into_observed(cx.now()).state {
+            SnapshotState::Ready => Ok(found.name),
+            other => Err(job.wrong(&format!("the snapshot is {}", other.as_str()))),
         }
     }
 }

@@ -13,6 +13,9 @@ pub struct Group {
 /// Snapshots and restores.
 pub const SNAPSHOT: Group = Group { name: "snapshot.kubevirt.io", known: &["v1beta1", "v1alpha1"] };
 
+/// Clones of VMs. The fields that are used are the same in both.
+pub const CLONE: Group = Group { name: "clone.kubevirt.io", known: &["v1beta1", "v1alpha1"] };
+
 impl Group {
     /// The version to speak: what the cluster prefers if it is known here, else
     /// the best known one that it serves. `None` when there is none: then this

@@ -33,6 +33,7 @@ use async_trait::async_trait;
 pub use agent::{Agent, AgentError, AgentTrouble, Asked, LeftOut, Machine, Report, ReportedPass};
 pub use context::{Cx, Progress, ProgressSink};
 pub use error::{Effect, Error, Kind, Result};
+pub use groups::clones::{CloneHandle, Clones, EnsureClone};
 pub use groups::cluster::Cluster;
 pub use groups::console::{Console, ConsoleStream, CutOff};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
@@ -97,6 +98,11 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Making VMs of others, and of their snapshots.
+    fn clones(&self) -> Option<&dyn Clones> {
+        None
+    }
+
     /// Moving VMs to other hosts while they run.
     fn migrate(&self) -> Option<&dyn Migrate> {
         None
@@ -134,6 +140,8 @@ pub enum Group {
     Snapshots,
     /// [`Migrate`].
     Migrate,
+    /// [`Clones`].
+    Clones,
 }
 
 impl Group {
@@ -148,6 +156,7 @@ impl Group {
         Self::Cluster,
         Self::Snapshots,
         Self::Migrate,
+        Self::Clones,
     ];
 
     /// The word used on the wire.
@@ -162,6 +171,7 @@ impl Group {
             Self::Cluster => "cluster",
             Self::Snapshots => "snapshots",
             Self::Migrate => "migrate",
+            Self::Clones => "clone",
         }
     }
 }
@@ -178,6 +188,7 @@ pub fn groups(provider: &dyn Provider) -> Vec<Group> {
         Group::Cluster => provider.cluster().is_some(),
         Group::Snapshots => provider.snapshots().is_some(),
         Group::Migrate => provider.migrate().is_some(),
+        Group::Clones => provider.clones().is_some(),
     };
     Group::ALL.iter().copied().filter(has).collect()
 }

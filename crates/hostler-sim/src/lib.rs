@@ -21,6 +21,7 @@
 //!
 //! Everything it tells is made up and says so ([`Provider::is_simulated`]).
 
+mod clones;
 pub mod cluster;
 mod console;
 mod create;
@@ -40,8 +41,8 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Cluster, Console, Create, Cx, Group, Inventory, Metrics, Migrate, Power, Probe, Provider,
-    Result, Snapshots, Storage, VmRef, Watch,
+    Clones, Cluster, Console, Create, Cx, Group, Inventory, Metrics, Migrate, Power, Probe,
+    Provider, Result, Snapshots, Storage, VmRef, Watch,
 };
 
 pub use faults::{EventFault, FaultPlan, When};
@@ -192,6 +193,10 @@ impl Provider for Sim {
 
     fn snapshots(&self) -> Option<&dyn Snapshots> {
         self.has(Group::Snapshots).map(|sim| sim as &dyn Snapshots)
+    }
+
+    fn clones(&self) -> Option<&dyn Clones> {
+        self.has(Group::Clones).map(|sim| sim as &dyn Clones)
     }
 
     fn migrate(&self) -> Option<&dyn Migrate> {

@@ -26,6 +26,8 @@ pub enum Verb {
     EnsureSnapshot,
     Revert,
     RemoveSnapshot,
+    EnsureClone,
+    RemoveClone,
     OpenConsole,
     Subscribe,
     Observe,
@@ -55,6 +57,8 @@ impl Verb {
             | Self::EnsureSnapshot
             | Self::Revert
             | Self::RemoveSnapshot
+            | Self::EnsureClone
+            | Self::RemoveClone
             | Self::Migrate
             | Self::CancelMigration => true,
             Self::Probe
@@ -114,6 +118,8 @@ impl Verb {
             Self::EnsureSnapshot => "take a snapshot of",
             Self::Revert => "put back",
             Self::RemoveSnapshot => "remove a snapshot of",
+            Self::EnsureClone => "clone",
+            Self::RemoveClone => "remove a clone",
             Self::OpenConsole => "open a console of",
             Self::Subscribe => "subscribe to changes",
             Self::Observe => "look at",

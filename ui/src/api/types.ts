@@ -70,6 +70,7 @@ export type SnapshotRequest = Schemas["SnapshotRequest"];
 export type TimeToFull = Schemas["TimeToFull"];
 export type Vm = Schemas["Vm"];
 export type VmAdopted = Schemas["VmAdopted"];
+export type VmCloneRequest = Schemas["VmCloneRequest"];
 export type VmObserved = Schemas["VmObserved"];
 export type VmPatch = Schemas["VmPatch"];
 export type VmPlanned = Schemas["VmPlanned"];

@@ -54,7 +54,7 @@ const ADOPTION = new Set([
   "vm.deleted",
 ]);
 /** Kinds of operations by which the list of VMs does. */
-const MAKES_OR_ENDS = new Set(["vm.create", "vm.delete"]);
+const MAKES_OR_ENDS = new Set(["vm.create", "vm.clone", "vm.delete"]);
 
 /** Adds to `effects` what `event` makes old. */
 export function addEffects(effects: Effects, event: HostlerEvent): void {

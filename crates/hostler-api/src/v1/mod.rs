@@ -5,6 +5,7 @@ mod agents;
 mod alert_rules;
 mod alerts;
 mod batch;
+mod clones;
 mod clusters;
 mod consoles;
 mod convert;
@@ -36,6 +37,7 @@ pub use agents::*;
 pub use alert_rules::*;
 pub use alerts::*;
 pub use batch::*;
+pub use clones::*;
 pub use clusters::*;
 pub use consoles::*;
 pub use custom_metrics::*;
@@ -94,6 +96,7 @@ endpoints![
     VmPause,
     VmResume,
     VmSave,
+    VmClone,
     VmMigrate,
     VmDestinations,
     MigrationList,

@@ -382,6 +382,8 @@ pub struct Vm {
     pub adopted: Option<VmAdopted>,
     /// What snapshots of it can do; null where its provider has none.
     pub snapshot_limits: Option<super::SnapshotLimits>,
+    /// What clones of it can do; null where its provider makes none.
+    pub clone_limits: Option<super::CloneLimits>,
 }
 
 /// What was seen of a VM, each value with its pedigree.

@@ -19,7 +19,8 @@
 //! A snapshot can be taken of what runs, is paused or is off, and such a VM can be put
 //! back to one. Not of one that is saved: disks of another time than its memory would
 //! be its ruin. One that crashed can be put back to what it was before.
-//! Snapshots can be deleted wherever the VM stands still or runs.
+//! Snapshots can be deleted wherever the VM stands still or runs. What a snapshot can be taken of can be cloned: what is saved cannot, for
+//! its disks are only whole together with its memory, which a clone does not get.
 
 use super::status::VmState;
 use crate::error::{Code, Error};
@@ -57,6 +58,8 @@ pub enum Action {
     Revert,
     /// Delete a snapshot of it.
     DeleteSnapshot,
+    /// Make another VM of it, or of one of its snapshots.
+    Clone,
 }
 
 impl Action {
@@ -77,6 +80,7 @@ impl Action {
         Self::Snapshot,
         Self::Revert,
         Self::DeleteSnapshot,
+        Self::Clone,
     ];
 
     /// The word used on the wire.
@@ -97,6 +101,7 @@ impl Action {
             Self::Snapshot => "snapshot",
             Self::Revert => "revert",
             Self::DeleteSnapshot => "delete_snapshot",
+            Self::Clone => "clone",
         }
     }
 }
@@ -185,7 +190,8 @@ fn admit_running(action: Action) -> Admission {
         | Action::Update
         | Action::Snapshot
         | Action::Revert
-        | Action::DeleteSnapshot => Admission::Start,
+        | Action::DeleteSnapshot
+        | Action::Clone => Admission::Start,
     }
 }
 
@@ -200,7 +206,8 @@ fn admit_paused(action: Action) -> Admission {
         | Action::Update
         | Action::Snapshot
         | Action::Revert
-        | Action::DeleteSnapshot => Admission::Start,
+        | Action::DeleteSnapshot
+        | Action::Clone => Admission::Start,
         Action::Start => wrong("the VM is paused; resume it instead"),
         Action::Stop | Action::Reboot => {
             wrong("the VM is paused, so its guest cannot hear; resume it first")
@@ -217,10 +224,10 @@ fn admit_off(state: VmState, action: Action) -> Admission {
         Action::Start | Action::Delete | Action::Update | Action::DeleteSnapshot => {
             Admission::Start
         }
-        Action::Snapshot | Action::Revert if state == VmState::Saved => wrong(
+        Action::Snapshot | Action::Revert | Action::Clone if state == VmState::Saved => wrong(
             "the VM is saved, and its memory belongs to its disks as they are; start it first",
         ),
-        Action::Snapshot | Action::Revert => Admission::Start,
+        Action::Snapshot | Action::Revert | Action::Clone => Admission::Start,
         Action::Reboot
         | Action::Reset
         | Action::Pause

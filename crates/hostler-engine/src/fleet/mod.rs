@@ -237,6 +237,13 @@ impl Fleet {
         });
     }
 
+    /// The VMs that an operation has claimed, in this picture.
+    pub(crate) fn claimed_by(&self, operation: OperationId) -> Vec<VmId> {
+        let state = self.read();
+        let claimed = state.claims.iter().filter(|(_, holder)| **holder == operation);
+        claimed.filter_map(|(resource, _)| crate::vm_among(resource)).collect()
+    }
+
     /// Whether the operation still holds a claim.
     pub(crate) fn is_at_work(&self, operation: OperationId) -> bool {
         self.read().claims.values().any(|holder| *holder == operation)

@@ -103,6 +103,7 @@ impl VmView {
             Action::Delete => Some(Group::Create),
             Action::Console => Some(Group::Console),
             Action::Snapshot | Action::Revert | Action::DeleteSnapshot => Some(Group::Snapshots),
+            Action::Clone => Some(Group::Clones),
             Action::Update => None,
         };
         if let (Some(group), false) = (group, self.groups.is_empty())

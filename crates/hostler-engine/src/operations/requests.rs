@@ -51,6 +51,12 @@ impl Submission {
         self
     }
 
+    /// A VM that it is not about, and that nobody else may change meanwhile.
+    pub(crate) fn claiming_vm(mut self, vm: VmId) -> Self {
+        self.0.claims.push(Resource::Vm(vm));
+        self
+    }
+
     /// The VM it makes.
     pub(crate) fn making(mut self, vm: NewVm) -> Self {
         self.0.vm = Some(vm);

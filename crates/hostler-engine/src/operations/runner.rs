@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::snapshot_create::SnapshotCreate;
 use super::snapshot_delete::SnapshotDelete;
 use super::snapshot_revert::SnapshotRevert;
+use super::vm_clone::VmClone;
 use super::vm_create::VmCreate;
 use super::vm_delete::VmDelete;
 use super::vm_migrate::VmMigrate;
@@ -27,6 +28,7 @@ use super::{Leaves, News, Operation, StepCx, StepError, Undo};
 /// Every kind of operation this version can run.
 pub(crate) fn registry() -> Registry {
     let mut kinds = HashMap::from([
+        entry::<VmClone>(),
         entry::<VmCreate>(),
         entry::<VmDelete>(),
         entry::<VmMigrate>(),

@@ -78,16 +78,15 @@ impl VmCreate {
         self.spec.cloud_init.is_some() || self.spec.disks.iter().any(|d| d.source.makes_volume())
     }
 
-    /// A name that no other VM's volume has, and that people can read.
     fn volume_name(&self, part: &str, suffix: &str) -> String {
-        format!("{}-{part}-{}.{suffix}", self.spec.name, tail(self.vm))
+        volume_name(&self.spec.name, self.vm, part, suffix)
     }
 
     /// The volume of its cloud-init seed, if it has one.
     pub(crate) fn seed_volume(&self, place: &Place) -> Option<VolumeRef> {
         self.spec.cloud_init.as_ref()?;
         let pool = place.pool.clone()?;
-        let name = self.volume_name("seed", "iso");
+        let name = seed_volume_name(&self.spec.name, self.vm);
         Some(VolumeRef { host_ref: place.host_ref.clone(), pool, name })
     }
 
@@ -331,6 +330,16 @@ impl VmCreate {
         }
         Ok(found)
     }
+}
+
+/// A name that no other VM's volume has, and that people can read.
+fn volume_name(name: &str, vm: VmId, part: &str, suffix: &str) -> String {
+    format!("{name}-{part}-{}.{suffix}", tail(vm))
+}
+
+/// The name of the volume with the seed of this VM.
+pub(crate) fn seed_volume_name(name: &str, vm: VmId) -> String {
+    volume_name(name, vm, "seed", "iso")
 }
 
 /// The part of a VM's id that the names of its volumes end with.

@@ -7,6 +7,7 @@ mod adoptions;
 mod agents;
 mod alerting;
 mod clocks;
+mod clones;
 mod clusters;
 mod events;
 mod fairness;

@@ -8,8 +8,8 @@ use hostler_core::operation::OperationState;
 use hostler_core::snapshot::SnapshotSpec;
 use hostler_core::vm::PowerState;
 use hostler_core::vm::status::VmState;
-use hostler_engine::{Accepted, DeleteOptions, OperationView, PowerVerb, StepState};
-use hostler_provider::StopMode;
+use hostler_engine::{Accepted, CloneRequest, DeleteOptions, OperationView, PowerVerb, StepState};
+use hostler_provider::{DiskBinding, StopMode};
 use hostler_sim::Verb;
 
 use crate::world::{Lab, admin, vm_of};
@@ -18,6 +18,7 @@ use crate::world::{Lab, admin, vm_of};
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Subject {
     Create,
+    Clone,
     Delete,
     Power(PowerVerb),
     VolumeCreate,
@@ -54,7 +55,7 @@ impl Subject {
                 lab.create_volume("data").await;
                 None
             }
-            Self::Delete | Self::SnapshotCreate => Some(lab.create("web").await),
+            Self::Delete | Self::SnapshotCreate | Self::Clone => Some(lab.create("web").await),
             Self::SnapshotRevert | Self::SnapshotDelete => {
                 let vm = lab.create("web").await;
                 lab.snapshot(vm, "s1").await;
@@ -98,6 +99,10 @@ impl Subject {
                     DeleteOptions { disks: true, force: true, ..DeleteOptions::default() };
                 vms.delete(&admin(), None, vm, options).await
             }
+            (Self::Clone, Some(vm)) => {
+                let request = CloneRequest { name: "copy".into(), snapshot: None, start: true };
+                lab.engine.clones().create(&admin(), None, vm, request).await
+            }
             (Self::SnapshotCreate, Some(vm)) => {
                 snapshots.create(&admin(), None, vm, SnapshotSpec::new("s1")).await
             }
@@ -116,6 +121,7 @@ impl Subject {
     pub(crate) fn changes(self) -> Vec<Verb> {
         match self {
             Self::Create => vec![Verb::EnsureVolume, Verb::EnsureVm, Verb::Start],
+            Self::Clone => vec![Verb::EnsureVolume, Verb::EnsureClone, Verb::Start],
             Self::Delete => vec![Verb::Stop, Verb::RemoveVm, Verb::RemoveVolume],
             Self::VolumeCreate => vec![Verb::EnsureVolume],
             Self::VolumeDelete => vec![Verb::RemoveVolume],
@@ -138,7 +144,7 @@ impl Subject {
     /// The last of these from which there is a way back when it is refused.
     pub(crate) fn last_way_back(self) -> Verb {
         match self {
-            Self::Create => Verb::Start,
+            Self::Create | Self::Clone => Verb::Start,
             Self::Delete => Verb::RemoveVm,
             Self::Power(_)
             | Self::VolumeCreate
@@ -161,7 +167,7 @@ impl Subject {
     /// Whether what it is about has to be there after it ended so.
     pub(crate) fn exists_after(self, ended: OperationState) -> bool {
         match self {
-            Self::Create | Self::VolumeCreate | Self::SnapshotCreate => {
+            Self::Create | Self::Clone | Self::VolumeCreate | Self::SnapshotCreate => {
                 ended == OperationState::Succeeded
             }
             Self::Delete | Self::VolumeDelete | Self::SnapshotDelete => {
@@ -183,6 +189,9 @@ impl Subject {
         let vm = vm_of(ended);
         if self.is_of_snapshots() {
             return self.check_snapshot(lab, vm, state, how).await;
+        }
+        if matches!(self, Self::Clone) {
+            return check_clone(lab, vm, exists, how).await;
         }
         let wanted = if exists { vec![vm] } else { Vec::new() };
         lab.assert_clean(&wanted, &[], how);
@@ -262,6 +271,7 @@ impl Subject {
     fn check_power(self, lab: &Lab, ended: &OperationView, how: &str) {
         let (before, after) = match self {
             Self::Create
+            | Self::Clone
             | Self::VolumeCreate
             | Self::VolumeDelete
             | Self::SnapshotCreate
@@ -288,6 +298,31 @@ impl Subject {
             other => panic!("{how}: claims nothing: {other:?}"),
         }
     }
+}
+
+/// The clone runs once, with volumes of its own and a row that names them all, or there is
+/// nothing of it; its source runs as it did; and people were told once.
+async fn check_clone(lab: &Lab, clone: VmId, exists: bool, how: &str) {
+    let source = lab.world.vm_named("web").unwrap();
+    let mut wanted = vec![source.tag.unwrap()];
+    wanted.extend(exists.then_some(clone));
+    lab.assert_clean(&wanted, &[], how);
+    assert_eq!((source.power, source.volumes.len()), (PowerState::Running, 3), "{how}");
+    assert_eq!(lab.told("vm.cloned").await, usize::from(exists), "{how}: told");
+    let row = lab.store.vm(clone).await.unwrap();
+    assert_eq!(row.is_some(), exists, "{how}: row");
+    let Some(row) = row else { return };
+    let record = lab.world.vm_of(clone).unwrap();
+    assert_eq!((lab.world.live_count(clone), record.volumes.len()), (1, 3), "{how}");
+    assert!(record.volumes.iter().all(|own| !source.volumes.contains(own)), "{how}: shares");
+    let bindings: Vec<DiskBinding> = serde_json::from_value(row.bindings).unwrap();
+    assert!(bindings.iter().all(|binding| binding.owned), "{how}: {bindings:?}");
+    let mut bound: Vec<_> = bindings.into_iter().map(|binding| binding.volume.name).collect();
+    let mut used: Vec<_> = record.volumes.into_iter().map(|volume| volume.name).collect();
+    bound.sort_unstable();
+    used.sort_unstable();
+    assert_eq!(bound, used, "{how}: deleting it finds all that is its own");
+    lab.sees(clone, VmState::Running).await;
 }
 
 /// The VM runs once, on the host that the end claims, and no migration is under way.

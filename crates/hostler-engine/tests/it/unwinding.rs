@@ -52,6 +52,7 @@ macro_rules! unwinding_proofs {
 
 unwinding_proofs! {
     create: Subject::Create,
+    clone: Subject::Clone,
     delete: Subject::Delete,
     start: Subject::Power(PowerVerb::Start),
     stop: Subject::Power(PowerVerb::Stop(GRACEFUL)),

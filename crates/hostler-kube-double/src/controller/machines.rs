@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{add, owned_by, remove, save, save_main, set_condition, snapshots, strategy, volumes};
+use super::{
+    add, clones, owned_by, remove, restored, save, save_main, set_condition, snapshots, strategy,
+    volumes,
+};
 use crate::json;
 use crate::kinds::{VM, VMI};
 use crate::store::Key;
@@ -17,7 +20,10 @@ const INSTANCE_FINALIZERS: &[&str] = &[FINALIZER, "kubevirt.io/foregroundDeleteV
 
 /// Moves a machine on.
 pub(super) fn reconcile(world: &mut World, key: &Key) {
-    let Some(machine) = adopted(world, key) else { return };
+    let Some(machine) = adopted(world, key) else {
+        clones::follow(world, key);
+        return;
+    };
     if machine.pointer("/metadata/deletionTimestamp").is_some() {
         end(world, key, &machine);
         return;
@@ -35,6 +41,8 @@ pub(super) fn reconcile(world: &mut World, key: &Key) {
     let Some(machine) = world.store.get(&VM, key).cloned() else { return };
     let next = told(world, key, &machine, &requests, are_volumes_ready);
     save(world, &VM, &machine, next);
+    // It may tell by now that its volumes can be snapshotted.
+    clones::wake(world, &key.namespace);
     if world.store.get(&VMI, key).is_none() {
         snapshots::wake(world, key);
     }
@@ -218,6 +226,9 @@ fn told(
         .iter()
         .map(|volume| {
             let name = json::text(volume, "/name");
+            if restored::is_storage(volume) && !world.switches.no_volume_snapshots {
+                return json!({ "name": name, "enabled": true });
+            }
             json!({
                 "name": name, "enabled": false,
                 "reason":

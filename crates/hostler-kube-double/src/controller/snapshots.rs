@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{add, kind, save, save_main, set_condition};
+use super::{add, kind, restored, save, save_main, set_condition};
 use crate::json;
 use crate::kinds::{RESTORES, SNAPSHOTS, VM, VMI};
 use crate::store::Key;
@@ -117,9 +117,14 @@ fn complete(world: &mut World, key: &Key, machine: &Arc<Value>, next: &mut Value
         "spec": {
             "virtualMachineSnapshotName": key.name,
             "source": { "virtualMachine": {
-                "metadata": { "name": json::text(machine, "/metadata/name") },
+                "metadata": {
+                    "name": json::text(machine, "/metadata/name"),
+                    "labels": machine.pointer("/metadata/labels"),
+                    "annotations": machine.pointer("/metadata/annotations"),
+                },
                 "spec": machine.get("spec"),
             } },
+            "volumeBackups": restored::backups(world, machine),
         },
         "status": { "readyToUse": true },
     });
@@ -200,17 +205,36 @@ pub(super) fn restore(world: &mut World, key: &Key) {
         return;
     }
     let Some(spec) = specification(world, key, &restore) else { return };
-    let Some(machine) = world.store.get(&VM, &target).cloned() else { return };
+    let Some(machine) = world.store.get(&VM, &target).cloned() else {
+        return restored::made_new(world, key, &restore);
+    };
+    if restore.pointer("/status/restores").is_some() {
+        // It made that machine, and now says that it is done.
+        return done(world, &restore);
+    }
+    if json::text(&restore, "/spec/target/name") != source_of(world, key, &restore) {
+        let words =
+            "restore source and restore target are different but restore target already exists";
+        set_condition(&mut next, "Progressing", Some(("False", "", words)), &now);
+        set_condition(&mut next, "Ready", Some(("False", "", words)), &now);
+        return save(world, &RESTORES, &restore, next);
+    }
     let mut restored = (*machine).clone();
     json::set(&mut restored, "/spec", spec);
     // A machine that was restored stays as it was: stopped.
     json::set(&mut restored, "/spec/runStrategy", "Halted".into());
     save_main(world, &VM, &machine, restored);
+    done(world, &restore);
+}
+
+fn done(world: &mut World, restore: &Arc<Value>) {
+    let now = stamp(world.now);
+    let mut next = (**restore).clone();
     json::set(&mut next, "/status/complete", true.into());
     json::set(&mut next, "/status/restoreTime", now.as_str().into());
     set_condition(&mut next, "Progressing", Some(("False", "", "Operation complete")), &now);
     set_condition(&mut next, "Ready", Some(("True", "", "Operation complete")), &now);
-    save(world, &RESTORES, &restore, next);
+    save(world, &RESTORES, restore, next);
 }
 
 /// Looks again at restores that wait for a machine to stop.
@@ -229,11 +253,28 @@ pub(super) fn wake(world: &mut World, machine: &Key) {
     }
 }
 
-fn specification(world: &World, key: &Key, restore: &Value) -> Option<Value> {
+/// The machine that a snapshot holds.
+pub(super) fn content(world: &World, snapshot: &Value) -> Option<Value> {
+    let name = json::text(snapshot, "/status/virtualMachineSnapshotContentName");
+    let key = Key::new(json::text(snapshot, "/metadata/namespace"), name);
+    let content = world.store.get(kind("virtualmachinesnapshotcontents")?, &key)?;
+    content.pointer("/spec/source/virtualMachine").cloned()
+}
+
+pub(super) fn content_of(world: &World, key: &Key, restore: &Value) -> Option<Value> {
     let name = json::text(restore, "/spec/virtualMachineSnapshotName");
     let snapshot = world.store.get(&SNAPSHOTS, &Key::new(&key.namespace, name))?;
     let content = json::text(snapshot, "/status/virtualMachineSnapshotContentName");
     let contents = kind("virtualmachinesnapshotcontents")?;
-    let content = world.store.get(contents, &Key::new(&key.namespace, content))?;
-    content.pointer("/spec/source/virtualMachine/spec").cloned()
+    world.store.get(contents, &Key::new(&key.namespace, content)).map(|one| (**one).clone())
+}
+
+/// The machine that the snapshot of a restore is of.
+fn source_of(world: &World, key: &Key, restore: &Value) -> String {
+    let content = content_of(world, key, restore).unwrap_or_default();
+    json::text(&content, "/spec/source/virtualMachine/metadata/name").to_owned()
+}
+
+fn specification(world: &World, key: &Key, restore: &Value) -> Option<Value> {
+    content_of(world, key, restore)?.pointer("/spec/source/virtualMachine/spec").cloned()
 }

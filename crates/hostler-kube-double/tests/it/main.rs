@@ -7,6 +7,7 @@ mod access;
 mod applies;
 mod claims;
 mod client;
+mod clones;
 mod consoles;
 mod controllers;
 mod discovery;

@@ -376,6 +376,14 @@ impl<'a> Making<'a> {
 }
 
 impl KubeVirt {
+    /// The object of the VM that bears our mark, wherever it is.
+    ///
+    /// # Errors
+    /// `Conflict` where several do.
+    pub(crate) async fn marked(&self, cx: &Cx, caller: &Caller, vm: VmId) -> Result<Option<Value>> {
+        Ok(self.find_marked(cx, caller, vm).await?.map(|found| found.live))
+    }
+
     /// The VM that bears our mark, wherever it is.
     ///
     /// # Errors
@@ -408,7 +416,7 @@ impl KubeVirt {
 
     /// Waits until what is followed shows a VM, or does not any more. That it was made
     /// or deleted is known already, so that nothing fails here.
-    async fn followed(&self, cx: &Cx, uid: &str, is_there: bool) {
+    pub(crate) async fn followed(&self, cx: &Cx, uid: &str, is_there: bool) {
         let shared = &self.shared;
         let mut changes = shared.hub.subscribe();
         let by = cx.deadline().min(Instant::now() + SEEN_WITHIN);

@@ -47,6 +47,14 @@ const HELPS_IN_NAMESPACES: &[HelpRow] = &[
     ),
     ("snapshot.kubevirt.io", "virtualmachinerestores", &["get", "create"], Purpose::Snapshots),
     (
+        "clone.kubevirt.io",
+        "virtualmachineclones",
+        &["get", "list", "create", "delete"],
+        Purpose::Clones,
+    ),
+    ("snapshot.kubevirt.io", "virtualmachinerestores", &["delete"], Purpose::Clones),
+    ("", "persistentvolumeclaims", &["patch"], Purpose::Clones),
+    (
         "subresources.kubevirt.io",
         "virtualmachineinstances/filesystemlist",
         &["get"],

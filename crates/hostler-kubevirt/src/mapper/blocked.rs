@@ -40,6 +40,8 @@ pub(super) fn blocked(
     if vm.is_none() {
         let reason = "it is seen as an instance without a VM, and snapshots are of VMs";
         add(&[Action::Snapshot, Action::Revert, Action::DeleteSnapshot], reason.into());
+        let reason = "it is seen as an instance without a VM, and clones are of VMs";
+        add(&[Action::Clone], reason.into());
     }
     match vm {
         Some(vm) => of_vm(vm, vmi.is_some(), &mut add),

@@ -61,7 +61,7 @@ impl<'a> Job<'a> {
             return Err(Error::new(Kind::Unsupported, format!("{doing}: {what}")));
         }
         let caller = provider.shared.link.caller(cx).await?;
-        let version = version(provider, cx, &caller, &doing).await?;
+        let version = spoken(provider, cx, &caller, versions::SNAPSHOT, &doing).await?;
         Ok(Self { provider, cx, caller, version, doing, seen })
     }
 
@@ -75,21 +75,7 @@ impl<'a> Job<'a> {
 
     /// A failure as callers are told it; one of the gate with its remedy.
     fn noted(&self, failure: Failure) -> Error {
-        let error = self.provider.shared.link.noted(failure);
-        let is_gate = error.raw().is_some_and(|raw| {
-            raw.contains("feature gate")
-                && (raw.contains("not enabled") || raw.contains("disabled"))
-        });
-        if !is_gate {
-            return error.context(&self.doing);
-        }
-        let remedy = "the feature gate Snapshot of the cluster's KubeVirt is closed; add Snapshot to \
-                      spec.configuration.developerConfiguration.featureGates of its KubeVirt object";
-        let told = self.error(Kind::Unsupported, remedy);
-        match error.raw() {
-            Some(raw) => told.with_raw(raw),
-            None => told,
-        }
+        closed_gate(self.provider.shared.link.noted(failure), &self.doing)
     }
 
     fn key(&self, name: &str) -> ObjectKey {
@@ -363,14 +349,31 @@ fn has_failed(restore: &Value) -> bool {
     conditions.is_some_and(|all| all.iter().any(is_failure))
 }
 
-/// The version of the group to speak.
-async fn version(
+/// A failure with what was being done; one of the gate with its remedy.
+pub(crate) fn closed_gate(error: Error, doing: &str) -> Error {
+    let is_gate = error.raw().is_some_and(|raw| {
+        raw.contains("feature gate") && (raw.contains("not enabled") || raw.contains("disabled"))
+    });
+    if !is_gate {
+        return error.context(doing);
+    }
+    let remedy = "the feature gate Snapshot of the cluster's KubeVirt is closed; add Snapshot to \
+                  spec.configuration.developerConfiguration.featureGates of its KubeVirt object";
+    let told = Error::new(Kind::Unsupported, format!("{doing}: {remedy}"));
+    match error.raw() {
+        Some(raw) => told.with_raw(raw),
+        None => told,
+    }
+}
+
+/// The version of a group to speak.
+pub(crate) async fn spoken(
     provider: &KubeVirt,
     cx: &Cx,
     caller: &Caller,
+    group: versions::Group,
     doing: &str,
 ) -> Result<&'static str> {
-    let group = versions::SNAPSHOT;
     let missing = || {
         let message = format!(
             "{doing}: the cluster does not serve {} in a version that is known here; is KubeVirt \

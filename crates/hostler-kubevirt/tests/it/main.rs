@@ -6,6 +6,7 @@
 
 mod asking;
 mod blocked;
+mod clones;
 mod cluster;
 mod conformance;
 mod console;

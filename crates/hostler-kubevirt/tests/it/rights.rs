@@ -14,8 +14,8 @@ use hostler_core::vm::observed::ConsoleKind;
 use hostler_kubevirt::config::Namespaces;
 use hostler_kubevirt::health::{Need, Purpose, needs};
 use hostler_provider::{
-    EnsureSnapshot, EnsureVm, EnsureVolume, MigrateVm, Provider, Revert, StopMode, VmRef,
-    VolumeContent, VolumeRef,
+    Cx, EnsureClone, EnsureSnapshot, EnsureVm, EnsureVolume, MigrateVm, Provider, Revert,
+    SnapshotRef, StopMode, VmRef, VolumeContent, VolumeRef,
 };
 use serde_json::{Value, json};
 
@@ -112,12 +112,28 @@ async fn a_life(place: &Place) {
     assert_eq!(snapshots.list_snapshots(&cx(), &vm).await.unwrap().len(), 1);
     let operation = OperationId::new(now(), [2; 10]);
     snapshots.revert(&cx(), &Revert { operation, vm: &vm, snapshot: &taken }).await.unwrap();
+    clones(place, &vm, &taken).await;
     snapshots.remove_snapshot(&cx(), &vm, &taken).await.unwrap();
 
     place.create().remove_vm(&cx(), &vm).await.unwrap();
     for volume in [&root, &copy, &seed] {
         place.storage().remove_volume(&cx(), volume).await.unwrap();
     }
+}
+
+/// One that is whole, and one that is given up before its VM comes; each is taken away again.
+async fn clones(place: &Place, source: &VmRef, snapshot: &SnapshotRef) {
+    let clones = place.provider.clones().unwrap();
+    let whole =
+        EnsureClone { vm: id(2), name: "copy", source, snapshot: Some(snapshot), seed: None };
+    clones.ensure_clone(&cx(), &whole).await.unwrap();
+    assert!(clones.remove_clone(&cx(), id(2)).await.unwrap());
+    place.double.set_restores_wait(true);
+    let given_up = EnsureClone { vm: id(3), snapshot: None, ..whole };
+    let short = Cx::within(Duration::from_millis(500));
+    assert!(clones.ensure_clone(&short, &given_up).await.unwrap_err().is_unknown());
+    assert!(clones.remove_clone(&cx(), id(3)).await.unwrap());
+    place.double.set_restores_wait(false);
 }
 
 /// What is done with one that is turned on: power, consoles, and moving it.

@@ -66,7 +66,7 @@ pub(super) fn says_nothing<T>(ended: &Result<T>) -> bool {
 
 /// A VM whose making was cut off: by tag, whether it is there in the end. On the
 /// way no look may show it without its tag.
-async fn looked_for(t: &Trial<'_>, made: &Made) -> Check<bool> {
+pub(super) async fn looked_for(t: &Trial<'_>, made: &Made) -> Check<bool> {
     let until = Instant::now() + SETTLED;
     loop {
         let found = t.create()?.find_vm(&t.cx(), made.id).await?.is_some();

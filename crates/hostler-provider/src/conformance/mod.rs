@@ -16,6 +16,7 @@
 //! may run on a host that others use.
 
 mod calls;
+mod clones;
 mod cluster;
 mod console;
 mod create;
@@ -204,6 +205,24 @@ const PROMISES: &[Promise] = promises! {
         cancel_of_what_was_never_asked_succeeds
         cancel_of_what_is_over_changes_nothing
         a_look_after_a_cancelled_migrate_tells_the_truth;
+    Some(Group::Clones) => clones:
+        ensure_clone_makes_a_stopped_vm_with_its_tag
+        ensure_clone_twice_makes_one_vm
+        ensure_clone_leaves_its_source_as_it_was
+        a_clone_of_a_name_that_is_taken_is_a_conflict
+        a_clone_of_an_absent_vm_is_not_found
+        a_clone_has_disks_of_its_own
+        a_clone_has_addresses_of_its_own
+        a_clone_of_a_running_vm_is_as_limits_say
+        a_clone_of_a_snapshot_is_as_limits_say
+        a_clone_of_an_absent_snapshot_is_not_found
+        a_clone_runs_beside_its_source
+        remove_clone_takes_its_volumes_and_no_other
+        remove_clone_of_what_was_never_made_succeeds
+        remove_clone_of_a_running_vm_is_a_conflict
+        a_look_after_a_cancelled_ensure_clone_tells_the_truth
+        ensure_clone_after_a_cancelled_one_makes_one_vm
+        what_a_cancelled_ensure_clone_made_is_removed_for_good;
 };
 
 /// The names of all promises, in the order in which they are run.

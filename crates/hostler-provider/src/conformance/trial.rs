@@ -11,9 +11,9 @@ use hostler_core::vm::{ObservedVm, PowerState, VmSpec};
 
 use super::harness::{BootImage, Harness, Setting};
 use crate::{
-    Cluster, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, Kind, Metrics,
-    Migrate, Power, Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeContent,
-    VolumeInfo, VolumeRef, Watch,
+    Clones, Cluster, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, Kind,
+    Metrics, Migrate, Power, Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef,
+    VolumeContent, VolumeInfo, VolumeRef, Watch,
 };
 
 /// Why a promise ended before its end.
@@ -78,6 +78,8 @@ pub(super) struct Made {
 #[derive(Default)]
 struct Left {
     vms: Vec<VmId>,
+    /// Before the VMs that they were made of.
+    clones: Vec<VmId>,
     foreign: Vec<VmRef>,
     volumes: Vec<VolumeRef>,
     hung: bool,
@@ -149,6 +151,17 @@ impl<'h> Trial<'h> {
 
     pub(super) fn snapshots(&self) -> Check<&dyn Snapshots> {
         self.provider.snapshots().map_or_else(|| skip("the provider has no group snapshots"), Ok)
+    }
+
+    pub(super) fn clones(&self) -> Check<&dyn Clones> {
+        self.provider.clones().map_or_else(|| skip("the provider has no group clone"), Ok)
+    }
+
+    /// A fresh id; a clone made for it is removed at the end, with its volumes.
+    pub(super) fn clone_id(&self) -> VmId {
+        let id = self.setting.ids.next(VmId::new);
+        self.left().clones.push(id);
+        id
     }
 
     /// A fresh id; a VM made for it is removed at the end.
@@ -308,6 +321,11 @@ impl<'h> Trial<'h> {
             self.harness.fall_behind(false).await;
         }
         let mut stayed = Vec::new();
+        for id in left.clones {
+            if let Err(error) = self.persist(|| self.remove_clone(id)).await {
+                stayed.push(format!("the clone of {id}: {}", whole(&error)));
+            }
+        }
         for id in left.vms {
             if let Err(error) = self.persist(|| self.remove(id)).await {
                 stayed.push(format!("the VM of {id}: {}", whole(&error)));
@@ -325,6 +343,16 @@ impl<'h> Trial<'h> {
             }
         }
         if stayed.is_empty() { Ok(()) } else { Err(stayed.join("; ")) }
+    }
+
+    async fn remove_clone(&self, id: VmId) -> Result<()> {
+        let Some(clones) = self.provider.clones() else { return Ok(()) };
+        if let (Some(create), Some(power)) = (self.provider.create(), self.provider.power())
+            && let Some(found) = create.find_vm(&self.cx(), id).await?
+        {
+            power.stop(&self.cx(), &found.vm, StopMode::Force).await?;
+        }
+        clones.remove_clone(&self.patient(), id).await.map(drop)
     }
 
     async fn remove(&self, id: VmId) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The groups of abilities, one file each. A group is implemented whole.
 
+pub(crate) mod clones;
 pub(crate) mod cluster;
 pub(crate) mod console;
 pub(crate) mod create;

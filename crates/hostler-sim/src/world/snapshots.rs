@@ -57,11 +57,11 @@ struct Taken {
 }
 
 /// What a volume held.
-struct Held {
-    disk: String,
+pub(crate) struct Held {
+    pub(crate) disk: String,
     volume: VolumeRef,
-    allocated_bytes: u64,
-    checksum: u64,
+    pub(crate) allocated_bytes: u64,
+    pub(crate) checksum: u64,
 }
 
 impl Snapshots {
@@ -76,6 +76,11 @@ impl Snapshots {
 
     pub(crate) fn observed(&self, now: Timestamp) -> Vec<ObservedSnapshot> {
         self.all.iter().map(|one| one.observed(self.current.as_deref(), now)).collect()
+    }
+
+    /// What the volumes held when a snapshot was taken.
+    pub(crate) fn held(&self, snapshot: &SnapshotRef) -> Option<&[Held]> {
+        self.find(&snapshot.external_ref).map(|taken| &*taken.volumes)
     }
 
     fn find(&self, external_ref: &str) -> Option<&Taken> {

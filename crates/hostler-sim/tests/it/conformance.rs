@@ -1,6 +1,7 @@
 //! The simulator keeps every promise of the boundary; and a driver that breaks
 //! one is caught, which shows that the suite can fail.
 
+mod clones;
 mod snapshots;
 
 use std::sync::{Arc, Mutex};
@@ -16,8 +17,8 @@ use hostler_core::vm::VmSpec;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_provider::conformance::{BootImage, Harness, Limit, Outcome, Setting, run, run_some};
 use hostler_provider::{
-    Batch, Change, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume, Error, Group,
-    Inventory, Kind, Measured, Metrics, Migrate, MigrateVm, Power, Probe, Provider, Result,
+    Batch, Change, Clones, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume, Error,
+    Group, Inventory, Kind, Measured, Metrics, Migrate, MigrateVm, Power, Probe, Provider, Result,
     Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeInfo, VolumeRef, Watch,
 };
 use hostler_sim::{EventFault, Guest, HostSetup, Late, NetworkSetup, Sim, World};
@@ -236,6 +237,12 @@ enum Lie {
     CancelsNothing,
     /// Does not tell whose a migration is.
     KeepsNoMark,
+    /// Makes a clone though it is there.
+    ClonesTwice,
+    /// Tells the source's volumes as the clone's own.
+    SharesDisks,
+    /// Starts what it cloned.
+    StartsClones,
 }
 
 /// The simulator, but for one lie.
@@ -310,6 +317,10 @@ impl Provider for Liar {
     }
 
     fn snapshots(&self) -> Option<&dyn Snapshots> {
+        (!self.tells(Lie::HasNothing)).then_some(self)
+    }
+
+    fn clones(&self) -> Option<&dyn Clones> {
         (!self.tells(Lie::HasNothing)).then_some(self)
     }
 
@@ -607,6 +618,12 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::CancelsNothing, "cancel_leaves_it_running_where_it_was"),
         (Lie::KeepsNoMark, "a_migration_is_told_with_our_mark_and_its_hosts"),
         (Lie::IsTooSure, "a_look_after_a_cancelled_migrate_tells_the_truth"),
+        (Lie::ClonesTwice, "ensure_clone_twice_makes_one_vm"),
+        (Lie::SharesDisks, "a_clone_has_disks_of_its_own"),
+        (Lie::StartsClones, "ensure_clone_makes_a_stopped_vm_with_its_tag"),
+        (Lie::RemovesNothing, "remove_clone_takes_its_volumes_and_no_other"),
+        (Lie::RemovesRunning, "remove_clone_of_a_running_vm_is_a_conflict"),
+        (Lie::IsTooSure, "a_look_after_a_cancelled_ensure_clone_tells_the_truth"),
     ] {
         let harness = Simulated::new(Some(lie));
         let report = run_some(&harness, |name| name == promise).await;

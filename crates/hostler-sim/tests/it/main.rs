@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails has to fail its test")]
 
+mod clones;
 mod conformance;
 mod console;
 mod demo;

@@ -9,7 +9,9 @@ use hostler_client::{Item, Terms};
 use super::migrations::{self, MigrateArgs};
 use super::outlook::OutlookArgs;
 use super::vm_actions::{self, Power};
-use super::{DryRun, DryRunArg, WatchArg, console, outlook, show_page, vm_create, vm_edit};
+use super::{
+    DryRun, DryRunArg, WatchArg, console, outlook, show_page, vm_clone, vm_create, vm_edit,
+};
 use crate::app::App;
 use crate::complete::Names;
 use crate::failure::{Failure, Result};
@@ -98,6 +100,8 @@ pub(crate) enum Verb {
     Save(PowerArgs),
     /// Move running VMs to another host.
     Migrate(MigrateArgs),
+    /// Make a VM of another one, or of one of its snapshots.
+    Clone(vm_clone::CloneArgs),
     /// Delete VMs; their disks are kept unless --disks is given.
     #[command(visible_alias = "rm")]
     Delete(DeleteArgs),
@@ -329,6 +333,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
         Verb::Resume(args) => vm_actions::power(app, args, Power::Resume).await,
         Verb::Save(args) => vm_actions::power(app, args, Power::Save).await,
         Verb::Migrate(args) => migrations::migrate(app, args).await,
+        Verb::Clone(args) => vm_clone::run(app, args).await,
         Verb::Delete(args) => vm_actions::delete(app, args).await,
         Verb::Console(args) => console::run(app, args).await,
         Verb::Set(args) => set(app, args).await,

@@ -84,6 +84,7 @@ async fn a37_a_word_that_is_no_id_is_refused_wherever_one_is_read() {
                 "console_open" => json!({ "kind": "serial" }),
                 "operation_resolve" => json!({ "note": "done" }),
                 "adoption_ignore" => json!({ "reason": "not ours" }),
+                "vm_clone" => json!({ "name": "a" }),
                 "snapshot_create" => json!({ "name": "a" }),
                 "volume_create" | "volume_plan" => {
                     json!({ "name": "a", "capacity_bytes": 1 << 20 })

@@ -360,6 +360,16 @@ async fn snapshots(story: &mut Story, vm: &str) {
     story.tell("snapshot_delete", &one, None).await;
 }
 
+async fn clones(story: &mut Story, vm: &str) {
+    let path = format!("/api/v1/vms/{vm}/clone");
+    let made = story.tell("vm_clone", &path, Some(json!({ "name": "copy" }))).await;
+    assert_eq!(made["state"], "succeeded", "{made:#}");
+    // What is listed later does not have it, nor its disks.
+    let copy = format!("/api/v1/vms/{}?disks=true", id(&made["resources"][0]["id"]));
+    let gone = story.client().delete(&copy).await.json();
+    assert_eq!(gone["state"], "succeeded", "{gone:#}");
+}
+
 async fn operations(story: &mut Story, vm: &str) {
     let path = format!("/api/v1/vms/{vm}");
     let stopped =
@@ -392,6 +402,7 @@ async fn operations(story: &mut Story, vm: &str) {
         faults.reset();
     }
     snapshots(story, vm).await;
+    clones(story, vm).await;
     let gone = story.tell("vm_delete", &format!("{path}?disks=true"), None).await;
     assert_eq!(gone["state"], "succeeded", "{gone:#}");
 }

@@ -1254,6 +1254,30 @@ export interface paths {
         patch: operations["vm_update"];
         trace?: never;
     };
+    "/api/v1/vms/{vm}/clone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Clone a VM, as it is or as one of its snapshots holds it.
+         * @description The clone is a VM of its own, with disks and addresses of its own, where its source
+         *     is. What it is asked to be is the source's specification under the new name.
+         *
+         *     Answers with the operation at work, whose resource is the clone; send
+         *     `Prefer: wait=30` to wait for its end.
+         */
+        post: operations["vm_clone"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/vms/{vm}/consoles": {
         parameters: {
             query?: never;
@@ -2082,6 +2106,13 @@ export interface components {
         };
         /** @description How the host caches a disk. */
         CacheMode: "none" | "writethrough" | "writeback" | "directsync" | "unsafe";
+        /** @description What a provider's clones can do. */
+        CloneLimits: {
+            /** @description Whether a VM that is on can be cloned as it is. Otherwise it has to be stopped first. */
+            live: boolean;
+            /** @description Whether one can be made of a snapshot, whatever the VM does now. */
+            snapshots: boolean;
+        };
         /** @description First-boot configuration of a guest. */
         CloudInit: {
             /**
@@ -2748,7 +2779,8 @@ export interface components {
              * @description What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
              *     `vm.adopted`, `vm.ignored`, `vm.offered`, `vm.released`,
              *     `operation.changed`, `provider.state`, `image.created`, `image.deleted`, `volume.created`,
-             *     `volume.deleted`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted` …
+             *     `volume.deleted`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted`,
+             *     `vm.cloned` …
              */
             type: string;
         };
@@ -4968,6 +5000,8 @@ export interface components {
             addresses: string[];
             /** @description How it came into care; null for VMs that Hostler made or only observes. */
             adopted?: components["schemas"]["VmAdopted"] | null;
+            /** @description What clones of it can do; null where its provider makes none. */
+            clone_limits?: components["schemas"]["CloneLimits"] | null;
             /** @description Consoles that can be opened now. */
             consoles: components["schemas"]["ConsoleKind"][];
             /**
@@ -5053,6 +5087,22 @@ export interface components {
             read_only: boolean;
             /** @description Why, where somebody said so. */
             reason?: string | null;
+        };
+        /** @description A clone to be made. */
+        VmCloneRequest: {
+            /** @description Its name, unique among the VMs of its source's project. */
+            name: string;
+            /**
+             * @description The snapshot that it is made of, by name; or by its reference, where several have the
+             *     same name. Without one it is made of the VM as it is.
+             * @default null
+             */
+            snapshot?: string | null;
+            /**
+             * @description Whether it is started.
+             * @default false
+             */
+            start?: boolean;
         };
         /** @description Where a VM is to go. */
         VmMigrateRequest: {
@@ -15202,6 +15252,204 @@ export interface operations {
             };
             /** @description `server_draining`: the server is stopping */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vm_clone: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VmCloneRequest"];
+            };
+        };
+        responses: {
+            /** @description Clone a VM, as it is or as one of its snapshots holds it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_not_found`: there is no such VM
+             *
+             *     `snapshot_not_found`: the VM has no such snapshot
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_busy`: another operation is working on this VM
+             *
+             *     `vm_exists`: a VM with this name exists in the project
+             *
+             *     `vm_wrong_state`: the VM's state does not allow this
+             *
+             *     `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
+             *     `snapshot_exists`: the VM has a snapshot with this name
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };

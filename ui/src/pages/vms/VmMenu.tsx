@@ -23,7 +23,7 @@ export interface Extra {
   onClick: () => void;
 }
 
-const ALL: readonly VmAction[] = [...POWER_ACTIONS, "migrate", "delete"];
+const ALL: readonly VmAction[] = [...POWER_ACTIONS, "migrate", "clone", "delete"];
 
 /** The menu of a row: a bare button until somebody wants it. */
 export function RowMenu(props: Props) {

@@ -15,7 +15,7 @@ export const POWER_ACTIONS = [
   "save",
 ] as const;
 export type PowerAction = (typeof POWER_ACTIONS)[number];
-export type VmAction = PowerAction | "migrate" | "delete";
+export type VmAction = PowerAction | "migrate" | "clone" | "delete";
 /** What can be done to many at once, without anything to be said of each. */
 export type BulkAction = PowerAction | "delete";
 
@@ -29,6 +29,7 @@ export const ACTION_TEXT: Record<VmAction, string> = {
   resume: "Resume",
   save: "Save and stop",
   migrate: "Migrate",
+  clone: "Clone",
   delete: "Delete",
 };
 

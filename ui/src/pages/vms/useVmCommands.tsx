@@ -6,10 +6,21 @@ import { keepOperation } from "../../api/operations";
 import type { VmSummary } from "../../api/types";
 import { useToasts } from "../../components/Toasts";
 import { ConfirmDialog } from "../../primitives/ConfirmDialog";
-import { ACTION_DANGER, ACTION_TEXT, act, type PowerAction, type VmAction } from "./actions";
+import {
+  ACTION_DANGER,
+  ACTION_TEXT,
+  act,
+  POWER_ACTIONS,
+  type PowerAction,
+  type VmAction,
+} from "./actions";
 import { BulkDialog } from "./BulkDialog";
+import { CloneDialog } from "./CloneDialog";
 import { DeleteDialog } from "./DeleteDialog";
 import { MigrateDialog } from "./MigrateDialog";
+
+const isPower = (action: VmAction): action is PowerAction =>
+  (POWER_ACTIONS as readonly VmAction[]).includes(action);
 
 interface Asked {
   action: VmAction;
@@ -47,8 +58,8 @@ export function useVmCommands(onDeleted?: () => void): VmCommands {
     (action: VmAction, vms: VmSummary[]) => {
       const [vm] = vms;
       if (!vm) return;
-      const isAsked = action === "delete" || action === "migrate" || ACTION_DANGER[action];
-      if (vms.length === 1 && !isAsked) void actOnOne(action, vm);
+      const isPlain = isPower(action) && ACTION_DANGER[action] === undefined;
+      if (vms.length === 1 && isPlain) void actOnOne(action, vm);
       else setAsked({ action, vms });
     },
     [actOnOne],
@@ -66,8 +77,9 @@ function dialogFor(
 ): ReactNode {
   const [vm] = vms;
   if (!vm) return null;
-  // Each VM has destinations of its own.
+  // Each VM has destinations, and snapshots, of its own.
   if (action === "migrate") return <MigrateDialog vm={vm} onClose={close} />;
+  if (action === "clone") return <CloneDialog vm={vm} onClose={close} />;
   if (vms.length > 1) return <BulkDialog action={action} vms={vms} onClose={close} />;
   if (action === "delete") {
     return <DeleteDialog vm={vm} onClose={close} onDeleted={onDeleted} />;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use hostler_api::v1::{
-    ActionVerdict, AddressObserved, DiskObserved, Governance, HostRefusal, NicObserved,
-    SnapshotLimits, Vm, VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
+    ActionVerdict, AddressObserved, CloneLimits, DiskObserved, Governance, HostRefusal,
+    NicObserved, SnapshotLimits, Vm, VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus,
+    VmSummary,
 };
 use hostler_api::{Ref, Time};
 use hostler_core::Error;
@@ -87,7 +88,13 @@ pub(super) fn summary(vm: &VmView, viewer: &Viewer<'_>) -> VmSummary {
     }
 }
 
-pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>, limits: Option<SnapshotLimits>) -> Result<Vm> {
+/// What its provider can do with it, as far as that is known without being asked.
+pub(super) struct Limits {
+    pub(super) snapshots: Option<SnapshotLimits>,
+    pub(super) clones: Option<CloneLimits>,
+}
+
+pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>, limits: Limits) -> Result<Vm> {
     let spec = match &vm.row {
         Some(row) => {
             let mut spec = VmSpec::from_core(&row.spec)?;
@@ -110,7 +117,8 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>, limits: Option<SnapshotLimits
             read_only: adopted.read_only,
             reason: adopted.reason.clone(),
         }),
-        snapshot_limits: limits,
+        snapshot_limits: limits.snapshots,
+        clone_limits: limits.clones,
     })
 }
 
@@ -182,6 +190,7 @@ const fn permission(action: Action) -> Permission {
         Action::Console => Permission::VmConsole,
         Action::Update => Permission::VmUpdate,
         Action::Snapshot | Action::Revert | Action::DeleteSnapshot => Permission::VmSnapshot,
+        Action::Clone => Permission::VmCreate,
     }
 }
 

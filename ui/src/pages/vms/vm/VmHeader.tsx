@@ -25,7 +25,7 @@ interface Props {
 }
 
 const BUTTONS: readonly VmAction[] = ["start", "stop", "reboot", "pause", "resume"];
-const IN_MENU: readonly VmAction[] = ["force_stop", "reset", "save", "migrate", "delete"];
+const IN_MENU: readonly VmAction[] = ["force_stop", "reset", "save", "migrate", "clone", "delete"];
 
 export function VmHeader({ vm, etag, onAction }: Props) {
   const [editing, setEditing] = useState(false);

@@ -38,6 +38,13 @@ export function vmThatIs(state: string, actions: Vm["actions"] = {}): Vm {
     provider: { id: "p", name: "eu" },
     host: { id: "h1", name: "alpha" },
     status: { state, quality: "ok" },
-    actions: { snapshot: allowed, revert: allowed, update: allowed, migrate: allowed, ...actions },
+    actions: {
+      snapshot: allowed,
+      revert: allowed,
+      update: allowed,
+      migrate: allowed,
+      clone: allowed,
+      ...actions,
+    },
   } as unknown as Vm;
 }

@@ -1,0 +1,216 @@
+//! Restores to machines that are not there yet: new claims, and when they are there, the machine as the
+//! snapshot holds it, with these claims and the patches that were asked for.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{add, kind, save, set_condition, snapshots};
+use crate::json;
+use crate::kinds::{RESTORES, VM};
+use crate::store::Key;
+use crate::world::{World, stamp};
+
+/// Whether a volume is a claim, or a data volume, which is one.
+pub(super) fn is_storage(volume: &Value) -> bool {
+    !claim_of(volume).is_empty()
+}
+
+fn claim_of(volume: &Value) -> &str {
+    match json::text(volume, "/persistentVolumeClaim/claimName") {
+        "" => json::text(volume, "/dataVolume/name"),
+        claim => claim,
+    }
+}
+
+/// What a snapshot keeps of each volume that is a claim.
+pub(super) fn backups(world: &World, machine: &Value) -> Vec<Value> {
+    let namespace = json::text(machine, "/metadata/namespace");
+    let Some(claims) = kind("persistentvolumeclaims") else { return Vec::new() };
+    let volumes = json::list(machine, "/spec/template/spec/volumes").iter();
+    let backup = |volume: &Value| {
+        let claim = world.store.get(claims, &Key::new(namespace, claim_of(volume)))?;
+        let name = json::text(volume, "/name");
+        Some(json!({
+            "volumeName": name, "volumeSnapshotName": format!("vmsnapshot-{name}"),
+            "persistentVolumeClaim": {
+                "metadata": {
+                    "name": json::text(claim, "/metadata/name"),
+                    "labels": claim.pointer("/metadata/labels"),
+                },
+                "spec": claim.get("spec"),
+            },
+        }))
+    };
+    volumes.filter(|volume| is_storage(volume)).filter_map(backup).collect()
+}
+
+/// Looks again at restores that wait for their claims.
+pub(super) fn wake_for_claims(world: &mut World, namespace: &str) {
+    let waiting: Vec<Key> = world
+        .store
+        .list(&RESTORES, Some(namespace))
+        .filter(|(_, one)| {
+            one.pointer("/status/restores").is_some()
+                && one.pointer("/status/complete") == Some(&Value::Bool(false))
+        })
+        .map(|(key, _)| key.clone())
+        .collect();
+    for key in waiting {
+        world.touch(&RESTORES, &key);
+    }
+}
+
+/// Makes the claims of a machine that is not there yet, and then it.
+pub(super) fn made_new(world: &mut World, key: &Key, restore: &Arc<Value>) {
+    let Some(content) = snapshots::content_of(world, key, restore) else { return };
+    let Some(claims) = kind("persistentvolumeclaims") else { return };
+    if restore.pointer("/status/restores").is_none() {
+        let uid = json::text(restore, "/metadata/uid");
+        let restores: Vec<Value> = json::list(&content, "/spec/volumeBackups")
+            .iter()
+            .map(|backup| {
+                let volume = json::text(backup, "/volumeName");
+                json!({
+                    "volumeName": volume, "persistentVolumeClaim": format!("restore-{uid}-{volume}"),
+                    "volumeSnapshotName": json::text(backup, "/volumeSnapshotName"),
+                })
+            })
+            .collect();
+        let mut next = (**restore).clone();
+        json::set(&mut next, "/status/restores", restores.into());
+        return save(world, &RESTORES, restore, next);
+    }
+    let mut are_there = true;
+    for made in json::list(restore, "/status/restores").to_vec() {
+        let claim = Key::new(&key.namespace, json::text(&made, "/persistentVolumeClaim"));
+        match world.store.get(claims, &claim) {
+            Some(found) => {
+                are_there &= json::text(found, "/status/phase") == "Bound" || waits(world, found);
+            }
+            None => {
+                are_there = false;
+                make_claim(world, restore, &content, &made);
+            }
+        }
+    }
+    if are_there && !world.switches.restores_wait {
+        make_machine(world, key, restore, &content);
+        world.touch(&RESTORES, key);
+    }
+}
+
+/// Whether a claim is bound only when somebody uses it.
+fn waits(world: &World, claim: &Value) -> bool {
+    let class = Key::new("", json::text(claim, "/spec/storageClassName"));
+    let class = kind("storageclasses").and_then(|kind| world.store.get(kind, &class));
+    class.is_some_and(|one| json::text(one, "/volumeBindingMode") == "WaitForFirstConsumer")
+}
+
+/// The mark of a restore on all that it makes.
+fn last_restore(restore: &Value) -> String {
+    format!("{}-{}", json::text(restore, "/metadata/name"), json::text(restore, "/metadata/uid"))
+}
+
+fn make_claim(world: &mut World, restore: &Value, content: &Value, made: &Value) {
+    let Some(claims) = kind("persistentvolumeclaims") else { return };
+    let volume = json::text(made, "/volumeName");
+    let mut backups = json::list(content, "/spec/volumeBackups").iter();
+    let Some(backup) = backups.find(|one| json::text(one, "/volumeName") == volume) else { return };
+    let source = json::text(content, "/spec/source/virtualMachine/metadata/name");
+    let part = |pointer: &str| backup.pointer(&format!("/persistentVolumeClaim/spec/{pointer}"));
+    let data = json!({
+        "apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot",
+        "name": json::text(made, "/volumeSnapshotName"),
+    });
+    let claim = json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": json::text(made, "/persistentVolumeClaim"),
+            "labels": { "restore.kubevirt.io/source-vm-name": source },
+            "annotations": {
+                "restore.kubevirt.io/name": json::text(restore, "/metadata/name"),
+                "restore.kubevirt.io/lastRestoreUID": last_restore(restore),
+            },
+        },
+        "spec": {
+            "accessModes": part("accessModes"), "resources": part("resources"),
+            "storageClassName": part("storageClassName"), "volumeMode": part("volumeMode"),
+            "dataSource": data, "dataSourceRef": data,
+        },
+    });
+    let namespace = json::text(restore, "/metadata/namespace").to_owned();
+    add(world, claims, &namespace, claim);
+}
+
+/// The machine as it was then, with the new claims, off, and patched.
+fn make_machine(world: &mut World, key: &Key, restore: &Value, content: &Value) {
+    let of = |pointer: &str| content.pointer(&format!("/spec/source/virtualMachine/{pointer}"));
+    let mut machine = json!({
+        "apiVersion": "kubevirt.io/v1", "kind": VM.kind,
+        "metadata": { "name": json::text(restore, "/spec/target/name"), "namespace": key.namespace },
+        "spec": of("spec"),
+    });
+    for field in ["labels", "annotations"] {
+        if let Some(all) = of(&format!("metadata/{field}")).filter(|all| all.is_object()) {
+            json::set(&mut machine, &format!("/metadata/{field}"), all.clone());
+        }
+    }
+    let mark = "/metadata/annotations/restore.kubevirt.io~1lastRestoreUID";
+    json::set(&mut machine, mark, last_restore(restore).into());
+    if machine.pointer("/spec/running").is_some() {
+        json::set(&mut machine, "/spec/running", false.into());
+    } else {
+        json::set(&mut machine, "/spec/runStrategy", "Halted".into());
+    }
+    let mut volumes = json::list(&machine, "/spec/template/spec/volumes").to_vec();
+    for volume in &mut volumes {
+        let name = json::text(volume, "/name").to_owned();
+        let mut made = json::list(restore, "/status/restores").iter();
+        if let Some(made) = made.find(|one| json::text(one, "/volumeName") == name) {
+            let claim = json::text(made, "/persistentVolumeClaim");
+            *volume = json!({ "name": name, "persistentVolumeClaim": { "claimName": claim } });
+        }
+    }
+    if !volumes.is_empty() {
+        json::set(&mut machine, "/spec/template/spec/volumes", volumes.into());
+    }
+    json::remove(&mut machine, "/spec/dataVolumeTemplates");
+    for patch in json::list(restore, "/spec/patches") {
+        let patch = patch.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let Some(patch) = patch else { return };
+        if apply(&mut machine, &patch).is_none() {
+            // It stays as it is, and says so.
+            let words = format!("error patching VM {}", json::text(&machine, "/metadata/name"));
+            return wrong(world, key, &words);
+        }
+    }
+    crate::admission::mutate(&VM, &mut machine, &mut world.ids);
+    add(world, &VM, &key.namespace, machine);
+}
+
+/// A patch as its library takes it: what is missing can be replaced, and what is empty is left out.
+fn apply(machine: &mut Value, patch: &Value) -> Option<()> {
+    let path = json::text(patch, "/path");
+    if json::text(patch, "/op") == "replace" {
+        match patch.get("value") {
+            Some(Value::String(text)) if text.is_empty() => {
+                let (parent, name) = path.rsplit_once('/')?;
+                machine.pointer_mut(parent)?.as_object_mut()?.remove(name);
+            }
+            Some(value) => *machine.pointer_mut(path)? = value.clone(),
+            None => return None,
+        }
+        return Some(());
+    }
+    crate::patch::operations(machine, &json!([patch])).ok()
+}
+
+fn wrong(world: &mut World, key: &Key, words: &str) {
+    let Some(restore) = world.store.get(&RESTORES, key).cloned() else { return };
+    let now = stamp(world.now);
+    let mut next = (*restore).clone();
+    set_condition(&mut next, "Progressing", Some(("False", "", words)), &now);
+    set_condition(&mut next, "Ready", Some(("False", "", words)), &now);
+    save(world, &RESTORES, &restore, next);
+}
