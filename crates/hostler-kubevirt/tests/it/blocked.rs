@@ -9,7 +9,8 @@ use crate::support::{alone, both, off};
 /// What is blocked but snapshots, which have a test of their own.
 fn blocked(mapped: &MappedVm) -> Vec<&'static str> {
     let actions = mapped.vm.blocked.iter().map(|blocked| blocked.action);
-    let others = actions.filter(|one| !matches!(one, Action::Snapshot | Action::Revert));
+    let others =
+        actions.filter(|one| !matches!(one, Action::Snapshot | Action::Revert | Action::Clone));
     others.map(Action::as_str).collect()
 }
 
@@ -101,6 +102,8 @@ fn c14_only_a_vm_that_is_off_is_put_back() {
     assert_eq!(reason(&running, Action::Snapshot), None);
     let alone = alone(json!({ "metadata": { "ownerReferences": null } }));
     assert!(reason(&alone, Action::Snapshot).unwrap().contains("without a VM"));
+    assert!(reason(&alone, Action::Clone).unwrap().contains("clones are of VMs"));
+    assert_eq!(reason(&running, Action::Clone), None);
 }
 
 #[test]
