@@ -14,6 +14,7 @@
 
 mod adoptions;
 mod alerting;
+mod changes;
 mod clusters;
 mod collect;
 mod events;
@@ -51,6 +52,7 @@ pub use alerting::{
     AlertReceiver, AlertView, AlertingConfig, Alerts, Deliver, NewSilence, ReceiverView,
     RuleHealth, RuleSource, RuleView, SilenceView, SilencedFor, check_rules,
 };
+pub use changes::{Changes, SpecChange};
 pub use clusters::{ClusterSource, ClusterView, Clusters, Given, Wanted};
 pub use collect::{
     AgentJoin, AgentSettings, AgentSource, AgentState, AgentView, Agents, Answer, Answered,
@@ -286,6 +288,11 @@ impl Engine {
     /// Snapshots of VMs.
     pub fn snapshots(&self) -> Snapshots<'_> {
         Snapshots::new(&self.inner)
+    }
+
+    /// Changes of what VMs are.
+    pub fn changes(&self) -> Changes<'_> {
+        Changes::new(&self.inner)
     }
 
     /// Live migrations of VMs.

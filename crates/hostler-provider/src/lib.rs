@@ -34,6 +34,7 @@ pub use agent::{Agent, AgentError, AgentTrouble, Asked, LeftOut, Machine, Report
 pub use context::{Cx, Progress, ProgressSink};
 pub use error::{Effect, Error, Kind, Result};
 pub use groups::cluster::Cluster;
+pub use groups::configure::{ChangeVm, Configure};
 pub use groups::console::{Console, ConsoleStream, CutOff};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
 pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
@@ -102,6 +103,11 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Changing what VMs are.
+    fn configure(&self) -> Option<&dyn Configure> {
+        None
+    }
+
     /// Health and features of a cluster.
     fn cluster(&self) -> Option<&dyn Cluster> {
         None
@@ -134,6 +140,8 @@ pub enum Group {
     Snapshots,
     /// [`Migrate`].
     Migrate,
+    /// [`Configure`].
+    Configure,
 }
 
 impl Group {
@@ -148,6 +156,7 @@ impl Group {
         Self::Cluster,
         Self::Snapshots,
         Self::Migrate,
+        Self::Configure,
     ];
 
     /// The word used on the wire.
@@ -162,6 +171,7 @@ impl Group {
             Self::Cluster => "cluster",
             Self::Snapshots => "snapshots",
             Self::Migrate => "migrate",
+            Self::Configure => "configure",
         }
     }
 }
@@ -178,6 +188,7 @@ pub fn groups(provider: &dyn Provider) -> Vec<Group> {
         Group::Cluster => provider.cluster().is_some(),
         Group::Snapshots => provider.snapshots().is_some(),
         Group::Migrate => provider.migrate().is_some(),
+        Group::Configure => provider.configure().is_some(),
     };
     Group::ALL.iter().copied().filter(has).collect()
 }

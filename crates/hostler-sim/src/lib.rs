@@ -22,6 +22,7 @@
 //! Everything it tells is made up and says so ([`Provider::is_simulated`]).
 
 pub mod cluster;
+mod configure;
 mod console;
 mod create;
 pub mod demo;
@@ -40,8 +41,8 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Cluster, Console, Create, Cx, Group, Inventory, Metrics, Migrate, Power, Probe, Provider,
-    Result, Snapshots, Storage, VmRef, Watch,
+    Cluster, Configure, Console, Create, Cx, Group, Inventory, Metrics, Migrate, Power, Probe,
+    Provider, Result, Snapshots, Storage, VmRef, Watch,
 };
 
 pub use faults::{EventFault, FaultPlan, When};
@@ -196,6 +197,10 @@ impl Provider for Sim {
 
     fn migrate(&self) -> Option<&dyn Migrate> {
         self.has(Group::Migrate).map(|sim| sim as &dyn Migrate)
+    }
+
+    fn configure(&self) -> Option<&dyn Configure> {
+        self.has(Group::Configure).map(|sim| sim as &dyn Configure)
     }
 
     fn watch(&self) -> Option<&dyn Watch> {

@@ -35,6 +35,8 @@ pub enum Verb {
     Migrate,
     CancelMigration,
     Migrations,
+    PlanChange,
+    ChangeVm,
 }
 
 impl Verb {
@@ -56,7 +58,8 @@ impl Verb {
             | Self::Revert
             | Self::RemoveSnapshot
             | Self::Migrate
-            | Self::CancelMigration => true,
+            | Self::CancelMigration
+            | Self::ChangeVm => true,
             Self::Probe
             | Self::Inventory
             | Self::Validate
@@ -71,7 +74,8 @@ impl Verb {
             | Self::Measure
             | Self::Report
             | Self::Destinations
-            | Self::Migrations => false,
+            | Self::Migrations
+            | Self::PlanChange => false,
         }
     }
 
@@ -123,6 +127,8 @@ impl Verb {
             Self::Migrate => "migrate",
             Self::CancelMigration => "cancel the migration of",
             Self::Migrations => "list migrations of",
+            Self::PlanChange => "plan a change of",
+            Self::ChangeVm => "change",
         }
     }
 }

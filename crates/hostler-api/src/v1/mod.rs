@@ -5,6 +5,7 @@ mod agents;
 mod alert_rules;
 mod alerts;
 mod batch;
+mod changes;
 mod clusters;
 mod consoles;
 mod convert;
@@ -36,6 +37,7 @@ pub use agents::*;
 pub use alert_rules::*;
 pub use alerts::*;
 pub use batch::*;
+pub use changes::*;
 pub use clusters::*;
 pub use consoles::*;
 pub use custom_metrics::*;
@@ -85,6 +87,8 @@ endpoints![
     VmPlan,
     VmShow,
     VmUpdate,
+    VmChange,
+    VmChangePlan,
     VmDelete,
     VmDefinition,
     VmStart,

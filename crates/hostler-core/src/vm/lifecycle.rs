@@ -18,7 +18,8 @@
 //!
 //! A snapshot can be taken of what runs, is paused or is off, and such a VM can be put
 //! back to one. Not of one that is saved: disks of another time than its memory would
-//! be its ruin.
+//! be its ruin. What it is can be changed in the same states, and while its guest sleeps
+//! or has crashed; one that is saved resumes as what it was.
 
 use super::status::VmState;
 use crate::error::{Code, Error};
@@ -48,12 +49,14 @@ pub enum Action {
     Delete,
     /// Open a console.
     Console,
-    /// Change its description, labels or other configuration.
+    /// Change its description or labels, which are Hostler's own.
     Update,
     /// Take a snapshot of it.
     Snapshot,
     /// Put it back to a snapshot.
     Revert,
+    /// Change what it is: processors, memory, devices.
+    Change,
 }
 
 impl Action {
@@ -73,6 +76,7 @@ impl Action {
         Self::Update,
         Self::Snapshot,
         Self::Revert,
+        Self::Change,
     ];
 
     /// The word used on the wire.
@@ -92,6 +96,7 @@ impl Action {
             Self::Update => "update",
             Self::Snapshot => "snapshot",
             Self::Revert => "revert",
+            Self::Change => "change",
         }
     }
 }
@@ -151,6 +156,7 @@ pub fn admit(state: VmState, action: Action) -> Admission {
         (S::Running, _) => admit_running(action),
         (S::Paused, _) => admit_paused(action),
         (S::Stopped | S::Failed | S::Saved, _) => admit_off(state, action),
+        (S::Suspended | S::Crashed, A::Change) => Start,
         (S::Suspended, A::Resume | A::ForceStop | A::Reset | A::Console) => Start,
         (S::Crashed, A::Revert) => Start,
         (S::Suspended, _) => wrong("the guest sleeps; resume or force_stop it first"),
@@ -179,7 +185,8 @@ fn admit_running(action: Action) -> Admission {
         | Action::Console
         | Action::Update
         | Action::Snapshot
-        | Action::Revert => Admission::Start,
+        | Action::Revert
+        | Action::Change => Admission::Start,
     }
 }
 
@@ -193,7 +200,8 @@ fn admit_paused(action: Action) -> Admission {
         | Action::Console
         | Action::Update
         | Action::Snapshot
-        | Action::Revert => Admission::Start,
+        | Action::Revert
+        | Action::Change => Admission::Start,
         Action::Start => wrong("the VM is paused; resume it instead"),
         Action::Stop | Action::Reboot => {
             wrong("the VM is paused, so its guest cannot hear; resume it first")
@@ -208,6 +216,10 @@ fn admit_off(state: VmState, action: Action) -> Admission {
         Action::Stop | Action::ForceStop => Admission::AlreadyThere,
         Action::Save if state == VmState::Saved => Admission::AlreadyThere,
         Action::Start | Action::Delete | Action::Update => Admission::Start,
+        Action::Change if state == VmState::Saved => {
+            wrong("the VM is saved, and its memory belongs to it as it is; start it first")
+        }
+        Action::Change => Admission::Start,
         Action::Snapshot | Action::Revert if state == VmState::Saved => wrong(
             "the VM is saved, and its memory belongs to its disks as they are; start it first",
         ),
@@ -254,25 +266,25 @@ mod tests {
             table.truncate(table.trim_end().len());
             table.push('\n');
         }
-        //             start stop  force reboo reset pause resum save  migra delet conso update snaps revert
+        //             start stop  force reboo reset pause resum save  migra delet conso update snaps revert change
         expect![[r"
-            creating      -     -     -     -     -     -     -     -     -     -     -     -     -     -
-            deleting      -     -     -     -     -     -     -     -     -     there -     -     -     -
-            running       there yes   yes   yes   yes   yes   there yes   yes   -     yes   yes   yes   yes
-            paused        -     -     yes   -     yes   there yes   yes   -     -     yes   yes   yes   yes
-            starting      there -     yes   -     -     -     -     -     -     -     yes   yes   -     -
-            stopping      -     there yes   -     yes   -     -     -     -     -     yes   yes   -     -
-            stopped       yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes
-            saved         yes   there there -     -     -     -     there -     yes   -     yes   -     -
-            suspended     -     -     yes   -     yes   -     yes   -     -     -     yes   yes   -     -
-            saving        -     -     -     -     -     -     -     there -     -     -     yes   -     -
-            dumping       -     -     -     -     -     -     -     -     -     -     -     yes   -     -
-            snapshotting  -     -     -     -     -     -     -     -     -     -     -     yes   -     -
-            migrating     -     -     -     -     -     -     -     -     -     -     -     yes   -     -
-            crashed       -     -     yes   -     yes   -     -     -     -     -     yes   yes   -     yes
-            failed        yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes
-            missing       -     -     -     -     -     -     -     -     -     yes   -     yes   -     -
-            unknown       -     -     -     -     -     -     -     -     -     -     -     yes   -     -
+            creating      -     -     -     -     -     -     -     -     -     -     -     -     -     -     -
+            deleting      -     -     -     -     -     -     -     -     -     there -     -     -     -     -
+            running       there yes   yes   yes   yes   yes   there yes   yes   -     yes   yes   yes   yes   yes
+            paused        -     -     yes   -     yes   there yes   yes   -     -     yes   yes   yes   yes   yes
+            starting      there -     yes   -     -     -     -     -     -     -     yes   yes   -     -     -
+            stopping      -     there yes   -     yes   -     -     -     -     -     yes   yes   -     -     -
+            stopped       yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes   yes
+            saved         yes   there there -     -     -     -     there -     yes   -     yes   -     -     -
+            suspended     -     -     yes   -     yes   -     yes   -     -     -     yes   yes   -     -     yes
+            saving        -     -     -     -     -     -     -     there -     -     -     yes   -     -     -
+            dumping       -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -
+            snapshotting  -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -
+            migrating     -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -
+            crashed       -     -     yes   -     yes   -     -     -     -     -     yes   yes   -     yes   yes
+            failed        yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes   yes
+            missing       -     -     -     -     -     -     -     -     -     yes   -     yes   -     -     -
+            unknown       -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -
         "]]
         .assert_eq(&table);
     }

@@ -90,6 +90,11 @@ impl VmView {
                 "it was adopted for reading only; release it and adopt it again to change it";
             return Some(Denial::new(Code::VmReadOnly, message));
         }
+        if action == Action::Change && self.adopted().is_some() {
+            let message = "it was adopted, and Hostler has nothing written down of its devices; \
+                           change it where it was made";
+            return Some(Denial::new(Code::CapabilityMissing, message));
+        }
         let group = match action {
             Action::Start
             | Action::Stop
@@ -104,6 +109,7 @@ impl VmView {
             Action::Console => Some(Group::Console),
             Action::Snapshot | Action::Revert => Some(Group::Snapshots),
             Action::Update => None,
+            Action::Change => Some(Group::Configure),
         };
         if let (Some(group), false) = (group, self.groups.is_empty())
             && !self.groups.contains(&group)

@@ -11,9 +11,9 @@ use hostler_core::vm::{ObservedVm, PowerState, VmSpec};
 
 use super::harness::{BootImage, Harness, Setting};
 use crate::{
-    Cluster, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, Kind, Metrics,
-    Migrate, Power, Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeContent,
-    VolumeInfo, VolumeRef, Watch,
+    Cluster, Configure, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, Kind,
+    Metrics, Migrate, Power, Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef,
+    VolumeContent, VolumeInfo, VolumeRef, Watch,
 };
 
 /// Why a promise ended before its end.
@@ -117,6 +117,10 @@ impl<'h> Trial<'h> {
 
     pub(super) fn create(&self) -> Check<&dyn Create> {
         self.provider.create().map_or_else(|| skip("the provider has no group create"), Ok)
+    }
+
+    pub(super) fn configure(&self) -> Check<&dyn Configure> {
+        self.provider.configure().map_or_else(|| skip("the provider has no group configure"), Ok)
     }
 
     pub(super) fn power(&self) -> Check<&dyn Power> {

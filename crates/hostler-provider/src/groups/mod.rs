@@ -1,6 +1,7 @@
 //! The groups of abilities, one file each. A group is implemented whole.
 
 pub(crate) mod cluster;
+pub(crate) mod configure;
 pub(crate) mod console;
 pub(crate) mod create;
 pub(crate) mod metrics;

@@ -1,6 +1,7 @@
 //! The simulator keeps every promise of the boundary; and a driver that breaks
 //! one is caught, which shows that the suite can fail.
 
+mod configure;
 mod snapshots;
 
 use std::sync::{Arc, Mutex};
@@ -16,8 +17,8 @@ use hostler_core::vm::VmSpec;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_provider::conformance::{BootImage, Harness, Limit, Outcome, Setting, run, run_some};
 use hostler_provider::{
-    Batch, Change, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume, Error, Group,
-    Inventory, Kind, Measured, Metrics, Migrate, MigrateVm, Power, Probe, Provider, Result,
+    Batch, Change, Configure, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume, Error,
+    Group, Inventory, Kind, Measured, Metrics, Migrate, MigrateVm, Power, Probe, Provider, Result,
     Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeInfo, VolumeRef, Watch,
 };
 use hostler_sim::{EventFault, Guest, HostSetup, Late, NetworkSetup, Sim, World};
@@ -108,6 +109,11 @@ impl Harness for Simulated {
 
     async fn deafen(&self, vm: &VmRef) -> bool {
         self.world().set_guest(vm, Guest { obeys_acpi: false, ..Guest::default() });
+        true
+    }
+
+    async fn edit_memory(&self, vm: &VmRef, bytes: u64) -> bool {
+        self.world().edit_vm(vm, "somebody", |spec| spec.memory.bytes = bytes);
         true
     }
 
@@ -236,6 +242,12 @@ enum Lie {
     CancelsNothing,
     /// Does not tell whose a migration is.
     KeepsNoMark,
+    /// Says that it changed what it did not.
+    ChangesNothing,
+    /// Changes what it is asked to plan.
+    PlansForReal,
+    /// Takes fields of others without showing them.
+    TakesFields,
 }
 
 /// The simulator, but for one lie.
@@ -318,6 +330,10 @@ impl Provider for Liar {
     }
 
     fn migrate(&self) -> Option<&dyn Migrate> {
+        (!self.tells(Lie::HasNothing)).then_some(self)
+    }
+
+    fn configure(&self) -> Option<&dyn Configure> {
         (!self.tells(Lie::HasNothing)).then_some(self)
     }
 }
@@ -607,6 +623,10 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::CancelsNothing, "cancel_leaves_it_running_where_it_was"),
         (Lie::KeepsNoMark, "a_migration_is_told_with_our_mark_and_its_hosts"),
         (Lie::IsTooSure, "a_look_after_a_cancelled_migrate_tells_the_truth"),
+        (Lie::ChangesNothing, "change_vm_makes_it_so"),
+        (Lie::PlansForReal, "plan_change_tells_what_differs_and_touches_nothing"),
+        (Lie::TakesFields, "fields_of_others_that_were_not_shown_stay_theirs"),
+        (Lie::IsTooSure, "change_vm_after_a_cancelled_one_makes_it_so"),
     ] {
         let harness = Simulated::new(Some(lie));
         let report = run_some(&harness, |name| name == promise).await;
