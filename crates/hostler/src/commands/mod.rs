@@ -30,6 +30,7 @@ mod stats;
 pub(crate) mod tokens;
 mod version;
 pub(crate) mod vm_actions;
+mod vm_change;
 mod vm_columns;
 pub(crate) mod vm_create;
 mod vm_edit;
