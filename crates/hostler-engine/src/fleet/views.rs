@@ -18,6 +18,8 @@ use hostler_core::{Quality, Timestamp};
 use hostler_provider::{Group, HostInventory};
 use hostler_store::{ProviderRow, VmRow};
 
+use crate::adoptions::of_adopted;
+
 /// A VM as it is told.
 #[derive(Debug, Clone)]
 pub struct VmView {
@@ -85,15 +87,8 @@ impl VmView {
             let message = "Hostler only observes this VM; adopt it before changing it";
             return Some(Denial::new(Code::VmNotManaged, message));
         }
-        if managed_only && self.adopted().is_some_and(|adopted| adopted.read_only) {
-            let message =
-                "it was adopted for reading only; release it and adopt it again to change it";
-            return Some(Denial::new(Code::VmReadOnly, message));
-        }
-        if action == Action::Change && self.adopted().is_some() {
-            let message = "it was adopted, and Hostler has nothing written down of its devices; \
-                           change it where it was made";
-            return Some(Denial::new(Code::CapabilityMissing, message));
+        if managed_only && let Some(denial) = self.adopted().and_then(|it| of_adopted(it, action)) {
+            return Some(denial);
         }
         let group = match action {
             Action::Start

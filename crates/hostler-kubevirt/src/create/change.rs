@@ -57,7 +57,7 @@ impl Configure for KubeVirt {
         let changing = Changing::begin(self, cx, request, &asked).await?;
         let plan = changing.tried().await?;
         request.check(&plan).map_err(|error| error.context(&changing.making.doing))?;
-        if plan.is_empty() {
+        if plan.changes.iter().all(|change| change.field.path.starts_with("/labels")) {
             return Ok(plan);
         }
         changing.made(plan).await
@@ -191,8 +191,14 @@ impl<'a> Changing<'a> {
         let live = match self.making.put(&self.found.mapped, &document, options).await {
             Ok(live) => live,
             Err(failure) => {
-                let Cause::Owned(owned) = failure.cause else {
-                    return Err(self.making.failed(failure));
+                let owned = match failure.cause {
+                    Cause::Owned(owned) => owned,
+                    // Its controller writes its state, too: the next look may do.
+                    Cause::Changed => {
+                        let what = "it was changed at the same time; try again";
+                        return Err(self.making.error(Kind::Unavailable, what));
+                    }
+                    _ => return Err(self.making.failed(failure)),
                 };
                 plan.managed_by_others = managed(owned);
                 return match self.request.check(&plan) {

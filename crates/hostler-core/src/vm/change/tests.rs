@@ -1,3 +1,5 @@
+//! What a change plan tells and refuses, and that it tells all that differs.
+
 use proptest::prelude::*;
 use serde_json::json;
 
