@@ -41,7 +41,7 @@ fn answering(
         line if line == format!("GET {path}") => {
             let mut vm = whole_vm(1, "web-1", "running");
             vm["spec"] = spec();
-            Reply::Json(200, vm)
+            Reply::JsonWith(200, vm, vec![("etag", "\"3\"".to_owned())])
         }
         line if line == format!("POST {path}/spec/plan") => Reply::Json(200, planned.clone()),
         line if line.starts_with("GET") => fleet(seen),
