@@ -23,8 +23,8 @@ export async function vmsIn(story: Story, state: string): Promise<VmSummary[]> {
  * A VM of the story's own, at rest, gone when the story ends. The fleet lives: any other VM may stop
  * while a story is about to use it. What users make is left alone.
  */
-export async function newVm(story: Story, start: boolean): Promise<Vm> {
-  const name = `e2e-${randomBytes(4).toString("hex")}`;
+export async function newVm(story: Story, start: boolean, prefix = "e2e"): Promise<Vm> {
+  const name = `${prefix}-${randomBytes(4).toString("hex")}`;
   const spec = { name, memory: { bytes: 256 * 2 ** 20 }, graphics: "vnc" };
   const made = await story.change<Operation>("POST", "/api/v1/vms", { spec, start });
   const id = made.resources.find(({ kind }) => kind === "vm")?.id;

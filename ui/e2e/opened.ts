@@ -109,6 +109,17 @@ export const OPENED: Opened[] = [
     },
   },
   {
+    name: "the change of a VM, with its plan",
+    path: async (story) => `/vms/${(await newVm(story, true)).id}`,
+    open: async (page) => {
+      await page.getByRole("button", { name: "Edit", exact: true }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("Memory").fill("512M");
+      await button(page, "Show what it does").click();
+      await dialog.getByRole("table", { name: "What would change" }).waitFor();
+    },
+  },
+  {
     name: "the sending of a VM to another host",
     path: async (story) => `/vms/${(await newVm(story, true)).id}`,
     open: async (page) => {

@@ -12,10 +12,10 @@ use hostler_core::access::{self, Actor, Permission};
 use hostler_core::error::Fault;
 use hostler_core::id::VmId;
 use hostler_core::query::{Field, ListRequest, Row, Value};
-use hostler_core::vm::ObservedVm;
 use hostler_core::vm::adoption::{self, Adopted, Origin, Review, Risk};
 use hostler_core::vm::spec::DEFAULT_PROJECT;
 use hostler_core::vm::status::Phase;
+use hostler_core::vm::{Action, Denial, ObservedVm};
 use hostler_core::{Code, Error, Result};
 use hostler_store::{IgnoredVm, NewEvent, NewVm};
 use serde_json::json;
@@ -318,6 +318,19 @@ impl<'a> Adoptions<'a> {
     fn event(&self, kind: &str, vm: &VmView, message: String, data: serde_json::Value) -> NewEvent {
         NewEvent { data, ..self.engine.event(kind, ("vm", vm.id.to_string(), &vm.name), message) }
     }
+}
+
+/// Why an action is not for a VM that was adopted so.
+pub(crate) fn of_adopted(how: &Adopted, action: Action) -> Option<Denial> {
+    if how.read_only {
+        let message = "it was adopted for reading only; release it and adopt it again to change it";
+        return Some(Denial::new(Code::VmReadOnly, message));
+    }
+    (action == Action::Change).then(|| {
+        let message = "it was adopted, and Hostler has nothing written down of its devices; change \
+                       it where it was made";
+        Denial::new(Code::CapabilityMissing, message)
+    })
 }
 
 /// The names that are taken in the default project.

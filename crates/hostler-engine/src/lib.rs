@@ -14,6 +14,7 @@
 
 mod adoptions;
 mod alerting;
+mod changes;
 mod clones;
 mod clusters;
 mod collect;
@@ -53,6 +54,7 @@ pub use alerting::{
     AlertReceiver, AlertView, AlertingConfig, Alerts, Deliver, NewSilence, ReceiverView,
     RuleHealth, RuleSource, RuleView, SilenceView, SilencedFor, check_rules,
 };
+pub use changes::{Changes, SpecChange};
 pub use clones::{CloneRequest, Clones};
 pub use clusters::{ClusterSource, ClusterView, Clusters, Given, Wanted};
 pub use collect::{
@@ -294,6 +296,11 @@ impl Engine {
     /// Clones of VMs.
     pub fn clones(&self) -> Clones<'_> {
         Clones::new(&self.inner)
+    }
+
+    /// Changes of what VMs are.
+    pub fn changes(&self) -> Changes<'_> {
+        Changes::new(&self.inner)
     }
 
     /// Live migrations of VMs.

@@ -436,7 +436,10 @@ pub(crate) fn told(vm: &VmView, action: Action, error: Error) -> Error {
         other => other.as_str(),
     };
     let message = format!("cannot {doing} VM \"{}\": {}", vm.name, error.message());
-    Error::new(error.code(), message).with_detail("state", vm.status.state.as_str())
+    let told = Error::new(error.code(), message).with_faults(error.fault_list().to_vec());
+    let details = error.details().iter();
+    let told = details.fold(told, |told, (key, value)| told.with_detail(key, value));
+    told.with_detail("state", vm.status.state.as_str())
 }
 
 /// The volumes of a VM, as its row remembers them.

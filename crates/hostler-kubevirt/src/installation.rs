@@ -37,6 +37,9 @@ pub struct Installation {
     pub target: Option<String>,
     /// What it says of feature gates.
     pub gates: Gates,
+    /// Whether changes of VMs are brought to those that run, as far as it is told: by
+    /// `vmRolloutStrategy`, whose absence means one or the other by version.
+    pub rolls_out_live: Option<bool>,
     /// Further objects of its kind, by namespace and name; there should be none.
     pub others: Vec<String>,
     /// Whether one of those may be the one that counts, as far as can be seen.
@@ -67,6 +70,9 @@ impl Installation {
                 listed: words(developer.map(|it| &*it.feature_gates)),
                 disabled: words(developer.map(|it| &*it.disabled_feature_gates)),
             },
+            rolls_out_live: configuration
+                .and_then(|it| it.vm_rollout_strategy.text())
+                .map(|strategy| strategy == "LiveUpdate"),
             others: Vec::new(),
             is_ambiguous: false,
         }

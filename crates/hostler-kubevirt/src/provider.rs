@@ -12,8 +12,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hostler_core::Timestamp;
 use hostler_provider::{
-    Clones, Cluster, Console, Create, Cx, Error, Inventory, Kind, Metrics, Migrate, Power, Probe,
-    Provider, Result, Snapshots, Storage, Watch,
+    Clones, Cluster, Configure, Console, Create, Cx, Error, Inventory, Kind, Metrics, Migrate,
+    Power, Probe, Provider, Result, Snapshots, Storage, Watch,
 };
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -186,6 +186,10 @@ impl Provider for KubeVirt {
     }
 
     fn power(&self) -> Option<&dyn Power> {
+        Some(self)
+    }
+
+    fn configure(&self) -> Option<&dyn Configure> {
         Some(self)
     }
 

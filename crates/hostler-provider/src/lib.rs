@@ -35,6 +35,7 @@ pub use context::{Cx, Progress, ProgressSink};
 pub use error::{Effect, Error, Kind, Result};
 pub use groups::clones::{CloneHandle, Clones, EnsureClone};
 pub use groups::cluster::Cluster;
+pub use groups::configure::{ChangeVm, Configure};
 pub use groups::console::{Console, ConsoleStream, CutOff};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
 pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
@@ -108,6 +109,11 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Changing what VMs are.
+    fn configure(&self) -> Option<&dyn Configure> {
+        None
+    }
+
     /// Health and features of a cluster.
     fn cluster(&self) -> Option<&dyn Cluster> {
         None
@@ -142,6 +148,8 @@ pub enum Group {
     Migrate,
     /// [`Clones`].
     Clones,
+    /// [`Configure`].
+    Configure,
 }
 
 impl Group {
@@ -157,6 +165,7 @@ impl Group {
         Self::Snapshots,
         Self::Migrate,
         Self::Clones,
+        Self::Configure,
     ];
 
     /// The word used on the wire.
@@ -172,6 +181,7 @@ impl Group {
             Self::Snapshots => "snapshots",
             Self::Migrate => "migrate",
             Self::Clones => "clone",
+            Self::Configure => "configure",
         }
     }
 }
@@ -189,6 +199,7 @@ pub fn groups(provider: &dyn Provider) -> Vec<Group> {
         Group::Snapshots => provider.snapshots().is_some(),
         Group::Migrate => provider.migrate().is_some(),
         Group::Clones => provider.clones().is_some(),
+        Group::Configure => provider.configure().is_some(),
     };
     Group::ALL.iter().copied().filter(has).collect()
 }

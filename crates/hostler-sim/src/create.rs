@@ -105,7 +105,7 @@ fn volumes<'a>(request: &'a EnsureVm<'_>) -> impl Iterator<Item = &'a VolumeRef>
 }
 
 /// Whether this world could run such a VM, without making anything.
-fn check(state: &State, request: &EnsureVm<'_>) -> Result<()> {
+pub(crate) fn check(state: &State, request: &EnsureVm<'_>) -> Result<()> {
     let host = state.hosts.get(request.host_ref).ok_or_else(|| {
         Error::new(Kind::NotFound, format!("there is no host {}", request.host_ref))
     })?;

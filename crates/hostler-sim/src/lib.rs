@@ -23,6 +23,7 @@
 
 mod clones;
 pub mod cluster;
+mod configure;
 mod console;
 mod create;
 pub mod demo;
@@ -41,8 +42,8 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Clones, Cluster, Console, Create, Cx, Group, Inventory, Metrics, Migrate, Power, Probe,
-    Provider, Result, Snapshots, Storage, VmRef, Watch,
+    Clones, Cluster, Configure, Console, Create, Cx, Group, Inventory, Metrics, Migrate, Power,
+    Probe, Provider, Result, Snapshots, Storage, VmRef, Watch,
 };
 
 pub use faults::{EventFault, FaultPlan, When};
@@ -201,6 +202,10 @@ impl Provider for Sim {
 
     fn migrate(&self) -> Option<&dyn Migrate> {
         self.has(Group::Migrate).map(|sim| sim as &dyn Migrate)
+    }
+
+    fn configure(&self) -> Option<&dyn Configure> {
+        self.has(Group::Configure).map(|sim| sim as &dyn Configure)
     }
 
     fn watch(&self) -> Option<&dyn Watch> {

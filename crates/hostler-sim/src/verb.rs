@@ -37,6 +37,8 @@ pub enum Verb {
     Migrate,
     CancelMigration,
     Migrations,
+    PlanChange,
+    ChangeVm,
 }
 
 impl Verb {
@@ -60,7 +62,8 @@ impl Verb {
             | Self::EnsureClone
             | Self::RemoveClone
             | Self::Migrate
-            | Self::CancelMigration => true,
+            | Self::CancelMigration
+            | Self::ChangeVm => true,
             Self::Probe
             | Self::Inventory
             | Self::Validate
@@ -75,7 +78,8 @@ impl Verb {
             | Self::Measure
             | Self::Report
             | Self::Destinations
-            | Self::Migrations => false,
+            | Self::Migrations
+            | Self::PlanChange => false,
         }
     }
 
@@ -129,6 +133,8 @@ impl Verb {
             Self::Migrate => "migrate",
             Self::CancelMigration => "cancel the migration of",
             Self::Migrations => "list migrations of",
+            Self::PlanChange => "plan a change of",
+            Self::ChangeVm => "change",
         }
     }
 }

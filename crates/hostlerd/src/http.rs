@@ -13,6 +13,7 @@ mod agents;
 mod alert_rules;
 mod alerts;
 mod authority;
+mod changes;
 mod clones;
 mod clusters;
 mod compress;
@@ -256,8 +257,9 @@ pub fn api() -> Api {
     let api = outlook::route(custom_metrics::route(measured::route(api)));
     let api = live::route(outputs::route(agents::route(api)));
     let api = silences::route(alert_rules::route(alerts::route(api)));
-    let api =
-        clones::route(migrations::route(snapshots::route(clusters::route(adoptions::route(api)))));
+    let api = clones::route(changes::route(migrations::route(snapshots::route(clusters::route(
+        adoptions::route(api),
+    )))));
     let api = volumes::route(pools::route(networks::route(hosts::route(providers::route(api)))));
     events::route(operations::route(images::route(api)))
 }

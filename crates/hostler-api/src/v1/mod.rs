@@ -5,6 +5,7 @@ mod agents;
 mod alert_rules;
 mod alerts;
 mod batch;
+mod changes;
 mod clones;
 mod clusters;
 mod consoles;
@@ -37,6 +38,7 @@ pub use agents::*;
 pub use alert_rules::*;
 pub use alerts::*;
 pub use batch::*;
+pub use changes::*;
 pub use clones::*;
 pub use clusters::*;
 pub use consoles::*;
@@ -87,6 +89,8 @@ endpoints![
     VmPlan,
     VmShow,
     VmUpdate,
+    VmChange,
+    VmChangePlan,
     VmDelete,
     VmDefinition,
     VmStart,

@@ -421,6 +421,10 @@ pub struct VmObserved {
     /// for that, or it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub primary_address: Option<AddressObserved>,
+    /// Whether something of it that was changed waits for its next start; left out by servers
+    /// that do not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs_restart: Option<Fact<bool>>,
 }
 
 /// A disk as it was seen.

@@ -77,6 +77,8 @@ pub enum Code {
     VmNotManaged,
     /// Hostler only watches over this VM.
     VmReadOnly,
+    /// Others manage fields of the VM that would change.
+    VmFieldsManaged,
     /// This VM cannot be adopted as it is.
     VmNotAdoptable,
     /// A token with this name is in use.
@@ -191,6 +193,7 @@ impl Code {
         Self::VmStateUnknown,
         Self::VmNotManaged,
         Self::VmReadOnly,
+        Self::VmFieldsManaged,
         Self::VmNotAdoptable,
         Self::TokenExists,
         Self::ImageExists,
@@ -269,6 +272,7 @@ impl Code {
             Self::VmStateUnknown => "vm_state_unknown",
             Self::VmNotManaged => "vm_not_managed",
             Self::VmReadOnly => "vm_read_only",
+            Self::VmFieldsManaged => "vm_fields_managed",
             Self::VmNotAdoptable => "vm_not_adoptable",
             Self::TokenExists => "token_exists",
             Self::ImageExists => "image_exists",
@@ -347,6 +351,7 @@ impl Code {
             | Self::VmStateUnknown
             | Self::VmNotManaged
             | Self::VmReadOnly
+            | Self::VmFieldsManaged
             | Self::VmNotAdoptable
             | Self::TokenExists
             | Self::ImageExists

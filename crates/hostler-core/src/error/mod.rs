@@ -178,6 +178,13 @@ impl Error {
         self
     }
 
+    /// Names the fields that it is about, beside its own message.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Vec<Fault>) -> Self {
+        self.0.faults = faults;
+        self
+    }
+
     /// Adds what only the server's log may show.
     #[must_use]
     pub fn with_internal(mut self, internal: impl Into<String>) -> Self {

@@ -45,6 +45,7 @@ impl Code {
             Self::VmStateUnknown => "the VM's present state is not known",
             Self::VmNotManaged => "Hostler only observes this VM",
             Self::VmReadOnly => "Hostler only watches over this VM",
+            Self::VmFieldsManaged => "others manage fields of the VM that would change",
             Self::VmNotAdoptable => "this VM cannot be adopted as it is",
             Self::TokenExists => "a token with this name is in use",
             Self::ImageExists => "an image with this name exists",
@@ -157,6 +158,9 @@ impl Code {
             Self::VmNotManaged => "It was made elsewhere; adopt it before changing it.",
             Self::VmReadOnly => {
                 "It was adopted for reading only; release it and adopt it again to change it."
+            }
+            Self::VmFieldsManaged => {
+                "`errors` names each field and who manages it. Change it there; or, to take the fields over, send them back in `take_over`, with `from_gitops` where `details.kept_by` names a tool."
             }
             Self::VmNotAdoptable => {
                 "The report of its adoption names what stands in the way, and what to do about it."

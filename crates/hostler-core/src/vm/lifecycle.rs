@@ -19,8 +19,10 @@
 //! A snapshot can be taken of what runs, is paused or is off, and such a VM can be put
 //! back to one. Not of one that is saved: disks of another time than its memory would
 //! be its ruin. One that crashed can be put back to what it was before.
-//! Snapshots can be deleted wherever the VM stands still or runs. What a snapshot can be taken of can be cloned: what is saved cannot, for
-//! its disks are only whole together with its memory, which a clone does not get.
+//! Snapshots can be deleted wherever the VM stands still or runs. What a snapshot can be
+//! taken of can be cloned: what is saved cannot, for its disks are only whole together
+//! with its memory, which a clone does not get. What a VM is can be changed in the same states, and while its guest sleeps
+//! or has crashed; one that is saved resumes as what it was.
 
 use super::status::VmState;
 use crate::error::{Code, Error};
@@ -50,7 +52,7 @@ pub enum Action {
     Delete,
     /// Open a console.
     Console,
-    /// Change its description, labels or other configuration.
+    /// Change its description or labels, which are Hostler's own.
     Update,
     /// Take a snapshot of it.
     Snapshot,
@@ -60,6 +62,8 @@ pub enum Action {
     DeleteSnapshot,
     /// Make another VM of it, or of one of its snapshots.
     Clone,
+    /// Change what it is: processors, memory, devices.
+    Change,
 }
 
 impl Action {
@@ -81,6 +85,7 @@ impl Action {
         Self::Revert,
         Self::DeleteSnapshot,
         Self::Clone,
+        Self::Change,
     ];
 
     /// The word used on the wire.
@@ -102,6 +107,7 @@ impl Action {
             Self::Revert => "revert",
             Self::DeleteSnapshot => "delete_snapshot",
             Self::Clone => "clone",
+            Self::Change => "change",
         }
     }
 }
@@ -161,6 +167,7 @@ pub fn admit(state: VmState, action: Action) -> Admission {
         (S::Running, _) => admit_running(action),
         (S::Paused, _) => admit_paused(action),
         (S::Stopped | S::Failed | S::Saved, _) => admit_off(state, action),
+        (S::Suspended | S::Crashed, A::Change) => Start,
         (S::Suspended, A::Resume | A::ForceStop | A::Reset | A::Console) => Start,
         (S::Crashed, A::Revert) | (S::Crashed | S::Suspended, A::DeleteSnapshot) => Start,
         (S::Suspended, _) => wrong("the guest sleeps; resume or force_stop it first"),
@@ -191,7 +198,8 @@ fn admit_running(action: Action) -> Admission {
         | Action::Snapshot
         | Action::Revert
         | Action::DeleteSnapshot
-        | Action::Clone => Admission::Start,
+        | Action::Clone
+        | Action::Change => Admission::Start,
     }
 }
 
@@ -207,7 +215,8 @@ fn admit_paused(action: Action) -> Admission {
         | Action::Snapshot
         | Action::Revert
         | Action::DeleteSnapshot
-        | Action::Clone => Admission::Start,
+        | Action::Clone
+        | Action::Change => Admission::Start,
         Action::Start => wrong("the VM is paused; resume it instead"),
         Action::Stop | Action::Reboot => {
             wrong("the VM is paused, so its guest cannot hear; resume it first")
@@ -224,6 +233,10 @@ fn admit_off(state: VmState, action: Action) -> Admission {
         Action::Start | Action::Delete | Action::Update | Action::DeleteSnapshot => {
             Admission::Start
         }
+        Action::Change if state == VmState::Saved => {
+            wrong("the VM is saved, and its memory belongs to it as it is; start it first")
+        }
+        Action::Change => Admission::Start,
         Action::Snapshot | Action::Revert | Action::Clone if state == VmState::Saved => wrong(
             "the VM is saved, and its memory belongs to its disks as they are; start it first",
         ),
@@ -270,7 +283,7 @@ mod tests {
             table.truncate(table.trim_end().len());
             table.push('\n');
         }
-        //             start stop  force reboo reset pause resum save  migra delet conso update snaps revert delsn
+        //             start stop  force reboo reset pause resum save  migra delet conso update snaps revert delsn clone chang
         expect![[r"
             creating      -     -     -     -     -     -     -     -     -     -     -     -     -     -     -
             deleting      -     -     -     -     -     -     -     -     -     there -     -     -     -     -

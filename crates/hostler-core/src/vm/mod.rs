@@ -1,8 +1,9 @@
 //! Virtual machines: asked ([`spec`]), seen ([`observed`]), told ([`status`]),
-//! what may happen next ([`lifecycle`]), and how foreign ones become ours
-//! ([`adoption`]). Three types that never mix.
+//! what may happen next ([`lifecycle`]), what changing one would do ([`change`]), and
+//! how foreign ones become ours ([`adoption`]). Three types that never mix.
 
 pub mod adoption;
+pub mod change;
 pub mod check;
 pub mod cloud_init;
 pub mod devices;

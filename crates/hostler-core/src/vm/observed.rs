@@ -117,6 +117,8 @@ pub struct ObservedVm {
     pub primary_address: Option<ObservedAddress>,
     /// The consoles it has now.
     pub consoles: Fact<Vec<ConsoleKind>>,
+    /// Whether something of it that was changed waits for its next start.
+    pub needs_restart: Fact<bool>,
     /// Free text the provider holds about it.
     pub description: Option<String>,
     /// What cannot be done with this one, whatever its state.
@@ -258,6 +260,7 @@ pub(crate) mod tests_support {
             nics: none(),
             primary_address: None,
             consoles: none(),
+            needs_restart: none(),
             description: None,
             blocked: Vec::new(),
         }

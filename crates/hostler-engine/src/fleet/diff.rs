@@ -105,6 +105,8 @@ fn is_same_but_for_time(old: &ObservedVm, new: &ObservedVm) -> bool {
         && old.host_ref == new.host_ref
         && old.message == new.message
         && old.primary_address == new.primary_address
+        && old.needs_restart.value() == new.needs_restart.value()
+        && old.description == new.description
         && old.cpu_count.value() == new.cpu_count.value()
         && old.memory_bytes.value() == new.memory_bytes.value()
         && old.autostart.value() == new.autostart.value()

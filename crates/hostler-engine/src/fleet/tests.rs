@@ -91,6 +91,7 @@ fn vm(name: &str, on: Option<&str>, mark: Option<u8>, power: PowerState, disk: &
         disks: Fact::seen(vec![disk], "test", at(6)),
         nics: none(),
         primary_address: None,
+        needs_restart: Fact::unsupported("test", "not read"),
         consoles: none(),
         description: None,
         blocked: Vec::new(),

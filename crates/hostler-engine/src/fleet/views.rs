@@ -18,6 +18,8 @@ use hostler_core::{Quality, Timestamp};
 use hostler_provider::{Group, HostInventory};
 use hostler_store::{ProviderRow, VmRow};
 
+use crate::adoptions::of_adopted;
+
 /// A VM as it is told.
 #[derive(Debug, Clone)]
 pub struct VmView {
@@ -85,10 +87,8 @@ impl VmView {
             let message = "Hostler only observes this VM; adopt it before changing it";
             return Some(Denial::new(Code::VmNotManaged, message));
         }
-        if managed_only && self.adopted().is_some_and(|adopted| adopted.read_only) {
-            let message =
-                "it was adopted for reading only; release it and adopt it again to change it";
-            return Some(Denial::new(Code::VmReadOnly, message));
+        if managed_only && let Some(denial) = self.adopted().and_then(|it| of_adopted(it, action)) {
+            return Some(denial);
         }
         let group = match action {
             Action::Start
@@ -105,6 +105,7 @@ impl VmView {
             Action::Snapshot | Action::Revert | Action::DeleteSnapshot => Some(Group::Snapshots),
             Action::Clone => Some(Group::Clones),
             Action::Update => None,
+            Action::Change => Some(Group::Configure),
         };
         if let (Some(group), false) = (group, self.groups.is_empty())
             && !self.groups.contains(&group)

@@ -21,6 +21,7 @@ pub(crate) mod snapshot_delete;
 pub(crate) mod snapshot_revert;
 mod turns;
 pub(crate) mod view;
+pub(crate) mod vm_change;
 pub(crate) mod vm_clone;
 pub(crate) mod vm_create;
 pub(crate) mod vm_delete;

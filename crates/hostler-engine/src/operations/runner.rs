@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::snapshot_create::SnapshotCreate;
 use super::snapshot_delete::SnapshotDelete;
 use super::snapshot_revert::SnapshotRevert;
+use super::vm_change::VmChange;
 use super::vm_clone::VmClone;
 use super::vm_create::VmCreate;
 use super::vm_delete::VmDelete;
@@ -30,6 +31,7 @@ pub(crate) fn registry() -> Registry {
     let mut kinds = HashMap::from([
         entry::<VmClone>(),
         entry::<VmCreate>(),
+        entry::<VmChange>(),
         entry::<VmDelete>(),
         entry::<VmMigrate>(),
         entry::<VolumeCreate>(),

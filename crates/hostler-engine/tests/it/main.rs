@@ -6,6 +6,7 @@
 mod adoptions;
 mod agents;
 mod alerting;
+mod changes;
 mod clocks;
 mod clones;
 mod clusters;

@@ -50,6 +50,7 @@ macro_rules! four_proofs {
 four_proofs!(VmCreate { create: Subject::Create });
 four_proofs!(VmClone { clone: Subject::Clone });
 four_proofs!(VmDelete { delete: Subject::Delete });
+four_proofs!(VmChange { change: Subject::Change });
 four_proofs!(VmMigrate { migrate: Subject::Migrate });
 four_proofs!(VolumeCreate { volume_create: Subject::VolumeCreate });
 four_proofs!(VolumeDelete { volume_delete: Subject::VolumeDelete });

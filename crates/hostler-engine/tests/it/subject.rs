@@ -6,9 +6,11 @@ use hostler_core::Result;
 use hostler_core::id::VmId;
 use hostler_core::operation::OperationState;
 use hostler_core::snapshot::SnapshotSpec;
-use hostler_core::vm::PowerState;
 use hostler_core::vm::status::VmState;
-use hostler_engine::{Accepted, CloneRequest, DeleteOptions, OperationView, PowerVerb, StepState};
+use hostler_core::vm::{PowerState, VmSpec};
+use hostler_engine::{
+    Accepted, CloneRequest, DeleteOptions, OperationView, PowerVerb, SpecChange, StepState,
+};
 use hostler_provider::{DiskBinding, StopMode};
 use hostler_sim::Verb;
 
@@ -27,7 +29,12 @@ pub(crate) enum Subject {
     SnapshotRevert,
     SnapshotDelete,
     Migrate,
+    /// More memory, and another description.
+    Change,
 }
+
+/// How much memory a VM has that was changed.
+const LARGER: u64 = 512 << 20;
 
 pub(crate) const GRACEFUL: StopMode = StopMode::Graceful { within: Duration::from_secs(5) };
 pub(crate) const THEN_FORCE: StopMode =
@@ -55,7 +62,9 @@ impl Subject {
                 lab.create_volume("data").await;
                 None
             }
-            Self::Delete | Self::SnapshotCreate | Self::Clone => Some(lab.create("web").await),
+            Self::Delete | Self::SnapshotCreate | Self::Clone | Self::Change => {
+                Some(lab.create("web").await)
+            }
             Self::SnapshotRevert | Self::SnapshotDelete => {
                 let vm = lab.create("web").await;
                 lab.snapshot(vm, "s1").await;
@@ -112,6 +121,14 @@ impl Subject {
                 let target = Some(lab.host("h2"));
                 lab.engine.migrations().begin(&admin(), None, vm, target).await
             }
+            (Self::Change, Some(vm)) => {
+                let found = vms.get(vm)?;
+                let mut spec = found.row.as_ref().unwrap().spec.clone();
+                (spec.memory.bytes, spec.description) = (LARGER, "larger".into());
+                let change = SpecChange { spec, take_over: Vec::new(), from_gitops: false };
+                let generation = found.generation();
+                lab.engine.changes().make(&admin(), None, vm, generation, change).await
+            }
             (Self::Power(verb), Some(vm)) => vms.power(&admin(), None, vm, verb).await,
             (subject, None) => panic!("{subject:?} needs a VM"),
         }
@@ -129,6 +146,7 @@ impl Subject {
             Self::SnapshotRevert => vec![Verb::Revert],
             Self::SnapshotDelete => vec![Verb::RemoveSnapshot],
             Self::Migrate => vec![Verb::Migrate],
+            Self::Change => vec![Verb::ChangeVm],
             Self::Power(verb) => vec![match verb {
                 PowerVerb::Start => Verb::Start,
                 PowerVerb::Stop(_) => Verb::Stop,
@@ -152,7 +170,8 @@ impl Subject {
             | Self::SnapshotCreate
             | Self::SnapshotRevert
             | Self::SnapshotDelete
-            | Self::Migrate => self.changes()[0],
+            | Self::Migrate
+            | Self::Change => self.changes()[0],
         }
     }
 
@@ -173,7 +192,7 @@ impl Subject {
             Self::Delete | Self::VolumeDelete | Self::SnapshotDelete => {
                 ended != OperationState::Succeeded
             }
-            Self::Power(_) | Self::SnapshotRevert | Self::Migrate => true,
+            Self::Power(_) | Self::SnapshotRevert | Self::Migrate | Self::Change => true,
         }
     }
 
@@ -199,6 +218,9 @@ impl Subject {
         if matches!(self, Self::Migrate) {
             return check_host(lab, ended, how).await;
         }
+        if matches!(self, Self::Change) {
+            return check_spec(lab, vm, state, how).await;
+        }
         self.check_power(lab, ended, how);
         if matches!(self, Self::Create) && exists {
             assert_eq!(lab.world.live_count(vm), 1, "{how}: runs once");
@@ -212,7 +234,8 @@ impl Subject {
 
     /// Whether the provider is asked before anything is taken on.
     pub(crate) fn asks_first(self) -> bool {
-        self.is_of_snapshots() || matches!(self, Self::VolumeCreate | Self::VolumeDelete)
+        self.is_of_snapshots()
+            || matches!(self, Self::VolumeCreate | Self::VolumeDelete | Self::Change)
     }
 
     /// Whether there is a point from which there is no way back.
@@ -226,6 +249,9 @@ impl Subject {
     /// Checks that the world is as before what was not taken on.
     pub(crate) async fn check_refused(self, lab: &Lab, vm: Option<VmId>, how: &str) {
         match vm {
+            Some(vm) if matches!(self, Self::Change) => {
+                check_spec(lab, vm, OperationState::Failed, how).await;
+            }
             Some(vm) => self.check_snapshot(lab, vm, OperationState::Failed, how).await,
             None => {
                 self.check_volume(lab, self.exists_after(OperationState::Failed), how).await;
@@ -277,7 +303,8 @@ impl Subject {
             | Self::SnapshotCreate
             | Self::SnapshotRevert
             | Self::SnapshotDelete
-            | Self::Migrate => return,
+            | Self::Migrate
+            | Self::Change => return,
             Self::Delete => (PowerState::Running, PowerState::Stopped),
             Self::Power(verb) => before_and_after(verb),
         };
@@ -323,6 +350,22 @@ async fn check_clone(lab: &Lab, clone: VmId, exists: bool, how: &str) {
     used.sort_unstable();
     assert_eq!(bound, used, "{how}: deleting it finds all that is its own");
     lab.sees(clone, VmState::Running).await;
+}
+
+/// The VM is, and is written down as, what the end claims; it runs on; and people were told
+/// once.
+async fn check_spec(lab: &Lab, vm: VmId, ended: OperationState, how: &str) {
+    let changed = ended == OperationState::Succeeded;
+    let record = lab.world.vm_of(vm).unwrap();
+    assert_eq!((lab.world.live_count(vm), record.power), (1, PowerState::Running), "{how}");
+    let wanted = if changed { (LARGER, "larger") } else { (256 << 20, "") };
+    let is = |spec: &VmSpec| (spec.memory.bytes, spec.description.clone());
+    let wanted = (wanted.0, wanted.1.to_owned());
+    assert_eq!(is(&record.spec), wanted, "{how}: at its provider");
+    let row = lab.store.vm(vm).await.unwrap().unwrap();
+    assert_eq!(is(&row.spec), wanted, "{how}: written down");
+    assert!(row.spec.cloud_init.is_some(), "{how}: the documents stay");
+    assert_eq!(lab.told("vm.reconfigured").await, usize::from(changed), "{how}");
 }
 
 /// The VM runs once, on the host that the end claims, and no migration is under way.

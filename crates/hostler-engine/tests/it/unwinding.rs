@@ -65,6 +65,7 @@ unwinding_proofs! {
     save: Subject::Power(PowerVerb::Save),
     volume_create: Subject::VolumeCreate,
     snapshot_create: Subject::SnapshotCreate,
+    change: Subject::Change,
 }
 
 /// Removing a volume cannot be cancelled on its way: only a refusal undoes it.

@@ -9,7 +9,7 @@ use super::{
     volumes,
 };
 use crate::json;
-use crate::kinds::{VM, VMI};
+use crate::kinds::{KUBEVIRT, VM, VMI};
 use crate::store::Key;
 use crate::world::{World, stamp};
 
@@ -39,6 +39,7 @@ pub(super) fn reconcile(world: &mut World, key: &Key) {
     }
     // The strategy may have changed on the way.
     let Some(machine) = world.store.get(&VM, key).cloned() else { return };
+    roll_out(world, key, &machine);
     let next = told(world, key, &machine, &requests, are_volumes_ready);
     save(world, &VM, &machine, next);
     // It may tell by now that its volumes can be snapshotted.
@@ -216,6 +217,9 @@ fn told(
     let is_paused = instance.is_some_and(|one| json::has_condition(one, "Paused"));
     let paused = ("True", "PausedByUser", "VMI was paused by user");
     set_condition(&mut next, "Paused", is_paused.then_some(paused), &now);
+    let waits = instance.is_some_and(|instance| is_behind(machine, instance));
+    let restart = ("True", "", "a non-live-updatable field was changed in the template spec");
+    set_condition(&mut next, "RestartRequired", waits.then_some(restart), &now);
     let shown = printable(machine, instance, are_volumes_ready);
     json::set(&mut next, "/status/printableStatus", shown.into());
     json::set(&mut next, "/status/runStrategy", strategy(machine).into());
@@ -238,6 +242,37 @@ fn told(
         .collect();
     json::set(&mut next, "/status/volumeSnapshotStatuses", snapshots.into());
     next
+}
+
+/// Whether an instance is another machine than its template describes by now. Disks come and go
+/// while it runs.
+fn is_behind(machine: &Value, instance: &Value) -> bool {
+    let part = |object: &Value, pointer: &str| {
+        let mut domain = object.pointer(pointer).cloned().unwrap_or_default();
+        json::remove(&mut domain, "/devices/disks");
+        json::remove(&mut domain, "/cpu/maxSockets");
+        domain
+    };
+    part(machine, "/spec/template/spec/domain") != part(instance, "/spec/domain")
+}
+
+/// Brings what can be changed live to an instance that runs, where the installation says so:
+/// sockets, up to its maximum.
+fn roll_out(world: &mut World, key: &Key, machine: &Value) {
+    let asks =
+        |one: &Arc<Value>| json::text(one, "/spec/configuration/vmRolloutStrategy") == "LiveUpdate";
+    let rolls_out = world.store.list(&KUBEVIRT, None).any(|(_, one)| asks(one));
+    let Some(instance) = world.store.get(&VMI, key).cloned().filter(|_| rolls_out) else { return };
+    let number = |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_u64);
+    let Some(wanted) = number(machine, "/spec/template/spec/domain/cpu/sockets") else { return };
+    let now = number(&instance, "/spec/domain/cpu/sockets").unwrap_or(1);
+    let most = number(&instance, "/spec/domain/cpu/maxSockets").unwrap_or(now);
+    let mut next = (*instance).clone();
+    json::set(&mut next, "/spec/domain/cpu/sockets", wanted.into());
+    // Once it needs a restart for something else, nothing is brought to it.
+    if wanted > now && wanted <= most && !is_behind(machine, &next) {
+        save_main(world, &VMI, &instance, next);
+    }
 }
 
 fn printable(

@@ -17,94 +17,18 @@
 //! one of them gets refused, and then applied. Each step can be found half done, and
 //! repeated.
 //!
-//! What others own is shown, not taken: [`KubeVirt::apply_vm`].
+//! What others own is shown, not taken: [`super::change`].
 
-use hostler_provider::{Cx, EnsureVm, Error, Kind, VmHandle};
 use serde_json::{Value, json};
 
 use super::Making;
 use crate::call::{CREATION_MANAGER, Result as Asked, WriteOptions};
-use crate::error::{Cause, Owned};
+use crate::error::Cause;
 use crate::mapper::{MappedVm, Owner};
-use crate::provider::KubeVirt;
 use crate::resource::Resource;
 
 /// How often the list of managers is read anew because others wrote meanwhile.
 const ATTEMPTS: usize = 8;
-
-/// What may be taken over from others.
-#[derive(Debug, Clone, Default)]
-pub struct TakeOver {
-    /// Fields with their managers, as an earlier attempt showed them. Others stay
-    /// refused, however much is in here.
-    pub shown: Vec<Owned>,
-    /// Also from tools that will put back what they have written down: Argo CD, Flux,
-    /// or a controller that made the VM.
-    pub from_gitops: bool,
-}
-
-/// What was not applied, and what is in the way.
-#[derive(Debug)]
-pub struct NotApplied {
-    /// Why, for the caller.
-    pub error: Error,
-    /// Fields of others: to be shown, and given back in [`TakeOver::shown`] by whoever
-    /// wants them all the same. Empty where it failed of something else.
-    pub owned: Vec<Owned>,
-}
-
-impl From<Error> for NotApplied {
-    fn from(error: Error) -> Self {
-        Self { error, owned: Vec::new() }
-    }
-}
-
-impl KubeVirt {
-    /// Gives a VM that we made the specification that it should have. How it is to be
-    /// run stays, and so do fields of others unless they may be taken over.
-    ///
-    /// # Errors
-    /// `NotFound` where the VM is not there; `Conflict` where others own fields that
-    /// would change, with all of these.
-    pub async fn apply_vm(
-        &self,
-        cx: &Cx,
-        request: &EnsureVm<'_>,
-        take: &TakeOver,
-    ) -> Result<VmHandle, NotApplied> {
-        let making = Making::begin(self, cx, request, "change").await?;
-        let Some(found) = making.find().await? else {
-            return Err(making.error(Kind::NotFound, "it is not there").into());
-        };
-        let mut document = making.document(&found.mapped.namespace, true)?;
-        name_exactly(&mut document, &found.mapped);
-        making.may_write()?;
-        let failure = match making.put(&found.mapped, &document, false).await {
-            Ok(_) => return Ok(found.handle(false)),
-            Err(failure) => failure,
-        };
-        let Cause::Owned(owned) = failure.cause else { return Err(making.failed(failure).into()) };
-        if let Some(owner) = found.mapped.owners.first().filter(|_| !take.from_gitops) {
-            let what = format!("{}; {}", listed(&owned), kept_by(owner));
-            return Err(NotApplied { error: making.error(Kind::Conflict, &what), owned });
-        }
-        if !owned.iter().all(|one| take.shown.contains(one)) {
-            let what = format!("{}; ask again to take these fields over", listed(&owned));
-            return Err(NotApplied { error: making.error(Kind::Conflict, &what), owned });
-        }
-        let forced = making.put(&found.mapped, &document, true).await;
-        forced.map_err(|failure| making.failed(failure))?;
-        Ok(found.handle(false))
-    }
-}
-
-fn listed(owned: &[Owned]) -> String {
-    let named = owned.iter().take(8).map(|one| format!("{} ({})", one.field, one.manager));
-    let named: Vec<String> = named.collect();
-    let more = owned.len().saturating_sub(named.len());
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("others manage these fields: {}{more}", named.join(", "))
-}
 
 /// Who looks after a VM besides us, and what to do.
 pub(super) fn kept_by(owner: &Owner) -> String {
@@ -113,7 +37,7 @@ pub(super) fn kept_by(owner: &Owner) -> String {
 }
 
 /// Only that very object is meant, not another one of its name.
-fn name_exactly(document: &mut Value, vm: &MappedVm) {
+pub(super) fn name_exactly(document: &mut Value, vm: &MappedVm) {
     if let Some(metadata) = document.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.insert("uid".to_owned(), vm.vm.external_ref.as_str().into());
     }
@@ -121,7 +45,7 @@ fn name_exactly(document: &mut Value, vm: &MappedVm) {
 
 /// What we set, with the values that it has: a policy of the cluster may have changed
 /// them on the way, and lists may have been completed.
-fn as_it_became(ours: &Value, live: &Value) -> Value {
+pub(super) fn as_it_became(ours: &Value, live: &Value) -> Value {
     match (ours, live) {
         (Value::Object(ours), Value::Object(live)) => {
             let both = ours.iter().filter_map(|(key, value)| Some((key, value, live.get(key)?)));
@@ -146,9 +70,13 @@ fn position(live: &Value) -> Option<usize> {
 
 impl Making<'_> {
     /// Applies fields.
-    async fn put(&self, vm: &MappedVm, document: &Value, force: bool) -> Asked<Value> {
+    pub(super) async fn put(
+        &self,
+        vm: &MappedVm,
+        document: &Value,
+        options: WriteOptions,
+    ) -> Asked<Value> {
         let key = self.key(&vm.namespace);
-        let options = WriteOptions { force, ..WriteOptions::default() };
         self.caller.apply(self.cx, Resource::VMS, &key, document, options).await
     }
 
@@ -156,7 +84,7 @@ impl Making<'_> {
     pub(super) async fn take_on(&self, vm: &MappedVm, live: Value, document: &Value) -> Asked<()> {
         let mut fields = as_it_became(document, &live);
         name_exactly(&mut fields, vm);
-        let live = self.put(vm, &fields, false).await?;
+        let live = self.put(vm, &fields, WriteOptions::default()).await?;
         self.give_up(vm, live).await
     }
 

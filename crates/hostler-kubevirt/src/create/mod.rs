@@ -15,6 +15,7 @@
 //! ```
 
 mod apply;
+mod change;
 mod devices;
 mod document;
 mod refusals;
@@ -35,7 +36,6 @@ use hostler_provider::{Create, Cx, EnsureVm, Error, Kind, Result, VmHandle, VmRe
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
-pub use apply::{NotApplied, TakeOver};
 pub(crate) use devices::{NO_UPLOADS, RAW_ONLY};
 pub(crate) use document::quantity;
 
@@ -349,7 +349,16 @@ impl<'a> Making<'a> {
 
     /// What it is made of; `for_real` wants every volume named.
     fn document(&self, namespace: &str, for_real: bool) -> Result<Value> {
-        let EnsureVm { vm, spec, host_ref, disks, seed } = self.request;
+        self.document_for(self.request, namespace, for_real)
+    }
+
+    fn document_for(
+        &self,
+        request: &EnsureVm<'_>,
+        namespace: &str,
+        for_real: bool,
+    ) -> Result<Value> {
+        let EnsureVm { vm, spec, host_ref, disks, seed } = request;
         let claims = spec.disks.iter().map(|disk| {
             let bound = disks.iter().find(|bound| bound.disk == disk.name);
             let made = bound.map(|bound| bound.volume.name.clone());
@@ -417,6 +426,21 @@ impl KubeVirt {
     /// Waits until what is followed shows a VM, or does not any more. That it was made
     /// or deleted is known already, so that nothing fails here.
     pub(crate) async fn followed(&self, cx: &Cx, uid: &str, is_there: bool) {
+        let is_so = |found: Option<&MappedVm>| match found {
+            // Its controller has a first look at it in a moment.
+            Some(found) => is_there && found.vm.power_reason != "not_yet_handled",
+            None => !is_there,
+        };
+        self.followed_until(cx, uid, is_so).await;
+    }
+
+    /// Waits until what is followed of a VM is so, and not for ever.
+    async fn followed_until(
+        &self,
+        cx: &Cx,
+        uid: &str,
+        is_so: impl Fn(Option<&MappedVm>) -> bool + Send,
+    ) {
         let shared = &self.shared;
         let mut changes = shared.hub.subscribe();
         let by = cx.deadline().min(Instant::now() + SEEN_WITHIN);
@@ -426,9 +450,7 @@ impl KubeVirt {
                 return;
             }
             match shared.fleet.find(uid, cx.now()) {
-                // Its controller has a first look at it in a moment.
-                Ok(Some(found)) if is_there && found.vm.power_reason != "not_yet_handled" => return,
-                Ok(None) if !is_there => return,
+                Ok(found) if is_so(found.as_ref()) => return,
                 Ok(_) => {}
                 Err(_) => return,
             }

@@ -99,6 +99,9 @@ pub struct MappedVm {
     pub owners: Vec<Owner>,
     /// When it was made.
     pub created_at: Option<Timestamp>,
+    /// Up to which generation its controller has looked at it; `None` for an instance alone, and
+    /// where it is not told.
+    pub observed_generation: Option<u64>,
 }
 
 /// All VMs of a cluster.
@@ -151,6 +154,7 @@ pub fn map_vm(
         migration,
         owners: owners::owners(meta),
         created_at: meta.creation_timestamp.at(),
+        observed_generation: vm.and_then(|vm| *vm.status.observed_generation),
         instance_type: references.instance_type.map(|(name, _)| name),
         preference: references.preference.map(|(name, _)| name),
         namespace: names.namespace,
@@ -375,7 +379,20 @@ fn observe(
         disks: disks::disks(view, &names.namespace, around),
         nics: nics.observed.clone(),
         primary_address: None,
+        needs_restart: needs_restart(source, at),
         description: description(meta),
+    }
+}
+
+/// Whether what runs is not what it was changed to since, by the condition that its controller
+/// sets then.
+fn needs_restart(source: Source<'_>, at: Timestamp) -> Fact<bool> {
+    match source {
+        Source::Off(vm) | Source::Both(vm, _) => {
+            let waits = vm.status.conditions.of("RestartRequired");
+            Fact::seen(waits.is_some_and(|one| one.holds() == Some(true)), VM_SPEC, at)
+        }
+        Source::Alone(_) => Fact::unsupported(VM_SPEC, "it is an instance without a VM"),
     }
 }
 

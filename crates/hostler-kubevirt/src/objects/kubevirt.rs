@@ -31,6 +31,8 @@ pub(crate) struct KubeVirtSpec {
 pub(crate) struct Configuration {
     pub(crate) developer_configuration: Nest<DeveloperConfiguration>,
     pub(crate) hypervisors: Many<Named>,
+    #[serde(rename = "vmRolloutStrategy")]
+    pub(crate) vm_rollout_strategy: Part<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

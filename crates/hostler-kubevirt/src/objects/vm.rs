@@ -59,6 +59,8 @@ pub(crate) struct VmStatus {
     pub(crate) preference_ref: Part<TypeReference>,
     pub(crate) start_failure: Part<StartFailure>,
     pub(crate) state_change_requests: Many<StateChangeRequest>,
+    /// Up to which generation its controller has looked at it.
+    pub(crate) observed_generation: Part<u64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

@@ -96,6 +96,14 @@ impl Harness for Place {
         true
     }
 
+    async fn edit_memory(&self, vm: &VmRef, bytes: u64) -> bool {
+        let edit = |vm: &mut serde_json::Value| {
+            vm["spec"]["template"]["spec"]["domain"]["memory"]["guest"] = json!(bytes.to_string());
+        };
+        self.double.edit("virtualmachines", "default", &vm.name, edit).unwrap();
+        true
+    }
+
     async fn hang(&self, hung: bool) -> bool {
         match hung {
             true => self.double.fault(Fault::new(What::Silence)),

@@ -245,6 +245,10 @@ impl Link {
             nics: config.fact(|d| Some(d.nics.clone())),
             primary_address: None,
             consoles: config.fact(|d| Some(d.consoles.clone())),
+            needs_restart: Fact::unsupported(
+                SOURCE,
+                "what runs is not compared with what is defined",
+            ),
             description: known.as_ref().and_then(|k| k.domain.description.clone()),
             blocked: known.as_ref().map(|k| k.domain.blocked.clone()).unwrap_or_default(),
         }

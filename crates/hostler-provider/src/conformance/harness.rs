@@ -42,6 +42,12 @@ pub trait Harness: Send + Sync {
         false
     }
 
+    /// Gives a stopped VM so much memory in the name of somebody else, past the driver, where
+    /// the place knows who manages a field. `false` where that cannot be done.
+    async fn edit_memory(&self, _vm: &VmRef, _bytes: u64) -> bool {
+        false
+    }
+
     /// Lets the next change that is asked of the place take effect so much
     /// later, whoever still waits for it. `false` where that cannot be done.
     async fn delay(&self, _effect: Duration) -> bool {

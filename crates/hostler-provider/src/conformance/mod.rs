@@ -18,6 +18,7 @@
 mod calls;
 mod clones;
 mod cluster;
+mod configure;
 mod console;
 mod create;
 mod harness;
@@ -223,6 +224,22 @@ const PROMISES: &[Promise] = promises! {
         a_look_after_a_cancelled_ensure_clone_tells_the_truth
         ensure_clone_after_a_cancelled_one_makes_one_vm
         what_a_cancelled_ensure_clone_made_is_removed_for_good;
+    Some(Group::Configure) => configure:
+        plan_change_tells_what_differs_and_touches_nothing
+        plan_change_of_nothing_is_empty
+        change_vm_makes_it_so
+        change_vm_twice_changes_it_once
+        change_vm_back_makes_it_what_it_was
+        change_vm_changes_the_description
+        change_vm_of_a_running_vm_leaves_it_running
+        change_vm_tells_what_waits_for_the_next_start
+        a_change_of_disks_is_refused_with_what_to_do
+        a_change_that_is_refused_changes_nothing
+        plan_and_change_of_an_absent_vm_are_not_found
+        fields_of_others_are_shown_and_left_alone
+        fields_of_others_are_taken_over_as_they_were_shown
+        fields_of_others_that_were_not_shown_stay_theirs
+        change_vm_after_a_cancelled_one_makes_it_so;
 };
 
 /// The names of all promises, in the order in which they are run.

@@ -24,6 +24,7 @@ pub(super) async fn groups_match_accessors(t: &Trial<'_>) -> Check {
             Group::Snapshots => t.provider.snapshots().is_some(),
             Group::Migrate => t.provider.migrate().is_some(),
             Group::Clones => t.provider.clones().is_some(),
+            Group::Configure => t.provider.configure().is_some(),
         };
         let word = group.as_str();
         check(told.contains(group) == there, || format!("group {word} comes and goes"))?;

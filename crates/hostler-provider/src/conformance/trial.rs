@@ -11,8 +11,8 @@ use hostler_core::vm::{ObservedVm, PowerState, VmSpec};
 
 use super::harness::{BootImage, Harness, Setting};
 use crate::{
-    Clones, Cluster, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, Kind,
-    Metrics, Migrate, Power, Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef,
+    Clones, Cluster, Configure, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error,
+    Kind, Metrics, Migrate, Power, Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef,
     VolumeContent, VolumeInfo, VolumeRef, Watch,
 };
 
@@ -119,6 +119,10 @@ impl<'h> Trial<'h> {
 
     pub(super) fn create(&self) -> Check<&dyn Create> {
         self.provider.create().map_or_else(|| skip("the provider has no group create"), Ok)
+    }
+
+    pub(super) fn configure(&self) -> Check<&dyn Configure> {
+        self.provider.configure().map_or_else(|| skip("the provider has no group configure"), Ok)
     }
 
     pub(super) fn power(&self) -> Check<&dyn Power> {

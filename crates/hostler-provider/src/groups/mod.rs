@@ -2,6 +2,7 @@
 
 pub(crate) mod clones;
 pub(crate) mod cluster;
+pub(crate) mod configure;
 pub(crate) mod console;
 pub(crate) mod create;
 pub(crate) mod metrics;

@@ -152,6 +152,8 @@ pub fn fleet_of(count: usize, seed: u64, now: Timestamp) -> Vec<(String, Sim)> {
         .map(|(name, world)| {
             world.set_default_guest(GUEST);
             world.set_migration_time(MIGRATION);
+            // New VMs with this name show what it is like when others manage fields of one.
+            world.set_meddler("shared-", "kubectl-edit");
             // New VMs take a while, so that their operations can be watched.
             world.faults().set_verb_latency(Verb::EnsureVolume, Duration::from_secs(2));
             world.faults().set_verb_latency(Verb::EnsureVm, Duration::from_millis(600));

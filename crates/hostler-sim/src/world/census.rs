@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use hostler_core::id::{SnapshotId, VmId};
-use hostler_core::vm::PowerState;
+use hostler_core::vm::{PowerState, VmSpec};
 use hostler_provider::{VmRef, VolumeRef};
 
 use super::World;
@@ -37,6 +37,8 @@ pub struct VmRecord {
     pub snapshots: Vec<SnapshotRecord>,
     /// How often it was put back to one.
     pub reverts: u64,
+    /// What it is, or becomes when it is off.
+    pub spec: VmSpec,
 }
 
 /// A snapshot that exists.
@@ -78,6 +80,7 @@ impl World {
                 volumes: vm.volumes().map(|volume| state.at_home(volume)).collect(),
                 snapshots: vm.snapshots.records(),
                 reverts: vm.snapshots.reverts(),
+                spec: vm.defined().clone(),
             };
             let mut vms: Vec<_> = state.vms.values().map(record).collect();
             vms.sort_by(|a, b| a.vm.name.cmp(&b.vm.name));

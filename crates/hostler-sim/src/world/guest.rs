@@ -35,6 +35,12 @@ impl State {
         if !power.is_live() {
             vm.running_since = None;
             vm.hang_up();
+            // What is saved goes on as what it was.
+            if power != PowerState::Saved
+                && let Some(spec) = vm.becomes.take()
+            {
+                vm.spec = spec;
+            }
         } else if power == PowerState::Running && vm.running_since.is_none() {
             vm.running_since = Some(Instant::now());
         }

@@ -7,6 +7,7 @@
 //! is under way and wakes those who wait.
 
 pub(crate) mod census;
+pub(crate) mod change;
 pub(crate) mod clones;
 mod fate;
 pub(crate) mod guest;

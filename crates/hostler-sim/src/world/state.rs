@@ -41,6 +41,8 @@ pub(crate) struct State {
     pub(crate) watchers: Watchers,
     /// What kind of guest a new VM gets.
     pub(crate) default_guest: Guest,
+    /// Whose VMs somebody else meddles with: how their names begin, and who.
+    pub(crate) meddler: Option<(String, String)>,
     /// Changes not yet told, drained by `World::change`.
     pub(crate) told: Vec<Change>,
     /// What begins now and comes true later, drained by `World::change`.

@@ -1,11 +1,13 @@
 //! One virtual machine of the world, and how a driver would see it.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use hostler_core::Timestamp;
 use hostler_core::fact::Fact;
 use hostler_core::id::VmId;
+use hostler_core::vm::change::Keeper;
 use hostler_core::vm::devices::{
     DiskBus, DiskDevice, DiskSource, DiskSpec, GraphicsSpec, NicSource, NicSpec,
 };
@@ -80,6 +82,12 @@ pub(crate) struct Vm {
     /// Open consoles, each with the token that closes it.
     pub(crate) consoles: Vec<(ConsoleKind, CancellationToken)>,
     pub(crate) snapshots: Snapshots,
+    /// What it becomes when it is off, where that is something else than it is.
+    pub(crate) becomes: Option<VmSpec>,
+    /// Who else manages fields of it, by their paths.
+    pub(crate) managers: BTreeMap<String, String>,
+    /// Who keeps it as it is written down elsewhere.
+    pub(crate) keeper: Option<Keeper>,
 }
 
 impl Vm {
@@ -98,6 +106,8 @@ impl Vm {
         let external_ref = uuid::Builder::from_random_bytes(identity).into_uuid().to_string();
         let nics = spec.nics.iter().enumerate();
         let nics = nics.map(|(index, nic)| plug(state, identity, host, index, nic)).collect();
+        let meddler = state.meddler.iter().filter(|(prefix, _)| spec.name.starts_with(prefix));
+        let managers = meddler.map(|(_, who)| ("/memory/bytes".to_owned(), who.clone())).collect();
         Self {
             external_ref,
             host: host.to_owned(),
@@ -118,6 +128,9 @@ impl Vm {
             migration: None,
             consoles: Vec::new(),
             snapshots: Snapshots::default(),
+            becomes: None,
+            managers,
+            keeper: None,
         }
     }
 
@@ -185,6 +198,7 @@ impl Vm {
                 true => Fact::seen(self.console_kinds(), SOURCE, now),
                 false => Fact::seen(Vec::new(), SOURCE, now),
             },
+            needs_restart: Fact::seen(self.becomes.is_some(), SOURCE, now),
             description: Some(spec.description.clone()).filter(|text| !text.is_empty()),
             blocked: Vec::new(),
         }

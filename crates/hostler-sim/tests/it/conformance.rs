@@ -2,6 +2,7 @@
 //! one is caught, which shows that the suite can fail.
 
 mod clones;
+mod configure;
 mod snapshots;
 
 use std::sync::{Arc, Mutex};
@@ -17,9 +18,9 @@ use hostler_core::vm::VmSpec;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_provider::conformance::{BootImage, Harness, Limit, Outcome, Setting, run, run_some};
 use hostler_provider::{
-    Batch, Change, Clones, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume, Error,
-    Group, Inventory, Kind, Measured, Metrics, Migrate, MigrateVm, Power, Probe, Provider, Result,
-    Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeInfo, VolumeRef, Watch,
+    Batch, Change, Clones, Configure, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume,
+    Error, Group, Inventory, Kind, Measured, Metrics, Migrate, MigrateVm, Power, Probe, Provider,
+    Result, Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeInfo, VolumeRef, Watch,
 };
 use hostler_sim::{EventFault, Guest, HostSetup, Late, NetworkSetup, Sim, World};
 use tokio::sync::mpsc;
@@ -109,6 +110,11 @@ impl Harness for Simulated {
 
     async fn deafen(&self, vm: &VmRef) -> bool {
         self.world().set_guest(vm, Guest { obeys_acpi: false, ..Guest::default() });
+        true
+    }
+
+    async fn edit_memory(&self, vm: &VmRef, bytes: u64) -> bool {
+        self.world().edit_vm(vm, "somebody", |spec| spec.memory.bytes = bytes);
         true
     }
 
@@ -243,6 +249,12 @@ enum Lie {
     SharesDisks,
     /// Starts what it cloned.
     StartsClones,
+    /// Says that it changed what it did not.
+    ChangesNothing,
+    /// Changes what it is asked to plan.
+    PlansForReal,
+    /// Takes fields of others without showing them.
+    TakesFields,
 }
 
 /// The simulator, but for one lie.
@@ -329,6 +341,10 @@ impl Provider for Liar {
     }
 
     fn migrate(&self) -> Option<&dyn Migrate> {
+        (!self.tells(Lie::HasNothing)).then_some(self)
+    }
+
+    fn configure(&self) -> Option<&dyn Configure> {
         (!self.tells(Lie::HasNothing)).then_some(self)
     }
 }
@@ -624,6 +640,10 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::RemovesNothing, "remove_clone_takes_its_volumes_and_no_other"),
         (Lie::RemovesRunning, "remove_clone_of_a_running_vm_is_a_conflict"),
         (Lie::IsTooSure, "a_look_after_a_cancelled_ensure_clone_tells_the_truth"),
+        (Lie::ChangesNothing, "change_vm_makes_it_so"),
+        (Lie::PlansForReal, "plan_change_tells_what_differs_and_touches_nothing"),
+        (Lie::TakesFields, "fields_of_others_that_were_not_shown_stay_theirs"),
+        (Lie::IsTooSure, "change_vm_after_a_cancelled_one_makes_it_so"),
     ] {
         let harness = Simulated::new(Some(lie));
         let report = run_some(&harness, |name| name == promise).await;

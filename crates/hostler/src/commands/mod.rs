@@ -30,6 +30,7 @@ mod stats;
 pub(crate) mod tokens;
 mod version;
 pub(crate) mod vm_actions;
+mod vm_change;
 pub(crate) mod vm_clone;
 mod vm_columns;
 pub(crate) mod vm_create;

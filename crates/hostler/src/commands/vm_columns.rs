@@ -112,6 +112,11 @@ impl Resource for v1::Vm {
         }),
         Column::new("autostart", |vm, now| seen(vm, now, |o| fact(&o.autostart, |v| count(v)))),
         Column::new("persistent", |vm, now| seen(vm, now, |o| fact(&o.persistent, |v| count(v)))),
+        Column::new("needs-restart", |vm, now| {
+            seen(vm, now, |o| {
+                o.needs_restart.as_ref().map(|it| fact(it, |v| count(v))).unwrap_or_default()
+            })
+        }),
         Column::new("consoles", |vm, _| consoles(vm)),
         Column::new("actions", |vm, _| actions(&vm.summary)),
         Column::new("external-ref", |vm, _| opt(vm.external_ref.as_ref())),

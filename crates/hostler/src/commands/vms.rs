@@ -9,8 +9,10 @@ use hostler_client::{Item, Terms};
 use super::migrations::{self, MigrateArgs};
 use super::outlook::OutlookArgs;
 use super::vm_actions::{self, Power};
+use super::vm_change::ChangeArgs;
 use super::{
-    DryRun, DryRunArg, WatchArg, console, outlook, show_page, vm_clone, vm_create, vm_edit,
+    DryRun, DryRunArg, WatchArg, console, outlook, show_page, vm_change, vm_clone, vm_create,
+    vm_edit,
 };
 use crate::app::App;
 use crate::complete::Names;
@@ -107,8 +109,8 @@ pub(crate) enum Verb {
     Delete(DeleteArgs),
     /// Open a VM's serial console; Ctrl-] leaves it.
     Console(ConsoleArgs),
-    /// Change the description or labels of VMs.
-    Set(SetArgs),
+    /// Change processors, memory, description or labels of VMs.
+    Set(Box<SetArgs>),
     /// Change the description or labels of a VM in your editor.
     Edit(vm_edit::Args),
     /// Show the provider's own definition of a VM, unchanged.
@@ -274,7 +276,9 @@ pub(crate) struct ConsoleArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = examples!(
     "hostler vm set web --description 'the web server'",
-    "hostler vm set 'web-*' --label tier=web --remove-label old"
+    "hostler vm set 'web-*' --label tier=web --remove-label old",
+    "hostler vm set web --cpus 4 --memory 8G --dry-run",
+    "hostler vm set web --memory 8G --take-over --no-wait"
 ))]
 pub(crate) struct SetArgs {
     #[command(flatten)]
@@ -288,6 +292,8 @@ pub(crate) struct SetArgs {
     /// Remove this label; may be given several times.
     #[arg(long = "remove-label", value_name = "KEY")]
     pub(crate) remove_labels: Vec<String>,
+    #[command(flatten)]
+    pub(crate) change: ChangeArgs,
     #[command(flatten)]
     pub(crate) dry_run: DryRunArg,
 }
@@ -336,7 +342,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
         Verb::Clone(args) => vm_clone::run(app, args).await,
         Verb::Delete(args) => vm_actions::delete(app, args).await,
         Verb::Console(args) => console::run(app, args).await,
-        Verb::Set(args) => set(app, args).await,
+        Verb::Set(args) => set(app, *args).await,
         Verb::Edit(args) => vm_edit::run(app, args).await,
         Verb::Xml { vm } => {
             let client = app.client()?;
@@ -381,14 +387,18 @@ async fn set(app: &App, args: SetArgs) -> Result {
             return Err(Failure::usage(format!("label `{key}` is both set and removed")));
         }
     }
-    if patch == v1::VmPatch::default() {
+    if patch == v1::VmPatch::default() && !args.change.is_given() {
         return Err(Failure::usage("nothing is to be changed")
-            .with_hint("give --description, --label KEY=VALUE or --remove-label KEY"));
+            .with_hint("give --cpus, --memory, --description, --label or --remove-label"));
     }
     let client = app.client()?;
     let is_list = !args.selection.is_single();
     let mut changed: Vec<Item<v1::Vm>> = Vec::new();
     let vms = args.selection.resolve(&client).await?;
+    if args.change.is_given() {
+        let how = (is_list, args.dry_run.is_given());
+        return vm_change::run(app, &client, vms, (args.change, patch), how).await;
+    }
     let lines: Vec<String> =
         vms.iter().map(|vm| format!("~ {}: {}", called(&vm.value), told(&patch))).collect();
     if args.dry_run.tell(app, &lines)? {

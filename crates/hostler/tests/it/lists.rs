@@ -155,37 +155,38 @@ fn c5_a_vm_is_shown_with_the_pedigree_of_what_was_seen() {
         .filter(|line| !line.starts_with("seen ") && !line.starts_with("age "))
         .collect();
     expect![[r#"
-        name          web-1
-        id            0192d0c4-0000-7000-8000-000000000001
-        state         running
-        reason        booted
-        message       -
-        quality       ok
-        operation     -
-        host          h1
-        provider      lab
-        project       default
-        managed       true
-        description   the web server
-        labels        tier=web
-        cpus          2
-        memory        2 GiB
-        addresses     10.0.0.5
-        primary       -
-        machine       q35
-        arch          x86_64
-        hypervisor    -
-        firmware      uefi (stale)
-        autostart     false
-        persistent    true
-        consoles      serial,vnc
-        actions       stop
-        external-ref  uuid-1
-        namespace     -
-        system        -
-        service       -
-        instance      -
-        generation    3
+        name           web-1
+        id             0192d0c4-0000-7000-8000-000000000001
+        state          running
+        reason         booted
+        message        -
+        quality        ok
+        operation      -
+        host           h1
+        provider       lab
+        project        default
+        managed        true
+        description    the web server
+        labels         tier=web
+        cpus           2
+        memory         2 GiB
+        addresses      10.0.0.5
+        primary        -
+        machine        q35
+        arch           x86_64
+        hypervisor     -
+        firmware       uefi (stale)
+        autostart      false
+        persistent     true
+        needs-restart  -
+        consoles       serial,vnc
+        actions        stop
+        external-ref   uuid-1
+        namespace      -
+        system         -
+        service        -
+        instance       -
+        generation     3
 
         Disks
           TARGET  DEVICE  BUS     SIZE    FORMAT  ACCESS      SOURCE

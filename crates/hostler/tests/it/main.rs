@@ -6,6 +6,7 @@
 mod adoptions;
 mod alerts;
 mod bulk;
+mod changing;
 mod clones;
 mod clusters;
 mod completing;

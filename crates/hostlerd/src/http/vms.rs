@@ -14,8 +14,8 @@ use super::error::Result;
 use super::operations::accepted;
 use super::{Api, Call, Reply, clones, ids, lists, snapshots};
 use crate::app::App;
-pub(super) use convert::governance;
 use convert::{Limits, Viewer};
+pub(super) use convert::{governance, in_spec};
 
 /// The longest that a guest may be given to shut down.
 const STOP_SECONDS_MAX: u32 = 3600;

@@ -89,6 +89,9 @@ async fn a37_a_word_that_is_no_id_is_refused_wherever_one_is_read() {
                 "volume_create" | "volume_plan" => {
                     json!({ "name": "a", "capacity_bytes": 1 << 20 })
                 }
+                "vm_change" | "vm_change_plan" => {
+                    json!({ "spec": { "name": "a", "memory": { "bytes": 1 << 20 } } })
+                }
                 "cluster_rotate" => json!({ "kubeconfig": "" }),
                 "cluster_declare" => json!({ "hardware": {} }),
                 _ => json!({}),
@@ -246,6 +249,6 @@ async fn a_condition_that_nobody_looks_at_is_refused() {
             }
         }
     }
-    assert_eq!(looked_at, ["vm_update", "vm_delete"]);
+    assert_eq!(looked_at, ["vm_update", "vm_change", "vm_delete"]);
     assert!(refusals > 10, "{refusals}");
 }

@@ -110,6 +110,7 @@ impl Story {
         self.fixture.clock.advance(std::time::Duration::from_millis(1));
         let client = match id {
             "vm_update" => self.client().header("if-match", "\"1\""),
+            "vm_change" => self.client().header("if-match", "\"2\""),
             _ => self.client(),
         };
         let answer = client.send(endpoint.method.as_str(), path, sent).await;
@@ -275,7 +276,8 @@ async fn vms(story: &mut Story) -> String {
     story.tell("vm_list", "/api/v1/vms", None).await;
     story.tell("vm_show", &path, None).await;
     let patch = json!({ "description": "in front", "labels": { "tier": null, "env": "test" } });
-    story.tell("vm_update", &path, Some(patch)).await;
+    let told = story.tell("vm_update", &path, Some(patch)).await;
+    change(story, &path, &told["spec"]).await;
     story.tell("vm_definition", &format!("{path}/definition"), None).await;
     story.tell("vm_metrics", &format!("{path}/metrics"), None).await;
     let pushed = json!({ "samples": [
@@ -346,6 +348,28 @@ async fn streams(story: &mut Story, vm: &str) {
 
     let list = "/api/v1/events/history?filter=kind=operation.changed&limit=1";
     story.tell("event_list", list, None).await;
+}
+
+/// A change of what a VM is: of something of others, too.
+async fn change(story: &mut Story, path: &str, spec: &Value) {
+    let vm = story.fixture.world.vm_named("web").unwrap().vm;
+    story.fixture.world.edit_vm(&vm, "kubectl-edit", |spec| spec.memory.bytes = 1 << 30);
+    let mut spec = spec.clone();
+    spec["cpu"]["count"] = json!(2);
+    let body = json!({ "spec": spec });
+    let path = format!("{path}/spec");
+    let plan = story.tell("vm_change_plan", &format!("{path}/plan"), Some(body.clone())).await;
+    let client = story.client().header("if-match", "\"2\"");
+    let refused =
+        client.send("PUT", &path, Some(("application/json", body.to_string().into()))).await;
+    assert_eq!((refused.status, refused.code().as_str()), (409, "vm_fields_managed"));
+    let told: Value = serde_json::from_slice(&refused.body).unwrap();
+    assert_eq!(told["errors"][0]["pointer"], "/memory/bytes");
+    assert_eq!(told["errors"][0]["detail"], "kubectl-edit");
+    let mut body = body;
+    body["take_over"] = plan["managed_by_others"].clone();
+    let done = story.tell("vm_change", &path, Some(body)).await;
+    assert_eq!(done["state"], "succeeded", "{done:#}");
 }
 
 async fn snapshots(story: &mut Story, vm: &str) {

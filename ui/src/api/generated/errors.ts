@@ -38,6 +38,7 @@ export type ErrorCode =
   | 'vm_state_unknown'
   | 'vm_not_managed'
   | 'vm_read_only'
+  | 'vm_fields_managed'
   | 'vm_not_adoptable'
   | 'token_exists'
   | 'image_exists'
@@ -113,6 +114,7 @@ export const errorHelp: Record<ErrorCode, string> = {
   vm_state_unknown: "Wait until its host answers again; nothing is decided on a guess.",
   vm_not_managed: "It was made elsewhere; adopt it before changing it.",
   vm_read_only: "It was adopted for reading only; release it and adopt it again to change it.",
+  vm_fields_managed: "`errors` names each field and who manages it. Change it there; or, to take the fields over, send them back in `take_over`, with `from_gitops` where `details.kept_by` names a tool.",
   vm_not_adoptable: "The report of its adoption names what stands in the way, and what to do about it.",
   token_exists: "Choose another name, or revoke the other token first: what is done with a token is told by its name.",
   image_exists: "Choose another name, or delete the other image first.",

@@ -1254,30 +1254,6 @@ export interface paths {
         patch: operations["vm_update"];
         trace?: never;
     };
-    "/api/v1/vms/{vm}/clone": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Clone a VM, as it is or as one of its snapshots holds it.
-         * @description The clone is a VM of its own, with disks and addresses of its own, where its source
-         *     is. What it is asked to be is the source's specification under the new name.
-         *
-         *     Answers with the operation at work, whose resource is the clone; send
-         *     `Prefer: wait=30` to wait for its end.
-         */
-        post: operations["vm_clone"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/vms/{vm}/consoles": {
         parameters: {
             query?: never;
@@ -1567,6 +1543,51 @@ export interface paths {
          *      provider allows that, and is refused elsewhere.
          */
         post: operations["snapshot_revert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vm}/spec": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change what a VM is.
+         * @description The whole specification, as `GET` shows it with what is to be otherwise; needs
+         *      `If-Match` with the VM's ETag. Without documents for cloud-init it keeps those that it
+         *      has. Disks are attached and detached by themselves. Where others manage fields that
+         *      would change, it is refused with all of them in `errors`, unless they are given back.
+         */
+        put: operations["vm_change"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vm}/spec/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show what changing a VM would do, without doing it.
+         * @description Leads from what the VM is, as far as its provider can tell, to what is wanted: what
+         *      others have changed is among it. Where the provider can try a change without making
+         *      it, it is tried.
+         */
+        post: operations["vm_change_plan"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2106,13 +2127,6 @@ export interface components {
         };
         /** @description How the host caches a disk. */
         CacheMode: "none" | "writethrough" | "writeback" | "directsync" | "unsafe";
-        /** @description What a provider's clones can do. */
-        CloneLimits: {
-            /** @description Whether a VM that is on can be cloned as it is. Otherwise it has to be stopped first. */
-            live: boolean;
-            /** @description Whether one can be made of a snapshot, whatever the VM does now. */
-            snapshots: boolean;
-        };
         /** @description First-boot configuration of a guest. */
         CloudInit: {
             /**
@@ -2779,8 +2793,7 @@ export interface components {
              * @description What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
              *     `vm.adopted`, `vm.ignored`, `vm.offered`, `vm.released`,
              *     `operation.changed`, `provider.state`, `image.created`, `image.deleted`, `volume.created`,
-             *     `volume.deleted`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted`,
-             *     `vm.cloned` …
+             *     `volume.deleted`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted` …
              */
             type: string;
         };
@@ -2968,6 +2981,21 @@ export interface components {
              * @description The value; null when there is none.
              */
             value?: string | null;
+        };
+        /** @description A field that would change. */
+        FieldChange: {
+            /** @description Which data may be lost by it; null where none is known to be. */
+            at_risk?: string | null;
+            /** @description What it is; null where there is nothing, and for cloud-init's documents. */
+            from: unknown;
+            /** @description A JSON pointer into the specification: `/cpu/count`. */
+            path: string;
+            /** @description Why it is not made, and what to do instead; null where it can be. */
+            reason?: string | null;
+            /** @description When it takes effect. */
+            takes: components["schemas"]["TakesEffect"];
+            /** @description What it would be; null where there would be nothing, and for cloud-init's documents. */
+            to: unknown;
         };
         /** @description A value. */
         Figure: {
@@ -3445,6 +3473,13 @@ export interface components {
              * @default null
              */
             kind?: string | null;
+        };
+        /** @description A field that somebody else manages. */
+        ManagedField: {
+            /** @description The field, in its provider's words: `.spec.template.spec.domain.memory.guest`. */
+            field: string;
+            /** @description Who manages it, as they call themselves there. */
+            manager: string;
         };
         /** @description What was last measured of something. */
         Measured: {
@@ -4891,6 +4926,8 @@ export interface components {
         };
         /** @description How far a snapshot is. */
         SnapshotState: "creating" | "ready" | "failed" | "deleting" | "unknown";
+        /** @description When a change takes effect. */
+        TakesEffect: "live" | "next_start" | "refused";
         /** @description When something is full, if it goes on along its line. */
         TimeToFull: {
             /** @description How good such lines were on the past; null where that could not be tried. */
@@ -5000,8 +5037,6 @@ export interface components {
             addresses: string[];
             /** @description How it came into care; null for VMs that Hostler made or only observes. */
             adopted?: components["schemas"]["VmAdopted"] | null;
-            /** @description What clones of it can do; null where its provider makes none. */
-            clone_limits?: components["schemas"]["CloneLimits"] | null;
             /** @description Consoles that can be opened now. */
             consoles: components["schemas"]["ConsoleKind"][];
             /**
@@ -5088,21 +5123,38 @@ export interface components {
             /** @description Why, where somebody said so. */
             reason?: string | null;
         };
-        /** @description A clone to be made. */
-        VmCloneRequest: {
-            /** @description Its name, unique among the VMs of its source's project. */
-            name: string;
+        /** @description What changing a VM would do. */
+        VmChangePlanned: {
+            /** @description Every field that would change. */
+            changes: components["schemas"]["FieldChange"][];
             /**
-             * @description The snapshot that it is made of, by name; or by its reference, where several have the
-             *     same name. Without one it is made of the VM as it is.
-             * @default null
+             * @description Who keeps the VM as it is written down elsewhere, and puts back what is changed here;
+             *     null where nobody is known to.
              */
-            snapshot?: string | null;
+            kept_by?: components["schemas"]["VmKeeper"] | null;
+            /** @description Fields among them that others manage; in the provider's words. */
+            managed_by_others: components["schemas"]["ManagedField"][];
+        };
+        /** @description What a VM is to be. */
+        VmChangeRequest: {
             /**
-             * @description Whether it is started.
+             * @description Whether also from a tool that puts back what it has written down elsewhere.
              * @default false
              */
-            start?: boolean;
+            from_gitops?: boolean;
+            /** @description The whole specification. */
+            spec: components["schemas"]["VmSpec"];
+            /** @description Fields of others to be taken over, as a plan or a refusal showed them. */
+            take_over?: components["schemas"]["ManagedField"][];
+        };
+        /** @description A tool that puts back what it has written down elsewhere. */
+        VmKeeper: {
+            /** @description By what it was recognised. */
+            evidence: string;
+            /** @description What it calls the thing that the VM belongs to; null where it does not say. */
+            name?: string | null;
+            /** @description The tool: `argocd`, `flux`, `helm`, or the kind of a controller. */
+            tool: string;
         };
         /** @description Where a VM is to go. */
         VmMigrateRequest: {
@@ -5133,6 +5185,11 @@ export interface components {
             memory_max_bytes: components["schemas"]["Fact3"];
             /** @description Its name at the provider. */
             name: string;
+            /**
+             * @description Whether something of it that was changed waits for its next start; left out by servers
+             *     that do not tell it.
+             */
+            needs_restart?: components["schemas"]["Fact"] | null;
             /** @description Its network interfaces. */
             nics: components["schemas"]["Fact6"];
             /**
@@ -15261,204 +15318,6 @@ export interface operations {
             };
         };
     };
-    vm_clone: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Makes the request safe to repeat: the same key gives the same answer. */
-                "Idempotency-Key"?: string;
-            };
-            path: {
-                /** @description The VM's id. */
-                vm: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["VmCloneRequest"];
-            };
-        };
-        responses: {
-            /** @description Clone a VM, as it is or as one of its snapshots holds it. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Operation"];
-                };
-            };
-            /**
-             * @description `body_malformed`: the request body is not what this endpoint reads
-             *
-             *     `spec_invalid`: the description of the resource has faults
-             *
-             *     `id_invalid`: the id in the URL is not an id
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `vm_not_found`: there is no such VM
-             *
-             *     `snapshot_not_found`: the VM has no such snapshot
-             */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_acceptable`: the answer comes in no form that the client takes */
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `vm_busy`: another operation is working on this VM
-             *
-             *     `vm_exists`: a VM with this name exists in the project
-             *
-             *     `vm_wrong_state`: the VM's state does not allow this
-             *
-             *     `vm_state_unknown`: the VM's present state is not known
-             *
-             *     `vm_not_managed`: Hostler only observes this VM
-             *
-             *     `vm_read_only`: Hostler only watches over this VM
-             *
-             *     `snapshot_exists`: the VM has a snapshot with this name
-             *
-             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
-             *
-             *     `provider_conflict`: the provider says that the resource is in another state or in use
-             */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `precondition_failed`: the resource changed since you read it */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `body_too_large`: the request body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `capability_missing`: this provider cannot do that */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `provider_unavailable`: the provider cannot be reached
-             *
-             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
-             *
-             *     `server_draining`: the server is stopping
-             */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `provider_timeout`: the provider did not answer in time */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     console_open: {
         parameters: {
             query?: never;
@@ -17802,6 +17661,401 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vm_change: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the resource as you read it. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VmChangeRequest"];
+            };
+        };
+        responses: {
+            /** @description Change what a VM is. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             *
+             *     `provider_refused`: the provider refused the request as wrong
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: there is no such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_busy`: another operation is working on this VM
+             *
+             *     `vm_wrong_state`: the VM's state does not allow this
+             *
+             *     `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
+             *     `vm_fields_managed`: others manage fields of the VM that would change
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_required`: this change needs an If-Match header */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vm_change_plan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VmChangeRequest"];
+            };
+        };
+        responses: {
+            /** @description Show what changing a VM would do, without doing it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VmChangePlanned"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             *
+             *     `provider_refused`: the provider refused the request as wrong
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: there is no such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_busy`: another operation is working on this VM
+             *
+             *     `vm_wrong_state`: the VM's state does not allow this
+             *
+             *     `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -8,12 +8,12 @@ use hostler_api::v1::{
     VmSummary,
 };
 use hostler_api::{Ref, Time};
-use hostler_core::Error;
 use hostler_core::access::{Actor, Permission, may};
 use hostler_core::error::Fault;
 use hostler_core::placement::Wish;
 use hostler_core::vm::observed::{ObservedAddress, ObservedDisk, ObservedNic};
 use hostler_core::vm::{self as core, Action, Admission, ObservedVm};
+use hostler_core::{Code, Error};
 use hostler_engine::{VmCreateRequest, VmPlan, VmView};
 
 use crate::http::error::Result;
@@ -31,8 +31,9 @@ pub(super) fn request(body: &VmRequest) -> Result<VmCreateRequest> {
 
 /// Faults of the specification point into it, and it is a part of the document
 /// that was sent.
-pub(super) fn in_spec(error: Error) -> Error {
-    if error.fault_list().is_empty() {
+pub(in crate::http) fn in_spec(error: Error) -> Error {
+    // What others manage is named in their words.
+    if error.fault_list().is_empty() || error.code() == Code::VmFieldsManaged {
         return error;
     }
     let faults = error.fault_list().iter().map(|fault| {
@@ -188,7 +189,7 @@ const fn permission(action: Action) -> Permission {
         Action::Migrate => Permission::VmMigrate,
         Action::Delete => Permission::VmDelete,
         Action::Console => Permission::VmConsole,
-        Action::Update => Permission::VmUpdate,
+        Action::Update | Action::Change => Permission::VmUpdate,
         Action::Snapshot | Action::Revert | Action::DeleteSnapshot => Permission::VmSnapshot,
         Action::Clone => Permission::VmCreate,
     }
@@ -211,6 +212,7 @@ fn observed(vm: &ObservedVm, told: Telling<'_>) -> VmObserved {
         disks: told.fact_as(&vm.disks, |disks| disks.iter().map(disk).collect()),
         nics: told.fact_as(&vm.nics, |nics| nics.iter().map(nic).collect()),
         primary_address: vm.primary_address.as_ref().map(address),
+        needs_restart: Some(told.fact(&vm.needs_restart)),
     }
 }
 

@@ -86,6 +86,9 @@ function Compute({ vm }: { vm: Vm }) {
       <Item name="Memory at most">
         <FactValue fact={seen?.memory_max_bytes}>{bytes}</FactValue>
       </Item>
+      <Item name="Waits for its next start">
+        <FactValue fact={seen?.needs_restart ?? undefined}>{yesNo}</FactValue>
+      </Item>
       <Item name="Firmware" asked={spec?.firmware?.kind}>
         <FactValue fact={seen?.firmware}>{String}</FactValue>
       </Item>

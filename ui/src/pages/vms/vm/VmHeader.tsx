@@ -16,6 +16,7 @@ import { ACTION_TEXT, idle, refusal, type VmAction } from "../actions";
 import { type Extra, VmMenu } from "../VmMenu";
 import { AdoptedTag } from "./AdoptedTag";
 import { AdoptionNotice } from "./AdoptionNotice";
+import { ChangeDialog } from "./ChangeDialog";
 import { EditDialog } from "./EditDialog";
 
 interface Props {
@@ -29,6 +30,7 @@ const IN_MENU: readonly VmAction[] = ["force_stop", "reset", "save", "migrate", 
 
 export function VmHeader({ vm, etag, onAction }: Props) {
   const [editing, setEditing] = useState(false);
+  const [changing, setChanging] = useState(false);
   const [releasing, setReleasing] = useState(false);
   const noEdit = refusal(vm, "update");
   const more = useRelease(vm, () => setReleasing(true));
@@ -65,6 +67,16 @@ export function VmHeader({ vm, etag, onAction }: Props) {
           {BUTTONS.map((action) => (
             <ActionButton key={action} vm={vm} action={action} onAction={onAction} />
           ))}
+          {vm.spec && (
+            <ReasonButton
+              variant="secondary"
+              size="sm"
+              reason={refusal(vm, "change")}
+              onClick={() => setChanging(true)}
+            >
+              Edit
+            </ReasonButton>
+          )}
           <VmMenu vm={vm} only={IN_MENU} more={more} onAction={onAction} text="More" />
         </span>
       </div>
@@ -82,6 +94,9 @@ export function VmHeader({ vm, etag, onAction }: Props) {
       </p>
       <AdoptionNotice vm={vm} />
       {editing && <EditDialog vm={vm} etag={etag} onClose={() => setEditing(false)} />}
+      {changing && vm.spec && (
+        <ChangeDialog vm={vm} spec={vm.spec} etag={etag} onClose={() => setChanging(false)} />
+      )}
       {releasing && <ReleaseDialog vm={vm} onClose={() => setReleasing(false)} />}
     </>
   );
