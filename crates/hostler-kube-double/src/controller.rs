@@ -23,6 +23,7 @@ mod claims;
 pub(crate) mod instances;
 mod machines;
 mod migrations;
+pub(crate) mod restores;
 mod snapshots;
 mod volumes;
 
@@ -41,10 +42,13 @@ pub(crate) fn step(world: &mut World) -> bool {
                 instances::reconcile(world, &key);
                 claims::wake(world, &key.namespace);
             }
-            "persistentvolumeclaims" => claims::reconcile(world, &key),
+            "persistentvolumeclaims" => {
+                claims::reconcile(world, &key);
+                restores::wake(world, &key.namespace, None);
+            }
             "virtualmachineinstancemigrations" => migrations::reconcile(world, &key),
             "virtualmachinesnapshots" => snapshots::reconcile(world, &key),
-            "virtualmachinerestores" => snapshots::restore(world, &key),
+            "virtualmachinerestores" => restores::reconcile(world, &key),
             "datavolumes" => volumes::reconcile(world, &key),
             "namespaces" => namespace(world, &key),
             "nodes" => wake_waiting(world),

@@ -318,6 +318,30 @@ impl Double {
         self.shared.change(|state| state.world.switches.snapshots_fail = words);
     }
 
+    /// Lets restores go no further for these words, which KubeVirt tries for ever; nothing: lets
+    /// them go on.
+    pub fn set_restores_stick(&self, words: Option<&str>) {
+        let words = words.map(str::to_owned);
+        self.shared.change(|state| {
+            state.world.switches.restores_stick = words;
+            crate::controller::restores::wake_all(&mut state.world);
+        });
+    }
+
+    /// Lets restores wait so many seconds for their machine to be off, and no five minutes.
+    pub fn set_restores_wait(&self, seconds: i64) {
+        self.shared.change(|state| {
+            state.world.switches.restores_wait = Some(seconds);
+            crate::controller::restores::wake_all(&mut state.world);
+        });
+    }
+
+    /// As KubeVirt before 1.5 does, does not know what restores do with a machine that is not off,
+    /// nor who owns what they make.
+    pub fn set_restore_policies(&self, are_known: bool) {
+        self.shared.change(|state| state.world.switches.no_restore_policies = !are_known);
+    }
+
     /// As KubeVirt before 1.5 does, does not know `addedNodeSelector` of migrations.
     pub fn set_node_selector(&self, is_known: bool) {
         self.shared.change(|state| state.world.switches.no_node_selector = !is_known);

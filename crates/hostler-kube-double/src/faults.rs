@@ -98,6 +98,12 @@ pub(crate) struct Switches {
     pub(crate) migrations_fail: Option<String>,
     /// Snapshots fail with these words.
     pub(crate) snapshots_fail: Option<String>,
+    /// Restores go no further for these words, and are tried again for ever.
+    pub(crate) restores_stick: Option<String>,
+    /// How long restores wait for their machine to be off, in seconds, where that is not as usual.
+    pub(crate) restores_wait: Option<i64>,
+    /// As KubeVirt before 1.5: restores have neither policy.
+    pub(crate) no_restore_policies: bool,
     /// As KubeVirt before 1.5: a migration cannot be told to which node.
     pub(crate) no_node_selector: bool,
     /// virt-api's own writes are denied: the webhook, and its words.

@@ -101,7 +101,7 @@ impl Asking<'_> {
                 kind.kind
             )));
         }
-        let unknown = schema::prune(kind, &mut object, !state.world.switches.no_node_selector);
+        let unknown = schema::prune(kind, &mut object, &state.world.switches);
         match self.query.text("fieldValidation") {
             "Strict" if !unknown.is_empty() => {
                 Err(schema::strict(kind, &self.path.version, &unknown))

@@ -7,8 +7,9 @@
 
 use serde_json::Value;
 
+use crate::faults::Switches;
 use crate::json;
-use crate::kinds::{Kind, VM, VMI, VMIM};
+use crate::kinds::{Kind, RESTORES, VM, VMI, VMIM};
 use crate::status::{Refused, cause};
 
 const OBJECT: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
@@ -107,6 +108,18 @@ const CPU: &[&str] = &[
 const MEMORY: &[&str] = &["guest", "hugepages", "maxGuest", "reservedOverhead"];
 const RESOURCES: &[&str] = &["limits", "overcommitGuestOverhead", "requests"];
 const MIGRATION_SPEC: &[&str] = &["addedNodeSelector", "priority", "receive", "sendTo", "vmiName"];
+const RESTORE_SPEC: &[&str] = &[
+    "patches",
+    "target",
+    "targetReadinessPolicy",
+    "virtualMachineSnapshotName",
+    "volumeOwnershipPolicy",
+    "volumeRestoreOverrides",
+    "volumeRestorePolicy",
+];
+/// Those that KubeVirt has from 1.5 and 1.7 on.
+const RESTORE_POLICIES: &[&str] =
+    &["targetReadinessPolicy", "volumeOwnershipPolicy", "volumeRestorePolicy"];
 const FIRMWARE: &[&str] = &["acpi", "bootloader", "kernelBoot", "serial", "uuid"];
 const MACHINE: &[&str] = &["type"];
 
@@ -195,12 +208,18 @@ const MACHINE_LEVELS: &[(&str, &[&str])] = &[
 ];
 
 /// Drops fields that the kind does not have; tells their paths, such as `spec.bogus`. Migrations
-/// have `addedNodeSelector` from KubeVirt 1.5 on.
-pub(crate) fn prune(kind: &Kind, object: &mut Value, has_node_selector: bool) -> Vec<String> {
+/// have `addedNodeSelector` from KubeVirt 1.5 on, and restores their policies.
+pub(crate) fn prune(kind: &Kind, object: &mut Value, switches: &Switches) -> Vec<String> {
     let mut unknown = Vec::new();
+    if *kind == RESTORES {
+        let mut known = RESTORE_SPEC.to_vec();
+        known.retain(|field| !switches.no_restore_policies || !RESTORE_POLICIES.contains(field));
+        prune_at(object, "", OBJECT, &mut unknown);
+        prune_at(object, "/spec", &known, &mut unknown);
+    }
     if *kind == VMIM {
         let mut known = MIGRATION_SPEC.to_vec();
-        known.retain(|field| has_node_selector || *field != "addedNodeSelector");
+        known.retain(|field| !switches.no_node_selector || *field != "addedNodeSelector");
         prune_at(object, "", OBJECT, &mut unknown);
         prune_at(object, "/spec", &known, &mut unknown);
     }

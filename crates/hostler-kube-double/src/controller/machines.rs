@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{add, owned_by, remove, save, save_main, set_condition, snapshots, strategy, volumes};
+use super::{add, owned_by, remove, restores, save, save_main, set_condition, strategy, volumes};
 use crate::json;
 use crate::kinds::{VM, VMI};
 use crate::store::Key;
@@ -36,7 +36,7 @@ pub(super) fn reconcile(world: &mut World, key: &Key) {
     let next = told(world, key, &machine, &requests, are_volumes_ready);
     save(world, &VM, &machine, next);
     if world.store.get(&VMI, key).is_none() {
-        snapshots::wake(world, key);
+        restores::wake(world, &key.namespace, Some(&key.name));
     }
 }
 

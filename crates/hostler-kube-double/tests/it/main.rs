@@ -13,6 +13,7 @@ mod discovery;
 mod expired;
 mod faults;
 mod lists;
+mod restores;
 mod verbs;
 mod watches;
 mod writes;
