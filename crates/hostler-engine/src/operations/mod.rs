@@ -12,6 +12,7 @@
 pub(crate) mod context;
 mod driver;
 mod driving;
+mod rebound;
 mod requests;
 mod retry;
 mod runner;

@@ -17,7 +17,7 @@ use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
 
 use super::snapshot_create::{BUDGET, snapshots_of};
-use super::{News, Operation, StepCx, StepError, Undo};
+use super::{News, Operation, StepCx, StepError, Undo, rebound};
 
 /// Puts a VM back to a snapshot.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -63,7 +63,8 @@ impl Operation for SnapshotRevert {
         let vm = VmRef { external_ref: self.external_ref.clone(), name: self.name.clone() };
         let request = Revert { operation: cx.operation, vm: &vm, snapshot: &self.snapshot };
         let call = cx.cx();
-        Ok(call.run("put VM back", snapshots.revert(call, &request)).await?)
+        let reverted = call.run("put VM back", snapshots.revert(call, &request)).await?;
+        rebound::rebind(cx, self.vm, &reverted.moved).await
     }
 
     async fn undo(&self, (): (), _: &StepCx, (): &()) -> Result<Undo, StepError> {

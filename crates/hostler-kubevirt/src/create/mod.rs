@@ -15,6 +15,7 @@
 //! ```
 
 mod apply;
+mod belongings;
 mod devices;
 mod document;
 mod refusals;

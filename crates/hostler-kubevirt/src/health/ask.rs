@@ -45,7 +45,12 @@ const HELPS_IN_NAMESPACES: &[HelpRow] = &[
         &["get", "list", "create", "delete"],
         Purpose::Snapshots,
     ),
-    ("snapshot.kubevirt.io", "virtualmachinerestores", &["get", "create"], Purpose::Snapshots),
+    (
+        "snapshot.kubevirt.io",
+        "virtualmachinerestores",
+        &["get", "create", "delete"],
+        Purpose::Snapshots,
+    ),
     (
         "subresources.kubevirt.io",
         "virtualmachineinstances/filesystemlist",

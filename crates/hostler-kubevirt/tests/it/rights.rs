@@ -26,11 +26,13 @@ use crate::support::now;
 const ROLES: &str = include_str!("../../../../deploy/kubernetes/base/server/roles.yaml");
 const ROLE_NAMES: [&str; 3] =
     ["hostler-kubevirt-vms", "hostler-kubevirt-cluster", "hostler-kubevirt-seeds"];
-/// Allowed, and not asked for below: ending a migration while it is under way does (`migrate`), and
-/// deleting a VM that left its finished instance behind (`removing`).
-const NOT_IN_THIS_LIFE: [&str; 2] = [
+/// Allowed, and not asked for below: ending a migration while it is under way does (`migrate`),
+/// deleting a VM that left its finished instance behind (`removing`), and a restore that comes to no
+/// end (`reverting`).
+const NOT_IN_THIS_LIFE: [&str; 3] = [
     "delete virtualmachineinstancemigrations.kubevirt.io",
     "delete virtualmachineinstances.kubevirt.io",
+    "delete virtualmachinerestores.snapshot.kubevirt.io",
 ];
 
 /// Every right of a role, as `verb resource.group`.
