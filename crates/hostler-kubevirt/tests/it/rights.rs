@@ -74,6 +74,16 @@ fn e12_x28_the_shipped_roles_are_what_we_say_that_we_need() {
     }
 }
 
+/// Nobody is to grant the secrets of a whole cluster, so nobody is warned that they are missing.
+#[test]
+fn e12_of_the_whole_cluster_no_secrets_are_asked_for() {
+    let asks = |namespaces: &Namespaces| {
+        needs(namespaces).iter().any(|need| need.purpose == Some(Purpose::CloudInit))
+    };
+    assert!(!asks(&Namespaces::All));
+    assert!(asks(&Namespaces::Only(vec!["vms".to_owned()])));
+}
+
 async fn make(place: &Place, volume: &VolumeRef, content: VolumeContent<'_>) {
     let format = VolumeFormat::Raw;
     let request = EnsureVolume { volume, capacity_bytes: 1 << 20, format, content };
