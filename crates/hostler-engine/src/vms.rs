@@ -442,6 +442,10 @@ pub(crate) fn told(vm: &VmView, action: Action, error: Error) -> Error {
     told.with_detail("state", vm.status.state.as_str())
 }
 
+/// The disk of a volume that was made for a VM and is of none of its disks any more, since it was
+/// put back: no disk has that name.
+pub(crate) const LEFT_BEHIND: &str = "";
+
 /// The volumes of a VM, as its row remembers them.
 pub(crate) fn bindings(stored: &serde_json::Value) -> Vec<DiskBinding> {
     serde_json::from_value(stored.clone()).unwrap_or_default()

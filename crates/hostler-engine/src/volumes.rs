@@ -22,7 +22,7 @@ use crate::operations::vm_create::is_made_for;
 use crate::operations::volume_create::{VolumeCreate, exists};
 use crate::operations::volume_delete::VolumeDelete;
 use crate::operations::{Operation, lacks};
-use crate::vms::{Accepted, bindings};
+use crate::vms::{Accepted, LEFT_BEHIND, bindings};
 use crate::{Inner, PoolView, VmView};
 
 /// Volumes of pools.
@@ -326,7 +326,7 @@ pub(crate) fn owner_among<'a>(
             || row.spec.disks.iter().any(asked_for)
             || bindings(&row.bindings)
                 .iter()
-                .any(|b| b.volume.pool == pool && b.volume.name == name)
+                .any(|b| b.disk != LEFT_BEHIND && b.volume.pool == pool && b.volume.name == name)
     })?;
     Some((owner.id, owner.spec.name.clone()))
 }

@@ -157,6 +157,17 @@ fn judge_restore(object: &Value, store: &Store) -> Result<(), Refused> {
         let cause = cause("FieldValueInvalid", &message, field);
         Err(Refused::denied_fields(RESTORE_WEBHOOK, vec![cause]))
     };
+    // One that failed is not complete, and is in the way until it is deleted.
+    let is_in_the_way = |one: &Value| {
+        one.pointer("/spec/target") == object.pointer("/spec/target")
+            && one.pointer("/status/complete") != Some(&Value::Bool(true))
+    };
+    let other = store.list(&RESTORES, Some(namespace)).find(|(_, one)| is_in_the_way(one));
+    if let Some((other, _)) = other {
+        let message = format!("VirtualMachineRestore \"{}\" in progress", other.name);
+        let cause = cause("FieldValueInvalid", &message, "spec.target");
+        return Err(Refused::denied_fields(RESTORE_WEBHOOK, vec![cause]));
+    }
     match store.get(&SNAPSHOTS, &Key::new(namespace, name)) {
         None => refused(format!("VirtualMachineSnapshot \"{name}\" does not exist")),
         Some(snapshot) => match json::text(snapshot, "/status/phase") {

@@ -25,6 +25,7 @@ pub(crate) mod instances;
 mod machines;
 mod migrations;
 mod restored;
+pub(crate) mod restores;
 mod snapshots;
 mod volumes;
 
@@ -45,7 +46,7 @@ pub(crate) fn step(world: &mut World) -> bool {
             }
             "persistentvolumeclaims" => {
                 claims::reconcile(world, &key);
-                restored::wake_for_claims(world, &key.namespace);
+                restores::wake(world, &key.namespace, None);
                 clones::wake(world, &key.namespace);
             }
             "virtualmachineinstancemigrations" => migrations::reconcile(world, &key),
@@ -54,7 +55,7 @@ pub(crate) fn step(world: &mut World) -> bool {
                 clones::wake(world, &key.namespace);
             }
             "virtualmachinerestores" => {
-                snapshots::restore(world, &key);
+                restores::reconcile(world, &key);
                 clones::wake(world, &key.namespace);
             }
             "virtualmachineclones" => clones::reconcile(world, &key),

@@ -326,8 +326,8 @@ impl Double {
 
     /// Lets restores to new machines wait when their claims are there; or go on, once something
     /// of theirs changes.
-    pub fn set_restores_wait(&self, wait: bool) {
-        self.shared.change(|state| state.world.switches.restores_wait = wait);
+    pub fn set_new_machines_wait(&self, wait: bool) {
+        self.shared.change(|state| state.world.switches.new_machines_wait = wait);
     }
 
     /// As KubeVirt before 1.6 does, does not know `patches` of clones.
@@ -338,6 +338,30 @@ impl Double {
     /// Whether machines tell that their claims can be snapshotted, from their next turn on.
     pub fn set_volume_snapshots(&self, are_had: bool) {
         self.shared.change(|state| state.world.switches.no_volume_snapshots = !are_had);
+    }
+
+    /// Lets restores go no further for these words, which KubeVirt tries for ever; nothing: lets
+    /// them go on.
+    pub fn set_restores_stick(&self, words: Option<&str>) {
+        let words = words.map(str::to_owned);
+        self.shared.change(|state| {
+            state.world.switches.restores_stick = words;
+            crate::controller::restores::wake_all(&mut state.world);
+        });
+    }
+
+    /// Lets restores wait so many seconds for their machine to be off, and no five minutes.
+    pub fn set_restores_wait(&self, seconds: i64) {
+        self.shared.change(|state| {
+            state.world.switches.restores_wait = Some(seconds);
+            crate::controller::restores::wake_all(&mut state.world);
+        });
+    }
+
+    /// As KubeVirt before 1.5 does, does not know what restores do with a machine that is not off,
+    /// nor who owns what they make.
+    pub fn set_restore_policies(&self, are_known: bool) {
+        self.shared.change(|state| state.world.switches.no_restore_policies = !are_known);
     }
 
     /// As KubeVirt before 1.5 does, does not know `addedNodeSelector` of migrations.

@@ -101,11 +101,17 @@ pub(crate) struct Switches {
     /// Clones fail with these words.
     pub(crate) clones_fail: Option<String>,
     /// Restores to new machines wait with their claims made.
-    pub(crate) restores_wait: bool,
+    pub(crate) new_machines_wait: bool,
     /// As KubeVirt before 1.6: a clone cannot be told patches of what it makes.
     pub(crate) no_clone_patches: bool,
     /// No class of storage can be snapshotted.
     pub(crate) no_volume_snapshots: bool,
+    /// Restores go no further for these words, and are tried again for ever.
+    pub(crate) restores_stick: Option<String>,
+    /// How long restores wait for their machine to be off, in seconds, where that is not as usual.
+    pub(crate) restores_wait: Option<i64>,
+    /// As KubeVirt before 1.5: restores have neither policy.
+    pub(crate) no_restore_policies: bool,
     /// As KubeVirt before 1.5: a migration cannot be told to which node.
     pub(crate) no_node_selector: bool,
     /// virt-api's own writes are denied: the webhook, and its words.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::faults::Switches;
 use crate::json;
-use crate::kinds::{CLONES, Kind, VM, VMI, VMIM};
+use crate::kinds::{CLONES, Kind, RESTORES, VM, VMI, VMIM};
 use crate::status::{Refused, cause};
 
 const OBJECT: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
@@ -120,6 +120,18 @@ const CLONE_SPEC: &[&str] = &[
     "volumeNamePolicy",
 ];
 const REFERENCE: &[&str] = &["apiGroup", "kind", "name"];
+const RESTORE_SPEC: &[&str] = &[
+    "patches",
+    "target",
+    "targetReadinessPolicy",
+    "virtualMachineSnapshotName",
+    "volumeOwnershipPolicy",
+    "volumeRestoreOverrides",
+    "volumeRestorePolicy",
+];
+/// Those that KubeVirt has from 1.5 and 1.7 on.
+const RESTORE_POLICIES: &[&str] =
+    &["targetReadinessPolicy", "volumeOwnershipPolicy", "volumeRestorePolicy"];
 const FIRMWARE: &[&str] = &["acpi", "bootloader", "kernelBoot", "serial", "uuid"];
 const MACHINE: &[&str] = &["type"];
 
@@ -208,10 +220,10 @@ const MACHINE_LEVELS: &[(&str, &[&str])] = &[
 ];
 
 /// Drops fields that the kind does not have; tells their paths, such as `spec.bogus`. Migrations
-/// have `addedNodeSelector` from KubeVirt 1.5 on, clones `patches` from 1.6 on.
+/// have `addedNodeSelector` from KubeVirt 1.5 on, restores their policies, clones `patches` from
+/// 1.6 on.
 pub(crate) fn prune(kind: &Kind, object: &mut Value, switches: &Switches) -> Vec<String> {
     let mut unknown = Vec::new();
-    let has_node_selector = !switches.no_node_selector;
     if *kind == CLONES {
         let mut known = CLONE_SPEC.to_vec();
         known.retain(|field| !switches.no_clone_patches || *field != "patches");
@@ -224,9 +236,15 @@ pub(crate) fn prune(kind: &Kind, object: &mut Value, switches: &Switches) -> Vec
             prune_at(object, pointer, known, &mut unknown);
         }
     }
+    if *kind == RESTORES {
+        let mut known = RESTORE_SPEC.to_vec();
+        known.retain(|field| !switches.no_restore_policies || !RESTORE_POLICIES.contains(field));
+        prune_at(object, "", OBJECT, &mut unknown);
+        prune_at(object, "/spec", &known, &mut unknown);
+    }
     if *kind == VMIM {
         let mut known = MIGRATION_SPEC.to_vec();
-        known.retain(|field| has_node_selector || *field != "addedNodeSelector");
+        known.retain(|field| !switches.no_node_selector || *field != "addedNodeSelector");
         prune_at(object, "", OBJECT, &mut unknown);
         prune_at(object, "/spec", &known, &mut unknown);
     }

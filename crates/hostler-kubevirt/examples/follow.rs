@@ -28,8 +28,6 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 /// Longer than any list takes.
 const PATIENCE: Duration = Duration::from_secs(300);
 const DESCRIPTION: &str = "kubernetes.io/description";
-/// As many to a page as the driver asks for.
-const PAGE: u32 = 500;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -129,7 +127,7 @@ async fn plain(kubeconfig: &str) -> Result<(Kept, JoinSet<()>)> {
 }
 
 async fn list(api: &Api<DynamicObject>, kept: &Kept, is_instance: bool) -> Result<String> {
-    let mut parameters = ListParams::default().limit(PAGE);
+    let mut parameters = ListParams::default().limit(u32::try_from(hostler_kubevirt::call::PAGE)?);
     let mut found = HashMap::new();
     let version = loop {
         let page = api.list(&parameters).await?;

@@ -120,6 +120,9 @@ pub struct KubeVirtConfig {
     pub watch_timeout: Duration,
     /// The longest pause between two attempts.
     pub max_backoff: Duration,
+    /// How long putting a VM back may stand still before it is given up: the cluster tries for
+    /// ever, and the VM cannot be started meanwhile.
+    pub restore_patience: Duration,
     /// How many questions are put to the cluster at once; who comes later waits, at the cost
     /// of their own deadline. Watches, of which there are few and which last, do not count.
     pub max_concurrent: usize,
@@ -138,6 +141,7 @@ impl KubeVirtConfig {
             connect_timeout: Duration::from_secs(10),
             watch_timeout: Duration::from_secs(60),
             max_backoff: Duration::from_secs(60),
+            restore_patience: Duration::from_secs(180),
             max_concurrent: MAX_CONCURRENT,
             clock: Arc::new(SystemClock),
         }

@@ -5,13 +5,14 @@
 //! The objects name a VM by its name. A VM that was deleted and made anew under its name
 //! is another one, so that what is older than the VM is not its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::str::FromStr;
 
 use hostler_core::id::OperationId;
 use hostler_core::migration::{Migration, MigrationMode, MigrationPhase as Phase};
 use hostler_core::{Fact, Timestamp};
 use hostler_provider::{Cx, Result, VmRef};
+use serde_json::Value;
 
 use crate::call::Selection;
 use crate::mapper::{
@@ -41,10 +42,10 @@ pub(crate) async fn of(provider: &KubeVirt, cx: &Cx, vm: Option<&VmRef>) -> Resu
     let caller = shared.link.caller(cx).await?;
     let mut told = Vec::new();
     for scope in scopes {
-        let listed = caller.list(cx, &Selection::all(Resource::MIGRATIONS, scope)).await;
-        for document in listed.map_err(|failure| shared.link.noted(failure))?.items {
-            let object: VirtualMachineInstanceMigration = objects::read(document)?;
-            told.push((map_migration(&object, None)?, mark(&object), said(&object)));
+        let selection = Selection::all(Resource::MIGRATIONS, scope);
+        let listed = caller.list_as(cx, &selection, one).await;
+        for one in listed.map_err(|failure| shared.link.noted(failure))?.items {
+            told.push(one?);
         }
     }
     let mut all = Vec::new();
@@ -55,15 +56,22 @@ pub(crate) async fn of(provider: &KubeVirt, cx: &Cx, vm: Option<&VmRef>) -> Resu
             all.push(migration(vm, mapped, *operation, said, cx.now()));
         }
     }
+    let listed: HashSet<Option<&str>> =
+        told.iter().map(|(mapped, ..)| mapped.uid.as_deref()).collect();
     for vm in &vms {
         let Some(last) = &vm.migration else { continue };
-        let is_listed = told.iter().any(|(mapped, ..)| mapped.uid == last.uid);
-        if !is_listed {
+        if !listed.contains(&last.uid.as_deref()) {
             all.push(migration(vm, last, None, "", cx.now()));
         }
     }
     all.sort_by_key(|one| std::cmp::Reverse(one.requested_at.or(one.started_at)));
     Ok(all)
+}
+
+/// One object: what it tells, whose it is, and its phase in the cluster's word.
+fn one(document: Value) -> Result<(MappedMigration, Option<OperationId>, String)> {
+    let object: VirtualMachineInstanceMigration = objects::read(document)?;
+    Ok((map_migration(&object)?, mark(&object), said(&object)))
 }
 
 /// The operation of ours that made it.

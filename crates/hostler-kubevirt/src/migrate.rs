@@ -29,6 +29,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::call::WriteOptions;
 use crate::error::{Cause, Failure};
+use crate::fleet::Age;
 use crate::history;
 use crate::mapper::{
     LiveMigration, MappedMigration, MappedVm, OPERATION_LABEL, Outcome, map_migration,
@@ -40,6 +41,8 @@ use crate::resource::{ObjectKey, Resource};
 
 /// How soon a migration is looked at again when nothing of its VM is told.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long it takes at most until what is followed shows where a VM went.
+const SHOWN: Duration = Duration::from_secs(3);
 /// The label by which a node is chosen; every node has it.
 const HOSTNAME: &str = "kubernetes.io/hostname";
 
@@ -52,9 +55,10 @@ impl Migrate for KubeVirt {
             Some(LiveMigration::Blocked(why)) => Some(why.clone()),
             Some(LiveMigration::Possible) | None => None,
         };
-        let nodes = self.shared.fleet.hosts(cx.now())?.into_iter();
-        let others =
-            nodes.filter(|node| Some(&node.host.external_ref) != seen.vm.host_ref.as_ref());
+        let nodes = self.nodes_now(cx).await.map_err(|error| error.context(&job.doing))?;
+        let others = nodes
+            .into_iter()
+            .filter(|node| Some(&node.host.external_ref) != seen.vm.host_ref.as_ref());
         let destination = |node: hostler_provider::HostInventory| Destination {
             host_ref: node.host.external_ref,
             refused: node.closed,
@@ -85,9 +89,20 @@ impl Migrate for KubeVirt {
             return Ok(()); // it went with its VM
         };
         let key = key(&seen, operation);
+        let mut was_ended = false;
         loop {
-            let Some(object) = look(&job, &key).await? else { return Ok(()) };
-            let told = map_migration(&object, None)?;
+            let object = match look(&job, &key).await {
+                Ok(Some(object)) => object,
+                Ok(None) => return Ok(()),
+                // It was told to end: what passes by itself is waited for.
+                Err(error) if was_ended && error.kind().is_transient() => {
+                    job.rest("it was asked for, and the cluster does not answer").await?;
+                    continue;
+                }
+                Err(error) if was_ended => return Err(error.with_unknown_effect()),
+                Err(error) => return Err(error),
+            };
+            let told = map_migration(&object)?;
             if is_over(&told.outcome) {
                 return Ok(());
             }
@@ -99,12 +114,27 @@ impl Migrate for KubeVirt {
             if !object.metadata.is_being_deleted() {
                 end(&job, &key, told.uid.as_deref()).await?;
             }
+            was_ended = true;
             job.rest("it was asked for, and is not over yet").await?;
         }
     }
 
     async fn migrations(&self, cx: &Cx, vm: Option<&VmRef>) -> Result<Vec<Migration>> {
         history::of(self, cx, vm).await
+    }
+}
+
+impl KubeVirt {
+    /// The nodes as they are now: as they are followed, or listed where they are not.
+    async fn nodes_now(&self, cx: &Cx) -> Result<Vec<hostler_provider::HostInventory>> {
+        let shared = &self.shared;
+        match shared.fleet.age(true) {
+            Age::Now | Age::Rebuilding(_) => shared.fleet.hosts(cx.now()),
+            Age::NotKnown(_) => {
+                let caller = shared.link.caller(cx).await?;
+                Ok(shared.fleet.list(cx, &shared.link, &caller).await?.hosts)
+            }
+        }
     }
 }
 
@@ -231,9 +261,9 @@ impl Trip<'_> {
     /// Follows it to its end. It was asked for, so that any other end of the call has an
     /// unknown effect.
     async fn follow(&self) -> Result<()> {
-        let mut last = String::new();
+        let (mut last, mut over_since) = (String::new(), None);
         loop {
-            match self.stand(&mut last).await {
+            match self.stand(&mut last, &mut over_since).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
                 // What passes by itself is waited for; nothing else is.
@@ -252,9 +282,9 @@ impl Trip<'_> {
 
     /// Whether it is over and the VM is there; an error where it is over and the VM is
     /// not.
-    async fn stand(&self, last: &mut String) -> Result<bool> {
+    async fn stand(&self, last: &mut String, over_since: &mut Option<Instant>) -> Result<bool> {
         let Some(object) = self.look().await? else { return self.gone().await.map(|()| true) };
-        let told = map_migration(&object, None)?;
+        let told = map_migration(&object)?;
         let why = match &told.outcome {
             Outcome::UnderWay | Outcome::Unknown => {
                 let phase = history::phase(&told).as_str();
@@ -272,16 +302,50 @@ impl Trip<'_> {
             Outcome::Aborted => Some("somebody ended the migration".to_owned()),
         };
         match why {
-            // Those who look next are to see it, too: what is followed may lie behind.
-            None => self.has_come(false).await,
-            Some(_) if self.has_come(true).await? => Ok(true),
+            None => {
+                let since = *over_since.get_or_insert_with(Instant::now);
+                self.has_arrived(since.elapsed() >= SHOWN).await
+            }
+            Some(_) if self.has_come().await? => Ok(true),
             Some(why) => Err(self.job.wrong(&why)),
         }
     }
 
-    /// Whether the VM runs where it is wanted: by what is followed, or as the cluster
-    /// tells when asked now.
-    async fn has_come(&self, ask: bool) -> Result<bool> {
+    /// Whether the VM is where it is wanted, after the migration succeeded. For a moment those who
+    /// look next are to see it run there, too: what is followed may lie behind. After that the
+    /// cluster says where it is, whatever it does there; elsewhere, or off, is another end.
+    async fn has_arrived(&self, ask: bool) -> Result<bool> {
+        let seen = self.seen(ask).await?;
+        let is_there = self.is_there(&seen);
+        if !ask {
+            return Ok(is_there && seen.vm.power == PowerState::Running);
+        }
+        match seen.vm.host_ref.as_deref() {
+            Some(_) if is_there => Ok(true),
+            Some(at) if seen.vm.power.is_live() => {
+                let what = format!("the migration succeeded, and it is on node {at} by now");
+                Err(self.job.wrong(&what))
+            }
+            _ => {
+                let what = format!("the migration succeeded, and then {}", told(&seen));
+                Err(self.job.wrong(&what))
+            }
+        }
+    }
+
+    /// Whether the VM runs where it is wanted, as the cluster tells when asked now.
+    async fn has_come(&self) -> Result<bool> {
+        let seen = self.seen(true).await?;
+        Ok(self.is_there(&seen) && seen.vm.power == PowerState::Running)
+    }
+
+    fn is_there(&self, seen: &MappedVm) -> bool {
+        let MigrateVm { from, to, .. } = *self.request;
+        seen.vm.host_ref.as_deref().is_some_and(|at| errand(from, to, at) == Errand::Done)
+    }
+
+    /// The VM by what is followed, or as the cluster tells when asked now.
+    async fn seen(&self, ask: bool) -> Result<MappedVm> {
         let (job, shared) = (self.job, &self.job.provider.shared);
         let seen = match ask {
             false => job.provider.look(job.cx, self.request.vm).await?,
@@ -290,18 +354,12 @@ impl Trip<'_> {
                 shared.fleet.ask(job.cx, &shared.link, &caller, self.request.vm).await?
             }
         };
-        let seen = seen.ok_or_else(|| job.missing().with_unknown_effect())?;
-        let is_there = seen
-            .vm
-            .host_ref
-            .as_deref()
-            .is_some_and(|at| errand(self.request.from, self.request.to, at) == Errand::Done);
-        Ok(is_there && seen.vm.power == PowerState::Running)
+        seen.ok_or_else(|| job.missing().with_unknown_effect())
     }
 
     /// The object is gone: somebody deleted it, which ends it unless it was over.
     async fn gone(&self) -> Result<()> {
-        if self.has_come(true).await? {
+        if self.has_come().await? {
             return Ok(());
         }
         Err(self.job.wrong("its migration is gone from the cluster: somebody ended it"))

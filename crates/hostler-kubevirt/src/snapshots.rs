@@ -4,7 +4,8 @@
 //! ```text
 //!   ensure: ─► VirtualMachineSnapshot, our label ─► InProgress ─► Succeeded, ready ─► done
 //!                                                        └─► Failed ─► deleted, told why
-//!   revert: stopped? ─► VirtualMachineRestore, named by the operation ─► complete ─► done
+//!   revert: stopped? ─► what is left of its instance goes ─► VirtualMachineRestore, named by the
+//!           operation ─► complete ─► done, and its disks are in other claims
 //! ```
 //!
 //! * **Names.** An object's name has to be the only one in its namespace, so it is made
@@ -12,19 +13,23 @@
 //!   request finds the same object, however often it is made.
 //! * **No owner.** Like KubeVirt itself, nothing here makes the VM own its snapshots:
 //!   they outlive it, and can be restored by the cluster's own means when it is gone.
-//!   Restores are what the cluster makes of them: it lets the VM own them.
+//!   Restores are what the cluster makes of them: it lets the VM own them. Claims that they make
+//!   it lets the VM own too, unless it is told otherwise, which it understands from 1.7 on:
+//!   deleting the VM looks for such (`create`).
 //! * **The guest is brought to rest by the cluster** where its agent is connected, and
 //!   not at all where none is; there is no asking for it. Where it is required, that is
 //!   looked at before and after.
 
 mod job;
+mod restoring;
 
 use async_trait::async_trait;
 use hostler_core::snapshot::{
     Consistency, ObservedSnapshot, Quiesce, SnapshotLimits, SnapshotState,
 };
 use hostler_provider::{
-    Cx, EnsureSnapshot, Error, Kind, Result, Revert, SnapshotHandle, SnapshotRef, Snapshots, VmRef,
+    Cx, EnsureSnapshot, Error, Kind, Result, Revert, Reverted, SnapshotHandle, SnapshotRef,
+    Snapshots, VmRef,
 };
 
 use crate::link::without_effect;
@@ -86,7 +91,8 @@ impl Snapshots for KubeVirt {
         if request.spec.quiesce == Quiesce::Required
             && !consistency.is_some_and(Consistency::is_at_rest)
         {
-            job.delete_snapshot(&taken).await?;
+            // It is there until it is deleted, however sure it is that it was not.
+            job.delete_snapshot(&taken).await.map_err(Error::with_unknown_effect)?;
             return Err(job.wrong("the guest was not brought to rest, as it was required to be"));
         }
         let seen = taken.into_observed(at);
@@ -94,10 +100,14 @@ impl Snapshots for KubeVirt {
         Ok(SnapshotHandle { snapshot, created })
     }
 
-    async fn revert(&self, cx: &Cx, request: &Revert<'_>) -> Result<()> {
+    async fn revert(&self, cx: &Cx, request: &Revert<'_>) -> Result<Reverted> {
         let doing = format!("cannot put {} back to {}", request.vm, request.snapshot);
         let job = Job::begin(self, cx, request.vm, doing).await?;
-        if !job.has_restore(request.operation).await? {
+        let begun = job.begun(request.operation).await?;
+        if let Some(Some(told)) = begun {
+            return Ok(told);
+        }
+        if begun.is_none() {
             let snapshot = job.find(request.snapshot).await?;
             let Some(snapshot) = snapshot else {
                 return Err(job.error(Kind::NotFound, "the snapshot is not there"));
@@ -109,7 +119,8 @@ impl Snapshots for KubeVirt {
             if let Some(denial) = LIMITS.refuses_revert(job.seen.vm.power) {
                 return Err(job.wrong(&denial.message));
             }
-            job.restore(request.operation, &snapshot).await?;
+            let was_there = job.clear_instance().await?;
+            job.restore(request.operation, &snapshot, was_there).await?;
         }
         job.until_restored(request.operation).await
     }

@@ -119,7 +119,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
     /// How long ago the cluster was last heard; `None` if never. A watch that works
     /// is heard at least once in the time that it lasts.
     pub fn lag(&self, now: Timestamp) -> Option<Duration> {
-        self.read().figures().heard_at.map(|heard| now.since(heard))
+        self.read().times().heard_at.map(|heard| now.since(heard))
     }
 
     /// Whether what is known is good enough to change something by it (X26).
@@ -211,7 +211,6 @@ impl<T: Send + Sync + 'static> Watched<T> {
             Ok(response) => response,
             Err(failure) => return End::Failed(failure),
         };
-        self.write().watch_began();
         let end = self.read_stream(hub, response.into_body(), stream).await;
         end.unwrap_or_else(|| End::Closed(began.elapsed()))
     }

@@ -41,7 +41,9 @@ pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
 pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
 pub use groups::migrate::{Migrate, MigrateVm};
 pub use groups::power::{Power, StopMode};
-pub use groups::snapshots::{EnsureSnapshot, Revert, SnapshotHandle, SnapshotRef, Snapshots};
+pub use groups::snapshots::{
+    EnsureSnapshot, MovedDisk, Revert, Reverted, SnapshotHandle, SnapshotRef, Snapshots,
+};
 pub use groups::storage::{
     EnsureVolume, Storage, VolumeContent, VolumeInfo, VolumeReader, VolumeRef,
 };

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use hostler_core::snapshot::{ObservedSnapshot, SnapshotLimits};
 use hostler_provider::{
-    Cx, EnsureSnapshot, Result, Revert, SnapshotHandle, SnapshotRef, Snapshots, VmRef,
+    Cx, EnsureSnapshot, Result, Revert, Reverted, SnapshotHandle, SnapshotRef, Snapshots, VmRef,
 };
 
 use crate::verb::Verb;
@@ -41,7 +41,7 @@ impl Snapshots for Sim {
         self.gate(cx, Verb::EnsureSnapshot, Target::Vm(vm), landing, effect).await
     }
 
-    async fn revert(&self, cx: &Cx, request: &Revert<'_>) -> Result<()> {
+    async fn revert(&self, cx: &Cx, request: &Revert<'_>) -> Result<Reverted> {
         let Revert { operation, vm, snapshot } = *request;
         let (late_vm, late_snapshot) = (vm.clone(), snapshot.clone());
         let landing = Box::new(move |state: &mut State| {

@@ -11,7 +11,7 @@ use hostler_core::storage::{ObservedPool, ObservedVolume};
 
 use super::shelf::Shelf;
 use super::views::VmView;
-use crate::vms::bindings;
+use crate::vms::{LEFT_BEHIND, bindings};
 
 /// The words that stand for a volume at a provider.
 pub(crate) type Source = (ProviderId, Arc<str>);
@@ -130,7 +130,8 @@ fn uses(view: &VmView) -> Vec<(Source, User)> {
         uses.push(((provider, Arc::from(source)), user));
     };
     if let Some((row, provider)) = view.row.as_ref().and_then(|row| Some((row, row.provider?))) {
-        for binding in bindings(&row.bindings) {
+        let used = bindings(&row.bindings).into_iter().filter(|b| b.disk != LEFT_BEHIND);
+        for binding in used {
             let volume = &binding.volume;
             note(provider, &volume.to_string(), Some(&volume.host_ref));
         }

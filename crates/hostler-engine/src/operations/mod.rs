@@ -13,6 +13,7 @@ pub(crate) mod at_vm;
 pub(crate) mod context;
 mod driver;
 mod driving;
+mod rebound;
 mod requests;
 mod retry;
 mod runner;

@@ -16,7 +16,7 @@ use hostler_provider::{Revert, SnapshotRef};
 use serde::{Deserialize, Serialize};
 
 use super::snapshot_create::{BUDGET, snapshots_of};
-use super::{AtVm, News, Operation, StepCx, StepError, Undo};
+use super::{AtVm, News, Operation, StepCx, StepError, Undo, rebound};
 
 /// Puts a VM back to a snapshot.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,7 +58,8 @@ impl Operation for SnapshotRevert {
         let vm = self.at.reference();
         let request = Revert { operation: cx.operation, vm: &vm, snapshot: &self.snapshot };
         let call = cx.cx();
-        Ok(call.run("put VM back", snapshots.revert(call, &request)).await?)
+        let reverted = call.run("put VM back", snapshots.revert(call, &request)).await?;
+        rebound::rebind(cx, self.at.vm, &reverted.moved).await
     }
 
     async fn undo(&self, (): (), _: &StepCx, (): &()) -> Result<Undo, StepError> {

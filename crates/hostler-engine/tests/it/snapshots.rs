@@ -6,7 +6,8 @@ use hostler_core::access::{Actor, Role};
 use hostler_core::operation::OperationState;
 use hostler_core::snapshot::{Consistency, Quiesce, SnapshotContent, SnapshotSpec};
 use hostler_core::vm::PowerState;
-use hostler_engine::{IdempotencyKey, PowerVerb};
+use hostler_core::vm::status::VmState;
+use hostler_engine::{DeleteOptions, IdempotencyKey, PowerVerb};
 use hostler_provider::{Kind, StopMode};
 use hostler_sim::{Guest, Late, Verb, When};
 
@@ -131,5 +132,63 @@ async fn f6_a_vm_whose_answer_was_lost_is_put_back_once() {
     let ended = lab.end(&accepted).await;
     assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());
     assert_eq!(lab.world.vm_of(vm).unwrap().reverts, 1);
+    lab.engine.shutdown().await;
+}
+
+/// As clusters have it: the disk of a VM that was put back is another volume, and the one that it
+/// was is left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i17_a_vm_that_was_put_back_is_deleted_with_the_volumes_that_it_has_then_or_keeps_them() {
+    for disks in [false, true] {
+        let lab = Lab::new().await;
+        lab.world.move_disks_on_revert();
+        let vm = lab.create("web").await;
+        let volumes = || {
+            let all = lab.world.vm_of(vm).unwrap().volumes.into_iter();
+            all.filter(|one| !one.name.contains("seed")).collect::<Vec<_>>()
+        };
+        let before = volumes();
+        lab.snapshot(vm, "s1").await;
+        // Its answer is lost once: it is told again.
+        lab.world.faults().fail_verb(Verb::Revert, 1, When::After, Kind::Timeout);
+        let accepted = lab.engine.snapshots().revert(&admin(), None, vm, "s1").await.unwrap();
+        assert_eq!(lab.end(&accepted).await.state(), OperationState::Succeeded);
+        let after = volumes();
+        assert_eq!((before.len(), after.len()), (2, 2));
+        assert!(after.iter().all(|one| !before.contains(one)), "{after:?}");
+        lab.sees(vm, VmState::Stopped).await;
+        let options = DeleteOptions { disks, ..DeleteOptions::default() };
+        let accepted = lab.engine.vms().delete(&admin(), None, vm, options).await.unwrap();
+        let ended = lab.end(&accepted).await;
+        assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());
+        let left: Vec<_> = lab.world.census().volumes.into_iter().map(|one| one.volume).collect();
+        for volume in before.iter().chain(&after) {
+            assert_eq!(left.contains(volume), !disks, "{volume}");
+            let note = ended.row.note.clone().unwrap_or_default();
+            assert_eq!(note.contains(&volume.name), !disks, "{note}");
+        }
+        lab.engine.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c14_the_volume_that_a_vm_left_behind_can_be_deleted_and_the_one_that_it_has_not() {
+    let lab = Lab::new().await;
+    lab.world.move_disks_on_revert();
+    let vm = lab.create("web").await;
+    let root = || {
+        let mut all = lab.world.vm_of(vm).unwrap().volumes.into_iter();
+        all.find(|one| one.name.contains("root")).unwrap()
+    };
+    let before = root();
+    lab.snapshot(vm, "s1").await;
+    let accepted = lab.engine.snapshots().revert(&admin(), None, vm, "s1").await.unwrap();
+    assert_eq!(lab.end(&accepted).await.state(), OperationState::Succeeded);
+    lab.sees(vm, VmState::Stopped).await;
+    let (volumes, pool) = (lab.engine.volumes(), lab.pool());
+    let refused = volumes.delete(&admin(), None, pool, &root().name).await.unwrap_err();
+    assert_eq!(refused.code(), Code::VolumeInUse);
+    let accepted = volumes.delete(&admin(), None, pool, &before.name).await.unwrap();
+    assert_eq!(lab.end(&accepted).await.state(), OperationState::Succeeded);
     lab.engine.shutdown().await;
 }

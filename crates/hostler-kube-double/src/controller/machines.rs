@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    add, clones, owned_by, remove, restored, save, save_main, set_condition, snapshots, strategy,
+    add, clones, owned_by, remove, restored, restores, save, save_main, set_condition, strategy,
     volumes,
 };
 use crate::json;
@@ -45,7 +45,7 @@ pub(super) fn reconcile(world: &mut World, key: &Key) {
     // It may tell by now that its volumes can be snapshotted.
     clones::wake(world, &key.namespace);
     if world.store.get(&VMI, key).is_none() {
-        snapshots::wake(world, key);
+        restores::wake(world, &key.namespace, Some(&key.name));
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{add, kind, save, set_condition, snapshots};
+use super::{add, kind, restores, save};
 use crate::json;
 use crate::kinds::{RESTORES, VM};
 use crate::store::Key;
-use crate::world::{World, stamp};
+use crate::world::World;
 
 /// Whether a volume is a claim, or a data volume, which is one.
 pub(super) fn is_storage(volume: &Value) -> bool {
@@ -23,47 +23,12 @@ fn claim_of(volume: &Value) -> &str {
     }
 }
 
-/// What a snapshot keeps of each volume that is a claim.
-pub(super) fn backups(world: &World, machine: &Value) -> Vec<Value> {
-    let namespace = json::text(machine, "/metadata/namespace");
-    let Some(claims) = kind("persistentvolumeclaims") else { return Vec::new() };
-    let volumes = json::list(machine, "/spec/template/spec/volumes").iter();
-    let backup = |volume: &Value| {
-        let claim = world.store.get(claims, &Key::new(namespace, claim_of(volume)))?;
-        let name = json::text(volume, "/name");
-        Some(json!({
-            "volumeName": name, "volumeSnapshotName": format!("vmsnapshot-{name}"),
-            "persistentVolumeClaim": {
-                "metadata": {
-                    "name": json::text(claim, "/metadata/name"),
-                    "labels": claim.pointer("/metadata/labels"),
-                },
-                "spec": claim.get("spec"),
-            },
-        }))
-    };
-    volumes.filter(|volume| is_storage(volume)).filter_map(backup).collect()
-}
-
-/// Looks again at restores that wait for their claims.
-pub(super) fn wake_for_claims(world: &mut World, namespace: &str) {
-    let waiting: Vec<Key> = world
-        .store
-        .list(&RESTORES, Some(namespace))
-        .filter(|(_, one)| {
-            one.pointer("/status/restores").is_some()
-                && one.pointer("/status/complete") == Some(&Value::Bool(false))
-        })
-        .map(|(key, _)| key.clone())
-        .collect();
-    for key in waiting {
-        world.touch(&RESTORES, &key);
-    }
-}
-
 /// Makes the claims of a machine that is not there yet, and then it.
 pub(super) fn made_new(world: &mut World, key: &Key, restore: &Arc<Value>) {
-    let Some(content) = snapshots::content_of(world, key, restore) else { return };
+    let content = match restores::content(world, restore) {
+        Ok(content) => content,
+        Err(words) => return wrong(world, key, &words),
+    };
     let Some(claims) = kind("persistentvolumeclaims") else { return };
     if restore.pointer("/status/restores").is_none() {
         let uid = json::text(restore, "/metadata/uid");
@@ -94,7 +59,7 @@ pub(super) fn made_new(world: &mut World, key: &Key, restore: &Arc<Value>) {
             }
         }
     }
-    if are_there && !world.switches.restores_wait {
+    if are_there && !world.switches.new_machines_wait {
         make_machine(world, key, restore, &content);
         world.touch(&RESTORES, key);
     }
@@ -105,11 +70,6 @@ fn waits(world: &World, claim: &Value) -> bool {
     let class = Key::new("", json::text(claim, "/spec/storageClassName"));
     let class = kind("storageclasses").and_then(|kind| world.store.get(kind, &class));
     class.is_some_and(|one| json::text(one, "/volumeBindingMode") == "WaitForFirstConsumer")
-}
-
-/// The mark of a restore on all that it makes.
-fn last_restore(restore: &Value) -> String {
-    format!("{}-{}", json::text(restore, "/metadata/name"), json::text(restore, "/metadata/uid"))
 }
 
 fn make_claim(world: &mut World, restore: &Value, content: &Value, made: &Value) {
@@ -130,7 +90,7 @@ fn make_claim(world: &mut World, restore: &Value, content: &Value, made: &Value)
             "labels": { "restore.kubevirt.io/source-vm-name": source },
             "annotations": {
                 "restore.kubevirt.io/name": json::text(restore, "/metadata/name"),
-                "restore.kubevirt.io/lastRestoreUID": last_restore(restore),
+                "restore.kubevirt.io/lastRestoreUID": restores::mark_of(restore),
             },
         },
         "spec": {
@@ -157,7 +117,7 @@ fn make_machine(world: &mut World, key: &Key, restore: &Value, content: &Value) 
         }
     }
     let mark = "/metadata/annotations/restore.kubevirt.io~1lastRestoreUID";
-    json::set(&mut machine, mark, last_restore(restore).into());
+    json::set(&mut machine, mark, restores::mark_of(restore).into());
     if machine.pointer("/spec/running").is_some() {
         json::set(&mut machine, "/spec/running", false.into());
     } else {
@@ -208,9 +168,6 @@ fn apply(machine: &mut Value, patch: &Value) -> Option<()> {
 
 fn wrong(world: &mut World, key: &Key, words: &str) {
     let Some(restore) = world.store.get(&RESTORES, key).cloned() else { return };
-    let now = stamp(world.now);
-    let mut next = (*restore).clone();
-    set_condition(&mut next, "Progressing", Some(("False", "", words)), &now);
-    set_condition(&mut next, "Ready", Some(("False", "", words)), &now);
-    save(world, &RESTORES, &restore, next);
+    let next = (*restore).clone();
+    restores::tell(world, &restore, next, ("False", words), words);
 }

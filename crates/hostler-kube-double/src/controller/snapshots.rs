@@ -1,25 +1,25 @@
-//! Snapshots of machines, with the content that a restore takes the specification from.
+//! Snapshots of machines, with the content that a restore takes specification and claims from.
 //!
 //! ```text
-//!   snapshot:  (none) ─► InProgress ─► Succeeded ─► (deleted) its content goes, then itself
-//!                            └─► Failed, told to fail
-//!   restore:   (none) ─► waits for the machine to stop ─► complete
+//!   (none) ─► InProgress ─► Succeeded ─► (deleted) its content goes, then itself
+//!                 └─► Failed, told to fail
 //! ```
+//!
+//! What a claim holds is in its annotations here: a snapshot keeps them, and a restore gives them
+//! to the new claim, as KubeVirt's does.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{add, kind, restored, save, save_main, set_condition};
+use super::{add, kind, save, save_main, set_condition};
 use crate::json;
-use crate::kinds::{RESTORES, SNAPSHOTS, VM, VMI};
+use crate::kinds::{SNAPSHOTS, VM, VMI};
 use crate::store::Key;
 use crate::world::{World, stamp};
 
 /// What keeps a snapshot until its content is gone.
 const SNAPSHOT_FINALIZER: &str = "snapshot.kubevirt.io/vmsnapshot-protection";
-/// What keeps a restore until it is done with.
-const RESTORE_FINALIZER: &str = "snapshot.kubevirt.io/vmrestore-protection";
 
 /// Moves a snapshot on; one of a machine that is not there waits.
 pub(super) fn reconcile(world: &mut World, key: &Key) {
@@ -95,17 +95,26 @@ fn complete(world: &mut World, key: &Key, machine: &Arc<Value>, next: &mut Value
     }
     let told = |word: &&str| json!({ "indication": word, "message": "" });
     let source_indications: Vec<Value> = indications.iter().map(told).collect();
-    let volumes: Vec<&str> = json::list(machine, "/spec/template/spec/volumes")
-        .iter()
-        .map(|volume| json::text(volume, "/name"))
-        .collect();
+    let backups = backups(world, machine, json::text(next, "/metadata/uid"));
+    let (mut included, mut excluded) = (Vec::new(), Vec::new());
+    for volume in json::list(machine, "/spec/template/spec/volumes") {
+        let name = json::text(volume, "/name");
+        let is_in = backups.iter().any(|one| json::text(one, "/volumeName") == name);
+        if is_in { included.push(name) } else { excluded.push(name) }
+    }
+    let mut volumes = json!({});
+    for (field, names) in [("/includedVolumes", included), ("/excludedVolumes", excluded)] {
+        if !names.is_empty() {
+            json::set(&mut volumes, field, json!(names));
+        }
+    }
     for (field, value) in [
         ("phase", "Succeeded".into()),
         ("readyToUse", true.into()),
         ("creationTime", stamp(world.now).into()),
         ("indications", json!(indications)),
         ("sourceIndications", source_indications.into()),
-        ("snapshotVolumes", json!({ "includedVolumes": volumes })),
+        ("snapshotVolumes", volumes),
         ("virtualMachineSnapshotContentName", content.as_str().into()),
     ] {
         json::set(next, &format!("/status/{field}"), value);
@@ -121,17 +130,45 @@ fn complete(world: &mut World, key: &Key, machine: &Arc<Value>, next: &mut Value
                     "name": json::text(machine, "/metadata/name"),
                     "labels": machine.pointer("/metadata/labels"),
                     "annotations": machine.pointer("/metadata/annotations"),
+                    "namespace": key.namespace, "uid": json::text(machine, "/metadata/uid"),
                 },
                 "spec": machine.get("spec"),
             } },
-            "volumeBackups": restored::backups(world, machine),
+            "volumeBackups": backups,
         },
         "status": { "readyToUse": true },
     });
     add(world, contents, &key.namespace, object);
 }
 
-fn mark(world: &mut World, machine: &Arc<Value>, field: &str, name: Option<&str>) {
+/// The machine's claims as they are now, each under the name of its volume.
+fn backups(world: &World, machine: &Value, uid: &str) -> Vec<Value> {
+    let Some(claims) = kind("persistentvolumeclaims") else { return Vec::new() };
+    let namespace = json::text(machine, "/metadata/namespace");
+    let one = |volume: &Value| {
+        let claim = match json::text(volume, "/persistentVolumeClaim/claimName") {
+            "" => json::text(volume, "/dataVolume/name"),
+            name => name,
+        };
+        let found = world.store.get(claims, &Key::new(namespace, claim))?;
+        let name = json::text(volume, "/name");
+        let part = |pointer| found.pointer(pointer).cloned().unwrap_or_default();
+        Some(json!({
+            "volumeName": name, "volumeSnapshotName": format!("vmsnapshot-{uid}-volume-{name}"),
+            "persistentVolumeClaim": {
+                "metadata": {
+                    "name": claim, "labels": part("/metadata/labels"),
+                    "annotations": part("/metadata/annotations"),
+                },
+                "spec": part("/spec"),
+            },
+        }))
+    };
+    json::list(machine, "/spec/template/spec/volumes").iter().filter_map(one).collect()
+}
+
+/// Notes on a machine what is being done with it, or that it is no more.
+pub(super) fn mark(world: &mut World, machine: &Arc<Value>, field: &str, name: Option<&str>) {
     let mut next = (**machine).clone();
     let pointer = format!("/status/{field}");
     match name {
@@ -142,7 +179,7 @@ fn mark(world: &mut World, machine: &Arc<Value>, field: &str, name: Option<&str>
 }
 
 /// The object, with what its controller leaves on whatever it looks after.
-fn held(
+pub(super) fn held(
     world: &mut World,
     kind: &'static crate::kinds::Kind,
     key: &Key,
@@ -163,7 +200,7 @@ fn held(
 }
 
 /// Lets a deleted object go.
-fn let_go(
+pub(super) fn let_go(
     world: &mut World,
     kind: &'static crate::kinds::Kind,
     object: &Arc<Value>,
@@ -180,101 +217,10 @@ fn let_go(
     save_main(world, kind, object, next);
 }
 
-/// Moves a restore on; while the machine runs it waits.
-pub(super) fn restore(world: &mut World, key: &Key) {
-    let Some(restore) = held(world, &RESTORES, key, RESTORE_FINALIZER) else { return };
-    if restore.pointer("/metadata/deletionTimestamp").is_some() {
-        return let_go(world, &RESTORES, &restore, RESTORE_FINALIZER);
-    }
-    if restore.pointer("/status/complete") == Some(&Value::Bool(true)) {
-        return;
-    }
-    let now = stamp(world.now);
-    let mut next = (*restore).clone();
-    let target = Key::new(&key.namespace, json::text(&restore, "/spec/target/name"));
-    if restore.get("status").is_none() {
-        json::set(&mut next, "/status/complete", false.into());
-        let doing = ("True", "", "Creating new PVCs");
-        set_condition(&mut next, "Progressing", Some(doing), &now);
-        set_condition(&mut next, "Ready", Some(("False", "", "Waiting for new PVCs")), &now);
-        save(world, &RESTORES, &restore, next);
-        return;
-    }
-    if world.store.get(&VMI, &target).is_some() {
-        // Looked at again by its machine's turn, when the instance is gone.
-        return;
-    }
-    let Some(spec) = specification(world, key, &restore) else { return };
-    let Some(machine) = world.store.get(&VM, &target).cloned() else {
-        return restored::made_new(world, key, &restore);
-    };
-    if restore.pointer("/status/restores").is_some() {
-        // It made that machine, and now says that it is done.
-        return done(world, &restore);
-    }
-    if json::text(&restore, "/spec/target/name") != source_of(world, key, &restore) {
-        let words =
-            "restore source and restore target are different but restore target already exists";
-        set_condition(&mut next, "Progressing", Some(("False", "", words)), &now);
-        set_condition(&mut next, "Ready", Some(("False", "", words)), &now);
-        return save(world, &RESTORES, &restore, next);
-    }
-    let mut restored = (*machine).clone();
-    json::set(&mut restored, "/spec", spec);
-    // A machine that was restored stays as it was: stopped.
-    json::set(&mut restored, "/spec/runStrategy", "Halted".into());
-    save_main(world, &VM, &machine, restored);
-    done(world, &restore);
-}
-
-fn done(world: &mut World, restore: &Arc<Value>) {
-    let now = stamp(world.now);
-    let mut next = (**restore).clone();
-    json::set(&mut next, "/status/complete", true.into());
-    json::set(&mut next, "/status/restoreTime", now.as_str().into());
-    set_condition(&mut next, "Progressing", Some(("False", "", "Operation complete")), &now);
-    set_condition(&mut next, "Ready", Some(("True", "", "Operation complete")), &now);
-    save(world, &RESTORES, restore, next);
-}
-
-/// Looks again at restores that wait for a machine to stop.
-pub(super) fn wake(world: &mut World, machine: &Key) {
-    let waiting: Vec<Key> = world
-        .store
-        .list(&RESTORES, Some(&machine.namespace))
-        .filter(|(_, one)| {
-            json::text(one, "/spec/target/name") == machine.name
-                && one.pointer("/status/complete") == Some(&Value::Bool(false))
-        })
-        .map(|(key, _)| key.clone())
-        .collect();
-    for key in waiting {
-        world.touch(&RESTORES, &key);
-    }
-}
-
 /// The machine that a snapshot holds.
 pub(super) fn content(world: &World, snapshot: &Value) -> Option<Value> {
     let name = json::text(snapshot, "/status/virtualMachineSnapshotContentName");
     let key = Key::new(json::text(snapshot, "/metadata/namespace"), name);
     let content = world.store.get(kind("virtualmachinesnapshotcontents")?, &key)?;
     content.pointer("/spec/source/virtualMachine").cloned()
-}
-
-pub(super) fn content_of(world: &World, key: &Key, restore: &Value) -> Option<Value> {
-    let name = json::text(restore, "/spec/virtualMachineSnapshotName");
-    let snapshot = world.store.get(&SNAPSHOTS, &Key::new(&key.namespace, name))?;
-    let content = json::text(snapshot, "/status/virtualMachineSnapshotContentName");
-    let contents = kind("virtualmachinesnapshotcontents")?;
-    world.store.get(contents, &Key::new(&key.namespace, content)).map(|one| (**one).clone())
-}
-
-/// The machine that the snapshot of a restore is of.
-fn source_of(world: &World, key: &Key, restore: &Value) -> String {
-    let content = content_of(world, key, restore).unwrap_or_default();
-    json::text(&content, "/spec/source/virtualMachine/metadata/name").to_owned()
-}
-
-fn specification(world: &World, key: &Key, restore: &Value) -> Option<Value> {
-    content_of(world, key, restore)?.pointer("/spec/source/virtualMachine/spec").cloned()
 }

@@ -14,6 +14,7 @@ mod discovery;
 mod expired;
 mod faults;
 mod lists;
+mod restores;
 mod verbs;
 mod watches;
 mod writes;

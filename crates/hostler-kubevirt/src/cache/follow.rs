@@ -142,27 +142,9 @@ pub enum Flow {
     Stop,
 }
 
-/// What happened so far, for metrics.
+/// When the cluster told something.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// Lists that succeeded.
-    pub lists: u64,
-    /// Lists that failed.
-    pub lists_failed: u64,
-    /// Watches that began.
-    pub watches: u64,
-    /// Watches that failed or fell silent.
-    pub watches_failed: u64,
-    /// Events of objects.
-    pub events: u64,
-    /// Events that told nothing new.
-    pub echoes: u64,
-    /// Bookmarks.
-    pub bookmarks: u64,
-    /// Times the cluster had forgotten our version.
-    pub gone: u64,
-    /// Objects that a list showed to have vanished unnoticed.
-    pub missed_deletions: u64,
+pub struct Times {
     /// When it was last listed.
     pub listed_at: Option<Timestamp>,
     /// When the cluster was last heard.
@@ -174,7 +156,7 @@ pub struct Figures {
 pub struct Follow<T> {
     /// What is known.
     pub cache: Cache<T>,
-    figures: Figures,
+    times: Times,
     freshness: Freshness,
     version: Option<String>,
     stream: u64,
@@ -195,7 +177,7 @@ impl<T> Follow<T> {
     pub fn new(decode: Decode<T>, max_pause: Duration) -> Self {
         Self {
             cache: Cache::new(decode),
-            figures: Figures::default(),
+            times: Times::default(),
             freshness: Freshness::Unlisted { reason: None },
             version: None,
             stream: 0,
@@ -221,9 +203,9 @@ impl<T> Follow<T> {
         &self.freshness
     }
 
-    /// What happened so far.
-    pub const fn figures(&self) -> &Figures {
-        &self.figures
+    /// When the cluster told something.
+    pub const fn times(&self) -> &Times {
+        &self.times
     }
 
     /// It was listed. What came back is different from before.
@@ -239,20 +221,14 @@ impl<T> Follow<T> {
     ) -> Vec<Delta<T>> {
         let objects: Option<Vec<_>> = listed.into_iter().collect();
         let Some(objects) = objects else {
-            self.figures.lists_failed += 1;
             self.failed(jitter, None);
             self.spoil("the cluster lists something without a UID, name or version", None);
             return Vec::new();
         };
         let deltas = self.cache.replace(objects);
-        if self.figures.lists > 0 {
-            let gone = deltas.iter().filter(|delta| matches!(delta, Delta::Gone { .. })).count();
-            self.figures.missed_deletions += gone as u64;
-        }
-        self.figures.lists += 1;
-        self.figures.listed_at = Some(now);
+        self.times.listed_at = Some(now);
         self.watch_from(version);
-        self.figures.heard_at = Some(now);
+        self.times.heard_at = Some(now);
         // What it can be watched from shows only when it is watched: the row of failures is
         // not over, or list and 410 would follow each other without end.
         (self.fruitless, self.pause) = (0, Duration::ZERO);
@@ -262,15 +238,8 @@ impl<T> Follow<T> {
 
     /// It could not be listed.
     pub fn list_failed(&mut self, now: Timestamp, failure: &Failure, jitter: f64) {
-        self.figures.lists_failed += 1;
-        self.figures.gone += u64::from(failure.is_gone());
         self.failed(jitter, Some(failure));
         self.spoil(failure.error.message(), failure.is_gone().then_some(now));
-    }
-
-    /// A watch has begun: the cluster accepted the version.
-    pub fn watch_began(&mut self) {
-        self.figures.watches += 1;
     }
 
     /// An event of a watch. One of another stream than the present is dropped.
@@ -296,18 +265,15 @@ impl<T> Follow<T> {
                 self.object_event(object.version, taken)
             }
             Event::Bookmark(version) => {
-                self.figures.bookmarks += 1;
                 self.version = Some(version);
                 Vec::new()
             }
             Event::Error(status) => {
                 let failure = classify_event(&status, "the watch failed");
-                self.figures.watches_failed += u64::from(!failure.is_gone());
                 self.list_again(now, &failure, jitter);
                 return (Flow::Stop, Vec::new());
             }
             Event::Unreadable => {
-                self.figures.watches_failed += 1;
                 self.failed(jitter, None);
                 self.forget("the cluster sent an event that cannot be read", Some(now));
                 return (Flow::Stop, Vec::new());
@@ -324,17 +290,13 @@ impl<T> Follow<T> {
     }
 
     fn object_event(&mut self, version: String, taken: Taken<T>) -> Vec<Delta<T>> {
-        self.figures.events += 1;
         match taken {
             Taken::New(deltas) => {
                 self.version = Some(version);
                 deltas
             }
             // An echo's version lies behind us: to go on from it would bring more echoes.
-            Taken::Echo => {
-                self.figures.echoes += 1;
-                Vec::new()
-            }
+            Taken::Echo => Vec::new(),
         }
     }
 
@@ -346,9 +308,9 @@ impl<T> Follow<T> {
         }
         match end {
             End::Closed(lasted) if self.is_mute && lasted >= QUIET => {
-                // Nothing was heard, so it is no fresher than it was; the list tells.
-                (self.failures, self.version) = (0, None);
-                self.next_stream();
+                // Nothing was heard, so nobody knows; the list tells, however long it takes.
+                self.failures = 0;
+                self.forget("the watch ended without a word", None);
             }
             End::Closed(lasted) if self.is_mute && lasted >= SHORTEST => {
                 self.fruitless("the watch ended without bringing anything", None, jitter);
@@ -358,19 +320,15 @@ impl<T> Follow<T> {
                 self.next_stream();
                 self.heard(now);
                 self.freshness = Freshness::Fresh;
-                if self.figures.listed_at.is_none_or(|at| now.since(at) >= RELIST) {
+                if self.times.listed_at.is_none_or(|at| now.since(at) >= RELIST) {
                     self.version = None;
                 }
             }
             End::Closed(_) => self.fruitless("the cluster ends each watch at once", None, jitter),
             End::Silent => {
-                self.figures.watches_failed += 1;
                 self.fruitless("the watch fell silent", None, jitter);
             }
             End::Failed(failure) => {
-                // While the breaker is open nothing was tried.
-                let tried = failure.cause != Cause::LeftAlone;
-                self.figures.watches_failed += u64::from(tried && !failure.is_gone());
                 if failure.is_gone() {
                     self.list_again(now, &failure, jitter);
                 } else {
@@ -396,7 +354,6 @@ impl<T> Follow<T> {
     }
 
     fn list_again(&mut self, now: Timestamp, failure: &Failure, jitter: f64) {
-        self.figures.gone += u64::from(failure.is_gone());
         self.failed(jitter, Some(failure));
         self.forget(failure.error.message(), failure.is_gone().then_some(now));
     }
@@ -419,7 +376,7 @@ impl<T> Follow<T> {
     }
 
     fn heard(&mut self, now: Timestamp) {
-        self.figures.heard_at = Some(now);
+        self.times.heard_at = Some(now);
         (self.failures, self.fruitless, self.pause) = (0, 0, Duration::ZERO);
     }
 
@@ -430,9 +387,11 @@ impl<T> Follow<T> {
             Freshness::Stale { rebuilding, .. } => rebuilding,
             Freshness::Fresh | Freshness::Unlisted { .. } => None,
         };
-        self.freshness = match (self.figures.lists, self.figures.heard_at) {
-            (0, _) | (_, None) => Freshness::Unlisted { reason: Some(reason) },
-            (_, Some(since)) => Freshness::Stale { since, reason, rebuilding: was.or(rebuilding) },
+        self.freshness = match (self.times.listed_at, self.times.heard_at) {
+            (None, _) | (_, None) => Freshness::Unlisted { reason: Some(reason) },
+            (Some(_), Some(since)) => {
+                Freshness::Stale { since, reason, rebuilding: was.or(rebuilding) }
+            }
         };
     }
 

@@ -15,6 +15,7 @@
 //! ```
 
 mod apply;
+mod belongings;
 mod change;
 mod devices;
 mod document;

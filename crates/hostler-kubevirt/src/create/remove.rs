@@ -8,7 +8,9 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::apply::kept_by;
+use super::belongings::Belongings;
 use crate::call::{Caller, Dependents};
+use crate::ending::Ending;
 use crate::error::Cause;
 use crate::mapper::{MappedVm, VmKind};
 use crate::provider::KubeVirt;
@@ -46,11 +48,9 @@ impl KubeVirt {
             let key = ObjectKey::in_namespace(&*seen.namespace, &*seen.vm.name);
             let resource = resource_of(seen.kind);
             // The version before the state: who starts it in between makes another one.
-            let object = match caller.get(cx, resource, &key).await {
-                Ok(object) if is_that(&object, vm, seen.kind) => object,
-                Ok(_) => return Ok(()),
-                Err(failure) if failure.cause == Cause::ObjectMissing => return Ok(()),
-                Err(failure) => return Err(self.shared.link.noted(failure).context(&doing)),
+            let object = self.object(cx, &caller, vm, &seen).await;
+            let Some(object) = object.map_err(|error| error.context(&doing))? else {
+                return Ok(());
             };
             if text(&object, "deletionTimestamp").is_some() {
                 return self.gone(cx, &caller, vm, &seen, &doing).await;
@@ -65,15 +65,24 @@ impl KubeVirt {
             check(&now, &doing)?;
             self.shared.fleet.may_write().map_err(|error| error.context(&doing))?;
             let uid = Some(vm.external_ref.as_str());
-            let (version, dependents) = (version.as_deref(), dependents(&object));
-            if let (Dependents::Stay, Some(instance)) = (dependents, &now.instance_uid) {
+            let link = &self.shared.link;
+            let own = Belongings::of(cx, link, &caller, &seen.namespace, &object).await;
+            let own = own.map_err(|error| error.context(&doing))?;
+            let (version, dependents) = (version.as_deref(), own.dependents);
+            if let (Dependents::Stay, VmKind::Machine, Some(instance)) =
+                (dependents, seen.kind, &now.instance_uid)
+            {
                 // It would stay too, and be a VM of its own.
                 self.clear(cx, &caller, &key, instance, &doing).await?;
                 continue;
             }
             let deleted = caller.delete_unchanged(cx, resource, &key, uid, version, dependents);
             match deleted.await {
-                Ok(()) => return self.gone(cx, &caller, vm, &now, &doing).await,
+                Ok(()) => {
+                    self.gone(cx, &caller, vm, &now, &doing).await?;
+                    let namespace = &seen.namespace;
+                    return self.clear_state(cx, &caller, namespace, &own.state, &doing).await;
+                }
                 Err(failure) if failure.cause == Cause::ObjectMissing => return Ok(()),
                 Err(failure) if failure.cause == Cause::Changed && attempt < ATTEMPTS => {
                     sleep(LOOK_AGAIN.min(cx.remaining())).await;
@@ -84,8 +93,27 @@ impl KubeVirt {
         Err(Error::new(Kind::Conflict, format!("{doing}: it changes all the time; try again")))
     }
 
+    /// The VM's object; `None` where it is gone.
+    async fn object(
+        &self,
+        cx: &Cx,
+        caller: &Caller,
+        vm: &VmRef,
+        seen: &MappedVm,
+    ) -> Result<Option<Value>> {
+        let key = ObjectKey::in_namespace(&*seen.namespace, &*seen.vm.name);
+        match caller.get(cx, resource_of(seen.kind), &key).await {
+            Ok(object) => Ok(Some(object).filter(|object| is_that(object, vm, seen.kind))),
+            Err(failure) if failure.cause == Cause::ObjectMissing => Ok(None),
+            Err(failure) => Err(self.shared.link.noted(failure)),
+        }
+    }
+
     /// Deletes the instance of a VM that is off, by its UID, and waits until it is gone.
-    async fn clear(
+    ///
+    /// # Errors
+    /// As the deletion was refused; of unknown effect from then on.
+    pub(crate) async fn clear(
         &self,
         cx: &Cx,
         caller: &Caller,
@@ -93,21 +121,8 @@ impl KubeVirt {
         uid: &str,
         doing: &str,
     ) -> Result<()> {
-        let noted = |failure| self.shared.link.noted(failure).context(doing);
-        match caller.delete(cx, Resource::VMIS, key, Some(uid)).await {
-            Ok(()) => {}
-            Err(failure) if matches!(failure.cause, Cause::ObjectMissing | Cause::Changed) => {}
-            Err(failure) => return Err(noted(failure)),
-        }
-        loop {
-            match caller.get(cx, Resource::VMIS, key).await {
-                Ok(object) if text(&object, "uid").as_deref() == Some(uid) => {}
-                Ok(_) => return Ok(()),
-                Err(failure) if failure.cause == Cause::ObjectMissing => return Ok(()),
-                Err(failure) => return Err(noted(failure)),
-            }
-            sleep(LOOK_AGAIN.min(cx.remaining())).await;
-        }
+        let (link, resource, uid) = (&self.shared.link, Resource::VMIS, Some(uid));
+        Ending { cx, link, caller, resource, key, uid, doing }.delete().await
     }
 
     /// A VM by its UID; `None` where it is certain that there is none: the cluster said so of that
@@ -134,23 +149,30 @@ impl KubeVirt {
         seen: &MappedVm,
         doing: &str,
     ) -> Result<()> {
-        let key = ObjectKey::in_namespace(&*seen.namespace, &*seen.vm.name);
-        let resource = resource_of(seen.kind);
-        loop {
-            match caller.get(cx, resource, &key).await {
-                Ok(object) if is_that(&object, vm, seen.kind) => {}
-                Ok(_) => break,
-                Err(failure) if failure.cause == Cause::ObjectMissing => break,
-                Err(failure)
-                    if failure.error.kind().is_transient() && !cx.remaining().is_zero() => {}
-                Err(failure) => {
-                    let error = self.shared.link.noted(failure).context(doing);
-                    return Err(error.with_unknown_effect());
-                }
-            }
-            sleep(LOOK_AGAIN.min(cx.remaining())).await;
-        }
+        let key = &ObjectKey::in_namespace(&*seen.namespace, &*seen.vm.name);
+        let (link, resource) = (&self.shared.link, resource_of(seen.kind));
+        // An instance whose VM was not seen is named by that VM.
+        let uid = (seen.kind != VmKind::Unseen).then_some(&*vm.external_ref);
+        Ending { cx, link, caller, resource, key, uid, doing }.wait().await?;
         self.followed(cx, &vm.external_ref, false).await;
+        Ok(())
+    }
+
+    /// Deletes what is of the VM alone and outlived it.
+    async fn clear_state(
+        &self,
+        cx: &Cx,
+        caller: &Caller,
+        namespace: &str,
+        state: &[(String, String)],
+        doing: &str,
+    ) -> Result<()> {
+        for (name, uid) in state {
+            let key = &ObjectKey::in_namespace(namespace, &**name);
+            let (link, resource, uid) = (&self.shared.link, Resource::CLAIMS, Some(&**uid));
+            let ended = Ending { cx, link, caller, resource, key, uid, doing }.delete().await;
+            ended.map_err(Error::with_unknown_effect)?;
+        }
         Ok(())
     }
 }
@@ -163,16 +185,6 @@ fn text(object: &Value, field: &str) -> Option<String> {
 /// was not seen is named by that VM.
 fn is_that(object: &Value, vm: &VmRef, kind: VmKind) -> bool {
     kind == VmKind::Unseen || text(object, "uid").as_deref() == Some(&vm.external_ref)
-}
-
-/// Volumes that KubeVirt made from the VM's own templates belong to the VM object and
-/// would go with it; a VM's volumes stay, so then everything stays that belongs to it.
-fn dependents(object: &Value) -> Dependents {
-    let templates = object.pointer("/spec/dataVolumeTemplates").and_then(Value::as_array);
-    match templates.is_some_and(|templates| !templates.is_empty()) {
-        true => Dependents::Stay,
-        false => Dependents::Go,
-    }
 }
 
 /// Whether it may be deleted.

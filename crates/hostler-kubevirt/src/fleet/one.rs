@@ -16,10 +16,11 @@ use crate::objects::{self, VirtualMachine, VirtualMachineInstance};
 use crate::resource::{ObjectKey, Resource};
 
 impl Fleet {
-    /// Asks the cluster for one VM whose name is known; `None` when it is not there.
+    /// Asks the cluster for one VM; `None` when it is not there.
     ///
     /// # Errors
-    /// As the cluster could not be asked; `Unavailable` for a VM that was never seen.
+    /// As the cluster could not be asked; `Unavailable` for a VM of which nothing is known while
+    /// VMs are not followed.
     pub(crate) async fn ask(
         &self,
         cx: &Cx,
@@ -28,9 +29,13 @@ impl Fleet {
         vm: &VmRef,
     ) -> Result<Option<MappedVm>> {
         let Some(known) = self.find(&vm.external_ref, cx.now())? else {
+            if self.was_told_gone(&vm.external_ref) {
+                return Ok(None);
+            }
             let why = match self.age(false) {
+                Age::Now => return self.seek(cx, link, caller, vm).await,
                 Age::NotKnown(why) => why,
-                Age::Now | Age::Rebuilding(_) => "VMs are being listed anew".to_owned(),
+                Age::Rebuilding(_) => "VMs are being listed anew".to_owned(),
             };
             let message = format!("cannot tell whether {vm} is there: {why}");
             return Err(Error::new(Kind::Unavailable, message));

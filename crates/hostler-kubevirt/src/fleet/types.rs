@@ -142,23 +142,28 @@ impl Asking<'_> {
         (of_namespaces, map_one): (Resource, impl Fn(&N) -> Result<(TypeRef, M), Incompatible>),
         (of_cluster, map_clusters): (Resource, impl Fn(&C) -> Result<(TypeRef, M), Incompatible>),
     ) -> (BTreeMap<TypeRef, M>, BTreeMap<TypeRef, String>) {
-        let (mut found, mut reasons) = (BTreeMap::new(), [None, None]);
+        // Why what is named there is not known: by namespace, one for all of them, or the cluster's.
+        let (mut found, mut reasons) = (BTreeMap::new(), BTreeMap::new());
+        let mut of_cluster_why = None;
         if named.iter().any(|name| name.namespace.is_some()) {
             for scope in &self.scopes {
                 let all = Selection::all(of_namespaces, scope.clone());
-                let failed = self.list(&all, &map_one, &mut found).await;
-                reasons[0] = failed.or(reasons[0].take());
+                if let Some(why) = self.list(&all, &map_one, &mut found).await {
+                    reasons.insert(scope.clone(), why);
+                }
             }
         }
         if named.iter().any(|name| name.namespace.is_none()) {
             let all = Selection::all(of_cluster, None);
-            reasons[1] = self.list(&all, &map_clusters, &mut found).await;
+            of_cluster_why = self.list(&all, &map_clusters, &mut found).await;
         }
         found.retain(|name, _| named.contains(name));
-        let [of_namespaces, of_cluster] = reasons;
         let missing = named.iter().filter(|name| !found.contains_key(*name)).map(|name| {
-            let why = if name.namespace.is_some() { &of_namespaces } else { &of_cluster };
-            let why = why.clone().unwrap_or_else(|| "there is none of that name".to_owned());
+            let why = match &name.namespace {
+                None => of_cluster_why.as_ref(),
+                own => reasons.get(own).or_else(|| reasons.get(&None)),
+            };
+            let why = why.cloned().unwrap_or_else(|| "there is none of that name".to_owned());
             (name.clone(), why)
         });
         let missing = missing.collect();

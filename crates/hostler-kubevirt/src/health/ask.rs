@@ -45,7 +45,12 @@ const HELPS_IN_NAMESPACES: &[HelpRow] = &[
         &["get", "list", "create", "delete"],
         Purpose::Snapshots,
     ),
-    ("snapshot.kubevirt.io", "virtualmachinerestores", &["get", "create"], Purpose::Snapshots),
+    (
+        "snapshot.kubevirt.io",
+        "virtualmachinerestores",
+        &["get", "create", "delete"],
+        Purpose::Snapshots,
+    ),
     (
         "clone.kubevirt.io",
         "virtualmachineclones",
@@ -92,7 +97,11 @@ pub fn needs(namespaces: &Namespaces) -> Vec<Need> {
     for scope in namespaces.scopes() {
         add(&mut all, IN_NAMESPACES.iter().map(for_everything), scope.as_deref());
         add(&mut all, HELPS_IN_NAMESPACES.iter().copied().map(for_one), scope.as_deref());
-        add(&mut all, SEEDS_IN_NAMESPACES.iter().copied().map(for_one), scope.as_deref());
+        // Without chosen namespaces the question would be for the secrets of all of them, which
+        // nobody is to grant; where the role is bound is then not known here.
+        if scope.is_some() {
+            add(&mut all, SEEDS_IN_NAMESPACES.iter().copied().map(for_one), scope.as_deref());
+        }
     }
     add(&mut all, OF_THE_CLUSTER.iter().map(for_everything), None);
     add(&mut all, HELPS_OF_THE_CLUSTER.iter().copied().map(for_one), None);

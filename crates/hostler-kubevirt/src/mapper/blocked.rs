@@ -66,11 +66,13 @@ fn of_vm(vm: &VirtualMachine, has_instance: bool, add: &mut impl FnMut(&[Action]
     }
     if let Some(name) = vm.status.snapshot_in_progress.text() {
         let reason = format!("the snapshot \"{}\" of it is being taken", super::message(name));
-        add(&[Action::Start, Action::Stop, Action::ForceStop, Action::Revert], reason);
+        let all =
+            [Action::Start, Action::Stop, Action::ForceStop, Action::Revert, Action::Snapshot];
+        add(&all, reason);
     }
     if let Some(name) = vm.status.restore_in_progress.text() {
         let reason = format!("the restore \"{}\" of it is under way", super::message(name));
-        add(&[Action::Start], reason);
+        add(&[Action::Start, Action::Revert, Action::Snapshot], reason);
     }
     match RunStrategy::of(vm) {
         // A verb of KubeVirt answers 409 to each of these.

@@ -134,17 +134,14 @@ pub struct MappedMigration {
     pub progress_timeout_seconds: Option<u64>,
 }
 
-/// Maps a migration. Its instance tells how it goes, until it is over: so where
-/// the migration itself does not tell, `vmi` is asked, if it tells of this one.
+/// Maps a migration. How it goes until it is over its instance tells: see
+/// [`super::MappedVm::migration`].
 pub fn map_migration(
     object: &VirtualMachineInstanceMigration,
-    vmi: Option<&VirtualMachineInstance>,
 ) -> Result<MappedMigration, Incompatible> {
     let names = Names::of("VirtualMachineInstanceMigration", &object.metadata)?;
     let uid = object.metadata.uid.owned();
-    let of_vmi = vmi.and_then(|vmi| vmi.status.migration_state.as_ref());
-    let of_vmi = of_vmi.filter(|state| uid.is_some() && state.migration_uid.owned() == uid);
-    let state = object.status.migration_state.as_ref().or(of_vmi);
+    let state = object.status.migration_state.as_ref();
     let phase = MigrationPhase::of(object.status.phase.text());
     let said = || {
         let failure = object.status.conditions.iter().find(|condition| {

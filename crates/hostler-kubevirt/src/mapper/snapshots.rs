@@ -79,6 +79,19 @@ pub struct MappedSnapshot {
     pub message: Option<String>,
 }
 
+/// Where a restore stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RestoreStands {
+    /// Something is being done, or nobody has looked at it yet.
+    GoesOn,
+    /// Something is in the way, and is tried again until it is not.
+    Waits,
+    /// It failed for good.
+    Failed,
+    /// It is done.
+    Complete,
+}
+
 /// A snapshot's being put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MappedRestore {
@@ -94,8 +107,10 @@ pub struct MappedRestore {
     pub vm_name: Option<String>,
     /// Whether it is done.
     pub is_complete: Fact<bool>,
-    /// When it was done.
-    pub restored_at: Option<Timestamp>,
+    /// Where it stands.
+    pub stands: RestoreStands,
+    /// Each volume of the VM that it makes anew, and the claim that it makes of it.
+    pub restores: Vec<(String, String)>,
     /// Why it failed or does not go on, in the cluster's words.
     pub message: Option<String>,
 }
@@ -234,11 +249,32 @@ pub fn map_restore(
             .owned()
             .filter(|_| object.spec.target.kind.text() == Some("VirtualMachine")),
         is_complete: told(*status.complete, RESTORE, seen_at, reason),
-        restored_at: status.restore_time.at(),
+        stands: stands(object),
+        restores: status
+            .restores
+            .iter()
+            .filter_map(|one| {
+                Some((one.volume_name.owned()?, one.persistent_volume_claim.owned()?))
+            })
+            .collect(),
         message: failure(&status.conditions),
         namespace: names.namespace,
         name: names.name,
     })
+}
+
+fn stands(object: &VirtualMachineRestore) -> RestoreStands {
+    let status = &object.status;
+    let holds = |kind| status.conditions.of(kind).and_then(Condition::holds);
+    if status.complete.is_true() {
+        RestoreStands::Complete
+    } else if holds("Failure") == Some(true) {
+        RestoreStands::Failed
+    } else if holds("Progressing") == Some(false) {
+        RestoreStands::Waits
+    } else {
+        RestoreStands::GoesOn
+    }
 }
 
 /// The cluster's words for a failure: the condition of that name, else why it

@@ -6,11 +6,19 @@
 //!   agent connected? ─ no, or not known ─► nothing is told (X17)
 //!        │ yes
 //!        ▼
+//!   time left, and its node answers? ─ no ─────────────► silent, since it was not asked
+//!        │ yes
+//!        ▼
 //!   filesystemlist, userlist ─► both, or one of them ─► up, and what it told
-//!                            └► no answer ────────────► silent, with the reason
+//!                            ├► no answer, forbidden ─► silent, with the reason
+//!                            └► the cluster is gone ──► nobody else is asked in this pass
 //! ```
+//!
+//! The agents of a node that died seem connected for minutes: who is on a node that was silent for
+//! a few is not asked any more in that pass, so that those of other nodes are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +28,7 @@ use hostler_core::metrics::Metric::{
     VmGuestAgentUp, VmGuestFilesystemSizeBytes, VmGuestFilesystemUsedBytes, VmGuestUsers,
 };
 use hostler_core::metrics::{Labels, Point};
-use hostler_provider::{Batch, Cx, Kind, Measured, Result, Silent, VmRef};
+use hostler_provider::{Batch, Cx, Error, Kind, Measured, Result, Silent, VmRef};
 use serde_json::Value;
 
 use super::{reference, running};
@@ -58,12 +66,52 @@ impl Asked {
     }
 }
 
+/// How many guests of a node may be silent before the others of it are not asked.
+const SILENT_MAX: u32 = 3;
+/// Why a guest is silent that nobody asked.
+const NOT_ASKED: &str = "it was not asked: others took the time of the pass";
+const NODE_IS_SILENT: &str = "it was not asked: its node did not answer for others";
+
 /// What became of asking one guest.
 enum Answer {
     Told(Measured<VmRef>),
     Silent(Silent),
-    /// Its agent is gone again, or there was no time to ask.
+    /// We may not ask this one.
+    Forbidden(Silent, Error),
+    /// Nobody can be asked.
+    Over(Silent, Error),
+    /// Its agent is gone again.
     Nothing,
+}
+
+/// How it goes within one pass.
+#[derive(Default)]
+struct Pass {
+    /// How many guests of each node were silent.
+    silent: Mutex<BTreeMap<String, u32>>,
+    is_over: AtomicBool,
+}
+
+impl Pass {
+    /// Why a guest is not asked, if it is not.
+    fn spares(&self, cx: &Cx, vm: &MappedVm) -> Option<&'static str> {
+        // Who is not asked any more is asked first the next time.
+        if self.is_over.load(Ordering::Relaxed) || cx.remaining() < PATIENCE {
+            return Some(NOT_ASKED);
+        }
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        let node = vm.vm.host_ref.as_ref()?;
+        silent.get(node).is_some_and(|count| *count >= SILENT_MAX).then_some(NODE_IS_SILENT)
+    }
+
+    fn note(&self, vm: &MappedVm, is_silent: bool) {
+        let Some(node) = &vm.vm.host_ref else { return };
+        let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        match is_silent {
+            true => *silent.entry(node.clone()).or_default() += 1,
+            false => drop(silent.remove(node)),
+        }
+    }
 }
 
 impl KubeVirt {
@@ -73,56 +121,77 @@ impl KubeVirt {
         guests.retain(|vm| running(vm).is_some() && vm.agent_connected.value() == Some(&true));
         self.shared.asked.order(&mut guests);
         let caller = self.shared.link.caller(cx).await?;
+        let pass = Pass::default();
         let ask = |vm: MappedVm| {
-            let caller = &caller;
-            async move { self.measure_guest(cx, caller, &vm).await }
+            let (caller, pass) = (&caller, &pass);
+            async move { self.measure_guest(cx, caller, pass, &vm).await }
         };
         let mut answers = stream::iter(guests).map(ask).buffer_unordered(AT_ONCE);
         let mut batch = Batch::default();
+        let mut failed = None;
         while let Some(answer) = answers.next().await {
-            match answer? {
+            match answer {
                 Answer::Told(told) => batch.vms.push(told),
                 Answer::Silent(silent) => batch.silent.push(silent),
+                Answer::Forbidden(silent, error) | Answer::Over(silent, error) => {
+                    batch.silent.push(silent);
+                    failed = failed.or(Some(error));
+                }
                 Answer::Nothing => {}
             }
         }
-        Ok(batch)
+        match failed {
+            // Nothing could be measured, and this is why.
+            Some(error) if batch.vms.is_empty() => Err(error),
+            _ => Ok(batch),
+        }
     }
 
-    async fn measure_guest(&self, cx: &Cx, caller: &Caller, vm: &MappedVm) -> Result<Answer> {
-        // Who is not asked any more is asked first the next time.
-        if cx.remaining() < PATIENCE {
-            return Ok(Answer::Nothing);
+    async fn measure_guest(&self, cx: &Cx, caller: &Caller, pass: &Pass, vm: &MappedVm) -> Answer {
+        let of = reference(vm);
+        if let Some(why) = pass.spares(cx, vm) {
+            return Answer::Silent(Silent { vm: of, reason: why.to_owned() });
         }
         let key = ObjectKey::in_namespace(&vm.namespace, &vm.vm.name);
-        let of = reference(vm);
         self.shared.asked.note(&of.external_ref, cx.now());
-        let call = cx.at_most(PATIENCE);
         let told = tokio::join!(
-            caller.guest(&call, &key, "filesystemlist"),
-            caller.guest(&call, &key, "userlist"),
+            caller.guest(cx, PATIENCE, &key, "filesystemlist"),
+            caller.guest(cx, PATIENCE, &key, "userlist"),
         );
         let (filesystems, users) = match told {
-            (Err(failure), Err(_)) => return unanswered(of, failure),
+            (Err(failure), Err(_)) => return self.unanswered(pass, vm, of, failure),
             (filesystems, users) => (filesystems.ok(), users.ok()),
         };
+        pass.note(vm, false);
         let mut points = vec![Point::plain(VmGuestAgentUp, 1.0)];
         points.extend(filesystems.iter().flat_map(sizes));
         points.extend(users.as_ref().and_then(count));
-        Ok(Answer::Told(Measured { of, at: cx.now(), points }))
+        Answer::Told(Measured { of, at: cx.now(), points })
     }
-}
 
-/// An error where nobody can be asked at all.
-fn unanswered(of: VmRef, failure: Failure) -> Result<Answer> {
-    match failure.cause {
-        Cause::Forbidden | Cause::AuthFailed | Cause::LeftAlone | Cause::Cancelled => {
-            Err(failure.error)
+    fn unanswered(&self, pass: &Pass, vm: &MappedVm, of: VmRef, failure: Failure) -> Answer {
+        let cause = failure.cause.clone();
+        let error = self.shared.link.noted(failure);
+        let silent = |reason: &str| Silent { vm: of.clone(), reason: reason.to_owned() };
+        match cause {
+            Cause::Forbidden => Answer::Forbidden(silent(error.message()), error),
+            // It was stopped, or its agent went away, since it was seen.
+            Cause::ObjectMissing | Cause::WrongState(_) => Answer::Nothing,
+            Cause::AuthFailed | Cause::LeftAlone | Cause::Cancelled => {
+                pass.is_over.store(true, Ordering::Relaxed);
+                Answer::Over(silent(error.message()), error)
+            }
+            _ if error.kind() == Kind::Cancelled => {
+                pass.is_over.store(true, Ordering::Relaxed);
+                Answer::Over(silent(error.message()), error)
+            }
+            // Our own queue: nobody asked it.
+            Cause::Ours => Answer::Silent(silent(NOT_ASKED)),
+            _ => {
+                pass.note(vm, true);
+                Answer::Silent(silent(error.message()))
+            }
         }
-        // It was stopped, or its agent went away, since it was seen.
-        Cause::ObjectMissing | Cause::WrongState(_) => Ok(Answer::Nothing),
-        _ if failure.error.kind() == Kind::Cancelled => Err(failure.error),
-        _ => Ok(Answer::Silent(Silent { vm: of, reason: failure.error.message().to_owned() })),
     }
 }
 

@@ -44,11 +44,11 @@ pub(crate) struct Logged(Mutex<BTreeMap<String, String>>);
 
 impl Logged {
     /// Logs what is new of these, by VM; whatever is not among them is over and forgotten.
-    fn tell(&self, unknown: BTreeMap<String, (&str, &str)>) {
+    fn tell(&self, unknown: BTreeMap<String, (String, &str)>) {
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (vm, (name, error)) in &unknown {
             if logged.get(vm).is_none_or(|was| was != error) {
-                tracing::warn!(vm = name, error, "unknown hypervisor");
+                tracing::warn!(vm = %name, error, "unknown hypervisor");
             }
         }
         *logged = unknown.into_iter().map(|(vm, (_, error))| (vm, error.to_owned())).collect();
@@ -110,7 +110,9 @@ impl KubeVirt {
 
     fn log_unknown(&self, all: &Everything) {
         let unknown = all.vms.iter().filter_map(|vm| {
-            let (name, error) = (vm.vm.name.as_str(), found(vm)?.error.as_deref()?);
+            let error = found(vm)?.error.as_deref()?;
+            // Two of one name in two namespaces are two VMs.
+            let name = format!("{}/{}", vm.namespace, vm.vm.name);
             Some((vm.vm.external_ref.clone(), (name, error)))
         });
         self.shared.measured.tell(unknown.collect());

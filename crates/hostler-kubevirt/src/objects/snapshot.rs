@@ -92,6 +92,14 @@ pub(crate) struct RestoreSpec {
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct RestoreStatus {
     pub(crate) complete: Part<bool>,
-    pub(crate) restore_time: Part<Time>,
+    pub(crate) restores: Many<VolumeRestore>,
     pub(crate) conditions: Many<Condition>,
+}
+
+/// A volume of the VM, and the claim that is made of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct VolumeRestore {
+    pub(crate) volume_name: Part<String>,
+    pub(crate) persistent_volume_claim: Part<String>,
 }

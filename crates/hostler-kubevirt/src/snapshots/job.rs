@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hostler_core::id::{OperationId, SnapshotId};
+use hostler_core::id::SnapshotId;
 use hostler_core::snapshot::{Quiesce, SnapshotSpec};
 use hostler_provider::{Cx, EnsureSnapshot, Error, Kind, Result, SnapshotRef, VmRef};
 use serde_json::{Value, json};
@@ -11,27 +11,29 @@ use tokio::time::{Instant, sleep};
 
 use super::{LIMITS, hears};
 use crate::call::{Caller, Selection, WriteOptions};
+use crate::ending::Ending;
 use crate::error::{Cause, Failure};
 use crate::mapper::snapshots::{
-    DESCRIPTION_ANNOTATION, NAME_ANNOTATION, OPERATION_LABEL, SNAPSHOT_LABEL, SnapshotPhase,
+    DESCRIPTION_ANNOTATION, NAME_ANNOTATION, SNAPSHOT_LABEL, SnapshotPhase,
 };
-use crate::mapper::{MappedRestore, MappedSnapshot, MappedVm, VmKind, map_restore, map_snapshot};
+use crate::mapper::{MappedSnapshot, MappedVm, VmKind, map_snapshot};
 use crate::objects;
 use crate::provider::KubeVirt;
 use crate::resource::{ObjectKey, Resource};
 use crate::versions;
 
 /// How soon an object is looked at again, at first and at the latest.
-const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+pub(super) const LOOK_AGAIN: (Duration, Duration) =
+    (Duration::from_millis(50), Duration::from_secs(1));
 
 /// One verb on the snapshots of one VM.
 pub(super) struct Job<'a> {
-    provider: &'a KubeVirt,
-    cx: &'a Cx,
-    caller: std::sync::Arc<Caller>,
+    pub(super) provider: &'a KubeVirt,
+    pub(super) cx: &'a Cx,
+    pub(super) caller: std::sync::Arc<Caller>,
     /// The version that is spoken.
-    version: &'static str,
-    doing: String,
+    pub(super) version: &'static str,
+    pub(super) doing: String,
     pub(super) seen: MappedVm,
 }
 
@@ -74,15 +76,15 @@ impl<'a> Job<'a> {
     }
 
     /// A failure as callers are told it; one of the gate with its remedy.
-    fn noted(&self, failure: Failure) -> Error {
+    pub(super) fn noted(&self, failure: Failure) -> Error {
         closed_gate(self.provider.shared.link.noted(failure), &self.doing)
     }
 
-    fn key(&self, name: &str) -> ObjectKey {
+    pub(super) fn key(&self, name: &str) -> ObjectKey {
         ObjectKey::in_namespace(&*self.seen.namespace, name)
     }
 
-    fn may_write(&self) -> Result<()> {
+    pub(super) fn may_write(&self) -> Result<()> {
         self.provider.shared.fleet.may_write().map_err(|error| error.context(&self.doing))
     }
 
@@ -156,29 +158,6 @@ impl<'a> Job<'a> {
         self.make(Resource::snapshots(self.version), &object).await
     }
 
-    /// Asks for the VM to be put back.
-    pub(super) async fn restore(
-        &self,
-        operation: OperationId,
-        snapshot: &MappedSnapshot,
-    ) -> Result<()> {
-        self.may_write()?;
-        let object = json!({
-            "apiVersion": format!("{}/{}", versions::SNAPSHOT.name, self.version),
-            "kind": "VirtualMachineRestore",
-            "metadata": {
-                "name": self.object_name(operation),
-                "namespace": self.seen.namespace,
-                "labels": { OPERATION_LABEL: operation.to_string() },
-            },
-            "spec": {
-                "target": self.this_vm(),
-                "virtualMachineSnapshotName": snapshot.name,
-            },
-        });
-        self.make(Resource::restores(self.version), &object).await.map(drop)
-    }
-
     async fn make(&self, resource: Resource, object: &Value) -> Result<bool> {
         let (namespace, options) = (Some(&*self.seen.namespace), WriteOptions::default());
         match self.caller.create(self.cx, resource, namespace, object, options).await {
@@ -189,39 +168,21 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn this_vm(&self) -> Value {
+    pub(super) fn this_vm(&self) -> Value {
         json!({ "apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": self.seen.vm.name })
     }
 
-    fn object_name(&self, id: impl std::fmt::Display) -> String {
+    pub(super) fn object_name(&self, id: impl std::fmt::Display) -> String {
         format!("{}-{id}", self.seen.vm.name)
     }
 
     /// Deletes a snapshot and waits until it is gone.
     pub(super) async fn delete_snapshot(&self, snapshot: &MappedSnapshot) -> Result<()> {
         self.may_write()?;
-        let (resource, key) = (Resource::snapshots(self.version), self.key(&snapshot.name));
-        match self.caller.delete(self.cx, resource, &key, snapshot.uid.as_deref()).await {
-            Ok(()) => {}
-            Err(failure) if matches!(failure.cause, Cause::ObjectMissing | Cause::Changed) => {
-                return Ok(());
-            }
-            Err(failure) => return Err(self.noted(failure)),
-        }
-        let mut pause = LOOK_AGAIN.0;
-        loop {
-            match self.caller.get(self.cx, resource, &key).await {
-                Ok(found) => {
-                    let uid = found.pointer("/metadata/uid").and_then(Value::as_str);
-                    if uid != snapshot.uid.as_deref() {
-                        return Ok(());
-                    }
-                }
-                Err(failure) if failure.cause == Cause::ObjectMissing => return Ok(()),
-                Err(failure) => self.passes(failure)?,
-            }
-            self.pause(&mut pause, "it is being deleted, and the cluster is not done").await?;
-        }
+        let (cx, link, caller) = (self.cx, &self.provider.shared.link, &*self.caller);
+        let (resource, key) = (Resource::snapshots(self.version), &self.key(&snapshot.name));
+        let (uid, doing) = (snapshot.uid.as_deref(), &*self.doing);
+        Ending { cx, link, caller, resource, key, uid, doing }.delete().await
     }
 
     /// Waits until the snapshot can be put back. One that failed is taken away again.
@@ -232,7 +193,9 @@ impl<'a> Job<'a> {
             let mut last = None;
             match self.caller.get(self.cx, resource, &key).await {
                 Ok(found) => {
-                    let seen = map_snapshot(&objects::read(found)?, at).map_err(Error::from)?;
+                    let seen = objects::read(found).and_then(|found| map_snapshot(&found, at));
+                    // It is there, whether or not it can be read.
+                    let seen = seen.map_err(|e| Error::from(e).with_unknown_effect())?;
                     match seen.phase {
                         SnapshotPhase::Succeeded if seen.is_ready.value() == Some(&true) => {
                             return Ok(seen);
@@ -265,56 +228,8 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Whether the VM's being put back was asked for already.
-    pub(super) async fn has_restore(&self, operation: OperationId) -> Result<bool> {
-        Ok(self.restore_of(operation).await.map_err(|f| self.noted(f))?.is_some())
-    }
-
-    async fn restore_of(&self, operation: OperationId) -> Result<Option<Value>, Failure> {
-        let key = self.key(&self.object_name(operation));
-        match self.caller.get(self.cx, Resource::restores(self.version), &key).await {
-            Ok(found) => Ok(Some(found)),
-            Err(failure) if failure.cause == Cause::ObjectMissing => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-
-    /// Waits until the VM was put back.
-    pub(super) async fn until_restored(&self, operation: OperationId) -> Result<()> {
-        let (mut pause, at) = (LOOK_AGAIN.0, self.cx.now());
-        loop {
-            let mut last = None;
-            match self.restore_of(operation).await {
-                Ok(Some(found)) => {
-                    let failed = has_failed(&found);
-                    let seen = map_restore(&objects::read(found)?, at).map_err(Error::from)?;
-                    if seen.is_complete.value() == Some(&true) {
-                        return Ok(());
-                    }
-                    if failed {
-                        return Err(self.not_restored(seen));
-                    }
-                    last = seen.message;
-                }
-                Ok(None) => {
-                    let what = "it was asked for, and what asked for it was deleted";
-                    return Err(self.wrong(what).with_unknown_effect());
-                }
-                Err(failure) => self.passes(failure)?,
-            }
-            let why = last.unwrap_or_else(|| "the cluster takes its time".to_owned());
-            self.pause(&mut pause, &why).await?;
-        }
-    }
-
-    /// The VM stays as it was until all of its volumes are there again.
-    fn not_restored(&self, seen: MappedRestore) -> Error {
-        let words = seen.message.unwrap_or_else(|| "the cluster gives no reason".to_owned());
-        self.wrong("the cluster could not put it back, and left it as it is").with_raw(words)
-    }
-
     /// What passes by itself is waited for; nothing else is.
-    fn passes(&self, failure: Failure) -> Result<()> {
+    pub(super) fn passes(&self, failure: Failure) -> Result<()> {
         let error = self.noted(failure);
         match error.kind().is_transient() && self.cx.remaining() > Duration::ZERO {
             true => Ok(()),
@@ -323,7 +238,7 @@ impl<'a> Job<'a> {
     }
 
     /// Waits a little longer each time; the end of patience has an unknown effect.
-    async fn pause(&self, pause: &mut Duration, why: &str) -> Result<()> {
+    pub(super) async fn pause(&self, pause: &mut Duration, why: &str) -> Result<()> {
         let now = Instant::now();
         if now >= self.cx.deadline() {
             let what = format!("it was asked for, and is not done: {why}");
@@ -338,15 +253,6 @@ impl<'a> Job<'a> {
             }
         }
     }
-}
-
-fn has_failed(restore: &Value) -> bool {
-    let conditions = restore.pointer("/status/conditions").and_then(Value::as_array);
-    let is_failure = |one: &Value| {
-        let text = |field| one.get(field).and_then(Value::as_str);
-        text("type") == Some("Failure") && text("status") == Some("True")
-    };
-    conditions.is_some_and(|all| all.iter().any(is_failure))
 }
 
 /// A failure with what was being done; one of the gate with its remedy.

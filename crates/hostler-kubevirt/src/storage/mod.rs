@@ -31,6 +31,7 @@ use tokio::time::sleep;
 
 use crate::call::Caller;
 use crate::create::{NO_UPLOADS, RAW_ONLY};
+use crate::ending::Ending;
 use crate::error::{Cause, Failure};
 use crate::provider::KubeVirt;
 use crate::resource::{ObjectKey, Resource, namespace_name};
@@ -205,23 +206,10 @@ impl<'a> Work<'a> {
 
     /// Deletes the object of this volume's name, and waits until it is gone.
     async fn delete(&self, resource: Resource, object: &serde_json::Value) -> Result<()> {
-        let key = self.key();
+        let (cx, link, caller) = (self.cx, &self.provider.shared.link, &*self.caller);
         let uid = object.pointer("/metadata/uid").and_then(serde_json::Value::as_str);
-        match self.caller.delete(self.cx, resource, &key, uid).await {
-            Ok(()) => {}
-            Err(failure) if failure.cause == Cause::ObjectMissing => return Ok(()),
-            Err(failure) => return Err(self.failed(failure)),
-        }
-        loop {
-            let left = self.get(resource).await.map_err(Error::with_unknown_effect)?;
-            let is_it = |one: &serde_json::Value| {
-                one.pointer("/metadata/uid").and_then(serde_json::Value::as_str) == uid
-            };
-            if !left.as_ref().is_some_and(is_it) {
-                return Ok(());
-            }
-            self.pause("it is being deleted").await?;
-        }
+        let (key, doing) = (&self.key(), &*self.doing);
+        Ending { cx, link, caller, resource, key, uid, doing }.delete().await
     }
 
     /// Waits a moment within a change that was begun.

@@ -58,7 +58,11 @@ fn a_snapshot_or_restore_under_way_blocks_power() {
     let mut back = status("restoreInProgress");
     back["spec"] = json!({ "runStrategy": "Manual" });
     back["status"]["printableStatus"] = json!("Stopped");
-    assert!(reason(&off(back), Action::Start).unwrap().contains("restore"));
+    assert!(reason(&taken, Action::Snapshot).unwrap().contains("\"s1\""));
+    // A second one would be refused by the cluster, or wait for the first.
+    for action in [Action::Start, Action::Revert, Action::Snapshot] {
+        assert!(reason(&off(back.clone()), action).unwrap().contains("restore"), "{action:?}");
+    }
 }
 
 #[test]

@@ -246,7 +246,7 @@ async fn e8_one_that_was_cut_off_is_followed_on_or_taken_away() {
 async fn e8_claims_of_a_machine_that_never_came_are_taken_away() {
     let place = Place::start(busy()).await;
     let web = place.ours().await;
-    place.double.set_restores_wait(true);
+    place.double.set_new_machines_wait(true);
     let short = Cx::within(Duration::from_millis(800));
     let request =
         EnsureClone { vm: id(2), name: "web-2", source: &web, snapshot: None, seed: None };

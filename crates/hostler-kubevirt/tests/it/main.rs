@@ -30,6 +30,7 @@ mod random;
 mod removing;
 mod report;
 mod resources;
+mod reverting;
 mod rights;
 mod server;
 mod silence;

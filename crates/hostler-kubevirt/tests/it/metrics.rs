@@ -345,3 +345,77 @@ async fn e11_nodes_that_do_not_answer_for_their_guests_close_no_breaker() {
     assert_eq!(collect(&place.provider, Cost::Guest).await.vms[0].of, vm);
     place.power().pause(&cx(), &vm).await.unwrap();
 }
+
+/// Waits until a pass for guests tells, or says that they are silent, of so many.
+async fn asked(place: &Place, count: usize) -> Batch {
+    let shown = async {
+        loop {
+            let batch = collect(&place.provider, Cost::Guest).await;
+            if batch.vms.len() + batch.silent.len() == count {
+                return batch;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, shown).await.unwrap()
+}
+
+#[tokio::test]
+async fn e8_guests_that_may_not_be_asked_cost_no_other_ones_metrics() {
+    let place = Place::start(busy()).await;
+    let namespace = json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "other" },
+    });
+    place.double.put(namespace).unwrap();
+    let web = place.made("web", "Always", PowerState::Running).await;
+    agent(&place.double, "web", true);
+    place.double.put(machine("other", "db", "Always")).unwrap();
+    let db = place.vm_in("other", "db");
+    place.until(&db, PowerState::Running).await;
+    let connect = |instance: &mut Value| {
+        let conditions = instance["status"]["conditions"].as_array_mut().unwrap();
+        conditions.retain(|one| one["type"] != "AgentConnected");
+        conditions.push(json!({ "type": "AgentConnected", "status": "True" }));
+    };
+    place.double.edit("virtualmachineinstances", "other", "db", connect).unwrap();
+    for what in ["filesystemlist", "userlist"] {
+        let resource = format!("virtualmachineinstances/{what}");
+        let refusal = Refusal::of("get", "subresources.kubevirt.io", &resource).within("other");
+        place.double.refuse(refusal);
+    }
+    let batch = asked(&place, 2).await;
+    assert_eq!(batch.vms.iter().map(|one| &one.of).collect::<Vec<_>>(), [&web]);
+    assert_eq!(batch.silent.iter().map(|one| &one.vm).collect::<Vec<_>>(), [&db]);
+    // Where nobody may be asked that is why nothing is measured.
+    agent(&place.double, "web", false);
+    let alone = async {
+        loop {
+            match place.provider.metrics().unwrap().collect(&cx(), Cost::Guest).await {
+                Err(error) => return error,
+                Ok(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+            }
+        }
+    };
+    let error = tokio::time::timeout(PATIENCE, alone).await.unwrap();
+    assert_eq!(error.kind(), Kind::Denied, "{error}");
+}
+
+#[tokio::test]
+async fn e8_guests_that_were_not_asked_are_silent_and_not_gone() {
+    let place = Place::start(Options { nodes: 1, ..busy() }).await;
+    for n in 0..8 {
+        place.made(&format!("vm{n}"), "Always", PowerState::Running).await;
+        agent(&place.double, &format!("vm{n}"), true);
+    }
+    assert_eq!(asked(&place, 8).await.vms.len(), 8);
+    // No time to ask anybody.
+    let short = hostler_provider::Cx::within(std::time::Duration::from_secs(4));
+    let batch = place.provider.metrics().unwrap().collect(&short, Cost::Guest).await.unwrap();
+    assert_eq!((batch.vms.len(), batch.silent.len()), (0, 8));
+    assert!(batch.silent.iter().all(|one| one.reason.contains("was not asked")), "{batch:?}");
+    // A node that is silent for some is not asked for the others of it.
+    place.double.set_virt_api_down(true);
+    let batch = asked(&place, 8).await;
+    let spared = batch.silent.iter().filter(|one| one.reason.contains("its node did not answer"));
+    assert!((1..=5).contains(&spared.count()), "{batch:?}");
+}

@@ -7,7 +7,7 @@ use hostler_core::id::OperationId;
 use hostler_core::migration::{Migration, MigrationMode, MigrationPhase};
 use hostler_core::vm::PowerState;
 use hostler_core::{Quality, Timestamp};
-use hostler_kube_double::{Fault, Options, What};
+use hostler_kube_double::{Fault, Options, Refused, What};
 use hostler_provider::{Cx, Error, Kind, MigrateVm, Result, VmRef};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -365,4 +365,120 @@ async fn a_vm_made_anew_under_its_name_has_not_the_history_of_the_old_one() {
     assert_eq!(stage.objects().len(), 1, "it outlives its VM");
     let told = stage.told(Some(&anew)).await;
     assert!(told.is_empty(), "{told:?}");
+}
+
+/// Paused on its way, by whoever: it is where it was wanted, and that is what was asked for.
+#[tokio::test]
+async fn f6_a_vm_that_came_and_does_not_run_has_come() {
+    let stage = Stage::set(Options::default()).await;
+    let to = stage.to().to_owned();
+    let paused = async {
+        while stage.objects().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stage.instance(|one| {
+            let conditions = one["status"]["conditions"].as_array_mut().unwrap();
+            let reason = "PausedIOError";
+            conditions.push(json!({ "type": "Paused", "status": "True", "reason": reason }));
+        });
+        stage.place.double.settle();
+    };
+    let cx = cx();
+    let (ended, ()) = tokio::join!(stage.ask(&cx, 1, Some(&to)), paused);
+    ended.unwrap();
+    let seen = stage.place.seen(&stage.vm).await.unwrap();
+    assert_eq!((seen.power, seen.host_ref), (PowerState::Paused, Some(to)));
+}
+
+/// Its guest shut down as it arrived: that is told, and not waited out.
+#[tokio::test]
+async fn f6_a_vm_that_came_and_is_off_is_told_so() {
+    let stage = Stage::set(Options::default()).await;
+    let ends = async {
+        while stage.objects().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Nobody looks until it is over.
+        let slow = What::Slow(Duration::from_secs(2));
+        stage.place.double.fault(Fault::new(slow).verb("get").class(VMIMS).times(1));
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        stage.place.double.settle();
+        stage.instance(|one| one["status"]["phase"] = json!("Succeeded"));
+    };
+    let cx = cx();
+    let (ended, ()) = tokio::join!(stage.ask(&cx, 1, None), ends);
+    let error = ended.unwrap_err();
+    assert_eq!((error.kind(), error.is_unknown()), (Kind::Conflict, false), "{error}");
+    assert!(error.message().contains("the migration succeeded, and then"), "{error}");
+}
+
+/// Not even its name is known any more, and the cluster said itself that it is gone.
+#[tokio::test]
+async fn f6_a_vm_that_is_deleted_on_its_way_is_not_found() {
+    let stage = Stage::set(Options::default()).await;
+    let goes = async {
+        while stage.objects().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let double = &stage.place.double;
+        double.remove(VMIMS, "default", &format!("hostler-{}", operation(1))).unwrap();
+        double.remove("virtualmachines", "default", "vm-00000").unwrap();
+        double.settle();
+        assert!(double.get("virtualmachines", "default", "vm-00000").is_none());
+    };
+    let cx = cx();
+    let (ended, ()) = tokio::join!(stage.ask(&cx, 1, None), goes);
+    let error = ended.unwrap_err();
+    assert_eq!((error.kind(), error.is_unknown()), (Kind::NotFound, true), "{error}");
+}
+
+#[tokio::test]
+async fn f23_what_is_being_ended_is_waited_for_through_a_hiccup() {
+    let stage = Stage::set(Options::default()).await;
+    let object = json!({
+        "apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstanceMigration",
+        "metadata": {
+            "name": format!("hostler-{}", operation(1)), "namespace": "default",
+            "labels": { "hostler.io/operation-id": operation(1).to_string() },
+        },
+        "spec": { "vmiName": "vm-00000" },
+    });
+    stage.place.double.put(object).unwrap();
+    stage.place.double.step();
+    let hiccup = async {
+        while stage.place.double.counts().of("delete", VMIMS) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        stage.place.double.fault(Fault::new(What::Drop).verb("get").class(VMIMS).times(2));
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        stage.place.double.settle();
+    };
+    let cx = cx();
+    let (ended, ()) =
+        tokio::join!(stage.place.migrate().cancel(&cx, &stage.vm, operation(1)), hiccup);
+    ended.unwrap();
+    assert!(stage.objects().is_empty());
+}
+
+/// A node may have been closed or removed since: whoever asks then is told that nobody knows.
+#[tokio::test]
+async fn e10_nodes_that_are_not_followed_are_not_offered_as_if_they_were() {
+    let stage = Stage::set(busy()).await;
+    let offered = || async { stage.place.migrate().destinations(&cx(), &stage.vm).await };
+    assert_eq!(offered().await.unwrap().hosts.len(), 2);
+    for verb in ["list", "watch"] {
+        let no = Refused::new(403, "Forbidden", "no nodes for now", json!({}));
+        stage.place.double.fault(Fault::new(What::Answer(no)).verb(verb).class("nodes"));
+    }
+    stage.place.double.drop_watches();
+    let refused = async {
+        loop {
+            match offered().await {
+                Err(error) => return error,
+                Ok(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    };
+    let error = tokio::time::timeout(PATIENCE, refused).await.unwrap();
+    assert_eq!((error.kind(), error.is_unknown()), (Kind::Denied, false), "{error}");
 }

@@ -3,10 +3,10 @@
 use hostler_kubevirt::mapper::{MappedMigration, MigrationPhase, Outcome, map_migration};
 use serde_json::{Value, json};
 
-use crate::support::{at, read, vmi};
+use crate::support::{at, read};
 
 fn mapped(patch: Value) -> MappedMigration {
-    map_migration(&read("migration", patch), None).unwrap()
+    map_migration(&read("migration", patch)).unwrap()
 }
 
 #[test]
@@ -69,26 +69,6 @@ fn f4_a_failure_tells_its_reason_and_an_abort_that_it_was_one() {
 }
 
 #[test]
-fn the_instance_tells_how_it_goes_if_it_tells_of_this_one() {
-    let object =
-        read("migration", json!({ "status": { "phase": "Running", "migrationState": null } }));
-    let of = |uid: &str| {
-        let state = json!({ "migrationUid": uid, "startTimestamp": "2026-11-21T03:02:58Z",
-            "abortRequested": true, "abortStatus": "Aborting",
-            "migrationConfiguration": { "bandwidthPerMigration": "64Mi" } });
-        let instance = vmi(json!({ "status": { "migrationState": state } }));
-        map_migration(&object, Some(&instance)).unwrap()
-    };
-    let this = of("c2015c5c-33ff-424c-bb28-68e2773ff384");
-    assert_eq!(this.outcome, Outcome::UnderWay);
-    assert_eq!(this.started_at, Some(at("2026-11-21T03:02:58Z")));
-    assert!(this.is_abort_requested);
-    assert_eq!(this.abort_status.as_deref(), Some("Aborting"));
-    assert_eq!(this.bandwidth_limit_bytes_per_second, Some(64 << 20));
-    assert_eq!(of("another").started_at, None);
-}
-
-#[test]
 fn an_unknown_phase_is_judged_by_the_state() {
     let outcome = |state: Value| {
         let mut patch = json!({ "status": { "phase": "Teleporting" } });
@@ -109,6 +89,6 @@ fn deleting_it_is_asking_for_its_end_and_e6_it_needs_its_names() {
     for field in ["name", "namespace"] {
         let mut patch = json!({ "metadata": {} });
         patch["metadata"][field] = json!("");
-        assert!(map_migration(&read("migration", patch), None).is_err());
+        assert!(map_migration(&read("migration", patch)).is_err());
     }
 }

@@ -234,7 +234,7 @@ proptest! {
         let read = objects::read(value("kubevirt")).unwrap();
         let cluster = map_cluster(&read, now()).ok();
         let _ = map_node(&objects::read(value("node")).unwrap(), cluster.as_ref(), now());
-        let _ = map_migration(&objects::read(value("migration")).unwrap(), None);
+        let _ = map_migration(&objects::read(value("migration")).unwrap());
         let _ = map_snapshot(&objects::read(value("snapshot")).unwrap(), now());
         let _ = map_restore(&objects::read(value("restore")).unwrap(), now());
         let _ = map_claim(&objects::read(value("claim")).unwrap(), now());

@@ -26,11 +26,13 @@ use crate::support::now;
 const ROLES: &str = include_str!("../../../../deploy/kubernetes/base/server/roles.yaml");
 const ROLE_NAMES: [&str; 3] =
     ["hostler-kubevirt-vms", "hostler-kubevirt-cluster", "hostler-kubevirt-seeds"];
-/// Allowed, and not asked for below: ending a migration while it is under way does (`migrate`), and
-/// deleting a VM that left its finished instance behind (`removing`).
-const NOT_IN_THIS_LIFE: [&str; 2] = [
+/// Allowed, and not asked for below: ending a migration while it is under way does (`migrate`),
+/// deleting a VM that left its finished instance behind (`removing`), and a restore that comes to no
+/// end (`reverting`).
+const NOT_IN_THIS_LIFE: [&str; 3] = [
     "delete virtualmachineinstancemigrations.kubevirt.io",
     "delete virtualmachineinstances.kubevirt.io",
+    "delete virtualmachinerestores.snapshot.kubevirt.io",
 ];
 
 /// Every right of a role, as `verb resource.group`.
@@ -70,6 +72,16 @@ fn e12_x28_the_shipped_roles_are_what_we_say_that_we_need() {
         let said = said.map(|need| format!("{} {}.{}", need.verb, need.resource, need.group));
         assert_eq!(role(name), said.collect(), "{name}");
     }
+}
+
+/// Nobody is to grant the secrets of a whole cluster, so nobody is warned that they are missing.
+#[test]
+fn e12_of_the_whole_cluster_no_secrets_are_asked_for() {
+    let asks = |namespaces: &Namespaces| {
+        needs(namespaces).iter().any(|need| need.purpose == Some(Purpose::CloudInit))
+    };
+    assert!(!asks(&Namespaces::All));
+    assert!(asks(&Namespaces::Only(vec!["vms".to_owned()])));
 }
 
 async fn make(place: &Place, volume: &VolumeRef, content: VolumeContent<'_>) {
@@ -128,12 +140,12 @@ async fn clones(place: &Place, source: &VmRef, snapshot: &SnapshotRef) {
         EnsureClone { vm: id(2), name: "copy", source, snapshot: Some(snapshot), seed: None };
     clones.ensure_clone(&cx(), &whole).await.unwrap();
     assert!(clones.remove_clone(&cx(), id(2)).await.unwrap());
-    place.double.set_restores_wait(true);
+    place.double.set_new_machines_wait(true);
     let given_up = EnsureClone { vm: id(3), snapshot: None, ..whole };
     let short = Cx::within(Duration::from_millis(500));
     assert!(clones.ensure_clone(&short, &given_up).await.unwrap_err().is_unknown());
     assert!(clones.remove_clone(&cx(), id(3)).await.unwrap());
-    place.double.set_restores_wait(false);
+    place.double.set_new_machines_wait(false);
 }
 
 /// What is done with one that is turned on: power, consoles, and moving it.

@@ -1,11 +1,13 @@
 //! VMs that are off and have an instance type: what sizes them is read with the inventory.
 
 use hostler_core::vm::{ObservedVm, PowerState};
-use hostler_kube_double::Refusal;
+use hostler_kube_double::{Double, Refusal};
+use hostler_kubevirt::config::Namespaces;
+use hostler_kubevirt::provider::KubeVirt;
 use hostler_provider::Provider;
 use serde_json::{Value, json};
 
-use crate::place::{Place, busy, cx, machine};
+use crate::place::{Place, busy, config, cx, machine};
 
 const TYPES: &str = "virtualmachineclusterinstancetypes";
 
@@ -77,4 +79,34 @@ async fn e5_what_is_not_there_or_may_not_be_read_says_so() {
         "{why}"
     );
     assert_eq!(other.firmware.value().map(String::as_str), Some("uefi"), "nothing else is lost");
+}
+
+#[tokio::test]
+async fn e5_why_it_is_not_known_is_said_of_its_own_namespace() {
+    let double = Double::start(busy()).await.unwrap();
+    for name in ["a", "b"] {
+        let namespace = json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name },
+        });
+        double.put(namespace).unwrap();
+        let mut sized = machine(name, "web", "Halted");
+        let kind = "VirtualMachineInstancetype";
+        sized["spec"]["instancetype"] = json!({ "kind": kind, "name": "small" });
+        sized["spec"]["template"]["spec"]["domain"] = json!({ "devices": {} });
+        double.put(sized).unwrap();
+    }
+    let refusal =
+        Refusal::of("list", "instancetype.kubevirt.io", "virtualmachineinstancetypes").within("b");
+    double.refuse(refusal);
+    let mut config = config(&double);
+    config.namespaces = Namespaces::Only(vec!["a".to_owned(), "b".to_owned()]);
+    let place = Place { double, provider: std::sync::Arc::new(KubeVirt::new(config)) };
+    let why = |all: &[ObservedVm], namespace: &str| {
+        let vm = place.vm_in(namespace, "web");
+        let found = all.iter().find(|seen| seen.external_ref == vm.external_ref).unwrap();
+        found.cpu_count.reason().unwrap().to_owned()
+    };
+    let all = listed(&place).await;
+    assert!(why(&all, "a").ends_with("there is none of that name"), "{}", why(&all, "a"));
+    assert!(why(&all, "b").contains("our account may not"), "{}", why(&all, "b"));
 }

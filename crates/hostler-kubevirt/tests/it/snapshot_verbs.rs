@@ -11,8 +11,8 @@ use hostler_core::snapshot::{
 use hostler_core::vm::{Action, PowerState};
 use hostler_kube_double::{Fault, Installation, Options, What};
 use hostler_provider::{
-    Cx, EnsureSnapshot, Kind, Provider, Result, Revert, SnapshotHandle, SnapshotRef, Snapshots,
-    VmRef,
+    Cx, EnsureSnapshot, Kind, Provider, Result, Revert, Reverted, SnapshotHandle, SnapshotRef,
+    Snapshots, VmRef,
 };
 use serde_json::{Value, json};
 
@@ -27,11 +27,16 @@ fn id(n: u8) -> SnapshotId {
 }
 
 impl Place {
-    fn snapshots(&self) -> &dyn Snapshots {
+    pub(crate) fn snapshots(&self) -> &dyn Snapshots {
         self.provider.snapshots().unwrap()
     }
 
-    async fn take(&self, vm: &VmRef, n: u8, spec: &SnapshotSpec) -> Result<SnapshotHandle> {
+    pub(crate) async fn take(
+        &self,
+        vm: &VmRef,
+        n: u8,
+        spec: &SnapshotSpec,
+    ) -> Result<SnapshotHandle> {
         let request = EnsureSnapshot { id: id(n), vm, spec };
         self.snapshots().ensure_snapshot(&cx(), &request).await
     }
@@ -40,12 +45,12 @@ impl Place {
         self.snapshots().list_snapshots(&cx(), vm).await.unwrap()
     }
 
-    async fn revert(&self, vm: &VmRef, n: u8, to: &SnapshotRef) -> Result<()> {
+    pub(crate) async fn revert(&self, vm: &VmRef, n: u8, to: &SnapshotRef) -> Result<Reverted> {
         let operation = OperationId::new(now(), [n; 10]);
         self.snapshots().revert(&cx(), &Revert { operation, vm, snapshot: to }).await
     }
 
-    fn count(&self, plural: &str) -> usize {
+    pub(crate) fn count(&self, plural: &str) -> usize {
         self.double.list(plural).len()
     }
 
@@ -326,13 +331,18 @@ async fn c14_a_restore_that_fails_is_told_with_the_clusters_words() {
                 }] });
             })
             .unwrap();
-        std::future::pending::<()>().await;
+        // It is in the way of the next one, and deleted.
+        loop {
+            place.double.settle();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     };
     let refused = tokio::select! {
         reverted = place.revert(&vm, 1, &snapshot) => reverted.unwrap_err(),
-        () = fail => unreachable!(),
+        never = fail => never,
     };
     assert_eq!((refused.kind(), refused.is_unknown()), (Kind::Conflict, false));
+    assert_eq!(place.count(RESTORES), 0);
     assert!(refused.raw().unwrap().contains("not ready within"), "{:?}", refused.raw());
 }
 

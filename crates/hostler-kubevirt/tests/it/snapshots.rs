@@ -1,7 +1,9 @@
 //! Snapshots and restores.
 
 use hostler_core::snapshot::{Consistency, SnapshotState};
-use hostler_kubevirt::mapper::snapshots::{NAME_ANNOTATION, SNAPSHOT_LABEL, SnapshotPhase};
+use hostler_kubevirt::mapper::snapshots::{
+    NAME_ANNOTATION, RestoreStands, SNAPSHOT_LABEL, SnapshotPhase,
+};
 use hostler_kubevirt::mapper::{MappedSnapshot, map_restore, map_snapshot};
 use serde_json::{Value, json};
 
@@ -75,9 +77,11 @@ fn a_restore_tells_what_it_waits_for() {
     assert_eq!(told.is_complete.value(), Some(&false));
     assert_eq!(told.message.as_deref(), Some("Waiting for target to be ready"));
     let done = json!({ "status": { "complete": true, "restoreTime": "2026-11-21T05:00:09Z",
+        "restores": [{ "volumeName": "root", "persistentVolumeClaim": "restore-1-root" }],
         "conditions": [{ "type": "Ready", "status": "True", "reason": "Operation complete" }] } });
     let told = map_restore(&read("restore", done), now()).unwrap();
-    assert_eq!((told.restored_at, told.message), (Some(at("2026-11-21T05:00:09Z")), None));
+    assert_eq!((told.stands, told.message), (RestoreStands::Complete, None));
+    assert_eq!(told.restores, [("root".to_owned(), "restore-1-root".to_owned())]);
     let silent = map_restore(&read("restore", json!({ "status": null })), now()).unwrap();
     assert!(silent.is_complete.reason().is_some());
 }

@@ -183,6 +183,7 @@ const PROMISES: &[Promise] = promises! {
         revert_of_a_running_vm_is_as_limits_say
         revert_with_memory_goes_on
         revert_for_one_operation_happens_once
+        the_volumes_of_a_vm_that_was_put_back_outlive_it
         revert_to_an_absent_snapshot_is_not_found
         remove_snapshot_takes_it_off_the_list
         remove_of_absent_snapshot_succeeds

@@ -11,8 +11,11 @@ use hostler_core::vm::PowerState;
 use tokio::time::sleep;
 
 use super::late::{POINTS, SETTLED, cut_off, says_nothing};
-use super::trial::{Check, Made, Trial, check, fail, refused, skip};
-use crate::{Cx, EnsureSnapshot, Kind, Result, Revert, SnapshotHandle, SnapshotRef, StopMode};
+use super::trial::{Check, Made, Trial, check, disk, fail, refused, skip};
+use crate::{
+    Cx, DiskBinding, EnsureSnapshot, Kind, Result, Revert, Reverted, SnapshotHandle, SnapshotRef,
+    StopMode, VolumeContent, VolumeRef,
+};
 
 /// Takes a snapshot under a fresh id.
 async fn take(t: &Trial<'_>, made: &Made, name: &str) -> Check<SnapshotHandle> {
@@ -56,7 +59,7 @@ async fn count(t: &Trial<'_>, made: &Made, wanted: usize) -> Check {
     check(all.len() == wanted, || format!("it has {} snapshots, not {wanted}", all.len()))
 }
 
-async fn revert(t: &Trial<'_>, made: &Made, to: &SnapshotRef) -> Check<Result<()>> {
+async fn revert(t: &Trial<'_>, made: &Made, to: &SnapshotRef) -> Check<Result<Reverted>> {
     let operation = t.setting.ids.next(OperationId::new);
     revert_for(t, operation, made, to).await
 }
@@ -66,7 +69,7 @@ async fn revert_for(
     operation: OperationId,
     made: &Made,
     to: &SnapshotRef,
-) -> Check<Result<()>> {
+) -> Check<Result<Reverted>> {
     let request = Revert { operation, vm: &made.vm, snapshot: to };
     let long = Cx::within(t.setting.call_within + t.setting.boot_within);
     Ok(t.snapshots()?.revert(&long, &request).await)
@@ -279,6 +282,37 @@ pub(super) async fn revert_for_one_operation_happens_once(t: &Trial<'_>) -> Chec
     t.is(&made.vm, PowerState::Running).await
 }
 
+/// The VM's volume, and each that a revert moves its disk to: all of them are there after the VM.
+pub(super) async fn the_volumes_of_a_vm_that_was_put_back_outlive_it(t: &Trial<'_>) -> Check {
+    let volume = t.volume().await?;
+    t.ensure_volume(&volume, 1 << 20, VolumeContent::Empty).await??;
+    let mut spec = t.spec();
+    spec.disks.push(disk("data", &volume));
+    let bound = DiskBinding { disk: "data".to_owned(), volume: volume.clone(), owned: true };
+    let made = t.make(spec, vec![bound]).await?;
+    let snapshot = take(t, &made, "s1").await?.snapshot;
+    let mut all = vec![volume.clone()];
+    for _ in 0..2 {
+        let operation = t.setting.ids.next(OperationId::new);
+        let told = revert_for(t, operation, &made, &snapshot).await??;
+        let again = revert_for(t, operation, &made, &snapshot).await??;
+        check(told == again, || format!("for one operation {told:?} became {again:?}"))?;
+        for moved in told.moved {
+            check(moved.disk == "data", || format!("it has no disk {:?}", moved.disk))?;
+            let new = VolumeRef { name: moved.volume, ..volume.clone() };
+            t.removes(new.clone());
+            check(!all.contains(&new), || format!("{new} was there before"))?;
+            all.push(new);
+        }
+    }
+    t.create()?.remove_vm(&t.cx(), &made.vm).await?;
+    // What a cluster clears away behind a VM goes a moment later.
+    sleep(SETTLED).await;
+    let listed = t.storage()?.volumes(&t.cx(), &volume.host_ref, &volume.pool).await?;
+    let gone = all.iter().find(|wanted| !listed.iter().any(|seen| seen.name == wanted.name));
+    check(gone.is_none(), || format!("volumes went with the VM: {gone:?}"))
+}
+
 pub(super) async fn revert_to_an_absent_snapshot_is_not_found(t: &Trial<'_>) -> Check {
     let made = t.vm().await?;
     let snapshot = take(t, &made, "s1").await?.snapshot;
@@ -315,7 +349,8 @@ pub(super) async fn remove_of_a_parent_leaves_its_children(t: &Trial<'_>) -> Che
     if t.snapshots()?.limits().tree {
         check(two.parent.value() == Some(&None), || format!("it grows from {:?}", two.parent))?;
     }
-    Ok(revert(t, &made, &second).await??)
+    revert(t, &made, &second).await??;
+    Ok(())
 }
 
 pub(super) async fn a_vm_with_snapshots_can_be_removed(t: &Trial<'_>) -> Check {

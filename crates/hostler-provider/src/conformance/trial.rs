@@ -195,6 +195,11 @@ impl<'h> Trial<'h> {
         Ok(volume)
     }
 
+    /// Has a volume that came to be removed at the end.
+    pub(super) fn removes(&self, volume: VolumeRef) {
+        self.left().volumes.push(volume);
+    }
+
     /// Makes a volume in the format that every provider has.
     pub(super) async fn ensure_volume(
         &self,

@@ -8,7 +8,11 @@
 //!
 //! A driver may hold snapshots inside of disks, in files beside them, or as objects of a
 //! cluster; whether they form a tree, hold memory, and what they ask of the VM is data:
-//! [`Snapshots::limits`]. The VM's volumes keep their names through all of this.
+//! [`Snapshots::limits`].
+//!
+//! Taking and deleting leave the VM's volumes what they are. Going back does so where disks are put
+//! back in place; where it makes other volumes of them, it says which ([`Reverted`]). Either way
+//! the volumes are the VM's own business no more than before: deleting the VM keeps them.
 
 use async_trait::async_trait;
 use hostler_core::id::{OperationId, SnapshotId};
@@ -56,8 +60,8 @@ pub trait Snapshots: Send + Sync {
     /// `NotFound`, one that is not ready a `Conflict`.
     ///
     /// What was done for an operation is not done again for it: the VM may have been used
-    /// since.
-    async fn revert(&self, cx: &Cx, request: &Revert<'_>) -> Result<()>;
+    /// since. It is told again, the same.
+    async fn revert(&self, cx: &Cx, request: &Revert<'_>) -> Result<Reverted>;
 
     /// Deletes a snapshot; those that grew from it grow from its parent then. The VM's
     /// disks stay as they are. Absent is success, and so is an absent VM.
@@ -99,6 +103,23 @@ pub struct Revert<'a> {
     pub vm: &'a VmRef,
     /// To which snapshot.
     pub snapshot: &'a SnapshotRef,
+}
+
+/// What came of a VM's being put back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reverted {
+    /// Disks whose bytes are in another volume from now on; none where disks are put back in
+    /// place. The volumes that they were in are there still, and used by nobody.
+    pub moved: Vec<MovedDisk>,
+}
+
+/// A disk that is in another volume from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovedDisk {
+    /// The name of the disk, as in the VM's specification.
+    pub disk: String,
+    /// The name of the volume, in the pool that the disk was in before.
+    pub volume: String,
 }
 
 /// A snapshot that can be gone back to.

@@ -157,6 +157,12 @@ impl World {
         })
     }
 
+    /// From now on VMs that are put back get other volumes, as clusters have it; those that they
+    /// had are left as they are.
+    pub fn move_disks_on_revert(&self) {
+        self.change(|state| state.disks_move_on_revert = true);
+    }
+
     /// Closes a host to new VMs, or opens it again.
     pub fn close_host(&self, host: &str, why: Option<&str>) {
         self.change(|state| {

@@ -5,7 +5,7 @@
 //!    └──► s4              after going back to s1, and taking s4
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use hostler_core::Timestamp;
 use hostler_core::fact::Fact;
@@ -15,7 +15,9 @@ use hostler_core::snapshot::{
     SnapshotState,
 };
 use hostler_core::vm::PowerState;
-use hostler_provider::{Error, Kind, Result, SnapshotHandle, SnapshotRef, VmRef, VolumeRef};
+use hostler_provider::{
+    Error, Kind, MovedDisk, Result, Reverted, SnapshotHandle, SnapshotRef, VmRef, VolumeRef,
+};
 
 use super::census::SnapshotRecord;
 use super::guest::wrong_state;
@@ -39,8 +41,8 @@ pub(crate) struct Snapshots {
     all: Vec<Taken>,
     /// The one that its disks have grown from.
     current: Option<String>,
-    /// The operations that it was put back for.
-    reverted: BTreeSet<OperationId>,
+    /// The operations that it was put back for, and what was told of each.
+    reverted: BTreeMap<OperationId, Reverted>,
     reverts: u64,
 }
 
@@ -57,6 +59,7 @@ struct Taken {
 }
 
 /// What a volume held.
+#[derive(Clone)]
 pub(crate) struct Held {
     pub(crate) disk: String,
     volume: VolumeRef,
@@ -171,10 +174,10 @@ impl State {
         operation: OperationId,
         vm: &VmRef,
         snapshot: &SnapshotRef,
-    ) -> Result<()> {
+    ) -> Result<Reverted> {
         let found = self.vm(vm)?;
-        if found.snapshots.reverted.contains(&operation) {
-            return Ok(());
+        if let Some(told) = found.snapshots.reverted.get(&operation) {
+            return Ok(told.clone());
         }
         let Some(taken) = found.snapshots.find(&snapshot.external_ref) else {
             let message = format!("VM {vm} has no snapshot {snapshot}");
@@ -189,26 +192,56 @@ impl State {
         }
         let goes_on = taken.spec.content == SnapshotContent::DisksAndMemory;
         let power = if goes_on { taken.power } else { PowerState::Stopped };
-        let wanted: Vec<_> = taken
-            .volumes
-            .iter()
-            .map(|h| (h.volume.clone(), h.allocated_bytes, h.checksum))
-            .collect();
-        for (volume, ..) in &wanted {
-            self.volume(volume)?;
-        }
-        for (volume, allocated_bytes, checksum) in wanted {
-            let pool = self.pool_mut(&volume.host_ref, &volume.pool)?;
-            if let Some(there) = pool.volumes.get_mut(&volume.name) {
-                (there.allocated_bytes, there.checksum) = (allocated_bytes, checksum);
-            }
-        }
+        let wanted = taken.volumes.clone();
+        let told = match self.disks_move_on_revert {
+            true => self.move_back(operation, vm, wanted)?,
+            false => self.put_back(wanted)?,
+        };
         let held = &mut self.vm_mut(vm)?.snapshots;
         held.current = Some(snapshot.external_ref.clone());
-        held.reverted.insert(operation);
+        held.reverted.insert(operation, told.clone());
         held.reverts += 1;
         self.set_power(&vm.external_ref, power, "from_snapshot");
-        Ok(())
+        Ok(told)
+    }
+
+    /// Gives volumes what they held.
+    fn put_back(&mut self, wanted: Vec<Held>) -> Result<Reverted> {
+        for held in &wanted {
+            self.volume(&held.volume)?;
+        }
+        for held in wanted {
+            let pool = self.pool_mut(&held.volume.host_ref, &held.volume.pool)?;
+            if let Some(there) = pool.volumes.get_mut(&held.volume.name) {
+                (there.allocated_bytes, there.checksum) = (held.allocated_bytes, held.checksum);
+            }
+        }
+        Ok(Reverted::default())
+    }
+
+    /// Makes other volumes with what those of the VM held, and leaves those as they are.
+    fn move_back(
+        &mut self,
+        operation: OperationId,
+        vm: &VmRef,
+        wanted: Vec<Held>,
+    ) -> Result<Reverted> {
+        let mut told = Reverted::default();
+        for held in wanted {
+            let now = self.vm(vm)?.disks.iter().find(|disk| disk.disk == held.disk);
+            let Some(now) = now.map(|disk| disk.volume.clone()) else { continue };
+            let mut volume = self.volume(&now)?.clone();
+            (volume.allocated_bytes, volume.checksum) = (held.allocated_bytes, held.checksum);
+            let name = format!("restored-{operation}-{}", held.disk);
+            self.pool_mut(&now.host_ref, &now.pool)?.volumes.insert(name.clone(), volume);
+            for disk in &mut self.vm_mut(vm)?.disks {
+                if disk.disk == held.disk {
+                    disk.volume.name.clone_from(&name);
+                }
+            }
+            told.moved.push(MovedDisk { disk: held.disk, volume: name });
+        }
+        Ok(told)
     }
 
     /// Deletes a snapshot; its children grow from its parent then. Absent is success.

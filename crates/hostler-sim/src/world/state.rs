@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) migrations: Vec<Record>,
     /// How long a migration takes.
     pub(crate) migration_takes: Duration,
+    /// Whether VMs that are put back get other volumes.
+    pub(crate) disks_move_on_revert: bool,
     pub(crate) watchers: Watchers,
     /// What kind of guest a new VM gets.
     pub(crate) default_guest: Guest,

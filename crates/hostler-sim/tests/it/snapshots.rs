@@ -2,7 +2,9 @@
 
 use hostler_core::id::{OperationId, SnapshotId};
 use hostler_core::snapshot::{Consistency, SnapshotSpec};
-use hostler_provider::{EnsureSnapshot, Kind, Power, Revert, SnapshotRef, Snapshots, VmRef};
+use hostler_provider::{
+    EnsureSnapshot, Kind, Power, Revert, Reverted, SnapshotRef, Snapshots, VmRef,
+};
 use hostler_sim::{Guest, Sim, World};
 
 use crate::support::{NOW, cx, small, vm, volume};
@@ -13,7 +15,12 @@ async fn take(sim: &Sim, vm: &VmRef, n: u8, name: &str) -> hostler_provider::Res
     Ok(sim.ensure_snapshot(&cx(), &request).await?.snapshot)
 }
 
-async fn revert(sim: &Sim, vm: &VmRef, n: u8, to: &SnapshotRef) -> hostler_provider::Result<()> {
+async fn revert(
+    sim: &Sim,
+    vm: &VmRef,
+    n: u8,
+    to: &SnapshotRef,
+) -> hostler_provider::Result<Reverted> {
     let operation = OperationId::new(NOW, [n; 10]);
     sim.revert(&cx(), &Revert { operation, vm, snapshot: to }).await
 }
@@ -35,6 +42,24 @@ async fn c14_going_back_brings_back_what_the_disks_held() {
     assert_eq!(checksum(&world), before);
     let record = world.vm_named("web").unwrap();
     assert_eq!((record.reverts, record.snapshots.len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn c14_where_disks_move_the_old_volumes_are_left_and_the_same_is_told_again() {
+    let (world, sim) = small();
+    world.move_disks_on_revert();
+    let web = vm(&sim, 1, "web").await;
+    let before = checksum(&world);
+    let snapshot = take(&sim, &web, 1, "s1").await.unwrap();
+    world.write_volume(&volume("web-root"), 7);
+    let told = revert(&sim, &web, 1, &snapshot).await.unwrap();
+    assert_eq!(told, revert(&sim, &web, 1, &snapshot).await.unwrap());
+    let [moved] = told.moved.as_slice() else { panic!("{told:?}") };
+    assert_ne!(checksum(&world), before, "the old one is as it was");
+    let volumes = world.census().volumes;
+    let new = volumes.iter().find(|found| found.volume.name == moved.volume).unwrap();
+    assert_eq!((new.checksum, new.used_by.len()), (before, 1));
+    assert_eq!(world.vm_named("web").unwrap().volumes, [volume(&moved.volume)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -90,7 +90,7 @@ fn e9_first_it_lists_and_then_watches_from_there() {
     let follow = followed();
     assert_eq!(watched(&follow).0, "5");
     assert_eq!(follow.freshness(), &Freshness::Fresh);
-    assert_eq!(follow.figures().listed_at, Some(at(10)));
+    assert_eq!(follow.times().listed_at, Some(at(10)));
 }
 
 #[test]
@@ -102,8 +102,7 @@ fn e9_events_and_bookmarks_move_the_version() {
     assert_eq!(watched(&follow).0, "9");
     tell(&mut follow, 13, event("DELETED", &document("a", "10")));
     assert!(follow.cache.is_empty());
-    let figures = follow.figures();
-    assert_eq!((figures.events, figures.bookmarks, figures.heard_at), (2, 1, Some(at(13))));
+    assert_eq!(follow.times().heard_at, Some(at(13)));
 }
 
 #[test]
@@ -113,7 +112,6 @@ fn e9_an_echo_does_not_lead_back() {
         tell(&mut follow, 11, event("MODIFIED", &document("a", version)));
     }
     assert_eq!(watched(&follow).0, "7");
-    assert_eq!((follow.figures().events, follow.figures().echoes), (3, 1));
 }
 
 #[test]
@@ -124,7 +122,7 @@ fn e9_a_watch_that_ends_in_order_goes_on_at_once() {
     assert_eq!(follow.next().0, Duration::ZERO);
     assert_eq!(watched(&follow).0, "6");
     assert_eq!(follow.freshness(), &Freshness::Fresh);
-    assert_eq!(follow.figures().heard_at, Some(at(70)));
+    assert_eq!(follow.times().heard_at, Some(at(70)));
 }
 
 #[test]
@@ -139,10 +137,9 @@ fn x26_a_watch_that_ends_in_order_and_brought_nothing_was_not_heard() {
     }
     end(&mut follow, 16, End::Closed(Duration::from_secs(2)));
     assert_eq!(follow.next().1, Next::List);
-    assert_eq!((stale(&follow), follow.figures().heard_at), ((at(10), false), Some(at(10))));
+    assert_eq!((stale(&follow), follow.times().heard_at), ((at(10), false), Some(at(10))));
     follow.listed(at(17), read(vec![document("b", "2")]), "3".into(), 1.0);
     assert_eq!(follow.freshness(), &Freshness::Fresh);
-    assert_eq!(follow.figures().missed_deletions, 1);
 }
 
 #[test]
@@ -150,7 +147,9 @@ fn x26_a_long_watch_that_brought_nothing_is_followed_by_a_list_at_once() {
     let mut follow = followed();
     end(&mut follow, 70, End::Closed(Duration::from_secs(60)));
     assert_eq!(follow.next(), (Duration::ZERO, Next::List));
-    assert_eq!(follow.figures().heard_at, Some(at(10)), "nothing was heard");
+    assert_eq!(follow.times().heard_at, Some(at(10)), "nothing was heard");
+    // However long the list takes, what was heard then is not what is so now.
+    assert_eq!(stale(&follow), (at(10), false));
     follow.list_failed(at(71), &refused(503, ""), 1.0);
     assert_eq!(stale(&follow), (at(10), false));
     // What is already old is not made fresh by silence.
@@ -196,11 +195,9 @@ fn x26_an_error_event_in_a_watch_lists_anew_and_is_rebuilding() {
     assert_eq!(tell(&mut follow, 20, gone()), Flow::Stop);
     assert_eq!(follow.next().1, Next::List);
     assert_eq!(stale(&follow), (at(10), true), "stale since the cluster was last heard");
-    assert_eq!((follow.figures().gone, follow.figures().watches_failed), (1, 0));
     assert_eq!(follow.cache.len(), 1, "what is known is still told");
     follow.listed(at(21), read(Vec::new()), "400".into(), 1.0);
     assert_eq!(follow.freshness(), &Freshness::Fresh);
-    assert_eq!(follow.figures().missed_deletions, 1);
 }
 
 #[test]
@@ -220,7 +217,6 @@ fn x26_a_410_within_a_list_begins_it_anew() {
     follow.list_failed(at(25), &refused(410, &body.to_string()), 1.0);
     assert_eq!(follow.next().1, Next::List);
     assert_eq!(stale(&follow), (at(10), true));
-    assert_eq!(follow.figures().gone, 2);
 }
 
 #[test]
@@ -284,7 +280,6 @@ fn x27_while_the_cluster_is_left_alone_nothing_was_tried() {
         watched(&follow);
         assert!(follow.next().0 >= Duration::from_secs(90), "not before it is over");
     }
-    assert_eq!(follow.figures().watches_failed, 0);
 }
 
 #[test]
@@ -294,7 +289,6 @@ fn x26_an_error_event_that_is_no_410_lists_anew_but_is_not_rebuilding() {
     assert_eq!(tell(&mut follow, 20, event("ERROR", &error)), Flow::Stop);
     assert_eq!(follow.next().1, Next::List);
     assert_eq!(stale(&follow), (at(10), false));
-    assert_eq!(follow.figures().watches_failed, 1);
 }
 
 #[test]

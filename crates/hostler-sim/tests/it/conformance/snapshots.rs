@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use hostler_core::id::{OperationId, SnapshotId};
 use hostler_core::snapshot::{ObservedSnapshot, Quiesce, SnapshotLimits, SnapshotSpec};
 use hostler_provider::{
-    Cx, EnsureSnapshot, Result, Revert, SnapshotHandle, SnapshotRef, Snapshots, VmRef,
+    Cx, EnsureSnapshot, Result, Revert, Reverted, SnapshotHandle, SnapshotRef, Snapshots, VmRef,
 };
 
 use super::{Liar, Lie};
@@ -40,7 +40,7 @@ impl Snapshots for Liar {
         self.sim.ensure_snapshot(cx, &request).await.map_err(|error| self.too_sure(error))
     }
 
-    async fn revert(&self, cx: &Cx, request: &Revert<'_>) -> Result<()> {
+    async fn revert(&self, cx: &Cx, request: &Revert<'_>) -> Result<Reverted> {
         let mut request = request.clone();
         if self.tells(Lie::RevertsAgain) {
             let random = self.sim.world().census().vms.iter().map(|vm| vm.reverts).sum::<u64>();

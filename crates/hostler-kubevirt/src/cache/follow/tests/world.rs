@@ -169,7 +169,6 @@ impl World {
             }
             Next::Watch { resource_version, stream } => {
                 let events = self.server.since(&resource_version);
-                self.follow.watch_began();
                 match events {
                     Some(events) => {
                         self.stream = Some(stream);
