@@ -36,6 +36,7 @@ pub use error::{Effect, Error, Kind, Result};
 pub use groups::cluster::Cluster;
 pub use groups::console::{Console, ConsoleStream, CutOff};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
+pub use groups::instance_types::{InstanceTypes, Offered};
 pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
 pub use groups::migrate::{Migrate, MigrateVm};
 pub use groups::power::{Power, StopMode};
@@ -107,6 +108,11 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Having instance types and preferences.
+    fn instance_types(&self) -> Option<&dyn InstanceTypes> {
+        None
+    }
+
     /// Being told of changes, and looking at one VM.
     fn watch(&self) -> Option<&dyn Watch> {
         None
@@ -134,6 +140,8 @@ pub enum Group {
     Snapshots,
     /// [`Migrate`].
     Migrate,
+    /// [`InstanceTypes`].
+    InstanceTypes,
 }
 
 impl Group {
@@ -148,6 +156,7 @@ impl Group {
         Self::Cluster,
         Self::Snapshots,
         Self::Migrate,
+        Self::InstanceTypes,
     ];
 
     /// The word used on the wire.
@@ -162,6 +171,7 @@ impl Group {
             Self::Cluster => "cluster",
             Self::Snapshots => "snapshots",
             Self::Migrate => "migrate",
+            Self::InstanceTypes => "instance_types",
         }
     }
 }
@@ -178,6 +188,7 @@ pub fn groups(provider: &dyn Provider) -> Vec<Group> {
         Group::Cluster => provider.cluster().is_some(),
         Group::Snapshots => provider.snapshots().is_some(),
         Group::Migrate => provider.migrate().is_some(),
+        Group::InstanceTypes => provider.instance_types().is_some(),
     };
     Group::ALL.iter().copied().filter(has).collect()
 }

@@ -26,6 +26,7 @@ mod console;
 mod create;
 pub mod demo;
 mod faults;
+mod instance_types;
 mod late;
 mod metrics;
 mod migrate;
@@ -40,11 +41,12 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Cluster, Console, Create, Cx, Group, Inventory, Metrics, Migrate, Power, Probe, Provider,
-    Result, Snapshots, Storage, VmRef, Watch,
+    Cluster, Console, Create, Cx, Group, InstanceTypes, Inventory, Metrics, Migrate, Power, Probe,
+    Provider, Result, Snapshots, Storage, VmRef, Watch,
 };
 
 pub use faults::{EventFault, FaultPlan, When};
+pub use instance_types::Size;
 pub use late::Late;
 pub use verb::Verb;
 pub use world::World;
@@ -196,6 +198,10 @@ impl Provider for Sim {
 
     fn migrate(&self) -> Option<&dyn Migrate> {
         self.has(Group::Migrate).map(|sim| sim as &dyn Migrate)
+    }
+
+    fn instance_types(&self) -> Option<&dyn InstanceTypes> {
+        self.has(Group::InstanceTypes).map(|sim| sim as &dyn InstanceTypes)
     }
 
     fn watch(&self) -> Option<&dyn Watch> {

@@ -35,6 +35,8 @@ pub enum Verb {
     Migrate,
     CancelMigration,
     Migrations,
+    InstanceTypes,
+    Preferences,
 }
 
 impl Verb {
@@ -71,7 +73,9 @@ impl Verb {
             | Self::Measure
             | Self::Report
             | Self::Destinations
-            | Self::Migrations => false,
+            | Self::Migrations
+            | Self::InstanceTypes
+            | Self::Preferences => false,
         }
     }
 
@@ -121,6 +125,8 @@ impl Verb {
             Self::Report => "tell how the cluster is",
             Self::Destinations => "find a host for",
             Self::Migrate => "migrate",
+            Self::InstanceTypes => "list instance types",
+            Self::Preferences => "list preferences",
             Self::CancelMigration => "cancel the migration of",
             Self::Migrations => "list migrations of",
         }

@@ -29,6 +29,7 @@ mod health;
 mod hosts;
 mod ids;
 mod images;
+mod instance_types;
 mod lists;
 pub mod live;
 mod local;
@@ -255,6 +256,7 @@ pub fn api() -> Api {
     let api = outlook::route(custom_metrics::route(measured::route(api)));
     let api = live::route(outputs::route(agents::route(api)));
     let api = silences::route(alert_rules::route(alerts::route(api)));
+    let api = instance_types::route(api);
     let api = migrations::route(snapshots::route(clusters::route(adoptions::route(api))));
     let api = volumes::route(pools::route(networks::route(hosts::route(providers::route(api)))));
     events::route(operations::route(images::route(api)))

@@ -13,6 +13,7 @@ mod devices;
 mod events;
 mod hosts;
 mod images;
+mod instance_types;
 mod live;
 mod metrics;
 mod migrations;
@@ -43,6 +44,7 @@ pub use devices::*;
 pub use events::*;
 pub use hosts::*;
 pub use images::*;
+pub use instance_types::*;
 pub use live::*;
 pub use metrics::*;
 pub use migrations::*;
@@ -96,6 +98,8 @@ endpoints![
     VmSave,
     VmMigrate,
     VmDestinations,
+    InstanceTypeList,
+    PreferenceList,
     MigrationList,
     VmRelease,
     AdoptionList,

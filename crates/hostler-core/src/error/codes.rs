@@ -49,6 +49,10 @@ pub enum Code {
     VolumeNotFound,
     /// The VM has no such snapshot.
     SnapshotNotFound,
+    /// There is no such instance type.
+    InstanceTypeNotFound,
+    /// There is no such preference.
+    PreferenceNotFound,
     /// There is no such network.
     NetworkNotFound,
     /// There is no such image.
@@ -177,6 +181,8 @@ impl Code {
         Self::PoolNotFound,
         Self::VolumeNotFound,
         Self::SnapshotNotFound,
+        Self::InstanceTypeNotFound,
+        Self::PreferenceNotFound,
         Self::NetworkNotFound,
         Self::ImageNotFound,
         Self::OperationNotFound,
@@ -255,6 +261,8 @@ impl Code {
             Self::PoolNotFound => "pool_not_found",
             Self::VolumeNotFound => "volume_not_found",
             Self::SnapshotNotFound => "snapshot_not_found",
+            Self::InstanceTypeNotFound => "instance_type_not_found",
+            Self::PreferenceNotFound => "preference_not_found",
             Self::NetworkNotFound => "network_not_found",
             Self::ImageNotFound => "image_not_found",
             Self::OperationNotFound => "operation_not_found",
@@ -333,6 +341,8 @@ impl Code {
             | Self::PoolNotFound
             | Self::VolumeNotFound
             | Self::SnapshotNotFound
+            | Self::InstanceTypeNotFound
+            | Self::PreferenceNotFound
             | Self::NetworkNotFound
             | Self::ImageNotFound
             | Self::OperationNotFound

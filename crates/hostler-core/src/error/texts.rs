@@ -31,6 +31,8 @@ impl Code {
             Self::PoolNotFound => "there is no such storage pool",
             Self::VolumeNotFound => "there is no such volume",
             Self::SnapshotNotFound => "the VM has no such snapshot",
+            Self::InstanceTypeNotFound => "there is no such instance type",
+            Self::PreferenceNotFound => "there is no such preference",
             Self::NetworkNotFound => "there is no such network",
             Self::ImageNotFound => "there is no such image",
             Self::OperationNotFound => "there is no such operation",
@@ -132,6 +134,8 @@ impl Code {
             Self::PoolNotFound => "`hostler pool list` shows those there are.",
             Self::VolumeNotFound => "`hostler volume list POOL` shows those there are.",
             Self::SnapshotNotFound => "`hostler snapshot list VM` shows those there are.",
+            Self::InstanceTypeNotFound => "`hostler instance-type list` shows those there are.",
+            Self::PreferenceNotFound => "`hostler preference list` shows those there are.",
             Self::NetworkNotFound => "`hostler network list` shows those there are.",
             Self::ImageNotFound => "`hostler image list` shows those there are.",
             Self::OperationNotFound => {

@@ -79,10 +79,6 @@ pub struct MappedVm {
     /// How it is to be run; absent where it is an instance alone, or the word
     /// is not known here.
     pub run_strategy: Fact<RunStrategy>,
-    /// Its instance type, which sizes it.
-    pub instance_type: Option<TypeRef>,
-    /// Its preference, which fills in what it does not say.
-    pub preference: Option<TypeRef>,
     /// The address under which it is to be reached (X23).
     pub primary_address: Fact<PrimaryAddress>,
     /// More of each of its interfaces, in the order of `vm.nics`.
@@ -132,6 +128,8 @@ pub fn map_vm(
     let vm_seen = ObservedVm {
         message: told_troubles(&troubles),
         primary_address: primary_address.value().map(|primary| primary.address.clone()),
+        instance_type: references.instance_type.as_ref().map(|(name, _)| name.clone()),
+        preference: references.preference.as_ref().map(|(name, _)| name.clone()),
         ..observe(source, &view, &names, state, &nics, around)
     };
     let meta = meta(source);
@@ -151,8 +149,6 @@ pub fn map_vm(
         migration,
         owners: owners::owners(meta),
         created_at: meta.creation_timestamp.at(),
-        instance_type: references.instance_type.map(|(name, _)| name),
-        preference: references.preference.map(|(name, _)| name),
         namespace: names.namespace,
     })
 }
@@ -375,6 +371,8 @@ fn observe(
         disks: disks::disks(view, &names.namespace, around),
         nics: nics.observed.clone(),
         primary_address: None,
+        instance_type: None,
+        preference: None,
         description: description(meta),
     }
 }

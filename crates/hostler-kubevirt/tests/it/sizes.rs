@@ -9,7 +9,7 @@ use crate::place::{Place, busy, cx, machine};
 
 const TYPES: &str = "virtualmachineclusterinstancetypes";
 
-fn kind(kind: &str, name: &str, spec: Value) -> Value {
+pub(crate) fn kind(kind: &str, name: &str, spec: Value) -> Value {
     json!({
         "apiVersion": "instancetype.kubevirt.io/v1beta1", "kind": kind,
         "metadata": { "name": name }, "spec": spec,

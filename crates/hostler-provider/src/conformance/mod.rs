@@ -20,6 +20,7 @@ mod cluster;
 mod console;
 mod create;
 mod harness;
+mod instance_types;
 mod late;
 mod metrics;
 mod migrate;
@@ -204,6 +205,14 @@ const PROMISES: &[Promise] = promises! {
         cancel_of_what_was_never_asked_succeeds
         cancel_of_what_is_over_changes_nothing
         a_look_after_a_cancelled_migrate_tells_the_truth;
+    Some(Group::InstanceTypes) => instance_types:
+        instance_types_are_told_once_in_order_and_with_their_size
+        preferences_are_told_once_and_in_order
+        a_vm_of_an_instance_type_has_its_size_and_says_so
+        a_vm_of_an_instance_type_is_made_once_and_runs
+        a_vm_of_a_preference_says_so
+        an_unknown_type_or_preference_is_refused_and_nothing_is_made
+        a_type_that_has_changed_since_is_refused;
 };
 
 /// The names of all promises, in the order in which they are run.

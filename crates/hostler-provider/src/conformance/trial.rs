@@ -11,9 +11,9 @@ use hostler_core::vm::{ObservedVm, PowerState, VmSpec};
 
 use super::harness::{BootImage, Harness, Setting};
 use crate::{
-    Cluster, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, Kind, Metrics,
-    Migrate, Power, Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeContent,
-    VolumeInfo, VolumeRef, Watch,
+    Cluster, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, InstanceTypes, Kind,
+    Metrics, Migrate, Power, Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef,
+    VolumeContent, VolumeInfo, VolumeRef, Watch,
 };
 
 /// Why a promise ended before its end.
@@ -149,6 +149,11 @@ impl<'h> Trial<'h> {
 
     pub(super) fn snapshots(&self) -> Check<&dyn Snapshots> {
         self.provider.snapshots().map_or_else(|| skip("the provider has no group snapshots"), Ok)
+    }
+
+    pub(super) fn instance_types(&self) -> Check<&dyn InstanceTypes> {
+        let types = self.provider.instance_types();
+        types.map_or_else(|| skip("the provider has no group instance_types"), Ok)
     }
 
     /// A fresh id; a VM made for it is removed at the end.

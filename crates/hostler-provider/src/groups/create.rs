@@ -45,7 +45,8 @@ pub trait Create: Send + Sync {
 pub struct EnsureVm<'a> {
     /// Its identity, which becomes the tag.
     pub vm: VmId,
-    /// What it should be.
+    /// What it should be, its size with it. One that names an instance type or a preference
+    /// is for a provider that has the group [`crate::InstanceTypes`] alone.
     pub spec: &'a VmSpec,
     /// The host it goes to, in the provider's terms.
     pub host_ref: &'a str,

@@ -18,6 +18,7 @@ use super::migration::Record;
 use super::setup::{HostSetup, NetworkSetup, PoolSetup};
 use super::vm::{Guest, Vm};
 use super::watchers::Watchers;
+use crate::instance_types::Offer;
 
 /// The source of every fact of a simulated world.
 pub(crate) const SOURCE: &str = "sim";
@@ -39,6 +40,8 @@ pub(crate) struct State {
     /// How long a migration takes.
     pub(crate) migration_takes: Duration,
     pub(crate) watchers: Watchers,
+    /// Sizes of VMs, and what is filled in.
+    pub(crate) offer: Offer,
     /// What kind of guest a new VM gets.
     pub(crate) default_guest: Guest,
     /// Changes not yet told, drained by `World::change`.

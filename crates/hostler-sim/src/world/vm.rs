@@ -98,11 +98,14 @@ impl Vm {
         let external_ref = uuid::Builder::from_random_bytes(identity).into_uuid().to_string();
         let nics = spec.nics.iter().enumerate();
         let nics = nics.map(|(index, nic)| plug(state, identity, host, index, nic)).collect();
+        // What is of a namespace is used in that namespace.
+        let types = spec.instance_type.iter().chain(&spec.preference);
+        let namespace = types.filter_map(|named| named.namespace.clone()).next();
         Self {
             external_ref,
             host: host.to_owned(),
             name: spec.name.clone(),
-            namespace: None,
+            namespace,
             tag,
             spec,
             disks,
@@ -167,6 +170,8 @@ impl Vm {
             observed_at: now,
             persistent: Fact::seen(true, SOURCE, now),
             autostart: Fact::seen(spec.autostart, SOURCE, now),
+            instance_type: spec.instance_type.clone(),
+            preference: spec.preference.clone(),
             cpu_count: Fact::seen(spec.cpu.count, SOURCE, now),
             cpu_max: Fact::seen(spec.cpu.max_count.unwrap_or(spec.cpu.count), SOURCE, now),
             memory_bytes: memory,

@@ -79,6 +79,8 @@ fn every_noun_tells_its_verbs() {
         "snapshot",
         "migration",
         "image",
+        "instance-type",
+        "preference",
         "network",
         "op",
         "event",

@@ -24,6 +24,8 @@ export type ErrorCode =
   | 'pool_not_found'
   | 'volume_not_found'
   | 'snapshot_not_found'
+  | 'instance_type_not_found'
+  | 'preference_not_found'
   | 'network_not_found'
   | 'image_not_found'
   | 'operation_not_found'
@@ -99,6 +101,8 @@ export const errorHelp: Record<ErrorCode, string> = {
   pool_not_found: "`hostler pool list` shows those there are.",
   volume_not_found: "`hostler volume list POOL` shows those there are.",
   snapshot_not_found: "`hostler snapshot list VM` shows those there are.",
+  instance_type_not_found: "`hostler instance-type list` shows those there are.",
+  preference_not_found: "`hostler preference list` shows those there are.",
   network_not_found: "`hostler network list` shows those there are.",
   image_not_found: "`hostler image list` shows those there are.",
   operation_not_found: "`hostler op list` shows those there are; ended ones are kept for 30 days.",
