@@ -153,6 +153,8 @@ pub enum Code {
     OperationCancelled,
     /// Hostler made a mistake.
     InternalError,
+    /// The provider sent an object that is not shaped as its kind must be.
+    IncompatibleSchema,
     /// The provider answered something that makes no sense.
     ProviderBug,
 }
@@ -233,6 +235,7 @@ impl Code {
         Self::ProviderTimeout,
         Self::OperationCancelled,
         Self::InternalError,
+        Self::IncompatibleSchema,
         Self::ProviderBug,
     ];
 
@@ -313,6 +316,7 @@ impl Code {
             Self::ProviderTimeout => "provider_timeout",
             Self::OperationCancelled => "operation_cancelled",
             Self::InternalError => "internal_error",
+            Self::IncompatibleSchema => "incompatible_schema",
             Self::ProviderBug => "provider_bug",
         }
     }
@@ -391,7 +395,7 @@ impl Code {
             | Self::StoreUnavailable => Kind::Unavailable,
             Self::ProviderTimeout => Kind::Timeout,
             Self::OperationCancelled => Kind::Cancelled,
-            Self::InternalError | Self::ProviderBug => Kind::Bug,
+            Self::InternalError | Self::IncompatibleSchema | Self::ProviderBug => Kind::Bug,
         }
     }
 }

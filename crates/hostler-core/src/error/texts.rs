@@ -87,6 +87,9 @@ impl Code {
             Self::ProviderTimeout => "the provider did not answer in time",
             Self::OperationCancelled => "the operation was cancelled",
             Self::InternalError => "Hostler made a mistake",
+            Self::IncompatibleSchema => {
+                "the provider sent an object that is not shaped as its kind must be"
+            }
             Self::ProviderBug => "the provider answered something that makes no sense",
         }
     }
@@ -237,6 +240,9 @@ impl Code {
             }
             Self::InternalError => {
                 "Please report it with the request id and the server's log lines for it."
+            }
+            Self::IncompatibleSchema => {
+                "The message names the kind and what is missing; compare the provider's version with those that Hostler knows, and report it."
             }
             Self::ProviderBug => {
                 "Please report it with the request id and the server's log lines for it."

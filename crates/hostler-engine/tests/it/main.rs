@@ -16,6 +16,7 @@ mod histories;
 mod history;
 mod image_files;
 mod images;
+mod instance_types;
 mod late;
 mod metrics;
 mod outlook;

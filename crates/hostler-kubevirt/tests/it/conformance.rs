@@ -88,6 +88,11 @@ impl Harness for Place {
         Some(vm)
     }
 
+    async fn make_unseen_vm(&self, name: &str) -> Option<VmRef> {
+        self.double.put(machine("default", name, "Halted")).unwrap();
+        Some(self.vm(name))
+    }
+
     async fn remove_foreign_vm(&self, vm: &VmRef) {
         self.double.remove("virtualmachines", "default", &vm.name).unwrap();
     }

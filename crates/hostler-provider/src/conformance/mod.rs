@@ -89,6 +89,7 @@ const PROMISES: &[Promise] = promises! {
         an_unknown_host_is_refused
         remove_vm_takes_it_out_of_inventory_and_search
         remove_of_absent_vm_succeeds
+        remove_vm_asks_the_place_before_it_says_absent
         remove_of_a_running_vm_is_a_conflict
         remove_vm_leaves_its_volumes
         definition_names_the_vm

@@ -259,6 +259,20 @@ impl<'h> Trial<'h> {
         Ok(vm)
     }
 
+    /// The same, of which the driver has seen nothing yet.
+    pub(super) async fn unseen(&self, name: &str) -> Check<VmRef> {
+        let Some(vm) = self.harness.make_unseen_vm(name).await else {
+            return skip("the harness cannot make a foreign VM");
+        };
+        self.left().foreign.push(vm.clone());
+        Ok(vm)
+    }
+
+    /// What is gone already needs no removing.
+    pub(super) fn is_gone(&self, vm: &VmRef) {
+        self.left().foreign.retain(|one| one != vm);
+    }
+
     /// Hangs the place, until the promise ends at the latest.
     pub(super) async fn hang(&self) -> Check {
         if !self.harness.hang(true).await {

@@ -33,6 +33,9 @@ pub trait Create: Send + Sync {
     /// Removes the VM and all that depends on it alone: firmware variables,
     /// TPM state, saved memory, snapshot metadata. Its volumes stay. Absent is
     /// success; a running VM is a `Conflict`.
+    ///
+    /// Absent is what the place says, asked now: a picture that the driver keeps may be older
+    /// than the VM. Where the place cannot be asked that is an error, and the VM stays.
     async fn remove_vm(&self, cx: &Cx, vm: &VmRef) -> Result<()>;
 
     /// The provider's own definition of the VM, unchanged, for people who know

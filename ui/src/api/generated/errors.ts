@@ -76,6 +76,7 @@ export type ErrorCode =
   | 'provider_timeout'
   | 'operation_cancelled'
   | 'internal_error'
+  | 'incompatible_schema'
   | 'provider_bug';
 
 /** What to do next, by code. */
@@ -153,5 +154,6 @@ export const errorHelp: Record<ErrorCode, string> = {
   provider_timeout: "It may still be working; look at the resource before you try again.",
   operation_cancelled: "What it had done has been undone, as far as it can be; its steps say what cannot.",
   internal_error: "Please report it with the request id and the server's log lines for it.",
+  incompatible_schema: "The message names the kind and what is missing; compare the provider's version with those that Hostler knows, and report it.",
   provider_bug: "Please report it with the request id and the server's log lines for it.",
 };
