@@ -26,6 +26,10 @@ pub struct Page<T> {
     pub stale: bool,
     /// How many items there are in all, as far as known.
     pub approx_total: Option<u64>,
+    /// What could not be read, and why, for people; left out where nothing is known to be
+    /// missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
 }
 
 /// The parameters that every list takes.

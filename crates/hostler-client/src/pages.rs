@@ -18,6 +18,8 @@ pub struct ItemPage<T> {
     pub observed_at: Option<Time>,
     /// Whether a source did not answer, so that part of it is old.
     pub stale: bool,
+    /// What could not be read, and why.
+    pub missing: Vec<String>,
     /// Whether another page follows.
     pub has_more: bool,
 }
@@ -75,16 +77,29 @@ where
         self.query.turn_to(page.next_cursor);
         let items = page.items.into_iter().zip(jsons);
         let items = items.map(|(value, json)| Item { value, json }).collect();
-        Ok(Some(ItemPage { items, observed_at: page.observed_at, stale: page.stale, has_more }))
+        let Page { observed_at, stale, missing, .. } = page;
+        Ok(Some(ItemPage { items, observed_at, stale, missing, has_more }))
     }
 
     /// The items of all pages as one, at most `limit` of them.
     pub async fn all(mut self, limit: Option<usize>) -> Result<ItemPage<T>> {
         let limit = limit.unwrap_or(usize::MAX);
-        let mut all = ItemPage { items: vec![], observed_at: None, stale: false, has_more: false };
+        let mut all = ItemPage {
+            items: vec![],
+            observed_at: None,
+            stale: false,
+            missing: vec![],
+            has_more: false,
+        };
         while let Some(page) = self.next().await? {
             all.items.extend(page.items);
             all.stale |= page.stale;
+            for why in page.missing {
+                // Each page tells all of it.
+                if !all.missing.contains(&why) {
+                    all.missing.push(why);
+                }
+            }
             // What is shown is as old as its oldest part.
             all.observed_at = match (all.observed_at, page.observed_at) {
                 (Some(one), Some(other)) => Some(one.min(other)),

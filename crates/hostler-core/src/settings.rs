@@ -37,7 +37,7 @@ pub const fn is_private(mode: u32, owner: u32, own: u32) -> bool {
 }
 
 /// How many letters have to be changed, added or left out.
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {

@@ -22,6 +22,7 @@ mod events;
 mod fleet;
 mod images;
 mod inner;
+mod instance_types;
 mod lists;
 mod migrations;
 mod operations;
@@ -70,6 +71,7 @@ pub use fleet::views::{
 };
 pub use hostler_store::IdempotencyKey;
 pub use images::{ImageImport, Images};
+pub use instance_types::{InstanceTypes, OfferView, ToldOffers};
 pub use lists::{Hosts, Networks, Pools};
 pub use migrations::{DestinationView, MigrationView, Migrations, ToldMigrations};
 pub use operations::Operations;
@@ -306,6 +308,11 @@ impl Engine {
     /// Live migrations of VMs.
     pub fn migrations(&self) -> Migrations<'_> {
         Migrations::new(&self.inner)
+    }
+
+    /// Instance types and preferences.
+    pub fn instance_types(&self) -> InstanceTypes<'_> {
+        InstanceTypes::new(&self.inner)
     }
 
     /// Networks.

@@ -117,8 +117,9 @@ impl<'a> Vms<'a> {
         self.engine.take_on(actor, key, self.creation(actor, request)).await
     }
 
-    async fn creation(&self, actor: &Actor, request: VmCreateRequest) -> Result<Submission> {
+    async fn creation(&self, actor: &Actor, mut request: VmCreateRequest) -> Result<Submission> {
         request.spec.check()?;
+        self.engine.of_types(&mut request.spec, &mut request.wish).await?;
         self.engine.check_images(&request.spec).await?;
         self.engine.check_volumes(&request.spec).await?;
         // A creation that cannot be placed now is refused now, while the user is there.
@@ -144,6 +145,8 @@ impl<'a> Vms<'a> {
     pub async fn plan(&self, actor: &Actor, request: &VmCreateRequest) -> Result<VmPlan> {
         access::may(actor, Permission::VmCreate)?;
         request.spec.check()?;
+        let mut request = request.clone();
+        self.engine.of_types(&mut request.spec, &mut request.wish).await?;
         self.engine.check_images(&request.spec).await?;
         self.engine.check_volumes(&request.spec).await?;
         self.check_name_is_free(&request.spec)?;
@@ -452,11 +455,15 @@ pub(crate) fn bindings(stored: &serde_json::Value) -> Vec<DiskBinding> {
 }
 
 fn changes(spec: &VmSpec, host: &str, start: bool) -> Vec<String> {
+    let of = [(&spec.instance_type, "of instance type"), (&spec.preference, "by preference")];
+    let of =
+        of.iter().filter_map(|(named, word)| Some(format!(", {word} \"{}\"", named.as_ref()?)));
     let mut lines = vec![format!(
-        "+ VM \"{}\" on host {host}: {} CPUs, {} MiB of memory",
+        "+ VM \"{}\" on host {host}: {} CPUs, {} MiB of memory{}",
         spec.name,
         spec.cpu.count,
-        spec.memory.bytes >> 20
+        spec.memory.bytes >> 20,
+        of.collect::<String>()
     )];
     for disk in &spec.disks {
         lines.push(match &disk.source {

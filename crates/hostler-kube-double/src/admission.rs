@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::ids::Ids;
 use crate::json;
 use crate::kinds::{CLONES, KUBEVIRT, Kind, RESTORES, SNAPSHOTS, VM, VMI, VMIM};
+use crate::sizing;
 use crate::status::{Refused, cause};
 use crate::store::{Key, Store};
 
@@ -43,10 +44,11 @@ pub(crate) fn unreachable(kind: &Kind) -> Result<(), Refused> {
 }
 
 /// Fills in what virt-api does.
-pub(crate) fn mutate(kind: &Kind, object: &mut Value, ids: &mut Ids) {
+pub(crate) fn mutate(kind: &Kind, object: &mut Value, ids: &mut Ids, store: &Store) {
     if *kind != VM || object.pointer("/spec/template/spec/domain").is_none() {
         return;
     }
+    sizing::prefer(object, store);
     let mut set = |pointer: &str, value: Value| {
         if object.pointer(pointer).is_none() {
             json::set(object, pointer, value);
@@ -66,7 +68,7 @@ pub(crate) fn mutate(kind: &Kind, object: &mut Value, ids: &mut Ids) {
 /// The denial.
 pub(crate) fn judge_new(kind: &Kind, object: &Value, store: &Store) -> Result<(), Refused> {
     if *kind == VM {
-        judge_machine(object)
+        judge_machine(object, store)
     } else if *kind == VMIM {
         judge_migration(object, store)
     } else if *kind == SNAPSHOTS {
@@ -86,9 +88,14 @@ pub(crate) fn judge_new(kind: &Kind, object: &Value, store: &Store) -> Result<()
 ///
 /// # Errors
 /// The denial.
-pub(crate) fn judge_change(kind: &Kind, before: &Value, after: &Value) -> Result<(), Refused> {
+pub(crate) fn judge_change(
+    kind: &Kind,
+    before: &Value,
+    after: &Value,
+    store: &Store,
+) -> Result<(), Refused> {
     if *kind == VM {
-        return judge_machine(after);
+        return judge_machine(after, store);
     }
     if *kind == VMI && before.get("spec") != after.get("spec") {
         let message = "update of VMI object is restricted";
@@ -104,7 +111,8 @@ pub(crate) fn judge_change(kind: &Kind, before: &Value, after: &Value) -> Result
     Ok(())
 }
 
-fn judge_machine(object: &Value) -> Result<(), Refused> {
+fn judge_machine(object: &Value, store: &Store) -> Result<(), Refused> {
+    sizing::judge(object, store)?;
     let spec = "/spec/template/spec";
     let volumes = json::list(object, &format!("{spec}/volumes"));
     let mut causes = Vec::new();

@@ -62,6 +62,7 @@ mod select;
 mod serve;
 mod shape;
 mod shared;
+mod sizing;
 mod status;
 mod store;
 mod verbs;

@@ -383,10 +383,10 @@ impl World {
         if self.switches.virt_api_down {
             admission::unreachable(kind)?;
         }
-        admission::mutate(kind, object, &mut self.ids);
+        admission::mutate(kind, object, &mut self.ids, &self.store);
         schema::require(kind, object)?;
         match before {
-            Some(before) => admission::judge_change(kind, before, object),
+            Some(before) => admission::judge_change(kind, before, object, &self.store),
             None => admission::judge_new(kind, object, &self.store),
         }
     }

@@ -109,7 +109,7 @@ pub enum Purpose {
     Copies,
     /// Networks besides that of the pods.
     Networks,
-    /// Sizes of VMs that are off, by instance types.
+    /// Instance types and preferences: what is offered, and sizes of VMs that are off.
     Sizes,
     /// Documents of cloud-init, kept as secrets.
     CloudInit,
@@ -128,7 +128,7 @@ impl fmt::Display for Purpose {
             Self::Volumes => "volumes",
             Self::Copies => "copies of volumes",
             Self::Networks => "networks",
-            Self::Sizes => "sizes of VMs that are off, by instance types",
+            Self::Sizes => "instance types and preferences, and VMs of them",
             Self::CloudInit => "cloud-init",
         })
     }

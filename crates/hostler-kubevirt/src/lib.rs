@@ -44,6 +44,7 @@ mod fleet;
 pub mod health;
 mod history;
 mod installation;
+mod instance_types;
 mod launchers;
 mod link;
 pub mod mapper;

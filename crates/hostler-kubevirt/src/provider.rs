@@ -12,8 +12,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hostler_core::Timestamp;
 use hostler_provider::{
-    Clones, Cluster, Configure, Console, Create, Cx, Error, Inventory, Kind, Metrics, Migrate,
-    Power, Probe, Provider, Result, Snapshots, Storage, Watch,
+    Clones, Cluster, Configure, Console, Create, Cx, Error, InstanceTypes, Inventory, Kind,
+    Metrics, Migrate, Power, Probe, Provider, Result, Snapshots, Storage, Watch,
 };
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -210,6 +210,10 @@ impl Provider for KubeVirt {
     }
 
     fn console(&self) -> Option<&dyn Console> {
+        Some(self)
+    }
+
+    fn instance_types(&self) -> Option<&dyn InstanceTypes> {
         Some(self)
     }
 

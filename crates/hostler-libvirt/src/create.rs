@@ -171,6 +171,7 @@ impl Link {
             Some(volume) => Some(self.place(cx, volume, VolumeFormat::Raw).await?),
             None => None,
         };
+        check_types(request.spec)?;
         let plan = Plan { vm: request.vm, spec: request.spec, platform, disks, seed };
         domain::to_xml(&plan)
     }
@@ -275,6 +276,16 @@ impl Link {
             }
         }
     }
+}
+
+/// Refuses to leave anything to what libvirt does not have.
+fn check_types(spec: &VmSpec) -> Result<()> {
+    let named = [("instance type", &spec.instance_type), ("preference", &spec.preference)];
+    let Some((what, name)) = named.iter().find_map(|(what, it)| Some((what, it.as_ref()?))) else {
+        return Ok(());
+    };
+    let message = format!("libvirt has no instance types, and so no {what} \"{name}\"");
+    Err(Error::new(Kind::Unsupported, message))
 }
 
 /// Refuses what this libvirt is too old for and does not list among what it

@@ -38,6 +38,7 @@ pub use groups::cluster::Cluster;
 pub use groups::configure::{ChangeVm, Configure};
 pub use groups::console::{Console, ConsoleStream, CutOff};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
+pub use groups::instance_types::{InstanceTypes, Offered};
 pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
 pub use groups::migrate::{Migrate, MigrateVm};
 pub use groups::power::{Power, StopMode};
@@ -121,6 +122,11 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Having instance types and preferences.
+    fn instance_types(&self) -> Option<&dyn InstanceTypes> {
+        None
+    }
+
     /// Being told of changes, and looking at one VM.
     fn watch(&self) -> Option<&dyn Watch> {
         None
@@ -152,6 +158,8 @@ pub enum Group {
     Clones,
     /// [`Configure`].
     Configure,
+    /// [`InstanceTypes`].
+    InstanceTypes,
 }
 
 impl Group {
@@ -168,6 +176,7 @@ impl Group {
         Self::Migrate,
         Self::Clones,
         Self::Configure,
+        Self::InstanceTypes,
     ];
 
     /// The word used on the wire.
@@ -184,6 +193,7 @@ impl Group {
             Self::Migrate => "migrate",
             Self::Clones => "clone",
             Self::Configure => "configure",
+            Self::InstanceTypes => "instance_types",
         }
     }
 }
@@ -202,6 +212,7 @@ pub fn groups(provider: &dyn Provider) -> Vec<Group> {
         Group::Migrate => provider.migrate().is_some(),
         Group::Clones => provider.clones().is_some(),
         Group::Configure => provider.configure().is_some(),
+        Group::InstanceTypes => provider.instance_types().is_some(),
     };
     Group::ALL.iter().copied().filter(has).collect()
 }

@@ -110,6 +110,7 @@ pub(crate) fn check(state: &State, request: &EnsureVm<'_>) -> Result<()> {
         Error::new(Kind::NotFound, format!("there is no host {}", request.host_ref))
     })?;
     check_machine(host, request)?;
+    state.check_types(request.spec)?;
     for nic in &request.spec.nics {
         match &nic.source {
             NicSource::Network(name) => {

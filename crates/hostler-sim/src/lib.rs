@@ -28,6 +28,7 @@ mod console;
 mod create;
 pub mod demo;
 mod faults;
+mod instance_types;
 mod late;
 mod metrics;
 mod migrate;
@@ -42,11 +43,12 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Clones, Cluster, Configure, Console, Create, Cx, Group, Inventory, Metrics, Migrate, Power,
-    Probe, Provider, Result, Snapshots, Storage, VmRef, Watch,
+    Clones, Cluster, Configure, Console, Create, Cx, Group, InstanceTypes, Inventory, Metrics,
+    Migrate, Power, Probe, Provider, Result, Snapshots, Storage, VmRef, Watch,
 };
 
 pub use faults::{EventFault, FaultPlan, When};
+pub use instance_types::Size;
 pub use late::Late;
 pub use verb::Verb;
 pub use world::World;
@@ -206,6 +208,10 @@ impl Provider for Sim {
 
     fn configure(&self) -> Option<&dyn Configure> {
         self.has(Group::Configure).map(|sim| sim as &dyn Configure)
+    }
+
+    fn instance_types(&self) -> Option<&dyn InstanceTypes> {
+        self.has(Group::InstanceTypes).map(|sim| sim as &dyn InstanceTypes)
     }
 
     fn watch(&self) -> Option<&dyn Watch> {

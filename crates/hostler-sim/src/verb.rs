@@ -39,6 +39,8 @@ pub enum Verb {
     Migrations,
     PlanChange,
     ChangeVm,
+    InstanceTypes,
+    Preferences,
 }
 
 impl Verb {
@@ -79,7 +81,9 @@ impl Verb {
             | Self::Report
             | Self::Destinations
             | Self::Migrations
-            | Self::PlanChange => false,
+            | Self::PlanChange
+            | Self::InstanceTypes
+            | Self::Preferences => false,
         }
     }
 
@@ -131,6 +135,8 @@ impl Verb {
             Self::Report => "tell how the cluster is",
             Self::Destinations => "find a host for",
             Self::Migrate => "migrate",
+            Self::InstanceTypes => "list instance types",
+            Self::Preferences => "list preferences",
             Self::CancelMigration => "cancel the migration of",
             Self::Migrations => "list migrations of",
             Self::PlanChange => "plan a change of",

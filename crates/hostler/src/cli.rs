@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     adoptions, agents, alerts, api, clusters, contexts, custom_metrics, events, explain, hosts,
-    images, man, migrations, muscle, networks, operations, outputs, pools, providers, silences,
-    snapshots, tokens, vms, volumes,
+    images, instance_types, man, migrations, muscle, networks, operations, outputs, pools,
+    providers, silences, snapshots, tokens, vms, volumes,
 };
 use crate::complete::{Names, Shell};
 use crate::output::{Output, OutputParser};
@@ -133,6 +133,12 @@ pub(crate) enum Command {
     /// What VMs are made from.
     #[command(subcommand)]
     Image(images::Verb),
+    /// Sizes that providers offer for VMs.
+    #[command(subcommand)]
+    InstanceType(instance_types::Verb),
+    /// What providers fill in where a VM says nothing.
+    #[command(subcommand)]
+    Preference(instance_types::PreferenceVerb),
     /// Networks that VMs can be connected to.
     #[command(subcommand)]
     Network(networks::Verb),

@@ -31,6 +31,7 @@ mod health;
 mod hosts;
 mod ids;
 mod images;
+mod instance_types;
 mod lists;
 pub mod live;
 mod local;
@@ -257,6 +258,7 @@ pub fn api() -> Api {
     let api = outlook::route(custom_metrics::route(measured::route(api)));
     let api = live::route(outputs::route(agents::route(api)));
     let api = silences::route(alert_rules::route(alerts::route(api)));
+    let api = instance_types::route(api);
     let api = clones::route(changes::route(migrations::route(snapshots::route(clusters::route(
         adoptions::route(api),
     )))));

@@ -15,6 +15,7 @@ import type {
   Host,
   HostlerEvent,
   Image,
+  InstanceType,
   Migration,
   Network,
   Operation,
@@ -22,6 +23,7 @@ import type {
   Page,
   PendingAdoption,
   Pool,
+  Preference,
   Provider,
   Silence,
   VmSummary,
@@ -49,6 +51,8 @@ interface ListItems {
   providers: Provider;
   clusters: Cluster;
   migrations: Migration;
+  instanceTypes: InstanceType;
+  preferences: Preference;
   events: HostlerEvent;
   alerts: Alert;
   alertHistory: AlertEntry;
@@ -123,6 +127,10 @@ const readers: { [N in ListName]: Reader<ListItems[N]> } = {
   clusters: (query, signal) => body(client.GET("/api/v1/clusters", { params: { query }, signal })),
   migrations: (query, signal) =>
     body(client.GET("/api/v1/migrations", { params: { query }, signal })),
+  instanceTypes: (query, signal) =>
+    body(client.GET("/api/v1/instance-types", { params: { query }, signal })),
+  preferences: (query, signal) =>
+    body(client.GET("/api/v1/preferences", { params: { query }, signal })),
   events: (query, signal) =>
     body(client.GET("/api/v1/events/history", { params: { query }, signal })),
   alerts: (query, signal) => body(client.GET("/api/v1/alerts", { params: { query }, signal })),

@@ -3,6 +3,7 @@
 // always means what the form shows.
 import type { VmRequest } from "../api/types";
 import { bytesArgument } from "./format";
+import { named } from "./offers";
 
 export function cliText(request: VmRequest): string {
   return flagsOf(request)?.join(" \\\n  ") ?? documentCommand(request);
@@ -40,8 +41,10 @@ function flagsOf({ spec, provider, host, start }: VmRequest): string[] | undefin
       add("--disk", `volume=${volume},pool=${pool}`);
     } else return undefined;
   }
-  add("--cpus", String(spec.cpu?.count ?? 1));
-  add("--memory", bytesArgument(spec.memory.bytes));
+  if (spec.instance_type) add("--instance-type", named(spec.instance_type));
+  if (spec.preference) add("--preference", named(spec.preference));
+  if (!spec.instance_type) add("--cpus", String(spec.cpu?.count ?? 1));
+  if (spec.memory?.bytes != null) add("--memory", bytesArgument(spec.memory.bytes));
   for (const nic of spec.nics ?? []) {
     if ("network" in nic.source) add("--network", nic.source.network);
     else if ("user" in nic.source) add("--network", "user");

@@ -140,7 +140,7 @@ export function poolSearch(raw: RawSearch): PoolSearch {
   return { tab: oneOf(POOL_TABS, raw.tab), ...outlookSearch(raw) };
 }
 
-export const CLUSTER_TABS = ["overview", "features"] as const;
+export const CLUSTER_TABS = ["overview", "features", "types"] as const;
 export type ClusterTab = (typeof CLUSTER_TABS)[number];
 
 /** Whether a feature can be used, as far as that can be told. */

@@ -20,6 +20,18 @@ test("c1: the shortest draft asks for the image's own size", () => {
   });
 });
 
+test("e8: an instance type says the size, and takes the VM to its provider", () => {
+  const draft = { ...GOOD, instanceType: "p/u1.small", preference: "p/shop/fedora", cpus: "no" };
+  expect(faultsOf(draft)).toEqual({});
+  const { spec, provider } = requestOf(draft);
+  expect(provider).toBe("p");
+  expect(spec.instance_type).toEqual({ name: "u1.small" });
+  expect(spec.preference).toEqual({ name: "fedora", namespace: "shop" });
+  expect(spec).not.toHaveProperty("cpu");
+  expect(spec).not.toHaveProperty("memory");
+  expect(Object.keys(faultsOf({ ...draft, preference: "q/x" }))).toEqual(["preference"]);
+});
+
 test("every field reaches the request", () => {
   const request = requestOf({
     ...GOOD,

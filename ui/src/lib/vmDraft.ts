@@ -4,6 +4,7 @@
 import type { CloudInit, DiskSpec, NicSource, VmRequest, VmSpec, VolumeFormat } from "../api/types";
 import { parseBytes } from "./format";
 import { parseLabels } from "./labels";
+import { offerOf } from "./offers";
 
 export interface VmDraft {
   name: string;
@@ -19,6 +20,10 @@ export interface VmDraft {
   /** The pool of a volume that exists, by id: pools of several hosts have one name. */
   volumePool: string;
   volume: string;
+  /** The instance type by its id, which sizes it; empty: none. */
+  instanceType: string;
+  /** The preference by its id; empty: none. */
+  preference: string;
   cpus: string;
   /** As typed; a bare number is MiB. */
   memory: string;
@@ -46,6 +51,8 @@ export const EMPTY_DRAFT: VmDraft = {
   format: "",
   volumePool: "",
   volume: "",
+  instanceType: "",
+  preference: "",
   cpus: "1",
   memory: "1024",
   network: "",
@@ -87,8 +94,15 @@ export function faultsOf(draft: VmDraft): Faults {
     if (draft.volumePool === "") faults.volumePool = "Choose a pool";
     if (draft.volume === "") faults.volume = "Choose a volume";
   }
-  if (!/^[1-9]\d{0,3}$/.test(draft.cpus)) faults.cpus = "A whole number from 1";
-  if (!parseBytes(draft.memory, "M")) faults.memory = "An amount, for example 2 GiB";
+  // An instance type says both.
+  if (!draft.instanceType) {
+    if (!/^[1-9]\d{0,3}$/.test(draft.cpus)) faults.cpus = "A whole number from 1";
+    if (!parseBytes(draft.memory, "M")) faults.memory = "An amount, for example 2 GiB";
+  }
+  const places = [draft.instanceType, draft.preference].flatMap(
+    (id) => offerOf(id)?.provider ?? [],
+  );
+  if (new Set(places).size > 1) faults.preference = "It is of another provider than the type";
   if (draft.secureBoot && draft.firmware !== "uefi") faults.secureBoot = "Needs UEFI";
   const labels = parseLabels(draft.labels);
   if (labels.fault) faults.labels = labels.fault;
@@ -104,13 +118,16 @@ export function faultsOf(draft: VmDraft): Faults {
 export function requestOf(draft: VmDraft): VmRequest {
   const spec: VmSpec = {
     name: draft.name,
-    cpu: { count: Number(draft.cpus) },
-    memory: { bytes: parseBytes(draft.memory, "M") ?? 0 },
+    ...sizeOf(draft),
     firmware: { kind: draft.firmware, secure_boot: draft.secureBoot },
     disks: disksOf(draft),
     nics: nicOf(draft.network).map((source) => ({ source })),
     graphics: draft.graphics === "vnc" ? "vnc" : null,
   };
+  const preference = offerOf(draft.preference);
+  if (preference) spec.preference = preference.named;
+  const provider =
+    draft.provider || offerOf(draft.instanceType)?.provider || preference?.provider || "";
   if (draft.description) spec.description = draft.description;
   const { labels } = parseLabels(draft.labels);
   if (Object.keys(labels).length > 0) spec.labels = labels;
@@ -119,8 +136,18 @@ export function requestOf(draft: VmDraft): VmRequest {
   return {
     spec,
     start: draft.start,
-    ...(draft.provider && { provider: draft.provider }),
+    ...(provider && { provider }),
     ...(draft.host && { host: draft.host }),
+  };
+}
+
+/** The instance type, or the size. */
+function sizeOf(draft: VmDraft): Pick<VmSpec, "instance_type" | "cpu" | "memory"> {
+  const type = offerOf(draft.instanceType);
+  if (type) return { instance_type: type.named };
+  return {
+    cpu: { count: Number(draft.cpus) },
+    memory: { bytes: parseBytes(draft.memory, "M") ?? 0 },
   };
 }
 

@@ -12,9 +12,24 @@ use hostler_core::vm::{observed, spec as core_spec};
 use super::{ConsoleKind, VmSpec, VolumeFormat};
 
 impl VmSpec {
-    /// The core's form, checked; all faults at once.
+    /// The core's form, checked; all faults at once. What is left to an instance type is 0
+    /// there until the type is looked up.
     pub fn to_core(&self) -> Result<core_spec::VmSpec> {
-        let spec: core_spec::VmSpec = same_shape(self)?;
+        let mut said = self.clone();
+        let is_by_type = said.instance_type.is_some();
+        // A 0 that somebody wrote is a fault, and nothing that was left out.
+        let written =
+            [("/cpu/count", said.cpu.count.map(u64::from)), ("/memory/bytes", said.memory.bytes)];
+        if let Some((field, _)) = written.iter().find(|(_, size)| is_by_type && *size == Some(0)) {
+            let detail = "must be at least 1; leave it out to take the instance type's";
+            return Err(Error::faults(
+                Code::SpecInvalid,
+                vec![Fault::new(*field, "too_small", detail)],
+            ));
+        }
+        said.cpu.count.get_or_insert(if is_by_type { 0 } else { 1 });
+        said.memory.bytes.get_or_insert(0);
+        let spec: core_spec::VmSpec = same_shape(&said)?;
         spec.check()?;
         Ok(spec)
     }
@@ -76,7 +91,8 @@ impl From<observed::ConsoleKind> for ConsoleKind {
 mod tests {
     use super::*;
 
-    /// A document in which no field has its default.
+    /// A document in which no field has its default but the instance type, which excludes
+    /// others; see below.
     const FULL: &str = include_str!("vm_spec_full.json");
 
     #[test]
@@ -96,6 +112,41 @@ mod tests {
             serde_json::from_str(r#"{"name": "web", "memory": {"bytes": 1073741824}}"#).unwrap();
         let core = wire.to_core().unwrap();
         assert_eq!(core, core_spec::VmSpec::new("web", 1 << 30));
+    }
+
+    #[test]
+    fn e8_documents_from_before_instance_types_still_decode() {
+        let mut old: serde_json::Value = serde_json::from_str(FULL).unwrap();
+        let fields = old.as_object_mut().unwrap();
+        assert!(fields.remove("instance_type").is_some());
+        assert!(fields.remove("preference").is_some());
+        let core: core_spec::VmSpec = serde_json::from_value(old).unwrap();
+        assert_eq!((core.instance_type, core.preference), (None, None));
+    }
+
+    #[test]
+    fn e8_a_size_is_left_to_an_instance_type_or_said() {
+        let core = |text: &str| serde_json::from_str::<VmSpec>(text).unwrap().to_core();
+        let by_type = core(r#"{"name": "web", "instance_type": {"name": "u1.small"}}"#).unwrap();
+        assert_eq!((by_type.cpu.count, by_type.memory.bytes), (0, 0));
+        let sized = r#"{"name": "web", "instance_type": {"name": "u1.small", "namespace": "shop"},
+            "cpu": {"count": 2}, "memory": {"bytes": 2147483648}}"#;
+        let told = VmSpec::from_core(&core(sized).unwrap()).unwrap();
+        assert_eq!((told.cpu.count, told.memory.bytes), (Some(2), Some(2 << 30)));
+        let of = told.instance_type.clone().unwrap();
+        assert_eq!((of.name.as_str(), of.namespace.as_deref()), ("u1.small", Some("shop")));
+        assert_eq!(told.to_core().unwrap(), core(sized).unwrap());
+        let faults = |text: &str| {
+            let error = core(text).unwrap_err();
+            let all = error.fault_list().iter();
+            all.map(|f| format!("{} {}", f.pointer, f.code)).collect::<Vec<_>>()
+        };
+        assert_eq!(faults(r#"{"name": "web"}"#), ["/memory/bytes too_small"]);
+        let zero = r#"{"name": "web", "instance_type": {"name": "u1.small"}, "cpu": {"count": 0}}"#;
+        assert_eq!(faults(zero), ["/cpu/count too_small"]);
+        let named = r#"{"name": "web", "instance_type": {"name": "../x", "namespace": ""}}"#;
+        let both = ["/instance_type/name bad_name", "/instance_type/namespace bad_name"];
+        assert_eq!(faults(named), both);
     }
 
     #[test]

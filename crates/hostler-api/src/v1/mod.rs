@@ -15,6 +15,7 @@ mod devices;
 mod events;
 mod hosts;
 mod images;
+mod instance_types;
 mod live;
 mod metrics;
 mod migrations;
@@ -47,6 +48,7 @@ pub use devices::*;
 pub use events::*;
 pub use hosts::*;
 pub use images::*;
+pub use instance_types::*;
 pub use live::*;
 pub use metrics::*;
 pub use migrations::*;
@@ -103,6 +105,8 @@ endpoints![
     VmClone,
     VmMigrate,
     VmDestinations,
+    InstanceTypeList,
+    PreferenceList,
     MigrationList,
     VmRelease,
     AdoptionList,

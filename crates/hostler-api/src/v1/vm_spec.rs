@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::TypeRef;
 use super::devices::*;
 
 /// A virtual machine as it should be.
@@ -23,10 +24,19 @@ pub struct VmSpec {
     /// Free key-value pairs to select by.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// The size that its provider offers, of which it is to be: see
+    /// `GET /api/v1/instance-types`. Processors and memory are then the type's; leave them out,
+    /// or say the same. It goes to the provider that has the type.
+    #[serde(default)]
+    pub instance_type: Option<TypeRef>,
+    /// What its provider fills in where nothing is said here: see `GET /api/v1/preferences`.
+    #[serde(default)]
+    pub preference: Option<TypeRef>,
     /// Virtual processors.
     #[serde(default)]
     pub cpu: CpuSpec,
     /// Guest memory.
+    #[serde(default)]
     pub memory: MemorySpec,
     /// Architecture, machine type and accelerator.
     #[serde(default)]
@@ -82,9 +92,10 @@ pub struct VmSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CpuSpec {
-    /// How many are online at boot.
-    #[serde(default = "one")]
-    pub count: u32,
+    /// How many are online at boot. Left out of a request: those of its instance type, or 1
+    /// without any. Always told of what is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
     /// How many can be made online without a restart; unset: `count`.
     #[serde(default)]
     pub max_count: Option<u32>,
@@ -157,11 +168,13 @@ pub enum CpuFeaturePolicy {
 }
 
 /// Guest memory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MemorySpec {
-    /// How much the guest has, in bytes; rounded up to a whole KiB.
-    pub bytes: u64,
+    /// How much the guest has, in bytes; rounded up to a whole KiB. A request says it, or an
+    /// instance type. Always told of what is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// Whether it is backed by huge pages of the host.
     #[serde(default)]
     pub hugepages: bool,
@@ -251,7 +264,13 @@ const fn one() -> u32 {
 
 impl Default for CpuSpec {
     fn default() -> Self {
-        Self { count: 1, max_count: None, topology: None, mode: CpuMode::Default, features: vec![] }
+        Self {
+            count: None,
+            max_count: None,
+            topology: None,
+            mode: CpuMode::Default,
+            features: vec![],
+        }
     }
 }
 

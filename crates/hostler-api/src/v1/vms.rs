@@ -34,7 +34,8 @@ endpoint! {
         body: Json VmRequest,
         reply: Json Operation, status: ACCEPTED,
         errors: [SpecInvalid, VmExists, ImageNotFound, VolumeBusy, HostNotFound, ProviderNotFound,
-            NoHostFits, CapabilityMissing, IdempotencyMismatch, ClusterRebuilding],
+            NoHostFits, CapabilityMissing, InstanceTypeNotFound, PreferenceNotFound,
+            IdempotencyMismatch, ClusterRebuilding],
     }
 }
 
@@ -48,7 +49,8 @@ endpoint! {
         body: Json VmRequest,
         reply: Json VmPlanned,
         errors: [SpecInvalid, VmExists, ImageNotFound, VolumeBusy, HostNotFound, ProviderNotFound,
-            NoHostFits, CapabilityMissing, ProviderRefused, ClusterRebuilding],
+            NoHostFits, CapabilityMissing, InstanceTypeNotFound, PreferenceNotFound, ProviderRefused,
+            ClusterRebuilding],
     }
 }
 
@@ -397,6 +399,12 @@ pub struct VmObserved {
     pub persistent: Fact<bool>,
     /// Whether it starts with the host.
     pub autostart: Fact<bool>,
+    /// The instance type that it is of, as its provider says; left out where it is of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<super::TypeRef>,
+    /// The preference that it is of, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preference: Option<super::TypeRef>,
     /// Processors online.
     pub cpu_count: Fact<u32>,
     /// Processors that can be online.

@@ -49,6 +49,10 @@ pub enum Code {
     VolumeNotFound,
     /// The VM has no such snapshot.
     SnapshotNotFound,
+    /// There is no such instance type.
+    InstanceTypeNotFound,
+    /// There is no such preference.
+    PreferenceNotFound,
     /// There is no such network.
     NetworkNotFound,
     /// There is no such image.
@@ -151,6 +155,8 @@ pub enum Code {
     OperationCancelled,
     /// Hostler made a mistake.
     InternalError,
+    /// The provider sent an object that is not shaped as its kind must be.
+    IncompatibleSchema,
     /// The provider answered something that makes no sense.
     ProviderBug,
 }
@@ -179,6 +185,8 @@ impl Code {
         Self::PoolNotFound,
         Self::VolumeNotFound,
         Self::SnapshotNotFound,
+        Self::InstanceTypeNotFound,
+        Self::PreferenceNotFound,
         Self::NetworkNotFound,
         Self::ImageNotFound,
         Self::OperationNotFound,
@@ -230,6 +238,7 @@ impl Code {
         Self::ProviderTimeout,
         Self::OperationCancelled,
         Self::InternalError,
+        Self::IncompatibleSchema,
         Self::ProviderBug,
     ];
 
@@ -258,6 +267,8 @@ impl Code {
             Self::PoolNotFound => "pool_not_found",
             Self::VolumeNotFound => "volume_not_found",
             Self::SnapshotNotFound => "snapshot_not_found",
+            Self::InstanceTypeNotFound => "instance_type_not_found",
+            Self::PreferenceNotFound => "preference_not_found",
             Self::NetworkNotFound => "network_not_found",
             Self::ImageNotFound => "image_not_found",
             Self::OperationNotFound => "operation_not_found",
@@ -309,6 +320,7 @@ impl Code {
             Self::ProviderTimeout => "provider_timeout",
             Self::OperationCancelled => "operation_cancelled",
             Self::InternalError => "internal_error",
+            Self::IncompatibleSchema => "incompatible_schema",
             Self::ProviderBug => "provider_bug",
         }
     }
@@ -337,6 +349,8 @@ impl Code {
             | Self::PoolNotFound
             | Self::VolumeNotFound
             | Self::SnapshotNotFound
+            | Self::InstanceTypeNotFound
+            | Self::PreferenceNotFound
             | Self::NetworkNotFound
             | Self::ImageNotFound
             | Self::OperationNotFound
@@ -386,7 +400,7 @@ impl Code {
             | Self::StoreUnavailable => Kind::Unavailable,
             Self::ProviderTimeout => Kind::Timeout,
             Self::OperationCancelled => Kind::Cancelled,
-            Self::InternalError | Self::ProviderBug => Kind::Bug,
+            Self::InternalError | Self::IncompatibleSchema | Self::ProviderBug => Kind::Bug,
         }
     }
 }

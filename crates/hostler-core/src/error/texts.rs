@@ -31,6 +31,8 @@ impl Code {
             Self::PoolNotFound => "there is no such storage pool",
             Self::VolumeNotFound => "there is no such volume",
             Self::SnapshotNotFound => "the VM has no such snapshot",
+            Self::InstanceTypeNotFound => "there is no such instance type",
+            Self::PreferenceNotFound => "there is no such preference",
             Self::NetworkNotFound => "there is no such network",
             Self::ImageNotFound => "there is no such image",
             Self::OperationNotFound => "there is no such operation",
@@ -86,6 +88,9 @@ impl Code {
             Self::ProviderTimeout => "the provider did not answer in time",
             Self::OperationCancelled => "the operation was cancelled",
             Self::InternalError => "Hostler made a mistake",
+            Self::IncompatibleSchema => {
+                "the provider sent an object that is not shaped as its kind must be"
+            }
             Self::ProviderBug => "the provider answered something that makes no sense",
         }
     }
@@ -133,6 +138,8 @@ impl Code {
             Self::PoolNotFound => "`hostler pool list` shows those there are.",
             Self::VolumeNotFound => "`hostler volume list POOL` shows those there are.",
             Self::SnapshotNotFound => "`hostler snapshot list VM` shows those there are.",
+            Self::InstanceTypeNotFound => "`hostler instance-type list` shows those there are.",
+            Self::PreferenceNotFound => "`hostler preference list` shows those there are.",
             Self::NetworkNotFound => "`hostler network list` shows those there are.",
             Self::ImageNotFound => "`hostler image list` shows those there are.",
             Self::OperationNotFound => {
@@ -237,6 +244,9 @@ impl Code {
             }
             Self::InternalError => {
                 "Please report it with the request id and the server's log lines for it."
+            }
+            Self::IncompatibleSchema => {
+                "The message names the kind and what is missing; compare the provider's version with those that Hostler knows, and report it."
             }
             Self::ProviderBug => {
                 "Please report it with the request id and the server's log lines for it."

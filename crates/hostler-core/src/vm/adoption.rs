@@ -16,6 +16,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::DESCRIPTION_MAX_BYTES;
+use super::instance_type::TypeRef;
 use super::observed::{ObservedVm, PowerState};
 use super::spec::{FirmwareKind, VmSpec};
 use crate::clock::Timestamp;
@@ -111,6 +112,7 @@ pub fn review(seen: &ObservedVm, name: &str, project: &str) -> Review {
         spec.cpu.count = (*count).max(1);
         spec.cpu.max_count = seen.cpu_max.value().copied().filter(|most| most > count);
     }
+    sized_by_type(seen, &mut spec);
     spec.machine.arch = known(&seen.arch);
     spec.machine.kind = known(&seen.machine);
     if seen.firmware.value().is_some_and(|firmware| firmware == "uefi") {
@@ -119,6 +121,26 @@ pub fn review(seen: &ObservedVm, name: &str, project: &str) -> Review {
     spec.autostart = seen.autostart.value().copied().unwrap_or(false);
     let risks = risks(seen, &spec);
     Review { spec, risks }
+}
+
+/// Its types, where what it has of them is known: what is written down says its size, and
+/// leaves to the type only what the type says.
+fn sized_by_type(seen: &ObservedVm, spec: &mut VmSpec) {
+    let named = |named: &Option<TypeRef>| {
+        named.clone().filter(|named| {
+            let namespace = named.namespace.as_deref();
+            name::check(&named.name).is_ok() && namespace.is_none_or(|it| name::check(it).is_ok())
+        })
+    };
+    spec.preference = named(&seen.preference);
+    let (Some(of), Some(bytes), Some(_)) =
+        (named(&seen.instance_type), seen.memory_bytes.value(), seen.cpu_count.value())
+    else {
+        return;
+    };
+    spec.instance_type = Some(of);
+    spec.memory.bytes = *bytes;
+    spec.cpu.max_count = None;
 }
 
 /// What was read, where it is a name that can be written down.
@@ -239,6 +261,29 @@ mod tests {
 
     fn codes(seen: &ObservedVm, name: &str) -> Vec<&'static str> {
         review(seen, name, "default").risks.iter().map(|risk| risk.code).collect()
+    }
+
+    #[test]
+    fn e8_an_instance_type_is_written_down_with_the_size_that_it_gives() {
+        let mut seen = read("web");
+        seen.cpu_count = fact(2);
+        seen.cpu_max = fact(8);
+        seen.memory_bytes = fact(4 << 30);
+        seen.memory_max_bytes = fact(16 << 30);
+        seen.instance_type = Some(TypeRef::wide("u1.medium"));
+        seen.preference = Some(TypeRef::of("shop", "fedora"));
+        let spec = review(&seen, "web", "default").spec;
+        spec.check().unwrap();
+        assert_eq!((spec.cpu.count, spec.cpu.max_count, spec.memory.bytes), (2, None, 4 << 30));
+        assert_eq!((spec.instance_type, spec.preference), (seen.instance_type, seen.preference));
+        // Where its size is not known, no type stands in for it.
+        let mut unread = read("web");
+        unread.instance_type = Some(TypeRef::wide("u1.medium"));
+        unread.memory_bytes = Fact::unavailable("test", "its type was not read");
+        unread.memory_max_bytes = Fact::unavailable("test", "its type was not read");
+        let review = review(&unread, "web", "default");
+        assert!(!review.is_possible());
+        assert_eq!(review.spec.instance_type, None);
     }
 
     #[test]

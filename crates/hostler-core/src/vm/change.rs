@@ -114,7 +114,7 @@ impl ChangePlan {
         mut takes: impl FnMut(&Difference) -> Takes,
     ) -> Self {
         let changes = differences(before, after).into_iter().map(|field| {
-            let takes = match fixed(&field.path) {
+            let takes = match fixed(&field.path).or_else(|| of_type(before, &field.path)) {
                 Some(why) => Takes::Refused(why.to_owned()),
                 // Nobody but Hostler knows its labels.
                 None if is_within(&field.path, "/labels") => Takes::Live,
@@ -283,9 +283,18 @@ fn fixed(path: &str) -> Option<&'static str> {
         ("/project", "a VM stays in its project; make another one"),
         ("/disks", "disks are not changed by the specification; attach or detach them instead"),
         ("/cloud_init", "the guest has read it at its first boot; change it within the guest"),
+        ("/instance_type", "a VM keeps the type that it was made of; make another one"),
+        ("/preference", "a VM keeps the preference that it was made by; make another one"),
         ("/machine/arch", "the guest is made for its architecture; make another VM"),
     ];
     FIXED.iter().find(|(field, _)| is_within(path, field)).map(|(_, why)| *why)
+}
+
+/// Why the size of a VM that has an instance type is not changed by itself.
+fn of_type(before: &VmSpec, path: &str) -> Option<&'static str> {
+    let is_size = is_within(path, "/cpu") || is_within(path, "/memory");
+    (before.instance_type.is_some() && is_size)
+        .then_some("its size is that of its instance type; make another VM of another type")
 }
 
 /// Which data may be lost by a change.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::cloud_init::{CloudInit, DOCUMENT_MAX_BYTES};
 use super::devices::{BootDevice, DiskDevice, DiskSource, DiskSpec, NicSource, NicSpec};
+use super::instance_type::TypeRef;
 use super::spec::{CpuMode, CpuSpec, FirmwareKind, VmSpec};
 use crate::error::{Code, Error, Fault, Result};
 use crate::name::{self, BadName};
@@ -31,8 +32,15 @@ impl VmSpec {
     pub fn check(&self) -> Result<()> {
         let mut faults = Faults::default();
         self.check_identity(&mut faults);
-        check_cpu(&self.cpu, &mut faults);
-        faults.range("/memory/bytes", self.memory.bytes, MEMORY_MIN_BYTES, MEMORY_MAX_BYTES);
+        self.check_types(&mut faults);
+        let by_type = self.instance_type.is_some();
+        // What a request leaves to its instance type is not known yet.
+        if !(by_type && self.cpu.count == 0) {
+            check_cpu(&self.cpu, &mut faults);
+        }
+        if !(by_type && self.memory.bytes == 0) {
+            faults.range("/memory/bytes", self.memory.bytes, MEMORY_MIN_BYTES, MEMORY_MAX_BYTES);
+        }
         if self.firmware.secure_boot && self.firmware.kind != FirmwareKind::Uefi {
             faults.add("/firmware/secure_boot", "needs_uefi", "needs firmware kind uefi");
         }
@@ -61,6 +69,25 @@ impl VmSpec {
             let pointer = format!("/labels/{}", key.replace('~', "~0").replace('/', "~1"));
             faults.name(&pointer, check_label_key(key));
             faults.text(&pointer, value, 256);
+        }
+    }
+
+    fn check_types(&self, faults: &mut Faults) {
+        let named = [("instance_type", &self.instance_type), ("preference", &self.preference)];
+        for (field, named) in named {
+            let Some(TypeRef { name, namespace }) = named else { continue };
+            faults.name(&format!("/{field}/name"), name::check(name));
+            faults.optional_name(&format!("/{field}/namespace"), namespace.as_deref());
+        }
+        let arranged = [
+            ("max_count", self.cpu.max_count.is_some()),
+            ("topology", self.cpu.topology.is_some()),
+        ];
+        for (field, is_given) in arranged {
+            if is_given && self.instance_type.is_some() {
+                let detail = "is the instance type's to say; leave it out";
+                faults.add(&format!("/cpu/{field}"), "with_instance_type", detail);
+            }
         }
     }
 

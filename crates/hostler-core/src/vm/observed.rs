@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::instance_type::TypeRef;
 use super::lifecycle::Action;
 use crate::clock::Timestamp;
 use crate::fact::{Fact, Quality};
@@ -93,6 +94,10 @@ pub struct ObservedVm {
     pub persistent: Fact<bool>,
     /// Whether it starts with the host.
     pub autostart: Fact<bool>,
+    /// The instance type that it is of, as its provider says; `None` where it is of none.
+    pub instance_type: Option<TypeRef>,
+    /// The preference that it is of, likewise.
+    pub preference: Option<TypeRef>,
     /// Processors online now.
     pub cpu_count: Fact<u32>,
     /// Processors that can be online.
@@ -248,6 +253,8 @@ pub(crate) mod tests_support {
             observed_at: Timestamp::from_millis(500),
             persistent: none(),
             autostart: none(),
+            instance_type: None,
+            preference: None,
             cpu_count: none(),
             cpu_max: none(),
             memory_bytes: none(),

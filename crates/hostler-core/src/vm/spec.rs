@@ -13,6 +13,7 @@ use super::cloud_init::CloudInit;
 use super::devices::{
     BootDevice, DiskSpec, GraphicsSpec, NicSpec, PanicModel, TpmSpec, VideoModel, WatchdogSpec,
 };
+use super::instance_type::TypeRef;
 
 /// A virtual machine as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,13 @@ pub struct VmSpec {
     /// Free key-value pairs to select by.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// The size that its provider offers, of which it is to be. Its processors and memory are
+    /// then the type's: a request says the same, or nothing, and what is stored says it.
+    #[serde(default)]
+    pub instance_type: Option<TypeRef>,
+    /// What its provider fills in where nothing is said here.
+    #[serde(default)]
+    pub preference: Option<TypeRef>,
     /// Virtual processors.
     #[serde(default)]
     pub cpu: CpuSpec,
@@ -92,6 +100,8 @@ impl VmSpec {
             project: default_project(),
             description: String::new(),
             labels: BTreeMap::new(),
+            instance_type: None,
+            preference: None,
             cpu: CpuSpec::default(),
             memory: MemorySpec { bytes: memory_bytes, hugepages: false },
             machine: MachineSpec::default(),
@@ -129,7 +139,8 @@ const fn yes() -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CpuSpec {
-    /// How many are online at boot.
+    /// How many are online at boot. 0 in a request that leaves it to its instance type, and
+    /// nowhere else.
     #[serde(default = "one")]
     pub count: u32,
     /// How many can be made online without a restart; unset: `count`.
@@ -217,7 +228,8 @@ pub enum CpuFeaturePolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemorySpec {
-    /// How much the guest has, in bytes; rounded up to a whole KiB.
+    /// How much the guest has, in bytes; rounded up to a whole KiB. 0 in a request that leaves
+    /// it to its instance type, and nowhere else.
     pub bytes: u64,
     /// Whether it is backed by huge pages of the host.
     #[serde(default)]

@@ -80,6 +80,8 @@ fn vm(name: &str, on: Option<&str>, mark: Option<u8>, power: PowerState, disk: &
         observed_at: at(6),
         persistent: none(),
         autostart: none(),
+        instance_type: None,
+        preference: None,
         cpu_count: none(),
         cpu_max: none(),
         memory_bytes: none(),

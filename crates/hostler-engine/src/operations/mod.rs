@@ -243,6 +243,13 @@ impl From<hostler_store::Error> for StepError {
 
 /// The provider lacks the group of abilities that was asked for.
 pub(crate) fn lacks(group: hostler_provider::Group) -> Error {
-    let message = format!("the provider cannot {}", group.as_str());
+    let message = match group {
+        // The word is no verb.
+        hostler_provider::Group::InstanceTypes => {
+            "the provider has no instance types and preferences; leave them out, and say a size"
+                .to_owned()
+        }
+        other => format!("the provider cannot {}", other.as_str()),
+    };
     Error::new(Code::CapabilityMissing, message)
 }

@@ -18,6 +18,7 @@ mod histories;
 mod history;
 mod image_files;
 mod images;
+mod instance_types;
 mod late;
 mod metrics;
 mod migrations;

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::json;
 use crate::kinds::{KUBEVIRT, VM, VMI};
+use crate::sizing;
 use crate::store::Key;
 use crate::world::{World, stamp};
 
@@ -162,6 +163,11 @@ pub(super) fn make(world: &mut World, key: &Key, machine: &Value, is_paused: boo
     let template = |part: &str| {
         machine.pointer(&format!("/spec/template/{part}")).cloned().unwrap_or_else(|| json!({}))
     };
+    if sizing::missing(machine, &world.store).is_some() {
+        return;
+    }
+    let mut spec = template("spec");
+    sizing::expand(machine, &world.store, &mut spec);
     let mut instance = json!({
         "apiVersion": "kubevirt.io/v1", "kind": VMI.kind,
         "metadata": {
@@ -170,7 +176,7 @@ pub(super) fn make(world: &mut World, key: &Key, machine: &Value, is_paused: boo
             "annotations": template("metadata/annotations"),
             "finalizers": INSTANCE_FINALIZERS, "ownerReferences": owned_by(machine),
         },
-        "spec": template("spec"),
+        "spec": spec,
         "status": { "phase": "Pending" },
     });
     if is_paused {
@@ -220,6 +226,16 @@ fn told(
     let waits = instance.is_some_and(|instance| is_behind(machine, instance));
     let restart = ("True", "", "a non-live-updatable field was changed in the template spec");
     set_condition(&mut next, "RestartRequired", waits.then_some(restart), &now);
+    let missing = sizing::missing(machine, &world.store);
+    let failure = missing.as_ref().map(|(reason, message)| ("True", *reason, message.as_str()));
+    set_condition(&mut next, "Failure", failure, &now);
+    for (field, bound) in sizing::bound(machine, &world.store) {
+        // Bound once, whatever becomes of the type, until another one is named.
+        let name = next.pointer(&field).map(|told| json::text(told, "/name"));
+        if name != Some(json::text(&bound, "/name")) {
+            json::set(&mut next, &field, bound);
+        }
+    }
     let shown = printable(machine, instance, are_volumes_ready);
     json::set(&mut next, "/status/printableStatus", shown.into());
     json::set(&mut next, "/status/runStrategy", strategy(machine).into());

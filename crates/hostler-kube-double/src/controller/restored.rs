@@ -145,7 +145,7 @@ fn make_machine(world: &mut World, key: &Key, restore: &Value, content: &Value) 
             return wrong(world, key, &words);
         }
     }
-    crate::admission::mutate(&VM, &mut machine, &mut world.ids);
+    crate::admission::mutate(&VM, &mut machine, &mut world.ids, &world.store);
     add(world, &VM, &key.namespace, machine);
 }
 

@@ -114,11 +114,10 @@ impl<'a> Changing<'a> {
 
     fn takes(&self, field: &Difference) -> Takes {
         let wanted = self.request.spec;
-        let sized_by = self.found.mapped.instance_type.as_ref();
+        let sized_by = self.found.mapped.vm.instance_type.as_ref();
         let is_size = field.path.starts_with("/cpu/") || field.path.starts_with("/memory/");
         if let Some(kind) = sized_by.filter(|_| is_size) {
-            let why =
-                format!("its size is that of the instance type \"{}\"; choose another", kind.name);
+            let why = format!("its size is that of the instance type \"{}\"", kind.name);
             return Takes::Refused(why);
         }
         let within = self.live.as_ref().is_some_and(|room| match field.path.as_str() {

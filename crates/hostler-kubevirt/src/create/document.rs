@@ -57,8 +57,17 @@ pub(super) fn document(plan: &Plan<'_>) -> Result<Value> {
     check_names(plan, &mut refusals);
     let spec = plan.spec;
     let mut domain = Map::new();
-    domain.insert("cpu".to_owned(), cpu(&spec.cpu, &mut refusals));
-    domain.insert("memory".to_owned(), memory(&spec.memory, &mut refusals));
+    let by_type = spec.instance_type.is_some();
+    let sizes = [
+        ("cpu", cpu(&spec.cpu, by_type, &mut refusals)),
+        ("memory", memory(&spec.memory, by_type, &mut refusals)),
+    ];
+    for (field, size) in sizes {
+        // What the instance type says is not said here: KubeVirt refuses both at once.
+        if size.as_object().is_some_and(|said| !said.is_empty()) {
+            domain.insert(field.to_owned(), size);
+        }
+    }
     if let Some(kind) = &spec.machine.kind {
         domain.insert("machine".to_owned(), json!({ "type": kind }));
     }
@@ -81,10 +90,22 @@ pub(super) fn document(plan: &Plan<'_>) -> Result<Value> {
         }
     }
     refusals.into_result()?;
+    let mut machine = json!({ "template": { "spec": instance } });
+    let named = [
+        ("instancetype", &spec.instance_type, "Instancetype"),
+        ("preference", &spec.preference, "Preference"),
+    ];
+    for (field, named, kind) in named {
+        let (Some(named), Some(fields)) = (named, machine.as_object_mut()) else { continue };
+        // The revision that it is bound to is KubeVirt's to write.
+        let scope = if named.namespace.is_some() { "" } else { "Cluster" };
+        let kind = format!("VirtualMachine{scope}{kind}");
+        fields.insert(field.to_owned(), json!({ "kind": kind, "name": named.name }));
+    }
     Ok(json!({
         "apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine",
         "metadata": metadata(plan),
-        "spec": { "template": { "spec": instance } },
+        "spec": machine,
     }))
 }
 
@@ -131,30 +152,10 @@ fn prefers(node: &str) -> Value {
     }] } })
 }
 
-fn cpu(spec: &CpuSpec, refusals: &mut Refusals) -> Value {
+fn cpu(spec: &CpuSpec, by_type: bool, refusals: &mut Refusals) -> Value {
     let mut cpu = Map::new();
-    let topology = spec.topology.map_or((1, 1, 1), |t| (t.dies, t.cores, t.threads));
-    let (dies, cores, threads) = topology;
-    if dies != 1 {
-        refusals.cannot("/cpu/topology/dies", "KubeVirt knows no dies; leave them at 1");
-    }
-    let of_socket = cores.saturating_mul(threads).max(1);
-    let max = spec.max_count.unwrap_or(spec.count);
-    for count in [spec.count, max] {
-        if !count.is_multiple_of(of_socket) {
-            let why = format!(
-                "KubeVirt adds whole sockets, which have {of_socket} processors each here; {count} \
-                 is no multiple"
-            );
-            refusals.cannot(if count == max { "/cpu/max_count" } else { "/cpu/count" }, why);
-            break;
-        }
-    }
-    cpu.insert("sockets".to_owned(), (spec.count / of_socket).into());
-    cpu.insert("cores".to_owned(), cores.into());
-    cpu.insert("threads".to_owned(), threads.into());
-    if max > spec.count {
-        cpu.insert("maxSockets".to_owned(), (max / of_socket).into());
+    if !by_type {
+        sockets(spec, &mut cpu, refusals);
     }
     match &spec.mode {
         CpuMode::Default => {}
@@ -179,8 +180,38 @@ fn cpu(spec: &CpuSpec, refusals: &mut Refusals) -> Value {
     Value::Object(cpu)
 }
 
-fn memory(spec: &MemorySpec, refusals: &mut Refusals) -> Value {
-    let mut memory = json!({ "guest": quantity(spec.bytes.next_multiple_of(1 << 10)) });
+/// How many processors, and how they are arranged.
+fn sockets(spec: &CpuSpec, cpu: &mut Map<String, Value>, refusals: &mut Refusals) {
+    let topology = spec.topology.map_or((1, 1, 1), |t| (t.dies, t.cores, t.threads));
+    let (dies, cores, threads) = topology;
+    if dies != 1 {
+        refusals.cannot("/cpu/topology/dies", "KubeVirt knows no dies; leave them at 1");
+    }
+    let of_socket = cores.saturating_mul(threads).max(1);
+    let max = spec.max_count.unwrap_or(spec.count);
+    for count in [spec.count, max] {
+        if !count.is_multiple_of(of_socket) {
+            let why = format!(
+                "KubeVirt adds whole sockets, which have {of_socket} processors each here; {count} \
+                 is no multiple"
+            );
+            refusals.cannot(if count == max { "/cpu/max_count" } else { "/cpu/count" }, why);
+            break;
+        }
+    }
+    cpu.insert("sockets".to_owned(), (spec.count / of_socket).into());
+    cpu.insert("cores".to_owned(), cores.into());
+    cpu.insert("threads".to_owned(), threads.into());
+    if max > spec.count {
+        cpu.insert("maxSockets".to_owned(), (max / of_socket).into());
+    }
+}
+
+fn memory(spec: &MemorySpec, by_type: bool, refusals: &mut Refusals) -> Value {
+    let mut memory = match by_type {
+        true => json!({}),
+        false => json!({ "guest": quantity(spec.bytes.next_multiple_of(1 << 10)) }),
+    };
     if spec.hugepages {
         if !spec.bytes.is_multiple_of(HUGE_PAGE) {
             let why = "memory in huge pages is a multiple of 2 MiB";

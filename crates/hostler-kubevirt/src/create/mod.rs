@@ -61,6 +61,7 @@ impl Create for KubeVirt {
         let making = Making::begin(self, cx, request, "make").await?;
         making.check_node().await?;
         let namespace = making.namespace()?;
+        making.check_types().await?;
         making.check_networks(&namespace).await?;
         making.check_claims(&namespace, false).await?;
         let document = with_run_strategy(making.document(&namespace, false)?);
@@ -81,6 +82,7 @@ impl Create for KubeVirt {
         }
         making.check_node().await?;
         let namespace = making.namespace()?;
+        making.check_types().await?;
         making.check_networks(&namespace).await?;
         making.check_claims(&namespace, true).await?;
         let document = with_run_strategy(making.document(&namespace, true)?);
@@ -169,12 +171,12 @@ impl Found {
 }
 
 /// One VM that is to be made.
-struct Making<'a> {
-    provider: &'a KubeVirt,
-    cx: &'a Cx,
-    request: &'a EnsureVm<'a>,
-    caller: Arc<Caller>,
-    doing: String,
+pub(crate) struct Making<'a> {
+    pub(crate) provider: &'a KubeVirt,
+    pub(crate) cx: &'a Cx,
+    pub(crate) request: &'a EnsureVm<'a>,
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) doing: String,
 }
 
 impl<'a> Making<'a> {
@@ -192,7 +194,7 @@ impl<'a> Making<'a> {
         Ok(Self { provider, cx, request, caller, doing })
     }
 
-    fn error(&self, kind: Kind, what: &str) -> Error {
+    pub(crate) fn error(&self, kind: Kind, what: &str) -> Error {
         Error::new(kind, format!("{}: {what}", self.doing))
     }
 
@@ -263,20 +265,23 @@ impl<'a> Making<'a> {
         Err(self.error(Kind::NotFound, &what))
     }
 
-    /// The namespace that it goes to: that of its claims, else where VMs are made.
+    /// The namespace that it goes to: that of its claims and types, else where VMs are made.
     fn namespace(&self) -> Result<String> {
         let mut found = BTreeSet::new();
         for volume in self.volumes() {
             found.insert(self.pool(volume)?.namespace);
         }
+        let types = self.request.spec.instance_type.iter().chain(&self.request.spec.preference);
+        found.extend(types.filter_map(|named| named.namespace.clone()));
         let mut found = found.into_iter();
         let namespace = match (found.next(), found.next()) {
             (None, _) => self.provider.home(&self.caller),
             (Some(namespace), None) => namespace,
             (Some(one), Some(other)) => {
                 let what = format!(
-                    "its volumes are in the namespaces {one} and {other}; a VM uses those of its \
-                     own namespace only"
+                    "what it names is in the namespaces {one} and {other}; a VM uses volumes, \
+                     instance types and preferences of its own namespace only, and those of the \
+                     whole cluster"
                 );
                 return Err(self.error(Kind::Invalid, &what));
             }

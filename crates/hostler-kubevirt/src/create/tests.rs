@@ -2,7 +2,6 @@
 
 use hostler_core::Timestamp;
 use hostler_core::id::VmId;
-use hostler_core::vm::VmSpec;
 use hostler_core::vm::cloud_init::CloudInit;
 use hostler_core::vm::devices::{
     BootDevice, CacheMode, DiskBus, DiskDevice, DiskSource, DiskSpec, GraphicsSpec, NicModel,
@@ -12,6 +11,7 @@ use hostler_core::vm::devices::{
 use hostler_core::vm::spec::{
     Accelerator, CpuFeature, CpuFeaturePolicy, CpuMode, CpuTopology, FirmwareKind, FirmwareSpec,
 };
+use hostler_core::vm::{TypeRef, VmSpec};
 use hostler_provider::{Error, Kind};
 use serde_json::{Value, json};
 
@@ -96,6 +96,30 @@ fn everything() -> VmSpec {
         ..CloudInit::default()
     });
     spec
+}
+
+#[test]
+fn e8_a_vm_of_an_instance_type_names_it_and_says_no_size() {
+    let mut spec = VmSpec::new("web", 64 * MIB);
+    spec.instance_type = Some(TypeRef::wide("u1.small"));
+    spec.preference = Some(TypeRef::of("vms", "fedora"));
+    let object = made(&spec).unwrap();
+    let told = &object["spec"];
+    let of = json!({ "kind": "VirtualMachineClusterInstancetype", "name": "u1.small" });
+    assert_eq!(told["instancetype"], of);
+    assert_eq!(told["preference"], json!({ "kind": "VirtualMachinePreference", "name": "fedora" }));
+    let domain = &told["template"]["spec"]["domain"];
+    assert!(domain.get("cpu").is_none() && domain.get("memory").is_none(), "{domain:#}");
+    // What is no size stays; KubeVirt says where that contradicts.
+    spec.cpu.mode = CpuMode::HostModel;
+    spec.memory.hugepages = true;
+    let object = made(&spec).unwrap();
+    let domain = &object["spec"]["template"]["spec"]["domain"];
+    assert_eq!(domain["cpu"], json!({ "model": "host-model" }));
+    assert_eq!(domain["memory"], json!({ "hugepages": { "pageSize": "2Mi" } }));
+    // Without a type nothing of it is there.
+    let plain = made(&VmSpec::new("web", 64 * MIB)).unwrap();
+    assert!(plain["spec"].get("instancetype").is_none(), "{plain:#}");
 }
 
 #[test]

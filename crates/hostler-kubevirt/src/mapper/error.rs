@@ -1,5 +1,6 @@
 //! The one thing that cannot be mapped: an object that does not say which it is.
 
+use hostler_core::Code;
 use hostler_provider::{Error, Kind};
 
 /// An object that is not shaped as every object of its kind must be (E6).
@@ -14,9 +15,6 @@ pub struct Incompatible {
 }
 
 impl Incompatible {
-    /// The word of the requirement for it.
-    pub const CODE: &'static str = "incompatible_schema";
-
     pub(crate) fn new(kind: &'static str, what: impl Into<String>) -> Self {
         Self { kind, what: what.into() }
     }
@@ -35,6 +33,6 @@ impl Incompatible {
 impl From<Incompatible> for Error {
     /// The answer makes no sense; looking again will not help.
     fn from(error: Incompatible) -> Self {
-        Self::new(Kind::Bug, error.to_string()).with_raw(Incompatible::CODE)
+        Self::new(Kind::Bug, error.to_string()).with_code(Code::IncompatibleSchema)
     }
 }

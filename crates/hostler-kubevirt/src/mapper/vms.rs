@@ -79,10 +79,6 @@ pub struct MappedVm {
     /// How it is to be run; absent where it is an instance alone, or the word
     /// is not known here.
     pub run_strategy: Fact<RunStrategy>,
-    /// Its instance type, which sizes it.
-    pub instance_type: Option<TypeRef>,
-    /// Its preference, which fills in what it does not say.
-    pub preference: Option<TypeRef>,
     /// The address under which it is to be reached (X23).
     pub primary_address: Fact<PrimaryAddress>,
     /// More of each of its interfaces, in the order of `vm.nics`.
@@ -135,6 +131,8 @@ pub fn map_vm(
     let vm_seen = ObservedVm {
         message: told_troubles(&troubles),
         primary_address: primary_address.value().map(|primary| primary.address.clone()),
+        instance_type: references.instance_type.as_ref().map(|(name, _)| name.clone()),
+        preference: references.preference.as_ref().map(|(name, _)| name.clone()),
         ..observe(source, &view, &names, state, &nics, around)
     };
     let meta = meta(source);
@@ -155,8 +153,6 @@ pub fn map_vm(
         owners: owners::owners(meta),
         created_at: meta.creation_timestamp.at(),
         observed_generation: vm.and_then(|vm| *vm.status.observed_generation),
-        instance_type: references.instance_type.map(|(name, _)| name),
-        preference: references.preference.map(|(name, _)| name),
         namespace: names.namespace,
     })
 }
@@ -380,6 +376,8 @@ fn observe(
         nics: nics.observed.clone(),
         primary_address: None,
         needs_restart: needs_restart(source, at),
+        instance_type: None,
+        preference: None,
         description: description(meta),
     }
 }

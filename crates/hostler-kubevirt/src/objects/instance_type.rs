@@ -72,6 +72,36 @@ pub(crate) struct PreferenceSpec {
     pub(crate) firmware: Nest<PreferredFirmware>,
     pub(crate) machine: Nest<PreferredMachine>,
     pub(crate) preferred_architecture: Part<String>,
+    pub(crate) devices: Nest<PreferredDevices>,
+    pub(crate) requirements: Nest<RequiredSize>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct PreferredDevices {
+    pub(crate) preferred_disk_bus: Part<String>,
+    pub(crate) preferred_interface_model: Part<String>,
+}
+
+/// What a VM needs to be of a preference.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct RequiredSize {
+    pub(crate) cpu: Nest<RequiredCpu>,
+    pub(crate) memory: Nest<RequiredMemory>,
+    pub(crate) architecture: Part<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct RequiredCpu {
+    pub(crate) guest: Part<u32>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct RequiredMemory {
+    pub(crate) guest: Part<Quantity>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

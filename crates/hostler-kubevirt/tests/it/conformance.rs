@@ -15,6 +15,7 @@ use hostler_provider::{Group, Provider, Result, VmRef, groups};
 use serde_json::json;
 
 use crate::place::{PATIENCE, Place, busy, machine};
+use crate::sizes::kind;
 
 /// Kubernetes has no hosts that hold what does not run.
 const NOWHERE: &str = "a VM of KubeVirt that is off is on no node";
@@ -87,6 +88,11 @@ impl Harness for Place {
         Some(vm)
     }
 
+    async fn make_unseen_vm(&self, name: &str) -> Option<VmRef> {
+        self.double.put(machine("default", name, "Halted")).unwrap();
+        Some(self.vm(name))
+    }
+
     async fn remove_foreign_vm(&self, vm: &VmRef) {
         self.double.remove("virtualmachines", "default", &vm.name).unwrap();
     }
@@ -133,6 +139,19 @@ async fn e22_the_promises_of_the_boundary_are_kept() {
     let begins_at = SystemClock.now().to_string().parse().unwrap();
     let place = Place::start(Options { begins_at, ..busy() }).await;
     place.double.seed_vms(3).unwrap();
+    let size = |name: &str, memory: &str| {
+        let size = json!({ "cpu": { "guest": 2 }, "memory": { "guest": memory } });
+        kind("VirtualMachineClusterInstancetype", name, size)
+    };
+    let taste = json!({ "devices": { "preferredDiskBus": "virtio" } });
+    for object in [
+        size("u1.tiny", "64Mi"),
+        size("u1.small", "2Gi"),
+        kind("VirtualMachineClusterPreference", "linux", taste.clone()),
+        kind("VirtualMachinePreference", "own", taste),
+    ] {
+        place.double.put(object).unwrap();
+    }
     let has = groups(&*place.provider);
     for group in Group::ALL {
         assert!(has.contains(group), "{group:?}");

@@ -133,7 +133,7 @@ fn f1_an_instance_type_sizes_a_vm_that_says_nothing() {
     assert_eq!(show(&mapped.vm.machine), "pc-q35-9.0 [ok kubevirt preference]");
     assert_eq!(show(&mapped.vm.arch), "x86_64 [ok kubevirt preference]");
     let cluster = TypeRef { namespace: None, name: "u1.medium".into() };
-    assert_eq!(mapped.instance_type, Some(cluster));
+    assert_eq!(mapped.vm.instance_type, Some(cluster));
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn x17_an_instance_type_that_was_not_read_sizes_nothing() {
     let other = json!({ "name": "u1.medium", "kind": "VirtualMachineInstancetype" });
     let mapped = sized_by(other, json!(null));
     assert_eq!(mapped.vm.cpu_count.reason(), Some("its instance type \"u1.medium\" was not read"));
-    assert_eq!(mapped.instance_type.unwrap().namespace.as_deref(), Some("shop"));
+    assert_eq!(mapped.vm.instance_type.unwrap().namespace.as_deref(), Some("shop"));
     let nothing = Surroundings::default();
     let preferring = json!({ "spec": { "preference": { "name": "p" },
         "template": { "spec": { "architecture": null, "domain": { "firmware": null } } } } });
@@ -172,9 +172,9 @@ fn a_reference_may_be_written_in_several_ways() {
         (json!("VirtualMachineInstancetype"), false),
     ] {
         let mapped = sized_by(json!({ "name": "x", "kind": kind }), json!(null));
-        assert_eq!(mapped.instance_type.unwrap().namespace.is_none(), is_cluster, "{kind}");
+        assert_eq!(mapped.vm.instance_type.unwrap().namespace.is_none(), is_cluster, "{kind}");
     }
-    assert_eq!(sized_by(json!({ "name": "" }), json!(null)).instance_type, None);
+    assert_eq!(sized_by(json!({ "name": "" }), json!(null)).vm.instance_type, None);
 }
 
 #[test]

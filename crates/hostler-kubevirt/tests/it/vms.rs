@@ -139,6 +139,9 @@ fn e6_a_vm_without_name_or_namespace_is_refused() {
             let error = map_vm(Source::Off(&broken), &around, now()).unwrap_err();
             assert!(error.what().contains(field), "{error}");
             assert_eq!(error.kind(), "VirtualMachine");
+            let told = hostler_core::Error::from(hostler_provider::Error::from(error));
+            assert_eq!(told.code(), hostler_core::Code::IncompatibleSchema);
+            assert!(told.message().contains("VirtualMachine that cannot be read"), "{told}");
             let error = map_vm(Source::Alone(&instance), &around, now()).unwrap_err();
             assert_eq!(error.kind(), "VirtualMachineInstance");
             assert!(map_vm(Source::Both(&vm(json!({})), &instance), &around, now()).is_err());

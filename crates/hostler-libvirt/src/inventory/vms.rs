@@ -233,6 +233,9 @@ impl Link {
             observed_at: seen.at,
             persistent: flag(seen.persistent),
             autostart: flag(seen.autostart),
+            // libvirt has no such thing.
+            instance_type: None,
+            preference: None,
             cpu_count: config.fact(|d| d.cpu_count),
             cpu_max: config.fact(|d| d.cpu_max),
             memory_bytes: config.fact(|d| d.memory_bytes),

@@ -3,7 +3,7 @@
 use hostler_core::vm::PowerState;
 use hostler_core::vm::devices::{NicModel, NicSource, NicSpec};
 
-use super::trial::{Check, Trial, check, disk, fail, refused, skip};
+use super::trial::{Check, Stop, Trial, check, disk, fail, refused, skip};
 use crate::{DiskBinding, EnsureVm, Kind, VolumeContent};
 
 /// Text that breaks whatever joins strings into XML, JSON or a command line.
@@ -161,6 +161,35 @@ pub(super) async fn remove_of_absent_vm_succeeds(t: &Trial<'_>) -> Check {
     t.create()?.remove_vm(&t.cx(), &made.vm).await?;
     t.create()?.remove_vm(&t.cx(), &made.vm).await?;
     Ok(())
+}
+
+/// What a driver has seen last may lack a VM that is there. Where the harness can leave it with
+/// such a picture, it has none but that; elsewhere the driver keeps none, and asks anyway.
+pub(super) async fn remove_vm_asks_the_place_before_it_says_absent(t: &Trial<'_>) -> Check {
+    let is_behind = match t.fall_behind().await {
+        Ok(()) => true,
+        Err(Stop::Skipped(_)) => false,
+        Err(failed) => return Err(failed),
+    };
+    let vm = t.unseen(&t.name()).await?;
+    let removed = t.create()?.remove_vm(&t.cx(), &vm).await;
+    if is_behind {
+        t.catch_up().await;
+    }
+    match removed {
+        // Not to know is no absence: it may be refused, and is there then.
+        Err(error) => check(is_behind, || format!("nothing was in the way: {error:?}")),
+        Ok(()) => {
+            let until = tokio::time::Instant::now() + t.setting.boot_within;
+            while t.listed(&vm).await?.is_some() {
+                let is_late = tokio::time::Instant::now() >= until;
+                check(!is_late, || "it says that it is absent, and it is there".to_owned())?;
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            t.is_gone(&vm);
+            Ok(())
+        }
+    }
 }
 
 pub(super) async fn remove_of_a_running_vm_is_a_conflict(t: &Trial<'_>) -> Check {

@@ -32,6 +32,12 @@ pub trait Harness: Send + Sync {
         None
     }
 
+    /// The same without waiting until the driver has seen it: what a driver that follows the
+    /// place does not know yet.
+    async fn make_unseen_vm(&self, name: &str) -> Option<VmRef> {
+        self.make_foreign_vm(name).await
+    }
+
     /// Removes what [`Harness::make_foreign_vm`] made.
     async fn remove_foreign_vm(&self, _vm: &VmRef) {}
 

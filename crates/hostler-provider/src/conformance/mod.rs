@@ -22,6 +22,7 @@ mod configure;
 mod console;
 mod create;
 mod harness;
+mod instance_types;
 mod late;
 mod metrics;
 mod migrate;
@@ -90,6 +91,7 @@ const PROMISES: &[Promise] = promises! {
         an_unknown_host_is_refused
         remove_vm_takes_it_out_of_inventory_and_search
         remove_of_absent_vm_succeeds
+        remove_vm_asks_the_place_before_it_says_absent
         remove_of_a_running_vm_is_a_conflict
         remove_vm_leaves_its_volumes
         definition_names_the_vm
@@ -241,6 +243,14 @@ const PROMISES: &[Promise] = promises! {
         fields_of_others_are_taken_over_as_they_were_shown
         fields_of_others_that_were_not_shown_stay_theirs
         change_vm_after_a_cancelled_one_makes_it_so;
+    Some(Group::InstanceTypes) => instance_types:
+        instance_types_are_told_once_in_order_and_with_their_size
+        preferences_are_told_once_and_in_order
+        a_vm_of_an_instance_type_has_its_size_and_says_so
+        a_vm_of_an_instance_type_is_made_once_and_runs
+        a_vm_of_a_preference_says_so
+        an_unknown_type_or_preference_is_refused_and_nothing_is_made
+        a_type_that_has_changed_since_is_refused;
 };
 
 /// The names of all promises, in the order in which they are run.

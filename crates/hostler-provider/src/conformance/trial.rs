@@ -12,8 +12,8 @@ use hostler_core::vm::{ObservedVm, PowerState, VmSpec};
 use super::harness::{BootImage, Harness, Setting};
 use crate::{
     Clones, Cluster, Configure, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error,
-    Kind, Metrics, Migrate, Power, Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef,
-    VolumeContent, VolumeInfo, VolumeRef, Watch,
+    InstanceTypes, Kind, Metrics, Migrate, Power, Provider, Result, Snapshots, StopMode, Storage,
+    VmHandle, VmRef, VolumeContent, VolumeInfo, VolumeRef, Watch,
 };
 
 /// Why a promise ended before its end.
@@ -168,6 +168,11 @@ impl<'h> Trial<'h> {
         id
     }
 
+    pub(super) fn instance_types(&self) -> Check<&dyn InstanceTypes> {
+        let types = self.provider.instance_types();
+        types.map_or_else(|| skip("the provider has no group instance_types"), Ok)
+    }
+
     /// A fresh id; a VM made for it is removed at the end.
     pub(super) fn id(&self) -> VmId {
         let id = self.setting.ids.next(VmId::new);
@@ -274,6 +279,20 @@ impl<'h> Trial<'h> {
         };
         self.left().foreign.push(vm.clone());
         Ok(vm)
+    }
+
+    /// The same, of which the driver has seen nothing yet.
+    pub(super) async fn unseen(&self, name: &str) -> Check<VmRef> {
+        let Some(vm) = self.harness.make_unseen_vm(name).await else {
+            return skip("the harness cannot make a foreign VM");
+        };
+        self.left().foreign.push(vm.clone());
+        Ok(vm)
+    }
+
+    /// What is gone already needs no removing.
+    pub(super) fn is_gone(&self, vm: &VmRef) {
+        self.left().foreign.retain(|one| one != vm);
     }
 
     /// Hangs the place, until the promise ends at the latest.

@@ -33,6 +33,9 @@ pub trait Create: Send + Sync {
     /// Removes the VM and all that depends on it alone: firmware variables,
     /// TPM state, saved memory, snapshot metadata. Its volumes stay. Absent is
     /// success; a running VM is a `Conflict`.
+    ///
+    /// Absent is what the place says, asked now: a picture that the driver keeps may be older
+    /// than the VM. Where the place cannot be asked that is an error, and the VM stays.
     async fn remove_vm(&self, cx: &Cx, vm: &VmRef) -> Result<()>;
 
     /// The provider's own definition of the VM, unchanged, for people who know
@@ -45,7 +48,8 @@ pub trait Create: Send + Sync {
 pub struct EnsureVm<'a> {
     /// Its identity, which becomes the tag.
     pub vm: VmId,
-    /// What it should be.
+    /// What it should be, its size with it. One that names an instance type or a preference
+    /// is for a provider that has the group [`crate::InstanceTypes`] alone.
     pub spec: &'a VmSpec,
     /// The host it goes to, in the provider's terms.
     pub host_ref: &'a str,

@@ -18,6 +18,7 @@ use super::migration::Record;
 use super::setup::{HostSetup, NetworkSetup, PoolSetup};
 use super::vm::{Guest, Vm};
 use super::watchers::Watchers;
+use crate::instance_types::Offer;
 
 /// The source of every fact of a simulated world.
 pub(crate) const SOURCE: &str = "sim";
@@ -41,6 +42,8 @@ pub(crate) struct State {
     /// Whether VMs that are put back get other volumes.
     pub(crate) disks_move_on_revert: bool,
     pub(crate) watchers: Watchers,
+    /// Sizes of VMs, and what is filled in.
+    pub(crate) offer: Offer,
     /// What kind of guest a new VM gets.
     pub(crate) default_guest: Guest,
     /// Whose VMs somebody else meddles with: how their names begin, and who.

@@ -108,11 +108,14 @@ impl Vm {
         let nics = nics.map(|(index, nic)| plug(state, identity, host, index, nic)).collect();
         let meddler = state.meddler.iter().filter(|(prefix, _)| spec.name.starts_with(prefix));
         let managers = meddler.map(|(_, who)| ("/memory/bytes".to_owned(), who.clone())).collect();
+        // What is of a namespace is used in that namespace.
+        let types = spec.instance_type.iter().chain(&spec.preference);
+        let namespace = types.filter_map(|named| named.namespace.clone()).next();
         Self {
             external_ref,
             host: host.to_owned(),
             name: spec.name.clone(),
-            namespace: None,
+            namespace,
             tag,
             spec,
             disks,
@@ -180,6 +183,8 @@ impl Vm {
             observed_at: now,
             persistent: Fact::seen(true, SOURCE, now),
             autostart: Fact::seen(spec.autostart, SOURCE, now),
+            instance_type: spec.instance_type.clone(),
+            preference: spec.preference.clone(),
             cpu_count: Fact::seen(spec.cpu.count, SOURCE, now),
             cpu_max: Fact::seen(spec.cpu.max_count.unwrap_or(spec.cpu.count), SOURCE, now),
             memory_bytes: memory,

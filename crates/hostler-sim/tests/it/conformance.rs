@@ -3,6 +3,7 @@
 
 mod clones;
 mod configure;
+mod instance_types;
 mod snapshots;
 
 use std::sync::{Arc, Mutex};
@@ -19,8 +20,9 @@ use hostler_core::vm::observed::ConsoleKind;
 use hostler_provider::conformance::{BootImage, Harness, Limit, Outcome, Setting, run, run_some};
 use hostler_provider::{
     Batch, Change, Clones, Configure, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume,
-    Error, Group, Inventory, Kind, Measured, Metrics, Migrate, MigrateVm, Power, Probe, Provider,
-    Result, Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeInfo, VolumeRef, Watch,
+    Error, Group, InstanceTypes, Inventory, Kind, Measured, Metrics, Migrate, MigrateVm, Power,
+    Probe, Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeInfo, VolumeRef,
+    Watch,
 };
 use hostler_sim::{EventFault, Guest, HostSetup, Late, NetworkSetup, Sim, World};
 use tokio::sync::mpsc;
@@ -255,6 +257,12 @@ enum Lie {
     PlansForReal,
     /// Takes fields of others without showing them.
     TakesFields,
+    /// Offers things more than once, in no order.
+    OffersTwice,
+    /// Makes VMs of no type, whatever was asked.
+    ForgetsTypes,
+    /// Takes what it saw last for what is there.
+    BelievesItsPicture,
 }
 
 /// The simulator, but for one lie.
@@ -344,7 +352,9 @@ impl Provider for Liar {
         (!self.tells(Lie::HasNothing)).then_some(self)
     }
 
-    fn configure(&self) -> Option<&dyn Configure> {
+    fn configure(&self) -> Option<&dyn Configure> {}
+
+    fn instance_types(&self) -> Option<&dyn InstanceTypes> {
         (!self.tells(Lie::HasNothing)).then_some(self)
     }
 }
@@ -447,6 +457,11 @@ impl Create for Liar {
             let vm = world.add_vm(request.host_ref, spec, Some(request.vm), vec![]);
             return Ok(VmHandle { vm, created: true });
         }
+        if self.tells(Lie::ForgetsTypes) {
+            let mut spec = request.spec.clone();
+            (spec.instance_type, spec.preference) = (None, None);
+            return self.sim.ensure_vm(cx, &EnsureVm { spec: &spec, ..request.clone() }).await;
+        }
         let was_cut_off = self.cut_off.lock().unwrap().contains(&request.vm);
         let made = self.sim.ensure_vm(cx, request).await;
         let Err(error) = made else {
@@ -479,6 +494,13 @@ impl Create for Liar {
                 Ok(())
             }
             Lie::RemovesNothing => Ok(()),
+            Lie::BelievesItsPicture => {
+                let seen = self.sim.inventory(cx).await?.vms;
+                match seen.iter().any(|one| one.external_ref == vm.external_ref) {
+                    true => self.sim.remove_vm(cx, vm).await,
+                    false => Ok(()),
+                }
+            }
             _ => self.sim.remove_vm(cx, vm).await,
         }
     }
@@ -644,6 +666,13 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::PlansForReal, "plan_change_tells_what_differs_and_touches_nothing"),
         (Lie::TakesFields, "fields_of_others_that_were_not_shown_stay_theirs"),
         (Lie::IsTooSure, "change_vm_after_a_cancelled_one_makes_it_so"),
+        (Lie::OffersTwice, "instance_types_are_told_once_in_order_and_with_their_size"),
+        (Lie::OffersTwice, "preferences_are_told_once_and_in_order"),
+        (Lie::ForgetsTypes, "a_vm_of_an_instance_type_has_its_size_and_says_so"),
+        (Lie::ForgetsTypes, "a_vm_of_a_preference_says_so"),
+        (Lie::ForgetsTypes, "an_unknown_type_or_preference_is_refused_and_nothing_is_made"),
+        (Lie::ForgetsTypes, "a_type_that_has_changed_since_is_refused"),
+        (Lie::BelievesItsPicture, "remove_vm_asks_the_place_before_it_says_absent"),
     ] {
         let harness = Simulated::new(Some(lie));
         let report = run_some(&harness, |name| name == promise).await;

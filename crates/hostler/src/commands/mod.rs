@@ -14,6 +14,7 @@ pub(crate) mod explain;
 mod forgetting;
 pub(crate) mod hosts;
 pub(crate) mod images;
+pub(crate) mod instance_types;
 mod live;
 pub(crate) mod man;
 pub(crate) mod migrations;
@@ -62,6 +63,8 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
         Command::Migration(verb) => migrations::run(app, verb).await,
         Command::Snapshot(verb) => snapshots::run(app, verb).await,
         Command::Image(verb) => images::run(app, verb).await,
+        Command::InstanceType(verb) => instance_types::run(app, verb).await,
+        Command::Preference(verb) => instance_types::run_preference(app, verb).await,
         Command::Network(verb) => networks::run(app, verb).await,
         Command::Op(verb) => operations::run(app, verb).await,
         Command::Event(verb) => events::run(app, verb).await,
@@ -160,6 +163,9 @@ pub(crate) fn show_page<T: Resource>(app: &App, page: &ItemPage<T>) -> Result {
     view.list(&page.items)?;
     if page.stale {
         app.say(T::STALE);
+        for why in &page.missing {
+            app.say(format!("note: not read: {}", crate::text::printable(why)));
+        }
     }
     if page.has_more && view.is_for_people() {
         app.say(format!("note: there are more than these {}; see --limit", page.items.len()));

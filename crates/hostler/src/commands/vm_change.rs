@@ -49,12 +49,12 @@ impl ChangeArgs {
     /// The specification as it is to be.
     fn applied(&self, mut spec: VmSpec, patch: &v1::VmPatch) -> VmSpec {
         if let Some(count) = self.cpus {
-            spec.cpu.count = count;
+            spec.cpu.count = Some(count);
             // More than there could be: then there can be so many from now on.
             spec.cpu.max_count = spec.cpu.max_count.filter(|most| *most >= count);
         }
         if let Some(bytes) = self.memory {
-            spec.memory.bytes = bytes;
+            spec.memory.bytes = Some(bytes);
         }
         if let Some(description) = &patch.description {
             spec.description.clone_from(description);

@@ -40,6 +40,8 @@ pub(crate) enum Names {
     Volume,
     Image,
     Network,
+    InstanceType,
+    Preference,
     Operation,
     Provider,
     Cluster,

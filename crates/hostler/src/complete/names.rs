@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Names;
 use super::cache::{self, Candidate, Entry};
 use super::line::Line;
-use crate::commands::{explain, hosts, networks, pools};
+use crate::commands::{explain, hosts, instance_types, networks, pools};
 use crate::config::{self, Contexts, Environment};
 use crate::output::Resource;
 use crate::resolve::by_name;
@@ -126,6 +126,16 @@ async fn fetch(
         Names::Network => {
             let about = |network: &v1::Network| network.forward.clone();
             read::<v1::NetworkList, _>(client, Nothing {}, all, networks::place, about).await?
+        }
+        Names::InstanceType => {
+            let about = |one: &v1::InstanceType| one.text.class.clone().unwrap_or_default();
+            let place = instance_types::namespace;
+            read::<v1::InstanceTypeList, _>(client, Nothing {}, all, place, about).await?
+        }
+        Names::Preference => {
+            let about = |one: &v1::Preference| one.text.display_name.clone().unwrap_or_default();
+            let place = instance_types::preference_namespace;
+            read::<v1::PreferenceList, _>(client, Nothing {}, all, place, about).await?
         }
         Names::Operation => {
             let query = ListQuery { limit: Some(OPERATIONS), ..all };

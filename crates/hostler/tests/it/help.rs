@@ -26,39 +26,41 @@ fn the_short_help_fits_a_screen() {
             Usage: hostler [OPTIONS] <COMMAND>
 
             Commands:
-              vm          Virtual machines
-              adopt       VMs that were made elsewhere, and what becomes of them [alias: adoption]
-              host        Machines that run VMs
-              pool        Places that hold volumes
-              volume      Volumes of a pool
-              snapshot    Snapshots of VMs, and going back to them
-              migration   Moves of running VMs from host to host
-              image       What VMs are made from
-              network     Networks that VMs can be connected to
-              op          Operations: changes that take time [alias: operation]
-              event       What happened
-              alert       What is wrong now, and who cares for it
-              silence     For how long nobody is told about which alerts
-              provider    Connections to places where VMs run
-              cluster     Clusters: providers that are many hosts under one authority
-              agent       Programs on machines that measure them from within
-              metric      Metrics that you measure yourself
-              output      Places that the history of metrics is sent to
-              token       API tokens
-              context     Servers that this command line knows
-              ls          List VMs (vm list)
-              start       Start VMs (vm start)
-              stop        Stop VMs (vm stop)
-              restart     Restart VMs (vm restart)
-              pause       Pause VMs (vm pause)
-              resume      Resume VMs (vm resume)
-              console     Open a VM's serial console (vm console)
-              rm          Delete VMs (vm delete)
-              api         Send a request to the API as it is
-              explain     Tell what a field means, which values it takes and what is so by default
-              version     Show the versions of this program and of the server, and who you are there
-              completion  Print the script by which a shell completes commands, flags and names
-              help        Print this message or the help of the given subcommand(s)
+              vm             Virtual machines
+              adopt          VMs that were made elsewhere, and what becomes of them [alias: adoption]
+              host           Machines that run VMs
+              pool           Places that hold volumes
+              volume         Volumes of a pool
+              snapshot       Snapshots of VMs, and going back to them
+              migration      Moves of running VMs from host to host
+              image          What VMs are made from
+              instance-type  Sizes that providers offer for VMs
+              preference     What providers fill in where a VM says nothing
+              network        Networks that VMs can be connected to
+              op             Operations: changes that take time [alias: operation]
+              event          What happened
+              alert          What is wrong now, and who cares for it
+              silence        For how long nobody is told about which alerts
+              provider       Connections to places where VMs run
+              cluster        Clusters: providers that are many hosts under one authority
+              agent          Programs on machines that measure them from within
+              metric         Metrics that you measure yourself
+              output         Places that the history of metrics is sent to
+              token          API tokens
+              context        Servers that this command line knows
+              ls             List VMs (vm list)
+              start          Start VMs (vm start)
+              stop           Stop VMs (vm stop)
+              restart        Restart VMs (vm restart)
+              pause          Pause VMs (vm pause)
+              resume         Resume VMs (vm resume)
+              console        Open a VM's serial console (vm console)
+              rm             Delete VMs (vm delete)
+              api            Send a request to the API as it is
+              explain        Tell what a field means, which values it takes and what is so by default
+              version        Show the versions of this program and of the server, and who you are there
+              completion     Print the script by which a shell completes commands, flags and names
+              help           Print this message or the help of the given subcommand(s)
 
             Options:
               -h, --help     Print help (see more with '--help')
@@ -79,6 +81,8 @@ fn every_noun_tells_its_verbs() {
         "snapshot",
         "migration",
         "image",
+        "instance-type",
+        "preference",
         "network",
         "op",
         "event",

@@ -98,6 +98,7 @@ async fn history(app: App, call: Call<v1::AlertHistory>) -> Result<Reply<Page<Al
         observed_at: Some(Time(app.clock.now())),
         stale: false,
         approx_total: None,
+        missing: Vec::new(),
     }))
 }
 

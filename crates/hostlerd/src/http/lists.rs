@@ -24,6 +24,7 @@ pub(super) fn page<T, U>(
         observed_at: listed.observed_at.map(Time),
         stale: listed.stale,
         approx_total: u64::try_from(listed.total).ok(),
+        missing: Vec::new(),
     })
 }
 
@@ -61,5 +62,6 @@ pub(super) fn in_order<R: Row, U>(
         observed_at: Some(Time(app.clock.now())),
         stale: false,
         approx_total: u64::try_from(paged.total).ok(),
+        missing: Vec::new(),
     })
 }

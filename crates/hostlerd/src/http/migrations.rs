@@ -57,7 +57,9 @@ async fn list(app: App, call: Call<v1::MigrationList>) -> Result<Reply<Page<v1::
     let told = ask(&app, &query).await?;
     let rows: Vec<_> = told.items.into_iter().map(Listed).collect();
     let page = lists::of_rows(&app, LIST, &query, FIELDS, &rows, |row| migration(&row.0))?;
-    Ok(Reply::page(Page { stale: !told.silent.is_empty(), ..page }))
+    let missing: Vec<String> =
+        told.silent.iter().map(|(provider, why)| format!("{provider}: {why}")).collect();
+    Ok(Reply::page(Page { stale: !missing.is_empty(), missing, ..page }))
 }
 
 /// Asks the provider of one VM alone where only that VM is wanted.

@@ -71,7 +71,8 @@ async fn list(app: App, call: Call<v1::OperationList>) -> Result<Reply<Page<v1::
     let admin = is_admin(&call.caller);
     let items = views.iter().map(|view| convert::operation(view, admin)).collect();
     let observed_at = Some(Time(app.clock.now()));
-    Ok(Reply::page(Page { items, next_cursor, observed_at, stale: false, approx_total: None }))
+    let (stale, approx_total, missing) = (false, None, Vec::new());
+    Ok(Reply::page(Page { items, next_cursor, observed_at, stale, approx_total, missing }))
 }
 
 async fn show(app: App, call: Call<v1::OperationShow>) -> Result<Reply<v1::Operation>> {

@@ -542,6 +542,8 @@ async fn infrastructure(story: &mut Story) {
     let networks = story.tell("network_list", "/api/v1/networks", None).await;
     let network = id(&networks["items"][0]["id"]);
     story.tell("network_show", &format!("/api/v1/networks/{network}"), None).await;
+    story.tell("instance_type_list", "/api/v1/instance-types?limit=1", None).await;
+    story.tell("preference_list", "/api/v1/preferences?filter=firmware=uefi", None).await;
     let pools = story.tell("pool_list", "/api/v1/pools", None).await;
     let pool = format!("/api/v1/pools/{}", id(&pools["items"][0]["id"]));
     story.tell("pool_show", &pool, None).await;

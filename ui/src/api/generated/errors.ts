@@ -24,6 +24,8 @@ export type ErrorCode =
   | 'pool_not_found'
   | 'volume_not_found'
   | 'snapshot_not_found'
+  | 'instance_type_not_found'
+  | 'preference_not_found'
   | 'network_not_found'
   | 'image_not_found'
   | 'operation_not_found'
@@ -75,6 +77,7 @@ export type ErrorCode =
   | 'provider_timeout'
   | 'operation_cancelled'
   | 'internal_error'
+  | 'incompatible_schema'
   | 'provider_bug';
 
 /** What to do next, by code. */
@@ -100,6 +103,8 @@ export const errorHelp: Record<ErrorCode, string> = {
   pool_not_found: "`hostler pool list` shows those there are.",
   volume_not_found: "`hostler volume list POOL` shows those there are.",
   snapshot_not_found: "`hostler snapshot list VM` shows those there are.",
+  instance_type_not_found: "`hostler instance-type list` shows those there are.",
+  preference_not_found: "`hostler preference list` shows those there are.",
   network_not_found: "`hostler network list` shows those there are.",
   image_not_found: "`hostler image list` shows those there are.",
   operation_not_found: "`hostler op list` shows those there are; ended ones are kept for 30 days.",
@@ -151,5 +156,6 @@ export const errorHelp: Record<ErrorCode, string> = {
   provider_timeout: "It may still be working; look at the resource before you try again.",
   operation_cancelled: "What it had done has been undone, as far as it can be; its steps say what cannot.",
   internal_error: "Please report it with the request id and the server's log lines for it.",
+  incompatible_schema: "The message names the kind and what is missing; compare the provider's version with those that Hostler knows, and report it.",
   provider_bug: "Please report it with the request id and the server's log lines for it.",
 };

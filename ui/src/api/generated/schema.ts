@@ -642,6 +642,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/instance-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the instance types that VMs can be of.
+         * @description They are read from the providers when asked for. Sorts by `name`, `namespace`,
+         *      `provider`, `class`, `vendor`, `cpu_count`, `memory_bytes`, and filters by the same; those
+         *      of a whole provider have no namespace. `stale` and `missing` say what could not be read.
+         *      A provider without any such thing, as libvirt is, tells none: `groups` of
+         *      `GET /api/v1/providers` says who has them.
+         */
+        get: operations["instance_type_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -1026,6 +1050,28 @@ export interface paths {
          * @description Refused while a VM that Hostler knows uses it.
          */
         delete: operations["volume_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/preferences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the preferences that VMs can be of.
+         * @description They are read from the providers when asked for. Sorts by `name`, `namespace`,
+         *      `provider`, `class`, `vendor`, `firmware`, `arch`, and filters by the same. `stale` and
+         *      `missing` say what could not be read.
+         */
+        get: operations["preference_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2500,10 +2546,10 @@ export interface components {
         CpuSpec: {
             /**
              * Format: uint32
-             * @description How many are online at boot.
-             * @default 1
+             * @description How many are online at boot. Left out of a request: those of its instance type, or 1
+             *     without any. Always told of what is there.
              */
-            count?: number;
+            count?: number | null;
             /**
              * @description Single features, on top of the mode.
              * @default []
@@ -3170,6 +3216,58 @@ export interface components {
              */
             virtual_bytes: number;
         };
+        /** @description A size that VMs can have, as its provider tells it now. */
+        InstanceType: {
+            /** @description Its class: `general.purpose`, `memory.intensive` …; null where nothing says so. */
+            class?: string | null;
+            /** @description Processors of a VM of it. */
+            cpu_count: components["schemas"]["Fact2"];
+            /** @description Whether its processors are its VMs' alone. */
+            dedicated_cpus: boolean;
+            /** @description What it is for; null where nothing says so. */
+            description?: string | null;
+            /** @description How it is called for people; null where nothing says so. */
+            display_name?: string | null;
+            /** @description The graphics devices that it passes through, in the provider's words. */
+            gpus: string[];
+            /** @description The other devices that it passes through. */
+            host_devices: string[];
+            /** @description `PROVIDER/NAME` or `PROVIDER/NAMESPACE/NAME`, where PROVIDER is the provider's id. */
+            id: string;
+            /** @description Its labels at its provider. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Memory of a VM of it, in bytes. */
+            memory_bytes: components["schemas"]["Fact3"];
+            /**
+             * Format: uint64
+             * @description The most memory that such a VM can be given while it runs, in bytes; null where it sets
+             *     none.
+             */
+            memory_max_bytes?: number | null;
+            /** @description Its name. */
+            name: string;
+            /** @description The namespace whose VMs can be of it; null for those of the whole provider. */
+            namespace?: string | null;
+            /**
+             * Format: date-time
+             * @description When this was seen.
+             */
+            observed_at: string;
+            /**
+             * Format: uint32
+             * @description By how much less memory than the guest has is taken of its host, in percent; null where
+             *     it says nothing.
+             */
+            overcommit_percent?: number | null;
+            /** @description Its provider. */
+            provider: components["schemas"]["Ref"];
+            /** @description Whether it is made up. */
+            simulated: boolean;
+            /** @description Who made it; null where nothing says so. */
+            vendor?: string | null;
+        };
         /** @description Why a message was refused. */
         LiveError: {
             /** @description A code of the list of errors, for example `query_invalid`. */
@@ -3527,9 +3625,10 @@ export interface components {
         MemorySpec: {
             /**
              * Format: uint64
-             * @description How much the guest has, in bytes; rounded up to a whole KiB.
+             * @description How much the guest has, in bytes; rounded up to a whole KiB. A request says it, or an
+             *     instance type. Always told of what is there.
              */
-            bytes: number;
+            bytes?: number | null;
             /**
              * @description Whether it is backed by huge pages of the host.
              * @default false
@@ -4127,6 +4226,11 @@ export interface components {
             approx_total?: number | null;
             /** @description The items. */
             items: components["schemas"]["Token"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4145,7 +4249,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Provider"][];
+            items: components["schemas"]["Agent"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4164,7 +4273,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Cluster"][];
+            items: components["schemas"]["OutputStatus"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4183,7 +4297,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Pool"][];
+            items: components["schemas"]["Provider"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4202,7 +4321,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Volume"][];
+            items: components["schemas"]["Cluster"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4221,7 +4345,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Network"][];
+            items: components["schemas"]["Pool"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4240,7 +4369,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Image"][];
+            items: components["schemas"]["Volume"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4259,7 +4393,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Operation"][];
+            items: components["schemas"]["Network"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4278,7 +4417,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Alert"][];
+            items: components["schemas"]["Image"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4297,7 +4441,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["AlertEntry"][];
+            items: components["schemas"]["Operation"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4316,7 +4465,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["AlertRule"][];
+            items: components["schemas"]["Alert"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4336,6 +4490,11 @@ export interface components {
             approx_total?: number | null;
             /** @description The items. */
             items: components["schemas"]["VmSummary"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4354,7 +4513,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["AlertReceiver"][];
+            items: components["schemas"]["AlertEntry"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4373,7 +4537,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Silence"][];
+            items: components["schemas"]["AlertRule"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4392,7 +4561,60 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
+            items: components["schemas"]["AlertReceiver"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page23: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Silence"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /** @description Whether a source did not answer, so that part of it is old. */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page24: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
             items: components["schemas"]["Event"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4411,7 +4633,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Migration"][];
+            items: components["schemas"]["InstanceType"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4430,7 +4657,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["PendingAdoption"][];
+            items: components["schemas"]["Preference"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4449,7 +4681,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Snapshot"][];
+            items: components["schemas"]["Migration"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4468,7 +4705,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Host"][];
+            items: components["schemas"]["PendingAdoption"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4487,7 +4729,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["CustomSeries"][];
+            items: components["schemas"]["Snapshot"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4506,7 +4753,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Agent"][];
+            items: components["schemas"]["Host"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4525,7 +4777,12 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["OutputStatus"][];
+            items: components["schemas"]["CustomSeries"][];
+            /**
+             * @description What could not be read, and why, for people; left out where nothing is known to be
+             *     missing.
+             */
+            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4618,6 +4875,48 @@ export interface components {
             simulated: boolean;
             /** @description Whether its provider does not answer, so that this is old. */
             stale: boolean;
+        };
+        /** @description What is filled in where a VM says nothing, as its provider tells it now. */
+        Preference: {
+            /** @description The architecture; null where it prefers none. */
+            arch?: string | null;
+            /** @description Its class: `general.purpose`, `memory.intensive` …; null where nothing says so. */
+            class?: string | null;
+            /** @description What it is for; null where nothing says so. */
+            description?: string | null;
+            /** @description The bus of disks; null where it prefers none. */
+            disk_bus?: string | null;
+            /** @description How it is called for people; null where nothing says so. */
+            display_name?: string | null;
+            /** @description `bios` or `uefi`; null where it prefers none. */
+            firmware?: string | null;
+            /** @description `PROVIDER/NAME` or `PROVIDER/NAMESPACE/NAME`, where PROVIDER is the provider's id. */
+            id: string;
+            /** @description Its labels at its provider. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description The machine type; null where it prefers none. */
+            machine?: string | null;
+            /** @description Its name. */
+            name: string;
+            /** @description The namespace whose VMs can be of it; null for those of the whole provider. */
+            namespace?: string | null;
+            /** @description The model of network interfaces; null where it prefers none. */
+            nic_model?: string | null;
+            /**
+             * Format: date-time
+             * @description When this was seen.
+             */
+            observed_at: string;
+            /** @description Its provider. */
+            provider: components["schemas"]["Ref"];
+            /** @description What a VM needs to be of it. */
+            requires: components["schemas"]["TypeRequirements"];
+            /** @description Whether it is made up. */
+            simulated: boolean;
+            /** @description Who made it; null where nothing says so. */
+            vendor?: string | null;
         };
         /** @description What went wrong, for people and programs. */
         Problem: {
@@ -5025,6 +5324,31 @@ export interface components {
              */
             trials: number;
         };
+        /** @description Names an instance type or a preference towards its provider. */
+        TypeRef: {
+            /** @description Its name. */
+            name: string;
+            /**
+             * @description The namespace that it is of; null or left out for those of the whole provider.
+             * @default null
+             */
+            namespace?: string | null;
+        };
+        /** @description What a preference asks of a VM. */
+        TypeRequirements: {
+            /** @description The architecture; null where it asks for none. */
+            arch?: string | null;
+            /**
+             * Format: uint32
+             * @description The fewest processors; null where it asks for none.
+             */
+            cpu_count?: number | null;
+            /**
+             * Format: uint64
+             * @description The least memory in bytes; null where it asks for none.
+             */
+            memory_bytes?: number | null;
+        };
         /** @description The video card. */
         VideoModel: "virtio" | "vga" | "qxl" | "bochs" | "none";
         /** @description A VM. */
@@ -5177,6 +5501,8 @@ export interface components {
             firmware: components["schemas"]["Fact4"];
             /** @description How it runs: `kvm`, `qemu` (emulated) … */
             hypervisor: components["schemas"]["Fact4"];
+            /** @description The instance type that it is of, as its provider says; left out where it is of none. */
+            instance_type?: components["schemas"]["TypeRef"] | null;
             /** @description Its machine type. */
             machine: components["schemas"]["Fact4"];
             /** @description Memory the guest has now, in bytes. */
@@ -5199,6 +5525,8 @@ export interface components {
             observed_at: string;
             /** @description Whether it outlives being stopped. */
             persistent: components["schemas"]["Fact"];
+            /** @description The preference that it is of, likewise. */
+            preference?: components["schemas"]["TypeRef"] | null;
             /**
              * @description Which of its addresses it is to be reached under; left out where its provider has no rule
              *     for that, or it has none.
@@ -5274,7 +5602,6 @@ export interface components {
             /**
              * @description Virtual processors.
              * @default {
-             *       "count": 1,
              *       "features": [],
              *       "max_count": null,
              *       "mode": "default",
@@ -5311,6 +5638,13 @@ export interface components {
              */
             guest_agent?: boolean;
             /**
+             * @description The size that its provider offers, of which it is to be: see
+             *     `GET /api/v1/instance-types`. Processors and memory are then the type's; leave them out,
+             *     or say the same. It goes to the provider that has the type.
+             * @default null
+             */
+            instance_type?: components["schemas"]["TypeRef"] | null;
+            /**
              * @description Free key-value pairs to select by.
              * @default {}
              */
@@ -5326,8 +5660,13 @@ export interface components {
              *     }
              */
             machine?: components["schemas"]["MachineSpec"];
-            /** @description Guest memory. */
-            memory: components["schemas"]["MemorySpec"];
+            /**
+             * @description Guest memory.
+             * @default {
+             *       "hugepages": false
+             *     }
+             */
+            memory?: components["schemas"]["MemorySpec"];
             /** @description Unique within the project; letters, digits, `.`, `_` and `-`, at most 63. */
             name: string;
             /**
@@ -5340,6 +5679,11 @@ export interface components {
              * @default null
              */
             panic?: components["schemas"]["PanicModel"] | null;
+            /**
+             * @description What its provider fills in where nothing is said here: see `GET /api/v1/preferences`.
+             * @default null
+             */
+            preference?: components["schemas"]["TypeRef"] | null;
             /**
              * @description The project it belongs to.
              * @default default
@@ -5629,7 +5973,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page4"];
+                    "application/json": components["schemas"]["Page6"];
                 };
             };
             /**
@@ -6599,7 +6943,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page8"];
+                    "application/json": components["schemas"]["Page10"];
                 };
             };
             /**
@@ -6807,7 +7151,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page20"];
+                    "application/json": components["schemas"]["Page22"];
                 };
             };
             /**
@@ -6921,7 +7265,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page19"];
+                    "application/json": components["schemas"]["Page21"];
                 };
             };
             /**
@@ -7044,7 +7388,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page17"];
+                    "application/json": components["schemas"]["Page19"];
                 };
             };
             /**
@@ -7167,7 +7511,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page18"];
+                    "application/json": components["schemas"]["Page20"];
                 };
             };
             /**
@@ -7692,7 +8036,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page11"];
+                    "application/json": components["schemas"]["Page13"];
                 };
             };
             /**
@@ -8813,7 +9157,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page22"];
+                    "application/json": components["schemas"]["Page24"];
                 };
             };
             /**
@@ -9021,7 +9365,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page6"];
+                    "application/json": components["schemas"]["Page8"];
                 };
             };
             /**
@@ -9467,7 +9811,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page15"];
+                    "application/json": components["schemas"]["Page17"];
                 };
             };
             /**
@@ -9918,6 +10262,120 @@ export interface operations {
             };
         };
     };
+    instance_type_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List the instance types that VMs can be of. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page3"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     live_stream: {
         parameters: {
             query?: {
@@ -10143,7 +10601,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page7"];
+                    "application/json": components["schemas"]["Page9"];
                 };
             };
             /**
@@ -10715,7 +11173,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page3"];
+                    "application/json": components["schemas"]["Page5"];
                 };
             };
             /**
@@ -10842,7 +11300,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page14"];
+                    "application/json": components["schemas"]["Page16"];
                 };
             };
             /**
@@ -11059,7 +11517,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page16"];
+                    "application/json": components["schemas"]["Page18"];
                 };
             };
             /**
@@ -11697,7 +12155,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page9"];
+                    "application/json": components["schemas"]["Page11"];
                 };
             };
             /**
@@ -11811,7 +12269,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page12"];
+                    "application/json": components["schemas"]["Page14"];
                 };
             };
             /**
@@ -12339,7 +12797,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page13"];
+                    "application/json": components["schemas"]["Page15"];
                 };
             };
             /**
@@ -12794,6 +13252,120 @@ export interface operations {
             };
         };
     };
+    preference_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List the preferences that VMs can be of. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page4"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `server_draining`: the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     provider_list: {
         parameters: {
             query?: {
@@ -12828,7 +13400,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page10"];
+                    "application/json": components["schemas"]["Page12"];
                 };
             };
             /**
@@ -13591,7 +14163,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page21"];
+                    "application/json": components["schemas"]["Page23"];
                 };
             };
             /**
@@ -14595,6 +15167,10 @@ export interface operations {
              *
              *     `provider_not_found`: there is no such provider
              *
+             *     `instance_type_not_found`: there is no such instance type
+             *
+             *     `preference_not_found`: there is no such preference
+             *
              *     `image_not_found`: there is no such image
              */
             404: {
@@ -14777,6 +15353,10 @@ export interface operations {
              * @description `host_not_found`: there is no such host
              *
              *     `provider_not_found`: there is no such provider
+             *
+             *     `instance_type_not_found`: there is no such instance type
+             *
+             *     `preference_not_found`: there is no such preference
              *
              *     `image_not_found`: there is no such image
              */
@@ -17065,7 +17645,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page5"];
+                    "application/json": components["schemas"]["Page7"];
                 };
             };
             /**

@@ -58,7 +58,7 @@ function Spec({ spec }: { spec: AdoptionPlanned["spec"] }) {
       <Item name="Name">{spec.name}</Item>
       <Item name="Project">{spec.project}</Item>
       <Item name="Processors">{cpu ? `${cpu.count}${most}` : UNKNOWN}</Item>
-      <Item name="Memory">{bytes(spec.memory.bytes)}</Item>
+      <Item name="Memory">{bytes(spec.memory?.bytes)}</Item>
       <Item name="Firmware">{firmware?.kind ?? UNKNOWN}</Item>
       <Item name="Machine">
         {[machine?.arch, machine?.kind].filter(Boolean).join(", ") || UNKNOWN}

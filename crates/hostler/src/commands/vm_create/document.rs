@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::devices::{self, pairs, word};
 use super::{CreateArgs, Graphics, GuestArgs, SizeArgs};
+use crate::commands::instance_types::named;
 use crate::failure::{Failure, Result};
 use crate::text::parse_yaml;
 
@@ -24,7 +25,7 @@ pub(super) fn build(args: &CreateArgs) -> Result<v1::VmRequest> {
             let name = args.name.as_deref().ok_or_else(|| {
                 Failure::usage("the VM has no name").with_hint("hostler vm create NAME …")
             })?;
-            from_value(json!({"spec": {"name": name, "memory": {"bytes": MEMORY_DEFAULT_BYTES}}}))?
+            from_value(json!({"spec": {"name": name}}))?
         }
     };
     let spec = &mut request.spec;
@@ -55,7 +56,6 @@ fn from_file(file: &Path, args: &CreateArgs) -> Result<v1::VmRequest> {
     if let Some(name) = &args.name {
         spec.insert("name".into(), name.as_str().into());
     }
-    spec.entry("memory").or_insert_with(|| json!({"bytes": MEMORY_DEFAULT_BYTES}));
     serde_json::from_value(document).map_err(|error| failed(error.to_string()))
 }
 
@@ -65,7 +65,14 @@ fn from_value(value: Value) -> Result<v1::VmRequest> {
 
 /// Processors, memory and machine.
 fn size(args: &SizeArgs, spec: &mut v1::VmSpec) -> Result {
-    spec.cpu.count = args.cpus.unwrap_or(spec.cpu.count);
+    for (given, field) in
+        [(&args.instance_type, &mut spec.instance_type), (&args.preference, &mut spec.preference)]
+    {
+        if let Some(text) = given {
+            *field = Some(named(text));
+        }
+    }
+    spec.cpu.count = args.cpus.or(spec.cpu.count);
     spec.cpu.max_count = args.max_cpus.or(spec.cpu.max_count);
     if let Some(text) = &args.topology {
         let fields: serde_json::Map<String, Value> = pairs("--topology", text)?
@@ -90,7 +97,10 @@ fn size(args: &SizeArgs, spec: &mut v1::VmSpec) -> Result {
             _ => v1::CpuMode::Named(mode.clone()),
         };
     }
-    spec.memory.bytes = args.memory.unwrap_or(spec.memory.bytes);
+    spec.memory.bytes = args.memory.or(spec.memory.bytes);
+    if spec.instance_type.is_none() {
+        spec.memory.bytes.get_or_insert(MEMORY_DEFAULT_BYTES);
+    }
     spec.memory.hugepages |= args.hugepages;
     if let Some(accelerator) = &args.accelerator {
         spec.machine.accelerator = word("--accelerator", accelerator)?;

@@ -61,6 +61,12 @@ pub(crate) struct CreateArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Processors and memory")]
 pub(crate) struct SizeArgs {
+    /// Make it of this instance type, which sizes it: NAME, or NAMESPACE/NAME.
+    #[arg(long, value_name = "TYPE", add = Names::InstanceType)]
+    pub(crate) instance_type: Option<String>,
+    /// Let its provider fill in what this preference says: NAME, or NAMESPACE/NAME.
+    #[arg(long, value_name = "PREFERENCE", add = Names::Preference)]
+    pub(crate) preference: Option<String>,
     /// Virtual processors [default: 1].
     #[arg(long, value_name = "COUNT")]
     pub(crate) cpus: Option<u32>,

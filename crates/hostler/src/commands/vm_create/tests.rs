@@ -285,3 +285,16 @@ fn first_boot_documents_and_keys_are_read_from_files() {
     let both = ["x", "--cloud-init", &files.path("user"), "--ssh-key", &files.path("keys.pub")];
     assert!(refused(&both).contains("exclude each other"));
 }
+
+#[test]
+fn e8_an_instance_type_takes_the_place_of_the_size_and_a_size_beside_it_is_sent() {
+    let spec = |line: &[&str]| document::build(&parse(line)).unwrap().spec;
+    let typed = spec(&["web", "--instance-type", "shop/u1.small", "--preference", "fedora"]);
+    assert_eq!((typed.cpu.count, typed.memory.bytes), (None, None));
+    let of = typed.instance_type.unwrap();
+    assert_eq!((of.name.as_str(), of.namespace.as_deref()), ("u1.small", Some("shop")));
+    assert_eq!(typed.preference.unwrap().namespace, None);
+    let both = spec(&["web", "--instance-type", "u1.small", "--cpus", "2", "--memory", "2G"]);
+    assert_eq!((both.cpu.count, both.memory.bytes), (Some(2), Some(2 << 30)));
+    assert_eq!(spec(&["web"]).memory.bytes, Some(1 << 30), "without a type there is a default");
+}

@@ -18,7 +18,7 @@ use hostler_engine::{VmCreateRequest, VmPlan, VmView};
 
 use crate::http::error::Result;
 use crate::http::facts::Telling;
-use crate::http::ids;
+use crate::http::{ids, instance_types};
 
 pub(super) fn request(body: &VmRequest) -> Result<VmCreateRequest> {
     let wish = Wish {
@@ -201,6 +201,8 @@ fn observed(vm: &ObservedVm, told: Telling<'_>) -> VmObserved {
         observed_at: Time(vm.observed_at),
         persistent: told.fact(&vm.persistent),
         autostart: told.fact(&vm.autostart),
+        instance_type: vm.instance_type.as_ref().map(instance_types::type_ref),
+        preference: vm.preference.as_ref().map(instance_types::type_ref),
         cpu_count: told.fact(&vm.cpu_count),
         cpu_max: told.fact(&vm.cpu_max),
         memory_bytes: told.fact(&vm.memory_bytes),

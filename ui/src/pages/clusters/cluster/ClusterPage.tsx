@@ -14,9 +14,14 @@ import { Age } from "../../../primitives/Age";
 import { Tag } from "../../../primitives/Tag";
 import { ClusterVerbs } from "../ClusterVerbs";
 import { Features } from "./Features";
+import { InstanceTypes } from "./InstanceTypes";
 import { Overview } from "./Overview";
 
-const TAB_TEXT: Record<ClusterTab, string> = { overview: "Overview", features: "Features" };
+const TAB_TEXT: Record<ClusterTab, string> = {
+  overview: "Overview",
+  features: "Features",
+  types: "Instance types",
+};
 
 export default function ClusterPage(): ReactNode {
   const { clusterId } = useParams({ from: "/clusters/$clusterId" });
@@ -64,6 +69,7 @@ export default function ClusterPage(): ReactNode {
           </Tabs>
           <div id="cluster-tab" role="tabpanel" aria-label={TAB_TEXT[tab]}>
             {tab === "overview" && <Overview cluster={cluster} />}
+            {tab === "types" && <InstanceTypes key={cluster.id} cluster={cluster} />}
             {tab === "features" && (
               <Features
                 key={cluster.id}

@@ -25,6 +25,17 @@ const LISTS: Record<string, object[]> = {
     },
   ],
   images: [],
+  "instance-types": [
+    {
+      id: "k/u1.small",
+      name: "u1.small",
+      namespace: null,
+      provider: { id: "k", name: "eu" },
+      cpu_count: { value: 1 },
+      memory_bytes: { value: 2 ** 31 },
+    },
+  ],
+  preferences: [{ id: "k/fedora", name: "fedora", provider: { id: "k", name: "eu" } }],
   networks: [],
   volumes: [
     { name: "data", capacity_bytes: 2 ** 30, used_by: null },
@@ -101,4 +112,26 @@ test("c1: a volume that exists is chosen by its pool, and the VM goes there", as
   });
   await choose("volumePool", "p1");
   expect(draft).toMatchObject({ pool: "shop", volume: "", provider: "k", host: "", format: "raw" });
+});
+
+test("e8: an instance type takes the place of the size, and the VM to its provider", async () => {
+  const { place, values } = await opened();
+  expect(values("instanceType")).toEqual([
+    "None: say the size",
+    "u1.small: 1 processor, 2 GiB (eu)",
+  ]);
+  expect(place.querySelector("#cpus")).not.toBeNull();
+  await choose("instanceType", "k/u1.small");
+  await pass();
+  expect(place.querySelector("#cpus")).toBeNull();
+  expect(place.querySelector("#memory")).toBeNull();
+  expect(draft).toMatchObject({ provider: "k", format: "raw" });
+  expect(requestOf(draft).spec.instance_type).toEqual({ name: "u1.small" });
+  // Elsewhere it is not offered; what was chosen stays in sight until it is changed.
+  await choose("provider", "l");
+  await pass();
+  expect(values("instanceType")).toEqual(["k/u1.small (gone)", "None: say the size"]);
+  await choose("instanceType", "");
+  await pass();
+  expect(place.querySelector("#cpus")).not.toBeNull();
 });

@@ -7,7 +7,8 @@ import { faultsOf, type VmDraft } from "../../../lib/vmDraft";
 import { DiskSection } from "./DiskSection";
 import { FormContext, SelectField, TextField, useForm } from "./Field";
 import { GuestSection } from "./GuestSection";
-import { idsOf, namesOf } from "./options";
+import { idsOf } from "./options";
+import { SizeSection } from "./SizeSection";
 import { usePlace } from "./usePlace";
 
 interface Props {
@@ -63,63 +64,6 @@ export function DraftForm({ draft, onChange, onReview, onDiscard }: Props) {
         </ActionGroup>
       </Form>
     </FormContext>
-  );
-}
-
-function SizeSection() {
-  const networks = useList("networks");
-  return (
-    <FormSection title="Size and devices" titleElement="h2">
-      <div className="columns">
-        <TextField field="cpus" label="Processors" required />
-        <TextField field="memory" label="Memory" required help="MiB, or 2G" />
-        <SelectField
-          field="network"
-          label="Network"
-          options={[
-            { value: "", text: "None" },
-            ...namesOf(networks.rows).map(({ value }) => ({
-              value: `network:${value}`,
-              text: value,
-            })),
-            { value: "user", text: "User-mode (outward only)" },
-          ]}
-        />
-        <SelectField
-          field="firmware"
-          label="Firmware"
-          options={[
-            { value: "bios", text: "BIOS" },
-            { value: "uefi", text: "UEFI" },
-          ]}
-        />
-        <SelectField
-          field="graphics"
-          label="Screen"
-          help="There is a serial console in any case."
-          options={[
-            { value: "vnc", text: "VNC" },
-            { value: "none", text: "None" },
-          ]}
-        />
-      </div>
-      <SecureBoot />
-    </FormSection>
-  );
-}
-
-function SecureBoot() {
-  const { draft, change } = useForm();
-  const uefi = draft.firmware === "uefi";
-  return (
-    <Checkbox
-      id="secureBoot"
-      label="Secure boot"
-      description={uefi ? "Only signed boot loaders run." : "Needs UEFI."}
-      isDisabled={!uefi && !draft.secureBoot}
-      isChecked={draft.secureBoot}
-      onChange={(_event, secureBoot) => change({ secureBoot })}
-    />
   );
 }
 

@@ -9,6 +9,7 @@ import { ProviderRef } from "../../../components/ProviderRef";
 import { ResourceLink } from "../../../components/ResourceLink";
 import { adoptedText } from "../../../lib/adoption";
 import { bytes, UNKNOWN, words } from "../../../lib/format";
+import { named } from "../../../lib/offers";
 import { paths } from "../../../paths";
 import { Age } from "../../../primitives/Age";
 import { Copy } from "../../../primitives/Copy";
@@ -74,13 +75,15 @@ function Compute({ vm }: { vm: Vm }) {
   const spec = vm.spec;
   return (
     <Facts title="Compute">
+      {seen?.instance_type && <Item name="Instance type">{named(seen.instance_type)}</Item>}
+      {seen?.preference && <Item name="Preference">{named(seen.preference)}</Item>}
       <Item name="Processors" asked={spec && String(spec.cpu?.count ?? 1)}>
         <FactValue fact={seen?.cpu_count}>{String}</FactValue>
       </Item>
       <Item name="Processors at most" asked={spec?.cpu?.max_count?.toString()}>
         <FactValue fact={seen?.cpu_max}>{String}</FactValue>
       </Item>
-      <Item name="Memory" asked={spec && bytes(spec.memory.bytes)}>
+      <Item name="Memory" asked={spec && bytes(spec.memory?.bytes)}>
         <FactValue fact={seen?.memory_bytes}>{bytes}</FactValue>
       </Item>
       <Item name="Memory at most">
