@@ -25,6 +25,7 @@ pub mod access;
 pub mod alert;
 pub mod clock;
 pub mod cluster;
+pub mod disk;
 pub mod error;
 pub mod fact;
 pub mod forecast;

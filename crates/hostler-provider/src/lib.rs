@@ -36,6 +36,7 @@ pub use error::{Effect, Error, Kind, Result};
 pub use groups::cluster::Cluster;
 pub use groups::console::{Console, ConsoleStream, CutOff};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
+pub use groups::disks::{AttachDisk, DiskHandle, DiskRef, Disks};
 pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
 pub use groups::migrate::{Migrate, MigrateVm};
 pub use groups::power::{Power, StopMode};
@@ -97,6 +98,11 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Adding disks to VMs that exist, and taking them off.
+    fn disks(&self) -> Option<&dyn Disks> {
+        None
+    }
+
     /// Moving VMs to other hosts while they run.
     fn migrate(&self) -> Option<&dyn Migrate> {
         None
@@ -134,6 +140,8 @@ pub enum Group {
     Snapshots,
     /// [`Migrate`].
     Migrate,
+    /// [`Disks`].
+    Disks,
 }
 
 impl Group {
@@ -148,6 +156,7 @@ impl Group {
         Self::Cluster,
         Self::Snapshots,
         Self::Migrate,
+        Self::Disks,
     ];
 
     /// The word used on the wire.
@@ -162,6 +171,7 @@ impl Group {
             Self::Cluster => "cluster",
             Self::Snapshots => "snapshots",
             Self::Migrate => "migrate",
+            Self::Disks => "disks",
         }
     }
 }
@@ -178,6 +188,7 @@ pub fn groups(provider: &dyn Provider) -> Vec<Group> {
         Group::Cluster => provider.cluster().is_some(),
         Group::Snapshots => provider.snapshots().is_some(),
         Group::Migrate => provider.migrate().is_some(),
+        Group::Disks => provider.disks().is_some(),
     };
     Group::ALL.iter().copied().filter(has).collect()
 }

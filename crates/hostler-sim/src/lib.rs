@@ -25,6 +25,7 @@ pub mod cluster;
 mod console;
 mod create;
 pub mod demo;
+mod disks;
 mod faults;
 mod late;
 mod metrics;
@@ -40,8 +41,8 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Cluster, Console, Create, Cx, Group, Inventory, Metrics, Migrate, Power, Probe, Provider,
-    Result, Snapshots, Storage, VmRef, Watch,
+    Cluster, Console, Create, Cx, Disks, Group, Inventory, Metrics, Migrate, Power, Probe,
+    Provider, Result, Snapshots, Storage, VmRef, Watch,
 };
 
 pub use faults::{EventFault, FaultPlan, When};
@@ -192,6 +193,10 @@ impl Provider for Sim {
 
     fn snapshots(&self) -> Option<&dyn Snapshots> {
         self.has(Group::Snapshots).map(|sim| sim as &dyn Snapshots)
+    }
+
+    fn disks(&self) -> Option<&dyn Disks> {
+        self.has(Group::Disks).map(|sim| sim as &dyn Disks)
     }
 
     fn migrate(&self) -> Option<&dyn Migrate> {

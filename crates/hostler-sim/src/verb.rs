@@ -26,6 +26,9 @@ pub enum Verb {
     EnsureSnapshot,
     Revert,
     RemoveSnapshot,
+    Disks,
+    AttachDisk,
+    DetachDisk,
     OpenConsole,
     Subscribe,
     Observe,
@@ -55,6 +58,8 @@ impl Verb {
             | Self::EnsureSnapshot
             | Self::Revert
             | Self::RemoveSnapshot
+            | Self::AttachDisk
+            | Self::DetachDisk
             | Self::Migrate
             | Self::CancelMigration => true,
             Self::Probe
@@ -65,6 +70,7 @@ impl Verb {
             | Self::DefaultPool
             | Self::Volumes
             | Self::Snapshots
+            | Self::Disks
             | Self::OpenConsole
             | Self::Subscribe
             | Self::Observe
@@ -114,6 +120,9 @@ impl Verb {
             Self::EnsureSnapshot => "take a snapshot of",
             Self::Revert => "put back",
             Self::RemoveSnapshot => "remove a snapshot of",
+            Self::Disks => "list disks of",
+            Self::AttachDisk => "add a disk to",
+            Self::DetachDisk => "take a disk off",
             Self::OpenConsole => "open a console of",
             Self::Subscribe => "subscribe to changes",
             Self::Observe => "look at",

@@ -49,6 +49,8 @@ pub enum Code {
     VolumeNotFound,
     /// The VM has no such snapshot.
     SnapshotNotFound,
+    /// The VM has no such disk.
+    DiskNotFound,
     /// There is no such network.
     NetworkNotFound,
     /// There is no such image.
@@ -95,6 +97,12 @@ pub enum Code {
     SnapshotExists,
     /// The VM has as many snapshots as its provider allows.
     SnapshotLimitReached,
+    /// The VM has a disk with this name.
+    DiskExists,
+    /// The VM needs this disk as it is.
+    DiskNeeded,
+    /// The volume was not made for this VM.
+    VolumeNotItsOwn,
     /// This Idempotency-Key was used for a different request.
     IdempotencyMismatch,
     /// The resource changed since you read it.
@@ -177,6 +185,7 @@ impl Code {
         Self::PoolNotFound,
         Self::VolumeNotFound,
         Self::SnapshotNotFound,
+        Self::DiskNotFound,
         Self::NetworkNotFound,
         Self::ImageNotFound,
         Self::OperationNotFound,
@@ -200,6 +209,9 @@ impl Code {
         Self::VolumeBusy,
         Self::SnapshotExists,
         Self::SnapshotLimitReached,
+        Self::DiskExists,
+        Self::DiskNeeded,
+        Self::VolumeNotItsOwn,
         Self::IdempotencyMismatch,
         Self::PreconditionFailed,
         Self::PreconditionRequired,
@@ -255,6 +267,7 @@ impl Code {
             Self::PoolNotFound => "pool_not_found",
             Self::VolumeNotFound => "volume_not_found",
             Self::SnapshotNotFound => "snapshot_not_found",
+            Self::DiskNotFound => "disk_not_found",
             Self::NetworkNotFound => "network_not_found",
             Self::ImageNotFound => "image_not_found",
             Self::OperationNotFound => "operation_not_found",
@@ -278,6 +291,9 @@ impl Code {
             Self::VolumeBusy => "volume_busy",
             Self::SnapshotExists => "snapshot_exists",
             Self::SnapshotLimitReached => "snapshot_limit_reached",
+            Self::DiskExists => "disk_exists",
+            Self::DiskNeeded => "disk_needed",
+            Self::VolumeNotItsOwn => "volume_not_its_own",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::PreconditionFailed => "precondition_failed",
             Self::PreconditionRequired => "precondition_required",
@@ -333,6 +349,7 @@ impl Code {
             | Self::PoolNotFound
             | Self::VolumeNotFound
             | Self::SnapshotNotFound
+            | Self::DiskNotFound
             | Self::NetworkNotFound
             | Self::ImageNotFound
             | Self::OperationNotFound
@@ -356,6 +373,9 @@ impl Code {
             | Self::VolumeBusy
             | Self::SnapshotExists
             | Self::SnapshotLimitReached
+            | Self::DiskExists
+            | Self::DiskNeeded
+            | Self::VolumeNotItsOwn
             | Self::IdempotencyMismatch
             | Self::PreconditionFailed
             | Self::PreconditionRequired

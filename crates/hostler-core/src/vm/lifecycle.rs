@@ -18,7 +18,8 @@
 //!
 //! A snapshot can be taken of what runs, is paused or is off, and such a VM can be put
 //! back to one. Not of one that is saved: disks of another time than its memory would
-//! be its ruin.
+//! be its ruin. Disks are added and taken off in the same states; but a guest that is
+//! paused cannot let go of one.
 
 use super::status::VmState;
 use crate::error::{Code, Error};
@@ -54,6 +55,10 @@ pub enum Action {
     Snapshot,
     /// Put it back to a snapshot.
     Revert,
+    /// Add a disk to it.
+    AttachDisk,
+    /// Take a disk off it.
+    DetachDisk,
 }
 
 impl Action {
@@ -73,6 +78,8 @@ impl Action {
         Self::Update,
         Self::Snapshot,
         Self::Revert,
+        Self::AttachDisk,
+        Self::DetachDisk,
     ];
 
     /// The word used on the wire.
@@ -92,6 +99,8 @@ impl Action {
             Self::Update => "update",
             Self::Snapshot => "snapshot",
             Self::Revert => "revert",
+            Self::AttachDisk => "attach_disk",
+            Self::DetachDisk => "detach_disk",
         }
     }
 }
@@ -179,7 +188,9 @@ fn admit_running(action: Action) -> Admission {
         | Action::Console
         | Action::Update
         | Action::Snapshot
-        | Action::Revert => Admission::Start,
+        | Action::Revert
+        | Action::AttachDisk
+        | Action::DetachDisk => Admission::Start,
     }
 }
 
@@ -193,7 +204,12 @@ fn admit_paused(action: Action) -> Admission {
         | Action::Console
         | Action::Update
         | Action::Snapshot
-        | Action::Revert => Admission::Start,
+        | Action::Revert
+        | Action::AttachDisk => Admission::Start,
+        // Its guest would have to let go of it.
+        Action::DetachDisk => {
+            wrong("the VM is paused, so its guest cannot let go; resume it first")
+        }
         Action::Start => wrong("the VM is paused; resume it instead"),
         Action::Stop | Action::Reboot => {
             wrong("the VM is paused, so its guest cannot hear; resume it first")
@@ -208,10 +224,16 @@ fn admit_off(state: VmState, action: Action) -> Admission {
         Action::Stop | Action::ForceStop => Admission::AlreadyThere,
         Action::Save if state == VmState::Saved => Admission::AlreadyThere,
         Action::Start | Action::Delete | Action::Update => Admission::Start,
-        Action::Snapshot | Action::Revert if state == VmState::Saved => wrong(
-            "the VM is saved, and its memory belongs to its disks as they are; start it first",
-        ),
-        Action::Snapshot | Action::Revert => Admission::Start,
+        Action::Snapshot | Action::Revert | Action::AttachDisk | Action::DetachDisk
+            if state == VmState::Saved =>
+        {
+            wrong(
+                "the VM is saved, and its memory belongs to its disks as they are; start it first",
+            )
+        }
+        Action::Snapshot | Action::Revert | Action::AttachDisk | Action::DetachDisk => {
+            Admission::Start
+        }
         Action::Reboot
         | Action::Reset
         | Action::Pause
@@ -254,25 +276,25 @@ mod tests {
             table.truncate(table.trim_end().len());
             table.push('\n');
         }
-        //             start stop  force reboo reset pause resum save  migra delet conso update snaps revert
+        //             start stop  force reboo reset pause resum save  migra delet conso update snaps revert attac detac
         expect![[r"
-            creating      -     -     -     -     -     -     -     -     -     -     -     -     -     -
-            deleting      -     -     -     -     -     -     -     -     -     there -     -     -     -
-            running       there yes   yes   yes   yes   yes   there yes   yes   -     yes   yes   yes   yes
-            paused        -     -     yes   -     yes   there yes   yes   -     -     yes   yes   yes   yes
-            starting      there -     yes   -     -     -     -     -     -     -     yes   yes   -     -
-            stopping      -     there yes   -     yes   -     -     -     -     -     yes   yes   -     -
-            stopped       yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes
-            saved         yes   there there -     -     -     -     there -     yes   -     yes   -     -
-            suspended     -     -     yes   -     yes   -     yes   -     -     -     yes   yes   -     -
-            saving        -     -     -     -     -     -     -     there -     -     -     yes   -     -
-            dumping       -     -     -     -     -     -     -     -     -     -     -     yes   -     -
-            snapshotting  -     -     -     -     -     -     -     -     -     -     -     yes   -     -
-            migrating     -     -     -     -     -     -     -     -     -     -     -     yes   -     -
-            crashed       -     -     yes   -     yes   -     -     -     -     -     yes   yes   -     yes
-            failed        yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes
-            missing       -     -     -     -     -     -     -     -     -     yes   -     yes   -     -
-            unknown       -     -     -     -     -     -     -     -     -     -     -     yes   -     -
+            creating      -     -     -     -     -     -     -     -     -     -     -     -     -     -     -     -
+            deleting      -     -     -     -     -     -     -     -     -     there -     -     -     -     -     -
+            running       there yes   yes   yes   yes   yes   there yes   yes   -     yes   yes   yes   yes   yes   yes
+            paused        -     -     yes   -     yes   there yes   yes   -     -     yes   yes   yes   yes   yes   -
+            starting      there -     yes   -     -     -     -     -     -     -     yes   yes   -     -     -     -
+            stopping      -     there yes   -     yes   -     -     -     -     -     yes   yes   -     -     -     -
+            stopped       yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes   yes   yes
+            saved         yes   there there -     -     -     -     there -     yes   -     yes   -     -     -     -
+            suspended     -     -     yes   -     yes   -     yes   -     -     -     yes   yes   -     -     -     -
+            saving        -     -     -     -     -     -     -     there -     -     -     yes   -     -     -     -
+            dumping       -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -     -
+            snapshotting  -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -     -
+            migrating     -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -     -
+            crashed       -     -     yes   -     yes   -     -     -     -     -     yes   yes   -     yes   -     -
+            failed        yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes   yes   yes
+            missing       -     -     -     -     -     -     -     -     -     yes   -     yes   -     -     -     -
+            unknown       -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -     -
         "]]
         .assert_eq(&table);
     }

@@ -103,6 +103,7 @@ impl VmView {
             Action::Delete => Some(Group::Create),
             Action::Console => Some(Group::Console),
             Action::Snapshot | Action::Revert => Some(Group::Snapshots),
+            Action::AttachDisk | Action::DetachDisk => Some(Group::Disks),
             Action::Update => None,
         };
         if let (Some(group), false) = (group, self.groups.is_empty())

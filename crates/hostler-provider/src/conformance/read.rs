@@ -23,6 +23,7 @@ pub(super) async fn groups_match_accessors(t: &Trial<'_>) -> Check {
             Group::Cluster => t.provider.cluster().is_some(),
             Group::Snapshots => t.provider.snapshots().is_some(),
             Group::Migrate => t.provider.migrate().is_some(),
+            Group::Disks => t.provider.disks().is_some(),
         };
         let word = group.as_str();
         check(told.contains(group) == there, || format!("group {word} comes and goes"))?;

@@ -11,7 +11,7 @@ use hostler_core::vm::{ObservedVm, PowerState, VmSpec};
 
 use super::harness::{BootImage, Harness, Setting};
 use crate::{
-    Cluster, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error, Kind, Metrics,
+    Cluster, Console, Create, Cx, DiskBinding, Disks, EnsureVm, EnsureVolume, Error, Kind, Metrics,
     Migrate, Power, Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeContent,
     VolumeInfo, VolumeRef, Watch,
 };
@@ -149,6 +149,10 @@ impl<'h> Trial<'h> {
 
     pub(super) fn snapshots(&self) -> Check<&dyn Snapshots> {
         self.provider.snapshots().map_or_else(|| skip("the provider has no group snapshots"), Ok)
+    }
+
+    pub(super) fn disks(&self) -> Check<&dyn Disks> {
+        self.provider.disks().map_or_else(|| skip("the provider has no group disks"), Ok)
     }
 
     /// A fresh id; a VM made for it is removed at the end.

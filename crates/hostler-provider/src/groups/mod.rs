@@ -3,6 +3,7 @@
 pub(crate) mod cluster;
 pub(crate) mod console;
 pub(crate) mod create;
+pub(crate) mod disks;
 pub(crate) mod metrics;
 pub(crate) mod migrate;
 pub(crate) mod power;

@@ -7,6 +7,7 @@
 //! is under way and wakes those who wait.
 
 pub(crate) mod census;
+pub(crate) mod disks;
 mod fate;
 pub(crate) mod guest;
 pub(crate) mod migration;

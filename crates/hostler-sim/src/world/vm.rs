@@ -1,9 +1,11 @@
 //! One virtual machine of the world, and how a driver would see it.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use hostler_core::Timestamp;
+use hostler_core::disk::DiskMark;
 use hostler_core::fact::Fact;
 use hostler_core::id::VmId;
 use hostler_core::vm::devices::{
@@ -80,6 +82,8 @@ pub(crate) struct Vm {
     /// Open consoles, each with the token that closes it.
     pub(crate) consoles: Vec<(ConsoleKind, CancellationToken)>,
     pub(crate) snapshots: Snapshots,
+    /// The marks of disks that came later, by their names.
+    pub(crate) marks: BTreeMap<String, DiskMark>,
 }
 
 impl Vm {
@@ -118,6 +122,7 @@ impl Vm {
             migration: None,
             consoles: Vec::new(),
             snapshots: Snapshots::default(),
+            marks: BTreeMap::new(),
         }
     }
 
@@ -190,7 +195,7 @@ impl Vm {
         }
     }
 
-    fn observed_disks(&self, state: &State) -> Vec<ObservedDisk> {
+    pub(crate) fn observed_disks(&self, state: &State) -> Vec<ObservedDisk> {
         let spec_disks = self.spec.disks.len();
         let of_spec = self.spec.disks.iter().enumerate().map(|(index, disk)| {
             let bound = self.disks.iter().find(|bound| bound.disk == disk.name);

@@ -1,6 +1,7 @@
 //! The simulator keeps every promise of the boundary; and a driver that breaks
 //! one is caught, which shows that the suite can fail.
 
+mod disks;
 mod snapshots;
 
 use std::sync::{Arc, Mutex};
@@ -16,7 +17,7 @@ use hostler_core::vm::VmSpec;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_provider::conformance::{BootImage, Harness, Limit, Outcome, Setting, run, run_some};
 use hostler_provider::{
-    Batch, Change, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume, Error, Group,
+    Batch, Change, Console, ConsoleStream, Create, Cx, Disks, EnsureVm, EnsureVolume, Error, Group,
     Inventory, Kind, Measured, Metrics, Migrate, MigrateVm, Power, Probe, Provider, Result,
     Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeInfo, VolumeRef, Watch,
 };
@@ -236,6 +237,14 @@ enum Lie {
     CancelsNothing,
     /// Does not tell whose a migration is.
     KeepsNoMark,
+    /// Adds a disk though it is there.
+    AddsTwice,
+    /// Takes off whatever bears the name.
+    TakesTheNewer,
+    /// Says that a disk is off before the guest let go.
+    LetsGoTooSoon,
+    /// Removes the volume of a disk that is taken off.
+    RemovesItsVolume,
 }
 
 /// The simulator, but for one lie.
@@ -310,6 +319,10 @@ impl Provider for Liar {
     }
 
     fn snapshots(&self) -> Option<&dyn Snapshots> {
+        (!self.tells(Lie::HasNothing)).then_some(self)
+    }
+
+    fn disks(&self) -> Option<&dyn Disks> {
         (!self.tells(Lie::HasNothing)).then_some(self)
     }
 
@@ -607,6 +620,11 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::CancelsNothing, "cancel_leaves_it_running_where_it_was"),
         (Lie::KeepsNoMark, "a_migration_is_told_with_our_mark_and_its_hosts"),
         (Lie::IsTooSure, "a_look_after_a_cancelled_migrate_tells_the_truth"),
+        (Lie::AddsTwice, "attach_twice_adds_one_disk"),
+        (Lie::IsTooSure, "a_look_after_a_cancelled_attach_tells_the_truth"),
+        (Lie::TakesTheNewer, "detach_leaves_a_newer_disk_of_that_name_alone"),
+        (Lie::LetsGoTooSoon, "a_guest_that_does_not_give_it_up_is_told"),
+        (Lie::RemovesItsVolume, "detach_takes_it_off_and_leaves_its_volume"),
     ] {
         let harness = Simulated::new(Some(lie));
         let report = run_some(&harness, |name| name == promise).await;

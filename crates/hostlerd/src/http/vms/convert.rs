@@ -180,7 +180,7 @@ const fn permission(action: Action) -> Permission {
         Action::Migrate => Permission::VmMigrate,
         Action::Delete => Permission::VmDelete,
         Action::Console => Permission::VmConsole,
-        Action::Update => Permission::VmUpdate,
+        Action::Update | Action::AttachDisk | Action::DetachDisk => Permission::VmUpdate,
         Action::Snapshot | Action::Revert => Permission::VmSnapshot,
     }
 }
