@@ -428,6 +428,8 @@ pub(crate) fn told(vm: &VmView, action: Action, error: Error) -> Error {
         Action::Console => "open a console of",
         Action::ForceStop => "cut the power of",
         Action::Snapshot => "take a snapshot of",
+        Action::AttachDisk => "attach a disk to",
+        Action::DetachDisk => "detach the disk of",
         other => other.as_str(),
     };
     let message = format!("cannot {doing} VM \"{}\": {}", vm.name, error.message());

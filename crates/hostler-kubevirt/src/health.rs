@@ -97,6 +97,8 @@ pub enum Purpose {
     Consoles,
     /// Snapshots, and going back to them.
     Snapshots,
+    /// Disks of VMs that exist, attached and detached.
+    Disks,
     /// Which hypervisor runs a VM.
     Hypervisors,
     /// What agents of guests tell.
@@ -120,6 +122,7 @@ impl fmt::Display for Purpose {
             Self::Migrating => "migrating",
             Self::Consoles => "consoles",
             Self::Snapshots => "snapshots",
+            Self::Disks => "attaching and detaching disks",
             Self::Hypervisors => "which hypervisor runs a VM",
             Self::Guests => "what guests tell",
             Self::Volumes => "volumes",

@@ -36,6 +36,7 @@ pub mod config;
 pub mod connect;
 mod console;
 pub mod create;
+mod disks;
 pub mod error;
 mod fleet;
 pub mod health;

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hostler_core::Timestamp;
 use hostler_provider::{
-    Cluster, Console, Create, Cx, Error, Inventory, Kind, Metrics, Migrate, Power, Probe, Provider,
-    Result, Snapshots, Storage, Watch,
+    Cluster, Console, Create, Cx, Disks, Error, Inventory, Kind, Metrics, Migrate, Power, Probe,
+    Provider, Result, Snapshots, Storage, Watch,
 };
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -194,6 +194,10 @@ impl Provider for KubeVirt {
     }
 
     fn snapshots(&self) -> Option<&dyn Snapshots> {
+        Some(self)
+    }
+
+    fn disks(&self) -> Option<&dyn Disks> {
         Some(self)
     }
 

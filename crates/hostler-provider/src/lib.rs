@@ -36,7 +36,7 @@ pub use error::{Effect, Error, Kind, Result};
 pub use groups::cluster::Cluster;
 pub use groups::console::{Console, ConsoleStream, CutOff};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
-pub use groups::disks::{AttachDisk, DiskHandle, DiskRef, Disks};
+pub use groups::disks::{AttachDisk, DiskHandle, DiskRef, Disks, VolumePlace};
 pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
 pub use groups::migrate::{Migrate, MigrateVm};
 pub use groups::power::{Power, StopMode};

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use hostler_core::disk::{AttachedDisk, DiskLimits};
-use hostler_provider::{AttachDisk, Cx, DiskHandle, DiskRef, Disks, Result, VmRef};
+use hostler_provider::{AttachDisk, Cx, DiskHandle, DiskRef, Disks, Result, VmRef, VolumePlace};
 
+use crate::storage::default_pool;
 use crate::verb::Verb;
 use crate::world::disks::{OwnedDisk, limits};
 use crate::world::state::State;
@@ -18,6 +19,20 @@ impl Disks for Sim {
     async fn list_disks(&self, cx: &Cx, vm: &VmRef) -> Result<Vec<AttachedDisk>> {
         self.call(cx, Verb::Disks, Target::Vm(vm), async {
             self.world.read(|state| Ok(state.vm(vm)?.attached(state)))
+        })
+        .await
+    }
+
+    async fn place_for(&self, cx: &Cx, vm: &VmRef, pool: Option<&str>) -> Result<VolumePlace> {
+        self.call(cx, Verb::DefaultPool, Target::Vm(vm), async {
+            self.world.read(|state| {
+                let host_ref = state.vm(vm)?.host.clone();
+                let pool = match pool {
+                    Some(named) => state.pool(&host_ref, named).map(|_| named.to_owned())?,
+                    None => default_pool(state, &host_ref)?,
+                };
+                Ok(VolumePlace { host_ref, pool })
+            })
         })
         .await
     }

@@ -19,6 +19,7 @@ mod conditions;
 pub mod consoles;
 mod cursor;
 mod custom_metrics;
+mod disks;
 pub(crate) mod docs;
 pub mod error;
 mod events;
@@ -255,7 +256,8 @@ pub fn api() -> Api {
     let api = outlook::route(custom_metrics::route(measured::route(api)));
     let api = live::route(outputs::route(agents::route(api)));
     let api = silences::route(alert_rules::route(alerts::route(api)));
-    let api = migrations::route(snapshots::route(clusters::route(adoptions::route(api))));
+    let api =
+        migrations::route(snapshots::route(disks::route(clusters::route(adoptions::route(api)))));
     let api = volumes::route(pools::route(networks::route(hosts::route(providers::route(api)))));
     events::route(operations::route(images::route(api)))
 }

@@ -71,7 +71,8 @@ pub struct Event {
     /// What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
     /// `vm.adopted`, `vm.ignored`, `vm.offered`, `vm.released`,
     /// `operation.changed`, `provider.state`, `image.created`, `image.deleted`, `volume.created`,
-    /// `volume.deleted`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted` …
+    /// `volume.deleted`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted`, `disk.attached`,
+    /// `disk.detached` …
     #[serde(rename = "type")]
     pub kind: String,
     /// To what.

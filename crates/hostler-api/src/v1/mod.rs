@@ -10,6 +10,7 @@ mod consoles;
 mod convert;
 mod custom_metrics;
 mod devices;
+mod disks;
 mod events;
 mod hosts;
 mod images;
@@ -40,6 +41,7 @@ pub use clusters::*;
 pub use consoles::*;
 pub use custom_metrics::*;
 pub use devices::*;
+pub use disks::*;
 pub use events::*;
 pub use hosts::*;
 pub use images::*;
@@ -109,6 +111,10 @@ endpoints![
     SnapshotCreate,
     SnapshotRevert,
     SnapshotDelete,
+    DiskList,
+    DiskAttach,
+    DiskPlan,
+    DiskDetach,
     VmMetrics,
     ConsoleOpen,
     ConsoleConnect,

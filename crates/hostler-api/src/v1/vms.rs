@@ -382,6 +382,9 @@ pub struct Vm {
     pub adopted: Option<VmAdopted>,
     /// What snapshots of it can do; null where its provider has none.
     pub snapshot_limits: Option<super::SnapshotLimits>,
+    /// What can be done about its disks; null where its provider can do nothing about those
+    /// of VMs that exist.
+    pub disk_limits: Option<super::DiskLimits>,
 }
 
 /// What was seen of a VM, each value with its pedigree.

@@ -10,8 +10,11 @@
 //! four generic proofs in `tests/it/proofs.rs`.
 
 pub(crate) mod context;
+pub(crate) mod disk_attach;
+pub(crate) mod disk_detach;
 mod driver;
 mod driving;
+mod made;
 mod requests;
 mod retry;
 mod runner;

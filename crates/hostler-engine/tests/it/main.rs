@@ -8,6 +8,7 @@ mod agents;
 mod alerting;
 mod clocks;
 mod clusters;
+mod disks;
 mod events;
 mod fairness;
 mod fleet;

@@ -37,7 +37,7 @@ use tokio::time::{Instant, sleep_until};
 
 pub use apply::{NotApplied, TakeOver};
 pub(crate) use devices::{NO_UPLOADS, RAW_ONLY};
-pub(crate) use document::quantity;
+pub(crate) use document::{is_dns_label, quantity};
 
 use crate::call::{CREATION_MANAGER, Caller, Selection, WriteOptions};
 use crate::error::{Cause, Failure};

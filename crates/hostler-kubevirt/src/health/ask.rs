@@ -46,6 +46,8 @@ const HELPS_IN_NAMESPACES: &[HelpRow] = &[
         Purpose::Snapshots,
     ),
     ("snapshot.kubevirt.io", "virtualmachinerestores", &["get", "create"], Purpose::Snapshots),
+    ("subresources.kubevirt.io", "virtualmachines/addvolume", &["update"], Purpose::Disks),
+    ("subresources.kubevirt.io", "virtualmachines/removevolume", &["update"], Purpose::Disks),
     (
         "subresources.kubevirt.io",
         "virtualmachineinstances/filesystemlist",

@@ -36,6 +36,20 @@ fn live_disk(t: &Trial<'_>, name: &str, volume: &VolumeRef) -> Check<DiskSpec> {
     Ok(DiskSpec { bus, ..disk(name, volume) })
 }
 
+pub(super) async fn a_volume_goes_where_the_vm_reaches_it(t: &Trial<'_>) -> Check {
+    let (made, disks) = (any(t).await?, t.disks()?);
+    let place = disks.place_for(&t.cx(), &made.vm, None).await?;
+    check(!place.pool.is_empty(), || "the pool has no name".to_owned())?;
+    let named = disks.place_for(&t.cx(), &made.vm, Some(&place.pool)).await?;
+    check(named == place, || format!("{place:?} became {named:?}"))?;
+    let volume = VolumeRef { host_ref: place.host_ref, pool: place.pool, name: t.name() };
+    t.ensure_volume(&volume, BYTES, VolumeContent::Empty).await??;
+    t.removes(&volume);
+    attach(t, &made, "data", &volume).await?;
+    let refused_pool = disks.place_for(&t.cx(), &made.vm, Some("no-such-pool")).await;
+    refused(refused_pool, &[Kind::NotFound, Kind::Invalid]).map(drop)
+}
+
 async fn attach_as(
     t: &Trial<'_>,
     made: &Made,

@@ -208,6 +208,7 @@ const PROMISES: &[Promise] = promises! {
     Some(Group::Disks) => disks:
         a_new_vm_has_the_disks_it_was_made_with
         disks_of_an_absent_vm_are_not_found
+        a_volume_goes_where_the_vm_reaches_it
         a_disk_added_to_a_stopped_vm_is_there_and_stays_over_its_start
         a_disk_added_to_a_running_vm_is_there_and_leaves_it_running
         a_disk_added_while_it_ran_is_there_after_it_was_off

@@ -182,6 +182,11 @@ impl<'h> Trial<'h> {
         Ok(volume)
     }
 
+    /// Has a volume removed at the end.
+    pub(super) fn removes(&self, volume: &VolumeRef) {
+        self.left().volumes.push(volume.clone());
+    }
+
     /// Makes a volume in the format that every provider has.
     pub(super) async fn ensure_volume(
         &self,

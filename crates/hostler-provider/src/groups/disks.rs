@@ -30,6 +30,11 @@ pub trait Disks: Send + Sync {
     /// way among them. Complete, or an error. A VM that is not there is `NotFound`.
     async fn list_disks(&self, cx: &Cx, vm: &VmRef) -> Result<Vec<AttachedDisk>>;
 
+    /// Where a volume for a disk of this VM has to be: in the pool of that name, else in the
+    /// one that new volumes go to when nobody names one. A VM or a pool that is not there is
+    /// `NotFound`; a pool that the VM does not reach is `Invalid`.
+    async fn place_for(&self, cx: &Cx, vm: &VmRef, pool: Option<&str>) -> Result<VolumePlace>;
+
     /// Adds a disk unless it is there, and returns when the guest can see it, or when the
     /// VM is off and will have it. It stays over the VM's next start.
     ///
@@ -52,6 +57,15 @@ pub trait Disks: Send + Sync {
     /// where it may give it up yet. One that cannot be taken off in the VM's state is a
     /// `Conflict`.
     async fn detach_disk(&self, cx: &Cx, vm: &VmRef, disk: &DiskRef) -> Result<()>;
+}
+
+/// Where a volume has to be.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VolumePlace {
+    /// The host whose pool it is, in the provider's terms.
+    pub host_ref: String,
+    /// The name of the pool.
+    pub pool: String,
 }
 
 /// A disk to be added.

@@ -11,6 +11,7 @@ mod completing;
 mod consoles;
 mod contexts;
 mod custom_metrics;
+mod disks;
 mod documents;
 mod editing;
 mod errors;

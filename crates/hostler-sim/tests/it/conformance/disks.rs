@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use hostler_core::disk::{AttachedDisk, DiskLimits};
 use hostler_provider::{
-    AttachDisk, Cx, DiskHandle, DiskRef, Disks, Kind, Result, Storage, VmRef, VolumeRef,
+    AttachDisk, Cx, DiskHandle, DiskRef, Disks, Kind, Result, Storage, VmRef, VolumePlace,
+    VolumeRef,
 };
 
 use super::{Liar, Lie};
@@ -16,6 +17,10 @@ impl Disks for Liar {
 
     async fn list_disks(&self, cx: &Cx, vm: &VmRef) -> Result<Vec<AttachedDisk>> {
         self.sim.list_disks(cx, vm).await
+    }
+
+    async fn place_for(&self, cx: &Cx, vm: &VmRef, pool: Option<&str>) -> Result<VolumePlace> {
+        self.sim.place_for(cx, vm, pool).await
     }
 
     async fn attach_disk(&self, cx: &Cx, request: &AttachDisk<'_>) -> Result<DiskHandle> {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hostler_api::v1::{
-    ActionVerdict, AddressObserved, DiskObserved, Governance, HostRefusal, NicObserved,
-    SnapshotLimits, Vm, VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
+    ActionVerdict, AddressObserved, DiskObserved, Governance, HostRefusal, NicObserved, Vm,
+    VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
 };
 use hostler_api::{Ref, Time};
 use hostler_core::Error;
@@ -87,7 +87,8 @@ pub(super) fn summary(vm: &VmView, viewer: &Viewer<'_>) -> VmSummary {
     }
 }
 
-pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>, limits: Option<SnapshotLimits>) -> Result<Vm> {
+/// A VM, without what its provider's groups can do.
+pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
     let spec = match &vm.row {
         Some(row) => {
             let mut spec = VmSpec::from_core(&row.spec)?;
@@ -110,7 +111,8 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>, limits: Option<SnapshotLimits
             read_only: adopted.read_only,
             reason: adopted.reason.clone(),
         }),
-        snapshot_limits: limits,
+        snapshot_limits: None,
+        disk_limits: None,
     })
 }
 
@@ -158,11 +160,11 @@ fn actions(vm: &VmView, actor: &Actor) -> BTreeMap<String, ActionVerdict> {
     vm.actions().into_iter().map(named).collect()
 }
 
-const fn allowed(already: bool) -> ActionVerdict {
+pub(in crate::http) const fn allowed(already: bool) -> ActionVerdict {
     ActionVerdict { allowed: true, already, code: None, reason: None }
 }
 
-fn denied(code: &str, reason: &str) -> ActionVerdict {
+pub(in crate::http) fn denied(code: &str, reason: &str) -> ActionVerdict {
     let (code, reason) = (Some(code.to_owned()), Some(reason.to_owned()));
     ActionVerdict { allowed: false, already: false, code, reason }
 }
