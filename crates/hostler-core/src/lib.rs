@@ -27,6 +27,7 @@ pub mod alert;
 pub mod clock;
 pub mod clone;
 pub mod cluster;
+pub mod disk;
 pub mod error;
 pub mod fact;
 pub mod forecast;

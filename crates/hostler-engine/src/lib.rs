@@ -14,10 +14,12 @@
 
 mod adoptions;
 mod alerting;
+mod asked;
 mod changes;
 mod clones;
 mod clusters;
 mod collect;
+mod disks;
 mod events;
 mod fleet;
 mod images;
@@ -65,6 +67,7 @@ pub use collect::{
     Metrics, OWN_MACHINE, OwnMachine, OwnSource, PassFigures, ProviderFigures, ProviderPass,
     Reading, Said, Stored, Tick, Ticks, When,
 };
+pub use disks::{DiskPlan, DiskView, Disks};
 pub use events::{Events, Item, Subscription};
 pub use fleet::views::{
     HostState, HostView, NetworkView, PoolView, ProviderState, ProviderView, VmView,
@@ -288,6 +291,11 @@ impl Engine {
     /// Volumes of pools.
     pub fn volumes(&self) -> Volumes<'_> {
         Volumes::new(&self.inner)
+    }
+
+    /// Disks of VMs that exist.
+    pub fn disks(&self) -> Disks<'_> {
+        Disks::new(&self.inner)
     }
 
     /// Snapshots of VMs.

@@ -7,35 +7,22 @@ use std::sync::Arc;
 use hostler_core::access::{self, Actor, Permission};
 use hostler_core::id::{SnapshotId, VmId};
 use hostler_core::snapshot::{ObservedSnapshot, SnapshotLimits, SnapshotSpec, SnapshotState};
-use hostler_core::vm::{Action, Admission, PowerState};
+use hostler_core::vm::{Action, Admission};
 use hostler_core::{Code, Error, Result};
-use hostler_provider::{Cx, Provider, SnapshotRef};
+use hostler_provider::{Cx, SnapshotRef};
 use hostler_store::IdempotencyKey;
 
+use crate::asked::Asked;
 use crate::operations::snapshot_create::{SnapshotCreate, snapshots_of};
 use crate::operations::snapshot_delete::SnapshotDelete;
 use crate::operations::snapshot_revert::SnapshotRevert;
 use crate::operations::{AtVm, Operation, Submission};
-use crate::vms::{Accepted, Vms, place_of, told};
+use crate::vms::{Accepted, told};
 use crate::{Inner, VmView};
 
 /// Snapshots of VMs.
 pub struct Snapshots<'a> {
     engine: &'a Arc<Inner>,
-}
-
-/// A VM with its provider, ready to be asked.
-struct Asked {
-    vm: Arc<VmView>,
-    at: AtVm,
-    provider: Arc<dyn Provider>,
-}
-
-impl Asked {
-    /// What it does, as far as that was seen; nothing is done where it was not.
-    fn power(&self) -> PowerState {
-        self.vm.observed.as_ref().map_or(PowerState::Unknown, |seen| seen.power)
-    }
 }
 
 impl<'a> Snapshots<'a> {
@@ -45,12 +32,12 @@ impl<'a> Snapshots<'a> {
 
     /// All snapshots of a VM, oldest first; a parent stands before its children.
     pub async fn list(&self, vm: VmId) -> Result<Vec<ObservedSnapshot>> {
-        self.read(&self.asked(vm)?).await
+        self.read(&Asked::of(self.engine, vm)?).await
     }
 
     /// One of them, given by name or by the provider's reference.
     pub(crate) async fn get(&self, vm: VmId, wanted: &str) -> Result<ObservedSnapshot> {
-        self.find(&self.asked(vm)?, wanted).await
+        self.find(&Asked::of(self.engine, vm)?, wanted).await
     }
 
     /// What snapshots of a VM can do, as far as its provider knows without being asked;
@@ -79,7 +66,7 @@ impl<'a> Snapshots<'a> {
 
     async fn prepare(&self, vm: VmId, spec: SnapshotSpec) -> Result<SnapshotCreate> {
         spec.check()?;
-        let asked = self.asked(vm)?;
+        let asked = Asked::of(self.engine, vm)?;
         self.engine.may_change(asked.at.provider)?;
         admitted(&asked.vm, Action::Snapshot)?;
         let existing = self.read(&asked).await?;
@@ -113,7 +100,7 @@ impl<'a> Snapshots<'a> {
     }
 
     async fn prepare_revert(&self, vm: VmId, snapshot: &str) -> Result<SnapshotRevert> {
-        let asked = self.asked(vm)?;
+        let asked = Asked::of(self.engine, vm)?;
         self.engine.may_change(asked.at.provider)?;
         admitted(&asked.vm, Action::Revert)?;
         let found = self.find(&asked, snapshot).await?;
@@ -146,7 +133,7 @@ impl<'a> Snapshots<'a> {
     }
 
     async fn prepare_deletion(&self, vm: VmId, snapshot: &str) -> Result<SnapshotDelete> {
-        let asked = self.asked(vm)?;
+        let asked = Asked::of(self.engine, vm)?;
         self.engine.may_change(asked.at.provider)?;
         admitted(&asked.vm, Action::DeleteSnapshot)?;
         let snapshot = reference(self.find(&asked, snapshot).await?);
@@ -160,13 +147,6 @@ impl<'a> Snapshots<'a> {
         operation: &O,
     ) -> Result<Submission> {
         Ok(self.engine.submission(O::KIND, operation, actor)?.on_vm(at.vm, &at.name))
-    }
-
-    fn asked(&self, vm: VmId) -> Result<Asked> {
-        let vm = Vms::new(self.engine).get(vm)?;
-        let at = place_of(&vm)?;
-        let provider = self.engine.provider(at.provider)?;
-        Ok(Asked { vm, at, provider })
     }
 
     async fn read(&self, asked: &Asked) -> Result<Vec<ObservedSnapshot>> {

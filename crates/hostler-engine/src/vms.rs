@@ -436,6 +436,8 @@ pub(crate) fn told(vm: &VmView, action: Action, error: Error) -> Error {
         Action::ForceStop => "cut the power of",
         Action::Snapshot => "take a snapshot of",
         Action::DeleteSnapshot => "delete a snapshot of",
+        Action::AttachDisk => "attach a disk to",
+        Action::DetachDisk => "detach the disk of",
         other => other.as_str(),
     };
     let message = format!("cannot {doing} VM \"{}\": {}", vm.name, error.message());

@@ -22,7 +22,7 @@ use crate::store::Key;
 
 mod instance;
 mod machine;
-mod volumes;
+pub(crate) mod volumes;
 
 /// A verb that is known: on what, with which method.
 const KNOWN: &[(&str, &str, Method)] = &[

@@ -99,6 +99,8 @@ pub enum Purpose {
     Snapshots,
     /// VMs that are made of others.
     Clones,
+    /// Disks of VMs that exist, attached and detached.
+    Disks,
     /// Which hypervisor runs a VM.
     Hypervisors,
     /// What agents of guests tell.
@@ -123,6 +125,7 @@ impl fmt::Display for Purpose {
             Self::Consoles => "consoles",
             Self::Snapshots => "snapshots",
             Self::Clones => "clones",
+            Self::Disks => "attaching and detaching disks",
             Self::Hypervisors => "which hypervisor runs a VM",
             Self::Guests => "what guests tell",
             Self::Volumes => "volumes",

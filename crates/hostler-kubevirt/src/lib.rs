@@ -38,6 +38,7 @@ pub mod config;
 pub mod connect;
 mod console;
 pub mod create;
+mod disks;
 mod ending;
 pub mod error;
 mod fleet;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hostler_core::Timestamp;
 use hostler_provider::{
-    Clones, Cluster, Configure, Console, Create, Cx, Error, InstanceTypes, Inventory, Kind,
+    Clones, Cluster, Configure, Console, Create, Cx, Disks, Error, InstanceTypes, Inventory, Kind,
     Metrics, Migrate, Power, Probe, Provider, Result, Snapshots, Storage, Watch,
 };
 use serde_json::Value;
@@ -202,6 +202,10 @@ impl Provider for KubeVirt {
     }
 
     fn clones(&self) -> Option<&dyn Clones> {
+        Some(self)
+    }
+
+    fn disks(&self) -> Option<&dyn Disks> {
         Some(self)
     }
 

@@ -38,6 +38,7 @@ pub use groups::cluster::Cluster;
 pub use groups::configure::{ChangeVm, Configure};
 pub use groups::console::{Console, ConsoleStream, CutOff};
 pub use groups::create::{Create, DiskBinding, EnsureVm, SeedDisk, VmHandle};
+pub use groups::disks::{AttachDisk, DiskHandle, DiskRef, Disks, VolumePlace};
 pub use groups::instance_types::{InstanceTypes, Offered};
 pub use groups::metrics::{Batch, ContainerRef, Measured, Metrics, PoolRef, Silent};
 pub use groups::migrate::{Migrate, MigrateVm};
@@ -107,6 +108,11 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Adding disks to VMs that exist, and taking them off.
+    fn disks(&self) -> Option<&dyn Disks> {
+        None
+    }
+
     /// Moving VMs to other hosts while they run.
     fn migrate(&self) -> Option<&dyn Migrate> {
         None
@@ -160,6 +166,8 @@ pub enum Group {
     Configure,
     /// [`InstanceTypes`].
     InstanceTypes,
+    /// [`Disks`].
+    Disks,
 }
 
 impl Group {
@@ -177,6 +185,7 @@ impl Group {
         Self::Clones,
         Self::Configure,
         Self::InstanceTypes,
+        Self::Disks,
     ];
 
     /// The word used on the wire.
@@ -194,6 +203,7 @@ impl Group {
             Self::Clones => "clone",
             Self::Configure => "configure",
             Self::InstanceTypes => "instance_types",
+            Self::Disks => "disks",
         }
     }
 }
@@ -213,6 +223,7 @@ pub fn groups(provider: &dyn Provider) -> Vec<Group> {
         Group::Clones => provider.clones().is_some(),
         Group::Configure => provider.configure().is_some(),
         Group::InstanceTypes => provider.instance_types().is_some(),
+        Group::Disks => provider.disks().is_some(),
     };
     Group::ALL.iter().copied().filter(has).collect()
 }

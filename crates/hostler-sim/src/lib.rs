@@ -27,6 +27,7 @@ mod configure;
 mod console;
 mod create;
 pub mod demo;
+mod disks;
 mod faults;
 mod instance_types;
 mod late;
@@ -43,8 +44,8 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Clones, Cluster, Configure, Console, Create, Cx, Group, InstanceTypes, Inventory, Metrics,
-    Migrate, Power, Probe, Provider, Result, Snapshots, Storage, VmRef, Watch,
+    Clones, Cluster, Configure, Console, Create, Cx, Disks, Group, InstanceTypes, Inventory,
+    Metrics, Migrate, Power, Probe, Provider, Result, Snapshots, Storage, VmRef, Watch,
 };
 
 pub use faults::{EventFault, FaultPlan, When};
@@ -200,6 +201,10 @@ impl Provider for Sim {
 
     fn clones(&self) -> Option<&dyn Clones> {
         self.has(Group::Clones).map(|sim| sim as &dyn Clones)
+    }
+
+    fn disks(&self) -> Option<&dyn Disks> {
+        self.has(Group::Disks).map(|sim| sim as &dyn Disks)
     }
 
     fn migrate(&self) -> Option<&dyn Migrate> {

@@ -72,7 +72,7 @@ impl Storage for Sim {
     }
 }
 
-fn default_pool(state: &State, host_ref: &str) -> Result<String> {
+pub(crate) fn default_pool(state: &State, host_ref: &str) -> Result<String> {
     let active = state.reachable().filter(|((host, _), p)| host == host_ref && p.setup.active);
     let best = active.max_by_key(|((_, name), pool)| (name == "default", pool.available()));
     best.map(|((_, name), _)| name.clone()).ok_or_else(|| {

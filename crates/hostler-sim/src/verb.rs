@@ -28,6 +28,9 @@ pub enum Verb {
     RemoveSnapshot,
     EnsureClone,
     RemoveClone,
+    Disks,
+    AttachDisk,
+    DetachDisk,
     OpenConsole,
     Subscribe,
     Observe,
@@ -63,6 +66,8 @@ impl Verb {
             | Self::RemoveSnapshot
             | Self::EnsureClone
             | Self::RemoveClone
+            | Self::AttachDisk
+            | Self::DetachDisk
             | Self::Migrate
             | Self::CancelMigration
             | Self::ChangeVm => true,
@@ -74,6 +79,7 @@ impl Verb {
             | Self::DefaultPool
             | Self::Volumes
             | Self::Snapshots
+            | Self::Disks
             | Self::OpenConsole
             | Self::Subscribe
             | Self::Observe
@@ -128,6 +134,9 @@ impl Verb {
             Self::RemoveSnapshot => "remove a snapshot of",
             Self::EnsureClone => "clone",
             Self::RemoveClone => "remove a clone",
+            Self::Disks => "list disks of",
+            Self::AttachDisk => "add a disk to",
+            Self::DetachDisk => "take a disk off",
             Self::OpenConsole => "open a console of",
             Self::Subscribe => "subscribe to changes",
             Self::Observe => "look at",

@@ -7,6 +7,7 @@
 use hostler_core::Timestamp;
 use hostler_core::id::{HostId, ProviderId, VmId};
 use hostler_core::vm::adoption::Adopted;
+use hostler_core::vm::devices::DiskSpec;
 use hostler_core::vm::spec::VmSpec;
 use hostler_core::vm::status::Phase;
 use serde_json::Value;
@@ -124,6 +125,25 @@ pub(crate) async fn set_spec(
         .bind(spec.name.clone())
         .bind(now.as_micros());
     touched(tx.execute(change).await?, id)
+}
+
+/// Puts a disk into a specification as it is now, or takes it out.
+pub(crate) async fn set_disk(
+    tx: &mut Connection,
+    id: VmId,
+    name: &str,
+    disk: Option<&DiskSpec>,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(before) = find(tx, id).await? else {
+        return Err(Error::missing(Missing::Vm, id));
+    };
+    let mut spec = before.spec.clone();
+    match disk {
+        Some(disk) => spec.with_disk(disk.clone()),
+        None => spec.without_disk(name),
+    }
+    if spec == before.spec { Ok(()) } else { set_spec(tx, id, &spec, now).await }
 }
 
 /// The error for a name that another VM has.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    adoptions, agents, alerts, api, clusters, contexts, custom_metrics, events, explain, hosts,
-    images, instance_types, man, migrations, muscle, networks, operations, outputs, pools,
+    adoptions, agents, alerts, api, clusters, contexts, custom_metrics, disks, events, explain,
+    hosts, images, instance_types, man, migrations, muscle, networks, operations, outputs, pools,
     providers, silences, snapshots, tokens, vms, volumes,
 };
 use crate::complete::{Names, Shell};
@@ -124,6 +124,9 @@ pub(crate) enum Command {
     /// Volumes of a pool.
     #[command(subcommand)]
     Volume(volumes::Verb),
+    /// Disks of VMs that exist: attached and detached.
+    #[command(subcommand)]
+    Disk(disks::Verb),
     /// Snapshots of VMs, and going back to them.
     #[command(subcommand)]
     Snapshot(snapshots::Verb),

@@ -21,6 +21,7 @@ mod conditions;
 pub mod consoles;
 mod cursor;
 mod custom_metrics;
+mod disks;
 pub(crate) mod docs;
 pub mod error;
 mod events;
@@ -258,7 +259,7 @@ pub fn api() -> Api {
     let api = outlook::route(custom_metrics::route(measured::route(api)));
     let api = live::route(outputs::route(agents::route(api)));
     let api = silences::route(alert_rules::route(alerts::route(api)));
-    let api = instance_types::route(api);
+    let api = instance_types::route(disks::route(api));
     let api = clones::route(changes::route(migrations::route(snapshots::route(clusters::route(
         adoptions::route(api),
     )))));

@@ -71,8 +71,8 @@ export const keys = {
   list: (name: ListName, params: ListParams) => ["list", name, params] as const,
   whole: (name: ListName, params: ListParams) => ["whole", name, params] as const,
   volumes: (pool: string) => ["volumes", pool] as const,
-  /** Snapshots are read with their VM, by its id. */
-  item: (name: ListName | "snapshots", id: string) => ["item", name, id] as const,
+  /** Snapshots and disks are read with their VM, by its id. */
+  item: (name: ListName | "snapshots" | "disks", id: string) => ["item", name, id] as const,
   definition: (vm: string) => ["definition", vm] as const,
 };
 

@@ -67,6 +67,7 @@ export type ResourceRef = Schemas["ResourceRef"];
 export type Server = Schemas["Server"];
 export type Session = Schemas["Session"];
 export type Silence = Schemas["Silence"];
+export type VmDisk = Schemas["VmDisk"];
 export type Snapshot = Schemas["Snapshot"];
 export type SnapshotConsistency = Schemas["SnapshotConsistency"];
 export type SnapshotRequest = Schemas["SnapshotRequest"];

@@ -108,6 +108,9 @@ test("what a provider remembers is asked anew when something worked on it", () =
   for (const kind of ["snapshot.create", "snapshot.revert", "snapshot.delete"]) {
     expect(of(kind).items, kind).toContain("snapshots/1");
   }
+  for (const kind of ["disk.attach", "disk.detach"]) {
+    expect(of(kind).items, kind).toContain("disks/1");
+  }
   expect(of("vm.start").items).not.toContain("snapshots/1");
   expect(of("vm.migrate").lists).toContain("migrations");
   expect(effectsOf({ type: "vm.migrated", resource }).lists).toContain("migrations");

@@ -82,6 +82,7 @@ function addRemembered(effects: Effects, event: HostlerEvent): void {
   const kind = operationKind(event) ?? event.type;
   if (kind === "vm.migrate" || kind === "vm.migrated") effects.lists.add("migrations");
   const vm = event.resource?.kind === "vm" ? event.resource.id : undefined;
+  if (vm && kind.startsWith("disk.")) effects.items.add(`disks/${vm}`);
   if (vm && kind.startsWith("snapshot.")) effects.items.add(`snapshots/${vm}`);
 }
 

@@ -9,7 +9,7 @@ use hostler_core::error::{Code, Error, Fault, Result};
 use hostler_core::vm::devices as core_devices;
 use hostler_core::vm::{observed, spec as core_spec};
 
-use super::{ConsoleKind, VmSpec, VolumeFormat};
+use super::{ConsoleKind, DiskSpec, VmSpec, VolumeFormat};
 
 impl VmSpec {
     /// The core's form, checked; all faults at once. What is left to an instance type is 0
@@ -37,6 +37,13 @@ impl VmSpec {
     /// The wire form.
     pub fn from_core(spec: &core_spec::VmSpec) -> Result<Self> {
         same_shape(spec)
+    }
+}
+
+impl DiskSpec {
+    /// The core's form, not checked yet: that takes the VM it is for.
+    pub fn to_core(&self) -> Result<core_devices::DiskSpec> {
+        same_shape(self)
     }
 }
 

@@ -72,7 +72,7 @@ pub struct Event {
     /// `vm.adopted`, `vm.ignored`, `vm.offered`, `vm.released`,
     /// `operation.changed`, `provider.state`, `image.created`, `image.deleted`, `volume.created`,
     /// `volume.deleted`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted`,
-    /// `vm.cloned` …
+    /// `vm.cloned`, `disk.attached`, `disk.detached` …
     #[serde(rename = "type")]
     pub kind: String,
     /// To what.

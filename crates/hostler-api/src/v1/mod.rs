@@ -12,6 +12,7 @@ mod consoles;
 mod convert;
 mod custom_metrics;
 mod devices;
+mod disks;
 mod events;
 mod hosts;
 mod images;
@@ -45,6 +46,7 @@ pub use clusters::*;
 pub use consoles::*;
 pub use custom_metrics::*;
 pub use devices::*;
+pub use disks::*;
 pub use events::*;
 pub use hosts::*;
 pub use images::*;
@@ -120,6 +122,10 @@ endpoints![
     SnapshotCreate,
     SnapshotRevert,
     SnapshotDelete,
+    DiskList,
+    DiskAttach,
+    DiskPlan,
+    DiskDetach,
     VmMetrics,
     ConsoleOpen,
     ConsoleConnect,

@@ -386,6 +386,9 @@ pub struct Vm {
     pub snapshot_limits: Option<super::SnapshotLimits>,
     /// What clones of it can do; null where its provider makes none.
     pub clone_limits: Option<super::CloneLimits>,
+    /// What can be done about its disks; null where its provider can do nothing about those
+    /// of VMs that exist.
+    pub disk_limits: Option<super::DiskLimits>,
 }
 
 /// What was seen of a VM, each value with its pedigree.

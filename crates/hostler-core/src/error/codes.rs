@@ -53,6 +53,8 @@ pub enum Code {
     InstanceTypeNotFound,
     /// There is no such preference.
     PreferenceNotFound,
+    /// The VM has no such disk.
+    DiskNotFound,
     /// There is no such network.
     NetworkNotFound,
     /// There is no such image.
@@ -101,6 +103,12 @@ pub enum Code {
     SnapshotExists,
     /// The VM has as many snapshots as its provider allows.
     SnapshotLimitReached,
+    /// The VM has a disk with this name.
+    DiskExists,
+    /// The VM needs this disk as it is.
+    DiskNeeded,
+    /// The volume was not made for this VM.
+    VolumeNotItsOwn,
     /// This Idempotency-Key was used for a different request.
     IdempotencyMismatch,
     /// The resource changed since you read it.
@@ -187,6 +195,7 @@ impl Code {
         Self::SnapshotNotFound,
         Self::InstanceTypeNotFound,
         Self::PreferenceNotFound,
+        Self::DiskNotFound,
         Self::NetworkNotFound,
         Self::ImageNotFound,
         Self::OperationNotFound,
@@ -211,6 +220,9 @@ impl Code {
         Self::VolumeBusy,
         Self::SnapshotExists,
         Self::SnapshotLimitReached,
+        Self::DiskExists,
+        Self::DiskNeeded,
+        Self::VolumeNotItsOwn,
         Self::IdempotencyMismatch,
         Self::PreconditionFailed,
         Self::PreconditionRequired,
@@ -269,6 +281,7 @@ impl Code {
             Self::SnapshotNotFound => "snapshot_not_found",
             Self::InstanceTypeNotFound => "instance_type_not_found",
             Self::PreferenceNotFound => "preference_not_found",
+            Self::DiskNotFound => "disk_not_found",
             Self::NetworkNotFound => "network_not_found",
             Self::ImageNotFound => "image_not_found",
             Self::OperationNotFound => "operation_not_found",
@@ -293,6 +306,9 @@ impl Code {
             Self::VolumeBusy => "volume_busy",
             Self::SnapshotExists => "snapshot_exists",
             Self::SnapshotLimitReached => "snapshot_limit_reached",
+            Self::DiskExists => "disk_exists",
+            Self::DiskNeeded => "disk_needed",
+            Self::VolumeNotItsOwn => "volume_not_its_own",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::PreconditionFailed => "precondition_failed",
             Self::PreconditionRequired => "precondition_required",
@@ -351,6 +367,7 @@ impl Code {
             | Self::SnapshotNotFound
             | Self::InstanceTypeNotFound
             | Self::PreferenceNotFound
+            | Self::DiskNotFound
             | Self::NetworkNotFound
             | Self::ImageNotFound
             | Self::OperationNotFound
@@ -375,6 +392,9 @@ impl Code {
             | Self::VolumeBusy
             | Self::SnapshotExists
             | Self::SnapshotLimitReached
+            | Self::DiskExists
+            | Self::DiskNeeded
+            | Self::VolumeNotItsOwn
             | Self::IdempotencyMismatch
             | Self::PreconditionFailed
             | Self::PreconditionRequired

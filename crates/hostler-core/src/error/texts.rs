@@ -33,6 +33,7 @@ impl Code {
             Self::SnapshotNotFound => "the VM has no such snapshot",
             Self::InstanceTypeNotFound => "there is no such instance type",
             Self::PreferenceNotFound => "there is no such preference",
+            Self::DiskNotFound => "the VM has no such disk",
             Self::NetworkNotFound => "there is no such network",
             Self::ImageNotFound => "there is no such image",
             Self::OperationNotFound => "there is no such operation",
@@ -57,6 +58,9 @@ impl Code {
             Self::VolumeBusy => "another operation is working on this volume",
             Self::SnapshotExists => "the VM has a snapshot with this name",
             Self::SnapshotLimitReached => "the VM has as many snapshots as its provider allows",
+            Self::DiskExists => "the VM has a disk with this name",
+            Self::DiskNeeded => "the VM needs this disk as it is",
+            Self::VolumeNotItsOwn => "the volume was not made for this VM",
             Self::IdempotencyMismatch => "this Idempotency-Key was used for a different request",
             Self::PreconditionFailed => "the resource changed since you read it",
             Self::PreconditionRequired => "this change needs an If-Match header",
@@ -140,6 +144,7 @@ impl Code {
             Self::SnapshotNotFound => "`hostler snapshot list VM` shows those there are.",
             Self::InstanceTypeNotFound => "`hostler instance-type list` shows those there are.",
             Self::PreferenceNotFound => "`hostler preference list` shows those there are.",
+            Self::DiskNotFound => "`hostler disk list VM` shows those there are.",
             Self::NetworkNotFound => "`hostler network list` shows those there are.",
             Self::ImageNotFound => "`hostler image list` shows those there are.",
             Self::OperationNotFound => {
@@ -187,6 +192,15 @@ impl Code {
             }
             Self::SnapshotLimitReached => {
                 "Delete one first: `hostler snapshot delete VM SNAPSHOT`."
+            }
+            Self::DiskExists => {
+                "Choose another name, or detach that disk first: `hostler disk detach VM DISK`."
+            }
+            Self::DiskNeeded => {
+                "The message says what for. A disk that the VM runs from can be detached while it is stopped."
+            }
+            Self::VolumeNotItsOwn => {
+                "Detach the disk without deleting its volume; delete the volume itself if nothing else needs it."
             }
             Self::IdempotencyMismatch => "Use a new key for a new request.",
             Self::PreconditionFailed => {

@@ -57,6 +57,19 @@ pub enum DiskBus {
     Usb,
 }
 
+impl DiskBus {
+    /// The word used on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Virtio => "virtio",
+            Self::Scsi => "scsi",
+            Self::Sata => "sata",
+            Self::Ide => "ide",
+            Self::Usb => "usb",
+        }
+    }
+}
+
 /// Where a disk's bytes come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

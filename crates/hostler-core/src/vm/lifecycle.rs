@@ -21,8 +21,10 @@
 //! be its ruin. One that crashed can be put back to what it was before.
 //! Snapshots can be deleted wherever the VM stands still or runs. What a snapshot can be
 //! taken of can be cloned: what is saved cannot, for its disks are only whole together
-//! with its memory, which a clone does not get. What a VM is can be changed in the same states, and while its guest sleeps
-//! or has crashed; one that is saved resumes as what it was.
+//! with its memory, which a clone does not get. What a VM is can be changed in the same
+//! states, and while its guest sleeps or has crashed; one that is saved resumes as what it
+//! was. Disks are added and taken off in the same states; but a guest that is
+//! paused cannot let go of one.
 
 use super::status::VmState;
 use crate::error::{Code, Error};
@@ -64,6 +66,10 @@ pub enum Action {
     Clone,
     /// Change what it is: processors, memory, devices.
     Change,
+    /// Add a disk to it.
+    AttachDisk,
+    /// Take a disk off it.
+    DetachDisk,
 }
 
 impl Action {
@@ -86,6 +92,8 @@ impl Action {
         Self::DeleteSnapshot,
         Self::Clone,
         Self::Change,
+        Self::AttachDisk,
+        Self::DetachDisk,
     ];
 
     /// The word used on the wire.
@@ -108,6 +116,8 @@ impl Action {
             Self::DeleteSnapshot => "delete_snapshot",
             Self::Clone => "clone",
             Self::Change => "change",
+            Self::AttachDisk => "attach_disk",
+            Self::DetachDisk => "detach_disk",
         }
     }
 }
@@ -199,7 +209,9 @@ fn admit_running(action: Action) -> Admission {
         | Action::Revert
         | Action::DeleteSnapshot
         | Action::Clone
-        | Action::Change => Admission::Start,
+        | Action::Change
+        | Action::AttachDisk
+        | Action::DetachDisk => Admission::Start,
     }
 }
 
@@ -216,7 +228,12 @@ fn admit_paused(action: Action) -> Admission {
         | Action::Revert
         | Action::DeleteSnapshot
         | Action::Clone
-        | Action::Change => Admission::Start,
+        | Action::Change
+        | Action::AttachDisk => Admission::Start,
+        // Its guest would have to let go of it.
+        Action::DetachDisk => {
+            wrong("the VM is paused, so its guest cannot let go; resume it first")
+        }
         Action::Start => wrong("the VM is paused; resume it instead"),
         Action::Stop | Action::Reboot => {
             wrong("the VM is paused, so its guest cannot hear; resume it first")
@@ -237,10 +254,22 @@ fn admit_off(state: VmState, action: Action) -> Admission {
             wrong("the VM is saved, and its memory belongs to it as it is; start it first")
         }
         Action::Change => Admission::Start,
-        Action::Snapshot | Action::Revert | Action::Clone if state == VmState::Saved => wrong(
-            "the VM is saved, and its memory belongs to its disks as they are; start it first",
-        ),
-        Action::Snapshot | Action::Revert | Action::Clone => Admission::Start,
+        Action::Snapshot
+        | Action::Revert
+        | Action::Clone
+        | Action::AttachDisk
+        | Action::DetachDisk
+            if state == VmState::Saved =>
+        {
+            wrong(
+                "the VM is saved, and its memory belongs to its disks as they are; start it first",
+            )
+        }
+        Action::Snapshot
+        | Action::Revert
+        | Action::Clone
+        | Action::AttachDisk
+        | Action::DetachDisk => Admission::Start,
         Action::Reboot
         | Action::Reset
         | Action::Pause
@@ -283,7 +312,7 @@ mod tests {
             table.truncate(table.trim_end().len());
             table.push('\n');
         }
-        //             start stop  force reboo reset pause resum save  migra delet conso update snaps revert delsn clone chang
+        //             start stop  force reboo reset pause resum save  migra delet conso update snaps revert delsn clone chang attac detac
         expect![[r"
             creating      -     -     -     -     -     -     -     -     -     -     -     -     -     -     -
             deleting      -     -     -     -     -     -     -     -     -     there -     -     -     -     -

@@ -104,6 +104,7 @@ impl VmView {
             Action::Console => Some(Group::Console),
             Action::Snapshot | Action::Revert | Action::DeleteSnapshot => Some(Group::Snapshots),
             Action::Clone => Some(Group::Clones),
+            Action::AttachDisk | Action::DetachDisk => Some(Group::Disks),
             Action::Update => None,
             Action::Change => Some(Group::Configure),
         };

@@ -11,8 +11,11 @@
 
 pub(crate) mod at_vm;
 pub(crate) mod context;
+pub(crate) mod disk_attach;
+pub(crate) mod disk_detach;
 mod driver;
 mod driving;
+mod made;
 mod rebound;
 mod requests;
 mod retry;

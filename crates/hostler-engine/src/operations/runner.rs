@@ -13,6 +13,8 @@ use hostler_core::{Error, Result};
 use hostler_store::Effect;
 use serde_json::Value;
 
+use super::disk_attach::DiskAttach;
+use super::disk_detach::DiskDetach;
 use super::snapshot_create::SnapshotCreate;
 use super::snapshot_delete::SnapshotDelete;
 use super::snapshot_revert::SnapshotRevert;
@@ -39,6 +41,8 @@ pub(crate) fn registry() -> Registry {
         entry::<SnapshotCreate>(),
         entry::<SnapshotDelete>(),
         entry::<SnapshotRevert>(),
+        entry::<DiskAttach>(),
+        entry::<DiskDetach>(),
     ]);
     // One operation for all power verbs, under the name of each.
     for kind in POWER_KINDS {

@@ -9,6 +9,7 @@
 //! before there is one, so that it is found again.
 
 use async_trait::async_trait;
+use hostler_core::Error;
 use hostler_core::id::{HostId, ProviderId, VmId};
 use hostler_core::operation::{Fate, Outcome};
 use hostler_core::placement::Wish;
@@ -16,7 +17,6 @@ use hostler_core::vm::VmSpec;
 use hostler_core::vm::check::SEED_DISK;
 use hostler_core::vm::devices::{DiskSource, DiskSpec, VolumeFormat};
 use hostler_core::vm::status::Phase;
-use hostler_core::{Code, Error};
 use hostler_provider::{
     DiskBinding, EnsureVm, EnsureVolume, Group, Provider, StopMode, VmRef, VolumeContent, VolumeRef,
 };
@@ -24,7 +24,7 @@ use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use super::{Leaves, Operation, StepCx, StepError, Undo, lacks};
+use super::{Leaves, Operation, StepCx, StepError, Undo, lacks, made};
 
 /// Makes a VM.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -197,29 +197,7 @@ impl VmCreate {
         disk: &DiskSpec,
         binding: &DiskBinding,
     ) -> Result<(), StepError> {
-        let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
-        let file;
-        let (capacity_bytes, format, content) = match &disk.source {
-            DiskSource::Empty { size_bytes, format, .. } => {
-                (*size_bytes, *format, VolumeContent::Empty)
-            }
-            DiskSource::Image { image, size_bytes, format, .. } => {
-                let image = cx.engine.image_by_name(image).await?;
-                if image.format != *format {
-                    return Err(other_format(&image, *format).into());
-                }
-                let capacity = size_bytes.unwrap_or(image.virtual_bytes);
-                if capacity < image.virtual_bytes {
-                    return Err(too_small(&image, capacity).into());
-                }
-                file = cx.engine.open_image(&image).await?;
-                (capacity, *format, VolumeContent::Upload(&file))
-            }
-            DiskSource::Volume { .. } | DiskSource::NoMedia {} => return Ok(()),
-        };
-        let request = EnsureVolume { volume: &binding.volume, capacity_bytes, format, content };
-        cx.cx().run("make volume", storage.ensure_volume(cx.cx(), &request)).await?;
-        Ok(())
+        made::make_volume(cx, provider, disk, &binding.volume).await
     }
 
     async fn make_seed(&self, cx: &StepCx, state: &mut State) -> Result<(), StepError> {
@@ -313,22 +291,7 @@ impl VmCreate {
         volumes: Vec<VolumeRef>,
     ) -> Result<Undo, StepError> {
         let provider = cx.provider(place.provider)?;
-        let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
-        let mut found = Undo::nothing();
-        for volume in &volumes {
-            // Only for what is told. Not every half of a volume is listed, so each
-            // is removed whatever the list says.
-            let listing = storage.volumes(cx.cx(), &volume.host_ref, &volume.pool);
-            let is_there = match cx.cx().run("list volumes", listing).await {
-                Ok(listed) => listed.iter().any(|seen| seen.name == volume.name),
-                Err(_) => true,
-            };
-            cx.cx().run("remove volume", storage.remove_volume(cx.cx(), volume)).await?;
-            if is_there {
-                found = Undo::removed();
-            }
-        }
-        Ok(found)
+        made::remove_volumes(cx, &provider, &volumes).await
     }
 }
 
@@ -351,24 +314,6 @@ fn tail(vm: VmId) -> String {
 /// Whether a volume of this name is made for the VM.
 pub(crate) fn is_made_for(vm: VmId, volume: &str) -> bool {
     volume.rsplit_once('.').is_some_and(|(stem, _)| stem.ends_with(&format!("-{}", tail(vm))))
-}
-
-fn other_format(image: &hostler_core::image::Image, wanted: VolumeFormat) -> Error {
-    let message = format!(
-        "image \"{}\" is {}, the disk was asked for as {}; ask for the same format",
-        image.name,
-        image.format.as_str(),
-        wanted.as_str()
-    );
-    Error::new(Code::LimitExceeded, message)
-}
-
-fn too_small(image: &hostler_core::image::Image, wanted: u64) -> Error {
-    let message = format!(
-        "image \"{}\" has {} bytes, a disk of {wanted} bytes cannot hold it",
-        image.name, image.virtual_bytes
-    );
-    Error::new(Code::LimitExceeded, message)
 }
 
 #[async_trait]

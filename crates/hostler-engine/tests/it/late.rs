@@ -145,7 +145,10 @@ async fn i3_tries_that_all_come_late_leave_nothing_and_make_nothing_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i3_a_lost_try_that_comes_after_its_repetition_changes_nothing() {
-    for subject in [Subject::Create, Subject::Clone, Subject::Change].into_iter().chain(SUBJECTS) {
+    for subject in [Subject::Create, Subject::Clone, Subject::Change, Subject::DiskDetach(false)]
+        .into_iter()
+        .chain(SUBJECTS)
+    {
         for verb in subject.changes() {
             if matches!(subject, Subject::Power(PowerVerb::Reset | PowerVerb::Stop(GRACEFUL))) {
                 continue; // is not repeated

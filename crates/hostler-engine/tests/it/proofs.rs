@@ -57,6 +57,11 @@ four_proofs!(VolumeDelete { volume_delete: Subject::VolumeDelete });
 four_proofs!(SnapshotCreate { snapshot_create: Subject::SnapshotCreate });
 four_proofs!(SnapshotRevert { snapshot_revert: Subject::SnapshotRevert });
 four_proofs!(SnapshotDelete { snapshot_delete: Subject::SnapshotDelete });
+four_proofs!(DiskAttach { disk_attach: Subject::DiskAttach });
+four_proofs!(DiskDetach {
+    disk_detach: Subject::DiskDetach(false),
+    disk_detach_with_volume: Subject::DiskDetach(true),
+});
 four_proofs!(VmPower {
     start: Subject::Power(PowerVerb::Start),
     stop: Subject::Power(PowerVerb::Stop(GRACEFUL)),

@@ -11,7 +11,7 @@ use hostler_core::vm::{PowerState, VmSpec};
 use hostler_engine::{
     Accepted, CloneRequest, DeleteOptions, OperationView, PowerVerb, SpecChange, StepState,
 };
-use hostler_provider::{DiskBinding, StopMode};
+use hostler_provider::{DiskBinding, StopMode, VolumeRef};
 use hostler_sim::Verb;
 
 use crate::world::{Lab, admin, vm_of};
@@ -31,6 +31,9 @@ pub(crate) enum Subject {
     Migrate,
     /// More memory, and another description.
     Change,
+    DiskAttach,
+    /// With the volume, or without.
+    DiskDetach(bool),
 }
 
 /// How much memory a VM has that was changed.
@@ -62,12 +65,17 @@ impl Subject {
                 lab.create_volume("data").await;
                 None
             }
-            Self::Delete | Self::SnapshotCreate | Self::Clone | Self::Change => {
+            Self::Delete | Self::SnapshotCreate | Self::Clone | Self::Change | Self::DiskAttach => {
                 Some(lab.create("web").await)
             }
             Self::SnapshotRevert | Self::SnapshotDelete => {
                 let vm = lab.create("web").await;
                 lab.snapshot(vm, "s1").await;
+                Some(vm)
+            }
+            Self::DiskDetach(_) => {
+                let vm = lab.create("web").await;
+                lab.attach_disk(vm, "more").await;
                 Some(vm)
             }
             Self::Migrate => {
@@ -129,6 +137,13 @@ impl Subject {
                 let generation = found.generation();
                 lab.engine.changes().make(&admin(), None, vm, generation, change).await
             }
+
+            (Self::DiskAttach, Some(vm)) => {
+                lab.engine.disks().attach(&admin(), None, vm, Lab::new_disk("more")).await
+            }
+            (Self::DiskDetach(delete), Some(vm)) => {
+                lab.engine.disks().detach(&admin(), None, vm, "more", delete).await
+            }
             (Self::Power(verb), Some(vm)) => vms.power(&admin(), None, vm, verb).await,
             (subject, None) => panic!("{subject:?} needs a VM"),
         }
@@ -147,6 +162,9 @@ impl Subject {
             Self::SnapshotDelete => vec![Verb::RemoveSnapshot],
             Self::Migrate => vec![Verb::Migrate],
             Self::Change => vec![Verb::ChangeVm],
+            Self::DiskAttach => vec![Verb::EnsureVolume, Verb::AttachDisk],
+            Self::DiskDetach(false) => vec![Verb::DetachDisk],
+            Self::DiskDetach(true) => vec![Verb::DetachDisk, Verb::RemoveVolume],
             Self::Power(verb) => vec![match verb {
                 PowerVerb::Start => Verb::Start,
                 PowerVerb::Stop(_) => Verb::Stop,
@@ -164,6 +182,9 @@ impl Subject {
         match self {
             Self::Create | Self::Clone => Verb::Start,
             Self::Delete => Verb::RemoveVm,
+            Self::DiskAttach => Verb::AttachDisk,
+            Self::DiskDetach(true) => Verb::RemoveVolume,
+            Self::DiskDetach(false) => Verb::DetachDisk,
             Self::Power(_)
             | Self::VolumeCreate
             | Self::VolumeDelete
@@ -179,6 +200,7 @@ impl Subject {
     pub(crate) fn last_cancellable(self) -> Verb {
         match self {
             Self::Delete => Verb::Stop,
+            Self::DiskDetach(_) => Verb::DetachDisk,
             _ => self.last_way_back(),
         }
     }
@@ -192,7 +214,12 @@ impl Subject {
             Self::Delete | Self::VolumeDelete | Self::SnapshotDelete => {
                 ended != OperationState::Succeeded
             }
-            Self::Power(_) | Self::SnapshotRevert | Self::Migrate | Self::Change => true,
+            Self::Power(_)
+            | Self::SnapshotRevert
+            | Self::Migrate
+            | Self::Change
+            | Self::DiskAttach
+            | Self::DiskDetach(_) => true,
         }
     }
 
@@ -211,6 +238,10 @@ impl Subject {
         }
         if matches!(self, Self::Clone) {
             return check_clone(lab, vm, exists, how).await;
+        }
+
+        if self.is_of_disks() {
+            return self.check_disk(lab, vm, Some(ended), how).await;
         }
         let wanted = if exists { vec![vm] } else { Vec::new() };
         lab.assert_clean(&wanted, &[], how);
@@ -232,9 +263,14 @@ impl Subject {
         matches!(self, Self::SnapshotCreate | Self::SnapshotRevert | Self::SnapshotDelete)
     }
 
+    fn is_of_disks(self) -> bool {
+        matches!(self, Self::DiskAttach | Self::DiskDetach(_))
+    }
+
     /// Whether the provider is asked before anything is taken on.
     pub(crate) fn asks_first(self) -> bool {
         self.is_of_snapshots()
+            || self.is_of_disks()
             || matches!(self, Self::VolumeCreate | Self::VolumeDelete | Self::Change)
     }
 
@@ -242,7 +278,11 @@ impl Subject {
     pub(crate) fn has_no_return(self) -> bool {
         matches!(
             self,
-            Self::Delete | Self::VolumeDelete | Self::SnapshotRevert | Self::SnapshotDelete
+            Self::Delete
+                | Self::VolumeDelete
+                | Self::SnapshotRevert
+                | Self::SnapshotDelete
+                | Self::DiskDetach(true)
         )
     }
 
@@ -252,6 +292,7 @@ impl Subject {
             Some(vm) if matches!(self, Self::Change) => {
                 check_spec(lab, vm, OperationState::Failed, how).await;
             }
+            Some(vm) if self.is_of_disks() => self.check_disk(lab, vm, None, how).await,
             Some(vm) => self.check_snapshot(lab, vm, OperationState::Failed, how).await,
             None => {
                 self.check_volume(lab, self.exists_after(OperationState::Failed), how).await;
@@ -281,6 +322,49 @@ impl Subject {
         }
     }
 
+    /// The VM has the disk as the end claims; what is written down of it agrees, and so do
+    /// the volumes; and people were told once.
+    async fn check_disk(self, lab: &Lab, vm: VmId, ended: Option<&OperationView>, how: &str) {
+        let done = ended.is_some_and(|ended| ended.state() == OperationState::Succeeded);
+        let record = lab.world.vm_of(vm).unwrap();
+        let has = record.disks.contains(&"more".to_owned());
+        let is_of_it = |volume: &VolumeRef| volume.name.contains("-more-");
+        let volumes = lab.world.census().volumes.into_iter().map(|found| found.volume);
+        let made: Vec<_> = volumes.filter(is_of_it).collect();
+        let detached = "the disk is detached";
+        match self {
+            Self::DiskAttach => {
+                assert_eq!(has, done, "{how}: the disk");
+                assert_eq!(made.len(), usize::from(done), "{how}: its volume");
+            }
+            Self::DiskDetach(_) if done => assert!(!has, "{how}: it says that it succeeded"),
+            _ => {
+                let step = ended.map(|ended| ended.steps().remove(0));
+                let note = step.and_then(|step| step.note).unwrap_or_default();
+                assert_eq!(note.ends_with(detached), !has, "{how}: it claims `{note}`");
+            }
+        }
+        if let Self::DiskDetach(delete) = self {
+            assert_eq!(made.len(), usize::from(!(delete && done)), "{how}: its volume");
+        }
+        let kept = if has { Vec::new() } else { made };
+        lab.assert_clean(&[vm], &kept, how);
+        assert_eq!(record.power, PowerState::Running, "{how}");
+        let row = lab.store.vm(vm).await.unwrap().unwrap();
+        assert_eq!(row.spec.disks.iter().any(|disk| disk.name == "more"), has, "{how}: asked");
+        assert_eq!(row.bindings.to_string().contains("-more-"), has, "{how}: bindings");
+        let attached = done || !matches!(self, Self::DiskAttach);
+        let taken_off = done && !matches!(self, Self::DiskAttach);
+        for (kind, told) in [("disk.attached", attached), ("disk.detached", taken_off)] {
+            assert_eq!(lab.told(kind).await, usize::from(told), "{how}: {kind}");
+        }
+        if done {
+            // Once when it came, once when it went, however often a step was run.
+            let generation = if taken_off { 3 } else { 2 };
+            assert_eq!(row.generation, generation, "{how}: generation");
+        }
+    }
+
     /// The volume is there, whole, or not at all; and people were told once.
     pub(crate) async fn check_volume(self, lab: &Lab, exists: bool, how: &str) {
         let kept = if exists { vec![lab.volume("data")] } else { Vec::new() };
@@ -305,6 +389,7 @@ impl Subject {
             | Self::SnapshotDelete
             | Self::Migrate
             | Self::Change => return,
+            Self::DiskAttach | Self::DiskDetach(_) => return,
             Self::Delete => (PowerState::Running, PowerState::Stopped),
             Self::Power(verb) => before_and_after(verb),
         };

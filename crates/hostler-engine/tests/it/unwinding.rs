@@ -66,6 +66,9 @@ unwinding_proofs! {
     volume_create: Subject::VolumeCreate,
     snapshot_create: Subject::SnapshotCreate,
     change: Subject::Change,
+    disk_attach: Subject::DiskAttach,
+    disk_detach: Subject::DiskDetach(false),
+    disk_detach_with_volume: Subject::DiskDetach(true),
 }
 
 /// Removing a volume cannot be cancelled on its way: only a refusal undoes it.

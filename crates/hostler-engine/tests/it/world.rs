@@ -227,6 +227,23 @@ impl Lab {
         assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());
     }
 
+    /// A disk of a new, empty volume.
+    pub(crate) fn new_disk(name: &str) -> DiskSpec {
+        let (size_bytes, pool, format) = (1 << 20, None, VolumeFormat::Raw);
+        disk(name, DiskSource::Empty { size_bytes, pool, format })
+    }
+
+    /// Adds a disk of a new volume to a VM; gives the volume.
+    pub(crate) async fn attach_disk(&self, vm: VmId, name: &str) -> VolumeRef {
+        let spec = Self::new_disk(name);
+        let accepted = self.engine.disks().attach(&admin(), None, vm, spec).await.unwrap();
+        let ended = self.end(&accepted).await;
+        assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());
+        let disks = self.engine.disks().list(vm).await.unwrap();
+        let added = disks.into_iter().find(|disk| disk.name == name).unwrap();
+        added.own_volume.unwrap()
+    }
+
     /// Takes a snapshot of a VM.
     pub(crate) async fn snapshot(&self, vm: VmId, name: &str) {
         let spec = SnapshotSpec::new(name);
@@ -350,8 +367,12 @@ pub(crate) fn disk(name: &str, source: DiskSource) -> DiskSpec {
 
 /// The VM that an operation works on.
 pub(crate) fn vm_of(view: &OperationView) -> VmId {
-    match view.row.resources.as_slice() {
-        [hostler_core::operation::Resource::Vm(vm)] => *vm,
+    let vms = view.row.resources.iter().filter_map(|resource| match resource {
+        hostler_core::operation::Resource::Vm(vm) => Some(*vm),
+        _ => None,
+    });
+    match vms.collect::<Vec<_>>().as_slice() {
+        [vm] => *vm,
         other => panic!("not one VM: {other:?}"),
     }
 }

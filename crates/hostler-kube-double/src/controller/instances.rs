@@ -8,6 +8,7 @@ use super::{save, save_main, set_condition};
 use crate::json;
 use crate::kinds::{NODE, VMI};
 use crate::store::Key;
+use crate::verbs::volumes::is_hotpluggable;
 use crate::world::{World, stamp};
 
 /// Moves an instance on.
@@ -34,6 +35,7 @@ pub(super) fn reconcile(world: &mut World, key: &Key) {
         "Pending" => enter(world, &mut next, "Scheduling"),
         "Scheduling" => place(world, &instance, &mut next),
         "Scheduled" => run(world, key, &mut next),
+        "Running" if plug(world, key, &instance, &mut next) => {}
         _ => return,
     }
     save(world, &VMI, &instance, next);
@@ -127,6 +129,62 @@ fn run(world: &World, key: &Key, next: &mut Value) {
     }
 }
 
+/// Moves on what is plugged in or out, each volume by a step; whether there was any.
+fn plug(world: &World, key: &Key, instance: &Value, next: &mut Value) -> bool {
+    let wanted = json::list(instance, "/spec/volumes");
+    let told = json::list(instance, "/status/volumeStatus");
+    let is_deaf = world.switches.deaf.contains(&key.name);
+    let mut now: Vec<Value> = Vec::new();
+    for status in told {
+        let is_wanted =
+            wanted.iter().any(|one| json::text(one, "/name") == json::text(status, "/name"));
+        let mut status = status.clone();
+        let is_plugged = status.get("hotplugVolume").is_some();
+        let phase = match (json::text(&status, "/phase"), is_wanted) {
+            ("Pending", true) => "AttachedToNode",
+            ("AttachedToNode", true) => "MountedToPod",
+            ("MountedToPod", true) => "Ready",
+            ("UnMountedFromPod", false) => continue,
+            (_, false) if is_plugged && !is_deaf => "UnMountedFromPod",
+            _ => {
+                now.push(status);
+                continue;
+            }
+        };
+        json::set(&mut status, "/phase", phase.into());
+        if phase == "Ready" {
+            json::set(&mut status, "/reason", "VolumeReady".into());
+            json::set(&mut status, "/target", "sda".into());
+        }
+        now.push(status);
+    }
+    for volume in wanted.iter().filter(|volume| is_hotpluggable(volume)) {
+        let name = json::text(volume, "/name");
+        if !now.iter().any(|status| json::text(status, "/name") == name) {
+            now.push(plugged(volume, "Pending"));
+        }
+    }
+    if now == told {
+        return false;
+    }
+    json::set(next, "/status/volumeStatus", now.into());
+    true
+}
+
+/// What is told of a volume that is plugged in.
+fn plugged(volume: &Value, phase: &str) -> Value {
+    let name = json::text(volume, "/name");
+    let claim = match json::text(volume, "/persistentVolumeClaim/claimName") {
+        "" => json::text(volume, "/dataVolume/name"),
+        claim => claim,
+    };
+    json!({
+        "name": name, "phase": phase, "target": "",
+        "hotplugVolume": { "attachPodName": format!("hp-volume-{name}") },
+        "persistentVolumeClaimInfo": { "claimName": claim },
+    })
+}
+
 /// What an instance that runs tells of itself beside its phase and conditions.
 pub(crate) fn running(instance: &Value, key: &Key, uid: &str) -> Value {
     let [a, b, c] = address(key);
@@ -143,6 +201,9 @@ pub(crate) fn running(instance: &Value, key: &Key, uid: &str) -> Value {
         .iter()
         .zip('a'..='z')
         .map(|(volume, letter)| {
+            if is_hotpluggable(volume) {
+                return plugged(volume, "Ready");
+            }
             json!({ "name": json::text(volume, "/name"), "target": format!("vd{letter}") })
         })
         .collect();

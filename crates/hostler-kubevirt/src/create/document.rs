@@ -138,7 +138,7 @@ fn check_names(plan: &Plan<'_>, refusals: &mut Refusals) {
 }
 
 /// A label of a DNS name, as most names within a VM have to be.
-pub(super) fn is_dns_label(text: &str) -> bool {
+pub(crate) fn is_dns_label(text: &str) -> bool {
     text.len() <= LABEL && is_label(text)
 }
 

@@ -38,7 +38,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 pub(crate) use devices::{NO_UPLOADS, RAW_ONLY};
-pub(crate) use document::quantity;
+pub(crate) use document::{is_dns_label, quantity};
 
 use crate::call::{CREATION_MANAGER, Caller, Selection, WriteOptions};
 use crate::error::{Cause, Failure};

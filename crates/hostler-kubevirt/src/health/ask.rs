@@ -59,6 +59,8 @@ const HELPS_IN_NAMESPACES: &[HelpRow] = &[
     ),
     ("snapshot.kubevirt.io", "virtualmachinerestores", &["delete"], Purpose::Clones),
     ("", "persistentvolumeclaims", &["patch"], Purpose::Clones),
+    ("subresources.kubevirt.io", "virtualmachines/addvolume", &["update"], Purpose::Disks),
+    ("subresources.kubevirt.io", "virtualmachines/removevolume", &["update"], Purpose::Disks),
     (
         "subresources.kubevirt.io",
         "virtualmachineinstances/filesystemlist",

@@ -125,7 +125,7 @@ const MAX_MESSAGE_CHARS: usize = 1_000;
 const MAX_WORD_CHARS: usize = 64;
 
 /// A cluster's message, cut to what a person reads.
-fn message(text: &str) -> String {
+pub(crate) fn message(text: &str) -> String {
     text.chars().take(MAX_MESSAGE_CHARS).collect()
 }
 

@@ -71,6 +71,7 @@ pub(crate) struct VolumeStatus {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct ClaimInfo {
+    pub(crate) claim_name: Part<String>,
     pub(crate) capacity: Map<Quantity>,
     pub(crate) volume_mode: Part<String>,
 }

@@ -18,7 +18,7 @@ use crate::resource::Resource;
 impl KubeVirt {
     /// The class for volumes of which nothing is said: the cluster's own choice for
     /// VMs, else for all, else the only one.
-    pub(super) async fn default_class(&self, cx: &Cx, caller: &Caller) -> Result<String> {
+    pub(crate) async fn default_class(&self, cx: &Cx, caller: &Caller) -> Result<String> {
         let classes = self.classes(cx, caller, cx.now()).await?;
         let chosen = classes.iter().find(|class| class.is_default_for_vms);
         let chosen = chosen.or_else(|| classes.iter().find(|class| class.is_default));

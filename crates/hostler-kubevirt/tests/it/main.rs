@@ -11,6 +11,7 @@ mod cluster;
 mod conformance;
 mod console;
 mod create;
+mod disk_verbs;
 mod disks;
 mod double;
 mod following;

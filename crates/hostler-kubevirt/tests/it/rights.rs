@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use hostler_core::disk::DiskMark;
 use hostler_core::id::{OperationId, SnapshotId};
 use hostler_core::metrics::Cost;
 use hostler_core::snapshot::SnapshotSpec;
@@ -14,8 +15,8 @@ use hostler_core::vm::observed::ConsoleKind;
 use hostler_kubevirt::config::Namespaces;
 use hostler_kubevirt::health::{Need, Purpose, needs};
 use hostler_provider::{
-    Cx, EnsureClone, EnsureSnapshot, EnsureVm, EnsureVolume, MigrateVm, Provider, Revert,
-    SnapshotRef, StopMode, VmRef, VolumeContent, VolumeRef,
+    AttachDisk, Cx, EnsureClone, EnsureSnapshot, EnsureVm, EnsureVolume, MigrateVm, Provider,
+    Revert, SnapshotRef, StopMode, VmRef, VolumeContent, VolumeRef,
 };
 use serde_json::{Value, json};
 
@@ -116,6 +117,14 @@ async fn a_life(place: &Place) {
     place.create().definition(&cx(), &vm).await.unwrap();
     runs(place, &vm).await;
 
+    let data = volume("default.standard", "data");
+    make(place, &data, VolumeContent::Empty).await;
+    let disks = place.provider.disks().unwrap();
+    let (more, mark) = (super::create::disk("more", &data).0, DiskMark::of(id(9).as_uuid()));
+    let wanted = AttachDisk { mark: &mark, vm: &vm, disk: &more, volume: &data };
+    let added = disks.attach_disk(&cx(), &wanted).await.unwrap().disk;
+    disks.detach_disk(&cx(), &vm, &added).await.unwrap();
+
     let spec = SnapshotSpec::new("before");
     let id = SnapshotId::new(now(), [1; 10]);
     let snapshots = place.provider.snapshots().unwrap();
@@ -128,7 +137,7 @@ async fn a_life(place: &Place) {
     snapshots.remove_snapshot(&cx(), &vm, &taken).await.unwrap();
 
     place.create().remove_vm(&cx(), &vm).await.unwrap();
-    for volume in [&root, &copy, &seed] {
+    for volume in [&root, &copy, &seed, &data] {
         place.storage().remove_volume(&cx(), volume).await.unwrap();
     }
 }

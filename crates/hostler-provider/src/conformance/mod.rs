@@ -21,6 +21,7 @@ mod cluster;
 mod configure;
 mod console;
 mod create;
+mod disks;
 mod harness;
 mod instance_types;
 mod late;
@@ -251,6 +252,30 @@ const PROMISES: &[Promise] = promises! {
         a_vm_of_a_preference_says_so
         an_unknown_type_or_preference_is_refused_and_nothing_is_made
         a_type_that_has_changed_since_is_refused;
+    Some(Group::Disks) => disks:
+        a_new_vm_has_the_disks_it_was_made_with
+        disks_of_an_absent_vm_are_not_found
+        a_volume_goes_where_the_vm_reaches_it
+        a_disk_added_to_a_stopped_vm_is_there_and_stays_over_its_start
+        a_disk_added_to_a_running_vm_is_there_and_leaves_it_running
+        a_disk_added_while_it_ran_is_there_after_it_was_off
+        the_inventory_shows_an_added_disk
+        attach_twice_adds_one_disk
+        attach_of_what_is_there_under_that_name_succeeds
+        another_volume_under_the_same_name_is_a_conflict
+        a_volume_that_another_vm_has_is_a_conflict
+        a_volume_that_is_not_there_is_not_found
+        what_limits_exclude_is_refused
+        detach_takes_it_off_and_leaves_its_volume
+        detach_of_a_stopped_vms_disk_takes_it_off
+        a_disk_taken_off_while_it_ran_stays_off
+        detach_of_an_absent_disk_succeeds
+        detach_leaves_a_newer_disk_of_that_name_alone
+        a_guest_that_does_not_give_it_up_is_told
+        a_volume_that_is_attached_cannot_be_removed
+        a_look_after_a_cancelled_attach_tells_the_truth
+        attach_after_a_cancelled_one_adds_one_disk
+        what_a_cancelled_detach_did_is_told_and_repeated;
 };
 
 /// The names of all promises, in the order in which they are run.

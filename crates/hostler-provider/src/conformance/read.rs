@@ -26,6 +26,7 @@ pub(super) async fn groups_match_accessors(t: &Trial<'_>) -> Check {
             Group::Clones => t.provider.clones().is_some(),
             Group::Configure => t.provider.configure().is_some(),
             Group::InstanceTypes => t.provider.instance_types().is_some(),
+            Group::Disks => t.provider.disks().is_some(),
         };
         let word = group.as_str();
         check(told.contains(group) == there, || format!("group {word} comes and goes"))?;

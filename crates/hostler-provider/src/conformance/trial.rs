@@ -11,9 +11,9 @@ use hostler_core::vm::{ObservedVm, PowerState, VmSpec};
 
 use super::harness::{BootImage, Harness, Setting};
 use crate::{
-    Clones, Cluster, Configure, Console, Create, Cx, DiskBinding, EnsureVm, EnsureVolume, Error,
-    InstanceTypes, Kind, Metrics, Migrate, Power, Provider, Result, Snapshots, StopMode, Storage,
-    VmHandle, VmRef, VolumeContent, VolumeInfo, VolumeRef, Watch,
+    Clones, Cluster, Configure, Console, Create, Cx, DiskBinding, Disks, EnsureVm, EnsureVolume,
+    Error, InstanceTypes, Kind, Metrics, Migrate, Power, Provider, Result, Snapshots, StopMode,
+    Storage, VmHandle, VmRef, VolumeContent, VolumeInfo, VolumeRef, Watch,
 };
 
 /// Why a promise ended before its end.
@@ -171,6 +171,10 @@ impl<'h> Trial<'h> {
     pub(super) fn instance_types(&self) -> Check<&dyn InstanceTypes> {
         let types = self.provider.instance_types();
         types.map_or_else(|| skip("the provider has no group instance_types"), Ok)
+    }
+
+    pub(super) fn disks(&self) -> Check<&dyn Disks> {
+        self.provider.disks().map_or_else(|| skip("the provider has no group disks"), Ok)
     }
 
     /// A fresh id; a VM made for it is removed at the end.

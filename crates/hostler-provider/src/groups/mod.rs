@@ -5,6 +5,7 @@ pub(crate) mod cluster;
 pub(crate) mod configure;
 pub(crate) mod console;
 pub(crate) mod create;
+pub(crate) mod disks;
 pub(crate) mod instance_types;
 pub(crate) mod metrics;
 pub(crate) mod migrate;

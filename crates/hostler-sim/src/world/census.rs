@@ -33,6 +33,8 @@ pub struct VmRecord {
     pub reason: String,
     /// The volumes it refers to.
     pub volumes: Vec<VolumeRef>,
+    /// The names of its disks.
+    pub disks: Vec<String>,
     /// Its snapshots, oldest first.
     pub snapshots: Vec<SnapshotRecord>,
     /// How often it was put back to one.
@@ -78,6 +80,7 @@ impl World {
                 power: vm.power,
                 reason: vm.reason.clone(),
                 volumes: vm.volumes().map(|volume| state.at_home(volume)).collect(),
+                disks: vm.spec.disks.iter().map(|disk| disk.name.clone()).collect(),
                 snapshots: vm.snapshots.records(),
                 reverts: vm.snapshots.reverts(),
                 spec: vm.defined().clone(),

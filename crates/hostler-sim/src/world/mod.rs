@@ -9,6 +9,7 @@
 pub(crate) mod census;
 pub(crate) mod change;
 pub(crate) mod clones;
+pub(crate) mod disks;
 mod fate;
 pub(crate) mod guest;
 pub(crate) mod migration;

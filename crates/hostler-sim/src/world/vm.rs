@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use hostler_core::Timestamp;
+use hostler_core::disk::DiskMark;
 use hostler_core::fact::Fact;
 use hostler_core::id::VmId;
 use hostler_core::vm::change::Keeper;
@@ -88,6 +89,8 @@ pub(crate) struct Vm {
     pub(crate) managers: BTreeMap<String, String>,
     /// Who keeps it as it is written down elsewhere.
     pub(crate) keeper: Option<Keeper>,
+    /// The marks of disks that came later, by their names.
+    pub(crate) marks: BTreeMap<String, DiskMark>,
 }
 
 impl Vm {
@@ -134,6 +137,7 @@ impl Vm {
             becomes: None,
             managers,
             keeper: None,
+            marks: BTreeMap::new(),
         }
     }
 
@@ -209,7 +213,7 @@ impl Vm {
         }
     }
 
-    fn observed_disks(&self, state: &State) -> Vec<ObservedDisk> {
+    pub(crate) fn observed_disks(&self, state: &State) -> Vec<ObservedDisk> {
         let spec_disks = self.spec.disks.len();
         let of_spec = self.spec.disks.iter().enumerate().map(|(index, disk)| {
             let bound = self.disks.iter().find(|bound| bound.disk == disk.name);

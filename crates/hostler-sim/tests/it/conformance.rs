@@ -3,6 +3,7 @@
 
 mod clones;
 mod configure;
+mod disks;
 mod instance_types;
 mod snapshots;
 
@@ -19,10 +20,10 @@ use hostler_core::vm::VmSpec;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_provider::conformance::{BootImage, Harness, Limit, Outcome, Setting, run, run_some};
 use hostler_provider::{
-    Batch, Change, Clones, Configure, Console, ConsoleStream, Create, Cx, EnsureVm, EnsureVolume,
-    Error, Group, InstanceTypes, Inventory, Kind, Measured, Metrics, Migrate, MigrateVm, Power,
-    Probe, Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef, VolumeInfo, VolumeRef,
-    Watch,
+    Batch, Change, Clones, Configure, Console, ConsoleStream, Create, Cx, Disks, EnsureVm,
+    EnsureVolume, Error, Group, InstanceTypes, Inventory, Kind, Measured, Metrics, Migrate,
+    MigrateVm, Power, Probe, Provider, Result, Snapshots, StopMode, Storage, VmHandle, VmRef,
+    VolumeInfo, VolumeRef, Watch,
 };
 use hostler_sim::{EventFault, Guest, HostSetup, Late, NetworkSetup, Sim, World};
 use tokio::sync::mpsc;
@@ -263,6 +264,14 @@ enum Lie {
     ForgetsTypes,
     /// Takes what it saw last for what is there.
     BelievesItsPicture,
+    /// Adds a disk though it is there.
+    AddsTwice,
+    /// Takes off whatever bears the name.
+    TakesTheNewer,
+    /// Says that a disk is off before the guest let go.
+    LetsGoTooSoon,
+    /// Removes the volume of a disk that is taken off.
+    RemovesItsVolume,
 }
 
 /// The simulator, but for one lie.
@@ -344,6 +353,10 @@ impl Provider for Liar {
         (!self.tells(Lie::HasNothing)).then_some(self)
     }
 
+    fn disks(&self) -> Option<&dyn Disks> {
+        (!self.tells(Lie::HasNothing)).then_some(self)
+    }
+
     fn watch(&self) -> Option<&dyn Watch> {
         (!self.tells(Lie::HasNothing)).then_some(self)
     }
@@ -352,7 +365,9 @@ impl Provider for Liar {
         (!self.tells(Lie::HasNothing)).then_some(self)
     }
 
-    fn configure(&self) -> Option<&dyn Configure> {}
+    fn configure(&self) -> Option<&dyn Configure> {
+        (!self.tells(Lie::HasNothing)).then_some(self)
+    }
 
     fn instance_types(&self) -> Option<&dyn InstanceTypes> {
         (!self.tells(Lie::HasNothing)).then_some(self)
@@ -673,6 +688,11 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::ForgetsTypes, "an_unknown_type_or_preference_is_refused_and_nothing_is_made"),
         (Lie::ForgetsTypes, "a_type_that_has_changed_since_is_refused"),
         (Lie::BelievesItsPicture, "remove_vm_asks_the_place_before_it_says_absent"),
+        (Lie::AddsTwice, "attach_twice_adds_one_disk"),
+        (Lie::IsTooSure, "a_look_after_a_cancelled_attach_tells_the_truth"),
+        (Lie::TakesTheNewer, "detach_leaves_a_newer_disk_of_that_name_alone"),
+        (Lie::LetsGoTooSoon, "a_guest_that_does_not_give_it_up_is_told"),
+        (Lie::RemovesItsVolume, "detach_takes_it_off_and_leaves_its_volume"),
     ] {
         let harness = Simulated::new(Some(lie));
         let report = run_some(&harness, |name| name == promise).await;

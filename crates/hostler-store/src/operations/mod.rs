@@ -24,6 +24,7 @@ use std::time::Duration;
 use hostler_core::Timestamp;
 use hostler_core::id::{HostId, OperationId, ProviderId, VmId};
 use hostler_core::operation::{Event, Journal, OperationState, Plan, Resource};
+use hostler_core::vm::devices::DiskSpec;
 use hostler_core::vm::spec::VmSpec;
 use hostler_core::vm::status::Phase;
 use serde_json::Value;
@@ -219,6 +220,16 @@ pub enum Effect {
         vm: VmId,
         /// The specification.
         spec: Box<VmSpec>,
+    },
+    /// A disk among what is asked of a VM, its other words as they are now: put there in the
+    /// place of one of that name, or taken out. Its generation grows if that changes it.
+    SetVmDisk {
+        /// The VM.
+        vm: VmId,
+        /// The name of the disk.
+        name: String,
+        /// The disk of that name from now on; `None`: there is none.
+        disk: Option<Box<DiskSpec>>,
     },
     /// Where the life of a VM stands.
     SetVmPhase {

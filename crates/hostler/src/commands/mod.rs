@@ -8,6 +8,7 @@ pub(crate) mod clusters;
 pub(crate) mod console;
 pub(crate) mod contexts;
 pub(crate) mod custom_metrics;
+pub(crate) mod disks;
 mod dry_run;
 pub(crate) mod events;
 pub(crate) mod explain;
@@ -61,6 +62,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
         Command::Pool(verb) => pools::run(app, verb).await,
         Command::Volume(verb) => volumes::run(app, verb).await,
         Command::Migration(verb) => migrations::run(app, verb).await,
+        Command::Disk(verb) => disks::run(app, verb).await,
         Command::Snapshot(verb) => snapshots::run(app, verb).await,
         Command::Image(verb) => images::run(app, verb).await,
         Command::InstanceType(verb) => instance_types::run(app, verb).await,

@@ -78,6 +78,7 @@ fn every_noun_tells_its_verbs() {
         "host",
         "pool",
         "volume",
+        "disk",
         "snapshot",
         "migration",
         "image",

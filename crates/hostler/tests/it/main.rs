@@ -13,6 +13,7 @@ mod completing;
 mod consoles;
 mod contexts;
 mod custom_metrics;
+mod disks;
 mod documents;
 mod editing;
 mod errors;

@@ -12,10 +12,10 @@ use hostler_provider::StopMode;
 
 use super::error::Result;
 use super::operations::accepted;
-use super::{Api, Call, Reply, clones, ids, lists, snapshots};
+use super::{Api, Call, Reply, clones, disks, ids, lists, snapshots};
 use crate::app::App;
-use convert::{Limits, Viewer};
-pub(super) use convert::{governance, in_spec};
+use convert::Viewer;
+pub(super) use convert::{allowed, denied, governance, in_spec};
 
 /// The longest that a guest may be given to shut down.
 const STOP_SECONDS_MAX: u32 = 3600;
@@ -121,10 +121,9 @@ pub(super) fn told_to<E: Endpoint>(
 }
 
 fn told(app: &App, vm: &VmView, viewer: &Viewer<'_>) -> Result<Reply<v1::Vm>> {
-    let limits = Limits {
-        snapshots: app.engine.snapshots().limits(vm).map(snapshots::limits),
-        clones: app.engine.clones().limits(vm).map(clones::limits),
-    };
-    let vm_told = convert::vm(vm, viewer, limits)?;
+    let mut vm_told = convert::vm(vm, viewer)?;
+    vm_told.snapshot_limits = app.engine.snapshots().limits(vm).map(snapshots::limits);
+    vm_told.clone_limits = app.engine.clones().limits(vm).map(clones::limits);
+    vm_told.disk_limits = app.engine.disks().limits(vm).as_ref().map(disks::limits);
     Ok(Reply::of(vm_told).generation(vm.generation()))
 }

@@ -86,6 +86,9 @@ async fn a37_a_word_that_is_no_id_is_refused_wherever_one_is_read() {
                 "adoption_ignore" => json!({ "reason": "not ours" }),
                 "vm_clone" => json!({ "name": "a" }),
                 "snapshot_create" => json!({ "name": "a" }),
+                "disk_attach" | "disk_plan" => {
+                    json!({ "name": "a", "source": { "empty": { "size_bytes": 1 << 20 } } })
+                }
                 "volume_create" | "volume_plan" => {
                     json!({ "name": "a", "capacity_bytes": 1 << 20 })
                 }
@@ -155,7 +158,10 @@ async fn a37_lists_have_a_limit_that_is_refused_and_not_cut() {
     let vm = fixture.make_vm("web").await;
     let mut asked = 0;
     for endpoint in v1::endpoints().iter().filter(|endpoint| endpoint.id.ends_with("_list")) {
-        let path = path(endpoint, if endpoint.id == "snapshot_list" { &vm } else { pool });
+        let path = path(
+            endpoint,
+            if ["snapshot_list", "disk_list"].contains(&endpoint.id) { &vm } else { pool },
+        );
         for limit in ["0", "1001", "-1", "1e3", "4294967296", ""] {
             let answer = fixture.local().get(&format!("{path}?limit={limit}")).await;
             refused(endpoint, &answer, 400, "query_invalid");

@@ -394,6 +394,18 @@ async fn clones(story: &mut Story, vm: &str) {
     assert_eq!(gone["state"], "succeeded", "{gone:#}");
 }
 
+async fn disks(story: &mut Story, vm: &str) {
+    let path = format!("/api/v1/vms/{vm}/disks");
+    let body = json!({ "name": "more", "source": { "empty": { "size_bytes": 1 << 30 } } });
+    story.tell("disk_plan", &format!("/api/v1/vms/{vm}/disk-plan"), Some(body.clone())).await;
+    let attached = story.tell("disk_attach", &path, Some(body)).await;
+    assert_eq!(attached["state"], "succeeded", "{attached:#}");
+    story.tell("disk_list", &path, None).await;
+    let detached =
+        story.tell("disk_detach", &format!("{path}/more?delete_volume=true"), None).await;
+    assert_eq!(detached["state"], "succeeded", "{detached:#}");
+}
+
 async fn operations(story: &mut Story, vm: &str) {
     let path = format!("/api/v1/vms/{vm}");
     let stopped =
@@ -427,6 +439,7 @@ async fn operations(story: &mut Story, vm: &str) {
     }
     snapshots(story, vm).await;
     clones(story, vm).await;
+    disks(story, vm).await;
     let gone = story.tell("vm_delete", &format!("{path}?disks=true"), None).await;
     assert_eq!(gone["state"], "succeeded", "{gone:#}");
 }

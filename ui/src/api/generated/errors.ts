@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'snapshot_not_found'
   | 'instance_type_not_found'
   | 'preference_not_found'
+  | 'disk_not_found'
   | 'network_not_found'
   | 'image_not_found'
   | 'operation_not_found'
@@ -50,6 +51,9 @@ export type ErrorCode =
   | 'volume_busy'
   | 'snapshot_exists'
   | 'snapshot_limit_reached'
+  | 'disk_exists'
+  | 'disk_needed'
+  | 'volume_not_its_own'
   | 'idempotency_mismatch'
   | 'precondition_failed'
   | 'precondition_required'
@@ -105,6 +109,7 @@ export const errorHelp: Record<ErrorCode, string> = {
   snapshot_not_found: "`hostler snapshot list VM` shows those there are.",
   instance_type_not_found: "`hostler instance-type list` shows those there are.",
   preference_not_found: "`hostler preference list` shows those there are.",
+  disk_not_found: "`hostler disk list VM` shows those there are.",
   network_not_found: "`hostler network list` shows those there are.",
   image_not_found: "`hostler image list` shows those there are.",
   operation_not_found: "`hostler op list` shows those there are; ended ones are kept for 30 days.",
@@ -129,6 +134,9 @@ export const errorHelp: Record<ErrorCode, string> = {
   volume_busy: "Wait for the operation that `details.operation` names, or cancel it.",
   snapshot_exists: "Choose another name; where two have the same one, name the snapshot by its `reference`.",
   snapshot_limit_reached: "Delete one first: `hostler snapshot delete VM SNAPSHOT`.",
+  disk_exists: "Choose another name, or detach that disk first: `hostler disk detach VM DISK`.",
+  disk_needed: "The message says what for. A disk that the VM runs from can be detached while it is stopped.",
+  volume_not_its_own: "Detach the disk without deleting its volume; delete the volume itself if nothing else needs it.",
   idempotency_mismatch: "Use a new key for a new request.",
   precondition_failed: "Read it again, look at what changed, and send the new ETag in If-Match.",
   precondition_required: "Read the resource and send its ETag in If-Match, so that nobody's change is lost.",

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use hostler_api::v1::{
-    ActionVerdict, AddressObserved, CloneLimits, DiskObserved, Governance, HostRefusal,
-    NicObserved, SnapshotLimits, Vm, VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus,
-    VmSummary,
+    ActionVerdict, AddressObserved, DiskObserved, Governance, HostRefusal, NicObserved, Vm,
+    VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
 };
 use hostler_api::{Ref, Time};
 use hostler_core::access::{Actor, Permission, may};
@@ -89,13 +88,8 @@ pub(super) fn summary(vm: &VmView, viewer: &Viewer<'_>) -> VmSummary {
     }
 }
 
-/// What its provider can do with it, as far as that is known without being asked.
-pub(super) struct Limits {
-    pub(super) snapshots: Option<SnapshotLimits>,
-    pub(super) clones: Option<CloneLimits>,
-}
-
-pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>, limits: Limits) -> Result<Vm> {
+/// A VM, without what its provider's groups can do.
+pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
     let spec = match &vm.row {
         Some(row) => {
             let mut spec = VmSpec::from_core(&row.spec)?;
@@ -118,8 +112,9 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>, limits: Limits) -> Result<Vm>
             read_only: adopted.read_only,
             reason: adopted.reason.clone(),
         }),
-        snapshot_limits: limits.snapshots,
-        clone_limits: limits.clones,
+        snapshot_limits: None,
+        clone_limits: None,
+        disk_limits: None,
     })
 }
 
@@ -167,11 +162,11 @@ fn actions(vm: &VmView, actor: &Actor) -> BTreeMap<String, ActionVerdict> {
     vm.actions().into_iter().map(named).collect()
 }
 
-const fn allowed(already: bool) -> ActionVerdict {
+pub(in crate::http) const fn allowed(already: bool) -> ActionVerdict {
     ActionVerdict { allowed: true, already, code: None, reason: None }
 }
 
-fn denied(code: &str, reason: &str) -> ActionVerdict {
+pub(in crate::http) fn denied(code: &str, reason: &str) -> ActionVerdict {
     let (code, reason) = (Some(code.to_owned()), Some(reason.to_owned()));
     ActionVerdict { allowed: false, already: false, code, reason }
 }
@@ -189,7 +184,9 @@ const fn permission(action: Action) -> Permission {
         Action::Migrate => Permission::VmMigrate,
         Action::Delete => Permission::VmDelete,
         Action::Console => Permission::VmConsole,
-        Action::Update | Action::Change => Permission::VmUpdate,
+        Action::Update | Action::Change | Action::AttachDisk | Action::DetachDisk => {
+            Permission::VmUpdate
+        }
         Action::Snapshot | Action::Revert | Action::DeleteSnapshot => Permission::VmSnapshot,
         Action::Clone => Permission::VmCreate,
     }

@@ -5,6 +5,7 @@ import type { DiskObserved, DiskSpec, Vm } from "../../../api/types";
 import { pedigreeOf } from "../../../components/FactValue";
 import { bytes, UNKNOWN, words } from "../../../lib/format";
 import { type PlainColumn, PlainTable } from "../../../primitives/PlainTable";
+import { AttachedDisks } from "./disks/AttachedDisks";
 
 const SEEN: readonly PlainColumn<DiskObserved>[] = [
   { header: "Device", cell: (disk) => disk.target },
@@ -24,6 +25,11 @@ const ASKED: readonly PlainColumn<DiskSpec>[] = [
 ];
 
 export function Disks({ vm }: { vm: Vm }) {
+  // Where they can be changed, its provider tells more of them.
+  return vm.disk_limits ? <AttachedDisks key={vm.id} vm={vm} /> : <SeenDisks vm={vm} />;
+}
+
+function SeenDisks({ vm }: { vm: Vm }) {
   const fact = vm.observed?.disks;
   if (fact?.value) {
     return (

@@ -1,0 +1,132 @@
+// A VM's disks: what is told of each, what can be done and why not, and what is sent.
+import { act } from "react";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Vm, VmDisk } from "../../../../api/types";
+import { button, dialog, faultAt, pass, press, reasonOf, shown, type } from "../../../../testing/page";
+import { server } from "../../../../testing/server";
+import { sourceOf } from "./AttachDialog";
+import { AttachedDisks } from "./AttachedDisks";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const LIST = "/api/v1/vms/1/disks";
+const MAY = ["vm.update", "volume.manage"];
+const accepted = { id: "op", kind: "disk.attach", state: "running", resources: [] };
+
+function disk(name: string, part: Partial<VmDisk> = {}): VmDisk {
+  return {
+    name,
+    reference: `${name}@5f6a7b8c9d0e`,
+    asked: true,
+    state: "attached",
+    message: null,
+    device: "disk",
+    bus: "scsi",
+    pool: "default",
+    volume: `web-${name}.qcow2`,
+    source: null,
+    capacity_bytes: 2 ** 30,
+    read_only: false,
+    own_volume: true,
+    detach: { allowed: true },
+    ...part,
+  };
+}
+
+function vmThatIs(state: string, part: Partial<Vm> = {}): Vm {
+  const allowed = { allowed: true };
+  return {
+    id: "1",
+    name: "web",
+    provider: { id: "p", name: "eu" },
+    host: null,
+    status: { state, quality: "ok" },
+    actions: { attach_disk: allowed, detach_disk: allowed },
+    disk_limits: { live_buses: ["scsi"], live_cdrom: false, offline: true, max_per_vm: 3 },
+    ...part,
+  } as unknown as Vm;
+}
+
+async function opened(all: VmDisk[], vm = vmThatIs("running"), permissions = MAY) {
+  const asked = server(({ path, body }) =>
+    path === LIST && body === undefined
+      ? { body: { items: all, stale: false, next_cursor: null } }
+      : { status: 202, body: accepted },
+  );
+  const { place } = await shown(<AttachedDisks vm={vm} />, permissions);
+  await pass();
+  const labelled = (label: string) =>
+    place.querySelector<HTMLButtonElement>(`button[aria-label="${label}"]`);
+  return { asked, place, labelled };
+}
+
+const confirm = async (text: string) => {
+  const found = [...dialog().querySelectorAll("footer button")].find(
+    ({ textContent }) => textContent === text,
+  );
+  await act(async () => (found as HTMLElement).click());
+  await pass();
+};
+
+test("one that cannot be detached says why, and one that is missing says so", async () => {
+  const why = "the VM booted from it and would not go on without it; stop it first";
+  const { place, labelled } = await opened([
+    disk("root", { detach: { allowed: false, code: "disk_needed", reason: why } }),
+    disk("logs", { state: "missing", reference: null, own_volume: false }),
+  ]);
+  expect(await reasonOf(labelled("Detach root"))).toContain("booted from it");
+  expect(place.textContent).toContain("missing");
+  expect(labelled("Detach logs")?.getAttribute("aria-disabled")).not.toBe("true");
+});
+
+test("an attached disk is sent as it was filled in, and a name is of one alone", async () => {
+  const { asked } = await opened([disk("data")]);
+  await press("Attach disk");
+  await type("Name", "data");
+  expect(faultAt("Name")).toBe("It has one of that name");
+  await type("Name", "more");
+  await confirm("Attach");
+  const sent = asked.find(({ body }) => body !== undefined);
+  expect(sent?.body).toEqual({
+    name: "more",
+    source: { empty: { size_bytes: 10 * 2 ** 30, pool: null, format: "qcow2" } },
+  });
+});
+
+test("a volume is deleted only where its disk's name was typed", async () => {
+  const { asked, labelled } = await opened([disk("data")]);
+  await act(async () => labelled("Detach data")?.click());
+  await pass();
+  const box = dialog().querySelector<HTMLInputElement>("input[type=checkbox]");
+  await act(async () => box?.click());
+  await confirm("Detach and delete");
+  expect(asked.some(({ path }) => path.includes("data@"))).toBe(false);
+  await type("Type data to confirm", "data");
+  await confirm("Detach and delete");
+  const sent = asked.find(({ path }) => path.includes("5f6a7b8c9d0e"));
+  expect(sent).toBeDefined();
+});
+
+test("what is full or cannot be done in the VM's state is not offered", async () => {
+  const all = [disk("a"), disk("b"), disk("c")];
+  await opened(all);
+  expect(await reasonOf(button("Attach disk"))).toContain("can have 3");
+});
+
+test("a source is whole before it is sent", () => {
+  const base = { gib: "", image: "", volume: "", pool: "", format: "raw" } as const;
+  expect(sourceOf({ ...base, kind: "empty" })).toBeUndefined();
+  expect(sourceOf({ ...base, kind: "volume", volume: "default" })).toBeUndefined();
+  expect(sourceOf({ ...base, kind: "volume", volume: "default/a/b" })).toEqual({
+    volume: { pool: "default", volume: "a/b" },
+  });
+  expect(sourceOf({ ...base, kind: "image", image: "tools" })).toEqual({
+    image: { image: "tools", size_bytes: null, pool: null, format: "raw" },
+  });
+});
