@@ -18,6 +18,8 @@ export interface VmDraft {
   format: VolumeFormat | "";
   /** The pool of a volume that exists, by id: pools of several hosts have one name. */
   volumePool: string;
+  /** The name of that pool, which the request takes: `pool` is where new disks go. */
+  volumePoolName: string;
   volume: string;
   cpus: string;
   /** As typed; a bare number is MiB. */
@@ -45,6 +47,7 @@ export const EMPTY_DRAFT: VmDraft = {
   pool: "",
   format: "",
   volumePool: "",
+  volumePoolName: "",
   volume: "",
   cpus: "1",
   memory: "1024",
@@ -135,7 +138,8 @@ function disksOf(draft: VmDraft): DiskSpec[] {
     return [{ name: "root", source: { empty: { size_bytes: size_bytes ?? 0, pool, format } } }];
   }
   if (draft.source === "volume") {
-    return [{ name: "root", source: { volume: { pool: draft.pool, volume: draft.volume } } }];
+    const volume = { pool: draft.volumePoolName, volume: draft.volume };
+    return [{ name: "root", source: { volume } }];
   }
   return [];
 }
