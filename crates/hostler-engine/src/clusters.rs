@@ -31,6 +31,7 @@ pub(crate) use view::all;
 pub use view::{ClusterSource, ClusterView, Given, Wanted};
 
 use crate::fleet::KnownRefs;
+use crate::fleet::snapshot::Snapshot;
 use crate::{Inner, Listed, collect};
 
 /// How many connections are tried at once, over all clusters.
@@ -52,8 +53,9 @@ impl<'a> Clusters<'a> {
     /// [`ClusterView::FIELDS`].
     pub fn list(&self, request: &ListRequest, wanted: &Wanted) -> Listed<Arc<ClusterView>> {
         let snapshot = self.engine.fleet.snapshot();
-        let views: Vec<Arc<ClusterView>> =
-            view::all(self.engine, &snapshot, wanted).into_iter().map(Arc::new).collect();
+        let mut views = view::all(self.engine, &snapshot, wanted);
+        view::beside(&snapshot, &mut views);
+        let views: Vec<Arc<ClusterView>> = views.into_iter().map(Arc::new).collect();
         let mut listed = Inner::list(&snapshot, views.iter(), request);
         listed.stale = views.iter().any(|view| view.stale);
         listed.observed_at = views.iter().filter_map(|view| view.reported_at).min();
@@ -66,7 +68,19 @@ impl<'a> Clusters<'a> {
     /// `cluster_not_found`.
     pub fn get(&self, id: ProviderId, wanted: &Wanted) -> Result<ClusterView> {
         let snapshot = self.engine.fleet.snapshot();
-        view::one(self.engine, &snapshot, id, wanted).ok_or_else(|| {
+        let mut one = [self.one(&snapshot, id, wanted)?];
+        view::beside(&snapshot, &mut one);
+        let [one] = one;
+        Ok(one)
+    }
+
+    /// The same without what is to be noticed beside others, for who looks at the cluster alone.
+    fn alone(&self, id: ProviderId) -> Result<ClusterView> {
+        self.one(&self.engine.fleet.snapshot(), id, &Wanted::default())
+    }
+
+    fn one(&self, snapshot: &Snapshot, id: ProviderId, wanted: &Wanted) -> Result<ClusterView> {
+        view::one(self.engine, snapshot, id, wanted).ok_or_else(|| {
             Error::new(Code::ClusterNotFound, format!("there is no cluster with the id {id}"))
         })
     }
@@ -127,7 +141,7 @@ impl<'a> Clusters<'a> {
         provider: Arc<dyn Provider>,
         secret: &SealedSecret,
     ) -> Result<ClusterView> {
-        let view = self.get(id, &Wanted::default())?;
+        let view = self.alone(id)?;
         let name = view.provider.row.name.clone();
         if view.source() != ClusterSource::Secret {
             let message = format!(
@@ -186,7 +200,7 @@ impl<'a> Clusters<'a> {
     /// # Errors
     /// As that; `cluster_not_found` for a provider that is no cluster.
     pub async fn remove(&self, actor: &Actor, id: ProviderId) -> Result<()> {
-        self.get(id, &Wanted::default())?;
+        self.alone(id)?;
         self.engine.providers().remove(actor, id).await
     }
 
