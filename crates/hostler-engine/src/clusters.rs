@@ -172,8 +172,9 @@ impl<'a> Clusters<'a> {
         self.get(id, &Wanted::default())
     }
 
-    /// Takes what an administrator says of a cluster's hardware, in place of what was said
-    /// before (E15).
+    /// Takes what an administrator says of some of a cluster's hardware; `None` takes back what
+    /// was said of it before. What was said of other hardware stays, so that of two who declare
+    /// at once neither loses a word (E15).
     ///
     /// # Errors
     /// With each fault of the names; `cluster_not_found`.
@@ -181,12 +182,15 @@ impl<'a> Clusters<'a> {
         &self,
         actor: &Actor,
         id: ProviderId,
-        hardware: BTreeMap<String, bool>,
+        said: BTreeMap<String, Option<bool>>,
     ) -> Result<ClusterView> {
         access::may(actor, Permission::ProviderManage)?;
-        check_hardware(&hardware)?;
+        check_hardware(&said)?;
         let _one_at_a_time = self.engine.clusters.changing().await;
-        let name = self.get(id, &Wanted::default())?.provider.row.name.clone();
+        let before = self.alone(id)?;
+        let hardware = with_said(before.declared, said);
+        check_count(hardware.len(), "would be declared then")?;
+        let name = before.provider.row.name.clone();
         let message = format!("the hardware of cluster {name} was declared by {actor}");
         let event = self.event("cluster.hardware_declared", id, &name, message);
         self.engine.store.declare_hardware(id, &hardware, &[event]).await?;
@@ -297,12 +301,30 @@ fn not_let_in(name: &str, report: &Report, reasons: &[hostler_core::cluster::Rea
     Error::new(code, message)
 }
 
-fn check_hardware(hardware: &BTreeMap<String, bool>) -> Result<()> {
-    if hardware.len() > DECLARED_MAX {
-        let detail = format!("names {}, and at most {DECLARED_MAX} are taken", hardware.len());
-        let fault = Fault::new("/hardware", "too_many", detail);
-        return Err(Error::faults(Code::SpecInvalid, vec![fault]));
+/// What is declared when this was said, too.
+fn with_said(
+    mut declared: BTreeMap<String, bool>,
+    said: BTreeMap<String, Option<bool>>,
+) -> BTreeMap<String, bool> {
+    for (name, is_there) in said {
+        match is_there {
+            Some(is_there) => declared.insert(name, is_there),
+            None => declared.remove(&name),
+        };
     }
+    declared
+}
+
+fn check_count(count: usize, what: &str) -> Result<()> {
+    if count <= DECLARED_MAX {
+        return Ok(());
+    }
+    let detail = format!("{count} {what}, and at most {DECLARED_MAX} are taken");
+    Err(Error::faults(Code::SpecInvalid, vec![Fault::new("/hardware", "too_many", detail)]))
+}
+
+fn check_hardware(hardware: &BTreeMap<String, Option<bool>>) -> Result<()> {
+    check_count(hardware.len(), "are named")?;
     let faults: Vec<Fault> = hardware
         .keys()
         .filter(|name| !is_hardware_name(name))
@@ -335,10 +357,11 @@ mod tests {
         for bad in ["", "a b", "a\n", "ä", &"x".repeat(254)] {
             assert!(!is_hardware_name(bad), "{bad:?}");
         }
-        let one = |name: &str| BTreeMap::from([(name.to_owned(), true)]);
+        let one = |name: &str| BTreeMap::from([(name.to_owned(), Some(true))]);
         let error = check_hardware(&one("a b/c")).unwrap_err();
         assert_eq!(error.fault_list()[0].pointer, "/hardware/a b~1c");
-        let many: BTreeMap<_, _> = (0..=DECLARED_MAX).map(|n| (format!("h{n}"), true)).collect();
+        let many: BTreeMap<_, _> =
+            (0..=DECLARED_MAX).map(|n| (format!("h{n}"), Some(true))).collect();
         assert_eq!(check_hardware(&many).unwrap_err().fault_list()[0].code, "too_many");
     }
 

@@ -404,16 +404,18 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /**
-         * Say which hardware a cluster has or lacks, whatever its hosts tell.
-         * @description Replaces what was said before; an empty map leaves it all to the hosts.
-         */
-        put: operations["cluster_declare"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Say which hardware a cluster has or lacks, whatever its hosts tell.
+         * @description A JSON merge patch: `null` takes back what was said of a piece of hardware, so that its
+         *      hosts decide again; what was said of others stays, whoever said it and when. So two who
+         *      declare at once lose nothing of each other, and there is no ETag to be sent.
+         */
+        patch: operations["cluster_declare"];
         trace?: never;
     };
     "/api/v1/clusters/{cluster}/kubeconfig": {
@@ -765,9 +767,9 @@ export interface paths {
         /**
          * List live migrations, under way and over, the latest first.
          * @description They are read from the providers when asked for, as far back as these remember,
-         *      whoever asked for them. `stale` says that a provider did not answer: what it would
-         *      tell is missing, and `GET /api/v1/providers` says why. Filter by `vm` (its id) to
-         *      ask the provider of one VM alone.
+         *      whoever asked for them. `silent` names the providers that did not answer, with why:
+         *      what they would tell is missing. Filter by `vm` (its id) to ask the provider of one VM
+         *      alone; that it does not answer is an error then.
          */
         get: operations["migration_list"];
         put?: never;
@@ -2182,9 +2184,10 @@ export interface components {
             hardware: components["schemas"]["ClusterHardware"][];
             /**
              * @description What each newer version would turn on and off, while all that is configured stays as it
-             *     is, the next one first; empty where none is known, or what decides could not be read.
+             *     is, the next one first; empty where no newer one is known. Without a value where that
+             *     cannot be told: the version is not known, or what decides could not be read.
              */
-            upgrades: components["schemas"]["ClusterUpgrade"][];
+            upgrades: components["schemas"]["Fact12"];
             /** @description The version of what runs VMs there; null where it is not told. */
             version?: string | null;
         };
@@ -2237,10 +2240,13 @@ export interface components {
             source: string;
         };
         /** @description Which hardware a cluster has, whatever its hosts tell. */
-        ClusterHardwareRequest: {
-            /** @description By name, whether it is there; at most 64. */
+        ClusterHardwarePatch: {
+            /**
+             * @description By name, whether it is there, or `null`: its hosts decide. At most 64 at once, and at
+             *     most 64 that stay declared.
+             */
             hardware: {
-                [key: string]: boolean;
+                [key: string]: boolean | null;
             };
         };
         /** @description A kubeconfig, and how it is to be used. */
@@ -2612,6 +2618,8 @@ export interface components {
         Destinations: {
             /** @description Why it cannot be migrated at all; null where it can. */
             blocked?: string | null;
+            /** @description Whether its provider finds a host by itself where none is named. */
+            chosen_by_provider: boolean;
             /** @description The other hosts of its provider. */
             hosts: components["schemas"]["Destination"][];
         };
@@ -2746,7 +2754,7 @@ export interface components {
             seq: number;
             /**
              * @description What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
-             *     `vm.adopted`, `vm.ignored`, `vm.offered`, `vm.released`,
+             *     `vm.adopted`, `vm.ignored`, `vm.offered`, `vm.released`, `vm.migrated`,
              *     `operation.changed`, `provider.state`, `image.created`, `image.deleted`, `volume.created`,
              *     `volume.deleted`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted` …
              */
@@ -2799,6 +2807,22 @@ export interface components {
             source: string;
             /** @description The value; null when there is none. */
             value?: components["schemas"]["GuestSupport"][] | null;
+        };
+        /** @description A value with its pedigree, or the reason why there is none. */
+        Fact12: {
+            /**
+             * Format: date-time
+             * @description When it was seen; null when it never was.
+             */
+            observed_at?: string | null;
+            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
+            quality: string;
+            /** @description Why the value is missing or not fully good. */
+            reason?: string | null;
+            /** @description Who said so. */
+            source: string;
+            /** @description The value; null when there is none. */
+            value?: components["schemas"]["ClusterUpgrade"][] | null;
         };
         /** @description A value with its pedigree, or the reason why there is none. */
         Fact2: {
@@ -3509,7 +3533,7 @@ export interface components {
              * @description When it was over.
              */
             ended_at?: string | null;
-            /** @description The provider's lasting name for it. */
+            /** @description The provider's lasting name for it; two providers may have one name. */
             id: string;
             /** @description How memory is sent: `pre_copy`, `post_copy` or `paused`; null where it is not told. */
             mode?: string | null;
@@ -4067,7 +4091,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4086,7 +4118,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4105,7 +4145,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4124,7 +4172,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4143,7 +4199,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4162,7 +4226,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4181,7 +4253,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4200,7 +4280,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4219,7 +4307,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4238,7 +4334,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4257,7 +4361,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4276,7 +4388,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4295,7 +4415,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4314,7 +4442,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4333,7 +4469,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4352,7 +4496,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4371,7 +4523,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4390,7 +4550,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4409,7 +4577,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4428,7 +4604,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4447,7 +4631,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4466,7 +4658,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer and of which nothing is shown for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description The device by which a guest reports a kernel panic. */
@@ -4747,6 +4947,13 @@ export interface components {
              * @description From when; from now on when not given.
              */
             starts_at?: string | null;
+        };
+        /** @description A source that did not answer: what it would tell is missing. */
+        SilentSource: {
+            /** @description The provider. */
+            provider: components["schemas"]["Ref"];
+            /** @description Why it did not answer, for people. */
+            reason: string;
         };
         /** @description A figure that a size goes by. */
         SizeFigure: {
@@ -5450,6 +5657,15 @@ export interface operations {
                     "application/json": components["schemas"]["Server"];
                 };
             };
+            /** @description `query_invalid`: the query of the URL has faults */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `not_acceptable`: the answer comes in no form that the client takes */
             406: {
                 headers: {
@@ -5631,6 +5847,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -5761,7 +5979,11 @@ export interface operations {
                     "application/json": components["schemas"]["PendingAdoption"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5884,6 +6106,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -6047,6 +6271,8 @@ export interface operations {
              *
              *     `spec_invalid`: the description of the resource has faults
              *
+             *     `query_invalid`: the query of the URL has faults
+             *
              *     `id_invalid`: the id in the URL is not an id
              */
             400: {
@@ -6196,7 +6422,11 @@ export interface operations {
                     "application/json": components["schemas"]["PendingAdoption"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6330,6 +6560,8 @@ export interface operations {
             };
             /**
              * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -6591,6 +6823,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Measured"];
+                };
+            };
+            /** @description `query_invalid`: the query of the URL has faults */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /**
@@ -7161,7 +7402,11 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7284,6 +7529,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -7441,7 +7688,11 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7694,6 +7945,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -7836,6 +8089,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -8088,7 +8343,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8195,7 +8454,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ClusterHardwareRequest"];
+                "application/merge-patch+json": components["schemas"]["ClusterHardwarePatch"];
             };
         };
         responses: {
@@ -8212,6 +8471,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -8352,6 +8613,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -8502,6 +8765,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description `query_invalid`: the query of the URL has faults */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description `ticket_invalid`: the console ticket is unknown, used or expired */
             401: {
@@ -9015,7 +9287,11 @@ export interface operations {
                     "application/json": components["schemas"]["Host"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9118,7 +9394,11 @@ export interface operations {
                     "application/json": components["schemas"]["Measured"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9612,7 +9892,11 @@ export interface operations {
                     "application/json": components["schemas"]["Image"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9716,7 +10000,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10145,6 +10433,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -10836,7 +11126,11 @@ export interface operations {
                     "application/json": components["schemas"]["Network"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11166,7 +11460,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11304,6 +11602,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -11452,7 +11752,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11805,7 +12109,11 @@ export interface operations {
                     "application/json": components["schemas"]["Pool"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -12045,6 +12353,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -12378,6 +12688,8 @@ export interface operations {
              *
              *     `spec_invalid`: the description of the resource has faults
              *
+             *     `query_invalid`: the query of the URL has faults
+             *
              *     `id_invalid`: the id in the URL is not an id
              */
             400: {
@@ -12553,7 +12865,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -12830,6 +13146,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -12960,7 +13278,11 @@ export interface operations {
                     "application/json": components["schemas"]["Provider"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13064,7 +13386,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13177,6 +13503,15 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
+            /** @description `query_invalid`: the query of the URL has faults */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `credentials_missing`: no credentials were given
              *
@@ -13266,7 +13601,11 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description `body_malformed`: the request body is not what this endpoint reads */
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `query_invalid`: the query of the URL has faults
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13376,6 +13715,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description `query_invalid`: the query of the URL has faults */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /**
              * @description `credentials_missing`: no credentials were given
@@ -13593,6 +13941,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -13741,7 +14091,11 @@ export interface operations {
                     "application/json": components["schemas"]["Silence"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13845,7 +14199,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -14079,6 +14437,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -14214,7 +14574,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -14448,6 +14812,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -14630,6 +14996,8 @@ export interface operations {
              *
              *     `spec_invalid`: the description of the resource has faults
              *
+             *     `query_invalid`: the query of the URL has faults
+             *
              *     `provider_refused`: the provider refused the request as wrong
              */
             400: {
@@ -14804,7 +15172,11 @@ export interface operations {
                     "application/json": components["schemas"]["Vm"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -15079,6 +15451,8 @@ export interface operations {
              *
              *     `spec_invalid`: the description of the resource has faults
              *
+             *     `query_invalid`: the query of the URL has faults
+             *
              *     `id_invalid`: the id in the URL is not an id
              */
             400: {
@@ -15242,6 +15616,8 @@ export interface operations {
             /**
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
+             *     `query_invalid`: the query of the URL has faults
+             *
              *     `id_invalid`: the id in the URL is not an id
              */
             400: {
@@ -15399,7 +15775,11 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -15524,7 +15904,11 @@ export interface operations {
                     "application/json": components["schemas"]["Destinations"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -15658,7 +16042,11 @@ export interface operations {
                     "application/json": components["schemas"]["Measured"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -15772,6 +16160,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -16091,7 +16481,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -16238,7 +16632,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -16383,7 +16781,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -16504,7 +16906,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -16651,7 +17057,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -16798,7 +17208,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -17117,6 +17531,8 @@ export interface operations {
              *
              *     `spec_invalid`: the description of the resource has faults
              *
+             *     `query_invalid`: the query of the URL has faults
+             *
              *     `id_invalid`: the id in the URL is not an id
              */
             400: {
@@ -17304,7 +17720,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -17363,6 +17783,10 @@ export interface operations {
             };
             /**
              * @description `vm_busy`: another operation is working on this VM
+             *
+             *     `vm_wrong_state`: the VM's state does not allow this
+             *
+             *     `vm_state_unknown`: the VM's present state is not known
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
@@ -17470,7 +17894,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -17638,7 +18066,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -17791,6 +18223,8 @@ export interface operations {
             };
             /**
              * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
