@@ -64,6 +64,7 @@ export type ResourceRef = Schemas["ResourceRef"];
 export type Server = Schemas["Server"];
 export type Session = Schemas["Session"];
 export type Silence = Schemas["Silence"];
+export type SilentSource = Schemas["SilentSource"];
 export type Snapshot = Schemas["Snapshot"];
 export type SnapshotConsistency = Schemas["SnapshotConsistency"];
 export type SnapshotRequest = Schemas["SnapshotRequest"];

@@ -23,6 +23,7 @@ pub(super) fn page<T, U>(
         next_cursor: listed.next.map(|position| app.cursors.seal(list, query, &position)),
         observed_at: listed.observed_at.map(Time),
         stale: listed.stale,
+        silent: Vec::new(),
         approx_total: u64::try_from(listed.total).ok(),
     })
 }
@@ -60,6 +61,7 @@ pub(super) fn in_order<R: Row, U>(
         next_cursor: paged.next.map(|position| app.cursors.seal(list, query, &position)),
         observed_at: Some(Time(app.clock.now())),
         stale: false,
+        silent: Vec::new(),
         approx_total: u64::try_from(paged.total).ok(),
     })
 }

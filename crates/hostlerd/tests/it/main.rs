@@ -25,6 +25,7 @@ mod live;
 mod local;
 mod login;
 mod metrics;
+mod migrations;
 mod origins;
 mod outlook;
 mod outputs;
