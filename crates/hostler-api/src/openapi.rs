@@ -10,8 +10,10 @@ use crate::endpoint::{BodyKind, Described, ReplyKind};
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::status::status_of;
 
-/// Codes that any endpoint may answer.
-const COMMON: &[Code] = &[Code::InternalError, Code::RateLimited, Code::ServerDraining];
+/// Codes that any endpoint may answer. `query_invalid`, since each refuses parameters that it
+/// does not know.
+const COMMON: &[Code] =
+    &[Code::InternalError, Code::QueryInvalid, Code::RateLimited, Code::ServerDraining];
 
 /// The document of `endpoints`.
 pub fn document(endpoints: &[Described]) -> Value {
@@ -163,7 +165,9 @@ fn responses(endpoint: &Described, reply: &Schema, problem: &Schema) -> Value {
     Value::Object(responses)
 }
 
-fn by_status(endpoint: &Described) -> Vec<(u16, Vec<Code>)> {
+/// Every code that an endpoint may answer: those that it declares, and those that come with how
+/// it is asked. What is answered beside them is an error of the document.
+pub fn codes(endpoint: &Described) -> Vec<Code> {
     let mut codes: Vec<Code> = endpoint.errors.to_vec();
     codes.extend(COMMON);
     if endpoint.needs != Permission::Public {
@@ -189,6 +193,11 @@ fn by_status(endpoint: &Described) -> Vec<(u16, Vec<Code>)> {
     }
     codes.sort_unstable();
     codes.dedup();
+    codes
+}
+
+fn by_status(endpoint: &Described) -> Vec<(u16, Vec<Code>)> {
+    let codes = codes(endpoint);
     debug_assert!(codes.iter().all(|code| code.kind() != Kind::Bug || COMMON.contains(code)));
     let mut grouped: Vec<(u16, Vec<Code>)> = Vec::new();
     for code in codes {

@@ -15,6 +15,7 @@ mod consoles;
 mod contract;
 mod coverage;
 mod custom_metrics;
+mod declared;
 mod events;
 mod fixture;
 mod health;
