@@ -17,8 +17,8 @@
 //! | unknown | no | no | no | no | no | no | no | no | no | no |
 //!
 //! A snapshot can be taken of what runs, is paused or is off, and such a VM can be put
-//! back to one. Not of one that is saved: disks of another time than its memory would
-//! be its ruin.
+//! back to one; one that crashed can be put back, and none can be taken of it. Neither
+//! of one that is saved: disks of another time than its memory would be its ruin.
 
 use super::status::VmState;
 use crate::error::{Code, Error};
