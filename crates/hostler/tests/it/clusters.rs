@@ -55,7 +55,8 @@ fn shown_of_upgrades(told: Value) -> String {
         Reply::page(vec![cluster("eu", "healthy", &json!({ "capabilities": capabilities }))])
     });
     let shown = run(&server, &["cluster", "show", "eu"]).out;
-    shown.split_once("Upgrades\n").unwrap().1.to_owned()
+    let (_, below) = shown.split_once("Upgrades\n").unwrap();
+    below.lines().map(|line| format!("{}\n", line.trim_start())).collect()
 }
 
 #[test]
@@ -65,9 +66,9 @@ fn e14_what_is_inferred_of_newer_versions_is_said_and_none_is_left_out() {
     let all = json!([{ "version": "1.8", "changes": [] },
         { "version": "1.9", "changes": [change] }]);
     expect![[r#"
-          TO   FEATURE  TURNS  WHY                  INFERRED
-          1.8  nothing  -      -                    -
-          1.9  Sidecar  on     beta is on from 1.9  yes
+        TO   FEATURE  TURNS  WHY                  INFERRED
+        1.8  nothing  -      -                    -
+        1.9  Sidecar  on     beta is on from 1.9  yes
     "#]]
     .assert_eq(&shown_of_upgrades(upgrades(&all, &Value::Null)));
 }
@@ -75,9 +76,9 @@ fn e14_what_is_inferred_of_newer_versions_is_said_and_none_is_left_out() {
 #[test]
 fn x17_no_newer_version_and_none_that_can_be_told_of_are_two_things() {
     let none = shown_of_upgrades(upgrades(&json!([]), &Value::Null));
-    assert_eq!(none, "  no newer version is known\n");
+    assert_eq!(none, "no newer version is known\n");
     let untold = shown_of_upgrades(upgrades(&Value::Null, &json!("its version is not told")));
-    assert_eq!(untold, "  what they would change is not known: its version is not told\n");
+    assert_eq!(untold, "what they would change is not known: its version is not told\n");
 }
 
 #[test]

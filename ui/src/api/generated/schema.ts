@@ -5675,6 +5675,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -5693,7 +5702,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5789,6 +5802,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -5807,7 +5829,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5947,7 +5973,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6045,6 +6075,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -6063,7 +6102,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6227,7 +6270,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6387,7 +6434,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6501,6 +6552,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -6519,7 +6579,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6560,6 +6624,8 @@ export interface operations {
             };
             /**
              * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
              *
              *     `query_invalid`: the query of the URL has faults
              *
@@ -6679,7 +6745,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6775,6 +6845,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -6793,7 +6872,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6878,6 +6961,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -6896,7 +6988,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6992,6 +7088,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -7010,7 +7115,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7106,6 +7215,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -7133,7 +7251,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7229,6 +7351,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -7256,7 +7387,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7352,6 +7487,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -7370,7 +7514,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7459,6 +7607,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -7486,7 +7643,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7653,7 +7814,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7763,6 +7928,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -7790,7 +7964,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7887,6 +8065,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -7905,7 +8092,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8049,7 +8240,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8189,7 +8384,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8292,6 +8491,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -8310,7 +8518,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8413,6 +8625,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -8431,7 +8652,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8573,7 +8798,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8730,6 +8959,8 @@ export interface operations {
              *     `provider_denied`: the provider refused Hostler's credentials
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -8766,7 +8997,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `query_invalid`: the query of the URL has faults */
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `query_invalid`: the query of the URL has faults
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8806,6 +9041,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -8828,6 +9072,8 @@ export interface operations {
              * @description `provider_unavailable`: the provider cannot be reached
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -8915,6 +9161,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -8933,7 +9188,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9029,6 +9288,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9047,7 +9315,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9079,7 +9351,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `query_invalid`: the query of the URL has faults */
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `query_invalid`: the query of the URL has faults
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9123,6 +9399,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9141,7 +9426,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9237,6 +9526,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9255,7 +9553,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9344,6 +9646,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9362,7 +9673,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9451,6 +9766,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9469,7 +9793,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9564,6 +9892,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `capability_missing`: this provider cannot do that
              *
@@ -9595,7 +9932,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9691,6 +10032,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9709,7 +10059,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9833,6 +10187,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9851,7 +10214,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9949,6 +10316,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9967,7 +10343,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10070,6 +10450,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -10088,7 +10477,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10171,6 +10564,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -10189,7 +10591,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10226,7 +10632,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `query_invalid`: the query of the URL has faults */
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `query_invalid`: the query of the URL has faults
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10261,6 +10671,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -10279,7 +10698,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10375,6 +10798,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -10393,7 +10825,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10822,6 +11258,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `capability_missing`: this provider cannot do that
              *
@@ -10853,7 +11298,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10949,6 +11398,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -10971,6 +11429,8 @@ export interface operations {
              * @description `provider_unavailable`: the provider cannot be reached
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -11076,6 +11536,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -11094,7 +11563,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11183,6 +11656,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -11201,7 +11683,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11297,6 +11783,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -11315,7 +11810,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11407,6 +11906,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -11425,7 +11933,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11541,6 +12053,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -11559,7 +12080,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11717,7 +12242,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11831,6 +12360,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -11849,7 +12387,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11945,6 +12487,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -11963,7 +12514,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12059,6 +12614,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -12077,7 +12641,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12166,6 +12734,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -12184,7 +12761,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12279,6 +12860,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `capability_missing`: this provider cannot do that
              *
@@ -12310,7 +12900,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12485,6 +13079,8 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -12604,6 +13200,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -12635,6 +13240,8 @@ export interface operations {
              * @description `provider_unavailable`: the provider cannot be reached
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -12819,6 +13426,8 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -12950,6 +13559,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -12983,6 +13601,8 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -13088,6 +13708,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -13106,7 +13735,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13192,7 +13825,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
+            /**
+             * @description `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13246,7 +13883,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13335,6 +13976,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -13353,7 +14003,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13456,6 +14110,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -13474,7 +14137,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13547,6 +14214,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -13565,7 +14241,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13604,6 +14284,8 @@ export interface operations {
             /**
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
+             *     `spec_invalid`: the description of the resource has faults
+             *
              *     `query_invalid`: the query of the URL has faults
              */
             400: {
@@ -13616,6 +14298,15 @@ export interface operations {
             };
             /** @description `credentials_invalid`: the credentials are not valid (any more) */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin_denied`: the request comes from a page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13686,7 +14377,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13769,6 +14464,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -13787,7 +14491,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13883,6 +14591,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -13901,7 +14618,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14059,7 +14780,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14148,6 +14873,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -14166,7 +14900,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14265,6 +15003,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -14283,7 +15030,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14379,6 +15130,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -14397,7 +15157,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14541,7 +15305,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14640,6 +15408,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -14658,7 +15435,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14754,6 +15535,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -14772,7 +15562,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14946,6 +15740,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -15131,6 +15927,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -15229,6 +16027,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -15247,7 +16054,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -15355,6 +16166,8 @@ export interface operations {
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
              *     `volume_in_use`: the volume belongs to a VM
              *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
@@ -15369,6 +16182,15 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15407,6 +16229,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -15511,6 +16335,8 @@ export interface operations {
              * @description `vm_busy`: another operation is working on this VM
              *
              *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `vm_read_only`: Hostler only watches over this VM
              */
             409: {
                 headers: {
@@ -15574,7 +16400,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -15615,6 +16445,8 @@ export interface operations {
             };
             /**
              * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
              *
              *     `query_invalid`: the query of the URL has faults
              *
@@ -15743,7 +16575,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -15832,6 +16668,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -15863,6 +16708,8 @@ export interface operations {
              * @description `provider_unavailable`: the provider cannot be reached
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -15970,6 +16817,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -16001,6 +16857,8 @@ export interface operations {
              * @description `provider_unavailable`: the provider cannot be reached
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -16099,6 +16957,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -16117,7 +16984,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -16302,6 +17173,8 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -16415,6 +17288,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `capability_missing`: this provider cannot do that
              *
@@ -16446,7 +17328,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -16547,6 +17433,8 @@ export interface operations {
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
@@ -16559,6 +17447,15 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16597,6 +17494,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -16698,6 +17597,8 @@ export interface operations {
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
@@ -16710,6 +17611,15 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16748,6 +17658,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -16853,6 +17765,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -16871,7 +17792,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -16972,6 +17897,8 @@ export interface operations {
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
@@ -16984,6 +17911,15 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17022,6 +17958,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -17123,6 +18061,8 @@ export interface operations {
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
@@ -17135,6 +18075,15 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17173,6 +18122,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -17274,6 +18225,8 @@ export interface operations {
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
@@ -17286,6 +18239,15 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17324,6 +18286,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -17447,6 +18411,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -17478,6 +18451,8 @@ export interface operations {
              * @description `provider_unavailable`: the provider cannot be reached
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -17674,6 +18649,8 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -17815,6 +18792,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -17848,6 +18834,8 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -17989,6 +18977,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -18022,6 +19019,8 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -18132,6 +19131,8 @@ export interface operations {
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
@@ -18144,6 +19145,15 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18182,6 +19192,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -18223,6 +19235,8 @@ export interface operations {
             };
             /**
              * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
              *
              *     `query_invalid`: the query of the URL has faults
              *
@@ -18288,6 +19302,8 @@ export interface operations {
              *     `vm_state_unknown`: the VM's present state is not known
              *
              *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `vm_read_only`: Hostler only watches over this VM
              *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
@@ -18357,6 +19373,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
