@@ -97,5 +97,7 @@ export interface Page<T> {
   next_cursor?: string | null;
   observed_at?: string | null;
   stale: boolean;
+  /** Who did not answer and is missing for that. */
+  silent?: SilentSource[];
   approx_total?: number | null;
 }
