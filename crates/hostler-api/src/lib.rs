@@ -19,7 +19,7 @@ pub mod v1;
 mod value;
 
 pub use endpoint::{BodyKind, Described, Endpoint, Nothing, ReplyKind};
-pub use page::{LIMIT_DEFAULT, LIMIT_MAX, ListQuery, Page, PageQuery, item_members};
+pub use page::{LIMIT_DEFAULT, LIMIT_MAX, ListQuery, Page, PageQuery, SilentSource, item_members};
 pub use problem::{PROBLEM_JSON, Problem, ProblemFault};
 pub use secret::Secret;
 pub use status::status_of;

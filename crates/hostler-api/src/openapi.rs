@@ -10,8 +10,16 @@ use crate::endpoint::{BodyKind, Described, ReplyKind};
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::status::status_of;
 
-/// Codes that any endpoint may answer.
-const COMMON: &[Code] = &[Code::InternalError, Code::RateLimited, Code::ServerDraining];
+/// Codes that any endpoint may answer: each refuses parameters that it does not know, and a body
+/// of a type that it does not read, and what is known of who asks is in the store.
+const COMMON: &[Code] = &[
+    Code::InternalError,
+    Code::MediaTypeUnsupported,
+    Code::QueryInvalid,
+    Code::RateLimited,
+    Code::ServerDraining,
+    Code::StoreUnavailable,
+];
 
 /// The document of `endpoints`.
 pub fn document(endpoints: &[Described]) -> Value {
@@ -163,16 +171,21 @@ fn responses(endpoint: &Described, reply: &Schema, problem: &Schema) -> Value {
     Value::Object(responses)
 }
 
-fn by_status(endpoint: &Described) -> Vec<(u16, Vec<Code>)> {
+/// Every code that an endpoint may answer: those that it declares, and those that come with how
+/// it is asked. What is answered beside them is an error of the document.
+pub fn codes(endpoint: &Described) -> Vec<Code> {
     let mut codes: Vec<Code> = endpoint.errors.to_vec();
     codes.extend(COMMON);
     if endpoint.needs != Permission::Public {
-        codes.extend([
-            Code::CredentialsMissing,
-            Code::CredentialsInvalid,
-            Code::PermissionDenied,
-            Code::OriginDenied,
-        ]);
+        codes.extend([Code::CredentialsMissing, Code::CredentialsInvalid, Code::PermissionDenied]);
+    }
+    // Of anybody too: another site's page logs nobody in.
+    if endpoint.needs != Permission::Public || !endpoint.method.is_safe() {
+        codes.push(Code::OriginDenied);
+    }
+    // A plain request to a socket.
+    if endpoint.reply == ReplyKind::WebSocket {
+        codes.push(Code::BodyMalformed);
     }
     if endpoint.reply.media_type().is_some() {
         codes.push(Code::NotAcceptable);
@@ -185,10 +198,15 @@ fn by_status(endpoint: &Described) -> Vec<(u16, Vec<Code>)> {
         codes.push(Code::IdempotencyMismatch);
     }
     if matches!(endpoint.body, BodyKind::Json | BodyKind::MergePatch | BodyKind::Text) {
-        codes.extend([Code::BodyMalformed, Code::BodyTooLarge, Code::MediaTypeUnsupported]);
+        codes.extend([Code::BodyMalformed, Code::BodyTooLarge, Code::SpecInvalid]);
     }
     codes.sort_unstable();
     codes.dedup();
+    codes
+}
+
+fn by_status(endpoint: &Described) -> Vec<(u16, Vec<Code>)> {
+    let codes = codes(endpoint);
     debug_assert!(codes.iter().all(|code| code.kind() != Kind::Bug || COMMON.contains(code)));
     let mut grouped: Vec<(u16, Vec<Code>)> = Vec::new();
     for code in codes {

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::value::Time;
+use crate::value::{Ref, Time};
 
 /// How many items a page has when nobody says.
 pub const LIMIT_DEFAULT: u32 = 100;
@@ -22,14 +22,24 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
     /// When the oldest part of what is shown was seen.
     pub observed_at: Option<Time>,
-    /// Whether a source did not answer, so that part of it is old.
+    /// Whether a source did not answer, so that part of it is old, or missing where `silent`
+    /// names the source.
     pub stale: bool,
+    /// The sources that did not answer, or not wholly, and what is missing for that reason. Only
+    /// lists that are read from providers when asked for have any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<SilentSource>,
     /// How many items there are in all, as far as known.
     pub approx_total: Option<u64>,
-    /// What could not be read, and why, for people; left out where nothing is known to be
-    /// missing.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<String>,
+}
+
+/// A source that did not answer, or not wholly: what it would tell is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SilentSource {
+    /// The provider.
+    pub provider: Ref,
+    /// What did not come, and why, for people.
+    pub reason: String,
 }
 
 /// The parameters that every list takes.

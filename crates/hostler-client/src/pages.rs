@@ -1,6 +1,6 @@
 //! Lists, read page by page to their end.
 
-use hostler_api::{Endpoint, Nothing, Page, PageQuery, Time};
+use hostler_api::{Endpoint, Nothing, Page, PageQuery, SilentSource, Time};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,10 +16,10 @@ pub struct ItemPage<T> {
     pub items: Vec<Item<T>>,
     /// When the oldest part of what is shown was seen.
     pub observed_at: Option<Time>,
-    /// Whether a source did not answer, so that part of it is old.
+    /// Whether a source did not answer, so that part of it is old, or missing.
     pub stale: bool,
-    /// What could not be read, and why.
-    pub missing: Vec<String>,
+    /// The sources that did not answer, and of which nothing is shown for that reason.
+    pub silent: Vec<SilentSource>,
     /// Whether another page follows.
     pub has_more: bool,
 }
@@ -67,18 +67,17 @@ where
             Some(serde_json::Value::Array(items)) => items.clone(),
             _ => return malformed("the page has no items".into()),
         };
-        let page = answer.value;
-        let has_more = page.next_cursor.is_some();
-        if has_more && page.next_cursor.as_ref() == self.query.cursor() {
+        let Page { items, next_cursor, observed_at, stale, silent, .. } = answer.value;
+        let has_more = next_cursor.is_some();
+        if has_more && next_cursor.as_ref() == self.query.cursor() {
             // Going on would read the same page for ever.
             return malformed("the cursor of the next page is this page's own".into());
         }
         self.is_done = !has_more;
-        self.query.turn_to(page.next_cursor);
-        let items = page.items.into_iter().zip(jsons);
+        self.query.turn_to(next_cursor);
+        let items = items.into_iter().zip(jsons);
         let items = items.map(|(value, json)| Item { value, json }).collect();
-        let Page { observed_at, stale, missing, .. } = page;
-        Ok(Some(ItemPage { items, observed_at, stale, missing, has_more }))
+        Ok(Some(ItemPage { items, observed_at, stale, silent, has_more }))
     }
 
     /// The items of all pages as one, at most `limit` of them.
@@ -88,18 +87,16 @@ where
             items: vec![],
             observed_at: None,
             stale: false,
-            missing: vec![],
+            silent: vec![],
             has_more: false,
         };
         while let Some(page) = self.next().await? {
             all.items.extend(page.items);
             all.stale |= page.stale;
-            for why in page.missing {
-                // Each page tells all of it.
-                if !all.missing.contains(&why) {
-                    all.missing.push(why);
-                }
-            }
+            // One that is silent for every page is told once.
+            let is_new = |one: &SilentSource| !all.silent.contains(one);
+            let news: Vec<_> = page.silent.into_iter().filter(is_new).collect();
+            all.silent.extend(news);
             // What is shown is as old as its oldest part.
             all.observed_at = match (all.observed_at, page.observed_at) {
                 (Some(one), Some(other)) => Some(one.min(other)),

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::fact::Fact;
 
 /// The reason of a cluster that answers, and does not know us.
 pub const AUTH_FAILED: &str = "AuthFailed";
@@ -117,9 +118,9 @@ pub struct Capabilities {
     pub features: Vec<Feature>,
     /// Hardware for guests, by name.
     pub hardware: Vec<Hardware>,
-    /// What newer versions would change, the next one first; empty where none is known, or
-    /// what decides could not be read.
-    pub upgrades: Vec<Upgrade>,
+    /// What newer versions would change, the next one first; empty where the cluster's is the
+    /// newest that is known, and absent, with why, where that cannot be told.
+    pub upgrades: Fact<Vec<Upgrade>>,
     /// When it was detected.
     pub detected_at: Timestamp,
 }

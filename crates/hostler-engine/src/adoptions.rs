@@ -22,7 +22,7 @@ use serde_json::json;
 
 use crate::fleet::snapshot::Snapshot;
 use crate::reconcile::leftovers;
-use crate::twins::Managed;
+use crate::twins::{self, Managed};
 use crate::{Inner, Listed, VmView, Vms};
 
 /// The longest reason that is kept, in characters.
@@ -108,7 +108,8 @@ impl<'a> Adoptions<'a> {
         let snapshot = self.engine.fleet.snapshot();
         let names: HashSet<_> = names(&snapshot).collect();
         let managed = Managed::of(&snapshot);
-        let pending = |vm| self.pending(&managed, &snapshot, vm, |name| names.contains(name));
+        let pending =
+            |vm| self.pending(&snapshot, vm, |vm| managed.risk(vm), |name| names.contains(name));
         let pending: Vec<_> = snapshot.vms.values().filter_map(pending).map(Arc::new).collect();
         Inner::list(&snapshot, pending.iter(), request)
     }
@@ -121,7 +122,8 @@ impl<'a> Adoptions<'a> {
         let vm = self.vms().get(id)?;
         let snapshot = self.engine.fleet.snapshot();
         let is_taken = |name: &str| names(&snapshot).any(|taken| taken == name);
-        self.pending(&Managed::of(&snapshot), &snapshot, &vm, is_taken).ok_or_else(|| {
+        let risk = |vm: &VmView| twins::risk_of_one(&snapshot, vm);
+        self.pending(&snapshot, &vm, risk, is_taken).ok_or_else(|| {
             let message = format!("VM \"{}\" is managed already", vm.name);
             Error::new(Code::VmWrongState, message)
         })
@@ -139,7 +141,7 @@ impl<'a> Adoptions<'a> {
         let project = request.project.as_deref().unwrap_or(DEFAULT_PROJECT);
         let mut review = look(&vm, seen, name, project);
         self.vms().check_name_is_free(&review.spec)?;
-        review.risks.splice(0..0, Managed::of(&self.engine.fleet.snapshot()).risk(&vm));
+        review.risks.splice(0..0, twins::risk_of_one(&self.engine.fleet.snapshot(), &vm));
         if let Some(tag) = &seen.tag
             && let Some(operation) = leftovers::remover(self.engine, tag.vm).await?
         {
@@ -291,9 +293,9 @@ impl<'a> Adoptions<'a> {
     /// default project is.
     fn pending(
         &self,
-        managed: &Managed<'_>,
         snapshot: &Snapshot,
         vm: &Arc<VmView>,
+        twin: impl Fn(&VmView) -> Option<Risk>,
         is_taken: impl Fn(&str) -> bool,
     ) -> Option<PendingView> {
         let seen = vm.observed.as_ref().filter(|_| !vm.managed)?;
@@ -304,7 +306,7 @@ impl<'a> Adoptions<'a> {
             let detail = detail.to_owned();
             review.risks.insert(0, Risk { code: "not_possible", detail, forbids: true });
         }
-        review.risks.splice(0..0, managed.risk(vm));
+        review.risks.splice(0..0, twin(vm));
         let is_managed = |id: VmId| snapshot.vms.get(&id).is_some_and(|vm| vm.managed);
         let origin = Origin::of(seen, is_managed);
         Some(PendingView {

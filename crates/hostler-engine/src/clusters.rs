@@ -31,6 +31,7 @@ pub(crate) use view::all;
 pub use view::{ClusterSource, ClusterView, Given, Wanted};
 
 use crate::fleet::KnownRefs;
+use crate::fleet::snapshot::Snapshot;
 use crate::{Inner, Listed, collect};
 
 /// How many connections are tried at once, over all clusters.
@@ -52,8 +53,9 @@ impl<'a> Clusters<'a> {
     /// [`ClusterView::FIELDS`].
     pub fn list(&self, request: &ListRequest, wanted: &Wanted) -> Listed<Arc<ClusterView>> {
         let snapshot = self.engine.fleet.snapshot();
-        let views: Vec<Arc<ClusterView>> =
-            view::all(self.engine, &snapshot, wanted).into_iter().map(Arc::new).collect();
+        let mut views = view::all(self.engine, &snapshot, wanted);
+        view::beside(&snapshot, &mut views);
+        let views: Vec<Arc<ClusterView>> = views.into_iter().map(Arc::new).collect();
         let mut listed = Inner::list(&snapshot, views.iter(), request);
         listed.stale = views.iter().any(|view| view.stale);
         listed.observed_at = views.iter().filter_map(|view| view.reported_at).min();
@@ -66,7 +68,19 @@ impl<'a> Clusters<'a> {
     /// `cluster_not_found`.
     pub fn get(&self, id: ProviderId, wanted: &Wanted) -> Result<ClusterView> {
         let snapshot = self.engine.fleet.snapshot();
-        view::one(self.engine, &snapshot, id, wanted).ok_or_else(|| {
+        let mut one = [self.one(&snapshot, id, wanted)?];
+        view::beside(&snapshot, &mut one);
+        let [one] = one;
+        Ok(one)
+    }
+
+    /// The same without what is to be noticed beside others, for who looks at the cluster alone.
+    fn alone(&self, id: ProviderId) -> Result<ClusterView> {
+        self.one(&self.engine.fleet.snapshot(), id, &Wanted::default())
+    }
+
+    fn one(&self, snapshot: &Snapshot, id: ProviderId, wanted: &Wanted) -> Result<ClusterView> {
+        view::one(self.engine, snapshot, id, wanted).ok_or_else(|| {
             Error::new(Code::ClusterNotFound, format!("there is no cluster with the id {id}"))
         })
     }
@@ -127,7 +141,7 @@ impl<'a> Clusters<'a> {
         provider: Arc<dyn Provider>,
         secret: &SealedSecret,
     ) -> Result<ClusterView> {
-        let view = self.get(id, &Wanted::default())?;
+        let view = self.alone(id)?;
         let name = view.provider.row.name.clone();
         if view.source() != ClusterSource::Secret {
             let message = format!(
@@ -158,8 +172,9 @@ impl<'a> Clusters<'a> {
         self.get(id, &Wanted::default())
     }
 
-    /// Takes what an administrator says of a cluster's hardware, in place of what was said
-    /// before (E15).
+    /// Takes what an administrator says of some of a cluster's hardware; `None` takes back what
+    /// was said of it before. What was said of other hardware stays, so that of two who declare
+    /// at once neither loses a word (E15).
     ///
     /// # Errors
     /// With each fault of the names; `cluster_not_found`.
@@ -167,12 +182,15 @@ impl<'a> Clusters<'a> {
         &self,
         actor: &Actor,
         id: ProviderId,
-        hardware: BTreeMap<String, bool>,
+        said: BTreeMap<String, Option<bool>>,
     ) -> Result<ClusterView> {
         access::may(actor, Permission::ProviderManage)?;
-        check_hardware(&hardware)?;
+        check_hardware(&said)?;
         let _one_at_a_time = self.engine.clusters.changing().await;
-        let name = self.get(id, &Wanted::default())?.provider.row.name.clone();
+        let before = self.alone(id)?;
+        let hardware = with_said(before.declared, said);
+        check_count(hardware.len(), "would be declared then")?;
+        let name = before.provider.row.name.clone();
         let message = format!("the hardware of cluster {name} was declared by {actor}");
         let event = self.event("cluster.hardware_declared", id, &name, message);
         self.engine.store.declare_hardware(id, &hardware, &[event]).await?;
@@ -186,7 +204,7 @@ impl<'a> Clusters<'a> {
     /// # Errors
     /// As that; `cluster_not_found` for a provider that is no cluster.
     pub async fn remove(&self, actor: &Actor, id: ProviderId) -> Result<()> {
-        self.get(id, &Wanted::default())?;
+        self.alone(id)?;
         self.engine.providers().remove(actor, id).await
     }
 
@@ -283,12 +301,30 @@ fn not_let_in(name: &str, report: &Report, reasons: &[hostler_core::cluster::Rea
     Error::new(code, message)
 }
 
-fn check_hardware(hardware: &BTreeMap<String, bool>) -> Result<()> {
-    if hardware.len() > DECLARED_MAX {
-        let detail = format!("names {}, and at most {DECLARED_MAX} are taken", hardware.len());
-        let fault = Fault::new("/hardware", "too_many", detail);
-        return Err(Error::faults(Code::SpecInvalid, vec![fault]));
+/// What is declared when this was said, too.
+fn with_said(
+    mut declared: BTreeMap<String, bool>,
+    said: BTreeMap<String, Option<bool>>,
+) -> BTreeMap<String, bool> {
+    for (name, is_there) in said {
+        match is_there {
+            Some(is_there) => declared.insert(name, is_there),
+            None => declared.remove(&name),
+        };
     }
+    declared
+}
+
+fn check_count(count: usize, what: &str) -> Result<()> {
+    if count <= DECLARED_MAX {
+        return Ok(());
+    }
+    let detail = format!("{count} {what}, and at most {DECLARED_MAX} are taken");
+    Err(Error::faults(Code::SpecInvalid, vec![Fault::new("/hardware", "too_many", detail)]))
+}
+
+fn check_hardware(hardware: &BTreeMap<String, Option<bool>>) -> Result<()> {
+    check_count(hardware.len(), "are named")?;
     let faults: Vec<Fault> = hardware
         .keys()
         .filter(|name| !is_hardware_name(name))
@@ -321,10 +357,11 @@ mod tests {
         for bad in ["", "a b", "a\n", "ä", &"x".repeat(254)] {
             assert!(!is_hardware_name(bad), "{bad:?}");
         }
-        let one = |name: &str| BTreeMap::from([(name.to_owned(), true)]);
+        let one = |name: &str| BTreeMap::from([(name.to_owned(), Some(true))]);
         let error = check_hardware(&one("a b/c")).unwrap_err();
         assert_eq!(error.fault_list()[0].pointer, "/hardware/a b~1c");
-        let many: BTreeMap<_, _> = (0..=DECLARED_MAX).map(|n| (format!("h{n}"), true)).collect();
+        let many: BTreeMap<_, _> =
+            (0..=DECLARED_MAX).map(|n| (format!("h{n}"), Some(true))).collect();
         assert_eq!(check_hardware(&many).unwrap_err().fault_list()[0].code, "too_many");
     }
 

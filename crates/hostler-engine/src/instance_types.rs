@@ -19,8 +19,8 @@ use hostler_core::{Code, Error, Result};
 use hostler_provider::{self as provider, Cx, Group, Offered, Provider};
 use tokio::task::JoinSet;
 
-use crate::Inner;
 use crate::operations::lacks;
+use crate::{Inner, SilentProvider};
 
 /// Instance types and preferences.
 pub struct InstanceTypes<'a> {
@@ -43,8 +43,8 @@ pub struct OfferView<T> {
 pub struct ToldOffers<T> {
     /// What they offer.
     pub items: Vec<OfferView<T>>,
-    /// What could not be read: the provider's name, and why. There may be more than is told.
-    pub unread: Vec<(String, String)>,
+    /// What could not be read: of which provider, and why. There may be more than is told.
+    pub unread: Vec<SilentProvider>,
 }
 
 impl<'a> InstanceTypes<'a> {
@@ -192,7 +192,9 @@ impl Inner {
                     told.unread.extend(of_one.unread);
                 }
                 Err(error) if error.code() == Code::CapabilityMissing => {}
-                Err(error) => told.unread.push((place.1, error.message().to_owned())),
+                Err(error) => {
+                    told.unread.push(silent(&place, error.message().to_owned()));
+                }
             }
         }
         told.unread.sort();
@@ -212,16 +214,20 @@ impl Inner {
 
 fn views<T>(offered: Offered<T>, place: &(ProviderId, String), simulated: bool) -> ToldOffers<T> {
     let view = |observed| OfferView { observed, provider: place.clone(), simulated };
-    let unread = offered.unread.into_iter().map(|why| (place.1.clone(), why));
+    let unread = offered.unread.into_iter().map(|why| silent(place, why));
     ToldOffers { items: offered.items.into_iter().map(view).collect(), unread: unread.collect() }
 }
 
+fn silent((id, name): &(ProviderId, String), reason: String) -> SilentProvider {
+    SilentProvider { name: name.clone(), id: *id, reason }
+}
+
 /// The refusal of a name, with what was not read: it may be there.
-fn with_unread(error: Error, unread: &[(String, String)]) -> Error {
+fn with_unread(error: Error, unread: &[SilentProvider]) -> Error {
     if unread.is_empty() {
         return error;
     }
-    let unread = unread.iter().map(|(provider, why)| format!("{provider}: {why}"));
+    let unread = unread.iter().map(|one| format!("{}: {}", one.name, one.reason));
     let unread: Vec<String> = unread.collect();
     let message = format!("{}; not all could be read ({})", error.message(), unread.join("; "));
     Error::new(error.code(), message)

@@ -76,7 +76,9 @@ pub use hostler_store::IdempotencyKey;
 pub use images::{ImageImport, Images};
 pub use instance_types::{InstanceTypes, OfferView, ToldOffers};
 pub use lists::{Hosts, Networks, Pools};
-pub use migrations::{DestinationView, MigrationView, Migrations, ToldMigrations};
+pub use migrations::{
+    DestinationView, DestinationsView, MigrationView, Migrations, SilentProvider, ToldMigrations,
+};
 pub use operations::Operations;
 pub use operations::view::{OperationView, StepState, StepView};
 pub use operations::vm_power::PowerVerb;

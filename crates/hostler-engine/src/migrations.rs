@@ -46,9 +46,31 @@ pub struct MigrationView {
 pub struct ToldMigrations {
     /// The migrations.
     pub items: Vec<MigrationView>,
-    /// Providers that have migrations and did not answer: name and reason. Theirs are
+    /// Providers that have migrations and did not answer, with the reason. Theirs are
     /// missing.
-    pub silent: Vec<(String, String)>,
+    pub silent: Vec<SilentProvider>,
+}
+
+/// A provider that did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SilentProvider {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: ProviderId,
+    /// Why it did not, for people.
+    pub reason: String,
+}
+
+/// Where a VM could go, as it is told.
+#[derive(Debug, Clone)]
+pub struct DestinationsView {
+    /// Why it cannot be migrated at all, if so.
+    pub blocked: Option<String>,
+    /// Whether its provider finds a host by itself where none is named.
+    pub is_chosen_there: bool,
+    /// Each other host of its provider.
+    pub hosts: Vec<DestinationView>,
 }
 
 /// A host that a VM could go to, or not, as it is told.
@@ -108,7 +130,10 @@ impl<'a> Migrations<'a> {
             match &*answer {
                 Ok(all) => told.items.extend(self.views(id, all)),
                 Err(error) if error.code() == Code::CapabilityMissing => {}
-                Err(error) => told.silent.push((name, error.message().to_owned())),
+                Err(error) => {
+                    let reason = error.message().to_owned();
+                    told.silent.push(SilentProvider { name, id, reason });
+                }
             }
         }
         told.silent.sort();
@@ -160,7 +185,7 @@ impl<'a> Migrations<'a> {
 
     /// Where a VM could go now: each other host of its provider, or why not there; and
     /// why it cannot be migrated at all, if so.
-    pub async fn destinations(&self, id: VmId) -> Result<(Option<String>, Vec<DestinationView>)> {
+    pub async fn destinations(&self, id: VmId) -> Result<DestinationsView> {
         let vm = self.vm(id)?;
         let at = place_of(&vm)?;
         let places = self.places(&at).await?;
@@ -170,7 +195,11 @@ impl<'a> Migrations<'a> {
             let host = hosts.find(|host| is_host(host, at.provider, &place.host_ref))?;
             Some(DestinationView { host: (host.id, host.name.clone()), refused: place.refused })
         };
-        Ok((places.blocked, places.hosts.into_iter().filter_map(view).collect()))
+        Ok(DestinationsView {
+            blocked: places.blocked,
+            is_chosen_there: places.is_chosen_there,
+            hosts: places.hosts.into_iter().filter_map(view).collect(),
+        })
     }
 
     async fn places(&self, at: &AtVm) -> Result<Destinations> {

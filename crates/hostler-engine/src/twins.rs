@@ -11,9 +11,10 @@ use std::sync::Arc;
 use hostler_core::cluster::Reason;
 use hostler_core::id::ProviderId;
 use hostler_core::vm::adoption::Risk;
+use hostler_provider::Group;
 
-use crate::VmView;
 use crate::fleet::snapshot::Snapshot;
+use crate::{ProviderView, VmView};
 
 /// The word for machines where two providers show the same VMs.
 const CODE: &str = "SeenTwice";
@@ -27,9 +28,11 @@ fn name<'a>(snapshot: &Snapshot, vm: &'a VmView) -> Option<(ProviderId, Name<'a>
     Some((*provider, (kind, vm.external_ref()?)))
 }
 
-/// The kinds of which there is more than one provider: only VMs of these are seen twice.
-fn plural_kinds(snapshot: &Snapshot) -> Vec<&'static str> {
-    let mut kinds: Vec<_> = snapshot.providers.values().map(|provider| provider.kind).collect();
+/// The kinds of which there is more than one provider that `counts`: only VMs of these are seen
+/// twice.
+fn plural_kinds(snapshot: &Snapshot, counts: impl Fn(&ProviderView) -> bool) -> Vec<&'static str> {
+    let counted = snapshot.providers.values().filter(|provider| counts(provider));
+    let mut kinds: Vec<_> = counted.map(|provider| provider.kind).collect();
     kinds.sort_unstable();
     let mut plural: Vec<_> =
         kinds.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
@@ -46,7 +49,7 @@ pub(crate) struct Managed<'a> {
 impl<'a> Managed<'a> {
     /// All of them, as far as they can be seen twice.
     pub(crate) fn of(snapshot: &'a Snapshot) -> Self {
-        let plural = plural_kinds(snapshot);
+        let plural = plural_kinds(snapshot, |_| true);
         let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
         let vms = if plural.is_empty() { None } else { Some(snapshot.vms.values()) };
         for vm in vms.into_iter().flatten().filter(|vm| vm.managed) {
@@ -64,24 +67,43 @@ impl<'a> Managed<'a> {
     pub(crate) fn risk(&self, vm: &VmView) -> Option<Risk> {
         let (here, name) = name(self.snapshot, vm)?;
         let (_, twin) = self.by_name.get(&name)?.iter().find(|(there, _)| *there != here)?;
-        let there = twin.provider.as_ref().map_or("", |(_, name)| name);
-        let detail = format!(
-            "it is managed already as VM \"{}\" of provider {there}, which shows the same VM; \
-             manage it there, or let that one go first",
-            twin.name
-        );
-        Some(Risk { code: "managed_elsewhere", detail, forbids: true })
+        Some(managed_as(twin))
     }
 }
 
-/// How many of a provider's VMs others show as well.
+/// The same of one VM alone: nothing is made of all the others for that.
+pub(crate) fn risk_of_one(snapshot: &Snapshot, vm: &VmView) -> Option<Risk> {
+    let (here, wanted) = name(snapshot, vm)?;
+    if !plural_kinds(snapshot, |_| true).contains(&wanted.0) {
+        return None;
+    }
+    let is_twin = |other: &&Arc<VmView>| {
+        other.managed
+            && other.external_ref() == Some(wanted.1)
+            && name(snapshot, other).is_some_and(|(there, name)| there != here && name == wanted)
+    };
+    snapshot.vms.values().find(is_twin).map(|twin| managed_as(twin))
+}
+
+fn managed_as(twin: &VmView) -> Risk {
+    let there = twin.provider.as_ref().map_or("", |(_, name)| name);
+    let detail = format!(
+        "it is managed already as VM \"{}\" of provider {there}, which shows the same VM; \
+         manage it there, or let that one go first",
+        twin.name
+    );
+    Risk { code: "managed_elsewhere", detail, forbids: true }
+}
+
+/// How many of a cluster's VMs others show as well.
 #[derive(Default)]
 pub(crate) struct SeenTwice(HashMap<ProviderId, BTreeMap<ProviderId, usize>>);
 
 impl SeenTwice {
-    /// Over all providers.
+    /// Over all clusters: of other providers nobody is told this, and two hosts of one kind are
+    /// how fleets are made.
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
-        let plural = plural_kinds(snapshot);
+        let plural = plural_kinds(snapshot, |it| it.groups.contains(&Group::Cluster));
         if plural.is_empty() {
             return Self::default();
         }

@@ -14,6 +14,7 @@
 //! silent is told before our own deadline is over: a report always comes.
 
 use async_trait::async_trait;
+use hostler_core::Fact;
 use hostler_core::cluster::{Capabilities, Health, Reason, Report, StorageClass, WatchLag};
 use hostler_provider::{Cluster, Cx, Error, Kind, Result};
 
@@ -30,6 +31,8 @@ use crate::resource::Resource;
 
 /// Features of an upgrade that are named one by one.
 const NAMED: usize = 10;
+/// Who says what newer versions would change.
+const SOURCE: &str = "kubevirt";
 
 #[async_trait]
 impl Cluster for KubeVirt {
@@ -126,17 +129,24 @@ impl KubeVirt {
         let gates = match (&facts.api, &facts.kubevirt) {
             (Api::Unreachable(_) | Api::AuthFailed(_), _) | (_, Found::Absent) => return None,
             (_, Found::Yes(installation)) if installation.is_ambiguous => return None,
-            (_, Found::Yes(installation)) => Some(&installation.gates),
-            (_, Found::NotKnown(_)) => None,
+            (_, Found::Yes(installation)) => Ok(&installation.gates),
+            (_, Found::NotKnown(why)) => Err(why),
         };
         let nodes = self.shared.fleet.nodes();
         let nodes = nodes.as_deref().map_err(String::as_str);
         let version = facts.version();
+        let upgrades = match gates {
+            Ok(gates) => capabilities::upgrades(version, gates),
+            Err(why) => Err(format!("the KubeVirt object could not be read: {why}")),
+        };
         Some(Capabilities {
             version: version.map(plain),
-            features: capabilities::features(version, gates),
+            features: capabilities::features(version, gates.ok()),
             hardware: capabilities::hardware(nodes),
-            upgrades: gates.map_or_else(Vec::new, |gates| capabilities::upgrades(version, gates)),
+            upgrades: match upgrades {
+                Ok(upgrades) => Fact::seen(upgrades, SOURCE, cx.now()),
+                Err(why) => Fact::unavailable(SOURCE, why),
+            },
             detected_at: cx.now(),
         })
     }

@@ -2,16 +2,17 @@
 //! is what it was given, and as made up as all else here.
 
 use async_trait::async_trait;
-use hostler_core::Timestamp;
 use hostler_core::cluster::{
     Capabilities, Feature, FeatureChange, Hardware, Health, Report, Stage, StorageClass, Upgrade,
     WatchLag,
 };
+use hostler_core::{Fact, Timestamp};
 use hostler_provider::{Cluster, Cx, Result};
 use std::time::Duration;
 
 use crate::verb::Verb;
 use crate::world::World;
+use crate::world::state::SOURCE;
 use crate::{Sim, Target};
 
 impl World {
@@ -30,6 +31,9 @@ impl World {
         let mut report = self.cluster_slot().clone().unwrap_or_default();
         if let Some(capabilities) = &mut report.capabilities {
             capabilities.detected_at = now;
+            if let Some(upgrades) = capabilities.upgrades.value().cloned() {
+                capabilities.upgrades = Fact::seen(upgrades, SOURCE, now);
+            }
         }
         report
     }
@@ -68,6 +72,7 @@ pub fn healthy() -> Report {
         why: "done since 1.8 (simulated)".to_owned(),
         is_inferred: false,
     };
+    let upgrade = Upgrade { version: "1.8".to_owned(), changes: vec![change] };
     let hardware = |name: &str, is_there, hosts| Hardware {
         name: name.to_owned(),
         is_there: Some(is_there),
@@ -93,7 +98,7 @@ pub fn healthy() -> Report {
             version: Some("1.7.0".to_owned()),
             features,
             hardware: vec![hardware("hugepages-1Gi", false, 0), hardware("kvm", true, 1)],
-            upgrades: vec![Upgrade { version: "1.8".to_owned(), changes: vec![change] }],
+            upgrades: Fact::seen(vec![upgrade], SOURCE, Timestamp::from_millis(0)),
             detected_at: Timestamp::from_millis(0),
         }),
         storage_classes: Some(vec![class("fast", true), class("slow", false)]),

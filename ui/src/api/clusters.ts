@@ -12,6 +12,9 @@ export interface Needs {
   hardware?: string;
 }
 
+/** What is said of some is no word of the rest (RFC 7396). */
+const MERGE_PATCH = "application/merge-patch+json";
+
 /** Ages grow, and not every change of what a cluster tells is an event, in milliseconds. */
 export const CLUSTER_POLL_MS = 30_000;
 
@@ -38,12 +41,14 @@ export function rotateKubeconfig(cluster: string, given: ClusterKubeconfig): Pro
   return body(client.PUT("/api/v1/clusters/{cluster}/kubeconfig", { params, body: given }));
 }
 
+/** Says what of this hardware is there, or, by null, that hosts tell; of no other. */
 export function declareHardware(
   cluster: string,
-  hardware: Record<string, boolean>,
+  hardware: Record<string, boolean | null>,
 ): Promise<Cluster> {
   const params = { path: { cluster } };
-  return body(client.PUT("/api/v1/clusters/{cluster}/hardware", { params, body: { hardware } }));
+  const init = { params, body: { hardware }, headers: { "content-type": MERGE_PATCH } };
+  return body(client.PATCH("/api/v1/clusters/{cluster}/hardware", init));
 }
 
 export function removeCluster(cluster: string): Promise<unknown> {

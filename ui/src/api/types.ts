@@ -68,6 +68,7 @@ export type Server = Schemas["Server"];
 export type Session = Schemas["Session"];
 export type Silence = Schemas["Silence"];
 export type VmDisk = Schemas["VmDisk"];
+export type SilentSource = Schemas["SilentSource"];
 export type Snapshot = Schemas["Snapshot"];
 export type SnapshotConsistency = Schemas["SnapshotConsistency"];
 export type SnapshotRequest = Schemas["SnapshotRequest"];
@@ -105,6 +106,7 @@ export interface Page<T> {
   next_cursor?: string | null;
   observed_at?: string | null;
   stale: boolean;
+  /** Who did not answer and is missing for that. */
+  silent?: SilentSource[];
   approx_total?: number | null;
-  missing?: string[];
 }

@@ -45,8 +45,8 @@ export function useList<N extends ListName>(
     total: first?.approx_total,
     observedAt: first?.observed_at,
     stale: data?.pages.some((page) => page.stale) ?? false,
-    /** What could not be read, and why. */
-    missing: first?.missing ?? [],
+    /** Who did not answer and is missing for that; the last page was read last. */
+    silent: data?.pages.at(-1)?.silent ?? [],
     pending: query.isPending,
     /** The rows are those of the filter before; the new ones are being read. */
     changing: query.isPlaceholderData,

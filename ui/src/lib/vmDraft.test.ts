@@ -91,6 +91,7 @@ test("a volume that exists is named with its pool, and has its own size and form
     format: "raw",
     pool: "shop",
     volumePool: "id-of-shop",
+    volumePoolName: "shop",
     volume: "data",
   };
   expect(faultsOf(chosen)).toEqual({});

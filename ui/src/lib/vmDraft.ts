@@ -19,6 +19,8 @@ export interface VmDraft {
   format: VolumeFormat | "";
   /** The pool of a volume that exists, by id: pools of several hosts have one name. */
   volumePool: string;
+  /** The name of that pool, which the request takes: `pool` is where new disks go. */
+  volumePoolName: string;
   volume: string;
   /** The instance type by its id, which sizes it; empty: none. */
   instanceType: string;
@@ -50,6 +52,7 @@ export const EMPTY_DRAFT: VmDraft = {
   pool: "",
   format: "",
   volumePool: "",
+  volumePoolName: "",
   volume: "",
   instanceType: "",
   preference: "",
@@ -162,7 +165,8 @@ function disksOf(draft: VmDraft): DiskSpec[] {
     return [{ name: "root", source: { empty: { size_bytes: size_bytes ?? 0, pool, format } } }];
   }
   if (draft.source === "volume") {
-    return [{ name: "root", source: { volume: { pool: draft.pool, volume: draft.volume } } }];
+    const volume = { pool: draft.volumePoolName, volume: draft.volume };
+    return [{ name: "root", source: { volume } }];
   }
   return [];
 }

@@ -10,7 +10,7 @@ use super::endpoint;
 use crate::page::PageQuery;
 use crate::secret::Secret;
 use crate::value::Time;
-use crate::{ListQuery, Nothing, Page};
+use crate::{Fact, ListQuery, Nothing, Page};
 
 endpoint! {
     /// List clusters: how each is, and what it can.
@@ -88,12 +88,14 @@ endpoint! {
 endpoint! {
     /// Say which hardware a cluster has or lacks, whatever its hosts tell.
     ///
-    /// Replaces what was said before; an empty map leaves it all to the hosts.
+    /// A JSON merge patch: `null` takes back what was said of a piece of hardware, so that its
+    /// hosts decide again; what was said of others stays, whoever said it and when. So two who
+    /// declare at once lose nothing of each other, and there is no ETag to be sent.
     ClusterDeclare {
-        id: "cluster_declare", tag: "clusters", PUT "/api/v1/clusters/{cluster}/hardware",
+        id: "cluster_declare", tag: "clusters", PATCH "/api/v1/clusters/{cluster}/hardware",
         needs: ProviderManage,
         path: ClusterPath,
-        body: Json ClusterHardwareRequest,
+        body: MergePatch ClusterHardwarePatch,
         reply: Json Cluster,
         errors: [IdInvalid, ClusterNotFound, SpecInvalid],
     }
@@ -262,10 +264,11 @@ pub struct ClusterRotateRequest {
 /// Which hardware a cluster has, whatever its hosts tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ClusterHardwareRequest {
-    /// By name, whether it is there; at most 64.
+pub struct ClusterHardwarePatch {
+    /// By name, whether it is there, or `null`: its hosts decide. At most 64 at once, and at
+    /// most 64 that stay declared.
     #[schemars(extend("maxProperties" = hostler_core::cluster::DECLARED_MAX))]
-    pub hardware: BTreeMap<String, bool>,
+    pub hardware: BTreeMap<String, Option<bool>>,
 }
 
 /// A cluster.
@@ -353,8 +356,9 @@ pub struct ClusterCapabilities {
     /// Hardware for guests.
     pub hardware: Vec<ClusterHardware>,
     /// What each newer version would turn on and off, while all that is configured stays as it
-    /// is, the next one first; empty where none is known, or what decides could not be read.
-    pub upgrades: Vec<ClusterUpgrade>,
+    /// is, the next one first; empty where no newer one is known. Without a value where that
+    /// cannot be told: the version is not known, or what decides could not be read.
+    pub upgrades: Fact<Vec<ClusterUpgrade>>,
 }
 
 /// What a newer version would change.

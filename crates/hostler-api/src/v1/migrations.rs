@@ -44,9 +44,9 @@ endpoint! {
     /// List live migrations, under way and over, the latest first.
     ///
     /// They are read from the providers when asked for, as far back as these remember,
-    /// whoever asked for them. `stale` says that a provider did not answer: what it would
-    /// tell is missing, and `GET /api/v1/providers` says why. Filter by `vm` (its id) to
-    /// ask the provider of one VM alone.
+    /// whoever asked for them. `silent` names the providers that did not answer, with why:
+    /// what they would tell is missing. Filter by `vm` (its id) to ask the provider of one VM
+    /// alone; that it does not answer is an error then.
     MigrationList {
         id: "migration_list", tag: "migrations", GET "/api/v1/migrations",
         needs: VmRead,
@@ -70,6 +70,8 @@ pub struct VmMigrateRequest {
 pub struct Destinations {
     /// Why it cannot be migrated at all; null where it can.
     pub blocked: Option<String>,
+    /// Whether its provider finds a host by itself where none is named.
+    pub chosen_by_provider: bool,
     /// The other hosts of its provider.
     pub hosts: Vec<Destination>,
 }
@@ -86,7 +88,7 @@ pub struct Destination {
 /// A live migration, as its provider tells it now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Migration {
-    /// The provider's lasting name for it.
+    /// The provider's lasting name for it; two providers may have one name.
     pub id: String,
     /// The VM.
     pub vm: Ref,

@@ -38,7 +38,7 @@ endpoint! {
         needs: ProviderManage,
         body: Json ProviderRequest,
         reply: Json Provider, status: CREATED,
-        errors: [SpecInvalid, IdempotencyMismatch],
+        errors: [SpecInvalid, ProviderConflict, IdempotencyMismatch],
     }
 }
 

@@ -65,9 +65,9 @@ endpoint! {
         needs: VmSnapshot,
         path: SnapshotPath,
         reply: Json Operation, status: ACCEPTED,
-        errors: [IdInvalid, VmNotFound, SnapshotNotFound, SnapshotExists, VmBusy,
-            VmNotManaged, VmReadOnly, CapabilityMissing, ProviderConflict, ProviderUnavailable,
-            ProviderTimeout, ClusterRebuilding],
+        errors: [IdInvalid, VmNotFound, SnapshotNotFound, SnapshotExists, VmBusy, VmWrongState,
+            VmStateUnknown, VmNotManaged, VmReadOnly, CapabilityMissing, IdempotencyMismatch,
+            ProviderConflict, ProviderUnavailable, ProviderTimeout, ClusterRebuilding],
     }
 }
 

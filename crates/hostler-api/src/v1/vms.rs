@@ -76,7 +76,7 @@ endpoint! {
         body: MergePatch VmPatch,
         reply: Json Vm,
         errors: [IdInvalid, VmNotFound, SpecInvalid, PreconditionRequired, PreconditionFailed,
-            VmNotManaged, VmBusy],
+            VmNotManaged, VmReadOnly, VmBusy],
     }
 }
 
@@ -92,8 +92,8 @@ endpoint! {
         path: VmPath,
         query: VmDeleteQuery,
         reply: Json Operation, status: ACCEPTED,
-        errors: [IdInvalid, VmNotFound, VmWrongState, VmStateUnknown, VmNotManaged, VmBusy,
-            QueryInvalid, CapabilityMissing, PreconditionFailed, VolumeInUse, ClusterRebuilding],
+        errors: [IdInvalid, VmNotFound, VmWrongState, VmStateUnknown, VmNotManaged, VmReadOnly,
+            VmBusy, QueryInvalid, CapabilityMissing, PreconditionFailed, VolumeInUse, ClusterRebuilding],
     }
 }
 
@@ -118,8 +118,8 @@ macro_rules! verb {
                 path: VmPath,
                 $(body: Json $body,)?
                 reply: Json Operation, status: ACCEPTED,
-                errors: [IdInvalid, VmNotFound, VmWrongState, VmStateUnknown, VmNotManaged, VmBusy,
-                    CapabilityMissing, IdempotencyMismatch, ClusterRebuilding],
+                errors: [IdInvalid, VmNotFound, VmWrongState, VmStateUnknown, VmNotManaged,
+                    VmReadOnly, VmBusy, CapabilityMissing, IdempotencyMismatch, ClusterRebuilding],
             }
         }
     };

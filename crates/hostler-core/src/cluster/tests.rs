@@ -4,6 +4,7 @@ use super::{
     AUTH_FAILED, Capabilities, Feature, Hardware, Health, Reason, Report, Stage, lacks_all,
 };
 use crate::clock::Timestamp;
+use crate::fact::Fact;
 
 fn feature(name: &str, is_on: Option<bool>) -> Feature {
     let why = format!("because of {name}");
@@ -28,7 +29,7 @@ fn cluster() -> Capabilities {
             hardware("sriov", Some(false)),
             hardware("gpu", None),
         ],
-        upgrades: Vec::new(),
+        upgrades: Fact::unavailable("test", "nobody looked"),
         detected_at: Timestamp::from_millis(0),
     }
 }

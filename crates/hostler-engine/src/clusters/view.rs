@@ -171,26 +171,28 @@ impl Row for ClusterView {
     }
 }
 
-/// All clusters.
+/// All clusters, without what is to be noticed beside others: see [`beside`].
 pub(crate) fn all(engine: &Inner, snapshot: &Snapshot, wanted: &Wanted) -> Vec<ClusterView> {
-    let twice = SeenTwice::of(snapshot);
-    let one = |id: &ProviderId| of(engine, (snapshot, &twice), *id, wanted);
+    let one = |id: &ProviderId| one(engine, snapshot, *id, wanted);
     snapshot.providers.keys().filter_map(one).collect()
 }
 
-/// One cluster; `None` for a provider that is none.
+/// Adds what is to be noticed of clusters beside others. All VMs are looked at for that, so it
+/// is done for who is told it, and not for every round of measuring.
+pub(super) fn beside(snapshot: &Snapshot, views: &mut [ClusterView]) {
+    if views.is_empty() {
+        return;
+    }
+    let twice = SeenTwice::of(snapshot);
+    for view in views {
+        view.beside = twice.reasons(snapshot, view.provider.row.id);
+    }
+}
+
+/// One cluster, the same way; `None` for a provider that is none.
 pub(super) fn one(
     engine: &Inner,
     snapshot: &Snapshot,
-    id: ProviderId,
-    wanted: &Wanted,
-) -> Option<ClusterView> {
-    of(engine, (snapshot, &SeenTwice::of(snapshot)), id, wanted)
-}
-
-fn of(
-    engine: &Inner,
-    (snapshot, twice): (&Snapshot, &SeenTwice),
     id: ProviderId,
     wanted: &Wanted,
 ) -> Option<ClusterView> {
@@ -203,8 +205,7 @@ fn of(
     let hosts = || snapshot.hosts.values().filter(|host| host.provider.0 == id).count();
     let host_count = provider.observed_at.map(|_| hosts());
     let patience = engine.pace.cluster * 2 + engine.pace.cluster_deadline;
-    let beside = twice.reasons(snapshot, id);
-    Some(ClusterView { beside, ..view(provider, known, host_count, wanted, patience) })
+    Some(view(provider, known, host_count, wanted, patience))
 }
 
 fn view(

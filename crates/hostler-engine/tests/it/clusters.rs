@@ -140,7 +140,8 @@ async fn e15_e16_clusters_are_compared_with_what_is_wanted_and_declared() {
     assert_eq!(lacks(full), ["Sidecar", "fpga"]);
     assert_eq!(lacks(mute), ["GPU", "Sidecar", "kvm", "fpga"]);
     let declared = BTreeMap::from([("fpga".to_owned(), true), ("kvm".to_owned(), false)]);
-    lab.engine.clusters().declare(&admin(), full, declared.clone()).await.unwrap();
+    let said = declared.iter().map(|(name, is_there)| (name.clone(), Some(*is_there))).collect();
+    lab.engine.clusters().declare(&admin(), full, said).await.unwrap();
     assert_eq!(lacks(full), ["Sidecar", "kvm"]);
     assert_eq!(lab.store.declared_hardware().await.unwrap()[&full], declared);
     let params = ListParams { filter: Some("fits=true"), ..ListParams::default() };
@@ -256,11 +257,12 @@ async fn a_cluster_that_is_given_twice_is_to_be_noticed_at_both() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn e15_what_is_declared_at_once_is_known_as_it_is_stored() {
+async fn e15_what_is_declared_at_once_is_known_as_it_is_stored_and_no_word_is_lost() {
     let lab = lab(World::small(1)).await;
     let id = add(&lab, "eu", 2, &cluster(2, healthy())).await;
-    for round in 0..40 {
-        let declared = |name: &str| BTreeMap::from([(format!("{name}{round}"), true)]);
+    let mut all = BTreeMap::new();
+    for round in 0..20 {
+        let declared = |name: &str| BTreeMap::from([(format!("{name}{round}"), Some(true))]);
         let (clusters, by) = (lab.engine.clusters(), admin());
         let (one, two, three) = tokio::join!(
             clusters.declare(&by, id, declared("a")),
@@ -270,5 +272,15 @@ async fn e15_what_is_declared_at_once_is_known_as_it_is_stored() {
         assert!(one.is_ok() && two.is_ok() && three.is_ok());
         let stored = lab.store.declared_hardware().await.unwrap();
         assert_eq!(view(&lab, id).declared, stored[&id], "round {round}");
+        all.extend(["a", "b", "c"].map(|name| (format!("{name}{round}"), true)));
+        assert_eq!(stored[&id], all, "what each said stays");
     }
+    let back = BTreeMap::from([("a0".to_owned(), None), ("never".to_owned(), None)]);
+    let told = lab.engine.clusters().declare(&admin(), id, back).await.unwrap();
+    all.remove("a0");
+    assert_eq!(told.declared, all, "that is taken back, and nothing else");
+    let more = (0..6).map(|n| (format!("more{n}"), Some(true))).collect();
+    let error = lab.engine.clusters().declare(&admin(), id, more).await.unwrap_err();
+    assert_eq!(error.fault_list()[0].code, "too_many", "65 would be declared");
+    assert_eq!(view(&lab, id).declared, all);
 }

@@ -103,7 +103,9 @@ async fn f1_what_is_offered_is_told_with_what_could_not_be_read() {
     lab.world.leave_types_unread(&["grant `list` of x"]);
     let told = lab.engine.instance_types().preferences().await;
     assert_eq!(told.items.len(), 2);
-    assert_eq!(told.unread, [("sim".to_owned(), "grant `list` of x".to_owned())]);
+    let unread: Vec<_> =
+        told.unread.iter().map(|one| (one.name.as_str(), one.reason.as_str())).collect();
+    assert_eq!(unread, [("sim", "grant `list` of x")]);
     let error = refused(&lab, of_type(&lab, "web", TypeRef::wide("zzz"))).await;
     assert!(error.message().contains("not all could be read (sim: grant"), "{error}");
     // One that does not answer is told, and nothing is made by a guess.

@@ -91,17 +91,30 @@ pub fn upgrade(from: &str, to: &str, gates: &Gates) -> Option<Vec<FeatureChange>
     Some(gates::all().iter().filter_map(change).collect())
 }
 
-/// What each newer minor version that is known would change, the next one first.
-pub fn upgrades(version: Option<&str>, gates: &Gates) -> Vec<Upgrade> {
-    let Some(text) = version else { return Vec::new() };
-    let Release::Known { version, .. } = Release::of(version) else { return Vec::new() };
+/// What each newer minor version that is known would change, the next one first; none where
+/// this one is the newest.
+///
+/// # Errors
+/// Why it cannot be told, for people.
+pub fn upgrades(version: Option<&str>, gates: &Gates) -> Result<Vec<Upgrade>, String> {
+    let text = version.unwrap_or_default();
+    let version = match Release::of(version) {
+        Release::Known { version, .. } => version,
+        Release::Untold => return Err("the version of KubeVirt is not told".to_owned()),
+        Release::Strange(word) => {
+            return Err(format!("the version of KubeVirt, {word}, is none that can be compared"));
+        }
+        Release::Older(version) => {
+            return Err(format!("KubeVirt {version} is older than all that is known here"));
+        }
+    };
     let all = (0..=NEWEST).map(|minor| Version { major: MAJOR, minor });
     let newer = all.filter(|newer| *newer > version).filter_map(|newer| {
         let version = newer.to_string();
         let changes = upgrade(text, &version, gates)?;
         Some(Upgrade { version, changes })
     });
-    newer.collect()
+    Ok(newer.collect())
 }
 
 /// A version, as far as the table knows it.

@@ -145,7 +145,9 @@ async fn e12_e13_what_is_wrong_with_kubevirt_is_unhealthy_with_its_reason() {
     double.set_installation(&Installation::Deployed("v0.59.0".into())).unwrap();
     let told = report(&place.provider).await;
     assert_eq!((told.health, codes(&told)), (Health::Unhealthy, vec!["TooOld"]));
-    assert_eq!(feature(&told.capabilities.unwrap(), "NUMA").is_on, None);
+    let can = told.capabilities.unwrap();
+    assert_eq!(feature(&can, "NUMA").is_on, None);
+    assert!(can.upgrades.reason().unwrap().contains("older than all"), "{:?}", can.upgrades);
 
     double.set_installation(&Installation::Deployed("v1.8.0".into())).unwrap();
     double.set_virt_api_down(true);
@@ -168,6 +170,8 @@ async fn e12_a_version_that_is_not_told_is_a_warning_and_decides_nothing() {
     let can = told.capabilities.unwrap();
     assert_eq!(can.version.as_deref(), Some("devel"));
     assert!(can.features.iter().all(|feature| feature.is_on.is_none()));
+    assert_eq!(can.upgrades.value(), None, "not that there is no newer one");
+    assert!(can.upgrades.reason().unwrap().contains("devel"), "{:?}", can.upgrades);
 }
 
 #[tokio::test]
@@ -253,6 +257,8 @@ async fn e14_without_the_right_to_see_the_installation_the_version_is_asked_for_
     assert_eq!(can.version.as_deref(), Some("1.7.0"));
     assert_eq!(feature(&can, "NUMA").is_on, Some(true));
     assert_eq!(feature(&can, "Snapshot").is_on, None, "the object decides that");
+    assert_eq!(can.upgrades.value(), None, "and what newer versions change, too");
+    assert!(can.upgrades.reason().unwrap().contains("could not be read"), "{:?}", can.upgrades);
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand};
 use hostler_api::{Nothing, v1};
-use hostler_client::Terms;
+use hostler_client::{Client, Item, Terms};
+use hostler_core::Code;
 
 use super::vms::PowerArgs;
 use super::{ListArgs, WatchArg, hosts, vm_actions};
@@ -70,12 +71,13 @@ pub(crate) async fn migrate(app: &App, args: MigrateArgs) -> Result {
     let client = app.client()?;
     let vms = args.power.selection.resolve(&client).await?;
     let host = match &args.host {
-        Some(host) => Some(by_name::<v1::HostList, _>(&client, host, hosts::place).await?.value.id),
+        Some(host) => Some(by_name::<v1::HostList, _>(&client, host, hosts::place).await?.value),
         None => None,
     };
     if args.power.dry_run.is_some() {
-        return vm_actions::plan(app, &vms, "migrate");
+        return plan(app, &client, &vms, host.as_ref()).await;
     }
+    let host = host.map(|host| host.id);
     if vms.is_empty() {
         app.say("no VM fits");
     }
@@ -93,8 +95,88 @@ pub(crate) async fn migrate(app: &App, args: MigrateArgs) -> Result {
     work::run(app, &client, args.power.wait(), words, targets, is_list, submit).await
 }
 
+/// Shows what the server says of moving each VM, to `host` or to one that the provider chooses.
+/// Nothing is done.
+async fn plan(
+    app: &App,
+    client: &Client,
+    vms: &[Item<v1::VmSummary>],
+    host: Option<&v1::Host>,
+) -> Result {
+    let mut planned = vm_actions::verdicts(vms, "migrate");
+    for (planned, vm) in planned.iter_mut().zip(vms) {
+        // Where it may not be moved at all, where to makes no difference.
+        if planned.allowed {
+            let path = v1::VmPath { vm: vm.value.id.clone() };
+            match client.show::<v1::VmDestinations>(&path).await {
+                Ok(answer) => refuse(planned, &vm.value, &answer.value, host),
+                Err(error) => {
+                    match error.problem().and_then(|problem| Code::parse(&problem.code)) {
+                        Some(code) => planned.refuse(code, error.to_string()),
+                        None => return Err(error.into()),
+                    }
+                }
+            }
+        }
+        planned.to = host.map(|host| host.name.clone());
+    }
+    vm_actions::show_plan(app, planned)
+}
+
+/// Notes why a VM cannot go there, if so: what the server would say as well.
+fn refuse(
+    planned: &mut vm_actions::Planned,
+    vm: &v1::VmSummary,
+    places: &v1::Destinations,
+    host: Option<&v1::Host>,
+) {
+    let named = |place: &v1::Destination, why: &str| format!("{}: {why}", place.host.name);
+    if let Some(host) = host
+        && vm.host.as_ref().is_some_and(|here| here.id == host.id)
+    {
+        planned.reason = Some("it is there already".to_owned());
+        return;
+    }
+    let (code, why) = match (&places.blocked, host) {
+        (Some(why), _) => (Code::CapabilityMissing, why.clone()),
+        (None, Some(host)) => match places.hosts.iter().find(|place| place.host.id == host.id) {
+            Some(v1::Destination { refused: None, .. }) => return,
+            Some(place) => {
+                let why = place.refused.as_deref().unwrap_or_default();
+                (Code::NoHostFits, named(place, why))
+            }
+            None if vm.provider.as_ref().is_some_and(|own| own.id != host.provider.id) => {
+                let (name, of) = (&host.name, &host.provider.name);
+                let why = format!("{name} is of provider {of}; a running VM stays with its own");
+                (Code::CapabilityMissing, why)
+            }
+            None => {
+                let why = format!("its provider names no host {} that it could go to", host.name);
+                (Code::HostNotFound, why)
+            }
+        },
+        (None, None) if !places.chosen_by_provider => {
+            let why = "its provider chooses no host by itself; name one by --host";
+            (Code::CapabilityMissing, why.to_owned())
+        }
+        (None, None) if places.hosts.iter().any(|place| place.refused.is_none()) => return,
+        (None, None) if places.hosts.is_empty() => {
+            (Code::NoHostFits, "its provider has no other host".to_owned())
+        }
+        (None, None) => {
+            let whys = places
+                .hosts
+                .iter()
+                .filter_map(|place| Some(named(place, place.refused.as_deref()?)));
+            (Code::NoHostFits, whys.collect::<Vec<_>>().join("; "))
+        }
+    };
+    planned.refuse(code, why);
+}
+
 impl Resource for v1::Migration {
     const NOUN: &'static str = "migration";
+    const STALE: &'static str = "note: a provider does not answer; what it would tell is missing";
     const COLUMNS: &'static [Column<Self>] = &[
         Column::new("vm", |one, _| text(one.vm.name.as_str())),
         Column::new("phase", |one, _| {

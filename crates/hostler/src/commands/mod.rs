@@ -41,7 +41,7 @@ pub(crate) mod vms;
 pub(crate) mod volumes;
 
 use clap::Args;
-use hostler_api::{Endpoint, ListQuery, Nothing, Page, PageQuery};
+use hostler_api::{Endpoint, ListQuery, Nothing, Page, PageQuery, SilentSource};
 use hostler_client::{Client, Item, ItemPage};
 use serde::Serialize;
 
@@ -163,11 +163,12 @@ where
 pub(crate) fn show_page<T: Resource>(app: &App, page: &ItemPage<T>) -> Result {
     let view = app.view()?;
     view.list(&page.items)?;
-    if page.stale {
+    for SilentSource { provider, reason } in &page.silent {
+        let name = &provider.name;
+        app.say(format!("note: provider \"{name}\" does not tell its {}s: {reason}", T::NOUN));
+    }
+    if page.stale && page.silent.is_empty() {
         app.say(T::STALE);
-        for why in &page.missing {
-            app.say(format!("note: not read: {}", crate::text::printable(why)));
-        }
     }
     if page.has_more && view.is_for_people() {
         app.say(format!("note: there are more than these {}; see --limit", page.items.len()));

@@ -202,14 +202,26 @@ pub(crate) fn targets(vms: &[Item<v1::VmSummary>]) -> Vec<Target> {
 
 /// Whether an action is possible, for one VM.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct Planned {
+pub(crate) struct Planned {
     id: String,
     name: String,
     state: String,
     action: String,
-    allowed: bool,
+    /// The host that it is to go to; left out for all that moves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) to: Option<String>,
+    pub(crate) allowed: bool,
     code: Option<String>,
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
+}
+
+impl Planned {
+    /// It is not possible for this reason.
+    pub(crate) fn refuse(&mut self, code: Code, why: String) {
+        self.allowed = false;
+        self.code = Some(code.as_str().to_owned());
+        self.reason = Some(why);
+    }
 }
 
 impl Resource for Planned {
@@ -217,7 +229,10 @@ impl Resource for Planned {
     const COLUMNS: &'static [Column<Self>] = &[
         Column::new("name", |plan, _| text(plan.name.as_str())),
         Column::new("state", |plan, _| text(plan.state.as_str())),
-        Column::new("action", |plan, _| text(plan.action.as_str())),
+        Column::new("action", |plan, _| match &plan.to {
+            Some(to) => text(format!("{} to {to}", plan.action)),
+            None => text(plan.action.as_str()),
+        }),
         Column::new("possible", |plan, _| match plan.allowed {
             true => text("yes").toned(Tone::Good),
             false => text("no").toned(Tone::Bad),
@@ -236,28 +251,41 @@ impl Resource for Planned {
 
 /// Shows what the server says about `action` for each VM. Nothing is done.
 pub(crate) fn plan(app: &App, vms: &[Item<v1::VmSummary>], action: &str) -> Result {
-    let mut plans = Vec::new();
-    for vm in vms {
+    show_plan(app, verdicts(vms, action))
+}
+
+/// What the server says about `action` for each VM.
+pub(crate) fn verdicts(vms: &[Item<v1::VmSummary>], action: &str) -> Vec<Planned> {
+    let verdict = |vm: &Item<v1::VmSummary>| {
         let vm = &vm.value;
         let verdict = vm.actions.get(action);
-        let planned = Planned {
+        Planned {
             id: vm.id.clone(),
             name: vm.name.clone(),
             state: vm.status.state.clone(),
             action: action.to_owned(),
+            to: None,
             allowed: verdict.is_some_and(|verdict| verdict.allowed),
             code: verdict.and_then(|verdict| verdict.code.clone()),
             reason: match verdict {
                 Some(verdict) => verdict.reason.clone(),
                 None => Some("the server does not know this action".into()),
             },
-        };
+        }
+    };
+    vms.iter().map(verdict).collect()
+}
+
+/// Shows what is possible, and ends with the code that doing it would end with, as far as it is
+/// one.
+pub(crate) fn show_plan(app: &App, planned: Vec<Planned>) -> Result {
+    let mut plans = Vec::new();
+    for planned in planned {
         let json = serde_json::to_value(&planned)
             .map_err(|error| Failure::new(70, format!("the plan cannot be shown: {error}")))?;
         plans.push(Item { value: planned, json });
     }
     app.view()?.list(&plans)?;
-    // The code that doing it would end with, as far as it is one.
     let exits = plans.iter().filter(|plan| !plan.value.allowed).map(|plan| {
         let code = plan.value.code.as_deref().and_then(Code::parse);
         code.map_or(Kind::Conflict, Code::kind).exit_code()

@@ -36,9 +36,49 @@ fn capable() -> Value {
         ],
         "hardware": [{ "name": "kvm", "present": true, "hosts": 3, "source": "allocatable",
             "declared": false }],
-        "upgrades": [{ "version": "1.8", "changes": [{ "name": "Sidecar", "turns_on": true,
-            "why": "beta is on from 1.8", "inferred": false }] }],
+        "upgrades": upgrades(&json!([{ "version": "1.8", "changes": [{ "name": "Sidecar",
+            "turns_on": true, "why": "beta is on from 1.8", "inferred": false }] }]), &Value::Null),
     })
+}
+
+fn upgrades(value: &Value, reason: &Value) -> Value {
+    let quality = if reason.is_null() { "ok" } else { "unavailable" };
+    json!({ "value": value, "quality": quality, "source": "kubevirt", "observed_at": null,
+        "reason": reason })
+}
+
+/// What is shown below the title of upgrades.
+fn shown_of_upgrades(told: Value) -> String {
+    let server = TestServer::start(move |_| {
+        let mut capabilities = capable();
+        capabilities["upgrades"] = told.clone();
+        Reply::page(vec![cluster("eu", "healthy", &json!({ "capabilities": capabilities }))])
+    });
+    let shown = run(&server, &["cluster", "show", "eu"]).out;
+    let (_, below) = shown.split_once("Upgrades\n").unwrap();
+    below.lines().map(|line| format!("{}\n", line.trim_start())).collect()
+}
+
+#[test]
+fn e14_what_is_inferred_of_newer_versions_is_said_and_none_is_left_out() {
+    let change = json!({ "name": "Sidecar", "turns_on": true, "why": "beta is on from 1.9",
+        "inferred": true });
+    let all = json!([{ "version": "1.8", "changes": [] },
+        { "version": "1.9", "changes": [change] }]);
+    expect![[r#"
+        TO   FEATURE  TURNS  WHY                  INFERRED
+        1.8  nothing  -      -                    -
+        1.9  Sidecar  on     beta is on from 1.9  yes
+    "#]]
+    .assert_eq(&shown_of_upgrades(upgrades(&all, &Value::Null)));
+}
+
+#[test]
+fn x17_no_newer_version_and_none_that_can_be_told_of_are_two_things() {
+    let none = shown_of_upgrades(upgrades(&json!([]), &Value::Null));
+    assert_eq!(none, "no newer version is known\n");
+    let untold = shown_of_upgrades(upgrades(&Value::Null, &json!("its version is not told")));
+    assert_eq!(untold, "what they would change is not known: its version is not told\n");
 }
 
 #[test]
@@ -241,8 +281,14 @@ fn e15_hardware_is_declared_by_words_and_what_was_said_of_other_hardware_stays()
         told["declared_hardware"] = json!({ "fpga": true, "kvm": false });
         match seen.line().split('?').next().unwrap() {
             "GET /api/v1/clusters" => Reply::page(vec![told]),
-            line if line == format!("PUT /api/v1/clusters/{}/hardware", id(7)) => {
-                told["declared_hardware"] = seen.json()["hardware"].clone();
+            line if line == format!("PATCH /api/v1/clusters/{}/hardware", id(7)) => {
+                let all = told["declared_hardware"].as_object_mut().unwrap();
+                for (name, is_there) in seen.json()["hardware"].as_object().unwrap() {
+                    match is_there {
+                        Value::Null => all.remove(name),
+                        is_there => all.insert(name.clone(), is_there.clone()),
+                    };
+                }
                 Reply::Json(200, told)
             }
             other => panic!("{other}"),
@@ -266,7 +312,8 @@ fn e15_hardware_is_declared_by_words_and_what_was_said_of_other_hardware_stays()
     "#]]
     .assert_eq(&declare(&words));
     let sent = server.seen().last().unwrap().json();
-    assert_eq!(sent, json!({ "hardware": { "fpga": false, "gpu": true } }));
+    let only = json!({ "hardware": { "fpga": false, "gpu": true, "kvm": null } });
+    assert_eq!(sent, only, "what was said here, and not what was read");
     expect![[r#"
         cluster "eu": nothing is declared of its hardware
         exit 0

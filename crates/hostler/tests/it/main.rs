@@ -19,6 +19,7 @@ mod editing;
 mod errors;
 mod help;
 mod lists;
+mod migrations;
 mod other;
 mod outlook;
 mod outputs;

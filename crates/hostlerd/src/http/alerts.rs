@@ -97,8 +97,8 @@ async fn history(app: App, call: Call<v1::AlertHistory>) -> Result<Reply<Page<Al
         next_cursor: last.map(|seq| app.cursors.seal_text(HISTORY, query, &seq)),
         observed_at: Some(Time(app.clock.now())),
         stale: false,
+        silent: Vec::new(),
         approx_total: None,
-        missing: Vec::new(),
     }))
 }
 

@@ -256,7 +256,9 @@ fn capabilities(told: &Capabilities) -> v1::ClusterCapabilities {
         enabled_features: on.map(|feature| feature.name.clone()).collect(),
         features: features.collect(),
         hardware: hardware.collect(),
-        upgrades: told.upgrades.iter().map(upgrade).collect(),
+        upgrades: hostler_api::Fact::from_core(&told.upgrades, |upgrades| {
+            upgrades.iter().map(upgrade).collect()
+        }),
     }
 }
 

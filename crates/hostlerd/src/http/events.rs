@@ -43,8 +43,14 @@ async fn list(app: App, call: Call<v1::EventList>) -> Result<Reply<Page<v1::Even
     let next_cursor = last.map(|seq| app.cursors.seal_text(LIST, query, &seq));
     let items = events.iter().map(told).collect();
     let observed_at = Some(Time(app.clock.now()));
-    let (stale, approx_total, missing) = (false, None, Vec::new());
-    Ok(Reply::page(Page { items, next_cursor, observed_at, stale, approx_total, missing }))
+    Ok(Reply::page(Page {
+        items,
+        next_cursor,
+        observed_at,
+        stale: false,
+        silent: Vec::new(),
+        approx_total: None,
+    }))
 }
 
 /// Kind and resource of the filter. Events are listed newest first, in no other order.

@@ -69,9 +69,8 @@ where
 {
     let rows: Vec<_> = told.items.into_iter().map(Listed).collect();
     let page = lists::in_order(app, list, query, fields, ORDER, &rows, |row| convert(&row.0))?;
-    let missing: Vec<String> =
-        told.unread.into_iter().map(|(provider, why)| format!("{provider}: {why}")).collect();
-    Ok(Reply::page(Page { stale: !missing.is_empty(), missing, ..page }))
+    let silent: Vec<_> = told.unread.into_iter().map(lists::silent).collect();
+    Ok(Reply::page(Page { stale: !silent.is_empty(), silent, ..page }))
 }
 
 /// The core's name of one, on the wire.

@@ -1,8 +1,8 @@
 //! Lists: from a query to a page with its cursor.
 
-use hostler_api::{ListQuery, Page, Time};
+use hostler_api::{ListQuery, Page, Ref, SilentSource, Time};
 use hostler_core::query::{Field, ListRequest, Row, SortKey};
-use hostler_engine::Listed;
+use hostler_engine::{Listed, SilentProvider};
 
 use super::error::Result;
 use crate::app::App;
@@ -23,8 +23,8 @@ pub(super) fn page<T, U>(
         next_cursor: listed.next.map(|position| app.cursors.seal(list, query, &position)),
         observed_at: listed.observed_at.map(Time),
         stale: listed.stale,
+        silent: Vec::new(),
         approx_total: u64::try_from(listed.total).ok(),
-        missing: Vec::new(),
     })
 }
 
@@ -61,7 +61,12 @@ pub(super) fn in_order<R: Row, U>(
         next_cursor: paged.next.map(|position| app.cursors.seal(list, query, &position)),
         observed_at: Some(Time(app.clock.now())),
         stale: false,
+        silent: Vec::new(),
         approx_total: u64::try_from(paged.total).ok(),
-        missing: Vec::new(),
     })
+}
+
+/// A provider that did not answer, or not wholly.
+pub(super) fn silent(SilentProvider { name, id, reason }: SilentProvider) -> SilentSource {
+    SilentSource { provider: Ref::new(id, name), reason }
 }

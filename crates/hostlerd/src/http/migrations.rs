@@ -5,7 +5,7 @@ use hostler_api::{ListQuery, Page, Ref, Time};
 use hostler_core::Code;
 use hostler_core::id::{HostId, VmId};
 use hostler_core::query::{Field, Operator, Row, Value};
-use hostler_engine::{MigrationView, ToldMigrations};
+use hostler_engine::{DestinationsView, MigrationView, ToldMigrations};
 
 use super::error::Result;
 use super::facts::Telling;
@@ -43,12 +43,14 @@ async fn migrate(app: App, call: Call<v1::VmMigrate>) -> Result<Reply<v1::Operat
 
 async fn destinations(app: App, call: Call<v1::VmDestinations>) -> Result<Reply<v1::Destinations>> {
     let id: VmId = ids::of_path(&call.path.vm)?;
-    let (blocked, hosts) = app.engine.migrations().destinations(id).await?;
+    let DestinationsView { blocked, is_chosen_there, hosts } =
+        app.engine.migrations().destinations(id).await?;
     let hosts = hosts.into_iter().map(|place| {
         let (id, name) = &place.host;
         v1::Destination { host: Ref::new(id, name), refused: place.refused }
     });
-    Ok(Reply::of(v1::Destinations { blocked, hosts: hosts.collect() }))
+    let chosen_by_provider = is_chosen_there;
+    Ok(Reply::of(v1::Destinations { blocked, chosen_by_provider, hosts: hosts.collect() }))
 }
 
 async fn list(app: App, call: Call<v1::MigrationList>) -> Result<Reply<Page<v1::Migration>>> {
@@ -57,9 +59,8 @@ async fn list(app: App, call: Call<v1::MigrationList>) -> Result<Reply<Page<v1::
     let told = ask(&app, &query).await?;
     let rows: Vec<_> = told.items.into_iter().map(Listed).collect();
     let page = lists::of_rows(&app, LIST, &query, FIELDS, &rows, |row| migration(&row.0))?;
-    let missing: Vec<String> =
-        told.silent.iter().map(|(provider, why)| format!("{provider}: {why}")).collect();
-    Ok(Reply::page(Page { stale: !missing.is_empty(), missing, ..page }))
+    let silent: Vec<_> = told.silent.into_iter().map(lists::silent).collect();
+    Ok(Reply::page(Page { stale: !silent.is_empty(), silent, ..page }))
 }
 
 /// Asks the provider of one VM alone where only that VM is wanted.
@@ -107,8 +108,9 @@ fn migration(view: &MigrationView) -> v1::Migration {
 struct Listed(MigrationView);
 
 impl Row for Listed {
+    /// With the provider: each names its own, so that two may have one name.
     fn id(&self) -> String {
-        self.0.observed.external_ref.clone()
+        format!("{} {}", self.0.provider.0, self.0.observed.external_ref)
     }
 
     fn value(&self, field: &str) -> Value<'_> {
@@ -141,5 +143,64 @@ impl Row for Listed {
             || on(&view.source)
             || on(&view.target)
             || seen.reason.as_deref().is_some_and(has)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hostler_core::id::ProviderId;
+    use hostler_core::migration::{Migration, MigrationPhase};
+    use hostler_core::query::ListRequest;
+    use hostler_core::{Fact, Timestamp};
+
+    use super::*;
+
+    fn of(provider: &str) -> Listed {
+        let id = |last: u8| format!("0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d{last:02}");
+        let provider_id: ProviderId = id(provider.len() as u8).parse().unwrap();
+        let observed = Migration {
+            external_ref: "default/one".to_owned(),
+            operation: None,
+            vm_ref: "default/web".to_owned(),
+            vm_name: "web".to_owned(),
+            phase: MigrationPhase::Copying,
+            phase_said: String::new(),
+            source_host_ref: None,
+            target_host_ref: None,
+            mode: None,
+            requested_at: None,
+            started_at: None,
+            ended_at: None,
+            bytes_done: Fact::unsupported("test", "not told"),
+            bytes_total: Fact::unsupported("test", "not told"),
+            is_cancel_requested: false,
+            reason: None,
+            observed_at: Timestamp::from_millis(0),
+        };
+        Listed(MigrationView {
+            observed,
+            simulated: false,
+            provider: (provider_id, provider.to_owned()),
+            vm: (id(99).parse().unwrap(), "web".to_owned()),
+            source: None,
+            target: None,
+        })
+    }
+
+    #[test]
+    fn of_two_providers_that_have_one_name_for_theirs_none_is_left_out_between_pages() {
+        let rows = [of("eu"), of("again")];
+        let mut request = ListRequest::first(1);
+        let mut seen = Vec::new();
+        loop {
+            let page = request.page(rows.iter());
+            seen.extend(page.rows.iter().map(|row| row.0.provider.1.clone()));
+            match page.next {
+                Some(next) => request.after = Some(next),
+                None => break,
+            }
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, ["again", "eu"]);
     }
 }

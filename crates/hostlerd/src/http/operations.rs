@@ -71,8 +71,14 @@ async fn list(app: App, call: Call<v1::OperationList>) -> Result<Reply<Page<v1::
     let admin = is_admin(&call.caller);
     let items = views.iter().map(|view| convert::operation(view, admin)).collect();
     let observed_at = Some(Time(app.clock.now()));
-    let (stale, approx_total, missing) = (false, None, Vec::new());
-    Ok(Reply::page(Page { items, next_cursor, observed_at, stale, approx_total, missing }))
+    Ok(Reply::page(Page {
+        items,
+        next_cursor,
+        observed_at,
+        stale: false,
+        silent: Vec::new(),
+        approx_total: None,
+    }))
 }
 
 async fn show(app: App, call: Call<v1::OperationShow>) -> Result<Reply<v1::Operation>> {

@@ -21,6 +21,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
+use crate::declared;
+
 /// No request of a test takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -113,7 +115,11 @@ impl Client {
             let bytes = collected.expect("the answer ends").unwrap().to_bytes();
             (parts.status.as_u16(), parts.headers, bytes)
         };
-        Answer { status, headers, body }
+        let answer = Answer { status, headers, body };
+        if let Some(fault) = declared::fault(method, path, &answer) {
+            panic!("{fault}");
+        }
+        answer
     }
 
     /// The answer with its body still to come.

@@ -45,6 +45,11 @@ async fn put(fixture: &Fixture, path: &str, body: &Value) -> crate::client::Answ
     fixture.local().send("PUT", path, body).await
 }
 
+async fn declare(fixture: &Fixture, path: &str, body: &Value) -> crate::client::Answer {
+    let body = Some(("application/merge-patch+json", body.to_string().into()));
+    fixture.local().send("PATCH", &format!("{path}/hardware"), body).await
+}
+
 fn unhealthy(health: Health, code: &str) -> World {
     let world = World::small(8);
     let reason = Reason { code: code.into(), message: "because".into(), is_warning: false };
@@ -194,7 +199,7 @@ async fn e15_e16_what_a_cluster_lacks_is_told_with_why() {
     let fresh = json!({ "kubeconfig": KUBECONFIG });
     put(&fixture, &format!("{path}/kubeconfig"), &fresh).await;
     let declared = json!({ "hardware": { "fpga": true } });
-    let answer = put(&fixture, &format!("{path}/hardware"), &declared).await;
+    let answer = declare(&fixture, &path, &declared).await;
     assert_eq!(answer.json()["declared_hardware"], declared["hardware"]);
     let told = fixture.local().get(&format!("{path}?{wanted}")).await.json();
     let lacks = told["lacks"].as_array().unwrap();
@@ -207,8 +212,27 @@ async fn e15_e16_what_a_cluster_lacks_is_told_with_why() {
         assert_eq!((answer.status, answer.code().as_str()), (400, "query_invalid"), "{query}");
     }
     let bad = json!({ "hardware": { "a b": true } });
-    let answer = put(&fixture, &format!("{path}/hardware"), &bad).await.json();
+    let answer = declare(&fixture, &path, &bad).await.json();
     assert_eq!(answer["errors"][0]["pointer"], "/hardware/a b");
+}
+
+#[tokio::test]
+async fn e15_of_two_who_declare_hardware_neither_loses_a_word_of_the_other() {
+    let fixture = Fixture::start().await;
+    let path = add(&fixture, "eu").await;
+    // Both read before either said anything.
+    for (said, all) in [
+        (json!({ "gpu": true }), json!({ "gpu": true })),
+        (json!({ "fpga": false }), json!({ "fpga": false, "gpu": true })),
+        (json!({ "gpu": null }), json!({ "fpga": false })),
+        (json!({}), json!({ "fpga": false })),
+    ] {
+        let answer = declare(&fixture, &path, &json!({ "hardware": said })).await;
+        assert_eq!(answer.json()["declared_hardware"], all, "{said}");
+    }
+    let whole = Some(("application/json", json!({ "hardware": {} }).to_string().into()));
+    let refused = fixture.local().send("PATCH", &format!("{path}/hardware"), whole).await;
+    assert_eq!((refused.status, refused.code().as_str()), (415, "media_type_unsupported"));
 }
 
 #[tokio::test]

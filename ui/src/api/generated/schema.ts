@@ -404,16 +404,18 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /**
-         * Say which hardware a cluster has or lacks, whatever its hosts tell.
-         * @description Replaces what was said before; an empty map leaves it all to the hosts.
-         */
-        put: operations["cluster_declare"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Say which hardware a cluster has or lacks, whatever its hosts tell.
+         * @description A JSON merge patch: `null` takes back what was said of a piece of hardware, so that its
+         *      hosts decide again; what was said of others stays, whoever said it and when. So two who
+         *      declare at once lose nothing of each other, and there is no ETag to be sent.
+         */
+        patch: operations["cluster_declare"];
         trace?: never;
     };
     "/api/v1/clusters/{cluster}/kubeconfig": {
@@ -789,9 +791,9 @@ export interface paths {
         /**
          * List live migrations, under way and over, the latest first.
          * @description They are read from the providers when asked for, as far back as these remember,
-         *      whoever asked for them. `stale` says that a provider did not answer: what it would
-         *      tell is missing, and `GET /api/v1/providers` says why. Filter by `vm` (its id) to
-         *      ask the provider of one VM alone.
+         *      whoever asked for them. `silent` names the providers that did not answer, with why:
+         *      what they would tell is missing. Filter by `vm` (its id) to ask the provider of one VM
+         *      alone; that it does not answer is an error then.
          */
         get: operations["migration_list"];
         put?: never;
@@ -1300,6 +1302,30 @@ export interface paths {
         patch: operations["vm_update"];
         trace?: never;
     };
+    "/api/v1/vms/{vm}/clone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Clone a VM, as it is or as one of its snapshots holds it.
+         * @description The clone is a VM of its own, with disks and addresses of its own, where its source
+         *      is. What it is asked to be is the source's specification under the new name.
+         *
+         *      Answers with the operation at work, whose resource is the clone; send
+         *      `Prefer: wait=30` to wait for its end.
+         */
+        post: operations["vm_clone"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/vms/{vm}/consoles": {
         parameters: {
             query?: never;
@@ -1354,6 +1380,72 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vm}/disk-plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show what attaching a disk would do, without doing it. */
+        post: operations["disk_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vm}/disks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the disks of a VM.
+         * @description All of them, whoever made them, in the order that the VM has them, unless another one
+         *      is asked for; those that were asked for and that the VM lacks come last.
+         */
+        get: operations["disk_list"];
+        put?: never;
+        /**
+         * Attach a disk to a VM, also while it runs.
+         * @description A new volume is made first where the disk's source asks for one, which needs the
+         *      permission `volume.manage` as well. Answers with the operation at work; send
+         *      `Prefer: wait=30` to wait for its end.
+         */
+        post: operations["disk_attach"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vm}/disks/{disk}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Detach a disk from a VM, also while it runs.
+         * @description Its volume stays, unless `delete_volume` is true and it was made for this VM; that
+         *      needs the permission `volume.manage` as well. A guest that does not give the disk up
+         *      fails the operation, which then says what is.
+         */
+        delete: operations["disk_detach"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2173,6 +2265,13 @@ export interface components {
         };
         /** @description How the host caches a disk. */
         CacheMode: "none" | "writethrough" | "writeback" | "directsync" | "unsafe";
+        /** @description What a provider's clones can do. */
+        CloneLimits: {
+            /** @description Whether a VM that is on can be cloned as it is. Otherwise it has to be stopped first. */
+            live: boolean;
+            /** @description Whether one can be made of a snapshot, whatever the VM does now. */
+            snapshots: boolean;
+        };
         /** @description First-boot configuration of a guest. */
         CloudInit: {
             /**
@@ -2273,9 +2372,10 @@ export interface components {
             hardware: components["schemas"]["ClusterHardware"][];
             /**
              * @description What each newer version would turn on and off, while all that is configured stays as it
-             *     is, the next one first; empty where none is known, or what decides could not be read.
+             *     is, the next one first; empty where no newer one is known. Without a value where that
+             *     cannot be told: the version is not known, or what decides could not be read.
              */
-            upgrades: components["schemas"]["ClusterUpgrade"][];
+            upgrades: components["schemas"]["Fact12"];
             /** @description The version of what runs VMs there; null where it is not told. */
             version?: string | null;
         };
@@ -2328,10 +2428,13 @@ export interface components {
             source: string;
         };
         /** @description Which hardware a cluster has, whatever its hosts tell. */
-        ClusterHardwareRequest: {
-            /** @description By name, whether it is there; at most 64. */
+        ClusterHardwarePatch: {
+            /**
+             * @description By name, whether it is there, or `null`: its hosts decide. At most 64 at once, and at
+             *     most 64 that stay declared.
+             */
             hardware: {
-                [key: string]: boolean;
+                [key: string]: boolean | null;
             };
         };
         /** @description A kubeconfig, and how it is to be used. */
@@ -2703,6 +2806,8 @@ export interface components {
         Destinations: {
             /** @description Why it cannot be migrated at all; null where it can. */
             blocked?: string | null;
+            /** @description Whether its provider finds a host by itself where none is named. */
+            chosen_by_provider: boolean;
             /** @description The other hosts of its provider. */
             hosts: components["schemas"]["Destination"][];
         };
@@ -2710,6 +2815,23 @@ export interface components {
         DiskBus: "virtio" | "scsi" | "sata" | "ide" | "usb";
         /** @description A disk or a CD-ROM drive. */
         DiskDevice: "disk" | "cdrom";
+        /** @description What can be done about the disks of a VM. */
+        DiskLimits: {
+            /**
+             * @description On which buses a disk can be attached while the VM is on, and detached; the first is
+             *     taken where none is asked for. Empty: the VM has to be stopped.
+             */
+            live_buses: components["schemas"]["DiskBus"][];
+            /** @description Whether a CD-ROM drive can be attached while the VM is on. */
+            live_cdrom: boolean;
+            /**
+             * Format: uint32
+             * @description How many disks a VM can have.
+             */
+            max_per_vm: number;
+            /** @description Whether disks can be attached and detached while the VM is off. */
+            offline: boolean;
+        };
         /** @description A disk as it was seen. */
         DiskObserved: {
             /** @description The bus the guest sees. */
@@ -2729,6 +2851,13 @@ export interface components {
             source?: string | null;
             /** @description The device name in the provider's configuration. */
             target: string;
+        };
+        /** @description What attaching a disk would do. */
+        DiskPlanned: {
+            /** @description What would be there afterwards, a line each. */
+            changes: string[];
+            /** @description The steps it would take. */
+            steps: string[];
         };
         /** @description Where a disk's bytes come from. */
         DiskSource: {
@@ -2817,6 +2946,8 @@ export interface components {
             /** @description Where its bytes come from. */
             source: components["schemas"]["DiskSource"];
         };
+        /** @description How far a disk is. */
+        DiskState: "attaching" | "attached" | "detaching" | "failed" | "missing" | "unknown";
         /** @description Something that happened. */
         Event: {
             /**
@@ -2837,9 +2968,10 @@ export interface components {
             seq: number;
             /**
              * @description What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
-             *     `vm.adopted`, `vm.ignored`, `vm.offered`, `vm.released`,
+             *     `vm.adopted`, `vm.ignored`, `vm.offered`, `vm.released`, `vm.migrated`,
              *     `operation.changed`, `provider.state`, `image.created`, `image.deleted`, `volume.created`,
-             *     `volume.deleted`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted` …
+             *     `volume.deleted`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted`,
+             *     `vm.cloned`, `disk.attached`, `disk.detached` …
              */
             type: string;
         };
@@ -2890,6 +3022,22 @@ export interface components {
             source: string;
             /** @description The value; null when there is none. */
             value?: components["schemas"]["GuestSupport"][] | null;
+        };
+        /** @description A value with its pedigree, or the reason why there is none. */
+        Fact12: {
+            /**
+             * Format: date-time
+             * @description When it was seen; null when it never was.
+             */
+            observed_at?: string | null;
+            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
+            quality: string;
+            /** @description Why the value is missing or not fully good. */
+            reason?: string | null;
+            /** @description Who said so. */
+            source: string;
+            /** @description The value; null when there is none. */
+            value?: components["schemas"]["ClusterUpgrade"][] | null;
         };
         /** @description A value with its pedigree, or the reason why there is none. */
         Fact2: {
@@ -3675,7 +3823,7 @@ export interface components {
              * @description When it was over.
              */
             ended_at?: string | null;
-            /** @description The provider's lasting name for it. */
+            /** @description The provider's lasting name for it; two providers may have one name. */
             id: string;
             /** @description How memory is sent: `pre_copy`, `post_copy` or `paused`; null where it is not told. */
             mode?: string | null;
@@ -4226,11 +4374,6 @@ export interface components {
             approx_total?: number | null;
             /** @description The items. */
             items: components["schemas"]["Token"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4238,7 +4381,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4249,12 +4400,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Agent"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["CustomSeries"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4262,7 +4408,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4273,12 +4427,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["OutputStatus"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["Agent"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4286,7 +4435,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4297,12 +4454,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Provider"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["OutputStatus"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4310,7 +4462,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4321,12 +4481,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Cluster"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["Provider"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4334,7 +4489,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4345,12 +4508,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Pool"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["Cluster"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4358,7 +4516,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4369,12 +4535,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Volume"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["Pool"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4382,7 +4543,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4393,12 +4562,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Network"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["Volume"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4406,7 +4570,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4417,12 +4589,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Image"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["Network"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4430,7 +4597,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4441,12 +4616,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Operation"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["Image"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4454,7 +4624,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4465,12 +4643,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Alert"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["Operation"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4478,7 +4651,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4490,11 +4671,6 @@ export interface components {
             approx_total?: number | null;
             /** @description The items. */
             items: components["schemas"]["VmSummary"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4502,7 +4678,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4513,12 +4697,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["AlertEntry"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["Alert"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4526,7 +4705,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4537,12 +4724,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["AlertRule"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["AlertEntry"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4550,7 +4732,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4561,12 +4751,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["AlertReceiver"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["AlertRule"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4574,7 +4759,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4585,12 +4778,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Silence"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["AlertReceiver"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4598,7 +4786,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4609,12 +4805,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Event"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["Silence"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4622,7 +4813,42 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
+            stale: boolean;
+        };
+        /** @description A page of a list. */
+        Page25: {
+            /**
+             * Format: uint64
+             * @description How many items there are in all, as far as known.
+             */
+            approx_total?: number | null;
+            /** @description The items. */
+            items: components["schemas"]["Event"][];
+            /** @description Gives the next page when sent as `cursor`; null on the last page. */
+            next_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description When the oldest part of what is shown was seen.
+             */
+            observed_at?: string | null;
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4634,11 +4860,6 @@ export interface components {
             approx_total?: number | null;
             /** @description The items. */
             items: components["schemas"]["InstanceType"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4646,7 +4867,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4658,11 +4887,6 @@ export interface components {
             approx_total?: number | null;
             /** @description The items. */
             items: components["schemas"]["Preference"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4670,7 +4894,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4682,11 +4914,6 @@ export interface components {
             approx_total?: number | null;
             /** @description The items. */
             items: components["schemas"]["Migration"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4694,7 +4921,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4706,11 +4941,6 @@ export interface components {
             approx_total?: number | null;
             /** @description The items. */
             items: components["schemas"]["PendingAdoption"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4718,7 +4948,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4730,11 +4968,6 @@ export interface components {
             approx_total?: number | null;
             /** @description The items. */
             items: components["schemas"]["Snapshot"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4742,7 +4975,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4753,12 +4994,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["Host"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["VmDisk"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4766,7 +5002,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description A page of a list. */
@@ -4777,12 +5021,7 @@ export interface components {
              */
             approx_total?: number | null;
             /** @description The items. */
-            items: components["schemas"]["CustomSeries"][];
-            /**
-             * @description What could not be read, and why, for people; left out where nothing is known to be
-             *     missing.
-             */
-            missing?: string[];
+            items: components["schemas"]["Host"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
             next_cursor?: string | null;
             /**
@@ -4790,7 +5029,15 @@ export interface components {
              * @description When the oldest part of what is shown was seen.
              */
             observed_at?: string | null;
-            /** @description Whether a source did not answer, so that part of it is old. */
+            /**
+             * @description The sources that did not answer, or not wholly, and what is missing for that reason. Only
+             *     lists that are read from providers when asked for have any.
+             */
+            silent?: components["schemas"]["SilentSource"][];
+            /**
+             * @description Whether a source did not answer, so that part of it is old, or missing where `silent`
+             *     names the source.
+             */
             stale: boolean;
         };
         /** @description The device by which a guest reports a kernel panic. */
@@ -5114,6 +5361,13 @@ export interface components {
              */
             starts_at?: string | null;
         };
+        /** @description A source that did not answer, or not wholly: what it would tell is missing. */
+        SilentSource: {
+            /** @description The provider. */
+            provider: components["schemas"]["Ref"];
+            /** @description What did not come, and why, for people. */
+            reason: string;
+        };
         /** @description A figure that a size goes by. */
         SizeFigure: {
             /**
@@ -5361,6 +5615,8 @@ export interface components {
             addresses: string[];
             /** @description How it came into care; null for VMs that Hostler made or only observes. */
             adopted?: components["schemas"]["VmAdopted"] | null;
+            /** @description What clones of it can do; null where its provider makes none. */
+            clone_limits?: components["schemas"]["CloneLimits"] | null;
             /** @description Consoles that can be opened now. */
             consoles: components["schemas"]["ConsoleKind"][];
             /**
@@ -5375,6 +5631,11 @@ export interface components {
             created_at: string;
             /** @description Free text about it. */
             description: string;
+            /**
+             * @description What can be done about its disks; null where its provider can do nothing about those
+             *     of VMs that exist.
+             */
+            disk_limits?: components["schemas"]["DiskLimits"] | null;
             /** @description Its lasting name at the provider, for example a domain's UUID. */
             external_ref?: string | null;
             /**
@@ -5470,6 +5731,56 @@ export interface components {
             spec: components["schemas"]["VmSpec"];
             /** @description Fields of others to be taken over, as a plan or a refusal showed them. */
             take_over?: components["schemas"]["ManagedField"][];
+        };
+        /** @description A clone to be made. */
+        VmCloneRequest: {
+            /** @description Its name, unique among the VMs of its source's project. */
+            name: string;
+            /**
+             * @description The snapshot that it is made of, by name; or by its reference, where several have the
+             *     same name. Without one it is made of the VM as it is.
+             * @default null
+             */
+            snapshot?: string | null;
+            /**
+             * @description Whether it is started.
+             * @default false
+             */
+            start?: boolean;
+        };
+        /** @description A disk of a VM, as its provider tells it now. */
+        VmDisk: {
+            /** @description Whether it is among what was asked of the VM. */
+            asked: boolean;
+            /** @description The bus the guest sees, where the provider says it. */
+            bus?: string | null;
+            /**
+             * Format: uint64
+             * @description The size the guest sees, in bytes.
+             */
+            capacity_bytes?: number | null;
+            /** @description Whether it can be detached now. */
+            detach: components["schemas"]["ActionVerdict"];
+            /** @description `disk`, `cdrom`, `lun` …, as the provider says. */
+            device?: string | null;
+            /** @description Why it failed or waits, in the provider's words. */
+            message?: string | null;
+            /** @description Its name: as it was asked for, else as the provider has it. */
+            name: string;
+            /** @description Whether Hostler made its volume for this VM, so that it can be deleted with it. */
+            own_volume: boolean;
+            /** @description The pool that its volume is in, where it has one. */
+            pool?: string | null;
+            /** @description Whether the guest may only read; null for one that is missing. */
+            read_only?: boolean | null;
+            /** @description How the provider names it, among those of its VM; null for one that is missing. */
+            reference?: string | null;
+            /** @description Where its bytes are: a path, an URL without secrets. */
+            source?: string | null;
+            /** @description How far it is. */
+            state: components["schemas"]["DiskState"];
+            /** @description Its volume's name there. */
+            volume?: string | null;
         };
         /** @description A tool that puts back what it has written down elsewhere. */
         VmKeeper: {
@@ -5901,8 +6212,26 @@ export interface operations {
                     "application/json": components["schemas"]["Server"];
                 };
             };
+            /** @description `query_invalid`: the query of the URL has faults */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `not_acceptable`: the answer comes in no form that the client takes */
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5928,7 +6257,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6024,6 +6357,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -6042,7 +6384,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6082,6 +6428,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -6180,7 +6528,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6212,7 +6564,11 @@ export interface operations {
                     "application/json": components["schemas"]["PendingAdoption"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6274,6 +6630,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -6292,7 +6657,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6335,6 +6704,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -6454,7 +6825,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6497,6 +6872,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -6612,7 +6989,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6647,7 +7028,11 @@ export interface operations {
                     "application/json": components["schemas"]["PendingAdoption"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6722,6 +7107,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -6740,7 +7134,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6781,6 +7179,10 @@ export interface operations {
             };
             /**
              * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -6898,7 +7300,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6943,7 +7349,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page10"];
+                    "application/json": components["schemas"]["Page11"];
                 };
             };
             /**
@@ -6994,6 +7400,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -7012,7 +7427,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7042,6 +7461,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Measured"];
+                };
+            };
+            /** @description `query_invalid`: the query of the URL has faults */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /**
@@ -7088,6 +7516,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -7106,7 +7543,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7146,6 +7587,133 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description List the receivers of alerts, with how delivering goes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page23"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alert_rule_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List the rules that are evaluated, with how that went. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7202,113 +7770,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    alert_rule_list: {
-        parameters: {
-            query?: {
-                /** @description How many items at most: 1 to 1000, 100 when not given. */
-                limit?: number | null;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string | null;
-                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
-                sort?: string | null;
-                /**
-                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
-                 *     `memory_bytes>=1073741824`, joined by `AND`.
-                 */
-                filter?: string | null;
-                /** @description Free text that the name or another shown text has to contain. */
-                search?: string | null;
-                /**
-                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
-                 *     items then lack all others, also those that they always have otherwise.
-                 */
-                fields?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description List the rules that are evaluated, with how that went. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page21"];
-                };
-            };
-            /**
-             * @description `query_invalid`: the query of the URL has faults
-             *
-             *     `cursor_invalid`: the cursor was not made by this server for this list
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_acceptable`: the answer comes in no form that the client takes */
-            406: {
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7343,7 +7806,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7383,129 +7850,6 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description List alerts that are pending or fire. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page19"];
-                };
-            };
-            /**
-             * @description `query_invalid`: the query of the URL has faults
-             *
-             *     `cursor_invalid`: the cursor was not made by this server for this list
-             */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_acceptable`: the answer comes in no form that the client takes */
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `capability_missing`: this provider cannot do that */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `server_draining`: the server is stopping */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    alert_history: {
-        parameters: {
-            query?: {
-                /** @description How many items at most: 1 to 1000, 100 when not given. */
-                limit?: number | null;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string | null;
-                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
-                sort?: string | null;
-                /**
-                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
-                 *     `memory_bytes>=1073741824`, joined by `AND`.
-                 */
-                filter?: string | null;
-                /** @description Free text that the name or another shown text has to contain. */
-                search?: string | null;
-                /**
-                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
-                 *     items then lack all others, also those that they always have otherwise.
-                 */
-                fields?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description List what happened to alerts, newest first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7562,6 +7906,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -7580,7 +7942,138 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alert_history: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List what happened to alerts, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page21"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7612,7 +8105,11 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7665,6 +8162,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -7692,7 +8198,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7735,6 +8245,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -7857,7 +8369,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7892,7 +8408,11 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7963,6 +8483,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -7990,7 +8519,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8036,7 +8569,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page13"];
+                    "application/json": components["schemas"]["Page14"];
                 };
             };
             /**
@@ -8087,6 +8620,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -8105,7 +8647,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8145,6 +8691,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -8247,7 +8795,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8287,6 +8839,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -8385,7 +8939,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8488,6 +9046,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -8506,7 +9073,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8539,7 +9110,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8605,6 +9180,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -8623,7 +9207,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8646,7 +9234,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ClusterHardwareRequest"];
+                "application/merge-patch+json": components["schemas"]["ClusterHardwarePatch"];
             };
         };
         responses: {
@@ -8663,6 +9251,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -8763,7 +9353,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8803,6 +9397,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -8918,6 +9514,8 @@ export interface operations {
              *     `provider_denied`: the provider refused Hostler's credentials
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -8954,6 +9552,19 @@ export interface operations {
                 };
                 content?: never;
             };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `query_invalid`: the query of the URL has faults
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `ticket_invalid`: the console ticket is unknown, used or expired */
             401: {
                 headers: {
@@ -8985,6 +9596,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9007,6 +9627,8 @@ export interface operations {
              * @description `provider_unavailable`: the provider cannot be reached
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -9094,6 +9716,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9112,7 +9743,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9157,7 +9792,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page24"];
+                    "application/json": components["schemas"]["Page25"];
                 };
             };
             /**
@@ -9208,6 +9843,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9226,7 +9870,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9258,7 +9906,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `query_invalid`: the query of the URL has faults */
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `query_invalid`: the query of the URL has faults
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9302,6 +9954,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9320,7 +9981,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9365,7 +10030,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page8"];
+                    "application/json": components["schemas"]["Page9"];
                 };
             };
             /**
@@ -9416,6 +10081,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9434,7 +10108,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9466,7 +10144,11 @@ export interface operations {
                     "application/json": components["schemas"]["Host"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9519,6 +10201,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9537,7 +10228,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9569,7 +10264,11 @@ export interface operations {
                     "application/json": components["schemas"]["Measured"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9622,6 +10321,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9640,7 +10348,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9735,6 +10447,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `capability_missing`: this provider cannot do that
              *
@@ -9766,7 +10487,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9811,7 +10536,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page17"];
+                    "application/json": components["schemas"]["Page18"];
                 };
             };
             /**
@@ -9862,6 +10587,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -9880,7 +10614,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10004,6 +10742,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -10022,7 +10769,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10063,7 +10814,11 @@ export interface operations {
                     "application/json": components["schemas"]["Image"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10116,6 +10871,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -10134,7 +10898,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10167,7 +10935,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10233,6 +11005,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -10251,7 +11032,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10347,6 +11132,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -10365,7 +11159,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10448,6 +11246,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -10466,7 +11273,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10503,7 +11314,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `query_invalid`: the query of the URL has faults */
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `query_invalid`: the query of the URL has faults
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10538,6 +11353,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -10556,7 +11380,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10601,7 +11429,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page9"];
+                    "application/json": components["schemas"]["Page10"];
                 };
             };
             /**
@@ -10652,6 +11480,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -10670,7 +11507,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10710,6 +11551,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -11097,6 +11940,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `capability_missing`: this provider cannot do that
              *
@@ -11128,7 +11980,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11224,6 +12080,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -11246,6 +12111,8 @@ export interface operations {
              * @description `provider_unavailable`: the provider cannot be reached
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -11300,7 +12167,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page16"];
+                    "application/json": components["schemas"]["Page17"];
                 };
             };
             /**
@@ -11351,6 +12218,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -11369,7 +12245,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11401,7 +12281,11 @@ export interface operations {
                     "application/json": components["schemas"]["Network"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11454,6 +12338,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -11472,7 +12365,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11517,7 +12414,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page18"];
+                    "application/json": components["schemas"]["Page19"];
                 };
             };
             /**
@@ -11568,6 +12465,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -11586,7 +12492,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11678,6 +12588,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -11696,7 +12615,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11731,7 +12654,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11808,6 +12735,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -11826,7 +12762,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11869,6 +12809,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -11982,7 +12924,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12017,7 +12963,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -12092,6 +13042,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -12110,7 +13069,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12155,7 +13118,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page11"];
+                    "application/json": components["schemas"]["Page12"];
                 };
             };
             /**
@@ -12206,6 +13169,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -12224,7 +13196,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12269,7 +13245,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page14"];
+                    "application/json": components["schemas"]["Page15"];
                 };
             };
             /**
@@ -12320,6 +13296,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -12338,7 +13323,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12370,7 +13359,11 @@ export interface operations {
                     "application/json": components["schemas"]["Pool"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -12423,6 +13416,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -12441,7 +13443,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12536,6 +13542,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `capability_missing`: this provider cannot do that
              *
@@ -12567,7 +13582,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12610,6 +13629,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -12740,6 +13761,8 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -12797,7 +13820,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page15"];
+                    "application/json": components["schemas"]["Page16"];
                 };
             };
             /**
@@ -12859,6 +13882,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -12890,6 +13922,8 @@ export interface operations {
              * @description `provider_unavailable`: the provider cannot be reached
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -12942,6 +13976,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -13072,6 +14108,8 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -13118,7 +14156,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13199,6 +14241,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -13232,6 +14283,8 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -13337,6 +14390,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -13355,7 +14417,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13400,7 +14466,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page12"];
+                    "application/json": components["schemas"]["Page13"];
                 };
             };
             /**
@@ -13451,6 +14517,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -13469,7 +14544,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13509,6 +14588,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -13553,7 +14634,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_mismatch`: this Idempotency-Key was used for a different request */
+            /**
+             * @description `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13607,7 +14692,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13639,7 +14728,11 @@ export interface operations {
                     "application/json": components["schemas"]["Provider"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13692,6 +14785,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -13710,7 +14812,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13743,7 +14849,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13809,6 +14919,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -13827,7 +14946,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13854,6 +14977,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `query_invalid`: the query of the URL has faults */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /**
@@ -13891,6 +15023,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -13909,7 +15050,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13945,7 +15090,13 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description `body_malformed`: the request body is not what this endpoint reads */
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13956,6 +15107,15 @@ export interface operations {
             };
             /** @description `credentials_invalid`: the credentials are not valid (any more) */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin_denied`: the request comes from a page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14026,7 +15186,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14055,6 +15219,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description `query_invalid`: the query of the URL has faults */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /**
              * @description `credentials_missing`: no credentials were given
@@ -14100,6 +15273,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -14118,7 +15300,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14163,7 +15349,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page23"];
+                    "application/json": components["schemas"]["Page24"];
                 };
             };
             /**
@@ -14214,6 +15400,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -14232,7 +15427,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14272,6 +15471,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -14388,7 +15589,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14420,7 +15625,11 @@ export interface operations {
                     "application/json": components["schemas"]["Silence"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -14473,6 +15682,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -14491,7 +15709,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14524,7 +15746,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -14586,6 +15812,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -14604,7 +15839,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14700,6 +15939,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -14718,7 +15966,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14758,6 +16010,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -14860,7 +16114,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14893,7 +16151,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -14955,6 +16217,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -14973,7 +16244,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -15069,6 +16344,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -15087,7 +16371,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -15127,6 +16415,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              */
             400: {
                 headers: {
@@ -15263,6 +16553,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -15312,6 +16604,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `provider_refused`: the provider refused the request as wrong
              */
@@ -15450,6 +16744,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -15491,7 +16787,11 @@ export interface operations {
                     "application/json": components["schemas"]["Vm"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -15544,6 +16844,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -15562,7 +16871,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -15670,6 +16983,8 @@ export interface operations {
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
              *     `volume_in_use`: the volume belongs to a VM
              *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
@@ -15684,6 +16999,15 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15722,6 +17046,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -15765,6 +17091,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -15824,6 +17152,8 @@ export interface operations {
              * @description `vm_busy`: another operation is working on this VM
              *
              *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `vm_read_only`: Hostler only watches over this VM
              */
             409: {
                 headers: {
@@ -15887,8 +17217,214 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vm_clone: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VmCloneRequest"];
+            };
+        };
+        responses: {
+            /** @description Clone a VM, as it is or as one of its snapshots holds it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_not_found`: there is no such VM
+             *
+             *     `snapshot_not_found`: the VM has no such snapshot
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_busy`: another operation is working on this VM
+             *
+             *     `vm_exists`: a VM with this name exists in the project
+             *
+             *     `vm_wrong_state`: the VM's state does not allow this
+             *
+             *     `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
+             *     `snapshot_exists`: the VM has a snapshot with this name
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15928,6 +17464,10 @@ export interface operations {
             };
             /**
              * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -16054,7 +17594,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -16086,7 +17630,11 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -16139,6 +17687,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -16170,6 +17727,8 @@ export interface operations {
              * @description `provider_unavailable`: the provider cannot be reached
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -16211,7 +17770,11 @@ export interface operations {
                     "application/json": components["schemas"]["Destinations"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -16273,6 +17836,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -16304,6 +17876,8 @@ export interface operations {
              * @description `provider_unavailable`: the provider cannot be reached
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -16324,9 +17898,236 @@ export interface operations {
             };
         };
     };
-    vm_metrics: {
+    disk_plan: {
         parameters: {
             query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiskSpec"];
+            };
+        };
+        responses: {
+            /** @description Show what attaching a disk would do, without doing it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiskPlanned"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_not_found`: there is no such VM
+             *
+             *     `volume_not_found`: there is no such volume
+             *
+             *     `image_not_found`: there is no such image
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_wrong_state`: the VM's state does not allow this
+             *
+             *     `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
+             *     `volume_in_use`: the volume belongs to a VM
+             *
+             *     `volume_busy`: another operation is working on this volume
+             *
+             *     `disk_exists`: the VM has a disk with this name
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `capability_missing`: this provider cannot do that
+             *
+             *     `limit_exceeded`: the request exceeds a limit of the provider or of the API
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disk_list: {
+        parameters: {
+            query?: {
+                /** @description How many items at most: 1 to 1000, 100 when not given. */
+                limit?: number | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Fields to sort by, separated by commas; `-` before a name for descending. */
+                sort?: string | null;
+                /**
+                 * @description Which items: terms like `state=running`, `name=web-*`, `label.tier!=db`,
+                 *     `memory_bytes>=1073741824`, joined by `AND`.
+                 */
+                filter?: string | null;
+                /** @description Free text that the name or another shown text has to contain. */
+                search?: string | null;
+                /**
+                 * @description The members that each item is to have, separated by commas: `id,name,status`. The
+                 *     items then lack all others, also those that they always have otherwise.
+                 */
+                fields?: string | null;
+            };
             header?: never;
             path: {
                 /** @description The VM's id. */
@@ -16336,16 +18137,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Show what was last measured of a VM. */
+            /** @description List the disks of a VM. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Measured"];
+                    "application/json": components["schemas"]["Page8"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -16398,6 +18205,37 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /**
+             * @description `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -16416,7 +18254,548 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disk_attach: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiskSpec"];
+            };
+        };
+        responses: {
+            /** @description Attach a disk to a VM, also while it runs. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_not_found`: there is no such VM
+             *
+             *     `volume_not_found`: there is no such volume
+             *
+             *     `image_not_found`: there is no such image
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_busy`: another operation is working on this VM
+             *
+             *     `vm_wrong_state`: the VM's state does not allow this
+             *
+             *     `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
+             *     `volume_in_use`: the volume belongs to a VM
+             *
+             *     `volume_busy`: another operation is working on this volume
+             *
+             *     `disk_exists`: the VM has a disk with this name
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `capability_missing`: this provider cannot do that
+             *
+             *     `limit_exceeded`: the request exceeds a limit of the provider or of the API
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disk_detach: {
+        parameters: {
+            query?: {
+                /** @description Whether its volume is deleted, with the data on it. */
+                delete_volume?: boolean;
+            };
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+                /** @description The disk's name; or its reference, where several have the same name. */
+                disk: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Detach a disk from a VM, also while it runs. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_not_found`: there is no such VM
+             *
+             *     `disk_not_found`: the VM has no such disk
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_busy`: another operation is working on this VM
+             *
+             *     `vm_wrong_state`: the VM's state does not allow this
+             *
+             *     `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
+             *     `volume_in_use`: the volume belongs to a VM
+             *
+             *     `volume_busy`: another operation is working on this volume
+             *
+             *     `disk_exists`: the VM has a disk with this name
+             *
+             *     `disk_needed`: the VM needs this disk as it is
+             *
+             *     `volume_not_its_own`: the volume was not made for this VM
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vm_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show what was last measured of a VM. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Measured"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: there is no such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -16459,6 +18838,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -16599,6 +18980,8 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -16712,6 +19095,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description `capability_missing`: this provider cannot do that
              *
@@ -16743,7 +19135,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -16778,7 +19174,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -16840,6 +19240,8 @@ export interface operations {
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
@@ -16852,6 +19254,15 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16890,6 +19301,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -16925,7 +19338,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -16987,6 +19404,8 @@ export interface operations {
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
@@ -16999,6 +19418,15 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17037,6 +19465,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -17070,7 +19500,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -17138,6 +19572,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate_limited`: too many requests at once */
             429: {
                 headers: {
@@ -17156,7 +19599,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `server_draining`: the server is stopping */
+            /**
+             * @description `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -17191,7 +19638,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -17253,6 +19704,8 @@ export interface operations {
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
@@ -17265,6 +19718,15 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17303,6 +19765,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -17338,7 +19802,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -17400,6 +19868,8 @@ export interface operations {
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
@@ -17412,6 +19882,15 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17450,6 +19929,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -17485,7 +19966,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -17547,6 +20032,8 @@ export interface operations {
              *
              *     `vm_not_managed`: Hostler only observes this VM
              *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
             409: {
@@ -17559,6 +20046,15 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17597,6 +20093,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -17720,6 +20218,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -17751,6 +20258,8 @@ export interface operations {
              * @description `provider_unavailable`: the provider cannot be reached
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -17803,6 +20312,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -17945,6 +20456,8 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -17991,173 +20504,11 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /**
-             * @description `credentials_missing`: no credentials were given
+             * @description `query_invalid`: the query of the URL has faults
              *
-             *     `credentials_invalid`: the credentials are not valid (any more)
+             *     `id_invalid`: the id in the URL is not an id
              */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `vm_not_found`: there is no such VM
-             *
-             *     `snapshot_not_found`: the VM has no such snapshot
-             */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_acceptable`: the answer comes in no form that the client takes */
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `vm_busy`: another operation is working on this VM
-             *
-             *     `vm_not_managed`: Hostler only observes this VM
-             *
-             *     `vm_read_only`: Hostler only watches over this VM
-             *
-             *     `snapshot_exists`: the VM has a snapshot with this name
-             *
-             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
-             *
-             *     `provider_conflict`: the provider says that the resource is in another state or in use
-             */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `precondition_failed`: the resource changed since you read it */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `capability_missing`: this provider cannot do that */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `provider_unavailable`: the provider cannot be reached
-             *
-             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
-             *
-             *     `server_draining`: the server is stopping
-             */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `provider_timeout`: the provider did not answer in time */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    snapshot_revert: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Makes the request safe to repeat: the same key gives the same answer. */
-                "Idempotency-Key"?: string;
-            };
-            path: {
-                /** @description The VM's id. */
-                vm: string;
-                /** @description The snapshot's name; or its reference, where several have the same name. */
-                snapshot: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Put a VM back to a snapshot. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Operation"];
-                };
-            };
-            /** @description `id_invalid`: the id in the URL is not an id */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -18248,6 +20599,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `capability_missing`: this provider cannot do that */
             422: {
                 headers: {
@@ -18281,6 +20641,193 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    snapshot_revert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+                /** @description The snapshot's name; or its reference, where several have the same name. */
+                snapshot: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Put a VM back to a snapshot. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_not_found`: there is no such VM
+             *
+             *     `snapshot_not_found`: the VM has no such snapshot
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_busy`: another operation is working on this VM
+             *
+             *     `vm_wrong_state`: the VM's state does not allow this
+             *
+             *     `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
+             *     `snapshot_exists`: the VM has a snapshot with this name
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -18333,6 +20880,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              *
@@ -18484,6 +21033,8 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -18536,6 +21087,8 @@ export interface operations {
              * @description `body_malformed`: the request body is not what this endpoint reads
              *
              *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              *
@@ -18676,6 +21229,8 @@ export interface operations {
              *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {
@@ -18720,159 +21275,8 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"];
                 };
             };
-            /** @description `id_invalid`: the id in the URL is not an id */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /**
-             * @description `credentials_missing`: no credentials were given
-             *
-             *     `credentials_invalid`: the credentials are not valid (any more)
-             */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `permission_denied`: you may not do this
-             *
-             *     `origin_denied`: the request comes from a page of another site
-             */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `vm_not_found`: there is no such VM */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_acceptable`: the answer comes in no form that the client takes */
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `vm_busy`: another operation is working on this VM
-             *
-             *     `vm_wrong_state`: the VM's state does not allow this
-             *
-             *     `vm_state_unknown`: the VM's present state is not known
-             *
-             *     `vm_not_managed`: Hostler only observes this VM
-             *
-             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
-             */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `precondition_failed`: the resource changed since you read it */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `capability_missing`: this provider cannot do that */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: too many requests at once */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal_error`: Hostler made a mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /**
-             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
-             *
-             *     `server_draining`: the server is stopping
-             */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    vm_stop: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Makes the request safe to repeat: the same key gives the same answer. */
-                "Idempotency-Key"?: string;
-            };
-            path: {
-                /** @description The VM's id. */
-                vm: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["VmStopRequest"];
-            };
-        };
-        responses: {
-            /** @description Stop a VM. Off is success. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Operation"];
-                };
-            };
-            /**
-             * @description `body_malformed`: the request body is not what this endpoint reads
+             * @description `query_invalid`: the query of the URL has faults
              *
              *     `id_invalid`: the id in the URL is not an id
              */
@@ -18936,6 +21340,180 @@ export interface operations {
              *     `vm_state_unknown`: the VM's present state is not known
              *
              *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vm_stop: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VmStopRequest"];
+            };
+        };
+        responses: {
+            /** @description Stop a VM. Off is success. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: there is no such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_busy`: another operation is working on this VM
+             *
+             *     `vm_wrong_state`: the VM's state does not allow this
+             *
+             *     `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `vm_read_only`: Hostler only watches over this VM
              *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
              */
@@ -19005,6 +21583,8 @@ export interface operations {
              * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
                 headers: {

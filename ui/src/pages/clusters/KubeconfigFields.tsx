@@ -76,7 +76,7 @@ export function KubeconfigFields({ given, onChange }: Props) {
       <TextField
         label="Context"
         value={given.context}
-        help="Where nothing is given: the one before where it is replaced, else its current one."
+        help="Where nothing is given: its current one."
         onChange={(context) => onChange({ context })}
       />
       <TextField

@@ -67,15 +67,21 @@ export function cluster(name: string, part: Partial<Cluster> = {}): Cluster {
           declared: false,
         },
       ],
-      upgrades: [
-        { version: "1.8", changes: [] },
-        {
-          version: "1.9",
-          changes: [
-            { name: "Sidecar", turns_on: true, why: "beta is on from 1.9", inferred: false },
-          ],
-        },
-      ],
+      upgrades: {
+        value: [
+          { version: "1.8", changes: [] },
+          {
+            version: "1.9",
+            changes: [
+              { name: "Sidecar", turns_on: true, why: "beta is on from 1.9", inferred: false },
+            ],
+          },
+        ],
+        quality: "ok",
+        source: "kubevirt",
+        observed_at: "2026-11-22T06:00:00Z",
+        reason: null,
+      },
     },
     storage_classes: [{ name: "fast", provisioner: "ceph", default: true, can_grow: null }],
     declared_hardware: {},

@@ -177,8 +177,11 @@ test("e13: another kubeconfig begins with the namespaces and the context of the 
   const asked = server(({ path }) => ({ body: path === TEST ? usable : cluster("eu") }));
   await shown(<KubeconfigDialog cluster={cluster("eu")} onClose={close} />, MANAGER);
   expect([field("Context").value, field("Namespaces").value]).toEqual(["admin", "shop, bank"]);
-  // Taken away on purpose: all are looked at, and the context is the one that was tried.
+  // Taken away on purpose: all are looked at, and the context is the one that was tried, which
+  // is the kubeconfig's current one.
   await type("Context", "");
+  expect(dialog().textContent).toContain("Where nothing is given: its current one.");
+  expect(dialog().textContent).not.toContain("the one before");
   await type("Namespaces", "");
   await paste(SECRET);
   await press("Test");

@@ -101,6 +101,20 @@ test("e14: features are on, off or unknown, with why, and are narrowed by text a
   expect(place.textContent).toContain("1 of 3 features");
 });
 
+test("x17: that no newer version is known is not said where nobody could tell", async () => {
+  const told = (value: [] | null, reason: string | null) => {
+    const { capabilities } = cluster("eu");
+    const upgrades = { value, quality: "ok", source: "kubevirt", observed_at: null, reason };
+    return cluster("eu", { capabilities: capabilities && { ...capabilities, upgrades } });
+  };
+  const none = "No newer version is known here.";
+  const newest = await page("/clusters/id-eu?tab=features", told([], null));
+  expect(newest.place.textContent).toContain(none);
+  const dark = await page("/clusters/id-eu?tab=features", told(null, "the version is not told"));
+  expect(dark.place.textContent).toContain("no data: the version is not told");
+  expect(dark.place.textContent).not.toContain(none);
+});
+
 test("e14: what newer versions would change is told, and where nothing would", async () => {
   const { place } = await page("/clusters/id-eu?tab=features", cluster("eu"));
   expect(place.textContent).toContain("Nothing by an upgrade to 1.8");

@@ -12,6 +12,7 @@ import { SearchBox } from "../../primitives/SearchBox";
 import { SelectFilter } from "../../primitives/SelectFilter";
 import { migrationColumns } from "./columns";
 import { idOf, MIGRATIONS_POLL_MS } from "./poll";
+import { Silent } from "./Silent";
 
 const PHASES = MIGRATION_PHASES.map((phase) => ({ value: phase, text: words(phase) }));
 
@@ -32,7 +33,7 @@ export default function MigrationsPage(): ReactNode {
       list={list}
       empty={list.rows.length === 0}
       narrowed={Boolean(search ?? phase)}
-      stale="A provider did not answer: what it would tell is missing."
+      stale={<Silent providers={list.silent} />}
       onClear={() => change({ search: undefined, phase: undefined })}
       first={
         <>

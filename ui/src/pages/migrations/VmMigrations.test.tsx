@@ -8,7 +8,7 @@ import {
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Migration } from "../../api/types";
 import { pass, shown } from "../../testing/page";
-import { server } from "../../testing/server";
+import { refusal, server } from "../../testing/server";
 import { known, untold } from "../vms/vm/snapshots/snapshots.fixture";
 import { VmMigrations } from "./VmMigrations";
 
@@ -38,8 +38,12 @@ function migration(id: string, part: Partial<Migration> = {}): Migration {
   };
 }
 
-async function told(items: Migration[], stale = false) {
-  server(() => ({ body: { items, stale, next_cursor: null } }));
+async function told(items: Migration[]) {
+  server(() => ({ body: { items, stale: false, next_cursor: null } }));
+  return drawn();
+}
+
+async function drawn() {
   const root = createRootRoute({ component: () => <VmMigrations vm="1" /> });
   const history = createMemoryHistory({ initialEntries: ["/"] });
   const router = createRouter({ routeTree: root, history });
@@ -75,5 +79,9 @@ test("one under way, one that failed, one of somebody else", async () => {
 
 test("none remembered is not the same as none told", async () => {
   expect((await told([])).text).toContain("remembers no migration of it");
-  expect((await told([], true)).text).toContain("no data: its provider does not answer");
+  // Of one VM it is an error that its provider does not answer, as the server has it.
+  server(() => refusal(503, "provider_unavailable"));
+  const { text } = await drawn();
+  expect(text).toContain("Cannot read migrations");
+  expect(text).not.toContain("remembers no migration");
 });

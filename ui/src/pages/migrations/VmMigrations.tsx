@@ -3,7 +3,6 @@ import { useMemo } from "react";
 import { ProblemAlert } from "../../components/ProblemAlert";
 import { useList } from "../../components/useList";
 import { DataTable } from "../../primitives/DataTable";
-import { NoData } from "../../primitives/NoData";
 import { ofVmColumns } from "./columns";
 import { idOf, MIGRATIONS_POLL_MS } from "./poll";
 
@@ -12,8 +11,7 @@ export function VmMigrations({ vm }: { vm: string }) {
   const list = useList("migrations", params, { limit: 100, poll: MIGRATIONS_POLL_MS });
   if (list.error) return <ProblemAlert error={list.error} doing="Cannot read migrations" />;
   if (!list.pending && list.rows.length === 0) {
-    // Nothing was told is not the same as that nothing was.
-    if (list.stale) return <NoData why="its provider does not answer" />;
+    // Of one VM, that its provider does not answer is an error.
     return <p>Its provider remembers no migration of it.</p>;
   }
   return (

@@ -58,7 +58,11 @@ const radio = (name: string) => {
 };
 
 test("each host says what speaks against it; one that would not take it cannot be chosen", async () => {
-  const { asked, history, closed } = await opened({ blocked: null, hosts: HOSTS });
+  const { asked, history, closed } = await opened({
+    chosen_by_provider: true,
+    blocked: null,
+    hosts: HOSTS,
+  });
   expect(radio("gamma").text).toContain("the volume default/root is on host alpha alone");
   expect(radio("gamma").input.disabled).toBe(true);
   expect(radio("Let the provider choose").input.checked).toBe(true);
@@ -71,20 +75,38 @@ test("each host says what speaks against it; one that would not take it cannot b
 });
 
 test("without a host the provider chooses", async () => {
-  const { asked } = await opened({ blocked: null, hosts: HOSTS.slice(1) });
+  const { asked } = await opened({
+    chosen_by_provider: true,
+    blocked: null,
+    hosts: HOSTS.slice(1),
+  });
   expect(dialog().textContent).toContain("none would take it now");
   await press("Migrate");
   expect(asked[0]?.body).toEqual({});
 });
 
+test("where the provider chooses none, a host has to be named", async () => {
+  const { asked } = await opened({ chosen_by_provider: false, blocked: null, hosts: HOSTS });
+  const { input, text } = radio("Let the provider choose");
+  expect(input.disabled && !input.checked).toBe(true);
+  expect(text).toContain("It chooses none by itself: name one.");
+  expect(button("Migrate").disabled).toBe(true);
+  await act(async () => radio("beta").input.click());
+  await press("Migrate");
+  expect(asked[0]?.body).toEqual({ host: "h2" });
+});
+
 test("one that cannot be migrated says why, and nothing can be asked for", async () => {
-  await opened({ blocked: "it has a device of its host", hosts: [] });
+  await opened({ chosen_by_provider: true, blocked: "it has a device of its host", hosts: [] });
   expect(dialog().textContent).toContain("it has a device of its host");
   expect(button("Migrate").disabled).toBe(true);
 });
 
 test("what is refused stands there, and the dialog stays", async () => {
-  const { closed } = await opened({ blocked: null, hosts: HOSTS }, refusal(409, "vm_wrong_state"));
+  const { closed } = await opened(
+    { chosen_by_provider: true, blocked: null, hosts: HOSTS },
+    refusal(409, "vm_wrong_state"),
+  );
   await press("Migrate");
   expect(alertCode()).toBe("vm_wrong_state");
   expect(closed()).toBe(0);

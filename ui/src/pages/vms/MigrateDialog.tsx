@@ -36,7 +36,7 @@ export function MigrateDialog({ vm, onClose }: { vm: VmSummary; onClose: () => v
       title={`Migrate ${vm.name}`}
       confirm="Migrate"
       busy={isPending}
-      complete={data !== undefined && !blocked}
+      complete={data !== undefined && !blocked && (data.chosen_by_provider || host !== undefined)}
       onClose={onClose}
       onConfirm={() => mutate()}
     >
@@ -54,6 +54,7 @@ export function MigrateDialog({ vm, onClose }: { vm: VmSummary; onClose: () => v
       {data && !blocked && (
         <Choice
           hosts={data.hosts}
+          isChosenThere={data.chosen_by_provider}
           host={host}
           onChoose={(next) => {
             setHost(next);
@@ -68,11 +69,13 @@ export function MigrateDialog({ vm, onClose }: { vm: VmSummary; onClose: () => v
 
 interface ChoiceProps {
   hosts: readonly Destination[];
+  /** Whether the provider finds one by itself. */
+  isChosenThere: boolean;
   host: string | undefined;
   onChoose: (host: string | undefined) => void;
 }
 
-function Choice({ hosts, host, onChoose }: ChoiceProps) {
+function Choice({ hosts, isChosenThere, host, onChoose }: ChoiceProps) {
   const id = useId();
   const isOpen = hosts.some(({ refused }) => !refused);
   return (
@@ -82,9 +85,14 @@ function Choice({ hosts, host, onChoose }: ChoiceProps) {
         name={`${id}-host`}
         label="Let the provider choose"
         description={
-          isOpen ? undefined : "Of the hosts that are known here, none would take it now."
+          !isChosenThere
+            ? "It chooses none by itself: name one."
+            : isOpen
+              ? undefined
+              : "Of the hosts that are known here, none would take it now."
         }
-        isChecked={host === undefined}
+        isDisabled={!isChosenThere}
+        isChecked={isChosenThere && host === undefined}
         onChange={() => onChoose(undefined)}
       />
       {hosts.map(({ host: to, refused }) => (

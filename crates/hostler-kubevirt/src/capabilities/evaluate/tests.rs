@@ -320,7 +320,7 @@ fn x29_an_upgrade_tells_what_it_turns_on_and_off_and_why() {
 
 #[test]
 fn e14_each_newer_version_tells_what_it_would_change() {
-    let told = upgrades(Some("v1.6.2"), &Gates::default());
+    let told = upgrades(Some("v1.6.2"), &Gates::default()).unwrap();
     let versions: Vec<_> = told.iter().map(|upgrade| upgrade.version.as_str()).collect();
     assert_eq!(versions, ["1.7", "1.8", "1.9"]);
     for one in &told {
@@ -328,7 +328,19 @@ fn e14_each_newer_version_tells_what_it_would_change() {
         assert_eq!(one.changes, direct);
     }
     assert!(told[2].changes.iter().any(|change| change.turns_on), "beta is on from 1.9");
-    for none in [None, Some("v1.9.0"), Some("v2.3.0"), Some("devel"), Some("0.59.0")] {
-        assert_eq!(upgrades(none, &Gates::default()), [], "{none:?}");
+    for newest in ["v1.9.0", "v2.3.0"] {
+        assert_eq!(upgrades(Some(newest), &Gates::default()), Ok(Vec::new()), "{newest}");
+    }
+}
+
+#[test]
+fn x17_that_no_newer_version_can_be_told_of_is_not_that_there_is_none() {
+    for (version, why) in [
+        (None, "is not told"),
+        (Some("devel"), "none that can be compared"),
+        (Some("0.59.0"), "older than all that is known here"),
+    ] {
+        let told = upgrades(version, &Gates::default()).unwrap_err();
+        assert!(told.contains(why), "{version:?}: {told}");
     }
 }

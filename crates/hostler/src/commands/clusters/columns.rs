@@ -62,7 +62,15 @@ impl Resource for v1::Cluster {
         tell("Watches", table(&self.watch_lags, view));
         if let Some(capabilities) = &self.capabilities {
             tell("Hardware", table(&capabilities.hardware, view));
-            tell("Upgrades", table(&Upgraded::all(capabilities), view));
+            let upgrades = &capabilities.upgrades;
+            let rows = Upgraded::all(upgrades.value.as_deref().unwrap_or_default());
+            tell(
+                "Upgrades",
+                match rows.is_empty() {
+                    true => format!("{}\n", Upgraded::nothing(upgrades)),
+                    false => table(&rows, view),
+                },
+            );
         }
         tell("Storage classes", table(self.storage_classes.as_deref().unwrap_or_default(), view));
         tables

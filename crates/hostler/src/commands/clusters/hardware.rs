@@ -1,5 +1,7 @@
 //! `hostler cluster declare`: which hardware a cluster has or lacks, whatever its hosts tell.
 
+use std::collections::BTreeMap;
+
 use hostler_api::{Nothing, v1};
 use hostler_client::{Item, Terms};
 
@@ -39,15 +41,11 @@ pub(super) async fn declare(app: &App, cluster: &str, said: &[Said], dry_run: Dr
     let client = app.client()?;
     let found = by_name::<v1::ClusterList, _>(&client, cluster, |_| None).await?;
     let called = format!("cluster \"{}\"", found.value.name);
-    let mut hardware = found.value.declared_hardware.clone();
-    let mut lines = Vec::new();
-    for Said { name, is_there } in said {
-        let before = match is_there {
-            Some(is_there) => hardware.insert(name.clone(), *is_there),
-            None => hardware.remove(name),
-        };
-        lines.extend(line(name, before, *is_there));
-    }
+    let before = |name: &str| found.value.declared_hardware.get(name).copied();
+    let lines: Vec<String> = said
+        .iter()
+        .filter_map(|Said { name, is_there }| line(name, before(name), *is_there))
+        .collect();
     if lines.is_empty() {
         app.say(format!("that is what is said of {called} already"));
         return if app.view()?.is_for_people() { Ok(()) } else { view_one(app, &found) };
@@ -55,8 +53,11 @@ pub(super) async fn declare(app: &App, cluster: &str, said: &[Said], dry_run: Dr
     if dry_run.tell(app, &lines)? {
         return Ok(());
     }
+    // Nothing but what was said here: what others say meanwhile of other hardware stays.
+    let hardware: BTreeMap<_, _> =
+        said.iter().map(|said| (said.name.clone(), said.is_there)).collect();
     let path = v1::ClusterPath { cluster: found.value.id };
-    let body = v1::ClusterHardwareRequest { hardware };
+    let body = v1::ClusterHardwarePatch { hardware };
     let answer = client
         .ask::<v1::ClusterDeclare>(&path, &Nothing {}, &body, &Terms::default())
         .await

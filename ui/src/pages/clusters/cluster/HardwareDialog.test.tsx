@@ -47,7 +47,8 @@ test("e15: hardware is declared there, not there, or left to the hosts", async (
   expect(asked).toEqual([
     {
       path: "/api/v1/clusters/id-eu/hardware",
-      body: { hardware: { kvm: true, "nvidia.com/T4": true } },
+      // What was declared before and is not changed here is somebody else's to change.
+      body: { hardware: { "nvidia.com/T4": true, old: null } },
     },
   ]);
   expect(closed).toBe(1);

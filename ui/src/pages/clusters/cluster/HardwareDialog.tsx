@@ -1,5 +1,5 @@
-// Declares hardware of a cluster. What is said replaces all that was said before; what is
-// not named is left to the hosts.
+// Declares hardware of a cluster. What was changed here is sent and nothing else, so that what
+// others say meanwhile stays; what is not named is left to the hosts.
 import { FormGroup, FormSelect, FormSelectOption } from "@patternfly/react-core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
@@ -27,8 +27,10 @@ export function HardwareDialog({ cluster, onClose }: { cluster: Cluster; onClose
   const isNew = typed !== "" && !known.includes(typed);
   const all =
     isNew && saidOfTyped !== "hosts" ? { ...declared, [typed]: saidOfTyped === "yes" } : declared;
+  // As it was when the dialog was opened: the page may read the cluster anew meanwhile.
+  const [before] = useState(cluster.declared_hardware);
   const { mutate, isPending, error, reset } = useMutation({
-    mutationFn: () => declareHardware(cluster.id, all),
+    mutationFn: () => declareHardware(cluster.id, changed(before, all)),
     onSuccess: () => {
       tell(`Hardware of ${cluster.name}: declared`);
       void queries.invalidateQueries({ queryKey: keys.item("clusters", cluster.id) });
@@ -75,6 +77,16 @@ export function HardwareDialog({ cluster, onClose }: { cluster: Cluster; onClose
       {error && <ProblemAlert error={error} doing="Not declared" />}
     </ConfirmDialog>
   );
+}
+
+/** What is said now and was not before; null where nothing is said any more. */
+function changed(
+  before: Record<string, boolean>,
+  now: Record<string, boolean>,
+): Record<string, boolean | null> {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort();
+  const news = names.filter((name) => before[name] !== now[name]);
+  return Object.fromEntries(news.map((name) => [name, now[name] ?? null]));
 }
 
 interface SayingProps {

@@ -43,7 +43,8 @@ export function InstanceTypes({ cluster }: { cluster: Cluster }) {
   const types = useList("instanceTypes", { filter });
   const preferences = useList("preferences", { filter });
   // What is told of several lists is told once.
-  const missing = [...new Set([...types.missing, ...preferences.missing])];
+  const silent = [...types.silent, ...preferences.silent].map(({ reason }) => reason);
+  const missing = [...new Set(silent)];
   const error = types.error ?? preferences.error;
   return (
     <>

@@ -1,6 +1,7 @@
 // What each newer version of the cluster's product would turn on and off, while all that is
 // configured stays as it is.
 import type { ClusterCapabilities, ClusterFeatureChange } from "../../../api/types";
+import { NoData } from "../../../primitives/NoData";
 import { type PlainColumn, PlainTable } from "../../../primitives/PlainTable";
 import { Tag } from "../../../primitives/Tag";
 import { Inferred } from "./Inferred";
@@ -30,7 +31,18 @@ const columns: readonly PlainColumn<Row>[] = [
   },
 ];
 
-export function Upgrades({ upgrades }: { upgrades: ClusterCapabilities["upgrades"] }) {
+export function Upgrades({ upgrades: told }: { upgrades: ClusterCapabilities["upgrades"] }) {
+  const upgrades = told.value;
+  if (!upgrades) {
+    return (
+      <>
+        <h2>What an upgrade would change</h2>
+        <p>
+          <NoData why={told.reason || told.quality} />
+        </p>
+      </>
+    );
+  }
   const rows = upgrades.flatMap(({ version, changes }) =>
     changes.map((change) => ({ ...change, version })),
   );

@@ -111,7 +111,7 @@ function Existing() {
         ]}
         onChosen={(id) => {
           const pool = pools.rows.find((row) => row.id === id);
-          change({ volume: "", pool: pool?.name ?? "" });
+          change({ volume: "", volumePoolName: pool?.name ?? "" });
           place({ provider: pool?.provider.id ?? "", host: pool?.host?.id ?? "" });
         }}
       />

@@ -102,7 +102,8 @@ test("c1: a volume that exists is chosen by its pool, and the VM goes there", as
   expect(values("volumePool")).toEqual(["Choose …", "shop (eu)", "fast (alpha)"]);
   await choose("volumePool", "p2");
   await pass();
-  expect(draft).toMatchObject({ pool: "fast", provider: "l", host: "h1", volume: "" });
+  const place2 = { volumePoolName: "fast", provider: "l", host: "h1", volume: "" };
+  expect(draft).toMatchObject(place2);
   expect(values("volume")).toEqual(["Choose …", "data (1 GiB)", "old (1 GiB, used by web)"]);
   await choose("volume", "data");
   expect(requestOf(draft)).toMatchObject({
@@ -111,7 +112,26 @@ test("c1: a volume that exists is chosen by its pool, and the VM goes there", as
     spec: { disks: [{ source: { volume: { pool: "fast", volume: "data" } } }] },
   });
   await choose("volumePool", "p1");
-  expect(draft).toMatchObject({ pool: "shop", volume: "", provider: "k", host: "", format: "raw" });
+  const other = { volumePoolName: "shop", volume: "", provider: "k", host: "", format: "raw" };
+  expect(draft).toMatchObject(other);
+});
+
+test("a pool chosen for a new disk is not that of the volume that exists, nor the other way", async () => {
+  const { source } = await opened();
+  await source("volume");
+  await choose("volumePool", "p2");
+  await pass();
+  await choose("volume", "data");
+  await source("empty");
+  await choose("pool", "shop");
+  expect(requestOf({ ...draft, size: "1" }).spec.disks).toMatchObject([
+    { source: { empty: { pool: "shop" } } },
+  ]);
+  await source("volume");
+  // As it stands in the form.
+  expect(requestOf(draft).spec.disks).toEqual([
+    { name: "root", source: { volume: { pool: "fast", volume: "data" } } },
+  ]);
 });
 
 test("e8: an instance type takes the place of the size, and the VM to its provider", async () => {

@@ -67,7 +67,8 @@ function Offers() {
     const provider = offerOf(id)?.provider;
     if (provider && provider !== at) place({ provider, host: "" });
   };
-  const unread = [...types.missing, ...preferences.missing].join("; ");
+  const silent = [...types.silent, ...preferences.silent];
+  const unread = silent.map(({ provider, reason }) => `${provider.name}: ${reason}`).join("; ");
   const help = unread ? `Not all could be read: ${unread}` : undefined;
   return (
     <>

@@ -10,9 +10,6 @@ import { localTime } from "../../../../lib/format";
 import { lostBy } from "../../../../lib/snapshots";
 import { ConfirmDialog } from "../../../../primitives/ConfirmDialog";
 
-/** In which nothing runs, so that no power is cut. */
-const OFF: readonly string[] = ["stopped", "crashed", "failed"];
-
 interface Props {
   vm: Vm;
   snapshot: Snapshot;
@@ -42,7 +39,7 @@ export function RevertDialog({ vm, snapshot, onClose }: Props) {
       onConfirm={() => mutate()}
     >
       <ul>
-        {lostBy(snapshot, !OFF.includes(vm.status.state), localTime).map((loss) => (
+        {lostBy(snapshot, vm, localTime).map((loss) => (
           <li key={loss}>{loss}</li>
         ))}
       </ul>

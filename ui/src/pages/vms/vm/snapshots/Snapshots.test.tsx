@@ -170,6 +170,20 @@ test("what the provider's snapshots cannot do is not offered, with the reason", 
   expect(dialog().textContent).toContain("Its provider cannot bring guests to rest.");
 });
 
+test("going back is not offered where the provider refuses it", async () => {
+  const { labelled } = await opened([snapshot("one")], limited);
+  const reason = "Its provider puts back stopped VMs only: stop it first";
+  expect(await reasonOf(labelled("Go back to one"))).toBe(reason);
+});
+
+test("a VM that failed is off: it has no memory, and can be gone back to", async () => {
+  const failed = { ...limited, ...vmThatIs("failed"), snapshot_limits: limited.snapshot_limits };
+  const { labelled } = await opened([snapshot("one")], failed);
+  expect(labelled("Go back to one")?.getAttribute("aria-disabled")).not.toBe("true");
+  await press("Take snapshot");
+  expect(dialog().textContent).toContain("The VM is off and has no memory.");
+});
+
 test("a VM that has as many as it can have gets no more, with the reason", async () => {
   await opened([snapshot("one"), snapshot("two")], limited);
   expect(await reasonOf(button("Take snapshot"))).toBe("It has 2, and can have 2");

@@ -10,7 +10,7 @@ import { ProblemAlert } from "../../../../components/ProblemAlert";
 import { ReasonButton } from "../../../../components/ReasonButton";
 import { useMissing } from "../../../../components/useMay";
 import { words } from "../../../../lib/format";
-import { treeOf } from "../../../../lib/snapshots";
+import { notPutBackLive, notTakenLive, treeOf } from "../../../../lib/snapshots";
 import { PlainTable } from "../../../../primitives/PlainTable";
 import { refusal } from "../../actions";
 import { columns } from "./columns";
@@ -37,7 +37,7 @@ export function Snapshots({ vm }: { vm: Vm }) {
         <ReasonButton
           variant="secondary"
           size="sm"
-          reason={missing ?? refusal(vm, "snapshot") ?? tooMany(vm, data) ?? needsOff(vm)}
+          reason={missing ?? refusal(vm, "snapshot") ?? tooMany(vm, data) ?? notTakenLive(vm)}
           onClick={() => setAsked({ what: "take" })}
         >
           Take snapshot
@@ -81,13 +81,6 @@ function tooMany({ snapshot_limits }: Vm, taken: readonly Snapshot[] = []): stri
     : undefined;
 }
 
-/** Why it has to be stopped first, if so. */
-function needsOff({ snapshot_limits, status }: Vm): string | undefined {
-  return snapshot_limits?.live === false && status.state !== "stopped"
-    ? "Its provider takes snapshots of stopped VMs only: stop it first"
-    : undefined;
-}
-
 interface VerbsProps {
   vm: Vm;
   missing: string | undefined;
@@ -105,7 +98,7 @@ function Verbs({ vm, missing, snapshot, onAsk }: VerbsProps): ReactNode {
         variant="link"
         size="sm"
         aria-label={`Go back to ${name}`}
-        reason={missing ?? refusal(vm, "revert") ?? unready}
+        reason={missing ?? refusal(vm, "revert") ?? unready ?? notPutBackLive(vm)}
         onClick={() => onAsk({ what: "revert", snapshot })}
       >
         Go back

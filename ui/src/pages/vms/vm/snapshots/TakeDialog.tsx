@@ -18,6 +18,7 @@ import type { Snapshot, SnapshotRequest, Vm } from "../../../../api/types";
 import { ProblemAlert } from "../../../../components/ProblemAlert";
 import { TextField } from "../../../../components/TextField";
 import { useToasts } from "../../../../components/Toasts";
+import { isLive } from "../../../../lib/snapshots";
 import { ConfirmDialog } from "../../../../primitives/ConfirmDialog";
 
 interface Props {
@@ -53,7 +54,7 @@ export function TakeDialog({ vm, others, onClose }: Props) {
     },
   });
   // Whatever the provider can: a VM that is off has no memory, and no guest to bring to rest.
-  const off = vm.status.state === "stopped" ? "The VM is off" : undefined;
+  const off = isLive(vm) === false ? "The VM is off" : undefined;
   const limits = vm.snapshot_limits;
   const noMemory = off
     ? `${off} and has no memory.`
