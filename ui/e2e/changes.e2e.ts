@@ -15,7 +15,7 @@ async function openDialog(vm: Vm) {
 }
 
 const asked = async (vm: Vm) =>
-  (await story.api<Vm>(`/api/v1/vms/${vm.id}`)).spec?.memory.bytes ?? 0;
+  (await story.api<Vm>(`/api/v1/vms/${vm.id}`)).spec?.memory?.bytes ?? 0;
 
 test("c20: a VM gets more memory at its next start, as its plan says", async () => {
   const vm = await newVm(story, true);

@@ -52,7 +52,8 @@ endpoint! {
         needs: VmRead,
         query: ListQuery,
         reply: Json Page<Migration>,
-        errors: [QueryInvalid, CursorInvalid, ProviderUnavailable, ProviderTimeout],
+        errors: [QueryInvalid, CursorInvalid, VmNotFound, CapabilityMissing, ProviderUnavailable,
+            ProviderTimeout],
     }
 }
 

@@ -447,7 +447,11 @@ fn wrong_fields(seen: &Seen<'_>, status: &Status) -> Sorted {
     if fields.is_empty() {
         return sorted(Kind::Invalid, Cause::Refused, "the cluster refuses this");
     }
-    let named = fields.iter().take(NAMED).map(|(field, _)| field.clone()).collect();
+    let told = |(field, why): &(String, String)| match why.as_str() {
+        "" => field.clone(),
+        why => format!("{field} ({why})"),
+    };
+    let named = fields.iter().take(NAMED).map(told).collect();
     let message = format!("the cluster refuses these fields: {}", more(named, fields.len()));
     sorted(Kind::Invalid, Cause::Fields(fields), message)
 }

@@ -269,7 +269,10 @@ fn e8_wrong_fields_are_named() {
     let failure = by(422, "Invalid", "VirtualMachine \"bad\" is invalid", details, Verb::Write);
     let fields = vec![("spec.template".to_owned(), "Required value".to_owned())];
     is(&failure, Kind::Invalid, &Cause::Fields(fields), Effect::None, false);
-    assert_eq!(failure.error.message(), "test: the cluster refuses these fields: spec.template");
+    assert_eq!(
+        failure.error.message(),
+        "test: the cluster refuses these fields: spec.template (Required value)"
+    );
     let denied = json!({"causes": [{"reason": "FieldValueInvalid", "message": "'zz' not found.",
         "field": "spec.template.spec.domain.devices.disks[0].name"}]});
     let message = "admission webhook \"virtualmachine-validator.kubevirt.io\" denied the request";

@@ -53,7 +53,7 @@ fn a_snapshot_or_restore_under_way_blocks_power() {
         json!({ "status": status })
     };
     let taken = both(status("snapshotInProgress"), json!({}));
-    assert_eq!(blocked(&taken), ["save", "stop", "force_stop"]);
+    assert_eq!(blocked(&taken), ["save", "delete_snapshot", "stop", "force_stop"]);
     assert!(reason(&taken, Action::Stop).unwrap().contains("\"s1\""));
     let mut back = status("restoreInProgress");
     back["spec"] = json!({ "runStrategy": "Manual" });
@@ -68,9 +68,9 @@ fn a_snapshot_or_restore_under_way_blocks_power() {
 #[test]
 fn an_instance_alone_cannot_be_stopped_and_started() {
     let mapped = alone(json!({ "metadata": { "ownerReferences": null } }));
-    assert_eq!(blocked(&mapped), ["save", "stop", "force_stop"]);
+    assert_eq!(blocked(&mapped), ["save", "delete_snapshot", "stop", "force_stop"]);
     let ended = alone(json!({ "status": { "phase": "Succeeded" } }));
-    assert_eq!(blocked(&ended), ["save", "start"]);
+    assert_eq!(blocked(&ended), ["save", "delete_snapshot", "start"]);
 }
 
 #[test]

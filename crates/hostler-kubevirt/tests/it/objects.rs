@@ -1,6 +1,6 @@
 //! How objects are read: what is wrong in one costs itself and no more.
 
-use hostler_core::Quality;
+use hostler_core::{Code, Quality};
 use hostler_kubevirt::mapper::{Source, Surroundings, map_vm};
 use hostler_kubevirt::objects::{self, Node, VirtualMachine, VirtualMachineInstance};
 use hostler_provider::Kind;
@@ -30,7 +30,7 @@ fn e4_a_refusal_is_a_bug_of_the_answer_and_names_the_remedy() {
     let error = objects::read::<Node>(json!(1)).unwrap_err();
     let error = hostler_provider::Error::from(error);
     assert_eq!(error.kind(), Kind::Bug);
-    assert_eq!(error.raw(), Some("incompatible_schema"));
+    assert_eq!(error.code(), Code::IncompatibleSchema);
     assert!(error.message().contains("compare the cluster's KubeVirt version"));
 }
 

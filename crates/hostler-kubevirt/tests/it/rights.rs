@@ -30,10 +30,9 @@ const ROLE_NAMES: [&str; 3] =
 /// Allowed, and not asked for below: ending a migration while it is under way does (`migrate`),
 /// deleting a VM that left its finished instance behind (`removing`), and a restore that comes to no
 /// end (`reverting`).
-const NOT_IN_THIS_LIFE: [&str; 3] = [
+const NOT_IN_THIS_LIFE: [&str; 2] = [
     "delete virtualmachineinstancemigrations.kubevirt.io",
     "delete virtualmachineinstances.kubevirt.io",
-    "delete virtualmachinerestores.snapshot.kubevirt.io",
 ];
 
 /// Every right of a role, as `verb resource.group`.

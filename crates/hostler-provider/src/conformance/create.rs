@@ -3,6 +3,7 @@
 use hostler_core::vm::PowerState;
 use hostler_core::vm::devices::{NicModel, NicSource, NicSpec};
 
+use super::read::told;
 use super::trial::{Check, Stop, Trial, check, disk, fail, refused, skip};
 use crate::{DiskBinding, EnsureVm, Kind, VolumeContent};
 
@@ -175,6 +176,8 @@ pub(super) async fn remove_vm_asks_the_place_before_it_says_absent(t: &Trial<'_>
     let removed = t.create()?.remove_vm(&t.cx(), &vm).await;
     if is_behind {
         t.catch_up().await;
+        let after = told(t, false).await?;
+        check(after.stale.is_none(), || format!("it stays old: {:?}", after.stale))?;
     }
     match removed {
         // Not to know is no absence: it may be refused, and is there then.

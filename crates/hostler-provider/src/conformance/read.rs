@@ -116,7 +116,7 @@ pub(super) async fn an_older_picture_is_told_as_old_and_only_as_long_as_it_is(
 }
 
 /// The inventory once it is told as old, or is not any more; as it is when that never happens.
-async fn told(t: &Trial<'_>, as_old: bool) -> Check<Inventory> {
+pub(super) async fn told(t: &Trial<'_>, as_old: bool) -> Check<Inventory> {
     let until = tokio::time::Instant::now() + t.setting.call_within;
     loop {
         let inventory = t.provider.inventory(&t.cx()).await?;

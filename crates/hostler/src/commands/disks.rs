@@ -65,7 +65,7 @@ pub(crate) struct AttachArgs {
     #[arg(long, value_name = "IMAGE", conflicts_with = "volume", add = Names::Image)]
     image: Option<String>,
     /// The pool to make a new volume in; the default one where not given.
-    #[arg(long, conflicts_with = "volume")]
+    #[arg(long, conflicts_with = "volume", add = Names::Pool)]
     pool: Option<String>,
     /// How a new volume is stored.
     #[arg(long, value_enum, default_value = "qcow2")]

@@ -91,7 +91,7 @@ fn fields_are_explained_without_a_server() {
     let json = run(&server, &["explain", "vm.memory.bytes", "-o", "json"]).json();
     assert_eq!(
         (&json[0]["type"], &json[0]["required"]),
-        (&json!("integer; or null"), &json!(false))
+        (&json!("integer or null"), &json!(false))
     );
     let kind = run(&server, &["explain", "vm.memory.bytes", "-o", "template={{ type }}"]);
     assert_eq!(kind.code, 2, "a list of documents is one document");

@@ -31,6 +31,7 @@ fn the_short_help_fits_a_screen() {
               host           Machines that run VMs
               pool           Places that hold volumes
               volume         Volumes of a pool
+              disk           Disks of VMs that exist: attached and detached
               snapshot       Snapshots of VMs, and going back to them
               migration      Moves of running VMs from host to host
               image          What VMs are made from

@@ -84,4 +84,9 @@ test("none remembered is not the same as none told", async () => {
   const { text } = await drawn();
   expect(text).toContain("Cannot read migrations");
   expect(text).not.toContain("remembers no migration");
+  // Where it cannot be done, nothing is wrong, and nothing is said of what was.
+  server(() => refusal(422, "capability_missing"));
+  const never = await drawn();
+  expect(never.text).toContain("its provider does not migrate VMs");
+  expect(never.text).not.toContain("Cannot read migrations");
 });

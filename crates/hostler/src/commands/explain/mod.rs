@@ -322,7 +322,7 @@ mod tests {
     fn the_shell_is_offered_the_next_level() {
         let of = |word: &str| paths(word).collect::<Vec<_>>();
         assert_eq!(of("ho"), ["host"]);
-        assert_eq!(of("vm.dis"), ["vm.disks"]);
+        assert_eq!(of("vm.dis"), ["vm.disk_limits", "vm.disks"]);
         assert!(of("vm.disks.").contains(&"vm.disks.bus".to_owned()));
         assert_eq!(of("nothing.x"), Vec::<String>::new());
     }

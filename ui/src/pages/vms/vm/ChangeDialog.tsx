@@ -26,7 +26,9 @@ export function ChangeDialog({ vm, spec, etag, onClose }: Props) {
   // What the reader saw when they began; live updates do not change it under them.
   const [base] = useState({ spec, etag });
   const [cpus, setCpus] = useState(String(spec.cpu?.count ?? 1));
-  const [memory, setMemory] = useState(bytesArgument(spec.memory.bytes));
+  const [memory, setMemory] = useState(
+    spec.memory?.bytes == null ? "" : bytesArgument(spec.memory.bytes),
+  );
   const [taken, setTaken] = useState(false);
   const queries = useQueryClient();
   const { tell } = useToasts();

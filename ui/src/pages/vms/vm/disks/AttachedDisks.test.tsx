@@ -2,7 +2,16 @@
 import { act } from "react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Vm, VmDisk } from "../../../../api/types";
-import { button, dialog, faultAt, pass, press, reasonOf, shown, type } from "../../../../testing/page";
+import {
+  button,
+  dialog,
+  faultAt,
+  pass,
+  press,
+  reasonOf,
+  shown,
+  type,
+} from "../../../../testing/page";
 import { server } from "../../../../testing/server";
 import { sourceOf } from "./AttachDialog";
 import { AttachedDisks } from "./AttachedDisks";

@@ -31,8 +31,7 @@ const COLUMNS: readonly PlainColumn<VmDisk>[] = [
   { header: "Volume", cell: placeOf },
   {
     header: "Access",
-    cell: ({ read_only: only }) =>
-      only == null ? UNKNOWN : only ? "read-only" : "read and write",
+    cell: ({ read_only: only }) => (only == null ? UNKNOWN : only ? "read-only" : "read and write"),
   },
   { header: "Asked for", cell: ({ asked }) => (asked ? "yes" : "no: made elsewhere") },
 ];
@@ -90,8 +89,7 @@ export function AttachedDisks({ vm }: { vm: Vm }) {
                   isDanger
                   aria-label={`Detach ${disk.name}`}
                   reason={
-                    missing ??
-                    (disk.detach.allowed ? undefined : (disk.detach.reason ?? "Not now"))
+                    missing ?? (disk.detach.allowed ? undefined : (disk.detach.reason ?? "Not now"))
                   }
                   onClick={() => setAsked(disk)}
                 >

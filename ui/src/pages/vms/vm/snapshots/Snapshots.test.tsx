@@ -109,7 +109,7 @@ test("a provider without snapshots is named with the group that it lacks", async
 test("what is refused says why: by the VM's actions, the snapshot's state, the permission", async () => {
   const vm = vmThatIs("migrating", {
     snapshot: { allowed: false, reason: "the VM is migrating" },
-    update: { allowed: false, reason: "Hostler only observes it" },
+    delete_snapshot: { allowed: false, reason: "Hostler only observes it" },
   });
   const half = snapshot("half", { state: "creating" });
   const { labelled } = await opened([half], vm);

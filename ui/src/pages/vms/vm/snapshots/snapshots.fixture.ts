@@ -42,6 +42,7 @@ export function vmThatIs(state: string, actions: Vm["actions"] = {}): Vm {
       snapshot: allowed,
       revert: allowed,
       update: allowed,
+      delete_snapshot: allowed,
       migrate: allowed,
       clone: allowed,
       ...actions,
