@@ -68,7 +68,6 @@ pub(crate) struct Inner {
     /// Where what was measured is kept; `None`: nowhere.
     pub(crate) history: Option<Archive>,
     pub(crate) recorded: Recorded,
-    /// Who asks providers for their migrations now.
     pub(crate) migrations: Asking,
     /// What users measure themselves.
     pub(crate) custom: Custom,

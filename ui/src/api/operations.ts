@@ -2,12 +2,26 @@
 import {
   type InfiniteData,
   type QueryClient,
+  queryOptions,
   useMutation,
   useQueryClient,
 } from "@tanstack/react-query";
 import { body, client } from "./client";
 import { keys, type ListParams } from "./query";
 import type { Operation, Page } from "./types";
+
+export function operationQuery(operation: string) {
+  return queryOptions({
+    queryKey: keys.item("operations", operation),
+    queryFn: ({ signal }) =>
+      body(
+        client.GET("/api/v1/operations/{operation}", {
+          params: { path: { operation }, query: {} },
+          signal,
+        }),
+      ),
+  });
+}
 
 type OperationList = InfiniteData<Page<Operation>>;
 

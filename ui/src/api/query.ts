@@ -238,16 +238,3 @@ export function networkQuery(network: string) {
       body(client.GET("/api/v1/networks/{network}", { params: { path: { network } }, signal })),
   });
 }
-
-export function operationQuery(operation: string) {
-  return queryOptions({
-    queryKey: keys.item("operations", operation),
-    queryFn: ({ signal }) =>
-      body(
-        client.GET("/api/v1/operations/{operation}", {
-          params: { path: { operation }, query: {} },
-          signal,
-        }),
-      ),
-  });
-}

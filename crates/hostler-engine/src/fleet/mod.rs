@@ -14,6 +14,7 @@
 
 pub(crate) mod absence;
 mod diff;
+mod groups;
 mod identity;
 mod memory;
 mod picture;

@@ -18,6 +18,7 @@ use hostler_core::{Quality, Timestamp};
 use hostler_provider::{Group, HostInventory};
 use hostler_store::{ProviderRow, VmRow};
 
+use super::groups::group_of;
 use crate::adoptions::of_adopted;
 
 /// A VM as it is told.
@@ -90,24 +91,7 @@ impl VmView {
         if managed_only && let Some(denial) = self.adopted().and_then(|it| of_adopted(it, action)) {
             return Some(denial);
         }
-        let group = match action {
-            Action::Start
-            | Action::Stop
-            | Action::ForceStop
-            | Action::Reboot
-            | Action::Reset
-            | Action::Pause
-            | Action::Resume
-            | Action::Save => Some(Group::Power),
-            Action::Migrate => Some(Group::Migrate),
-            Action::Delete => Some(Group::Create),
-            Action::Console => Some(Group::Console),
-            Action::Snapshot | Action::Revert | Action::DeleteSnapshot => Some(Group::Snapshots),
-            Action::Clone => Some(Group::Clones),
-            Action::AttachDisk | Action::DetachDisk => Some(Group::Disks),
-            Action::Update => None,
-            Action::Change => Some(Group::Configure),
-        };
+        let group = group_of(action);
         if let (Some(group), false) = (group, self.groups.is_empty())
             && !self.groups.contains(&group)
         {

@@ -39,7 +39,7 @@ use std::time::Duration;
 use hostler_provider::{Error, Kind};
 
 pub use status::{Details, ListMeta, Status, StatusCause};
-pub(crate) use status::{raw, word};
+pub(crate) use status::{raw, sentence, word};
 
 /// The most fields, managers or names that a message holds.
 const NAMED: usize = 8;
@@ -442,7 +442,7 @@ fn wrong_fields(seen: &Seen<'_>, status: &Status) -> Sorted {
         .iter()
         // `<nil>` is what the server writes where it means no field.
         .filter(|cause| !cause.field.is_empty() && cause.field != "<nil>")
-        .map(|cause| (word(&cause.field), word(&cause.message)))
+        .map(|cause| (word(&cause.field), sentence(&cause.message)))
         .collect();
     if fields.is_empty() {
         return sorted(Kind::Invalid, Cause::Refused, "the cluster refuses this");

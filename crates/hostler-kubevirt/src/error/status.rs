@@ -10,6 +10,8 @@ use serde_json::Value;
 const RAW: usize = 4096;
 /// The longest word of the server in a message of ours, in characters.
 const WORD: usize = 120;
+/// How much of one of its sentences.
+const SENTENCE: usize = 400;
 
 /// Why not, in the server's words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -108,9 +110,18 @@ impl Status {
 
 /// A word of the server, so that it can stand in a message of ours.
 pub(crate) fn word(text: &str) -> String {
+    cut(text, WORD)
+}
+
+/// A sentence of the server, in the same way.
+pub(crate) fn sentence(text: &str) -> String {
+    cut(text, SENTENCE)
+}
+
+fn cut(text: &str, chars: usize) -> String {
     let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut cut: String = clean.take(WORD).collect();
-    if text.chars().count() > WORD {
+    let mut cut: String = clean.take(chars).collect();
+    if text.chars().count() > chars {
         cut.push('…');
     }
     cut

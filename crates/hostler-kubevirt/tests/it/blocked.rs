@@ -53,7 +53,7 @@ fn a_snapshot_or_restore_under_way_blocks_power() {
         json!({ "status": status })
     };
     let taken = both(status("snapshotInProgress"), json!({}));
-    assert_eq!(blocked(&taken), ["save", "delete_snapshot", "stop", "force_stop"]);
+    assert_eq!(blocked(&taken), ["save", "stop", "force_stop"]);
     assert!(reason(&taken, Action::Stop).unwrap().contains("\"s1\""));
     let mut back = status("restoreInProgress");
     back["spec"] = json!({ "runStrategy": "Manual" });

@@ -81,6 +81,15 @@ impl Names {
         for (n, id) in self.0.iter().enumerate() {
             named = named.replace(&id[24..], &format!("<tail-{}>", n + 1));
         }
+        // So do those of disks that came later, and with them what providers call these.
+        for before in ["more-", "more@"] {
+            let marks = named.match_indices(before).map(|(at, _)| at + before.len());
+            let marks = marks.filter_map(|at| named.get(at..at + 12).map(str::to_owned));
+            let is_mark = |mark: &String| mark.bytes().all(|byte| byte.is_ascii_hexdigit());
+            for mark in marks.filter(is_mark).collect::<Vec<_>>() {
+                named = named.replace(&mark, "<mark>");
+            }
+        }
         let is_time = named.len() == 27 && named.ends_with('Z') && named.as_bytes()[10] == b'T';
         if is_time { "<time>".to_owned() } else { named }
     }

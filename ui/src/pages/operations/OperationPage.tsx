@@ -12,7 +12,7 @@ import {
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import { operationQuery } from "../../api/query";
+import { operationQuery } from "../../api/operations";
 import type { Operation, OperationStep } from "../../api/types";
 import { DetailPage } from "../../components/DetailPage";
 import { Facts, Item } from "../../components/Facts";
