@@ -358,7 +358,7 @@ fn of_disk(error: Error) -> Error {
 
 /// All disks of a VM, seen and asked for.
 fn views(asked: &Asked, seen: &[AttachedDisk]) -> Vec<DiskView> {
-    let (spec, bindings) = (spec_of(&asked), bindings_of(&asked));
+    let (spec, bindings) = (spec_of(asked), bindings_of(asked));
     let limits = asked.provider.disks().map(|disks| disks.limits());
     let stays = limits.and_then(|limits| limits.refuses_in(asked.power()));
     let first = seen.first().map(|disk| name_of(disk, &bindings));

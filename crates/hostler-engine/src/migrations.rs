@@ -85,10 +85,13 @@ pub struct DestinationView {
 /// Who asks which provider for all its migrations now. They are asked for as often as
 /// somebody looks, and that many look must not be told by the load of a cluster.
 #[derive(Debug, Default)]
-pub(crate) struct Asking(Mutex<HashMap<ProviderId, Arc<Rounds<Result<Vec<Migration>>>>>>);
+pub(crate) struct Asking(Mutex<HashMap<ProviderId, Arc<Question>>>);
+
+/// All migrations of one provider.
+type Question = Rounds<Result<Vec<Migration>>>;
 
 impl Asking {
-    fn of(&self, provider: ProviderId) -> Arc<Rounds<Result<Vec<Migration>>>> {
+    fn of(&self, provider: ProviderId) -> Arc<Question> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(all.entry(provider).or_default())
     }

@@ -12071,6 +12071,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `vm_not_found`: there is no such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `not_acceptable`: the answer comes in no form that the client takes */
             406: {
                 headers: {
@@ -12082,6 +12091,15 @@ export interface operations {
             };
             /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
