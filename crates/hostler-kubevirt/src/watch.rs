@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use hostler_core::vm::ObservedVm;
-use hostler_provider::{Change, Cx, Result, VmRef, Watch};
+use hostler_provider::{Change, Cx, Error, Kind, Result, VmRef, Watch};
 use tokio::sync::mpsc;
 
 use crate::fleet::Age;
 use crate::link::without_effect;
-use crate::mapper::MappedVm;
+use crate::mapper::{MappedVm, VmKind};
 use crate::provider::KubeVirt;
 
 impl KubeVirt {
@@ -26,6 +26,33 @@ impl KubeVirt {
             Age::Rebuilding(_) | Age::NotKnown(_) => {
                 shared.fleet.ask(cx, &shared.link, &caller, vm).await
             }
+        }
+    }
+
+    /// A VM that something is to be done with that an instance alone cannot bear, for the
+    /// reason `alone`.
+    ///
+    /// # Errors
+    /// `Cancelled`; `NotFound` where it is not there; `Unsupported` for an instance alone.
+    pub(crate) async fn vm_proper(
+        &self,
+        cx: &Cx,
+        vm: &VmRef,
+        doing: &str,
+        alone: &str,
+    ) -> Result<MappedVm> {
+        let error = |kind, what: &str| Error::new(kind, format!("{doing}: {what}"));
+        if cx.is_cancelled() {
+            return Err(error(Kind::Cancelled, "cancelled"));
+        }
+        match self.look(cx, vm).await {
+            Ok(Some(seen)) if seen.kind == VmKind::Instance => {
+                let what = format!("it is an instance without a VM, {alone}");
+                Err(error(Kind::Unsupported, &what))
+            }
+            Ok(Some(seen)) => Ok(seen),
+            Ok(None) => Err(error(Kind::NotFound, "the VM is not there any more")),
+            Err(error) => Err(error.context(doing)),
         }
     }
 }

@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_core::disk::DiskMark;
+use hostler_core::disk::{AttachedDisk, DiskMark};
 use hostler_core::id::{ProviderId, VmId};
 use hostler_core::operation::{Fate, Outcome, Resource};
 use hostler_core::vm::devices::{DiskDevice, DiskSpec};
@@ -49,6 +49,20 @@ pub(crate) enum Step {
 /// The group, or that the provider lacks it.
 pub(crate) fn disks_of(provider: &dyn Provider) -> Result<&dyn Disks, hostler_core::Error> {
     provider.disks().ok_or_else(|| lacks(Group::Disks))
+}
+
+/// The disks that a VM has now.
+pub(crate) async fn listed(
+    cx: &StepCx,
+    disks: &dyn Disks,
+    at: &AtVm,
+) -> Result<Vec<AttachedDisk>, StepError> {
+    let call = cx.cx();
+    match call.run("list disks", disks.list_disks(call, &at.reference())).await {
+        // With the VM went what was of it alone.
+        Err(error) if error.kind() == Kind::NotFound => Ok(Vec::new()),
+        listed => Ok(listed?),
+    }
 }
 
 /// Writes down which disk a VM has under this name from now on, with its volume; or that it
@@ -113,11 +127,7 @@ impl DiskAttach {
         let provider = cx.provider(self.at.provider)?;
         let disks = disks_of(provider.as_ref())?;
         let (call, vm) = (cx.cx(), self.at.reference());
-        let listed = match call.run("list disks", disks.list_disks(call, &vm)).await {
-            // With the VM went what was of it alone.
-            Err(error) if error.kind() == Kind::NotFound => Vec::new(),
-            listed => listed?,
-        };
+        let listed = listed(cx, disks, &self.at).await?;
         let ours = listed.iter().find(|seen| seen.mark.as_ref() == Some(&self.mark));
         if let Some(ours) = ours {
             let disk = DiskRef::of(ours);
@@ -179,10 +189,6 @@ impl Operation for DiskAttach {
             }
             Step::Attach => self.take_off(cx).await,
         }
-    }
-
-    fn finished(&self, (): &(), _: Outcome) -> Vec<Effect> {
-        Vec::new()
     }
 
     fn news(&self, outcome: Outcome) -> Option<News> {

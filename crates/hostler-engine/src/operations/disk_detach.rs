@@ -10,11 +10,10 @@ use async_trait::async_trait;
 use hostler_core::disk::DiskState;
 use hostler_core::id::ProviderId;
 use hostler_core::operation::{Fate, Outcome, Resource};
-use hostler_provider::{DiskRef, Group, Kind, VolumeRef};
-use hostler_store::Effect;
+use hostler_provider::{DiskRef, Group, VolumeRef};
 use serde::{Deserialize, Serialize};
 
-use super::disk_attach::{disks_of, record};
+use super::disk_attach::{disks_of, listed, record};
 use super::{AtVm, News, Operation, StepCx, StepError, Undo, lacks};
 use crate::volumes::{in_use, owner_among};
 
@@ -44,7 +43,6 @@ pub(crate) enum Step {
 impl DiskDetach {
     async fn detach(&self, cx: &StepCx) -> Result<(), StepError> {
         let provider = self.at.provider(cx).await?;
-
         let disks = disks_of(provider.as_ref())?;
         let (call, vm) = (cx.cx(), self.at.reference());
         call.run("detach disk", disks.detach_disk(call, &vm, &self.disk)).await?;
@@ -71,11 +69,7 @@ impl DiskDetach {
         }
         let provider = cx.provider(self.at.provider)?;
         let disks = disks_of(provider.as_ref())?;
-        let (call, vm) = (cx.cx(), self.at.reference());
-        let listed = match call.run("list disks", disks.list_disks(call, &vm)).await {
-            Err(error) if error.kind() == Kind::NotFound => Vec::new(),
-            listed => listed?,
-        };
+        let listed = listed(cx, disks, &self.at).await?;
         match listed.iter().find(|seen| self.disk.is(seen)) {
             Some(there) if there.state == DiskState::Detaching => {
                 Ok(Undo::kept("the guest may give the disk up yet"))
@@ -135,10 +129,6 @@ impl Operation for DiskDetach {
             // Only what surely changed nothing comes here, from the point of no return.
             Step::RemoveVolume => Ok(Undo::nothing().for_good()),
         }
-    }
-
-    fn finished(&self, (): &(), _: Outcome) -> Vec<Effect> {
-        Vec::new()
     }
 
     fn news(&self, outcome: Outcome) -> Option<News> {

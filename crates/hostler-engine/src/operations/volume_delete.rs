@@ -9,7 +9,6 @@ use hostler_core::id::ProviderId;
 use hostler_core::operation::{Outcome, Resource};
 use hostler_core::storage::VolumeKey;
 use hostler_provider::{Group, VolumeRef};
-use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
 
 use super::{News, Operation, StepCx, StepError, Undo, lacks};
@@ -79,10 +78,6 @@ impl Operation for VolumeDelete {
     async fn undo(&self, _: Step, _: &StepCx, (): &()) -> Result<Undo, StepError> {
         // Looking changed nothing, and from removing on there is no way back.
         Ok(Undo::nothing().for_good())
-    }
-
-    fn finished(&self, (): &(), _: Outcome) -> Vec<Effect> {
-        Vec::new()
     }
 
     fn news(&self, outcome: Outcome) -> Option<News> {

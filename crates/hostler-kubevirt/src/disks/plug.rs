@@ -17,7 +17,7 @@ use crate::call::{Caller, Selection};
 use crate::create::is_dns_label;
 use crate::error::{Cause, Failure};
 use crate::fleet;
-use crate::mapper::{MappedVm, VmKind, map_claim, message};
+use crate::mapper::{MappedVm, map_claim, message};
 use crate::objects::domain::{Disk, InstanceSpec, Volume};
 use crate::objects::{self, VirtualMachine, VirtualMachineInstance};
 use crate::provider::KubeVirt;
@@ -62,21 +62,7 @@ impl<'a> Plug<'a> {
         vm: &VmRef,
         doing: String,
     ) -> Result<Self> {
-        if cx.is_cancelled() {
-            return Err(Error::new(Kind::Cancelled, format!("{doing}: cancelled")));
-        }
-        let seen = match provider.look(cx, vm).await {
-            Ok(Some(seen)) => seen,
-            Ok(None) => {
-                let message = format!("{doing}: the VM is not there any more");
-                return Err(Error::new(Kind::NotFound, message));
-            }
-            Err(error) => return Err(error.context(&doing)),
-        };
-        if seen.kind == VmKind::Instance {
-            let what = "it is an instance without a VM, in which no change would last";
-            return Err(Error::new(Kind::Unsupported, format!("{doing}: {what}")));
-        }
+        let seen = provider.vm_proper(cx, vm, &doing, "in which no change would last").await?;
         let caller = provider.shared.link.caller(cx).await?;
         Ok(Self { provider, cx, caller, doing, seen })
     }

@@ -16,7 +16,7 @@ use crate::error::{Cause, Failure};
 use crate::mapper::snapshots::{
     DESCRIPTION_ANNOTATION, NAME_ANNOTATION, SNAPSHOT_LABEL, SnapshotPhase,
 };
-use crate::mapper::{MappedSnapshot, MappedVm, VmKind, map_snapshot};
+use crate::mapper::{MappedSnapshot, MappedVm, map_snapshot};
 use crate::objects;
 use crate::provider::KubeVirt;
 use crate::resource::{ObjectKey, Resource};
@@ -47,21 +47,7 @@ impl<'a> Job<'a> {
         vm: &VmRef,
         doing: String,
     ) -> Result<Self> {
-        if cx.is_cancelled() {
-            return Err(Error::new(Kind::Cancelled, format!("{doing}: cancelled")));
-        }
-        let seen = match provider.look(cx, vm).await {
-            Ok(Some(seen)) => seen,
-            Ok(None) => {
-                let message = format!("{doing}: the VM is not there any more");
-                return Err(Error::new(Kind::NotFound, message));
-            }
-            Err(error) => return Err(error.context(&doing)),
-        };
-        if seen.kind == VmKind::Instance {
-            let what = "it is an instance without a VM, and snapshots are of VMs";
-            return Err(Error::new(Kind::Unsupported, format!("{doing}: {what}")));
-        }
+        let seen = provider.vm_proper(cx, vm, &doing, "and snapshots are of VMs").await?;
         let caller = provider.shared.link.caller(cx).await?;
         let version = spoken(provider, cx, &caller, versions::SNAPSHOT, &doing).await?;
         Ok(Self { provider, cx, caller, version, doing, seen })
