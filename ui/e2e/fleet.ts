@@ -29,7 +29,7 @@ export async function newVm(story: Story, start: boolean, prefix = "e2e"): Promi
   const made = await story.change<Operation>("POST", "/api/v1/vms", { spec, start });
   const id = made.resources.find(({ kind }) => kind === "vm")?.id;
   story.later(async () => {
-    await story.change("DELETE", `/api/v1/vms/${id}?force=true`);
+    await story.change("DELETE", `/api/v1/vms/${id}?force=true&disks=true`);
   });
   const wanted = start ? "running" : "stopped";
   let vm: Vm | undefined;

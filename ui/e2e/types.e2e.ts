@@ -15,7 +15,7 @@ test("e8: a VM is made of an instance type, without a size of its own, and says 
   const name = `typed-${Date.now()}`;
   await story.open("/vms/new");
   await page.getByRole("textbox", { name: /^Name\W*$/ }).fill(name);
-  await page.getByRole("radio", { name: /none/i }).check();
+  await page.getByRole("radio", { name: "No disk" }).check();
   await page.getByRole("combobox", { name: "Instance type" }).selectOption(type.id);
   expect(await page.getByRole("textbox", { name: /^Processors/ }).count()).toBe(0);
   await page.getByRole("button", { name: "Review" }).click();

@@ -248,7 +248,7 @@ pub fn needed(spec: &VmSpec, disk: &str, first: Option<&str>, power: PowerState)
     });
     let boots = boots.or_else(|| spec.disks.first().map(|disk| disk.name.as_str())).or(first);
     (power.is_live() && boots == Some(disk)).then(|| {
-        let message = "the VM booted from it and would not go on without it; stop it first";
+        let message = "the VM boots from it and may not go on without it; stop it first";
         Denial::new(Code::DiskNeeded, message)
     })
 }

@@ -112,7 +112,7 @@ async fn e8_the_disk_that_a_guest_runs_from_and_its_seed_stay() {
     let lab = Lab::new().await;
     let vm = lab.create("web").await;
     let disks = lab.engine.disks();
-    for (name, says) in [("root", "booted from it"), (SEED_DISK, "cloud-init")] {
+    for (name, says) in [("root", "boots from it"), (SEED_DISK, "cloud-init")] {
         let refused = disks.detach(&admin(), None, vm, name, false).await.unwrap_err();
         assert_eq!(refused.code(), Code::DiskNeeded, "{name}");
         assert!(refused.message().contains(says), "{refused}");

@@ -21,7 +21,7 @@ fn answering(change: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> TestSer
     let list = format!("GET /api/v1/vms/{}/disks", id(1));
     TestServer::start(move |seen| match seen.method.as_str() {
         "GET" if seen.line() == list => {
-            let reason = "the VM booted from it and would not go on without it; stop it first";
+            let reason = "the VM boots from it and may not go on without it; stop it first";
             let stays = json!({"allowed": false, "code": "disk_needed", "reason": reason});
             let goes = json!({"allowed": true});
             let all = [disk("root", true, &stays), disk("data", true, &goes)];
@@ -123,7 +123,7 @@ fn e8_a_dry_run_of_detaching_tells_why_not() {
         run(&server, &all).all()
     };
     let refused = dry("root", &[]);
-    assert!(refused.contains("the VM booted from it"), "{refused}");
+    assert!(refused.contains("the VM boots from it"), "{refused}");
     assert!(refused.ends_with("exit 5\n"), "{refused}");
     assert!(dry("data", &["--delete-volume"]).contains("and all data on it"));
     assert!(dry("logs", &["--delete-volume"]).contains("was not made for this VM"));

@@ -84,12 +84,12 @@ const confirm = async (text: string) => {
 };
 
 test("one that cannot be detached says why, and one that is missing says so", async () => {
-  const why = "the VM booted from it and would not go on without it; stop it first";
+  const why = "the VM boots from it and may not go on without it; stop it first";
   const { place, labelled } = await opened([
     disk("root", { detach: { allowed: false, code: "disk_needed", reason: why } }),
     disk("logs", { state: "missing", reference: null, own_volume: false }),
   ]);
-  expect(await reasonOf(labelled("Detach root"))).toContain("booted from it");
+  expect(await reasonOf(labelled("Detach root"))).toContain("boots from it");
   expect(place.textContent).toContain("missing");
   expect(labelled("Detach logs")?.getAttribute("aria-disabled")).not.toBe("true");
 });
