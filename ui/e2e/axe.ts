@@ -27,15 +27,34 @@ export async function still(story: Story): Promise<void> {
   });
 }
 
-/** What axe finds that is serious or worse. */
+/**
+ * What axe finds that is serious or worse, in either theme. A theme changes colours and nothing else,
+ * so that only those are looked at twice.
+ */
 export async function faults(story: Story): Promise<string[]> {
   await story.page.evaluate(axe.source);
-  const result = await story.page.evaluate(() =>
-    (window as unknown as { axe: typeof axe }).axe.run(document, {
-      resultTypes: ["violations"],
-    }),
+  const light = await found(story, "light");
+  await story.page.emulateMedia({ colorScheme: "dark" });
+  await story.page.locator("html.pf-v6-theme-dark").waitFor();
+  await still(story);
+  const dark = await found(story, "dark", ["color-contrast", "link-in-text-block"]);
+  await story.page.emulateMedia({ colorScheme: "light" });
+  return [...light, ...dark];
+}
+
+async function found(story: Story, theme: string, rules?: string[]): Promise<string[]> {
+  const result = await story.page.evaluate(
+    (values) =>
+      (window as unknown as { axe: typeof axe }).axe.run(document, {
+        resultTypes: ["violations"],
+        ...(values && { runOnly: { type: "rule", values } }),
+      }),
+    rules,
   );
   return result.violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
+    .map(({ id, nodes }) => {
+      const where = nodes.map((node) => node.html.slice(0, 160)).join(" | ");
+      return `${theme}: ${id}: ${where}`;
+    });
 }
