@@ -101,11 +101,12 @@ fn rust(selection: Selection) -> Result<()> {
         );
     }
     let mut command = paths::cargo();
-    command.args(if with_nextest {
-        nextest_words(selection, has_stories())
+    if with_nextest {
+        command.args(nextest_words(selection, has_stories()));
+        command.arg(format!("--test-threads={}", tests_at_once(processors())));
     } else {
-        test_words(selection, has_stories())
-    });
+        command.args(test_words(selection, has_stories()));
+    }
     if selection != Selection::Unit && !is_root() {
         // Compiled as ourselves, run as root: the lab makes namespaces.
         command.env(runner_variable(), "sudo -E");
@@ -113,6 +114,16 @@ fn rust(selection: Selection) -> Result<()> {
     }
     say::step(&command_line(&command));
     run(&mut command)
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// As many as keep the processors at work while others wait for what takes its time: a guest that
+/// boots, a deadline that passes.
+const fn tests_at_once(processors: usize) -> usize {
+    processors + processors.div_ceil(2)
 }
 
 fn find_cargo_nextest() -> bool {
@@ -178,6 +189,11 @@ mod tests {
         assert!(words(Selection::Unit).ends_with(&["--", "--skip", "real::"]));
         assert!(words(Selection::Real).contains(&"real::"));
         assert!(words(Selection::EndToEnd).windows(2).any(|two| two == ["-p", "e2e"]));
+    }
+
+    #[test]
+    fn more_tests_run_at_once_than_there_are_processors() {
+        assert_eq!([1, 2, 3, 16].map(tests_at_once), [2, 3, 5, 24]);
     }
 
     #[test]
