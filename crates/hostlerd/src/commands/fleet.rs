@@ -109,6 +109,7 @@ async fn remember(
         phase: Phase::Ready,
         bindings: bindings(&spec, vm)?,
         spec,
+        template: None,
     };
     // Its id says when it was made; so does the operation that made it.
     let made_at = made_at(tag.vm).unwrap_or(now);
