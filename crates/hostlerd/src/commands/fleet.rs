@@ -78,6 +78,7 @@ pub(super) async fn furnish(
         }
         fleet.push((row, sim));
     }
+    super::furnished::templates(store, ids, now, WHO).await?;
     Ok(Fleet(fleet))
 }
 
