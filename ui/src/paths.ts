@@ -13,6 +13,7 @@ import type {
   MigrationsSearch,
   OperationsSearch,
   PoolSearch,
+  TemplateSearch,
   VmSearch,
   VmsSearch,
 } from "./lib/search";
@@ -41,6 +42,9 @@ export const paths = {
   network: (networkId: string) =>
     linkOptions({ to: "/networks/$networkId", params: { networkId } }),
   images: () => linkOptions({ to: "/images" }),
+  templates: () => linkOptions({ to: "/templates" }),
+  template: (templateId: string, search: TemplateSearch = {}) =>
+    linkOptions({ to: "/templates/$templateId", params: { templateId }, search }),
   operations: (search: OperationsSearch = {}) => linkOptions({ to: "/operations", search }),
   operation: (operationId: string) =>
     linkOptions({ to: "/operations/$operationId", params: { operationId } }),

@@ -24,6 +24,7 @@ import {
   operationsSearch,
   poolSearch,
   rootSearch,
+  templateSearch,
   vmSearch,
   vmsSearch,
 } from "./lib/search";
@@ -144,6 +145,18 @@ const images = createRoute({
   validateSearch: listSearch,
   component: lazyRouteComponent(() => import("./pages/images/ImagesPage")),
 });
+const templates = createRoute({
+  getParentRoute: at,
+  path: "/templates",
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import("./pages/templates/TemplatesPage")),
+});
+const template = createRoute({
+  getParentRoute: at,
+  path: "/templates/$templateId",
+  validateSearch: templateSearch,
+  component: lazyRouteComponent(() => import("./pages/templates/template/TemplatePage")),
+});
 const operations = createRoute({
   getParentRoute: at,
   path: "/operations",
@@ -205,6 +218,8 @@ const tree = root.addChildren([
   networks,
   network,
   images,
+  templates,
+  template,
   operations,
   operation,
   migrations,

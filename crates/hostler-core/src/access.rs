@@ -126,6 +126,10 @@ permissions! {
     ImageRead = "image.read" reader yes,
     /// Import and delete images.
     ImageManage = "image.manage",
+    /// See templates of VMs, without their cloud-init documents.
+    TemplateRead = "template.read" reader yes,
+    /// Make, change and delete templates, and see all of them.
+    TemplateManage = "template.manage",
     /// See operations and events.
     OperationRead = "operation.read" reader yes,
     /// Cancel, retry and resolve operations.
@@ -176,6 +180,7 @@ mod tests {
                 "vm.read",
                 "infra.read",
                 "image.read",
+                "template.read",
                 "operation.read",
                 "metrics.read",
                 "alert.read"

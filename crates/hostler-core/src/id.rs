@@ -85,6 +85,8 @@ typed_ids! {
     OperationId,
     /// Identifies a snapshot of a virtual machine that Hostler took.
     SnapshotId,
+    /// Identifies a template of virtual machines.
+    TemplateId,
     /// Identifies a silence of alerts.
     SilenceId,
     /// Identifies an API token (not its secret).

@@ -18,6 +18,7 @@
 //! | how a cluster is, and what it can | [`cluster`] |
 //! | what a snapshot holds, and whether one can be taken | [`snapshot`] |
 //! | what a clone is, and whether one can be made | [`clone`] |
+//! | what VMs are made from again and again | [`template`] |
 //! | how operations survive a crash | [`operation`] |
 //! | what is alerted on, and who is told | [`alert`] |
 //! | what will be, and how sure that is | [`forecast`] |
@@ -44,6 +45,7 @@ pub mod query;
 pub mod settings;
 pub mod snapshot;
 pub mod storage;
+pub mod template;
 pub mod vm;
 
 pub use clock::{Clock, Timestamp};

@@ -188,6 +188,7 @@ impl<'a> Adoptions<'a> {
             spec: review.spec,
             // None of its volumes is Hostler's: none goes with it when it is deleted.
             bindings: json!([]),
+            template: None,
         };
         let how = if read_only { " for reading only" } else { "" };
         let message = format!("VM {} was adopted{how} by {actor}", new.spec.name);

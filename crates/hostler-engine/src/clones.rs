@@ -103,6 +103,7 @@ impl<'a> Clones<'a> {
             phase: Phase::Creating,
             spec: spec.clone(),
             bindings: serde_json::json!([]),
+            template: None,
         };
         let source_of = Source { vm: source, name, external_ref, snapshot };
         let start = request.start;

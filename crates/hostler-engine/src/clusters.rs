@@ -49,11 +49,18 @@ impl<'a> Clusters<'a> {
         Self { engine }
     }
 
-    /// A page of them, each compared with what is `wanted`; fields are
-    /// [`ClusterView::FIELDS`].
-    pub fn list(&self, request: &ListRequest, wanted: &Wanted) -> Listed<Arc<ClusterView>> {
+    /// A page of them, each compared with what is `wanted`, or those alone that have all of it;
+    /// fields are [`ClusterView::FIELDS`].
+    pub fn list(
+        &self,
+        request: &ListRequest,
+        wanted: &Wanted,
+        only_fitting: bool,
+    ) -> Listed<Arc<ClusterView>> {
         let snapshot = self.engine.fleet.snapshot();
         let mut views = view::all(self.engine, &snapshot, wanted);
+        // What asks for nothing is nothing that a cluster could lack.
+        views.retain(|view| !only_fitting || view.fits().unwrap_or(true));
         view::beside(&snapshot, &mut views);
         let views: Vec<Arc<ClusterView>> = views.into_iter().map(Arc::new).collect();
         let mut listed = Inner::list(&snapshot, views.iter(), request);

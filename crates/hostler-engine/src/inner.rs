@@ -88,6 +88,8 @@ pub(crate) struct Inner {
     pub(crate) naming: tokio::sync::Mutex<()>,
     /// Held while the store is read into the fleet.
     refreshing: tokio::sync::Mutex<()>,
+    /// Held while a template is changed: what was checked is still so when it is written.
+    pub(crate) templating: tokio::sync::Mutex<()>,
     /// Whether such a reading failed.
     must_reread: AtomicBool,
     pub(crate) tasks: TaskTracker,
@@ -149,6 +151,7 @@ impl Inner {
             moved: watch::Sender::new(0),
             naming: tokio::sync::Mutex::default(),
             refreshing: tokio::sync::Mutex::default(),
+            templating: tokio::sync::Mutex::default(),
             must_reread: AtomicBool::new(false),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),

@@ -37,6 +37,7 @@ mod reconcile;
 mod rounds;
 mod sabotage;
 mod snapshots;
+mod templates;
 mod twins;
 mod vms;
 mod volumes;
@@ -93,6 +94,10 @@ pub use outputs::{
 pub use providers::Providers;
 pub use sabotage::{Sabotage, Side};
 pub use snapshots::Snapshots;
+pub use templates::{
+    Deployed, DeployedAs, DeployedVm, Deployment, NewTemplate, NewVersion, Previewed,
+    TemplateChange, TemplateView, Templates, VersionContent,
+};
 pub use vms::{Accepted, DeleteOptions, VmChange, VmCreateRequest, VmPlan, Vms};
 pub use volumes::{VolumeCreateRequest, VolumePlan, VolumeView, Volumes};
 
@@ -323,6 +328,11 @@ impl Engine {
     /// Instance types and preferences.
     pub fn instance_types(&self) -> InstanceTypes<'_> {
         InstanceTypes::new(&self.inner)
+    }
+
+    /// Templates.
+    pub fn templates(&self) -> Templates<'_> {
+        Templates::new(&self.inner)
     }
 
     /// Networks.

@@ -8,6 +8,7 @@ use hostler_core::access::{self, Actor, Permission};
 use hostler_core::id::{HostId, VmId};
 use hostler_core::placement::{Placement, Wish};
 use hostler_core::query::ListRequest;
+use hostler_core::template::FromTemplate;
 use hostler_core::vm::check::SEED_DISK;
 use hostler_core::vm::devices::DiskSource;
 use hostler_core::vm::observed::ConsoleKind;
@@ -114,10 +115,17 @@ impl<'a> Vms<'a> {
         request: VmCreateRequest,
     ) -> Result<Accepted> {
         access::may(actor, Permission::VmCreate)?;
-        self.engine.take_on(actor, key, self.creation(actor, request)).await
+        self.engine.take_on(actor, key, self.creation(actor, request, None)).await
     }
 
-    async fn creation(&self, actor: &Actor, mut request: VmCreateRequest) -> Result<Submission> {
+    /// What makes a VM, which is of a template where `from` says so; all that can be checked
+    /// before it begins is.
+    pub(crate) async fn creation(
+        &self,
+        actor: &Actor,
+        mut request: VmCreateRequest,
+        from: Option<FromTemplate>,
+    ) -> Result<Submission> {
         request.spec.check()?;
         self.engine.of_types(&mut request.spec, &mut request.wish).await?;
         self.engine.check_images(&request.spec).await?;
@@ -134,6 +142,7 @@ impl<'a> Vms<'a> {
             phase: Phase::Creating,
             spec: spec.clone(),
             bindings: serde_json::json!([]),
+            template: from,
         };
         let operation = VmCreate { vm, spec, wish, start };
         let name = operation.spec.name.clone();

@@ -51,6 +51,12 @@ pub enum Conflict {
     VmExists,
     /// An image has this name.
     ImageExists,
+    /// A template has this name.
+    TemplateExists,
+    /// There are as many templates, or versions of one, as are kept.
+    TemplatesFull,
+    /// A version of the template is active.
+    TemplateActive,
     /// A token that opens something has this name.
     TokenExists,
     /// A provider has this name.
@@ -96,6 +102,10 @@ pub enum Missing {
     Operation,
     /// An image.
     Image,
+    /// A template.
+    Template,
+    /// A version of a template.
+    TemplateVersion,
     /// A provider.
     Provider,
     /// A token.
@@ -116,6 +126,8 @@ impl Error {
             Missing::Vm => "VM",
             Missing::Operation => "operation",
             Missing::Image => "image",
+            Missing::Template => "template",
+            Missing::TemplateVersion => "version of a template",
             Missing::Provider => "provider",
             Missing::Token => "token",
         };
@@ -176,6 +188,8 @@ impl Error {
             StoreErrorKind::NotFound(Missing::Vm) => Code::VmNotFound,
             StoreErrorKind::NotFound(Missing::Operation) => Code::OperationNotFound,
             StoreErrorKind::NotFound(Missing::Image) => Code::ImageNotFound,
+            StoreErrorKind::NotFound(Missing::Template) => Code::TemplateNotFound,
+            StoreErrorKind::NotFound(Missing::TemplateVersion) => Code::TemplateVersionNotFound,
             StoreErrorKind::NotFound(Missing::Provider) => Code::ProviderNotFound,
             StoreErrorKind::NotFound(Missing::Token) => Code::TokenNotFound,
             StoreErrorKind::Full => Code::StoreFull,
@@ -193,6 +207,9 @@ impl Conflict {
         match self {
             Self::VmExists => Code::VmExists,
             Self::ImageExists => Code::ImageExists,
+            Self::TemplateExists => Code::TemplateExists,
+            Self::TemplatesFull => Code::TemplateLimitReached,
+            Self::TemplateActive => Code::TemplateWrongState,
             Self::TokenExists => Code::TokenExists,
             Self::ProviderExists | Self::ProviderInUse { .. } => Code::ProviderConflict,
             Self::Busy { resource, .. } => match resource {
@@ -257,6 +274,9 @@ impl From<Error> for hostler_core::Error {
                 Conflict::ProviderInUse { vms } => told = told.with_detail("vms", vms),
                 Conflict::VmExists
                 | Conflict::ImageExists
+                | Conflict::TemplateExists
+                | Conflict::TemplatesFull
+                | Conflict::TemplateActive
                 | Conflict::TokenExists
                 | Conflict::ProviderExists
                 | Conflict::IdempotencyMismatch

@@ -40,6 +40,7 @@ mod schema;
 mod sessions;
 mod settings;
 mod statements;
+mod templates;
 mod tokens;
 mod vms;
 
@@ -69,6 +70,7 @@ pub use replies::Reply;
 pub use resources::{Absence, Forgetting, ResourceKey, ResourceKind, ResourceRow};
 pub use sessions::SessionRow;
 pub use statements::portable_statements;
+pub use templates::NewTemplateVersion;
 pub use tokens::TokenRow;
 pub use vms::VmRow;
 

@@ -42,6 +42,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "clusters",
         sql: include_str!("../migrations/0005_clusters.sql"),
     },
+    Migration {
+        version: 6,
+        name: "templates",
+        sql: include_str!("../migrations/0006_templates.sql"),
+    },
 ];
 
 /// The schema of this version.

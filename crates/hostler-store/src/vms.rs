@@ -6,6 +6,7 @@
 
 use hostler_core::Timestamp;
 use hostler_core::id::{HostId, ProviderId, VmId};
+use hostler_core::template::FromTemplate;
 use hostler_core::vm::adoption::Adopted;
 use hostler_core::vm::devices::DiskSpec;
 use hostler_core::vm::spec::VmSpec;
@@ -47,6 +48,8 @@ pub struct VmRow {
     pub updated_at: Timestamp,
     /// How it came into care; `None` for those that Hostler made.
     pub adopted: Option<Adopted>,
+    /// What it was made from, where that is a template.
+    pub template: Option<FromTemplate>,
 }
 
 impl Store {
@@ -177,5 +180,6 @@ fn read(row: &SqliteRow) -> Result<VmRow> {
         created_at: row::time(row, "created_at")?,
         updated_at: row::time(row, "updated_at")?,
         adopted: row::optional_document(row, "adopted")?,
+        template: row::optional_document(row, "template")?,
     })
 }

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{
     adoptions, agents, alerts, api, clusters, contexts, custom_metrics, disks, events, explain,
     hosts, images, instance_types, man, migrations, muscle, networks, operations, outputs, pools,
-    providers, silences, snapshots, tokens, vms, volumes,
+    providers, silences, snapshots, templates, tokens, vms, volumes,
 };
 use crate::complete::{Names, Shell};
 use crate::output::{Output, OutputParser};
@@ -136,6 +136,9 @@ pub(crate) enum Command {
     /// What VMs are made from.
     #[command(subcommand)]
     Image(images::Verb),
+    /// What several VMs are made from, in versions.
+    #[command(subcommand)]
+    Template(templates::Verb),
     /// Sizes that providers offer for VMs.
     #[command(subcommand)]
     InstanceType(instance_types::Verb),

@@ -5,6 +5,7 @@ mod backup;
 mod dashboards;
 mod demo;
 mod fleet;
+mod furnished;
 mod run;
 
 use std::future::Future;

@@ -55,6 +55,7 @@ mod session;
 mod silences;
 mod snapshots;
 mod streams;
+mod templates;
 mod tokens;
 mod ui;
 mod vms;
@@ -264,7 +265,7 @@ pub fn api() -> Api {
         adoptions::route(api),
     )))));
     let api = volumes::route(pools::route(networks::route(hosts::route(providers::route(api)))));
-    events::route(operations::route(images::route(api)))
+    events::route(operations::route(templates::route(images::route(api))))
 }
 
 /// Everything the server answers.

@@ -10,6 +10,8 @@ import type { Cluster, ClusterKubeconfig, ClusterTested } from "./types";
 export interface Needs {
   features?: string;
   hardware?: string;
+  /** The id of a template, or `ID@VERSION`, whose needs count, too. */
+  template?: string;
 }
 
 /** What is said of some is no word of the rest (RFC 7396). */

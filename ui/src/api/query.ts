@@ -26,6 +26,7 @@ import type {
   Preference,
   Provider,
   Silence,
+  Template,
   VmSummary,
   Volume,
 } from "./types";
@@ -47,6 +48,7 @@ interface ListItems {
   pools: Pool;
   networks: Network;
   images: Image;
+  templates: Template;
   operations: Operation;
   providers: Provider;
   clusters: Cluster;
@@ -120,6 +122,8 @@ const readers: { [N in ListName]: Reader<ListItems[N]> } = {
   pools: (query, signal) => body(client.GET("/api/v1/pools", { params: { query }, signal })),
   networks: (query, signal) => body(client.GET("/api/v1/networks", { params: { query }, signal })),
   images: (query, signal) => body(client.GET("/api/v1/images", { params: { query }, signal })),
+  templates: (query, signal) =>
+    body(client.GET("/api/v1/templates", { params: { query }, signal })),
   operations: (query, signal) =>
     body(client.GET("/api/v1/operations", { params: { query }, signal })),
   providers: (query, signal) =>

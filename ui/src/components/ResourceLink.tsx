@@ -14,6 +14,7 @@ const PAGES: Record<string, (id: string) => LinkOptions> = {
   network: paths.network,
   operation: paths.operation,
   image: () => paths.images(),
+  template: (id) => paths.template(id),
   provider: () => paths.providers(),
 };
 

@@ -14,6 +14,7 @@ type Route =
   | "/storage"
   | "/networks"
   | "/images"
+  | "/templates"
   | "/providers"
   | "/clusters"
   | "/charts";

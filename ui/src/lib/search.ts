@@ -154,6 +154,8 @@ export interface ClusterSearch {
   /** What a template would need, joined by commas. */
   features?: string;
   hardware?: string;
+  /** The id of a template, or `ID@VERSION`. */
+  template?: string;
 }
 
 export function clusterSearch(raw: RawSearch): ClusterSearch {
@@ -163,7 +165,18 @@ export function clusterSearch(raw: RawSearch): ClusterSearch {
     state: oneOf(FEATURE_STATES, raw.state),
     features: text(raw.features),
     hardware: text(raw.hardware),
+    template: text(raw.template),
   };
+}
+
+export interface TemplateSearch {
+  /** Which version is shown; the one that is deployed where not given. */
+  version?: number;
+}
+
+export function templateSearch(raw: RawSearch): TemplateSearch {
+  const version = Number(raw.version);
+  return Number.isInteger(version) && version > 0 ? { version } : {};
 }
 
 /** How many VMs may be compared. */

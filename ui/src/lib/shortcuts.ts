@@ -25,6 +25,7 @@ export const SHORTCUTS: readonly { keys: string[]; does: string }[] = [
   { keys: ["g s"], does: "storage" },
   { keys: ["g n"], does: "networks" },
   { keys: ["g i"], does: "images" },
+  { keys: ["g l"], does: "templates" },
   { keys: ["g o"], does: "operations" },
   { keys: ["g e"], does: "events" },
   { keys: ["g c"], does: "clusters" },

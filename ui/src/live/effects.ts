@@ -20,6 +20,7 @@ const LIST_OF: Record<string, ListName> = {
   pool: "pools",
   network: "networks",
   image: "images",
+  template: "templates",
   operation: "operations",
   alert: "alerts",
   silence: "silences",

@@ -16,14 +16,16 @@ endpoint! {
     /// List clusters: how each is, and what it can.
     ///
     /// A cluster is a provider, and has the same id. With `features` or `hardware`, each is told
-    /// with what it lacks of them. Sorts and filters by `name`, `id`, `kind`, `health`, `version`,
+    /// with what it lacks of them. With `compatible_with_template`, only those are told that have
+    /// all the features and all the hardware that the template requires. Sorts and filters by `name`, `id`, `kind`, `health`, `version`,
     /// `source`, `fits`.
     ClusterList {
         id: "cluster_list", tag: "clusters", GET "/api/v1/clusters",
         needs: InfraRead,
         query: ClusterListQuery,
         reply: Json Page<Cluster>,
-        errors: [QueryInvalid, CursorInvalid],
+        errors: [QueryInvalid, CursorInvalid, TemplateNotFound, TemplateVersionNotFound,
+            TemplateWrongState],
     }
 }
 
@@ -35,7 +37,8 @@ endpoint! {
         path: ClusterPath,
         query: ClusterShowQuery,
         reply: Json Cluster,
-        errors: [IdInvalid, ClusterNotFound, QueryInvalid],
+        errors: [IdInvalid, ClusterNotFound, QueryInvalid, TemplateNotFound,
+            TemplateVersionNotFound, TemplateWrongState],
     }
 }
 
@@ -157,12 +160,16 @@ pub struct ClusterListQuery {
     /// Hardware that is required, separated by commas, at most 64: `kvm,nvidia.com/TU104GL`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hardware: Option<String>,
+    /// Only clusters that have all that this template requires: its id, or `ID@VERSION`; without
+    /// a version its default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compatible_with_template: Option<String>,
 }
 
 impl From<ListQuery> for ClusterListQuery {
     fn from(list: ListQuery) -> Self {
         let ListQuery { limit, cursor, sort, filter, search, fields } = list;
-        Self { limit, cursor, sort, filter, search, fields, features: None, hardware: None }
+        Self { limit, cursor, sort, filter, search, fields, ..Self::default() }
     }
 }
 
@@ -179,8 +186,7 @@ impl PageQuery for ClusterListQuery {
 impl ClusterListQuery {
     /// What it has in common with other lists.
     pub fn list(&self) -> ListQuery {
-        let Self { limit, cursor, sort, filter, search, fields, features: _, hardware: _ } =
-            self.clone();
+        let Self { limit, cursor, sort, filter, search, fields, .. } = self.clone();
         ListQuery { limit, cursor, sort, filter, search, fields }
     }
 }
@@ -195,6 +201,10 @@ pub struct ClusterShowQuery {
     /// Hardware that is required, separated by commas, at most 64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hardware: Option<String>,
+    /// A template whose features and hardware are required, too: its id, or `ID@VERSION`; without
+    /// a version its default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
 }
 
 /// A cluster to be added.

@@ -30,6 +30,8 @@ mod server;
 mod session;
 mod silences;
 mod snapshots;
+mod template_deployments;
+mod templates;
 mod tokens;
 mod vm_spec;
 mod vms;
@@ -64,6 +66,8 @@ pub use server::*;
 pub use session::*;
 pub use silences::*;
 pub use snapshots::*;
+pub use template_deployments::*;
+pub use templates::*;
 pub use tokens::*;
 pub use vm_spec::*;
 pub use vms::*;
@@ -165,6 +169,22 @@ endpoints![
     ImageImport,
     ImageShow,
     ImageDelete,
+    TemplateList,
+    TemplateCreate,
+    TemplateShow,
+    TemplateUpdate,
+    TemplateDelete,
+    TemplatePreview,
+    TemplateDeploy,
+    TemplateVersionList,
+    TemplateVersionCreate,
+    TemplateVersionShow,
+    TemplateVersionWrite,
+    TemplateVersionActivate,
+    TemplateVersionDeprecate,
+    TemplateVersionArchive,
+    TemplateVersionPreview,
+    TemplateVersionDeploy,
     OperationList,
     OperationShow,
     OperationCancel,

@@ -14,7 +14,7 @@ endpoint! {
     ///
     /// Sorts by `name`, `state`, `host`, `provider`, `namespace`, `project`, `cpu_count`,
     /// `memory_bytes`, `created_at`; filters by the same, by `managed` and by
-    /// `label.KEY`. Names take globs: `name=web-*`.
+    /// `template` (an id), `template_version` and `label.KEY`. Names take globs: `name=web-*`.
     VmList {
         id: "vm_list", tag: "vms", GET "/api/v1/vms",
         needs: VmRead,
@@ -382,6 +382,9 @@ pub struct Vm {
     pub consoles: Vec<ConsoleKind>,
     /// How it came into care; null for VMs that Hostler made or only observes.
     pub adopted: Option<VmAdopted>,
+    /// Which version of which template it was made from; null for others.
+    #[serde(default)]
+    pub template: Option<super::VmTemplate>,
     /// What snapshots of it can do; null where its provider has none.
     pub snapshot_limits: Option<super::SnapshotLimits>,
     /// What clones of it can do; null where its provider makes none.

@@ -59,6 +59,10 @@ pub enum Code {
     NetworkNotFound,
     /// There is no such image.
     ImageNotFound,
+    /// There is no such template.
+    TemplateNotFound,
+    /// The template has no such version.
+    TemplateVersionNotFound,
     /// There is no such operation.
     OperationNotFound,
     /// There is no such token.
@@ -99,6 +103,14 @@ pub enum Code {
     VolumeInUse,
     /// Another operation is working on this volume.
     VolumeBusy,
+    /// A template with this name exists in the project.
+    TemplateExists,
+    /// The state of the template's version does not allow this.
+    TemplateWrongState,
+    /// There are as many templates, or versions of this one, as are kept.
+    TemplateLimitReached,
+    /// The place lacks what the template requires.
+    TemplateIncompatible,
     /// The VM has a snapshot with this name.
     SnapshotExists,
     /// The VM has as many snapshots as its provider allows.
@@ -198,6 +210,8 @@ impl Code {
         Self::DiskNotFound,
         Self::NetworkNotFound,
         Self::ImageNotFound,
+        Self::TemplateNotFound,
+        Self::TemplateVersionNotFound,
         Self::OperationNotFound,
         Self::TokenNotFound,
         Self::AlertNotFound,
@@ -218,6 +232,10 @@ impl Code {
         Self::VolumeExists,
         Self::VolumeInUse,
         Self::VolumeBusy,
+        Self::TemplateExists,
+        Self::TemplateWrongState,
+        Self::TemplateLimitReached,
+        Self::TemplateIncompatible,
         Self::SnapshotExists,
         Self::SnapshotLimitReached,
         Self::DiskExists,
@@ -284,6 +302,8 @@ impl Code {
             Self::DiskNotFound => "disk_not_found",
             Self::NetworkNotFound => "network_not_found",
             Self::ImageNotFound => "image_not_found",
+            Self::TemplateNotFound => "template_not_found",
+            Self::TemplateVersionNotFound => "template_version_not_found",
             Self::OperationNotFound => "operation_not_found",
             Self::TokenNotFound => "token_not_found",
             Self::AlertNotFound => "alert_not_found",
@@ -304,6 +324,10 @@ impl Code {
             Self::VolumeExists => "volume_exists",
             Self::VolumeInUse => "volume_in_use",
             Self::VolumeBusy => "volume_busy",
+            Self::TemplateExists => "template_exists",
+            Self::TemplateWrongState => "template_wrong_state",
+            Self::TemplateLimitReached => "template_limit_reached",
+            Self::TemplateIncompatible => "template_incompatible",
             Self::SnapshotExists => "snapshot_exists",
             Self::SnapshotLimitReached => "snapshot_limit_reached",
             Self::DiskExists => "disk_exists",
@@ -370,6 +394,8 @@ impl Code {
             | Self::DiskNotFound
             | Self::NetworkNotFound
             | Self::ImageNotFound
+            | Self::TemplateNotFound
+            | Self::TemplateVersionNotFound
             | Self::OperationNotFound
             | Self::TokenNotFound
             | Self::AlertNotFound
@@ -390,6 +416,9 @@ impl Code {
             | Self::VolumeExists
             | Self::VolumeInUse
             | Self::VolumeBusy
+            | Self::TemplateExists
+            | Self::TemplateWrongState
+            | Self::TemplateLimitReached
             | Self::SnapshotExists
             | Self::SnapshotLimitReached
             | Self::DiskExists
@@ -404,7 +433,8 @@ impl Code {
             | Self::ConsoleBusy
             | Self::ProviderConflict
             | Self::EventsExpired => Kind::Conflict,
-            Self::CapabilityMissing
+            Self::TemplateIncompatible
+            | Self::CapabilityMissing
             | Self::LimitExceeded
             | Self::BodyTooLarge
             | Self::MediaTypeUnsupported

@@ -36,6 +36,8 @@ impl Code {
             Self::DiskNotFound => "the VM has no such disk",
             Self::NetworkNotFound => "there is no such network",
             Self::ImageNotFound => "there is no such image",
+            Self::TemplateNotFound => "there is no such template",
+            Self::TemplateVersionNotFound => "the template has no such version",
             Self::OperationNotFound => "there is no such operation",
             Self::TokenNotFound => "there is no such token",
             Self::AlertNotFound => "no such alert is pending or fires",
@@ -56,6 +58,12 @@ impl Code {
             Self::VolumeExists => "a volume with this name exists in the pool",
             Self::VolumeInUse => "the volume belongs to a VM",
             Self::VolumeBusy => "another operation is working on this volume",
+            Self::TemplateExists => "a template with this name exists in the project",
+            Self::TemplateWrongState => "the state of the template's version does not allow this",
+            Self::TemplateLimitReached => {
+                "there are as many templates, or versions of this one, as are kept"
+            }
+            Self::TemplateIncompatible => "the place lacks what the template requires",
             Self::SnapshotExists => "the VM has a snapshot with this name",
             Self::SnapshotLimitReached => "the VM has as many snapshots as its provider allows",
             Self::DiskExists => "the VM has a disk with this name",
@@ -147,6 +155,8 @@ impl Code {
             Self::DiskNotFound => "`hostler disk list VM` shows those there are.",
             Self::NetworkNotFound => "`hostler network list` shows those there are.",
             Self::ImageNotFound => "`hostler image list` shows those there are.",
+            Self::TemplateNotFound => "`hostler template list` shows those there are.",
+            Self::TemplateVersionNotFound => "`hostler template show TEMPLATE` lists its versions.",
             Self::OperationNotFound => {
                 "`hostler op list` shows those there are; ended ones are kept for 30 days."
             }
@@ -186,6 +196,16 @@ impl Code {
             Self::VolumeInUse => "Detach it or delete the VM first.",
             Self::VolumeBusy => {
                 "Wait for the operation that `details.operation` names, or cancel it."
+            }
+            Self::TemplateExists => "Choose another name, or make a new version of that template.",
+            Self::TemplateWrongState => {
+                "A draft is edited and activated; an active or deprecated version is deployed; a new draft changes what an active one is. `hostler template show TEMPLATE` tells the states."
+            }
+            Self::TemplateLimitReached => {
+                "Delete templates that nobody deploys; a template whose versions are used up is replaced by a new one."
+            }
+            Self::TemplateIncompatible => {
+                "`hostler cluster list --compatible-with-template TEMPLATE` shows clusters that have it; `hostler cluster show CLUSTER --template TEMPLATE` tells what one lacks."
             }
             Self::SnapshotExists => {
                 "Choose another name; where two have the same one, name the snapshot by its `reference`."

@@ -27,6 +27,17 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// What is wanted here and there, each name once.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        let both = [(&mut self.features, other.features), (&mut self.hardware, other.hardware)];
+        for (names, more) in both {
+            let new: Vec<String> = more.into_iter().filter(|name| !names.contains(name)).collect();
+            names.extend(new);
+        }
+        self
+    }
+
     fn is_nothing(&self) -> bool {
         self.features.is_empty() && self.hardware.is_empty()
     }

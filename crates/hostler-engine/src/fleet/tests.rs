@@ -149,6 +149,7 @@ fn row(n: u8, at_provider: Option<u8>, name: Option<&str>, volume: Option<Volume
         created_at: at(3),
         updated_at: at(3),
         adopted: None,
+        template: None,
     }
 }
 

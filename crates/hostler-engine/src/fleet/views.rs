@@ -10,6 +10,7 @@ use hostler_core::id::{HostId, NetworkId, OperationId, PoolId, ProviderId, VmId}
 use hostler_core::network::ObservedNetwork;
 use hostler_core::query::{Field, Row, Value};
 use hostler_core::storage::ObservedPool;
+use hostler_core::template::FromTemplate;
 use hostler_core::vm::adoption::Adopted;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_core::vm::status::{Phase, VmStatus};
@@ -63,6 +64,8 @@ impl VmView {
         Field::text("namespace"),
         Field::text("project"),
         Field::text("managed"),
+        Field::text("template"),
+        Field::text("template_version"),
         Field::number("cpu_count"),
         Field::number("memory_bytes"),
         Field::number("created_at"),
@@ -172,6 +175,11 @@ impl VmView {
         (self.status.quality == Quality::Stale).then_some(self.status.reason.as_str())
     }
 
+    /// Which version of which template it was made from, where it was.
+    pub fn template(&self) -> Option<&FromTemplate> {
+        self.row.as_ref().and_then(|row| row.template.as_ref())
+    }
+
     /// How it came into care, for VMs that were made elsewhere and are managed.
     pub fn adopted(&self) -> Option<&Adopted> {
         self.row.as_ref().and_then(|row| row.adopted.as_ref())
@@ -198,6 +206,8 @@ impl Row for VmView {
             "namespace" => self.namespace().into(),
             "project" => self.project.as_deref().into(),
             "managed" => self.managed.into(),
+            "template" => self.template().map(|from| from.template.to_string()).into(),
+            "template_version" => self.template().map(|from| from.version.to_string()).into(),
             "cpu_count" => self.cpu_count().map(u64::from).into(),
             "memory_bytes" => self.memory_bytes().into(),
             "created_at" => self.created_at.as_micros().into(),

@@ -128,7 +128,7 @@ impl Inner {
 
     /// The operation that was taken on under this key before, if there is one.
     /// The same key with another request is refused.
-    async fn replay(
+    pub(crate) async fn replay(
         &self,
         actor: &Actor,
         key: Option<&IdempotencyKey>,

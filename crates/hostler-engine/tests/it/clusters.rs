@@ -115,7 +115,7 @@ async fn e12_a_cluster_that_hangs_delays_no_other_and_grows_old() {
     let old = view(&lab, a);
     assert_eq!(old.health(), Health::Healthy);
     assert!(old.failure.is_some() && old.age > Some(Duration::from_millis(500)), "{old:?}");
-    let listed = lab.engine.clusters().list(&ListRequest::first(9), &Wanted::default());
+    let listed = lab.engine.clusters().list(&ListRequest::first(9), &Wanted::default(), false);
     assert!(listed.stale && listed.items.len() == 2);
     hung.faults().set_verb_latency(Verb::Report, Duration::ZERO);
     lab.until("it is fresh", || !view(&lab, a).stale && view(&lab, a).failure.is_none()).await;
@@ -147,7 +147,7 @@ async fn e15_e16_clusters_are_compared_with_what_is_wanted_and_declared() {
     let params = ListParams { filter: Some("fits=true"), ..ListParams::default() };
     let fitting = ListRequest::parse(&params, ClusterView::FIELDS, None).unwrap();
     let modest = Wanted { features: vec!["GPU".into()], hardware: Vec::new() };
-    let listed = lab.engine.clusters().list(&fitting, &modest);
+    let listed = lab.engine.clusters().list(&fitting, &modest, false);
     let names: Vec<&str> = listed.items.iter().map(|it| it.provider.row.name.as_str()).collect();
     assert_eq!(names, ["full"]);
     assert_eq!(view(&lab, full).fits(), None, "nothing was wanted");
@@ -250,7 +250,8 @@ async fn a_cluster_that_is_given_twice_is_to_be_noticed_at_both() {
     is(&lab, eu, Health::Healthy).await;
     lab.until("the other is seen", || view(&lab, other).host_count == Some(1)).await;
     assert_eq!(told(other), []);
-    let listed = lab.engine.clusters().list(&ListRequest::first(9), &Wanted::default()).items;
+    let listed =
+        lab.engine.clusters().list(&ListRequest::first(9), &Wanted::default(), false).items;
     assert_eq!(listed.iter().filter(|it| it.beside.len() == 1).count(), 2);
     lab.engine.clusters().remove(&admin(), again).await.unwrap();
     assert_eq!(told(eu), [], "there is only one again");

@@ -315,6 +315,7 @@ async fn i17_what_was_adopted_is_not_removed_for_the_mark_it_bears() {
         phase: Phase::Ready,
         spec: VmSpec::new("web", 64 << 20),
         bindings: serde_json::json!([]),
+        template: None,
     };
     let adopted = Adopted {
         by: "local:root".into(),

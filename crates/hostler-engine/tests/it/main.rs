@@ -34,6 +34,7 @@ mod snapshots;
 mod steps;
 mod stuck;
 mod subject;
+mod templates;
 mod unwinding;
 mod volumes;
 mod world;

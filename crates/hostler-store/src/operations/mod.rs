@@ -24,6 +24,7 @@ use std::time::Duration;
 use hostler_core::Timestamp;
 use hostler_core::id::{HostId, OperationId, ProviderId, VmId};
 use hostler_core::operation::{Event, Journal, OperationState, Plan, Resource};
+use hostler_core::template::FromTemplate;
 use hostler_core::vm::devices::DiskSpec;
 use hostler_core::vm::spec::VmSpec;
 use hostler_core::vm::status::Phase;
@@ -61,6 +62,8 @@ pub struct NewVm {
     pub spec: VmSpec,
     /// What belongs to it at the provider, in the engine's words.
     pub bindings: Value,
+    /// What it is made from, where that is a template.
+    pub template: Option<FromTemplate>,
 }
 
 /// An operation to be kept.

@@ -128,7 +128,8 @@ async fn insert_vm(tx: &mut Connection, vm: &NewVm, new: &NewOperation) -> Resul
         .bind(vm.phase.as_str())
         .bind(row::to_json(&vm.spec)?)
         .bind(vm.bindings.to_string())
-        .bind(new.created_at.as_micros());
+        .bind(new.created_at.as_micros())
+        .bind(vm.template.as_ref().map(row::to_json).transpose()?);
     if tx.execute(insert).await? == 0 {
         return Err(vms::name_taken(&vm.spec));
     }

@@ -4,8 +4,8 @@ super::statements! {
     /// The name is taken by whoever is first; zero rows tell the loser.
     VM_INSERT =
         "INSERT INTO vms (id, provider_id, host_id, external_ref, project, name, phase, spec,
-             bindings, generation, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10)
+             bindings, generation, created_at, updated_at, template)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10, $11)
          ON CONFLICT (project, name) DO NOTHING";
     VM_ADOPT =
         "INSERT INTO vms (id, provider_id, host_id, external_ref, project, name, phase, spec,
@@ -14,11 +14,11 @@ super::statements! {
          ON CONFLICT (project, name) DO NOTHING";
     VM =
         "SELECT id, provider_id, host_id, external_ref, project, name, phase, spec, bindings,
-             generation, created_at, updated_at, adopted
+             generation, created_at, updated_at, adopted, template
          FROM vms WHERE id = $1";
     VMS =
         "SELECT id, provider_id, host_id, external_ref, project, name, phase, spec, bindings,
-             generation, created_at, updated_at, adopted
+             generation, created_at, updated_at, adopted, template
          FROM vms ORDER BY id";
     VM_NAME_OWNER = "SELECT id FROM vms WHERE project = $1 AND name = $2";
     VM_SET_SPEC =

@@ -13,11 +13,13 @@ mod access;
 mod alerts;
 mod inventory;
 mod operations;
+mod templates;
 
 pub(crate) use access::*;
 pub(crate) use alerts::*;
 pub(crate) use inventory::*;
 pub(crate) use operations::*;
+pub(crate) use templates::*;
 
 /// A statement of the register.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +52,7 @@ pub(crate) use statements;
 /// For tests; the few statements that only SQLite knows (pragmas, `VACUUM INTO`)
 /// are not among them.
 pub fn portable_statements() -> impl Iterator<Item = (&'static str, &'static str)> {
-    [access::ALL, alerts::ALL, inventory::ALL, operations::ALL]
+    [access::ALL, alerts::ALL, inventory::ALL, operations::ALL, templates::ALL]
         .into_iter()
         .flatten()
         .map(|statement| (statement.name, statement.sql))

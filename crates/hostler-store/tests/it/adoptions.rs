@@ -33,6 +33,7 @@ fn foreign(world: &World, provider: ProviderId, name: &str) -> (NewVm, Adopted) 
         phase: Phase::Ready,
         spec: VmSpec::new(name, 1 << 30),
         bindings: json!([]),
+        template: None,
     };
     let adopted = Adopted {
         by: "local:root".into(),

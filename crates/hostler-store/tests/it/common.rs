@@ -74,6 +74,7 @@ impl World {
             phase: Phase::Creating,
             spec: VmSpec::new(name, 1 << 30),
             bindings: json!([]),
+            template: None,
         });
         new.events = vec![self.event("vm.created", &vm.to_string())];
         new

@@ -19,4 +19,5 @@ mod model;
 mod operations;
 mod queue;
 mod real;
+mod templates;
 mod vms;

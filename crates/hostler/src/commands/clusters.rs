@@ -28,23 +28,31 @@ pub(crate) enum Verb {
     #[command(after_long_help = examples!(
         "hostler cluster list",
         "hostler cluster list --filter 'health!=healthy' -o wide",
-        "hostler cluster list --features GPU,HotplugNICs --hardware kvm"
+        "hostler cluster list --features GPU,HotplugNICs --hardware kvm",
+        "hostler cluster list --compatible-with-template web"
     ))]
     List {
         #[command(flatten)]
         list: ListArgs,
         #[command(flatten)]
         required: Required,
+        /// Only clusters that have all that this template requires: NAME, or NAME@VERSION.
+        #[arg(long, value_name = "TEMPLATE", add = Names::Template)]
+        compatible_with_template: Option<String>,
     },
     /// Show a cluster: how it is and why, and what it can.
     #[command(after_long_help = examples!(
         "hostler cluster show eu",
+        "hostler cluster show eu --template web@2",
         "hostler cluster show eu -o json"
     ))]
     Show {
         /// Its name or id.
         #[arg(add = Names::Cluster)]
         cluster: String,
+        /// Tell what it lacks of what this template requires: NAME, or NAME@VERSION.
+        #[arg(long, add = Names::Template)]
+        template: Option<String>,
     },
     /// Add a cluster by its kubeconfig; it need not answer yet.
     ///
@@ -180,8 +188,13 @@ impl By {
 
 pub(crate) async fn run(app: &App, verb: Verb) -> Result {
     match verb {
-        Verb::List { list, required } => show_list(app, &list, required).await,
-        Verb::Show { cluster } => {
+        Verb::List { list, required, compatible_with_template } => {
+            show_list(app, &list, required, compatible_with_template).await
+        }
+        Verb::Show { cluster, template: Some(template) } => {
+            compared(app, &cluster, &template).await
+        }
+        Verb::Show { cluster, template: None } => {
             let client = app.client()?;
             let found = by_name::<v1::ClusterList, _>(&client, &cluster, |_| None).await?;
             super::view_one(app, &found)
@@ -201,10 +214,32 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
     }
 }
 
-async fn show_list(app: &App, args: &ListArgs, required: Required) -> Result {
-    let Required { features, hardware } = required;
-    let query = ClusterListQuery { features, hardware, ..args.query().into() };
+/// A cluster with what it lacks of a template.
+async fn compared(app: &App, cluster: &str, template: &str) -> Result {
     let client = app.client()?;
+    let found = by_name::<v1::ClusterList, _>(&client, cluster, |_| None).await?;
+    let path = v1::ClusterPath { cluster: found.value.id };
+    let template = super::templates::reference(&client, template).await?;
+    let query = v1::ClusterShowQuery { template: Some(template), ..Default::default() };
+    let terms = Terms::default();
+    let answer = client.ask::<v1::ClusterShow>(&path, &query, &Nothing {}, &terms).await?;
+    super::view_one(app, &Item { value: answer.value, json: answer.json })
+}
+
+async fn show_list(
+    app: &App,
+    args: &ListArgs,
+    required: Required,
+    template: Option<String>,
+) -> Result {
+    let Required { features, hardware } = required;
+    let client = app.client()?;
+    let compatible_with_template = match template {
+        Some(template) => Some(super::templates::reference(&client, &template).await?),
+        None => None,
+    };
+    let query =
+        ClusterListQuery { features, hardware, compatible_with_template, ..args.query().into() };
     let page = client.pages::<v1::ClusterList, _>(Nothing {}, query).all(args.most()).await?;
     super::show_page(app, &page)
 }

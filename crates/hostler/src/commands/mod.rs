@@ -29,6 +29,7 @@ pub(crate) mod providers;
 pub(crate) mod silences;
 pub(crate) mod snapshots;
 mod stats;
+pub(crate) mod templates;
 pub(crate) mod tokens;
 mod version;
 pub(crate) mod vm_actions;
@@ -65,6 +66,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result {
         Command::Disk(verb) => disks::run(app, verb).await,
         Command::Snapshot(verb) => snapshots::run(app, verb).await,
         Command::Image(verb) => images::run(app, verb).await,
+        Command::Template(verb) => templates::run(app, verb).await,
         Command::InstanceType(verb) => instance_types::run(app, verb).await,
         Command::Preference(verb) => instance_types::run_preference(app, verb).await,
         Command::Network(verb) => networks::run(app, verb).await,

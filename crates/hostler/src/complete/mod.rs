@@ -39,6 +39,7 @@ pub(crate) enum Names {
     /// A volume of the pool that was named before it.
     Volume,
     Image,
+    Template,
     Network,
     InstanceType,
     Preference,
@@ -146,6 +147,7 @@ mod tests {
         "pool",
         "image",
         "images",
+        "template",
         "network",
         "operation",
         "provider",

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Names;
 use super::cache::{self, Candidate, Entry};
 use super::line::Line;
-use crate::commands::{explain, hosts, instance_types, networks, pools};
+use crate::commands::{explain, hosts, instance_types, networks, pools, templates};
 use crate::config::{self, Contexts, Environment};
 use crate::output::Resource;
 use crate::resolve::by_name;
@@ -122,6 +122,11 @@ async fn fetch(
         Names::Image => {
             let about = |image: &v1::Image| image.description.clone();
             read::<v1::ImageList, _>(client, Nothing {}, all, |_| None, about).await?
+        }
+        Names::Template => {
+            let about = |template: &v1::Template| template.description.clone();
+            let place = templates::project;
+            read::<v1::TemplateList, _>(client, Nothing {}, all, place, about).await?
         }
         Names::Network => {
             let about = |network: &v1::Network| network.forward.clone();

@@ -35,6 +35,7 @@ fn the_short_help_fits_a_screen() {
               snapshot       Snapshots of VMs, and going back to them
               migration      Moves of running VMs from host to host
               image          What VMs are made from
+              template       What several VMs are made from, in versions
               instance-type  Sizes that providers offer for VMs
               preference     What providers fill in where a VM says nothing
               network        Networks that VMs can be connected to
@@ -83,6 +84,7 @@ fn every_noun_tells_its_verbs() {
         "snapshot",
         "migration",
         "image",
+        "template",
         "instance-type",
         "preference",
         "network",

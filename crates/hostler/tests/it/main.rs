@@ -28,6 +28,7 @@ mod power;
 mod rig;
 mod snapshots;
 mod stats;
+mod templates;
 mod terminals;
 mod volumes;
 mod watching;

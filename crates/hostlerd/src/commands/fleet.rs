@@ -78,6 +78,7 @@ pub(super) async fn furnish(
         }
         fleet.push((row, sim));
     }
+    super::furnished::templates(store, ids, now, WHO).await?;
     Ok(Fleet(fleet))
 }
 
@@ -109,6 +110,7 @@ async fn remember(
         phase: Phase::Ready,
         bindings: bindings(&spec, vm)?,
         spec,
+        template: None,
     };
     // Its id says when it was made; so does the operation that made it.
     let made_at = made_at(tag.vm).unwrap_or(now);

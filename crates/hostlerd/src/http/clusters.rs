@@ -8,7 +8,7 @@ use hostler_core::cluster::{
     Capabilities, DECLARED, Lack, Reason, Report, StorageClass, Upgrade, WatchLag,
 };
 use hostler_core::error::Fault;
-use hostler_core::id::ProviderId;
+use hostler_core::id::{ProviderId, TemplateId};
 use hostler_core::{Code, Error};
 use hostler_engine::{ClusterView, Wanted};
 use hostler_store::{ProviderRow, SealedSecret};
@@ -33,16 +33,23 @@ pub(super) fn route(api: Api) -> Api {
 }
 
 async fn list(app: App, call: Call<v1::ClusterList>) -> Result<Reply<Page<v1::Cluster>>> {
-    let wanted = wanted(call.query.features.as_deref(), call.query.hardware.as_deref())?;
-    let take = |request: &_| app.engine.clusters().list(request, &wanted);
+    let query = &call.query;
+    let said = wanted(query.features.as_deref(), query.hardware.as_deref())?;
+    let only_fitting = query.compatible_with_template.is_some();
+    let named = query.compatible_with_template.as_deref();
+    let wanted = with_template(&app, said, "compatible_with_template", named).await?;
+    let take = |request: &_| app.engine.clusters().list(request, &wanted, only_fitting);
     let convert = |view: &Arc<ClusterView>| Ok(cluster(view));
     let query = call.query.list();
-    let page = lists::page(&app, &list_name(&wanted), &query, ClusterView::FIELDS, take, convert)?;
+    let name = list_name(&wanted, only_fitting);
+    let page = lists::page(&app, &name, &query, ClusterView::FIELDS, take, convert)?;
     Ok(Reply::page(page))
 }
 
 async fn show(app: App, call: Call<v1::ClusterShow>) -> Result<Reply<v1::Cluster>> {
-    let wanted = wanted(call.query.features.as_deref(), call.query.hardware.as_deref())?;
+    let query = &call.query;
+    let said = wanted(query.features.as_deref(), query.hardware.as_deref())?;
+    let wanted = with_template(&app, said, "template", query.template.as_deref()).await?;
     let view = app.engine.clusters().get(ids::of_path(&call.path.cluster)?, &wanted)?;
     Ok(Reply::of(cluster(&view)))
 }
@@ -150,8 +157,29 @@ fn seal(
 
 /// What the list is called in cursors. What is wanted decides by `fits` which clusters are in it
 /// and in which order, so that a cursor is good for the same wish only.
-fn list_name(Wanted { features, hardware }: &Wanted) -> String {
-    format!("clusters features={features:?} hardware={hardware:?}")
+fn list_name(Wanted { features, hardware }: &Wanted, only_fitting: bool) -> String {
+    format!("clusters features={features:?} hardware={hardware:?} only={only_fitting}")
+}
+
+/// What is wanted together with what the template requires that the parameter names.
+async fn with_template(
+    app: &App,
+    said: Wanted,
+    parameter: &str,
+    named: Option<&str>,
+) -> Result<Wanted> {
+    let Some(named) = named else { return Ok(said) };
+    let (id, version) = match named.split_once('@') {
+        None => (named.parse::<TemplateId>().ok(), Some(None)),
+        Some((id, version)) => (id.parse().ok(), version.parse().ok().map(Some)),
+    };
+    let (Some(id), Some(version)) = (id, version) else {
+        let detail = "must be the id of a template, or ID@VERSION".to_owned();
+        let fault = Fault::new(parameter, "malformed", detail);
+        return Err(Error::faults(Code::QueryInvalid, vec![fault]).into());
+    };
+    let required = app.engine.templates().wanted(id, version).await?;
+    Ok(said.and(required))
 }
 
 /// What clusters are to be compared with.

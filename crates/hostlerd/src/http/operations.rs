@@ -63,6 +63,20 @@ where
     })
 }
 
+/// An operation that was taken on among others, after what is left of the time to wait.
+pub(super) async fn after<E: Endpoint>(
+    app: &App,
+    call: &Call<E>,
+    view: OperationView,
+    left: Option<Duration>,
+) -> Result<v1::Operation> {
+    let view = match left {
+        Some(patience) => wait(app, view.row.id, patience).await?,
+        None => view,
+    };
+    Ok(convert::operation(&view, is_admin(&call.caller)))
+}
+
 async fn list(app: App, call: Call<v1::OperationList>) -> Result<Reply<Page<v1::Operation>>> {
     let wanted = filter::read(&app.cursors, &call.query)?;
     let (views, more) = app.engine.operations().list(&wanted).await?;

@@ -97,6 +97,11 @@ async fn a37_a_word_that_is_no_id_is_refused_wherever_one_is_read() {
                 }
                 "cluster_rotate" => json!({ "kubeconfig": "" }),
                 "cluster_declare" => json!({ "hardware": {} }),
+                "template_version_write" => json!({ "spec": {} }),
+                "template_preview"
+                | "template_deploy"
+                | "template_version_preview"
+                | "template_version_deploy" => json!({ "name": "a" }),
                 _ => json!({}),
             };
             let answer = ask(&client, endpoint, &path(endpoint, word), &body.to_string()).await;
@@ -156,12 +161,17 @@ async fn a37_lists_have_a_limit_that_is_refused_and_not_cut() {
     let pools = fixture.local().get("/api/v1/pools").await.json();
     let pool = pools["items"][0]["id"].as_str().unwrap();
     let vm = fixture.make_vm("web").await;
+    let body = json!({ "name": "web", "version": { "spec": {} } });
+    let template = fixture.local().post("/api/v1/templates", &body).await.json();
+    let template = template["id"].as_str().unwrap();
     let mut asked = 0;
     for endpoint in v1::endpoints().iter().filter(|endpoint| endpoint.id.ends_with("_list")) {
-        let path = path(
-            endpoint,
-            if ["snapshot_list", "disk_list"].contains(&endpoint.id) { &vm } else { pool },
-        );
+        let owner = match endpoint.id {
+            "snapshot_list" | "disk_list" => vm.as_str(),
+            "template_version_list" => template,
+            _ => pool,
+        };
+        let path = path(endpoint, owner);
         for limit in ["0", "1001", "-1", "1e3", "4294967296", ""] {
             let answer = fixture.local().get(&format!("{path}?limit={limit}")).await;
             refused(endpoint, &answer, 400, "query_invalid");

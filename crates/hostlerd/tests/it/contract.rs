@@ -118,7 +118,9 @@ impl Story {
         // Ids of one moment are in no order; those of this story are in its own.
         self.fixture.clock.advance(std::time::Duration::from_millis(1));
         let client = match id {
-            "vm_update" => self.client().header("if-match", "\"1\""),
+            "vm_update" | "template_update" | "template_version_write" => {
+                self.client().header("if-match", "\"1\"")
+            }
             "vm_change" => self.client().header("if-match", "\"2\""),
             _ => self.client(),
         };
@@ -184,6 +186,7 @@ async fn every_endpoint_answers_as_it_did() {
     story.tell("image_delete", &format!("/api/v1/images/{image}"), None).await;
     adoptions(&mut story).await;
     clusters(&mut story).await;
+    templates(&mut story).await;
     migrations(&mut story).await;
 
     let described: BTreeSet<_> = v1::endpoints().iter().map(|endpoint| endpoint.id).collect();
@@ -251,6 +254,55 @@ async fn clusters(story: &mut Story) {
     let query = "?features=GPU,Sidecar&hardware=fpga&fields=name,health,fits,lacks";
     story.tell("cluster_list", &format!("/api/v1/clusters{query}"), None).await;
     story.tell("cluster_delete", &path, None).await;
+}
+
+async fn templates(story: &mut Story) {
+    let user_data = "#cloud-config\nfqdn: ${vm.name}.${domain}\npassword: \"${password}\"\n";
+    let content = json!({
+        "spec": {
+            "memory": { "bytes": "${memory}" },
+            "description": "of ${domain}",
+            "cloud_init": { "user_data": user_data },
+        },
+        "parameters": [
+            { "name": "domain", "kind": "string", "required": true, "pattern": "[a-z.]+" },
+            { "name": "memory", "kind": "size", "default": "64MiB" },
+            { "name": "password", "kind": "secret", "min": 4 },
+        ],
+        "required_features": [],
+        "notes": "first",
+    });
+    let body = json!({ "name": "web", "labels": { "team": "shop" }, "version": content });
+    let made = story.tell("template_create", "/api/v1/templates", Some(body)).await;
+    let path = format!("/api/v1/templates/{}", id(&made["id"]));
+    let first = format!("{path}/versions/1");
+    story.tell("template_version_write", &first, Some(content)).await;
+    story.tell("template_version_activate", &format!("{first}/activate"), None).await;
+    let patch = json!({ "description": "web servers", "labels": { "team": null } });
+    story.tell("template_update", &path, Some(patch)).await;
+    let from = json!({ "from_version": 1 });
+    story.tell("template_version_create", &format!("{path}/versions"), Some(from)).await;
+    story.tell("template_version_show", &first, None).await;
+    story.tell("template_version_list", &format!("{path}/versions"), None).await;
+    story.tell("template_show", &path, None).await;
+    story.tell("template_list", "/api/v1/templates", None).await;
+    let asked = json!({ "name": "t-{n:02}", "count": 2,
+        "parameters": { "domain": "example.org", "password": "hunter2" } });
+    for (of, at) in [("template", &path), ("template_version", &first)] {
+        let id = if of == "template" { "template_preview" } else { "template_version_preview" };
+        let told = story.tell(id, &format!("{at}/preview"), Some(asked.clone())).await;
+        assert!(!told.to_string().contains("hunter2"), "{told:#}");
+    }
+    let done = story.tell("template_deploy", &format!("{path}/deploy"), Some(asked)).await;
+    for vm in done["vms"].as_array().unwrap() {
+        assert_eq!(vm["operation"]["state"], "succeeded", "{done:#}");
+    }
+    let plan = json!({ "name": "x", "dry_run": true, "parameters": { "domain": "a" } });
+    let deploy = format!("{first}/deploy");
+    story.tell("template_version_deploy", &deploy, Some(plan)).await;
+    story.tell("template_version_deprecate", &format!("{first}/deprecate"), None).await;
+    story.tell("template_version_archive", &format!("{first}/archive"), None).await;
+    story.tell("template_delete", &path, None).await;
 }
 
 async fn images(story: &mut Story) -> String {

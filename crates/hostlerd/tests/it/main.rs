@@ -38,3 +38,4 @@ mod replays;
 mod silence;
 mod sockets;
 mod stopping;
+mod templates;

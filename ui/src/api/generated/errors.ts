@@ -29,6 +29,8 @@ export type ErrorCode =
   | 'disk_not_found'
   | 'network_not_found'
   | 'image_not_found'
+  | 'template_not_found'
+  | 'template_version_not_found'
   | 'operation_not_found'
   | 'token_not_found'
   | 'alert_not_found'
@@ -49,6 +51,10 @@ export type ErrorCode =
   | 'volume_exists'
   | 'volume_in_use'
   | 'volume_busy'
+  | 'template_exists'
+  | 'template_wrong_state'
+  | 'template_limit_reached'
+  | 'template_incompatible'
   | 'snapshot_exists'
   | 'snapshot_limit_reached'
   | 'disk_exists'
@@ -112,6 +118,8 @@ export const errorHelp: Record<ErrorCode, string> = {
   disk_not_found: "`hostler disk list VM` shows those there are.",
   network_not_found: "`hostler network list` shows those there are.",
   image_not_found: "`hostler image list` shows those there are.",
+  template_not_found: "`hostler template list` shows those there are.",
+  template_version_not_found: "`hostler template show TEMPLATE` lists its versions.",
   operation_not_found: "`hostler op list` shows those there are; ended ones are kept for 30 days.",
   token_not_found: "`hostler token list` shows those there are.",
   alert_not_found: "`hostler alert list` shows those there are; `hostler alert history` what happened to others.",
@@ -132,6 +140,10 @@ export const errorHelp: Record<ErrorCode, string> = {
   volume_exists: "Choose another name.",
   volume_in_use: "Detach it or delete the VM first.",
   volume_busy: "Wait for the operation that `details.operation` names, or cancel it.",
+  template_exists: "Choose another name, or make a new version of that template.",
+  template_wrong_state: "A draft is edited and activated; an active or deprecated version is deployed; a new draft changes what an active one is. `hostler template show TEMPLATE` tells the states.",
+  template_limit_reached: "Delete templates that nobody deploys; a template whose versions are used up is replaced by a new one.",
+  template_incompatible: "`hostler cluster list --compatible-with-template TEMPLATE` shows clusters that have it; `hostler cluster show CLUSTER --template TEMPLATE` tells what one lacks.",
   snapshot_exists: "Choose another name; where two have the same one, name the snapshot by its `reference`.",
   snapshot_limit_reached: "Delete one first: `hostler snapshot delete VM SNAPSHOT`.",
   disk_exists: "Choose another name, or detach that disk first: `hostler disk detach VM DISK`.",

@@ -3,6 +3,7 @@
 import {
   AttentionBellIcon,
   BellIcon,
+  BlueprintIcon,
   ChartLineIcon,
   ClusterIcon,
   CubesIcon,
@@ -60,6 +61,13 @@ export const TOP_PAGES: readonly TopPage[] = [
     link: paths.networks(),
     icon: <NetworkIcon />,
     key: "n",
+  },
+  {
+    text: "Templates",
+    prefix: "/templates",
+    link: paths.templates(),
+    icon: <BlueprintIcon />,
+    key: "l",
   },
   { text: "Images", prefix: "/images", link: paths.images(), icon: <CubesIcon />, key: "i" },
   {

@@ -59,6 +59,7 @@ impl Resource for v1::Cluster {
             }
         };
         tell("Reasons", table(&self.reasons, view));
+        tell("Lacks", table(self.lacks.as_deref().unwrap_or_default(), view));
         tell("Watches", table(&self.watch_lags, view));
         if let Some(capabilities) = &self.capabilities {
             tell("Hardware", table(&capabilities.hardware, view));
@@ -131,6 +132,18 @@ part!(
         Column::new("why", |feature, _| text(feature.why.as_str())),
         Column::new("remedy", |feature, _| opt(feature.remedy.as_ref())),
         Column::wide("inferred", |feature, _| text(feature.inferred.to_string())),
+    ]
+);
+
+part!(
+    v1::ClusterLack,
+    "lack",
+    name,
+    [
+        Column::new("name", |lack, _| text(lack.name.as_str())),
+        Column::new("kind", |lack, _| text(lack.kind.as_str())),
+        Column::new("why", |lack, _| text(lack.why.as_str())),
+        Column::new("remedy", |lack, _| opt(lack.remedy.as_ref())),
     ]
 );
 

@@ -48,6 +48,13 @@ const NOUNS: &[(&str, &[Document])] = &[
     ("pool", &[shown("Pool", "shown by `hostler pool show -o json`")]),
     ("volume", &[shown("Volume", "shown by `hostler volume list -o json`")]),
     ("image", &[shown("Image", "shown by `hostler image show -o json`")]),
+    (
+        "template",
+        &[
+            written("TemplateContent", "asked for by `hostler template create --file`"),
+            shown("Template", "shown by `hostler template show -o json`"),
+        ],
+    ),
     ("network", &[shown("Network", "shown by `hostler network show -o json`")]),
     ("op", &[shown("Operation", "shown by `hostler op show -o json`")]),
     ("event", &[shown("Event", "shown by `hostler event list -o json`")]),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hostler_api::v1::{
     ActionVerdict, AddressObserved, DiskObserved, Governance, HostRefusal, NicObserved, Vm,
-    VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
+    VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary, VmTemplate,
 };
 use hostler_api::{Ref, Time};
 use hostler_core::access::{Actor, Permission, may};
@@ -42,7 +42,7 @@ pub(in crate::http) fn in_spec(error: Error) -> Error {
     Error::faults(error.code(), faults.collect())
 }
 
-pub(super) fn planned(plan: VmPlan) -> VmPlanned {
+pub(in crate::http) fn planned(plan: VmPlan) -> VmPlanned {
     let placement = plan.placement;
     let refused = placement.refused.into_iter().map(|refusal| HostRefusal {
         host: Ref::new(refusal.host, refusal.name),
@@ -111,6 +111,10 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
             at: Time(adopted.at),
             read_only: adopted.read_only,
             reason: adopted.reason.clone(),
+        }),
+        template: vm.template().map(|from| VmTemplate {
+            template: Ref::new(from.template, &from.name),
+            version: from.version,
         }),
         snapshot_limits: None,
         clone_limits: None,

@@ -9,7 +9,9 @@ import { ProblemAlert } from "../../../components/ProblemAlert";
 import { TextField } from "../../../components/TextField";
 import { namesIn } from "../../../lib/clusters";
 import type { ClusterSearch } from "../../../lib/search";
+import { helpedBy } from "../../../lib/templates";
 import { PlainTable } from "../../../primitives/PlainTable";
+import { TemplateChoice } from "./TemplateChoice";
 
 interface Props {
   cluster: Cluster;
@@ -20,10 +22,15 @@ interface Props {
 export function Needs({ cluster, search, onSearch }: Props) {
   const [features, setFeatures] = useState(search.features ?? "");
   const [hardware, setHardware] = useState(search.hardware ?? "");
-  const asked = search.features !== undefined || search.hardware !== undefined;
+  const [template, setTemplate] = useState(search.template ?? "");
+  const asked = [search.features, search.hardware, search.template].some((it) => it !== undefined);
   // Apart from the page's own read: what is asked for wrongly hides nothing else.
   const { data: compared, error } = useQuery({
-    ...clusterQuery(cluster.id, { features: search.features, hardware: search.hardware }),
+    ...clusterQuery(cluster.id, {
+      features: search.features,
+      hardware: search.hardware,
+      template: search.template,
+    }),
     enabled: asked,
     refetchInterval: CLUSTER_POLL_MS,
   });
@@ -31,6 +38,7 @@ export function Needs({ cluster, search, onSearch }: Props) {
     onSearch({
       features: namesIn(features).join(",") || undefined,
       hardware: namesIn(hardware).join(",") || undefined,
+      template: template || undefined,
     });
   return (
     <>
@@ -42,6 +50,7 @@ export function Needs({ cluster, search, onSearch }: Props) {
           ask();
         }}
       >
+        <TemplateChoice value={template} onChange={setTemplate} />
         <TextField
           label="Features"
           value={features}
@@ -69,7 +78,7 @@ export function Needs({ cluster, search, onSearch }: Props) {
 }
 
 function Answer({ cluster }: { cluster: Cluster }) {
-  const { fits, lacks, stale } = cluster;
+  const { fits, lacks, stale, capabilities } = cluster;
   if (fits == null || !lacks) return <p>It did not say.</p>;
   return (
     <>
@@ -94,6 +103,11 @@ function Answer({ cluster }: { cluster: Cluster }) {
           ]}
         />
       )}
+      {helpedBy(lacks, capabilities?.upgrades.value ?? []).map(({ version, names }) => (
+        <p key={version}>
+          An upgrade to {version} would turn on {names.join(", ")}.
+        </p>
+      ))}
     </>
   );
 }

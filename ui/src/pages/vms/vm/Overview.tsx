@@ -52,6 +52,13 @@ function General({ vm }: { vm: Vm }) {
         </span>
       </Item>
       <Item name="Project">{vm.project ?? "none: only observed"}</Item>
+      {vm.template && (
+        <Item name="Made from">
+          <Link {...paths.template(vm.template.template.id, { version: vm.template.version })}>
+            {vm.template.template.name}, version {vm.template.version}
+          </Link>
+        </Item>
+      )}
       <Item name="Managed">
         {vm.managed ? "by Hostler" : "no, only observed"}
         {vm.adopted && `, ${adoptedText(vm.adopted)}`}
