@@ -1,13 +1,15 @@
 //! Images: Hostler's own catalogue of disk images.
 //!
 //! ```text
-//!  upload ─► .part file (hash while writing) ─► inspect ─► rename ─► row
+//!  upload ─► .part file (hash while writing) ─► inspect ─► [convert ─► inspect] ─► rename ─► row
 //! ```
 //!
 //! A row is written only after its file is complete and synced. A `.part` file
 //! that is there at the start is of an upload that a crash cut off, and is
 //! removed. An `.image` file without a row is left alone and told: it may be the
 //! only copy of an image that a restored, older database does not know (F15, I17).
+
+mod convert;
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -18,10 +20,10 @@ use bytes::Bytes;
 use hostler_core::access::{self, Actor, Permission};
 use hostler_core::error::Fault;
 use hostler_core::id::ImageId;
-use hostler_core::image::Image;
-use hostler_core::image::inspect::{HEADER_BYTES, inspect};
+use hostler_core::image::inspect::Inspected;
+use hostler_core::image::{Image, ImageFormat};
 use hostler_core::vm::VmSpec;
-use hostler_core::vm::devices::{DiskSource, VolumeFormat};
+use hostler_core::vm::devices::DiskSource;
 use hostler_core::vm::status::Phase;
 use hostler_core::{Code, Error, Result, name};
 use hostler_provider::VolumeReader;
@@ -33,6 +35,18 @@ use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use crate::Inner;
+
+pub use self::convert::{Conversion, ImageConverter, NoConverter};
+
+/// Where images are kept, and what they go through.
+pub struct ImageStore {
+    /// The folder of their files.
+    pub dir: PathBuf,
+    /// The largest file accepted, in bytes.
+    pub max_bytes: u64,
+    /// What makes qcow2 of what hypervisors do not run.
+    pub converter: Arc<dyn ImageConverter>,
+}
 
 /// Images.
 pub struct Images<'a> {
@@ -46,8 +60,8 @@ pub struct ImageImport {
     pub name: String,
     /// Free text for people.
     pub description: String,
-    /// Its format.
-    pub format: VolumeFormat,
+    /// What the file is.
+    pub format: ImageFormat,
     /// The SHA-256 it has to have, in hex.
     pub sha256: Option<String>,
 }
@@ -87,7 +101,7 @@ impl<'a> Images<'a> {
             return Err(exists(&import.name));
         }
         let id = self.engine.ids.next(ImageId::new);
-        let part = self.engine.images_dir.join(format!("{id}.part"));
+        let part = self.engine.images.dir.join(format!("{id}.part"));
         // Also when the client goes away and this future is dropped midway.
         let _removed = RemovedOnDrop(&part);
         let image = self.receive(actor, id, &part, &import, bytes).await?;
@@ -103,27 +117,40 @@ impl<'a> Images<'a> {
         import: &ImageImport,
         bytes: impl AsyncRead + Send + Unpin,
     ) -> Result<Image> {
-        let received = write(part, bytes, self.engine.image_max_bytes).await?;
+        let received = write(part, bytes, self.engine.images.max_bytes).await?;
         if let Some(wanted) = &import.sha256
             && !wanted.eq_ignore_ascii_case(&received.sha256)
         {
             let message = format!("the file has the SHA-256 {}, not {wanted}", received.sha256);
             return Err(Error::new(Code::ImageUnsafe, message));
         }
-        let found = inspect(import.format, &received.header, received.bytes)?;
+        let found = convert::inspected(part, import.format).await?;
+        let converted = self.engine.images.dir.join(format!("{id}.converted.part"));
+        let _removed = RemovedOnDrop(&converted);
+        let (file, kept) = match import.format.converted_from() {
+            None => (part, received),
+            Some(from) => {
+                self.converted((part, from), &converted, found).await?;
+                (&*converted, hashed(&converted).await?)
+            }
+        };
         let image = Image {
             id,
             name: import.name.clone(),
             description: import.description.clone(),
             format: found.format,
-            file_bytes: received.bytes,
+            file_bytes: kept.bytes,
             virtual_bytes: found.virtual_bytes,
-            sha256: received.sha256,
+            sha256: kept.sha256,
             created_at: self.engine.clock.now(),
         };
         let path = self.engine.image_path(id);
-        tokio::fs::rename(part, &path).await.map_err(|e| disk("keep the image", &e))?;
-        let message = format!("image {} was imported by {actor}", image.name);
+        tokio::fs::rename(file, &path).await.map_err(|e| disk("keep the image", &e))?;
+        let was = match import.format.converted_from() {
+            None => String::new(),
+            Some(_) => format!(", from {}", import.format.name()),
+        };
+        let message = format!("image {} was imported by {actor}{was}", image.name);
         let told = ("image", id.to_string(), image.name.as_str());
         let event = self.engine.event("image.created", told, message);
         match self.engine.store.insert_image(&image, &[event]).await {
@@ -141,6 +168,26 @@ impl<'a> Images<'a> {
                 Err(error.into())
             }
         }
+    }
+
+    /// Makes qcow2 of a file, which has to show the same disk.
+    async fn converted(
+        &self,
+        from: (&std::path::Path, &'static str),
+        to: &std::path::Path,
+        found: Inspected,
+    ) -> Result<()> {
+        let ((from, format), store) = (from, &self.engine.images);
+        let (virtual_bytes, bytes_max) = (found.virtual_bytes, store.max_bytes);
+        let of = Conversion { from, format, to, virtual_bytes, bytes_max };
+        store.converter.to_qcow2(&of).await?;
+        let made = convert::inspected(to, ImageFormat::Qcow2).await?;
+        if made.virtual_bytes != found.virtual_bytes {
+            let (is, was) = (made.virtual_bytes, found.virtual_bytes);
+            let message = format!("the disk became {is} bytes, and the file says {was}");
+            return Err(Error::new(Code::ImageUnsafe, message));
+        }
+        Ok(())
     }
 
     /// Deletes an image. VMs made from it have copies of their own; only those
@@ -207,7 +254,7 @@ impl Inner {
     }
 
     fn image_path(&self, id: ImageId) -> PathBuf {
-        self.images_dir.join(format!("{id}.image"))
+        self.images.dir.join(format!("{id}.image"))
     }
 
     /// The bytes of an image, to fill a volume with.
@@ -223,7 +270,7 @@ impl Inner {
 
     /// Removes what a crash left of uploads, and tells of images that no row names.
     pub(crate) async fn sweep_images(&self) -> Result<()> {
-        let mut files = tokio::fs::read_dir(&self.images_dir)
+        let mut files = tokio::fs::read_dir(&self.images.dir)
             .await
             .map_err(|e| disk("read the folder of images", &e))?;
         let mut found = Vec::new();
@@ -294,7 +341,6 @@ async fn remove(path: &std::path::Path) {
 struct Received {
     bytes: u64,
     sha256: String,
-    header: Vec<u8>,
 }
 
 async fn write(
@@ -304,7 +350,6 @@ async fn write(
 ) -> Result<Received> {
     let mut file = File::create(path).await.map_err(|e| disk("write the image", &e))?;
     let mut hash = Sha256::new();
-    let mut header = Vec::new();
     let mut bytes = 0_u64;
     let mut buffer = vec![0; 256 << 10];
     loop {
@@ -318,14 +363,30 @@ async fn write(
             return Err(Error::new(Code::BodyTooLarge, message));
         }
         hash.update(piece);
-        if header.len() < HEADER_BYTES {
-            header.extend(piece.iter().take(HEADER_BYTES - header.len()));
-        }
         file.write_all(piece).await.map_err(|e| disk("write the image", &e))?;
     }
     file.sync_all().await.map_err(|e| disk("write the image", &e))?;
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Received { bytes, sha256, header })
+    Ok(Received { bytes, sha256: hex(hash) })
+}
+
+/// A file that was made here, brought to the disk.
+async fn hashed(path: &std::path::Path) -> Result<Received> {
+    let mut file = File::open(path).await.map_err(|e| disk("read the image", &e))?;
+    let mut hash = Sha256::new();
+    let mut bytes = 0_u64;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let read = file.read(&mut buffer).await.map_err(|e| disk("read the image", &e))?;
+        let Some(piece) = buffer.get(..read).filter(|piece| !piece.is_empty()) else { break };
+        bytes += piece.len() as u64;
+        hash.update(piece);
+    }
+    file.sync_all().await.map_err(|e| disk("write the image", &e))?;
+    Ok(Received { bytes, sha256: hex(hash) })
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn check(import: &ImageImport) -> Result<()> {

@@ -1,7 +1,6 @@
 //! What all parts of the engine share, and the few things they all do with it.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -35,7 +34,7 @@ use crate::outputs::Routes;
 use crate::placing::Promises;
 use crate::progress::ProgressBoard;
 use crate::reconcile::Leftovers;
-use crate::{EngineConfig, Listed, Pace, Sabotage, Side};
+use crate::{EngineConfig, ImageStore, Listed, Pace, Sabotage, Side};
 
 /// What all parts of the engine share.
 pub(crate) struct Inner {
@@ -43,8 +42,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: IdSource,
     pub(crate) holder: String,
-    pub(crate) images_dir: PathBuf,
-    pub(crate) image_max_bytes: u64,
+    pub(crate) images: ImageStore,
     pub(crate) pace: Pace,
     pub(crate) sabotage: Option<Arc<Sabotage>>,
     pub(crate) fleet: Fleet,
@@ -108,7 +106,7 @@ impl Inner {
         let alerting = Alerting::load(&store).await?;
         let ignored = Ignored::of(store.ignored_vms().await?);
         let (_, last_seq) = store.first_and_last_seq().await?;
-        tokio::fs::create_dir_all(&config.images_dir).await.map_err(|error| {
+        tokio::fs::create_dir_all(&config.images.dir).await.map_err(|error| {
             let message = format!("cannot make the folder for images: {error}");
             Error::new(Code::StoreUnavailable, message)
         })?;
@@ -117,8 +115,7 @@ impl Inner {
             ids: IdSource::new(config.clock.clone(), config.entropy),
             clock: config.clock,
             holder: config.holder,
-            images_dir: config.images_dir,
-            image_max_bytes: config.image_max_bytes,
+            images: config.images,
             pace: config.pace,
             sabotage: config.sabotage,
             fleet,
@@ -491,8 +488,11 @@ pub(crate) async fn bare() -> Arc<Inner> {
         clock: Arc::new(hostler_core::clock::SystemClock),
         entropy: Arc::new(hostler_core::id::SeededEntropy::new(7)),
         holder: "test".into(),
-        images_dir: std::env::temp_dir(),
-        image_max_bytes: 1,
+        images: ImageStore {
+            dir: std::env::temp_dir(),
+            max_bytes: 1,
+            converter: Arc::new(crate::NoConverter),
+        },
         pace: Pace::default(),
         collect: None,
         history: None,

@@ -42,7 +42,6 @@ mod twins;
 mod vms;
 mod volumes;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,7 +73,7 @@ pub use fleet::views::{
     HostState, HostView, NetworkView, PoolView, ProviderState, ProviderView, VmView,
 };
 pub use hostler_store::IdempotencyKey;
-pub use images::{ImageImport, Images};
+pub use images::{Conversion, ImageConverter, ImageImport, ImageStore, Images, NoConverter};
 pub use instance_types::{InstanceTypes, OfferView, ToldOffers};
 pub use lists::{Hosts, Networks, Pools};
 pub use migrations::{
@@ -118,10 +117,8 @@ pub struct EngineConfig {
     pub entropy: Arc<dyn Entropy>,
     /// This server's name in leases; another one at each start.
     pub holder: String,
-    /// Where image files are kept.
-    pub images_dir: PathBuf,
-    /// The largest image file accepted, in bytes.
-    pub image_max_bytes: u64,
+    /// Where image files are kept, and what they go through.
+    pub images: ImageStore,
     /// How often and how long.
     pub pace: Pace,
     /// How often is measured; `None`: never.

@@ -28,6 +28,7 @@ mod local_client;
 mod logging;
 mod notify;
 mod outputs;
+mod qemu_img;
 pub mod sealing;
 pub mod server;
 pub mod tls;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use hostler_core::Clock;
 use hostler_core::id::{Entropy, IdSource};
-use hostler_engine::{Engine, EngineConfig, OwnMachine, Pace, Sabotage};
+use hostler_engine::{Engine, EngineConfig, ImageStore, OwnMachine, Pace, Sabotage};
 use hostler_provider::Provider;
 use hostler_store::history::Archive;
 use hostler_store::{ProviderRow, Store};
@@ -30,6 +30,7 @@ use crate::http::consoles::{Holders, Tickets};
 use crate::http::live::Live;
 use crate::http::{self, Checkup, Cursors, Meters, Replays};
 use crate::listen::{Limits, LocalListener, Passed, PlainListener, Shared, TlsListener};
+use crate::qemu_img::QemuImg;
 use crate::sealing::Keyring;
 use crate::tls::Identity;
 use crate::wiring::Wiring;
@@ -232,8 +233,11 @@ async fn build(setup: Setup, sabotage: Option<Arc<Sabotage>>, identity: &Identit
         clock: Arc::clone(&clock),
         entropy,
         holder: crate::auth::secrets::encode(&holder),
-        images_dir: config.data_dir.join("images"),
-        image_max_bytes: config.limits.image_bytes,
+        images: ImageStore {
+            dir: config.data_dir.join("images"),
+            max_bytes: config.limits.image_bytes,
+            converter: Arc::new(QemuImg),
+        },
         pace: setup.pace,
         collect: config.metrics.pace(),
         history: open_history(&config).await,

@@ -1,12 +1,12 @@
 // Uploads an image with progress. XMLHttpRequest, because fetch tells nothing
 // of what was sent so far.
 import { ApiError, noAnswer, problemFrom } from "./errors";
-import type { Image, VolumeFormat } from "./types";
+import type { Image, ImageFormat } from "./types";
 
 export interface Upload {
   name: string;
   description: string;
-  format: VolumeFormat;
+  format: ImageFormat;
   file: File;
 }
 
@@ -40,7 +40,19 @@ export function uploadImage(
   });
 }
 
+/** What can be uploaded, and what becomes of it. */
+export const FORMATS: Record<ImageFormat, string> = {
+  qcow2: "qcow2",
+  raw: "raw: the plain bytes of a disk",
+  iso: "ISO: what a CD holds",
+  vmdk: "VMDK (VMware): becomes qcow2",
+  vdi: "VDI (VirtualBox): becomes qcow2",
+  vhdx: "VHDX (Hyper-V): becomes qcow2",
+};
+
 /** The format that a file's name suggests. */
-export function formatOf(fileName: string): VolumeFormat {
-  return /\.(raw|img|iso)$/i.test(fileName) ? "raw" : "qcow2";
+export function formatOf(fileName: string): ImageFormat {
+  const ending = /\.([^.]+)$/.exec(fileName)?.[1]?.toLowerCase() ?? "";
+  if (ending === "img") return "raw";
+  return ending in FORMATS ? (ending as ImageFormat) : "qcow2";
 }

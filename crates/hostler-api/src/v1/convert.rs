@@ -9,7 +9,7 @@ use hostler_core::error::{Code, Error, Fault, Result};
 use hostler_core::vm::devices as core_devices;
 use hostler_core::vm::{observed, spec as core_spec};
 
-use super::{ConsoleKind, DiskSpec, VmSpec, VolumeFormat};
+use super::{ConsoleKind, DiskSpec, ImageFormat, VmSpec, VolumeFormat};
 
 impl VmSpec {
     /// The core's form, checked; all faults at once. What is left to an instance type is 0
@@ -70,6 +70,19 @@ impl From<core_devices::VolumeFormat> for VolumeFormat {
         match format {
             core_devices::VolumeFormat::Qcow2 => Self::Qcow2,
             core_devices::VolumeFormat::Raw => Self::Raw,
+        }
+    }
+}
+
+impl From<ImageFormat> for hostler_core::image::ImageFormat {
+    fn from(format: ImageFormat) -> Self {
+        match format {
+            ImageFormat::Qcow2 => Self::Qcow2,
+            ImageFormat::Raw => Self::Raw,
+            ImageFormat::Iso => Self::Iso,
+            ImageFormat::Vmdk => Self::Vmdk,
+            ImageFormat::Vdi => Self::Vdi,
+            ImageFormat::Vhdx => Self::Vhdx,
         }
     }
 }

@@ -21,8 +21,9 @@ endpoint! {
 endpoint! {
     /// Import an image.
     ///
-    /// The body is the file itself: qcow2 or raw. It is inspected before anything
-    /// else touches it; a file that refers to other files is refused. An
+    /// The body is the file itself. It is inspected before anything else touches it; a
+    /// file that refers to other files is refused. What hypervisors do not run (VMDK, VDI,
+    /// VHDX) is converted to qcow2, where the server has `qemu-img`. An
     /// `Idempotency-Key` stands for the query, not for the bytes: send `sha256`, too,
     /// where the file may have changed.
     ImageImport {
@@ -31,7 +32,7 @@ endpoint! {
         query: ImageImportQuery,
         body: Bytes Nothing,
         reply: Json Image, status: CREATED,
-        errors: [QueryInvalid, ImageExists, ImageUnsafe, BodyTooLarge, StoreFull],
+        errors: [QueryInvalid, ImageExists, ImageUnsafe, BodyTooLarge, StoreFull, CapabilityMissing],
     }
 }
 
@@ -76,10 +77,28 @@ pub struct ImageImportQuery {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// Its format; the import fails when the file is something else.
-    pub format: super::VolumeFormat,
-    /// The SHA-256 it has to have, in hex; not checked when not given.
+    pub format: ImageFormat,
+    /// The SHA-256 that the file has to have, in hex; not checked when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+}
+
+/// What a file that is imported can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageFormat {
+    /// QEMU's copy-on-write format; kept as it is.
+    Qcow2,
+    /// The plain bytes of a disk; kept as they are.
+    Raw,
+    /// What a CD holds (ISO 9660); kept as its plain bytes.
+    Iso,
+    /// VMware's, in one file (sparse or stream-optimized); converted to qcow2.
+    Vmdk,
+    /// VirtualBox's; converted to qcow2.
+    Vdi,
+    /// Hyper-V's; converted to qcow2.
+    Vhdx,
 }
 
 /// An image of the catalogue.
@@ -97,7 +116,7 @@ pub struct Image {
     pub file_bytes: u64,
     /// The size a guest sees, in bytes.
     pub virtual_bytes: u64,
-    /// SHA-256 of the file, in lower-case hex.
+    /// SHA-256 of the file as it is kept, in lower-case hex: of the result where it was converted.
     pub sha256: String,
     /// When it was imported.
     pub created_at: Time,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use hostler_core::Code;
 use hostler_core::clock::SystemClock;
 use hostler_core::id::SeededEntropy;
-use hostler_core::vm::devices::VolumeFormat;
-use hostler_engine::{Engine, EngineConfig, ImageImport};
+use hostler_core::image::ImageFormat;
+use hostler_engine::{Engine, EngineConfig, ImageImport, ImageStore, NoConverter};
 use hostler_store::Store;
 use tokio::io::AsyncWriteExt as _;
 
@@ -20,8 +20,11 @@ async fn engine(images_dir: &Path) -> Engine {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SeededEntropy::new(3)),
         holder: "test".into(),
-        images_dir: images_dir.to_owned(),
-        image_max_bytes: 1 << 20,
+        images: ImageStore {
+            dir: images_dir.to_owned(),
+            max_bytes: 1 << 20,
+            converter: Arc::new(NoConverter),
+        },
         pace: pace(),
         collect: None,
         history: None,
@@ -33,7 +36,7 @@ async fn engine(images_dir: &Path) -> Engine {
 
 fn raw(name: &str) -> ImageImport {
     let (name, description) = (name.into(), String::new());
-    ImageImport { name, description, format: VolumeFormat::Raw, sha256: None }
+    ImageImport { name, description, format: ImageFormat::Raw, sha256: None }
 }
 
 fn files(images_dir: &Path) -> Vec<PathBuf> {

@@ -1,6 +1,7 @@
 //! Images: what comes in is inspected, what fails leaves nothing.
 
 use hostler_core::Code;
+use hostler_core::image::ImageFormat;
 use hostler_core::operation::OperationState;
 use hostler_core::vm::devices::{DiskSource, VolumeFormat};
 use hostler_engine::ImageImport;
@@ -8,7 +9,7 @@ use hostler_sim::Verb;
 
 use crate::world::{Lab, admin};
 
-fn import(name: &str, format: VolumeFormat) -> ImageImport {
+fn import(name: &str, format: ImageFormat) -> ImageImport {
     ImageImport { name: name.into(), description: String::new(), format, sha256: None }
 }
 
@@ -30,11 +31,11 @@ async fn a4_an_unsafe_image_is_refused_and_leaves_no_file() {
     evil[7] = 2;
     evil[15] = 200; // a backing file
     let error = images
-        .import(&admin(), import("evil", VolumeFormat::Qcow2), evil.as_slice())
+        .import(&admin(), import("evil", ImageFormat::Qcow2), evil.as_slice())
         .await
         .unwrap_err();
     assert_eq!(error.code(), Code::ImageUnsafe);
-    let wrong = ImageImport { sha256: Some("0".repeat(64)), ..import("wrong", VolumeFormat::Raw) };
+    let wrong = ImageImport { sha256: Some("0".repeat(64)), ..import("wrong", ImageFormat::Raw) };
     let error = images.import(&admin(), wrong, [0_u8; 512].as_slice()).await.unwrap_err();
     assert!(error.to_string().contains("has the SHA-256"), "{error}");
     assert_eq!(images.list().await.unwrap().len(), 1, "only the lab's own");
@@ -45,7 +46,7 @@ async fn a_disk_that_its_image_does_not_fit_is_refused_before_anything_is_made()
     let lab = Lab::new().await;
     let mut request = lab.request("web");
     let bytes = vec![7_u8; 128 << 10];
-    let big = import("big", VolumeFormat::Raw);
+    let big = import("big", ImageFormat::Raw);
     lab.engine.images().import(&admin(), big, bytes.as_slice()).await.unwrap();
     let source = |size_bytes, format| DiskSource::Image {
         image: "big".into(),
@@ -78,7 +79,7 @@ async fn a_disk_that_its_image_does_not_fit_is_refused_before_anything_is_made()
 async fn a_name_is_taken_once_and_an_image_in_use_stays() {
     let lab = Lab::new().await;
     let images = lab.engine.images();
-    let again = import("tiny", VolumeFormat::Raw);
+    let again = import("tiny", ImageFormat::Raw);
     let error = images.import(&admin(), again, [0_u8; 512].as_slice()).await.unwrap_err();
     assert_eq!(error.code(), Code::ImageExists);
     lab.world.faults().hang_verb(Verb::EnsureVolume, 0);

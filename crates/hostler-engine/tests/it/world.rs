@@ -7,6 +7,7 @@ use std::time::Duration;
 use hostler_core::access::Actor;
 use hostler_core::clock::SystemClock;
 use hostler_core::id::{Entropy, HostId, PoolId, ProviderId, SeededEntropy, VmId};
+use hostler_core::image::ImageFormat;
 use hostler_core::operation::OperationState;
 use hostler_core::snapshot::SnapshotSpec;
 use hostler_core::vm::VmSpec;
@@ -15,8 +16,8 @@ use hostler_core::vm::devices::{DiskDevice, DiskSource, DiskSpec, VolumeFormat};
 use hostler_core::vm::status::VmState;
 use hostler_core::{Clock, Result};
 use hostler_engine::{
-    Accepted, CollectPace, Engine, EngineConfig, ImageImport, OperationView, OutputSetup, Pace,
-    Sabotage, VmCreateRequest, VolumeCreateRequest,
+    Accepted, CollectPace, Engine, EngineConfig, ImageImport, ImageStore, NoConverter,
+    OperationView, OutputSetup, Pace, Sabotage, VmCreateRequest, VolumeCreateRequest,
 };
 use hostler_provider::{VmRef, VolumeRef};
 use hostler_sim::{HostSetup, NetworkSetup, Sim, Verb, World};
@@ -150,7 +151,7 @@ impl Lab {
         let import = ImageImport {
             name: name.into(),
             description: String::new(),
-            format: VolumeFormat::Raw,
+            format: ImageFormat::Raw,
             sha256: None,
         };
         let bytes = vec![7_u8; 64 << 10];
@@ -328,8 +329,11 @@ fn config(
         clock: tuning.clock.clone(),
         entropy: entropy.clone(),
         holder: holder.into(),
-        images_dir: dir.path().join("images"),
-        image_max_bytes: 1 << 30,
+        images: ImageStore {
+            dir: dir.path().join("images"),
+            max_bytes: 1 << 30,
+            converter: Arc::new(NoConverter),
+        },
         pace: tuning.pace,
         collect: tuning.collect.clone(),
         history: tuning.history.clone(),

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use hostler_api::{ListQuery, Nothing, v1};
 use hostler_client::{Client, Item};
 use tokio::io::AsyncRead;
 
-use super::volumes::VolumeFormat;
 use super::{DryRunArg, ListArgs, WatchArg, confirm};
 use crate::app::App;
 use crate::complete::Names;
@@ -67,11 +66,42 @@ pub(crate) enum Verb {
     },
 }
 
+/// What a file can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// QEMU's copy-on-write format.
+    Qcow2,
+    /// The plain bytes of a disk.
+    Raw,
+    /// What a CD holds.
+    Iso,
+    /// VMware's, in one file; the server converts it.
+    Vmdk,
+    /// `VirtualBox`'s; the server converts it.
+    Vdi,
+    /// Hyper-V's; the server converts it.
+    Vhdx,
+}
+
+impl From<Format> for v1::ImageFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Qcow2 => Self::Qcow2,
+            Format::Raw => Self::Raw,
+            Format::Iso => Self::Iso,
+            Format::Vmdk => Self::Vmdk,
+            Format::Vdi => Self::Vdi,
+            Format::Vhdx => Self::Vhdx,
+        }
+    }
+}
+
 /// What is uploaded, and as what.
 #[derive(Debug, Args)]
 #[command(after_long_help = examples!(
     "hostler image import debian-13.qcow2",
     "hostler image import disk.img --name old-server --format raw",
+    "hostler image import appliance.vmdk --name appliance",
     "zcat disk.raw.gz | hostler image import - --name disk --format raw"
 ))]
 pub(crate) struct ImportArgs {
@@ -81,9 +111,9 @@ pub(crate) struct ImportArgs {
     /// The image's name [default: the file's, without its ending].
     #[arg(long)]
     name: Option<String>,
-    /// The file's format; needed unless the name ends in .qcow2 or .raw.
+    /// The file's format; needed unless the name ends in it.
     #[arg(long, value_enum)]
-    format: Option<VolumeFormat>,
+    format: Option<Format>,
     /// Free text.
     #[arg(long, default_value = "")]
     description: String,
@@ -188,18 +218,14 @@ fn name_of(args: &ImportArgs) -> Result<String> {
 
 /// The format is told, never guessed from the bytes: a raw disk may hold what
 /// looks like another format (A6).
-fn format_of(args: &ImportArgs) -> Result<VolumeFormat> {
+fn format_of(args: &ImportArgs) -> Result<Format> {
     let ending = args.file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    match (args.format, ending) {
-        (Some(format), _) => Ok(format),
-        (None, "qcow2") => Ok(VolumeFormat::Qcow2),
-        (None, "raw") => Ok(VolumeFormat::Raw),
-        (None, _) => Err(Failure::usage(format!(
-            "the name of {} does not tell its format",
-            args.file.display()
-        ))
-        .with_hint("give --format qcow2 or --format raw; `qemu-img info` tells which")),
-    }
+    let by_name = || Format::from_str(ending, true).ok();
+    args.format.or_else(by_name).ok_or_else(|| {
+        let message = format!("the name of {} does not tell its format", args.file.display());
+        Failure::usage(message)
+            .with_hint("give --format qcow2 or --format raw; `qemu-img info` tells which")
+    })
 }
 
 /// The images that the names and patterns stand for; all of them are found

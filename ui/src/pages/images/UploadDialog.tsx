@@ -16,8 +16,8 @@ import {
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { keys } from "../../api/query";
-import type { VolumeFormat } from "../../api/types";
-import { formatOf, uploadImage } from "../../api/upload";
+import type { ImageFormat } from "../../api/types";
+import { FORMATS, formatOf, uploadImage } from "../../api/upload";
 import { ProblemAlert } from "../../components/ProblemAlert";
 import { useToasts } from "../../components/Toasts";
 import { bytes } from "../../lib/format";
@@ -26,7 +26,7 @@ export function UploadDialog({ onClose }: { onClose: () => void }) {
   const [file, setFile] = useState<File>();
   const [name, setName] = useState("");
   const [description, setDescription] = useState("");
-  const [format, setFormat] = useState<VolumeFormat>("qcow2");
+  const [format, setFormat] = useState<ImageFormat>("qcow2");
   const [sent, setSent] = useState(0);
   const running = useRef<AbortController>(undefined);
   const queries = useQueryClient();
@@ -81,10 +81,11 @@ export function UploadDialog({ onClose }: { onClose: () => void }) {
             <FormSelect
               id="upload-format"
               value={format}
-              onChange={(_event, next) => setFormat(next === "raw" ? "raw" : "qcow2")}
+              onChange={(_event, next) => setFormat(next as ImageFormat)}
             >
-              <FormSelectOption value="qcow2" label="qcow2" />
-              <FormSelectOption value="raw" label="raw" />
+              {Object.entries(FORMATS).map(([value, label]) => (
+                <FormSelectOption key={value} value={value} label={label} />
+              ))}
             </FormSelect>
           </FormGroup>
           <FormGroup label="Description" fieldId="upload-description">
@@ -96,7 +97,7 @@ export function UploadDialog({ onClose }: { onClose: () => void }) {
           </FormGroup>
           {upload.isPending && file && (
             <Progress
-              title={sent >= file.size ? "The server inspects it" : "Sending"}
+              title={sent >= file.size ? "The server inspects it, and converts it where it must" : "Sending"}
               value={file.size === 0 ? 0 : Math.round((sent / file.size) * 100)}
               label={`${bytes(sent)} of ${bytes(file.size)}`}
             />

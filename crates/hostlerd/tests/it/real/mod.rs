@@ -5,5 +5,6 @@ mod alertmanager;
 mod churn;
 mod custom_metrics;
 mod dashboards;
+mod images;
 mod outputs;
 mod prometheus;
