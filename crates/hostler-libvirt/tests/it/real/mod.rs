@@ -11,6 +11,7 @@ mod late;
 mod lxc;
 mod metrics;
 mod relay;
+mod snapshots;
 mod ssh;
 mod storage;
 mod support;
