@@ -50,18 +50,12 @@ impl Clones for Libvirt {
         let link = &self.link;
         let doing = format!("cannot clone {} as \"{}\"", request.source, request.name);
         let job = Job::new(link, cx, request.source, doing)?;
-        let _one_at_a_time = cx.run(&job.doing, async { Ok(link.defining.lock().await) }).await?;
         if let Some(found) = link.find_tagged(cx, request.vm).await? {
             return link.made(cx, request.vm, &found, false).await;
         }
-        let name = request.name;
-        let same =
-            link.look(cx, &job.doing, |c| async move { c.domain_lookup_by_name(name).await }).await;
-        if present(same)?.is_some() {
-            return Err(job.conflict("the host has another VM of that name"));
-        }
         let source = Source::read(&job, request).await?;
         let making = Making { job: &job, request, source };
+        making.check_name().await?;
         match making.make().await {
             Ok(made) => {
                 link.made(cx, request.vm, &made, true).await.map_err(Error::with_unknown_effect)
@@ -180,6 +174,17 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
+    async fn check_name(&self) -> Result<()> {
+        let (job, name) = (self.job, self.request.name);
+        let same = job
+            .link
+            .look(job.cx, &job.doing, |c| async move { c.domain_lookup_by_name(name).await });
+        match present(same.await)? {
+            Some(_) => Err(job.conflict("the host has another VM of that name")),
+            None => Ok(()),
+        }
+    }
+
     async fn make(&self) -> Result<Reference> {
         let (job, files) = (self.job, &self.source.files);
         if let Some((target, what)) = files.others.first() {
@@ -200,6 +205,13 @@ impl Making<'_> {
         let of = document::Clone { vm: self.request.vm, name: self.request.name, disks: &disks };
         let xml = document::cloned(&self.source.definition, &of);
         let xml = &xml.map_err(|bad| job.senseless(bad))?;
+        // Defining replaces a domain of that UUID without a word.
+        let lock = async { Ok(job.link.defining.lock().await) };
+        let _one_at_a_time = job.cx.run(&job.doing, lock).await?;
+        if let Some(found) = job.link.find_tagged(job.cx, self.request.vm).await? {
+            return Ok(found);
+        }
+        self.check_name().await?;
         let defined = job
             .link
             .change(job.cx, &job.doing, |c| async move { c.domain_define_xml(xml, 0).await });

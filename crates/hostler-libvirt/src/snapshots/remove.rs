@@ -29,7 +29,6 @@ use crate::xml::snapshot::{Snapshot, without_parent};
 pub(super) async fn remove(link: &Link, cx: &Cx, vm: &VmRef, snapshot: &SnapshotRef) -> Result<()> {
     let doing = format!("cannot delete the snapshot {snapshot} of {vm}");
     let Some(job) = present(Job::new(link, cx, vm, doing))? else { return Ok(()) };
-    let _one_at_a_time = cx.run(&job.doing, async { Ok(link.defining.lock().await) }).await?;
     let Some(listed) = present(job.list(SECURE).await)? else { return Ok(()) };
     let (all, documents): (Vec<Snapshot>, Vec<String>) = listed.into_iter().unzip();
     let Some(found) = all.iter().find(|one| one.name == snapshot.external_ref) else {
@@ -117,6 +116,7 @@ impl Removal<'_> {
 
     async fn outside(&self) -> Result<()> {
         let (job, (folders, stems)) = (self.job, self.places());
+        self.settle().await?;
         let chains = job.link.chains(job.cx, &folders).await?;
         // What the VM left behind when it was put back lies on files that are to be merged into.
         job.link.clear_left_over(job.cx, &chains, &stems).await?;
@@ -136,6 +136,15 @@ impl Removal<'_> {
             job.link.clear_left_over(job.cx, &chains, &stems).await
         };
         cleared.await.map_err(Error::with_unknown_effect)
+    }
+
+    /// Has libvirt know the snapshot as it does: it does so only once nothing else is under way with
+    /// the VM. What a call that was given up is about to have made is not left over.
+    async fn settle(&self) -> Result<()> {
+        let at = self.all.iter().position(|one| one.name == self.found.name);
+        let Some(own) = at.and_then(|at| self.documents.get(at)) else { return Ok(()) };
+        let is_current = self.job.current().await?.as_deref() == Some(&*self.found.name);
+        self.job.tell(own, is_current).await
     }
 
     /// Has libvirt merge. It does not where the one that it grew from is inside of the disks,

@@ -30,7 +30,6 @@ use crate::xml::volume;
 pub(super) async fn revert(link: &Link, cx: &Cx, request: &Revert<'_>) -> Result<Reverted> {
     let doing = format!("cannot put {} back to the snapshot {}", request.vm, request.snapshot);
     let job = Job::new(link, cx, request.vm, doing)?;
-    let _one_at_a_time = cx.run(&job.doing, async { Ok(link.defining.lock().await) }).await?;
     let secure = hostler_libvirt_rpc::flags::domain_xml::SECURE;
     let all = job.list(secure).await?;
     let definition = job.document(true).await?;

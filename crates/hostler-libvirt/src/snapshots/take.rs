@@ -21,7 +21,10 @@ use super::{Job, LIMITS, reference};
 use crate::connection::Link;
 use crate::storage::chains::{OVERLAY, overlay, parts, stem};
 use crate::xml::domain::files::{DiskFiles, Replaced, with_files};
-use crate::xml::snapshot::{Wanted, build, of_definition};
+use crate::xml::snapshot::{Snapshot, Wanted, build, of_definition};
+
+/// What libvirt says of a file that it was to make and that is there.
+const FILE_THERE: &str = "already exists and is not a block device";
 
 /// Takes the snapshot unless it is there.
 pub(super) async fn take(
@@ -32,9 +35,8 @@ pub(super) async fn take(
     let spec = request.spec;
     let doing = format!("cannot take the snapshot \"{}\" of {}", spec.name, request.vm);
     let job = Job::new(link, cx, request.vm, doing)?;
-    let _one_at_a_time = cx.run(&job.doing, async { Ok(link.defining.lock().await) }).await?;
     let all = job.list(0).await?;
-    if let Some((there, _)) = all.iter().find(|(s, _)| s.mark.is_some_and(|m| m.0 == request.id)) {
+    if let Some(there) = there(&all, request.id) {
         // Whoever broke off may have left the guest held.
         if there.mark.is_some_and(|(_, c)| c == Consistency::Quiesced) {
             job.thaw().await;
@@ -54,9 +56,22 @@ pub(super) async fn take(
     let xml = job.document(false).await?;
     let taking = Taking { job: &job, id: request.id, spec, state, files: job.files(&xml)? };
     taking.check()?;
-    taking.take().await?;
+    let created = match taking.take().await {
+        Ok(()) => true,
+        // A call that was given up may have come before this one.
+        Err(error) if error.is_unknown() || error.kind() == Kind::Cancelled => return Err(error),
+        Err(error) => match job.list(0).await {
+            Ok(all) if there(&all, request.id).is_some() => false,
+            _ => return Err(error),
+        },
+    };
     let snapshot = SnapshotRef { external_ref: spec.name.clone(), name: spec.name.clone() };
-    Ok(SnapshotHandle { snapshot, created: true })
+    Ok(SnapshotHandle { snapshot, created })
+}
+
+/// The one that was taken under this id.
+fn there(all: &[(Snapshot, String)], id: SnapshotId) -> Option<&Snapshot> {
+    all.iter().map(|(one, _)| one).find(|one| one.mark.is_some_and(|mark| mark.0 == id))
 }
 
 /// A snapshot in the making.
@@ -121,7 +136,8 @@ impl Taking<'_> {
         taken
     }
 
-    /// Has libvirt take it. What an earlier attempt left in the way goes first.
+    /// Has libvirt take it. Files that an earlier attempt left are in its way; libvirt says so only
+    /// once no earlier call is under way any more, and then they can go.
     async fn create(&self, consistency: Consistency, flags: u32) -> Result<()> {
         let memory = self.memory_file().await?;
         let written =
@@ -142,27 +158,28 @@ impl Taking<'_> {
         let xml = xml.map_err(|bad| Error::new(Kind::Invalid, bad.to_string()))?;
         let files = wanted.disks.iter().filter_map(|(_, file)| file.clone()).chain(memory.clone());
         let files: Vec<String> = files.collect();
-        self.clear(&files).await?;
         self.job.cx.progress(None, "taking the snapshot");
+        match self.ask(&xml, flags).await {
+            Err(error)
+                if !error.is_unknown()
+                    && error.raw().is_some_and(|raw| raw.contains(FILE_THERE)) =>
+            {
+                self.clear(&files).await?;
+                self.ask(&xml, flags).await?;
+            }
+            asked => asked?,
+        }
+        // For those who look into the pool: deleting and going back look for themselves.
+        self.refresh(&files).await;
+        Ok(())
+    }
+
+    async fn ask(&self, xml: &str, flags: u32) -> Result<()> {
         let (domain, flags) = (&self.job.domain, flags | how::ATOMIC);
         let made = self.job.link.change(self.job.cx, &self.job.doing, |c| async move {
-            c.domain_snapshot_create(domain, &xml, flags).await
+            c.domain_snapshot_create(domain, xml, flags).await
         });
-        match made.await {
-            Ok(_) => {
-                // For those who look into the pool: deleting and going back look for themselves.
-                self.refresh(&files).await;
-                Ok(())
-            }
-            Err(error) => {
-                if !error.is_unknown()
-                    && let Err(left) = self.clear(&files).await
-                {
-                    tracing::debug!(error = %left, "left for the next attempt");
-                }
-                Err(error)
-            }
-        }
+        made.await.map(drop)
     }
 
     /// A VM without disks: its definition is all that can be kept, and libvirt has to be told of
@@ -251,6 +268,7 @@ impl Taking<'_> {
                 Replaced { chain: Some(below), ..disk }
             });
             let disks: Vec<Replaced> = disks.collect();
+            let _one_at_a_time = job.link.defining.lock().await;
             let xml = with_files(&job.document(true).await?, &disks, None);
             job.define(&xml.map_err(|bad| job.senseless(bad))?).await
         };

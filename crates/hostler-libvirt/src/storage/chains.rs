@@ -322,14 +322,15 @@ impl Link {
             tracing::debug!(pool = %pool.name, %error, "not read anew");
         }
         let chains = self.chains(cx, &BTreeSet::new()).await?;
-        let stems = BTreeSet::from([volume.name.clone()]);
-        let lies = |filed: &&Filed| {
-            let path = filed.read.path.as_deref().unwrap_or_default();
-            chains.of(path).iter().any(|(below, _)| *below == volume.key)
-        };
-        if volume.name.contains(OVERLAY) || chains.on(&volume.key).is_empty() {
+        if chains.on(&volume.key).is_empty() {
             return Ok(());
         }
+        let stems = BTreeSet::from([stem(&volume.name).to_owned()]);
+        let lies = |filed: &&Filed| {
+            let path = filed.read.path.as_deref().unwrap_or_default();
+            let mut below = chains.of(path).into_iter().skip(1);
+            below.any(|(below, _)| below == volume.key)
+        };
         let needed = self.needed(cx).await?;
         for left in chains.left_over(&stems, &needed).into_iter().filter(lies) {
             self.delete_volume(cx, &left.volume).await?;

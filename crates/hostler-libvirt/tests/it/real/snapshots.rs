@@ -1,9 +1,9 @@
-//! Snapshots and clones with real guests and real files: what is written is what is read back.
+//! Snapshots with real guests and real files: what is written is what is read back.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hostler_core::id::{OperationId, SnapshotId, VmId};
+use hostler_core::id::{OperationId, SnapshotId};
 use hostler_core::snapshot::{
     Consistency, ObservedSnapshot, Quiesce, SnapshotContent, SnapshotSpec,
 };
@@ -19,7 +19,7 @@ use super::support::*;
 const PATIENCE: Duration = Duration::from_secs(150);
 const ROOT_BYTES: u64 = 64 << 20;
 
-fn long() -> Cx {
+pub(super) fn long() -> Cx {
     Cx::within(PATIENCE)
 }
 
@@ -28,7 +28,12 @@ fn empty(name: &str, size_bytes: u64, format: VolumeFormat) -> DiskSpec {
     DiskSpec { name: name.into(), source, ..root_disk() }
 }
 
-async fn volume(world: &World, name: &str, bytes: u64, format: VolumeFormat) -> VolumeRef {
+pub(super) async fn volume(
+    world: &World,
+    name: &str,
+    bytes: u64,
+    format: VolumeFormat,
+) -> VolumeRef {
     let volume = world.volume(name);
     let content = VolumeContent::Empty;
     let request = EnsureVolume { volume: &volume, capacity_bytes: bytes, format, content };
@@ -37,7 +42,7 @@ async fn volume(world: &World, name: &str, bytes: u64, format: VolumeFormat) -> 
 }
 
 /// A VM that is off, with a qcow2 disk and one of plain bytes, whose guest does nothing.
-async fn two_disks(world: &World, name: &str) -> VmRef {
+pub(super) async fn two_disks(world: &World, name: &str) -> VmRef {
     let mut spec = guest_spec(name);
     spec.memory.bytes = 48 << 20;
     spec.disks = vec![
@@ -59,7 +64,7 @@ async fn take_as(world: &World, vm: &VmRef, spec: &SnapshotSpec) -> Result<Snaps
     snapshots(world).ensure_snapshot(&long(), &request).await.map(|handle| handle.snapshot)
 }
 
-async fn take(world: &World, vm: &VmRef, name: &str) -> SnapshotRef {
+pub(super) async fn take(world: &World, vm: &VmRef, name: &str) -> SnapshotRef {
     take_as(world, vm, &SnapshotSpec::new(name)).await.unwrap()
 }
 
@@ -73,7 +78,7 @@ async fn remove(world: &World, vm: &VmRef, snapshot: &SnapshotRef) {
     snapshots(world).remove_snapshot(&long(), vm, snapshot).await.unwrap();
 }
 
-async fn list(world: &World, vm: &VmRef) -> Vec<ObservedSnapshot> {
+pub(super) async fn list(world: &World, vm: &VmRef) -> Vec<ObservedSnapshot> {
     snapshots(world).list_snapshots(&cx(), vm).await.unwrap()
 }
 
@@ -82,13 +87,13 @@ async fn names(world: &World, vm: &VmRef) -> Vec<String> {
 }
 
 /// The file and format of a disk of the VM, as it is now.
-async fn top(world: &World, vm: &VmRef, target: &str) -> (String, String) {
+pub(super) async fn top(world: &World, vm: &VmRef, target: &str) -> (String, String) {
     let seen = world.observe(vm).await.unwrap();
     let disk = seen.disks.value().unwrap().iter().find(|d| d.target == target).unwrap().clone();
     (disk.source.unwrap(), disk.format.unwrap())
 }
 
-fn qemu_io(world: &World, format: &str, path: &str, command: &str) -> String {
+pub(super) fn qemu_io(world: &World, format: &str, path: &str, command: &str) -> String {
     let mut io = world.lab.command_within("qemu-io");
     let output = io.args(["-f", format, "-c", command, path]).output().unwrap();
     let said = format!(
@@ -101,7 +106,7 @@ fn qemu_io(world: &World, format: &str, path: &str, command: &str) -> String {
 }
 
 /// Writes to both disks of a VM that is off, as its guest would.
-async fn write(world: &World, vm: &VmRef, pattern: u8) {
+pub(super) async fn write(world: &World, vm: &VmRef, pattern: u8) {
     for target in ["vda", "vdb"] {
         let (path, format) = top(world, vm, target).await;
         qemu_io(world, &format, &path, &format!("write -P {pattern} 4k 256k"));
@@ -109,7 +114,7 @@ async fn write(world: &World, vm: &VmRef, pattern: u8) {
 }
 
 /// Whether both disks hold what was written.
-async fn holds(world: &World, vm: &VmRef, pattern: u8) {
+pub(super) async fn holds(world: &World, vm: &VmRef, pattern: u8) {
     for target in ["vda", "vdb"] {
         let (path, format) = top(world, vm, target).await;
         let said = qemu_io(world, &format, &path, &format!("read -P {pattern} 4k 256k"));
@@ -135,7 +140,7 @@ fn checked(world: &World) {
     }
 }
 
-fn files(world: &World) -> BTreeSet<String> {
+pub(super) fn files(world: &World) -> BTreeSet<String> {
     let entries = std::fs::read_dir(world.lab.images_dir()).unwrap();
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
@@ -431,84 +436,4 @@ async fn killed<T>(world: &World, after_ms: u64, call: impl Future<Output = Resu
         world.libvirt.inventory(&cx()).await.ok()
     })
     .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn e8_clones_hold_what_their_source_held_and_share_nothing() {
-    let world = World::new("clones").await;
-    let vm = two_disks(&world, "web").await;
-    write(&world, &vm, 1).await;
-    let snapshot = take(&world, &vm, "one").await;
-    write(&world, &vm, 2).await;
-    let clones = world.libvirt.clones().unwrap();
-    let as_now = clone(&world, "as-now", &vm, None).await;
-    world.power().start(&cx(), &vm).await.unwrap();
-    // The files of a snapshot are not being written, whatever its VM does.
-    let as_then = clone(&world, "as-then", &vm, Some(&snapshot)).await;
-    holds(&world, &as_now.1.vm, 2).await;
-    holds(&world, &as_then.1.vm, 1).await;
-    for (_, handle) in [&as_now, &as_then] {
-        let disks: Vec<_> = handle.disks.iter().map(|d| d.disk.as_str()).collect();
-        assert_eq!(disks, ["root", "data"]);
-        let definition = world.libvirt.create().unwrap().definition(&cx(), &handle.vm).await;
-        assert!(!definition.unwrap().contains("web-"), "nothing of its source's");
-    }
-    assert_eq!(list(&world, &vm).await.len(), 1);
-    assert!(clones.remove_clone(&long(), as_now.0).await.unwrap());
-    assert!(!clones.remove_clone(&long(), as_now.0).await.unwrap());
-    holds(&world, &as_then.1.vm, 1).await;
-    // A clone has snapshots of its own, which go with it.
-    take(&world, &as_then.1.vm, "own").await;
-    assert!(clones.remove_clone(&long(), as_then.0).await.unwrap());
-    assert!(!files(&world).iter().any(|name| name.contains("-clone-")), "{:?}", files(&world));
-    world.power().stop(&cx(), &vm, StopMode::Force).await.unwrap();
-    holds(&world, &vm, 2).await;
-}
-
-async fn clone(
-    world: &World,
-    name: &str,
-    source: &VmRef,
-    snapshot: Option<&SnapshotRef>,
-) -> (VmId, CloneHandle) {
-    let vm = ids().next(VmId::new);
-    let request = EnsureClone { vm, name, source, snapshot, seed: None };
-    let made = world.libvirt.clones().unwrap().ensure_clone(&long(), &request).await.unwrap();
-    assert!(made.created);
-    (vm, made)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a4_a_disk_that_its_guest_made_look_like_another_is_not_cloned() {
-    let world = World::new("clone-forged").await;
-    let vm = two_disks(&world, "web").await;
-    // A guest writes what looks like a qcow2 with a file of the host behind it.
-    let disk = world.lab.images_dir().join("web-data");
-    let forged = world.lab.images_dir().join("forged");
-    std::fs::write(world.lab.images_dir().join("secret"), vec![7; 65536]).unwrap();
-    let mut make = world.lab.command_within("qemu-img");
-    make.args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"]);
-    make.args(["/var/lib/libvirt/images/secret", "/var/lib/libvirt/images/forged", "64k"]);
-    assert!(make.status().unwrap().success());
-    let mut bytes = std::fs::read(&forged).unwrap();
-    bytes.resize(1 << 20, 0);
-    std::fs::write(&disk, bytes).unwrap();
-    world.lab.virsh(["pool-refresh", "default"]).unwrap();
-    let request = EnsureClone {
-        vm: ids().next(VmId::new),
-        name: "copy",
-        source: &vm,
-        snapshot: None,
-        seed: None,
-    };
-    let clones = world.libvirt.clones().unwrap();
-    let error = clones.ensure_clone(&long(), &request).await.unwrap_err();
-    assert_eq!((error.kind(), error.is_unknown()), (Kind::Invalid, false), "{error}");
-    assert!(!files(&world).iter().any(|name| name.contains("-clone-")), "{:?}", files(&world));
-    // Under a snapshot's file it is read as what it is.
-    take(&world, &vm, "one").await;
-    let (_, made) = clone(&world, "copy", &vm, None).await;
-    let (path, format) = top(&world, &made.vm, "vdb").await;
-    let refused = qemu_io(&world, &format, &path, "read -P 7 0 64k");
-    assert!(refused.contains("failed"), "the secret is not in it: {refused}");
 }
