@@ -110,7 +110,7 @@ impl Create for Libvirt {
 impl Link {
     /// The domain that bears our mark for `vm`. One that has its UUID without
     /// the mark is a conflict.
-    async fn find_tagged(&self, cx: &Cx, vm: VmId) -> Result<Option<Reference>> {
+    pub(crate) async fn find_tagged(&self, cx: &Cx, vm: VmId) -> Result<Option<Reference>> {
         let uuid = Uuid(*vm.as_uuid().as_bytes());
         let found = self.look(cx, "cannot look for the VM", |c| async move {
             c.domain_lookup_by_uuid(uuid).await
@@ -230,7 +230,7 @@ impl Link {
 
     /// Removes the definition with all that depends on it alone. Daemons refuse
     /// flags that they do not know, so what an old one lacks is left out.
-    async fn undefine(&self, cx: &Cx, domain: &Reference, doing: &str) -> Result<()> {
+    pub(crate) async fn undefine(&self, cx: &Cx, domain: &Reference, doing: &str) -> Result<()> {
         use flags::undefine::{CHECKPOINTS_METADATA, MANAGED_SAVE, NVRAM, SNAPSHOTS_METADATA, TPM};
         let library = self.host(cx).await?.library;
         let mut wanted = MANAGED_SAVE | SNAPSHOTS_METADATA | NVRAM;

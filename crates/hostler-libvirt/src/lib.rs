@@ -14,9 +14,12 @@
 //! | what libvirt's states and errors mean | `state`, `error` |
 //! | how a thousand VMs are listed quickly | `inventory` |
 //! | how a hung guest costs only its own figures | `metrics` |
+//! | how snapshots are taken, gone back to and deleted | `snapshots`, `storage::chains` |
+//! | how a VM is copied | `clones` |
 //! | how a half-filled volume is told from a whole one | `storage` |
 
 mod agents;
+mod clones;
 mod config;
 mod connection;
 mod console;
@@ -27,6 +30,7 @@ mod metrics;
 mod power;
 mod seats;
 mod seed;
+mod snapshots;
 mod state;
 mod storage;
 mod watch;
@@ -36,7 +40,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Console, Create, Cx, Inventory, Metrics, Power, Probe, Provider, Result, Storage, Watch,
+    Clones, Console, Create, Cx, Inventory, Metrics, Power, Probe, Provider, Result, Snapshots,
+    Storage, Watch,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -117,6 +122,14 @@ impl Provider for Libvirt {
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
+    }
+
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
+        self.of_vms().map(|it| it as &dyn Snapshots)
+    }
+
+    fn clones(&self) -> Option<&dyn Clones> {
+        self.of_vms().map(|it| it as &dyn Clones)
     }
 
     fn watch(&self) -> Option<&dyn Watch> {

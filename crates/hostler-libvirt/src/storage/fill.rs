@@ -26,14 +26,20 @@ const TIDY: Duration = Duration::from_secs(10);
 /// How long the daemon may be busy with a volume after it was filled.
 const SETTLE: Duration = Duration::from_secs(10);
 
-/// Makes the volume unless it is there, complete.
-pub(super) async fn ensure(link: &Link, cx: &Cx, request: &EnsureVolume<'_>) -> Result<VolumeInfo> {
+/// Makes the volume unless it is there, complete. `judged`: what it may be a copy of is known
+/// not to be written to, and to be what it says.
+pub(super) async fn ensure(
+    link: &Link,
+    cx: &Cx,
+    request: &EnsureVolume<'_>,
+    judged: bool,
+) -> Result<VolumeInfo> {
     if request.volume.name.ends_with(MARKER) {
         let message = format!("a volume's name cannot end in {MARKER}: it would not be listed");
         return Err(Error::new(Kind::Invalid, message));
     }
     let pool = link.pool_named(cx, &request.volume.pool).await?;
-    let work = Work { link, cx, request, pool: &pool, ours: AtomicBool::new(false) };
+    let work = Work { link, cx, request, pool: &pool, judged, ours: AtomicBool::new(false) };
     let marker_name = format!("{}{MARKER}", request.volume.name);
     let there = link.find_volume(cx, &pool, &request.volume.name).await?;
     let marker = link.find_volume(cx, &pool, &marker_name).await?;
@@ -77,6 +83,8 @@ struct Work<'a> {
     cx: &'a Cx,
     request: &'a EnsureVolume<'a>,
     pool: &'a StoragePool,
+    /// Whether what it is a copy of was looked at before.
+    judged: bool,
     /// Whether what bears the name may be taken away: a marker of an earlier
     /// attempt vouches for it, or it was made here.
     ours: AtomicBool,
@@ -322,9 +330,11 @@ impl Work<'_> {
         }
         // The daemon reads its format from the bytes and follows what they name,
         // so nobody may write to it from here on.
-        let names = original.names(&pool.name);
-        self.link.refuse_users(self.cx, &doing, &names, Sharing::Idle).await?;
-        self.link.judge(self.cx, source, &original, &doing).await?;
+        if !self.judged {
+            let names = original.names(&pool.name);
+            self.link.refuse_users(self.cx, &doing, &names, Sharing::Idle).await?;
+            self.link.judge(self.cx, source, &original, &doing).await?;
+        }
         let name = &self.request.volume.name;
         let xml = document(name, original.capacity_bytes, self.request.format)?;
         self.cx.progress(None, "copying");

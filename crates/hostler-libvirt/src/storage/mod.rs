@@ -17,6 +17,7 @@
 //! crash of ours and of the daemon at every point, and shows in `virsh` what it
 //! is: `NAME.hostler-partial`.
 
+pub(crate) mod chains;
 mod fill;
 mod place;
 mod users;
@@ -52,7 +53,7 @@ impl Storage for Libvirt {
 
     async fn ensure_volume(&self, cx: &Cx, request: &EnsureVolume<'_>) -> Result<VolumeInfo> {
         self.link.expect_host(cx, &request.volume.host_ref).await?;
-        fill::ensure(&self.link, cx, request).await
+        fill::ensure(&self.link, cx, request, false).await
     }
 
     async fn remove_volume(&self, cx: &Cx, volume: &VolumeRef) -> Result<()> {
@@ -62,6 +63,7 @@ impl Storage for Libvirt {
         };
         let found = self.link.find_volume(cx, &pool, &volume.name).await?;
         if let Some(found) = &found {
+            self.link.clear_overlays(cx, &pool, found).await?;
             self.link.refuse_in_use(cx, &pool, found).await?;
             self.link.delete_volume(cx, found).await?;
         }
@@ -107,6 +109,15 @@ fn observed(volume: Volume) -> ObservedVolume {
 }
 
 impl Link {
+    /// Copies a volume that [`Link::judge_chain`] let through, with all that it lies on.
+    pub(crate) async fn ensure_copy(
+        &self,
+        cx: &Cx,
+        request: &EnsureVolume<'_>,
+    ) -> Result<VolumeInfo> {
+        fill::ensure(self, cx, request, true).await
+    }
+
     /// An active pool.
     pub(crate) async fn pool_named(&self, cx: &Cx, name: &str) -> Result<StoragePool> {
         let doing = format!("cannot use the pool \"{name}\"");
@@ -122,7 +133,7 @@ impl Link {
     }
 
     /// A volume of a pool, if it is there.
-    async fn find_volume(
+    pub(crate) async fn find_volume(
         &self,
         cx: &Cx,
         pool: &StoragePool,
@@ -134,7 +145,7 @@ impl Link {
         present(found.await)
     }
 
-    async fn volume(&self, cx: &Cx, volume: &StorageVol) -> Result<Volume> {
+    pub(crate) async fn volume(&self, cx: &Cx, volume: &StorageVol) -> Result<Volume> {
         let doing = format!("cannot read the volume {}/{}", volume.pool, volume.name);
         let xml =
             self.look(cx, &doing, |c| async move { c.storage_vol_xml(volume, 0).await }).await?;
@@ -145,7 +156,7 @@ impl Link {
 
     /// Deletes a volume. One that is just being let go (an upload that was
     /// broken off) is tried for a while; absent is success.
-    async fn delete_volume(&self, cx: &Cx, volume: &StorageVol) -> Result<()> {
+    pub(crate) async fn delete_volume(&self, cx: &Cx, volume: &StorageVol) -> Result<()> {
         let doing = format!("cannot delete the volume {}/{}", volume.pool, volume.name);
         let patience = cx.at_most(std::time::Duration::from_secs(10));
         loop {

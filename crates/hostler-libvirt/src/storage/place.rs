@@ -21,8 +21,10 @@ use hostler_libvirt_rpc::{StoragePool, StorageVol, StreamOptions};
 use hostler_provider::{Cx, Error, Kind, Result, VolumeRef};
 
 use super::MARKER;
+use super::chains::Chains;
 use super::users::Sharing;
 use crate::connection::Link;
+use crate::xml::domain::files::DiskFile;
 use crate::xml::domain::{Place, Placed};
 use crate::xml::volume::Volume;
 
@@ -96,6 +98,42 @@ impl Link {
         };
         inspect_volume(declared, &header).map_err(|bad| unsafe_volume(doing, bad))?;
         Ok(declared)
+    }
+
+    /// The format of a VM's disk that is to be copied with all that it lies on. The pool's word for
+    /// the disk has to be the VM's own; the same for the lowest file, whose bytes are looked at
+    /// where somebody's guess could count. What lies on another file was laid there by the
+    /// hypervisor, and has to say how that is to be read, and that has to be in a pool.
+    pub(crate) async fn judge_chain(
+        &self,
+        cx: &Cx,
+        chains: &Chains,
+        disk: &DiskFile,
+        doing: &str,
+    ) -> Result<VolumeFormat> {
+        let doing = &format!("{doing}: disk {}", disk.name);
+        let missing = |path: &str| {
+            let message = format!("{doing}: the file {path} is in no pool that is active");
+            Error::new(Kind::Conflict, message)
+        };
+        let chain = chains.of_disk(&disk.path, &disk.format);
+        let top = chains.get(&disk.path).ok_or_else(|| missing(&disk.path))?;
+        let format = declared(&top.read, doing)?;
+        if format.as_str() != disk.format {
+            let why = format!("the VM has it as {}, and it begins like another", disk.format);
+            return Err(unsafe_volume(doing, why));
+        }
+        for (path, format) in &chain {
+            let filed = chains.get(path).ok_or_else(|| missing(path))?;
+            let is_overlay = filed.read.backing.is_some() && format != "raw";
+            if is_overlay && filed.read.backing_format.is_none() {
+                return Err(unsafe_volume(doing, "it does not say how what it lies on is read"));
+            }
+            if !is_overlay && (format == "qcow2" || chain.len() == 1) {
+                self.judge(cx, &filed.volume, &filed.read, doing).await?;
+            }
+        }
+        Ok(format)
     }
 
     /// The first bytes of a volume, or all of a shorter one. What is read so holds up no other

@@ -2,13 +2,16 @@
 //! and nothing is trusted that a guest can still write to (A4).
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use hostler_libvirt_rpc::{Domain, StoragePool, StorageVol, flags};
+use hostler_libvirt_rpc::{Domain, StoragePool, StorageVol, Uuid, flags};
 use hostler_provider::{Cx, Error, Kind, Result};
 
 use crate::connection::Link;
 use crate::inventory::{PARALLEL, present};
 use crate::xml::domain::read::Domain as Configuration;
 use crate::xml::volume::Volume;
+
+/// No VM.
+const NOBODY: Uuid = Uuid([0; 16]);
 
 /// Which uses of a volume are no obstacle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +29,7 @@ impl Link {
     /// disks' chains or boots from it, now or after its next start, or another
     /// volume lies on it. What could not be read counts as a user: a deletion
     /// cannot be taken back. What is not there any more has no users.
-    pub(super) async fn refuse_in_use(
+    pub(crate) async fn refuse_in_use(
         &self,
         cx: &Cx,
         pool: &StoragePool,
@@ -36,6 +39,11 @@ impl Link {
         let Some(read) = present(self.volume(cx, volume).await)? else { return Ok(()) };
         let names = read.names(&pool.name);
         self.refuse_users(cx, &doing, &names, Sharing::Nobody).await?;
+        let snapshots = self.needed_by_snapshots(cx).await?;
+        if names.iter().any(|name| snapshots.by_others(name, NOBODY)) {
+            let message = format!("{doing}: a VM's snapshot is made of it; delete that first");
+            return Err(Error::new(Kind::Conflict, message));
+        }
         if read.path.is_none() {
             return Ok(()); // nothing could name it
         }

@@ -17,6 +17,19 @@ pub(crate) fn build(name: &str, capacity_bytes: u64, format: VolumeFormat) -> El
         )
 }
 
+/// A volume that lies on another one: as large as it, and written to in its place.
+pub(crate) fn build_overlay(name: &str, base: &str, base_format: &str) -> Element {
+    let format = |format| Element::new("format").attribute("type", format);
+    Element::new("volume")
+        .child(Element::text("name", name))
+        .child(Element::new("target").child(format("qcow2")))
+        .child(
+            Element::new("backingStore")
+                .child(Element::text("path", base))
+                .child(format(base_format)),
+        )
+}
+
 /// A volume's description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Volume {
@@ -34,6 +47,8 @@ pub(crate) struct Volume {
     pub(crate) path: Option<String>,
     /// What it is an overlay of.
     pub(crate) backing: Option<String>,
+    /// How that is to be read, as it says itself.
+    pub(crate) backing_format: Option<String>,
 }
 
 impl Volume {
@@ -58,6 +73,10 @@ impl Volume {
             allocated_bytes: size("allocation").ok_or(BadXml::Missing("allocation"))?,
             path: target.and_then(|t| t.text_of("path")).map(str::to_owned),
             backing: backing.map(str::to_owned),
+            backing_format: root
+                .get("backingStore")
+                .and_then(|b| b.get("format"))
+                .and_then(|f| f.attr("type")),
         })
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use hostler_core::vm::VmSpec;
+use hostler_core::vm::check::SEED_DISK;
 use hostler_core::vm::devices::{
     BootDevice, CacheMode, DiskBus, DiskDevice, DiskSpec, VolumeFormat,
 };
@@ -80,6 +81,15 @@ pub(super) fn build(plan: &Plan<'_>, boot: &BootOrder) -> Result<Vec<Element>> {
         disks.push(element(&shown, Some(seed), &Options::default(), &target));
     }
     Ok(disks)
+}
+
+/// The names of devices and those of the disks of the spec, the seed last, as [`build`] gives
+/// them out.
+pub(super) fn targets(plan: &Plan<'_>) -> Vec<(String, String)> {
+    let mut names = TargetNames::default();
+    let disks = plan.spec.disks.iter().map(|disk| (bus_of(disk), disk.name.as_str()));
+    let seed = plan.seed.iter().map(|_| (seed_as(plan).bus, SEED_DISK));
+    disks.chain(seed).map(|(bus, name)| (names.next(bus), name.to_owned())).collect()
 }
 
 /// The bus of a disk of the spec.

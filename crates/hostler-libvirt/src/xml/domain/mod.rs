@@ -11,6 +11,7 @@
 
 mod devices;
 mod disks;
+pub(crate) mod files;
 pub(crate) mod platform;
 pub(crate) mod read;
 
@@ -71,7 +72,7 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<Element> {
         .child(Element::text("name", &spec.name))
         .child(Element::text("uuid", vm.as_uuid().hyphenated()))
         .maybe(description)
-        .child(metadata(*vm, spec))
+        .child(metadata(*vm, spec, &disks::targets(plan)))
         .child(memory("memory"))
         .child(memory("currentMemory"))
         .maybe(hugepages)
@@ -89,13 +90,15 @@ pub(crate) fn to_xml(plan: &Plan<'_>) -> Result<String> {
     build(plan)?.to_xml().map_err(|bad| Error::new(Kind::Invalid, bad.to_string()))
 }
 
-/// Our mark. The names beside the id are for people who look with virsh.
-fn metadata(vm: VmId, spec: &VmSpec) -> Element {
+/// Our mark. The names beside the id are for people who look with virsh, and those of disks for
+/// us: which device is which disk of the specification.
+fn metadata(vm: VmId, spec: &VmSpec, disks: &[(String, String)]) -> Element {
     let mark = Element::new("hostler:vm")
         .attribute("xmlns:hostler", NAMESPACE)
         .attribute("id", vm)
         .child(Element::text("hostler:project", &spec.project))
-        .child(Element::text("hostler:name", &spec.name));
+        .child(Element::text("hostler:name", &spec.name))
+        .children(disks.iter().map(|(target, name)| files::name_of(target, name)));
     Element::new("metadata").child(mark)
 }
 

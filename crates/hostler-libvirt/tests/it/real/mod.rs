@@ -2,6 +2,7 @@
 //! with a thousand domains. Everything is below directories of its own and gone
 //! afterwards; the machine's own libvirt is not touched.
 
+mod clones;
 mod conformance;
 mod consoles;
 mod faults;
@@ -11,6 +12,7 @@ mod late;
 mod lxc;
 mod metrics;
 mod relay;
+mod snapshots;
 mod ssh;
 mod storage;
 mod support;

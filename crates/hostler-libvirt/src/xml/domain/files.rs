@@ -1,0 +1,271 @@
+//! The disks of a domain as files: what a snapshot of it would be of, what a clone would copy,
+//! and how a document comes to name other files.
+
+use std::collections::BTreeMap;
+
+use roxmltree::Node;
+
+use super::NAMESPACE;
+use crate::xml::edit::{Edits, set_mark};
+use crate::xml::element::Element;
+use crate::xml::parse::{BadXml, Find, parse};
+
+/// A disk whose bytes are in a file of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DiskFile {
+    /// The name of its device: `vda`.
+    pub(crate) target: String,
+    /// Its name in the VM's specification, where the document says it, else the device's.
+    pub(crate) name: String,
+    /// The file.
+    pub(crate) path: String,
+    /// How it is stored, as the document says.
+    pub(crate) format: String,
+}
+
+/// What a domain's disks are made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct DiskFiles {
+    /// Those that the guest can write to.
+    pub(crate) written: Vec<DiskFile>,
+    /// Those that it can only read, and that are files.
+    pub(crate) read: Vec<DiskFile>,
+    /// Disks that it can write to and that are no files, or not of one VM alone, with what
+    /// they are instead.
+    pub(crate) others: Vec<(String, &'static str)>,
+}
+
+/// What a domain has been put back to, as its document says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PutBack {
+    /// For which operation.
+    pub(crate) operation: String,
+    /// Whether all of it was done; else only the disks were put back.
+    pub(crate) is_whole: bool,
+    /// The disks and the names of the volumes that they were moved to.
+    pub(crate) moved: Vec<(String, String)>,
+}
+
+/// The namespace of the mark of what a domain was put back for; a domain has one element of
+/// each namespace.
+pub(crate) const PUT_BACK: &str = "https://hostler.dev/xmlns/1/put-back";
+
+impl DiskFiles {
+    /// Reads the document.
+    pub(crate) fn read(xml: &str) -> Result<Self, BadXml> {
+        let document = parse(xml, "domain")?;
+        let root = document.root_element();
+        let names = names(root);
+        let mut found = Self::default();
+        for node in root.get("devices").iter().flat_map(|devices| devices.all("disk")) {
+            let Some(target) = node.get("target").and_then(|t| t.attr("dev")) else { continue };
+            let device = node.attribute("device").unwrap_or("disk");
+            let reads = device == "cdrom" || node.get("readonly").is_some();
+            let name = names.get(&target).cloned().or_else(|| attached_name(node));
+            let name = name.unwrap_or_else(|| target.clone());
+            match (file(node), reads) {
+                (Some((path, format)), _) if !reads && node.get("shareable").is_none() => {
+                    found.written.push(DiskFile { target, name, path, format });
+                }
+                (Some((path, format)), true) => {
+                    found.read.push(DiskFile { target, name, path, format });
+                }
+                (_, true) => {}
+                (None, false) if node.get("source").is_none() => {} // a drive without a medium
+                (_, false) => found.others.push((target, what(node))),
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn file(disk: Node<'_, '_>) -> Option<(String, String)> {
+    let path = disk.get("source")?.attr("file")?;
+    let format = disk.get("driver").and_then(|d| d.attr("type"));
+    (disk.attribute("type") == Some("file"))
+        .then(|| (path, format.unwrap_or_else(|| "raw".to_owned())))
+}
+
+fn what(disk: Node<'_, '_>) -> &'static str {
+    if disk.get("shareable").is_some() {
+        return "is shared with other VMs";
+    }
+    match disk.attribute("type") {
+        Some("block") => "is a block device of the host",
+        Some("network") => "is reached over the network",
+        Some("volume") => "is known only through its pool",
+        _ => "is no file",
+    }
+}
+
+/// What disks are called in the VM's specification, by device, where our mark says so.
+fn names(root: Node<'_, '_>) -> BTreeMap<String, String> {
+    let mark = root
+        .get("metadata")
+        .and_then(|metadata| metadata.children().find(|n| n.has_tag_name((NAMESPACE, "vm"))));
+    let disks = mark
+        .into_iter()
+        .flat_map(|mark| mark.children().filter(|n| n.has_tag_name((NAMESPACE, "device"))));
+    disks.filter_map(|disk| Some((disk.attr("target")?, disk.attr("name")?))).collect()
+}
+
+/// What a disk that was attached is called, by the alias that it got then.
+fn attached_name(disk: Node<'_, '_>) -> Option<String> {
+    let alias = disk.get("alias")?.attr("name")?;
+    let (written, _) = alias.strip_prefix("ua-hostler-")?.rsplit_once('-')?;
+    Some(written.replace("_d", ".").replace("_u", "_"))
+}
+
+/// What our mark says of disks: what the VM's specification calls them. Devices are called by
+/// the order of the disks on their bus, which nobody can tell from the document later.
+pub(crate) fn name_of(target: &str, name: &str) -> Element {
+    Element::new("hostler:device").attribute("target", target).attribute("name", name)
+}
+
+/// What a domain was put back for last.
+pub(crate) fn put_back(xml: &str) -> Result<Option<PutBack>, BadXml> {
+    let document = parse(xml, "domain")?;
+    let metadata = document.root_element().get("metadata");
+    let mark = metadata.and_then(|m| m.children().find(|n| n.has_tag_name((PUT_BACK, "by"))));
+    let Some(mark) = mark else { return Ok(None) };
+    let moved = mark.children().filter(|n| n.has_tag_name((PUT_BACK, "moved")));
+    Ok(mark.attr("operation").map(|operation| PutBack {
+        operation,
+        is_whole: mark.attribute("stage") != Some("disks"),
+        moved: moved.filter_map(|n| Some((n.attr("disk")?, n.attr("volume")?))).collect(),
+    }))
+}
+
+impl PutBack {
+    /// The mark.
+    pub(crate) fn to_xml(&self) -> Result<String, crate::xml::element::BadCharacter> {
+        let moved = self.moved.iter().map(|(disk, volume)| {
+            Element::new("put-back:moved").attribute("disk", disk).attribute("volume", volume)
+        });
+        let by = Element::new("put-back:by")
+            .attribute("xmlns:put-back", PUT_BACK)
+            .attribute("operation", &self.operation);
+        let by = if self.is_whole { by } else { by.attribute("stage", "disks") };
+        by.children(moved).to_xml()
+    }
+}
+
+/// A file that takes the place of a disk's: the device, the file, how it is stored, and on what
+/// it lies: files and formats, from the top; `None` for what is not said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Replaced {
+    pub(crate) target: String,
+    pub(crate) path: String,
+    pub(crate) format: String,
+    pub(crate) chain: Option<Vec<(String, String)>>,
+}
+
+/// A document with other files for some disks.
+pub(crate) fn replace(edits: &mut Edits<'_>, root: Node<'_, '_>, disks: &[Replaced]) {
+    for node in root.get("devices").iter().flat_map(|devices| devices.all("disk")) {
+        let target = node.get("target").and_then(|t| t.attr("dev"));
+        let Some(new) = disks.iter().find(|d| target.as_ref() == Some(&d.target)) else { continue };
+        edits.set(node, "type", "file");
+        match node.get("driver") {
+            Some(driver) => edits.set(driver, "type", &new.format),
+            None => edits.append(node, &format!("<driver name='qemu' type='{}'/>", new.format)),
+        }
+        edits.remove_all(node, "backingStore");
+        let mut with = format!("<source file=\"{}\"/>", quick_xml::escape::escape(&*new.path));
+        if let Some(chain) = &new.chain {
+            with.push_str(&backing(chain));
+        }
+        match node.get("source") {
+            Some(source) => edits.replace(source.range(), with),
+            None => edits.append(node, &with),
+        }
+    }
+}
+
+/// A chain as documents have it, to its end.
+fn backing(chain: &[(String, String)]) -> String {
+    let Some(((path, format), rest)) = chain.split_first() else {
+        return "<backingStore/>".to_owned();
+    };
+    let (path, format) = (quick_xml::escape::escape(&**path), quick_xml::escape::escape(&**format));
+    format!(
+        "<backingStore type='file'><format type=\"{format}\"/><source file=\"{path}\"/>{}\
+         </backingStore>",
+        backing(rest)
+    )
+}
+
+/// The document of a domain with other files for some disks, and what it was put back for.
+pub(crate) fn with_files(
+    xml: &str,
+    disks: &[Replaced],
+    mark: Option<&PutBack>,
+) -> Result<String, String> {
+    let document = parse(xml, "domain").map_err(|bad| bad.to_string())?;
+    let mut edits = Edits::of(xml);
+    replace(&mut edits, document.root_element(), disks);
+    if let Some(mark) = mark {
+        let mark = mark.to_xml().map_err(|bad| bad.to_string())?;
+        set_mark(&mut edits, document.root_element(), PUT_BACK, &mark);
+    }
+    Ok(edits.done())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const XML: &str = "<domain type='qemu'><name>a</name><metadata>\
+        <h:vm xmlns:h='https://hostler.dev/xmlns/1' id='x'><h:device target='vda' name='root'/></h:vm>\
+        </metadata><devices>\
+        <disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='none'/>\
+        <source file='/p/a &amp; b'/><backingStore/><target dev='vda' bus='virtio'/></disk>\
+        <disk type='file' device='disk'><source file='/p/seed'/><target dev='vdb'/><readonly/></disk>\
+        <disk type='block' device='disk'><source dev='/dev/x'/><target dev='vdc'/></disk>\
+        <disk type='file' device='disk'><source file='/p/s'/><target dev='vdd'/><shareable/></disk>\
+        <disk type='file' device='cdrom'><target dev='sda'/></disk>\
+        <disk type='file' device='disk'><driver type='raw'/><source file='/p/d'/><target dev='vde'/>\
+        <alias name='ua-hostler-my_udata-5f6a7b8c9d0e'/></disk>\
+        </devices></domain>";
+
+    #[test]
+    fn c14_a_snapshot_is_of_files_that_are_written_to() {
+        let read = DiskFiles::read(XML).unwrap();
+        let written: Vec<_> = read.written.iter().map(|d| (&*d.name, &*d.path)).collect();
+        assert_eq!(written, [("root", "/p/a & b"), ("my_data", "/p/d")]);
+        assert_eq!(read.written[0].format, "qcow2");
+        assert_eq!(read.read.iter().map(|d| &*d.target).collect::<Vec<_>>(), ["vdb"]);
+        let wanted = [
+            ("vdc".to_owned(), "is a block device of the host"),
+            ("vdd".to_owned(), "is shared with other VMs"),
+        ];
+        assert_eq!(read.others, wanted);
+    }
+
+    #[test]
+    fn c14_other_files_take_the_place_of_a_disks_and_all_else_stays() {
+        let mark = PutBack {
+            operation: "o-1".into(),
+            is_whole: false,
+            moved: vec![("root".into(), "a.hostler-1".into())],
+        };
+        let new = Replaced {
+            target: "vda".into(),
+            path: "/p/a<new>".into(),
+            format: "qcow2".into(),
+            chain: Some(vec![("/p/a & b".into(), "raw".into())]),
+        };
+        let changed = with_files(XML, &[new], Some(&mark)).unwrap();
+        assert_eq!(put_back(&changed).unwrap(), Some(mark));
+        assert_eq!(put_back(XML).unwrap(), None);
+        let read = DiskFiles::read(&changed).unwrap();
+        assert_eq!(read.written[0].path, "/p/a<new>");
+        assert_eq!(read.written[0].name, "root");
+        assert!(changed.contains("cache='none'"), "{changed}");
+        let chain = "<backingStore type='file'><format type=\"raw\"/>\
+            <source file=\"/p/a &amp; b\"/><backingStore/></backingStore>";
+        assert!(changed.contains(chain), "{changed}");
+        let after = |text: &str| text[text.find("<disk type='block'").unwrap()..].to_owned();
+        assert_eq!(after(&changed), after(XML));
+    }
+}
