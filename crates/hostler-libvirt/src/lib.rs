@@ -21,6 +21,7 @@ mod config;
 mod connection;
 mod console;
 mod create;
+mod disks;
 mod error;
 mod inventory;
 mod metrics;
@@ -36,7 +37,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Console, Create, Cx, Inventory, Metrics, Power, Probe, Provider, Result, Storage, Watch,
+    Console, Create, Cx, Disks, Inventory, Metrics, Power, Probe, Provider, Result, Storage, Watch,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -109,6 +110,10 @@ impl Provider for Libvirt {
 
     fn storage(&self) -> Option<&dyn Storage> {
         self.of_vms().map(|it| it as &dyn Storage)
+    }
+
+    fn disks(&self) -> Option<&dyn Disks> {
+        self.of_vms().map(|it| it as &dyn Disks)
     }
 
     fn console(&self) -> Option<&dyn Console> {

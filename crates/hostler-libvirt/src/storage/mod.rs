@@ -122,7 +122,7 @@ impl Link {
     }
 
     /// A volume of a pool, if it is there.
-    async fn find_volume(
+    pub(crate) async fn find_volume(
         &self,
         cx: &Cx,
         pool: &StoragePool,
@@ -134,7 +134,8 @@ impl Link {
         present(found.await)
     }
 
-    async fn volume(&self, cx: &Cx, volume: &StorageVol) -> Result<Volume> {
+    /// A volume's description, read now.
+    pub(crate) async fn volume(&self, cx: &Cx, volume: &StorageVol) -> Result<Volume> {
         let doing = format!("cannot read the volume {}/{}", volume.pool, volume.name);
         let xml =
             self.look(cx, &doing, |c| async move { c.storage_vol_xml(volume, 0).await }).await?;

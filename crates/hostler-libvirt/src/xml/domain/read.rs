@@ -165,7 +165,8 @@ fn firmware(root: Node<'_, '_>) -> Option<&'static str> {
     matches!(arch, "x86_64" | "i686").then_some("bios")
 }
 
-fn disk(node: Node<'_, '_>) -> Option<ObservedDisk> {
+/// A disk, if it has a device name.
+pub(super) fn disk(node: Node<'_, '_>) -> Option<ObservedDisk> {
     let target = node.get("target")?;
     let device = node.attr("device").unwrap_or_else(|| "disk".to_owned());
     let source = node.get("source").and_then(source_name);

@@ -106,7 +106,6 @@ async fn libvirt_keeps_every_promise_of_the_boundary() {
         Group::Clones,
         Group::Configure,
         Group::InstanceTypes,
-        Group::Disks,
     ];
     let skipped = report.verdicts().iter().filter(|v| matches!(v.outcome, Outcome::Skipped(_)));
     let of: Vec<_> =

@@ -4,6 +4,7 @@
 
 mod conformance;
 mod consoles;
+mod disks;
 mod faults;
 mod foreign;
 mod guest;
