@@ -124,7 +124,13 @@ impl Link {
         Err(Error::new(Kind::Conflict, message))
     }
 
-    async fn ensure_autostart(&self, cx: &Cx, domain: &Reference, wanted: bool) -> Result<()> {
+    /// Lets it start with its host, or not.
+    pub(crate) async fn ensure_autostart(
+        &self,
+        cx: &Cx,
+        domain: &Reference,
+        wanted: bool,
+    ) -> Result<()> {
         let doing = format!("cannot set the autostart of \"{}\"", domain.name);
         let is = self.look(cx, &doing, |c| async move { c.domain_autostart(domain).await }).await;
         match is {
@@ -176,7 +182,8 @@ impl Link {
         domain::to_xml(&plan)
     }
 
-    async fn check_offered(
+    /// Refuses what the host does not offer.
+    pub(crate) async fn check_offered(
         &self,
         cx: &Cx,
         request: &EnsureVm<'_>,
@@ -204,7 +211,7 @@ impl Link {
     }
 
     /// Whether the networks and pools that are named exist and can be used.
-    async fn check_surroundings(&self, cx: &Cx, request: &EnsureVm<'_>) -> Result<()> {
+    pub(crate) async fn check_surroundings(&self, cx: &Cx, request: &EnsureVm<'_>) -> Result<()> {
         for nic in &request.spec.nics {
             let NicSource::Network(name) = &nic.source else { continue };
             let active = self.look(cx, "cannot look for the network", |c| async move {

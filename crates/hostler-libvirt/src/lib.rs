@@ -14,10 +14,13 @@
 //! | what libvirt's states and errors mean | `state`, `error` |
 //! | how a thousand VMs are listed quickly | `inventory` |
 //! | how a hung guest costs only its own figures | `metrics` |
+//! | how a disk is told from a newer one of its name | `disks` |
+//! | how a VM is changed and nothing of others is lost | `configure`, `xml::edit` |
 //! | how a half-filled volume is told from a whole one | `storage` |
 
 mod agents;
 mod config;
+mod configure;
 mod connection;
 mod console;
 mod create;
@@ -37,7 +40,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Console, Create, Cx, Disks, Inventory, Metrics, Power, Probe, Provider, Result, Storage, Watch,
+    Configure, Console, Create, Cx, Disks, Inventory, Metrics, Power, Probe, Provider, Result,
+    Storage, Watch,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -110,6 +114,10 @@ impl Provider for Libvirt {
 
     fn storage(&self) -> Option<&dyn Storage> {
         self.of_vms().map(|it| it as &dyn Storage)
+    }
+
+    fn configure(&self) -> Option<&dyn Configure> {
+        self.of_vms().map(|it| it as &dyn Configure)
     }
 
     fn disks(&self) -> Option<&dyn Disks> {

@@ -18,7 +18,9 @@ use super::{PARALLEL, if_able, optional, present};
 use crate::connection::{Link, domain_of};
 use crate::metrics::stats;
 use crate::state::State;
+use crate::xml::domain::facets::Facets;
 use crate::xml::domain::read::Domain;
+use crate::xml::parse::BadXml;
 
 /// The states of all VMs come in one call, which is quick as no guest is asked.
 const STATES_PATIENCE: Duration = Duration::from_secs(5);
@@ -161,9 +163,22 @@ impl Link {
         let ticket = self.cache.ticket();
         let doing = format!("cannot read the configuration of \"{}\"", domain.name);
         let xml = self.look(cx, &doing, |c| async move { c.domain_xml(domain, 0).await }).await?;
-        let read = Domain::read(&xml).map_err(|bad| {
+        let senseless = |bad: BadXml| {
             Error::new(Kind::Bug, format!("{doing}: it makes no sense")).with_raw(bad)
-        })?;
+        };
+        let mut read = Domain::read(&xml).map_err(senseless)?;
+        read.waits = match (read.id, &read.tag) {
+            (None, _) => Some(false),
+            // Twice the documents, so only of those that Hostler can change.
+            (Some(_), Some(_)) => {
+                let inactive = flags::domain_xml::INACTIVE;
+                let next =
+                    self.look(cx, &doing, |c| async move { c.domain_xml(domain, inactive).await });
+                let next = Facets::read(&next.await?).map_err(senseless)?;
+                Some(Facets::read(&xml).map_err(senseless)?.waits_for(&next))
+            }
+            (Some(_), None) => None,
+        };
         let known = Known { domain: Arc::new(read), at: cx.now() };
         self.cache.put(ticket, domain, known.clone());
         Ok(known)
@@ -248,10 +263,13 @@ impl Link {
             nics: config.fact(|d| Some(d.nics.clone())),
             primary_address: None,
             consoles: config.fact(|d| Some(d.consoles.clone())),
-            needs_restart: Fact::unsupported(
-                SOURCE,
-                "what runs is not compared with what is defined",
-            ),
+            needs_restart: match config.fact(|d| Some(d.waits)) {
+                fact if fact.value() == Some(&None) => Fact::unsupported(
+                    SOURCE,
+                    "what runs is compared with what is defined only of VMs that Hostler made",
+                ),
+                _ => config.fact(|d| d.waits),
+            },
             description: known.as_ref().and_then(|k| k.domain.description.clone()),
             blocked: known.as_ref().map(|k| k.domain.blocked.clone()).unwrap_or_default(),
         }

@@ -5,6 +5,7 @@
 pub(crate) mod capabilities;
 pub(crate) mod domain;
 pub(crate) mod domain_capabilities;
+pub(crate) mod edit;
 pub(crate) mod element;
 pub(crate) mod network;
 pub(crate) mod parse;

@@ -12,6 +12,7 @@
 pub(crate) mod attached;
 mod devices;
 pub(crate) mod disks;
+pub(crate) mod facets;
 pub(crate) mod platform;
 pub(crate) mod read;
 

@@ -64,6 +64,9 @@ pub(crate) struct Domain {
     pub(crate) has_own_accelerator: bool,
     /// What it can never take part in.
     pub(crate) blocked: Vec<Blocked>,
+    /// Whether something waits for its next start, where that was looked at: no document
+    /// tells it alone.
+    pub(crate) waits: Option<bool>,
 }
 
 /// Where a display listens, as its host sees it.
@@ -125,6 +128,7 @@ impl Domain {
             agent_connected: device("channel").find_map(agent_state),
             has_own_accelerator: has_own_accelerator(root),
             blocked: blocked(devices),
+            waits: None,
         })
     }
 }

@@ -33,7 +33,10 @@ fn c20_places_are_changed_and_the_rest_stays_as_it_is_written() {
 fn c20_children_come_go_and_are_put_into_the_place_of_others() {
     let text = "<d><a/>\n  <b>1</b>\n  <b>2</b></d>";
     let one = Element::text("b", "3");
-    assert_eq!(edited(text, |e, d| e.child(d, "b", Some(&one)).unwrap()), "<d><a/>\n  <b>3</b></d>");
+    assert_eq!(
+        edited(text, |e, d| e.child(d, "b", Some(&one)).unwrap()),
+        "<d><a/>\n  <b>3</b></d>"
+    );
     assert_eq!(edited(text, |e, d| e.child(d, "b", None).unwrap()), "<d><a/></d>");
     let into_empty = |e: &mut Edits<'_>, d: Node<'_, '_>| {
         e.child(d.get("a").unwrap(), "b", Some(&one)).unwrap();

@@ -2,6 +2,7 @@
 //! with a thousand domains. Everything is below directories of its own and gone
 //! afterwards; the machine's own libvirt is not touched.
 
+mod changes;
 mod conformance;
 mod consoles;
 mod disks;
