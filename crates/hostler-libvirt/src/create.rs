@@ -54,9 +54,18 @@ impl Create for Libvirt {
         }
         let same_name =
             self.link.look(cx, &doing, |c| async move { c.domain_lookup_by_name(name).await });
-        if present(same_name.await)?.is_some() {
-            let message = format!("{doing}: the host has another VM of that name");
-            return Err(Error::new(Kind::Conflict, message));
+        if let Some(found) = present(same_name.await)? {
+            // What an earlier call asked may come in between; by its mark it is told from others.
+            let ours = match found.uuid == Uuid(*request.vm.as_uuid().as_bytes()) {
+                true => self.link.find_tagged(cx, request.vm).await?,
+                false => None,
+            };
+            let Some(found) = ours else {
+                let message = format!("{doing}: the host has another VM of that name");
+                return Err(Error::new(Kind::Conflict, message));
+            };
+            self.link.ensure_autostart(cx, &found, request.spec.autostart).await?;
+            return Ok(VmHandle { vm: reference(&found), created: false });
         }
         let xml = self.link.document(cx, request, &host).await?;
         // Validated against the daemon's own schema: what this version does not

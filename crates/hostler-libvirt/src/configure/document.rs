@@ -101,11 +101,13 @@ impl Editing<'_, '_> {
         let made = self.wanted.made;
         if self.changes("/memory/bytes") {
             for name in ["memory", "currentMemory"] {
-                match (self.root.get(name), made.get(name)) {
-                    (Some(there), Some(made)) => self.edits.replace(there, made)?,
-                    (None, Some(made)) => self.edits.append(self.root, made)?,
-                    (_, None) => {}
-                }
+                let Some(made) = made.get(name) else { continue };
+                let Some(there) = self.root.get(name) else {
+                    self.edits.append(self.root, made)?;
+                    continue;
+                };
+                self.edits.set_text(there, made.content().unwrap_or_default())?;
+                self.edits.set_attribute(there, "unit", made.value("unit"))?;
             }
         }
         if self.changes("/memory/hugepages") {

@@ -52,7 +52,7 @@ impl Configure for Libvirt {
     async fn change_vm(&self, cx: &Cx, request: &ChangeVm<'_>) -> Result<ChangePlan> {
         let doing = format!("cannot change {}", request.at);
         // Nobody of ours may define or plug anything between the look and the call.
-        let _one_at_a_time = cx.run(&doing, async { Ok(self.link.defining.lock().await) }).await?;
+        let one_at_a_time = cx.run(&doing, async { Ok(self.link.defining.lock().await) }).await?;
         let changing = Changing::begin(&self.link, cx, request).await?;
         let plan = changing.plan();
         request.check(&plan).map_err(|error| error.context(&changing.doing))?;
@@ -60,10 +60,14 @@ impl Configure for Libvirt {
             return Ok(plan);
         }
         let text = changing.validate(&plan).await?;
-        changing.define(&plan, &text).await?;
-        let plan = changing.bring_live(plan).await;
+        let defined = changing.define(&plan, &text).await;
+        drop(one_at_a_time);
+        let made = match defined {
+            Ok(()) => changing.bring_live(plan).await,
+            Err(error) => Err(error),
+        };
         changing.touched();
-        plan
+        made
     }
 }
 
@@ -297,19 +301,22 @@ fn as_seen(request: &ChangeVm<'_>, now: &Now) -> VmSpec {
     let live = now.running();
     let mut is = before.clone();
     is.description = live.unwrap_or(next).description.clone();
-    if let (Some(count), Some(most)) = (next.cpu_count, next.cpu_max) {
-        if (count, most) != (before.cpu.count, before.cpu.max_count.unwrap_or(before.cpu.count)) {
-            is.cpu.count = count;
-            let is_said = most != count || before.cpu.max_count == Some(most);
-            is.cpu.max_count = is_said.then_some(most);
-        }
+    let asked = (before.cpu.count, before.cpu.max_count.unwrap_or(before.cpu.count));
+    if let Some((count, most)) = next.cpu_count.zip(next.cpu_max)
+        && (count, most) != asked
+    {
+        is.cpu.count = count;
+        let is_said = most != count || before.cpu.max_count == Some(most);
+        is.cpu.max_count = is_said.then_some(most);
     }
     // Defined, and not come to the guest that runs, which can have it.
     let wanted = request.spec.cpu.count;
-    if let Some((count, most)) = live.and_then(|live| live.cpu_count.zip(live.cpu_max)) {
-        if is.cpu.count == wanted && count < wanted && wanted <= most {
-            is.cpu.count = count;
-        }
+    if let Some((count, most)) = live.and_then(|live| live.cpu_count.zip(live.cpu_max))
+        && is.cpu.count == wanted
+        && count < wanted
+        && wanted <= most
+    {
+        is.cpu.count = count;
     }
     if let Some(kib) = next.current_kib.filter(|kib| *kib != before.memory.bytes.div_ceil(1024)) {
         is.memory.bytes = kib.saturating_mul(1024);

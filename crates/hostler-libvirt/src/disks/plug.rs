@@ -37,7 +37,15 @@ pub(super) async fn attach(link: &Link, cx: &Cx, request: &AttachDisk<'_>) -> Re
     // change it between the look and the call.
     let _one_at_a_time = cx.run(&doing, async { Ok(link.defining.lock().await) }).await?;
     let look = link.look_at_disks(cx, &doing, request.vm).await?;
-    Plugging { link, cx, request, doing, look }.run().await
+    let job = Plugging { link, cx, request, doing, look };
+    match job.run().await {
+        // What an earlier call asked may come in between, and be in the way itself.
+        Err(error) if !error.is_unknown() && error.kind() != Kind::Cancelled => {
+            let seen = job.read_back().await.ok();
+            seen.map(|seen| DiskHandle { disk: DiskRef::of(&seen), created: false }).ok_or(error)
+        }
+        ended => ended,
+    }
 }
 
 /// One disk that is added.
@@ -277,7 +285,7 @@ impl Plugging<'_> {
             let what = "this VM's hypervisor cannot add it while it is on; stop it first";
             return self.error(Kind::Unsupported, what).with_raw(raw);
         }
-        if has("target") && has("already exists") {
+        if has("already exists") || has("non unique alias") {
             let what = "somebody else gave its device name to another disk; try again";
             return self.error(Kind::Unavailable, what).with_raw(raw);
         }

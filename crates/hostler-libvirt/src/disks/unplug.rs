@@ -16,6 +16,7 @@
 
 use std::time::Duration;
 
+use hostler_libvirt_rpc::Uuid;
 use hostler_libvirt_rpc::flags::modify;
 use hostler_provider::{Change, Cx, DiskRef, Error, Kind, Result, VmRef};
 use tokio::sync::broadcast;
@@ -144,13 +145,15 @@ impl Unplugging<'_> {
         asked: &Asked,
         refusals: &mut broadcast::Receiver<Kept>,
     ) -> Result<()> {
+        self.cx.progress(None, "waiting for the guest to give the disk up");
         let mut changes = self.link.hub.subscribe();
         let mut ask_at = Instant::now() + ASK_AGAIN;
         loop {
             let look = self.look().await.map_err(|error| self.waiting(error))?;
             let Some(look) = look else { return Ok(()) };
             let Some(pair) = self.meant(&look) else { return Ok(()) };
-            if refused(refusals, asked) {
+            let alias = asked.live.as_ref().and_then(|disk| disk.alias.as_deref());
+            if refused(refusals, asked.look.domain.uuid, alias) {
                 return Err(self.kept(asked).await);
             }
             if Instant::now() >= ask_at {
@@ -212,13 +215,11 @@ impl Unplugging<'_> {
 }
 
 /// Whether a hypervisor has said that the guest keeps this device.
-fn refused(refusals: &mut broadcast::Receiver<Kept>, asked: &Asked) -> bool {
-    let alias = asked.live.as_ref().and_then(|disk| disk.alias.as_ref());
+fn refused(refusals: &mut broadcast::Receiver<Kept>, vm: Uuid, alias: Option<&str>) -> bool {
     loop {
         match refusals.try_recv() {
-            Ok(kept) if kept.uuid == asked.look.domain.uuid && Some(&kept.alias) == alias => {
-                return true;
-            }
+            Ok(kept) if kept.uuid == vm && Some(kept.alias.as_str()) == alias => return true,
+            // What was missed is asked for again, and refused again.
             Ok(_) | Err(broadcast::error::TryRecvError::Lagged(_)) => {}
             Err(_) => return false,
         }
@@ -234,4 +235,37 @@ fn is_pending(error: &Error) -> bool {
 fn is_gone(error: &Error) -> bool {
     let words = ["no device found with alias", "no target device", "not found in domain"];
     error.raw().is_some_and(|raw| words.iter().any(|said| raw.contains(said)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c7_a_refusal_counts_for_the_device_that_was_asked_for() {
+        let (sender, mut refusals) = broadcast::channel(2);
+        let (vm, other) = (Uuid([1; 16]), Uuid([2; 16]));
+        let mut says = |uuid, alias: &str| {
+            sender.send(Kept { uuid, alias: alias.to_owned() }).unwrap();
+            refused(&mut refusals, vm, Some("ua-a"))
+        };
+        assert!(!says(other, "ua-a") && !says(vm, "ua-b"));
+        assert!(says(vm, "ua-a"));
+        // Many at once: the last ones are heard, and the loss is no refusal.
+        for _ in 0..4 {
+            sender.send(Kept { uuid: other, alias: "ua-a".into() }).unwrap();
+        }
+        assert!(!refused(&mut refusals, vm, Some("ua-a")));
+        assert!(!refused(&mut refusals, vm, None));
+    }
+
+    #[test]
+    fn c7_what_is_under_way_or_over_is_told_from_refusals() {
+        let failed = |raw: &str| Error::new(Kind::Invalid, "x").with_raw(raw);
+        let pending = failed("Device ua-x is already in the process of unplug");
+        assert!(is_pending(&pending) && !is_gone(&pending));
+        let gone = failed("internal error: no device found with alias ua-x");
+        assert!(is_gone(&gone) && !is_pending(&gone));
+        assert!(!is_gone(&failed("Bus 'ide.3' does not support hotplugging")));
+    }
 }

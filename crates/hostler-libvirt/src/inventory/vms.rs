@@ -20,7 +20,6 @@ use crate::metrics::stats;
 use crate::state::State;
 use crate::xml::domain::facets::Facets;
 use crate::xml::domain::read::Domain;
-use crate::xml::parse::BadXml;
 
 /// The states of all VMs come in one call, which is quick as no guest is asked.
 const STATES_PATIENCE: Duration = Duration::from_secs(5);
@@ -163,25 +162,41 @@ impl Link {
         let ticket = self.cache.ticket();
         let doing = format!("cannot read the configuration of \"{}\"", domain.name);
         let xml = self.look(cx, &doing, |c| async move { c.domain_xml(domain, 0).await }).await?;
-        let senseless = |bad: BadXml| {
+        let mut read = Domain::read(&xml).map_err(|bad| {
             Error::new(Kind::Bug, format!("{doing}: it makes no sense")).with_raw(bad)
-        };
-        let mut read = Domain::read(&xml).map_err(senseless)?;
+        })?;
         read.waits = match (read.id, &read.tag) {
             (None, _) => Some(false),
             // Twice the documents, so only of those that Hostler can change.
-            (Some(_), Some(_)) => {
-                let inactive = flags::domain_xml::INACTIVE;
-                let next =
-                    self.look(cx, &doing, |c| async move { c.domain_xml(domain, inactive).await });
-                let next = Facets::read(&next.await?).map_err(senseless)?;
-                Some(Facets::read(&xml).map_err(senseless)?.waits_for(&next))
-            }
+            (Some(_), Some(_)) => self.waits(cx, domain, &doing, &xml).await?,
             (Some(_), None) => None,
         };
         let known = Known { domain: Arc::new(read), at: cx.now() };
         self.cache.put(ticket, domain, known.clone());
         Ok(known)
+    }
+
+    /// Whether something of a VM that runs waits for its next start; `None` where its
+    /// definition does not tell.
+    async fn waits(
+        &self,
+        cx: &Cx,
+        domain: &Reference,
+        doing: &str,
+        live: &str,
+    ) -> Result<Option<bool>> {
+        let inactive = flags::domain_xml::INACTIVE;
+        let next = self.look(cx, doing, |c| async move { c.domain_xml(domain, inactive).await });
+        let next = match next.await {
+            Ok(next) => next,
+            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Cancelled) => {
+                return Err(error);
+            }
+            // What runs is known all the same.
+            Err(_) => return Ok(None),
+        };
+        let read = Facets::read(live).ok().zip(Facets::read(&next).ok());
+        Ok(read.map(|(live, next)| live.waits_for(&next)))
     }
 
     /// Looks at one VM now; `None` when it is not there.
@@ -266,7 +281,7 @@ impl Link {
             needs_restart: match config.fact(|d| Some(d.waits)) {
                 fact if fact.value() == Some(&None) => Fact::unsupported(
                     SOURCE,
-                    "what runs is compared with what is defined only of VMs that Hostler made",
+                    "what runs was not compared with what is defined; it is for VMs that Hostler made",
                 ),
                 _ => config.fact(|d| d.waits),
             },

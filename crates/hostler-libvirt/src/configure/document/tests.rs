@@ -88,12 +88,12 @@ fn c20_a_change_writes_its_own_lines_and_no_other() {
         (
             |s| s.memory.bytes = 2 << 30,
             &[
-                "<memory unit='KiB'>1048576</memory>",
+                "<memory unit='KiB' dumpCore='off'>1048576</memory>",
                 "<currentMemory unit='KiB'>1048576</currentMemory>",
             ],
             &[
-                "<memory unit=\"KiB\">2097152</memory>",
-                "<currentMemory unit=\"KiB\">2097152</currentMemory>",
+                "<memory unit='KiB' dumpCore='off'>2097152</memory>",
+                "<currentMemory unit='KiB'>2097152</currentMemory>",
             ],
         ),
         (

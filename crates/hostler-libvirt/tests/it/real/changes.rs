@@ -22,6 +22,7 @@ struct Made {
     vm: VmRef,
     id: VmId,
     spec: VmSpec,
+    disks: Vec<DiskBinding>,
 }
 
 async fn made(world: &World, spec: VmSpec) -> Made {
@@ -30,7 +31,9 @@ async fn made(world: &World, spec: VmSpec) -> Made {
         false => world.make(&spec).await,
     };
     let id = VmId::from_uuid(vm.external_ref.parse().unwrap());
-    Made { vm, id, spec }
+    let root = world.volume(&format!("{}-root", spec.name));
+    let disks = spec.disks.iter().map(|disk| bound(&disk.name, &root)).collect();
+    Made { vm, id, spec, disks }
 }
 
 fn bare(name: &str) -> VmSpec {
@@ -47,7 +50,7 @@ impl Made {
             at: &self.vm,
             before: &self.spec,
             spec,
-            disks: &[],
+            disks: &self.disks,
             seed: None,
             take_over: &[],
             from_gitops: false,
@@ -246,7 +249,8 @@ async fn c20_nothing_of_others_is_lost_and_refusals_change_nothing() {
     ];
     theirs.iter().for_each(|part| assert!(before.contains(part), "{part} in {before}"));
 
-    let refusals: [(&str, Kind, fn(&mut VmSpec)); 3] = [
+    type Change = fn(&mut VmSpec);
+    let refusals: [(&str, Kind, Change); 3] = [
         ("make another VM", Kind::Invalid, |s| s.machine.kind = Some("pc".into())),
         ("attach", Kind::Invalid, |s| s.disks.push(root_disk())),
         ("processors", Kind::Unsupported, |s| s.cpu.max_count = Some(4096)),
@@ -289,4 +293,43 @@ async fn c20_an_edit_at_the_same_time_is_noticed_and_kept() {
     let error = changed.unwrap_err();
     assert_eq!((error.kind(), error.is_unknown()), (Kind::Unavailable, false), "{error}");
     assert!(definition(&world, &vm.vm).contains(">98304</memory>"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c20_the_order_at_boot_and_the_machine_are_what_the_next_start_has() {
+    let world = World::new("order").await;
+    let mut spec = guest_spec("order");
+    let source = NicSource::User {};
+    spec.nics = vec![NicSpec { source, model: NicModel::Virtio, mac: None, link_up: true }];
+    let mut vm = made(&world, spec).await;
+    let order = |xml: &str| {
+        let document = roxmltree::Document::parse(xml).unwrap();
+        let boots = document.descendants().filter(|n| n.has_tag_name("boot"));
+        let told = boots.filter_map(|boot| {
+            let device = boot.parent()?.tag_name().name().to_owned();
+            Some((boot.attribute("order")?.to_owned(), device))
+        });
+        let mut told: Vec<_> = told.collect();
+        told.sort();
+        told
+    };
+    let is = |number: &str, device: &str| (number.to_owned(), device.to_owned());
+    assert_eq!(order(&definition(&world, &vm.vm)), [is("1", "disk")]);
+    let plan = vm
+        .change(&world, |s| {
+            s.boot = vec![BootDevice::Nic(0), BootDevice::Disk("root".into())];
+            s.machine.kind = Some("pc-q35-6.0".into());
+        })
+        .await;
+    assert_eq!(takes(&plan), [("/boot", "next_start"), ("/machine/kind", "next_start")]);
+    let xml = definition(&world, &vm.vm);
+    assert_eq!(order(&xml), [is("1", "interface"), is("2", "disk")]);
+    world.power().start(&cx(), &vm.vm).await.unwrap();
+    assert_eq!(order(&virsh(&world, &["dumpxml", &vm.vm.name])), order(&xml));
+    let seen = world.observe(&vm.vm).await.unwrap();
+    assert_eq!(seen.machine.value().map(String::as_str), Some("pc-q35-6.0"));
+    let plan = vm.change(&world, |s| s.boot = vec![BootDevice::Disk("root".into())]).await;
+    assert_eq!(takes(&plan), [("/boot", "next_start")]);
+    assert_eq!(order(&definition(&world, &vm.vm)), [is("1", "disk")]);
+    assert_eq!(vm.needs_restart(&world).await, Some(true));
 }

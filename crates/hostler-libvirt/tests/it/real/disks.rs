@@ -279,20 +279,27 @@ async fn c7_disks_of_what_others_made_come_and_go_like_any_other() {
         "<domain type='qemu'><name>theirs</name><memory unit='MiB'>64</memory>\
          <os><type arch='x86_64' machine='pc'>hvm</type></os><devices>\
          <disk type='file' device='disk'><driver name='qemu' type='raw'/>\
-         <source file='{}'/><target dev='vda' bus='virtio'/></disk></devices></domain>",
+         <source file='{}'/><target dev='vda' bus='virtio'/></disk>\
+         <disk type='file' device='disk'><driver name='qemu' type='raw'/>\
+         <source file='{}.usb'/><target dev='sda' bus='usb'/></disk></devices></domain>",
+        path.display(),
         path.display()
     );
+    std::fs::copy(&path, path.with_extension("img.usb")).unwrap();
     std::fs::write(file.path(), xml).unwrap();
     virsh(&world, &["define", file.path().to_str().unwrap()]);
     let external_ref = virsh(&world, &["domuuid", "theirs"]).trim().to_owned();
     let vm = VmRef { external_ref, name: "theirs".into() };
     let mine = fresh(&world, "data", DiskBus::Virtio).await;
     let added = attach(&world, &vm, &mine).await;
-    let [theirs, ours] = list(&world, &vm).await.try_into().unwrap();
+    let [theirs, ours, stick] = list(&world, &vm).await.try_into().unwrap();
     assert_eq!((theirs.name.as_str(), theirs.mark.as_ref()), ("vda", None));
     assert_eq!((ours.name.as_str(), ours.mark.is_some()), ("data", true));
     world.power().start(&cx(), &vm).await.unwrap();
+    // A disk without a mark goes from a guest that runs as well.
+    detach(&world, &vm, &DiskRef::of(&stick)).await;
     agree(&world, &vm);
+    assert_eq!(list(&world, &vm).await.len(), 2);
     world.power().stop(&cx(), &vm, StopMode::Force).await.unwrap();
     detach(&world, &vm, &added).await;
     // Theirs bears no mark: it is known by its device and its bytes.
