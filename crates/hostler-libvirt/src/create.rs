@@ -54,9 +54,18 @@ impl Create for Libvirt {
         }
         let same_name =
             self.link.look(cx, &doing, |c| async move { c.domain_lookup_by_name(name).await });
-        if present(same_name.await)?.is_some() {
-            let message = format!("{doing}: the host has another VM of that name");
-            return Err(Error::new(Kind::Conflict, message));
+        if let Some(found) = present(same_name.await)? {
+            // What an earlier call asked may come in between; by its mark it is told from others.
+            let ours = match found.uuid == Uuid(*request.vm.as_uuid().as_bytes()) {
+                true => self.link.find_tagged(cx, request.vm).await?,
+                false => None,
+            };
+            let Some(found) = ours else {
+                let message = format!("{doing}: the host has another VM of that name");
+                return Err(Error::new(Kind::Conflict, message));
+            };
+            self.link.ensure_autostart(cx, &found, request.spec.autostart).await?;
+            return Ok(VmHandle { vm: reference(&found), created: false });
         }
         let xml = self.link.document(cx, request, &host).await?;
         // Validated against the daemon's own schema: what this version does not
@@ -124,7 +133,13 @@ impl Link {
         Err(Error::new(Kind::Conflict, message))
     }
 
-    async fn ensure_autostart(&self, cx: &Cx, domain: &Reference, wanted: bool) -> Result<()> {
+    /// Lets it start with its host, or not.
+    pub(crate) async fn ensure_autostart(
+        &self,
+        cx: &Cx,
+        domain: &Reference,
+        wanted: bool,
+    ) -> Result<()> {
         let doing = format!("cannot set the autostart of \"{}\"", domain.name);
         let is = self.look(cx, &doing, |c| async move { c.domain_autostart(domain).await }).await;
         match is {
@@ -176,7 +191,8 @@ impl Link {
         domain::to_xml(&plan)
     }
 
-    async fn check_offered(
+    /// Refuses what the host does not offer.
+    pub(crate) async fn check_offered(
         &self,
         cx: &Cx,
         request: &EnsureVm<'_>,
@@ -204,7 +220,7 @@ impl Link {
     }
 
     /// Whether the networks and pools that are named exist and can be used.
-    async fn check_surroundings(&self, cx: &Cx, request: &EnsureVm<'_>) -> Result<()> {
+    pub(crate) async fn check_surroundings(&self, cx: &Cx, request: &EnsureVm<'_>) -> Result<()> {
         for nic in &request.spec.nics {
             let NicSource::Network(name) = &nic.source else { continue };
             let active = self.look(cx, "cannot look for the network", |c| async move {

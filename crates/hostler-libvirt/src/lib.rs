@@ -16,14 +16,18 @@
 //! | how a hung guest costs only its own figures | `metrics` |
 //! | how snapshots are taken, gone back to and deleted | `snapshots`, `storage::chains` |
 //! | how a VM is copied | `clones` |
+//! | how a disk is told from a newer one of its name | `disks` |
+//! | how a VM is changed and nothing of others is lost | `configure`, `xml::edit` |
 //! | how a half-filled volume is told from a whole one | `storage` |
 
 mod agents;
 mod clones;
 mod config;
+mod configure;
 mod connection;
 mod console;
 mod create;
+mod disks;
 mod error;
 mod inventory;
 mod metrics;
@@ -40,8 +44,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_provider::{
-    Clones, Console, Create, Cx, Inventory, Metrics, Power, Probe, Provider, Result, Snapshots,
-    Storage, Watch,
+    Clones, Configure, Console, Create, Cx, Disks, Inventory, Metrics, Power, Probe, Provider,
+    Result, Snapshots, Storage, Watch,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -114,6 +118,14 @@ impl Provider for Libvirt {
 
     fn storage(&self) -> Option<&dyn Storage> {
         self.of_vms().map(|it| it as &dyn Storage)
+    }
+
+    fn configure(&self) -> Option<&dyn Configure> {
+        self.of_vms().map(|it| it as &dyn Configure)
+    }
+
+    fn disks(&self) -> Option<&dyn Disks> {
+        self.of_vms().map(|it| it as &dyn Disks)
     }
 
     fn console(&self) -> Option<&dyn Console> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use hostler_core::vm::PowerState;
 use hostler_libvirt_rpc::{Connection, Domain, flags};
 use hostler_provider::{Change, Cx, Error, Kind, Power, Result, StopMode, VmRef};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::Libvirt;
 use crate::connection::{Link, domain_of};
@@ -16,8 +16,6 @@ use crate::error::FILE_MISSING;
 use crate::inventory::optional;
 use crate::state::State;
 
-/// How soon a state is looked at again while one waits for it.
-const POLL: Duration = Duration::from_millis(200);
 /// A guest may not listen yet, or not any more: it is asked again this often.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// How long a guest agent may take to accept a shutdown.
@@ -218,32 +216,14 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Until something may have changed, or it is time to look anyway. Other VMs'
-    /// changes wake nobody: a thousand VMs that start at once would all look at
-    /// each other's.
+    /// Until something may have changed, or it is time to look anyway.
     async fn pause(
         &self,
         changes: &mut tokio::sync::mpsc::Receiver<Change>,
         deadline: Instant,
     ) -> Result<()> {
-        let (doing, own) = (self.doing(), self.domain.uuid.to_string());
-        let told = async {
-            loop {
-                match changes.recv().await {
-                    Some(Change::Vm(vm)) if vm.external_ref != own => {}
-                    Some(Change::Inventory) => {}
-                    Some(Change::Vm(_) | Change::Lost { .. }) | None => return,
-                }
-            }
-        };
-        let wait = async {
-            tokio::select! {
-                () = told => {}
-                () = sleep_until((Instant::now() + POLL).min(deadline)) => {}
-            }
-            Ok(())
-        };
-        self.cx.run(&doing, wait).await
+        let (doing, uuid) = (self.doing(), self.domain.uuid);
+        self.link.until_touched(self.cx, &doing, uuid, changes, deadline).await
     }
 
     /// Asks the guest to shut down and waits until it is off.
@@ -395,6 +375,7 @@ mod tests {
 
     use super::*;
     use crate::config::LibvirtConfig;
+    use crate::watch::POLL;
 
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_for_a_vm_looks_when_that_vm_changed_and_not_for_others() {

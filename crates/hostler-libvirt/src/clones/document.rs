@@ -5,9 +5,9 @@ use roxmltree::Node;
 
 use crate::xml::domain::NAMESPACE;
 use crate::xml::domain::files::{PUT_BACK, Replaced, name_of, replace};
-use crate::xml::edit::{Edits, set_mark};
 use crate::xml::element::Element;
 use crate::xml::parse::{Find, parse};
+use crate::xml::rewrite::{Edits, set_mark};
 
 /// What a clone is to be.
 pub(super) struct Clone<'a> {

@@ -10,7 +10,7 @@ use hostler_provider::{Change, Kind};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::backoff::Backoff;
-use super::{ConnectionState, ScreenClient, SharedLink, reference};
+use super::{ConnectionState, Kept, ScreenClient, SharedLink, reference};
 use crate::error::{Intent, translate};
 
 /// Unread events before some are dropped (and that is told).
@@ -42,6 +42,7 @@ const KINDS: &[DomainEventKind] = &[
     DomainEventKind::BalloonChange,
     DomainEventKind::DeviceAdded,
     DomainEventKind::DeviceRemoved,
+    DomainEventKind::DeviceRemovalFailed,
     DomainEventKind::Tunable,
     DomainEventKind::AgentLifecycle,
     DomainEventKind::JobCompleted,
@@ -184,6 +185,11 @@ fn on_event(link: &SharedLink, event: &Event) {
             let _: Result<_, _> = link.screens.send(client);
         }
         return;
+    }
+    if let Event::DeviceRemovalFailed { domain, device_alias } = event {
+        let kept = Kept { uuid: domain.uuid, alias: device_alias.clone() };
+        // Somebody else may have asked for it.
+        let _: Result<_, _> = link.kept_devices.send(kept);
     }
     // Nothing of the VM has changed, and there may be many of them.
     if let Event::MigrationIteration { domain, .. } = event {

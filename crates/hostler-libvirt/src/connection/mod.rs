@@ -52,6 +52,9 @@ const STREAMS: usize = 64;
 /// Reports of screens' clients that one who waits may be behind.
 const SCREEN_CLIENTS: usize = 64;
 
+/// Reports of devices that guests keep which one who waits may be behind.
+const KEPT_DEVICES: usize = 64;
+
 /// Where the connection stands, for people and for health checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionState {
@@ -88,6 +91,15 @@ pub(crate) struct ScreenClient {
     pub(crate) local: String,
 }
 
+/// A device that a guest was asked to give up, and keeps.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    /// The domain.
+    pub(crate) uuid: Uuid,
+    /// The device's alias.
+    pub(crate) alias: String,
+}
+
 /// What all parts of the driver share.
 pub(crate) struct Link {
     pub(crate) config: LibvirtConfig,
@@ -100,7 +112,9 @@ pub(crate) struct Link {
     pub(crate) jobs: Jobs,
     /// Clients of screens, as their hypervisors report them.
     pub(crate) screens: broadcast::Sender<ScreenClient>,
-    /// Held while a domain is looked for and then defined.
+    /// Devices that guests refuse to give up, as their hypervisors report them.
+    pub(crate) kept_devices: broadcast::Sender<Kept>,
+    /// Held while a domain is looked for and then defined or changed.
     pub(crate) defining: Mutex<()>,
     uri: Option<ConnectUri>,
     pool: Pool,
@@ -150,6 +164,7 @@ impl Link {
             agents: Agents::new(agents),
             jobs: Jobs::default(),
             screens: broadcast::Sender::new(SCREEN_CLIENTS),
+            kept_devices: broadcast::Sender::new(KEPT_DEVICES),
             defining: Mutex::default(),
             uri,
             pool,

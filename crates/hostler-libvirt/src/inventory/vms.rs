@@ -18,6 +18,7 @@ use super::{PARALLEL, if_able, optional, present};
 use crate::connection::{Link, domain_of};
 use crate::metrics::stats;
 use crate::state::State;
+use crate::xml::domain::facets::Facets;
 use crate::xml::domain::read::Domain;
 
 /// The states of all VMs come in one call, which is quick as no guest is asked.
@@ -161,12 +162,41 @@ impl Link {
         let ticket = self.cache.ticket();
         let doing = format!("cannot read the configuration of \"{}\"", domain.name);
         let xml = self.look(cx, &doing, |c| async move { c.domain_xml(domain, 0).await }).await?;
-        let read = Domain::read(&xml).map_err(|bad| {
+        let mut read = Domain::read(&xml).map_err(|bad| {
             Error::new(Kind::Bug, format!("{doing}: it makes no sense")).with_raw(bad)
         })?;
+        read.waits = match (read.id, &read.tag) {
+            (None, _) => Some(false),
+            // Twice the documents, so only of those that Hostler can change.
+            (Some(_), Some(_)) => self.waits(cx, domain, &doing, &xml).await?,
+            (Some(_), None) => None,
+        };
         let known = Known { domain: Arc::new(read), at: cx.now() };
         self.cache.put(ticket, domain, known.clone());
         Ok(known)
+    }
+
+    /// Whether something of a VM that runs waits for its next start; `None` where its
+    /// definition does not tell.
+    async fn waits(
+        &self,
+        cx: &Cx,
+        domain: &Reference,
+        doing: &str,
+        live: &str,
+    ) -> Result<Option<bool>> {
+        let inactive = flags::domain_xml::INACTIVE;
+        let next = self.look(cx, doing, |c| async move { c.domain_xml(domain, inactive).await });
+        let next = match next.await {
+            Ok(next) => next,
+            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Cancelled) => {
+                return Err(error);
+            }
+            // What runs is known all the same.
+            Err(_) => return Ok(None),
+        };
+        let read = Facets::read(live).ok().zip(Facets::read(&next).ok());
+        Ok(read.map(|(live, next)| live.waits_for(&next)))
     }
 
     /// Looks at one VM now; `None` when it is not there.
@@ -248,10 +278,13 @@ impl Link {
             nics: config.fact(|d| Some(d.nics.clone())),
             primary_address: None,
             consoles: config.fact(|d| Some(d.consoles.clone())),
-            needs_restart: Fact::unsupported(
-                SOURCE,
-                "what runs is not compared with what is defined",
-            ),
+            needs_restart: match config.fact(|d| Some(d.waits)) {
+                fact if fact.value() == Some(&None) => Fact::unsupported(
+                    SOURCE,
+                    "what runs was not compared with what is defined; it is for VMs that Hostler made",
+                ),
+                _ => config.fact(|d| d.waits),
+            },
             description: known.as_ref().and_then(|k| k.domain.description.clone()),
             blocked: known.as_ref().map(|k| k.domain.blocked.clone()).unwrap_or_default(),
         }

@@ -145,6 +145,7 @@ impl Link {
         present(found.await)
     }
 
+    /// A volume's description, read now.
     pub(crate) async fn volume(&self, cx: &Cx, volume: &StorageVol) -> Result<Volume> {
         let doing = format!("cannot read the volume {}/{}", volume.pool, volume.name);
         let xml =

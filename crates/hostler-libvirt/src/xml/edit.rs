@@ -1,171 +1,213 @@
-//! Changes of a document that somebody else may have written: only what is to change is
-//! replaced, and everything else stays as it was, byte for byte. So nothing in it can be
-//! lost, whether this crate knows it or not.
+//! Changing a document that somebody else may have written: only the places that are meant,
+//! and every other byte stays as it is, whatever it means (C20).
+//!
+//! ```text
+//!   text ─ parsed ─► nodes with their places in the text
+//!                       │ what is to become of some of them
+//!                       ▼
+//!   text ─────────► cut at these places, and put together anew
+//! ```
+//!
+//! Nothing is written from the tree, so what this crate does not know cannot be lost, nor
+//! can comments, the order of things or the way in which they are written. Places are counted
+//! in the text that was parsed; two changes of one place are a mistake of the caller, and
+//! refused.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
+use quick_xml::escape::escape;
 use roxmltree::Node;
 
+use super::element::{BadCharacter, Element, check};
 use super::parse::Find;
 
-/// Replacements to be made in a text, gathered while it is read.
-pub(crate) struct Edits<'t> {
-    text: &'t str,
-    all: Vec<(Range<usize>, String)>,
+/// Why a document could not be changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadEdit {
+    /// A value that no document can have.
+    #[error(transparent)]
+    Character(#[from] BadCharacter),
+    /// One place was to become two things.
+    #[error("two changes of one place of the document")]
+    Overlap,
+    /// The places are not those of the text.
+    #[error("a place that is not in the document")]
+    Misplaced,
 }
 
-impl<'t> Edits<'t> {
-    /// No replacements yet.
-    pub(crate) const fn of(text: &'t str) -> Self {
-        Self { text, all: Vec::new() }
+/// Changes of one text, made together.
+#[derive(Debug)]
+pub(crate) struct Edits<'a> {
+    text: &'a str,
+    splices: Vec<(Range<usize>, String)>,
+    /// What comes last within a node, by where the node begins.
+    appended: BTreeMap<usize, (Range<usize>, String)>,
+}
+
+impl<'a> Edits<'a> {
+    /// None yet.
+    pub(crate) fn of(text: &'a str) -> Self {
+        Self { text, splices: Vec::new(), appended: BTreeMap::new() }
     }
 
-    /// Replaces an element, or what is between two places.
-    pub(crate) fn replace(&mut self, range: Range<usize>, with: impl Into<String>) {
-        self.all.push((range, with.into()));
-    }
-
-    /// Takes an element out.
+    /// Takes a node out, with the space before it.
     pub(crate) fn remove(&mut self, node: Node<'_, '_>) {
-        self.replace(node.range(), "");
-    }
-
-    /// Takes all elements of a name out of one.
-    pub(crate) fn remove_all(&mut self, of: Node<'_, '_>, name: &str) {
-        of.children().filter(|n| n.has_tag_name(name)).for_each(|node| self.remove(node));
-    }
-
-    /// Sets an attribute.
-    pub(crate) fn set(&mut self, node: Node<'_, '_>, name: &str, value: &str) {
-        let value = quick_xml::escape::escape(value);
-        match node.attribute_node(name) {
-            Some(attribute) => self.replace(attribute.range_value(), value),
-            None => {
-                let at = self.end_of_name(node);
-                self.replace(at..at, format!(" {name}=\"{value}\""));
-            }
-        }
-    }
-
-    /// Sets the text of an element, whatever it holds.
-    pub(crate) fn set_text(&mut self, node: Node<'_, '_>, text: &str) {
-        let (name, text) = (node.tag_name().name(), quick_xml::escape::escape(text));
-        self.replace(node.range(), format!("<{name}>{text}</{name}>"));
-    }
-
-    /// Adds to the end of an element.
-    pub(crate) fn append(&mut self, node: Node<'_, '_>, xml: &str) {
         let range = node.range();
-        let written = self.text.get(range.clone()).unwrap_or_default();
-        match written.rfind("</") {
-            Some(end) => self.replace(range.start + end..range.start + end, xml),
-            None => {
-                let slash = range.end.saturating_sub(2);
-                let at = self.end_of_name(node);
-                let name = self.text.get(range.start + 1..at).unwrap_or_default();
-                self.replace(slash..range.end, format!(">{xml}</{name}>"));
-            }
+        let before = self.text.get(..range.start).unwrap_or_default();
+        let start = before.trim_end().len();
+        // The space belongs to the node only where nothing but markup comes before it.
+        let start = if before[..start].ends_with('>') { start } else { range.start };
+        self.splices.push((start..range.end, String::new()));
+    }
+
+    /// Puts an element in the place of a node.
+    pub(crate) fn replace(&mut self, node: Node<'_, '_>, with: &Element) -> Result<(), BadEdit> {
+        self.splices.push((node.range(), with.to_xml()?));
+        Ok(())
+    }
+
+    /// Adds an element as the last one of a node.
+    pub(crate) fn append(&mut self, parent: Node<'_, '_>, added: &Element) -> Result<(), BadEdit> {
+        let range = parent.range();
+        let (_, text) = self.appended.entry(range.start).or_insert((range, String::new()));
+        text.push_str(&added.to_xml()?);
+        text.push('\n');
+        Ok(())
+    }
+
+    /// Lets a node have one child of that name, or none.
+    pub(crate) fn child(
+        &mut self,
+        parent: Node<'_, '_>,
+        name: &str,
+        wanted: Option<&Element>,
+    ) -> Result<(), BadEdit> {
+        let there: Vec<_> = parent.all(name).collect();
+        let mut rest = there.into_iter();
+        match (rest.next(), wanted) {
+            (Some(first), Some(wanted)) => self.replace(first, wanted)?,
+            (Some(first), None) => self.remove(first),
+            (None, Some(wanted)) => self.append(parent, wanted)?,
+            (None, None) => {}
         }
+        rest.for_each(|more| self.remove(more));
+        Ok(())
     }
 
-    /// Adds behind an element.
-    pub(crate) fn add_after(&mut self, node: Node<'_, '_>, xml: &str) {
-        let end = node.range().end;
-        self.replace(end..end, xml);
+    /// Gives an element that holds only text another one.
+    pub(crate) fn set_text(&mut self, node: Node<'_, '_>, text: &str) -> Result<(), BadEdit> {
+        check(text, |_| false, || node.tag_name().name().to_owned())?;
+        let Inside { content, is_closed, name } = self.inside(node)?;
+        let text = escape(text).into_owned();
+        let text = if is_closed { format!(">{text}</{name}>") } else { text };
+        self.splices.push((content, text));
+        Ok(())
     }
 
-    /// Where the name of an element ends, in its opening tag.
-    fn end_of_name(&self, node: Node<'_, '_>) -> usize {
-        let start = node.range().start + 1;
-        let rest = self.text.get(start..).unwrap_or_default();
-        let length = rest.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>'));
-        start + length.unwrap_or_default()
-    }
-
-    /// The text with all replacements. What lies within something else that is replaced goes
-    /// with it.
-    pub(crate) fn done(mut self) -> String {
-        self.all.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
-        let mut text = String::with_capacity(self.text.len() + 256);
-        let mut at = 0;
-        for (range, with) in self.all {
-            if range.start < at {
-                continue;
+    /// Gives an element an attribute, another value for it, or takes it away.
+    pub(crate) fn set_attribute(
+        &mut self,
+        node: Node<'_, '_>,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<(), BadEdit> {
+        let place = || format!("{}/@{name}", node.tag_name().name());
+        let value = match value {
+            Some(value) => {
+                check(value, |c| matches!(c, '\n' | '\t'), place)?;
+                Some(escape(value).into_owned())
             }
-            text.push_str(self.text.get(at..range.start).unwrap_or_default());
-            text.push_str(&with);
+            None => None,
+        };
+        match (node.attribute_node(name), value) {
+            (Some(there), Some(value)) => self.splices.push((there.range_value(), value)),
+            (Some(there), None) => {
+                let range = there.range();
+                let before = self.text.get(..range.start).ok_or(BadEdit::Misplaced)?;
+                self.splices.push((before.trim_end().len()..range.end, String::new()));
+            }
+            (None, Some(value)) => {
+                let at = node.range().start + 1 + self.qname(node)?.len();
+                self.splices.push((at..at, format!(" {name}='{value}'")));
+            }
+            (None, None) => {}
+        }
+        Ok(())
+    }
+
+    /// The text with all changes made.
+    pub(crate) fn made(mut self) -> Result<String, BadEdit> {
+        for (range, added) in std::mem::take(&mut self.appended).into_values() {
+            let Inside { content, is_closed, name } = self.inside_of(range)?;
+            self.splices.push(match is_closed {
+                true => (content, format!(">\n{added}</{name}>")),
+                false => (content.end..content.end, added),
+            });
+        }
+        // Stable: what is added in one place stays in its order.
+        self.splices.sort_by_key(|(range, _)| (range.start, range.end));
+        let (mut made, mut at) = (String::with_capacity(self.text.len()), 0);
+        for (range, with) in &self.splices {
+            if range.start < at {
+                return Err(BadEdit::Overlap);
+            }
+            made.push_str(self.text.get(at..range.start).ok_or(BadEdit::Misplaced)?);
+            made.push_str(with);
             at = range.end;
         }
-        text.push_str(self.text.get(at..).unwrap_or_default());
-        text
+        made.push_str(self.text.get(at..).ok_or(BadEdit::Misplaced)?);
+        Ok(made)
+    }
+
+    fn qname(&self, node: Node<'_, '_>) -> Result<&'a str, BadEdit> {
+        qname(self.text.get(node.range()).ok_or(BadEdit::Misplaced)?)
+    }
+
+    fn inside(&self, node: Node<'_, '_>) -> Result<Inside<'a>, BadEdit> {
+        self.inside_of(node.range())
+    }
+
+    fn inside_of(&self, range: Range<usize>) -> Result<Inside<'a>, BadEdit> {
+        let text = self.text.get(range.clone()).ok_or(BadEdit::Misplaced)?;
+        let name = qname(text)?;
+        if text.ends_with("/>") {
+            let content = range.end - 2..range.end;
+            return Ok(Inside { content, is_closed: true, name });
+        }
+        let begins = start_tag(text).ok_or(BadEdit::Misplaced)?;
+        let ends = text.rfind("</").ok_or(BadEdit::Misplaced)?;
+        Ok(Inside { content: range.start + begins..range.start + ends, is_closed: false, name })
     }
 }
 
-/// Puts an element of a namespace of ours into a domain's metadata, in place of one of that
-/// namespace: libvirt keeps one for each.
-pub(crate) fn set_mark(edits: &mut Edits<'_>, domain: Node<'_, '_>, namespace: &str, mark: &str) {
-    let Some(metadata) = domain.get("metadata") else {
-        let with = format!("<metadata>{mark}</metadata>");
-        match domain.get("name") {
-            Some(name) => edits.add_after(name, &with),
-            None => edits.append(domain, &with),
+/// What is between the tags of an element; of one that closes itself, its end.
+struct Inside<'a> {
+    content: Range<usize>,
+    is_closed: bool,
+    name: &'a str,
+}
+
+/// The name of an element with its prefix, as it is written.
+fn qname(element: &str) -> Result<&str, BadEdit> {
+    let name = element.strip_prefix('<').ok_or(BadEdit::Misplaced)?;
+    let ends = name.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>'));
+    name.get(..ends.ok_or(BadEdit::Misplaced)?).ok_or(BadEdit::Misplaced)
+}
+
+/// Where the start tag ends; what is quoted may contain anything.
+fn start_tag(element: &str) -> Option<usize> {
+    let mut quote = None;
+    for (at, letter) in element.char_indices() {
+        match (quote, letter) {
+            (None, '\'' | '"') => quote = Some(letter),
+            (Some(open), closing) if open == closing => quote = None,
+            (None, '>') => return Some(at + 1),
+            _ => {}
         }
-        return;
-    };
-    let is_old =
-        |node: &Node<'_, '_>| node.is_element() && node.tag_name().namespace() == Some(namespace);
-    metadata.children().filter(is_old).for_each(|node| edits.remove(node));
-    edits.append(metadata, mark);
+    }
+    None
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn edited(text: &str, edit: impl Fn(&mut Edits<'_>, Node<'_, '_>)) -> String {
-        let document = roxmltree::Document::parse(text).unwrap();
-        let mut edits = Edits::of(text);
-        edit(&mut edits, document.root_element());
-        edits.done()
-    }
-
-    #[test]
-    fn i15_what_is_not_changed_stays_byte_for_byte() {
-        let text = "<a  x='1'>\n <!-- c --><b y=\"2\"/><q:z xmlns:q='u'>&amp;</q:z>\n</a>";
-        assert_eq!(edited(text, |_, _| ()), text);
-        let changed = edited(text, |edits, root| {
-            edits.set(root, "x", "<'\"&>");
-            edits.set(root.get("b").unwrap(), "n", "3");
-            edits.append(root, "<e/>");
-        });
-        let wanted = "<a  x='&lt;&apos;&quot;&amp;&gt;'>\n <!-- c --><b n=\"3\" y=\"2\"/>\
-            <q:z xmlns:q='u'>&amp;</q:z>\n<e/></a>";
-        assert_eq!(changed, wanted);
-    }
-
-    #[test]
-    fn what_is_within_something_that_goes_goes_with_it() {
-        let text = "<a><b><c/></b><b/></a>";
-        let changed = edited(text, |edits, root| {
-            let b = root.get("b").unwrap();
-            edits.set(b.get("c").unwrap(), "x", "1");
-            edits.remove_all(root, "b");
-        });
-        assert_eq!(changed, "<a></a>");
-    }
-
-    #[test]
-    fn a_mark_takes_the_place_of_the_one_of_its_namespace() {
-        let mark = |edits: &mut Edits<'_>, root: Node<'_, '_>| {
-            set_mark(edits, root, "urn:m", "<m:x xmlns:m='urn:m'/>");
-        };
-        let there =
-            "<d><name>n</name><metadata><o:y xmlns:o='urn:m' a='1'/><p xmlns='u'/></metadata></d>";
-        let wanted =
-            "<d><name>n</name><metadata><p xmlns='u'/><m:x xmlns:m='urn:m'/></metadata></d>";
-        assert_eq!(edited(there, mark), wanted);
-        let wanted = "<d><name>n</name><metadata><m:x xmlns:m='urn:m'/></metadata></d>";
-        assert_eq!(edited("<d><name>n</name></d>", mark), wanted);
-        assert_eq!(edited("<d><name>n</name><metadata/></d>", mark), wanted);
-    }
-}
+mod tests;

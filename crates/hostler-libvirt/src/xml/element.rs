@@ -73,6 +73,33 @@ impl Element {
         children.into_iter().fold(self, Self::child)
     }
 
+    /// Its elements of that name.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &Self> {
+        let children = match &self.content {
+            Content::Children(children) => children.as_slice(),
+            Content::Text(_) => &[],
+        };
+        children.iter().filter(move |child| child.name == name)
+    }
+
+    /// Its first element of that name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
+        self.all(name).next()
+    }
+
+    /// The value of one of its attributes.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(there, _)| *there == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Its text, where it holds only text.
+    pub(crate) fn content(&self) -> Option<&str> {
+        match &self.content {
+            Content::Text(text) => Some(text),
+            Content::Children(_) => None,
+        }
+    }
+
     /// How many elements there are, itself included.
     #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
@@ -121,7 +148,8 @@ fn emit(writer: &mut quick_xml::Writer<Vec<u8>>, event: Event<'_>) {
     writer.write_event(event).expect("writing to memory does not fail");
 }
 
-fn check(
+/// Refuses what XML cannot carry, and what `also_bad` says.
+pub(crate) fn check(
     value: &str,
     also_bad: impl Fn(char) -> bool,
     place: impl FnOnce() -> String,

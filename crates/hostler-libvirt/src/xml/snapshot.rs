@@ -7,9 +7,9 @@
 use hostler_core::id::SnapshotId;
 use hostler_core::snapshot::Consistency;
 
-use super::edit::Edits;
 use super::element::Element;
 use super::parse::{BadXml, Find, parse};
+use super::rewrite::Edits;
 
 /// Where a snapshot has something.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@ mod agents;
 mod backup;
 mod clusters;
 mod crash;
+mod disks;
 mod errors;
 mod inventory;
 mod libvirtd;

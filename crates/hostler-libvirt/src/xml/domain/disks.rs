@@ -12,7 +12,7 @@ use hostler_provider::{Error, Kind, Result};
 
 use super::Plan;
 use super::platform::{Platform, bus_word};
-use crate::xml::element::Element;
+use crate::xml::element::{BadCharacter, Element};
 
 /// A volume as a domain refers to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,26 +54,9 @@ pub(super) fn build(plan: &Plan<'_>, boot: &BootOrder) -> Result<Vec<Element>> {
         return Err(Error::new(Kind::Bug, "disks and their places do not match"));
     }
     for (disk, placed) in plan.spec.disks.iter().zip(&plan.disks) {
-        let bus = bus_of(disk);
-        let (device, read_only) = match disk.device {
-            DiskDevice::Disk => ("disk", disk.read_only),
-            DiskDevice::Cdrom => ("cdrom", true),
-        };
-        if disk.device == DiskDevice::Cdrom && bus == DiskBus::Virtio {
-            let message = format!(
-                "disk \"{}\": a CD-ROM drive cannot be on the bus virtio; use scsi or sata",
-                disk.name
-            );
-            return Err(Error::new(Kind::Invalid, message));
-        }
-        let shown = Shown { device, bus, read_only };
-        let options = Options {
-            cache: disk.cache,
-            discard: disk.discard,
-            serial: disk.serial.as_deref(),
-            boot: boot.disk(&disk.name),
-        };
-        disks.push(element(&shown, placed.as_ref(), &options, &names.next(bus)));
+        let shown = shown_as(disk)?;
+        let options = Options { boot: boot.disk(&disk.name), ..Options::of(disk) };
+        disks.push(element(&shown, placed.as_ref(), &options, &names.next(shown.bus)));
     }
     if let Some(seed) = &plan.seed {
         let shown = seed_as(plan);
@@ -92,8 +75,73 @@ pub(super) fn targets(plan: &Plan<'_>) -> Vec<(String, String)> {
     disks.chain(seed).map(|(bus, name)| (names.next(bus), name.to_owned())).collect()
 }
 
+fn shown_as(disk: &DiskSpec) -> Result<Shown> {
+    let bus = bus_of(disk);
+    let (device, read_only) = match disk.device {
+        DiskDevice::Disk => ("disk", disk.read_only),
+        DiskDevice::Cdrom => ("cdrom", true),
+    };
+    if disk.device == DiskDevice::Cdrom && bus == DiskBus::Virtio {
+        let message = format!(
+            "disk \"{}\": a CD-ROM drive cannot be on the bus virtio; use scsi or sata",
+            disk.name
+        );
+        return Err(Error::new(Kind::Invalid, message));
+    }
+    Ok(Shown { device, bus, read_only })
+}
+
+/// Where a disk that comes later is put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Slot {
+    /// The name of its device, which no other disk has.
+    pub(crate) target: String,
+    /// What it bears for ever.
+    pub(crate) alias: String,
+    /// The SCSI controller and the unit there, for a disk of that bus.
+    pub(crate) unit: Option<(u32, u32)>,
+}
+
+/// The document of one disk that is added to a domain that is there.
+pub(crate) fn later(disk: &DiskSpec, placed: &Placed, slot: &Slot) -> Result<String> {
+    let shown = shown_as(disk)?;
+    let address = slot.unit.map(|(controller, unit)| {
+        Element::new("address")
+            .attribute("type", "drive")
+            .attribute("controller", controller)
+            .attribute("bus", 0)
+            .attribute("target", 0)
+            .attribute("unit", unit)
+    });
+    element(&shown, Some(placed), &Options::of(disk), &slot.target)
+        .child(Element::new("alias").attribute("name", &slot.alias))
+        .maybe(address)
+        .to_xml()
+        .map_err(|bad| Error::new(Kind::Invalid, bad.to_string()))
+}
+
+/// The document of a paravirtual SCSI controller.
+pub(crate) fn scsi_controller(index: u32) -> std::result::Result<String, BadCharacter> {
+    Element::new("controller")
+        .attribute("type", "scsi")
+        .attribute("model", "virtio-scsi")
+        .attribute("index", index)
+        .to_xml()
+}
+
+/// The first device name of that bus that is not `taken`.
+pub(crate) fn free_target(bus: DiskBus, taken: impl Fn(&str) -> bool) -> String {
+    let mut names = TargetNames::default();
+    loop {
+        let name = names.next(bus);
+        if !taken(&name) {
+            return name;
+        }
+    }
+}
+
 /// The bus of a disk of the spec.
-pub(super) fn bus_of(disk: &DiskSpec) -> DiskBus {
+pub(crate) fn bus_of(disk: &DiskSpec) -> DiskBus {
     disk.bus.unwrap_or(match disk.device {
         DiskDevice::Disk => DiskBus::Virtio,
         DiskDevice::Cdrom => Platform::cdrom_bus(),
@@ -125,6 +173,13 @@ struct Options<'a> {
     discard: bool,
     serial: Option<&'a str>,
     boot: Option<usize>,
+}
+
+impl<'a> Options<'a> {
+    fn of(disk: &'a DiskSpec) -> Self {
+        let serial = disk.serial.as_deref();
+        Self { cache: disk.cache, discard: disk.discard, serial, boot: None }
+    }
 }
 
 fn element(shown: &Shown, placed: Option<&Placed>, options: &Options<'_>, target: &str) -> Element {

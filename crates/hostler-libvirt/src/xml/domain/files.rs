@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use roxmltree::Node;
 
 use super::NAMESPACE;
-use crate::xml::edit::{Edits, set_mark};
 use crate::xml::element::Element;
 use crate::xml::parse::{BadXml, Find, parse};
+use crate::xml::rewrite::{Edits, set_mark};
 
 /// A disk whose bytes are in a file of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]

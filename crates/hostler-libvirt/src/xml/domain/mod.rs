@@ -9,8 +9,10 @@
 //! * displays listen on a socket only the daemon can reach;
 //! * PCI Express machines have spare root ports, for devices plugged in later.
 
+pub(crate) mod attached;
 mod devices;
-mod disks;
+pub(crate) mod disks;
+pub(crate) mod facets;
 pub(crate) mod files;
 pub(crate) mod platform;
 pub(crate) mod read;

@@ -64,6 +64,9 @@ pub(crate) struct Domain {
     pub(crate) has_own_accelerator: bool,
     /// What it can never take part in.
     pub(crate) blocked: Vec<Blocked>,
+    /// Whether something waits for its next start, where that was looked at: no document
+    /// tells it alone.
+    pub(crate) waits: Option<bool>,
 }
 
 /// Where a display listens, as its host sees it.
@@ -125,6 +128,7 @@ impl Domain {
             agent_connected: device("channel").find_map(agent_state),
             has_own_accelerator: has_own_accelerator(root),
             blocked: blocked(devices),
+            waits: None,
         })
     }
 }
@@ -165,7 +169,8 @@ fn firmware(root: Node<'_, '_>) -> Option<&'static str> {
     matches!(arch, "x86_64" | "i686").then_some("bios")
 }
 
-fn disk(node: Node<'_, '_>) -> Option<ObservedDisk> {
+/// A disk, if it has a device name.
+pub(super) fn disk(node: Node<'_, '_>) -> Option<ObservedDisk> {
     let target = node.get("target")?;
     let device = node.attr("device").unwrap_or_else(|| "disk".to_owned());
     let source = node.get("source").and_then(source_name);

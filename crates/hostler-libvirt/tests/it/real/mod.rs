@@ -2,9 +2,11 @@
 //! with a thousand domains. Everything is below directories of its own and gone
 //! afterwards; the machine's own libvirt is not touched.
 
+mod changes;
 mod clones;
 mod conformance;
 mod consoles;
+mod disks;
 mod faults;
 mod foreign;
 mod guest;
