@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use hostler_core::disk::{AttachedDisk, DiskMark, DiskState, VolumeName};
 use hostler_core::vm::PowerState;
-use hostler_core::vm::devices::{DiskBus, DiskDevice};
 use hostler_provider::{AttachDisk, Cx, DiskRef, Error, Kind, Result, VmRef};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -174,10 +173,6 @@ impl<'a> Plug<'a> {
         if !matches!(power, PowerState::Running | PowerState::Paused | PowerState::Stopped) {
             return Err(self.error(Kind::Conflict, &format!("the VM is {power:?}").to_lowercase()));
         }
-        if !matches!(disk.bus, None | Some(DiskBus::Scsi)) || disk.device != DiskDevice::Disk {
-            let what = "KubeVirt plugs in disks on the bus scsi; ask for that";
-            return Err(self.error(Kind::Unsupported, what));
-        }
         let name = name_of(&disk.name, mark);
         if !is_dns_label(&disk.name) || name.len() > NAME_MAX {
             let what = "KubeVirt names disks by small letters, digits and hyphens, and by 50 of \
@@ -260,9 +255,15 @@ impl<'a> Plug<'a> {
             fields.insert("readonly".to_owned(), true.into());
         }
         let serial = disk.serial.as_deref().unwrap_or(&disk.name);
+        let mut device = json!({ "name": name, "disk": target, "serial": serial });
+        if let Some(cache) = disk.cache
+            && let Some(fields) = device.as_object_mut()
+        {
+            fields.insert("cache".to_owned(), cache.as_str().into());
+        }
         let body = json!({
             "name": name,
-            "disk": { "name": name, "disk": target, "serial": serial },
+            "disk": device,
             "volumeSource": { "persistentVolumeClaim": {
                 "claimName": request.volume.name, "hotpluggable": true,
             } },

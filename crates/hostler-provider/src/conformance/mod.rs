@@ -27,6 +27,7 @@ mod instance_types;
 mod late;
 mod metrics;
 mod migrate;
+mod plugged;
 mod power;
 mod read;
 mod report;
@@ -276,6 +277,9 @@ const PROMISES: &[Promise] = promises! {
         a_look_after_a_cancelled_attach_tells_the_truth
         attach_after_a_cancelled_one_adds_one_disk
         what_a_cancelled_detach_did_is_told_and_repeated;
+    Some(Group::Disks) => plugged:
+        volumes_are_made_in_the_formats_of_the_limits_and_no_other
+        what_limits_exclude_is_refused_of_a_stopped_vm;
 };
 
 /// The names of all promises, in the order in which they are run.
