@@ -29,6 +29,7 @@ use hostler_core::id::VmId;
 use hostler_provider::{CloneHandle, Clones, Cx, EnsureClone, Error, Result};
 use serde_json::Value;
 
+use crate::disks::asked_name;
 use crate::provider::KubeVirt;
 use job::Job;
 use removal::Removal;
@@ -99,13 +100,13 @@ fn is_its_own(claim: &Value, vm: &Value) -> bool {
     restore.is_some_and(|restore| !restore.is_empty() && is_made_by(vm, restore))
 }
 
-/// The volumes of a VM that are claims: the names of volume and claim.
+/// The volumes of a VM that are claims: the name that the disk was asked for under, and the claim's.
 fn claims(vm: &Value) -> Vec<(String, String)> {
     let volumes = vm.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
     let claim = |volume: &Value| {
         let claim = text(volume, "/persistentVolumeClaim/claimName");
         let claim = claim.or_else(|| text(volume, "/dataVolume/name"))?;
-        Some((text(volume, "/name")?.to_owned(), claim.to_owned()))
+        Some((asked_name(volume)?.to_owned(), claim.to_owned()))
     };
     volumes.into_iter().flatten().filter_map(claim).collect()
 }

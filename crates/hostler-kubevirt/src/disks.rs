@@ -14,6 +14,7 @@
 //! * **A gate.** `DeclarativeHotplugVolumes`, or `HotplugVolumes` before it; a closed one is
 //!   told with the remedy.
 
+mod names;
 mod plug;
 
 use async_trait::async_trait;
@@ -27,6 +28,8 @@ use hostler_provider::{
 use crate::link::without_effect;
 use crate::provider::KubeVirt;
 use crate::storage::Pool;
+use names::name_of;
+pub(crate) use names::{asked_name, plain_name};
 use plug::Plug;
 
 /// What can be done with KubeVirt's disks. Virtio can be plugged in by newer versions only,
@@ -106,7 +109,7 @@ impl Disks for KubeVirt {
             return Ok(DiskHandle { disk, created: false });
         }
         plug.may_be_added(request, &all).await?;
-        let name = plug::name_of(&request.disk.name, request.mark);
+        let name = name_of(&request.disk.name, request.mark);
         let created = plug.add(request, &name).await?;
         let disk = plug.until_attached(&name).await?;
         Ok(DiskHandle { disk, created })

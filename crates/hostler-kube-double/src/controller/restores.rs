@@ -360,12 +360,10 @@ fn put_back(world: &mut World, restore: &Arc<Value>, content: &Value) -> Vec<Val
             if json::text(volume, "/name") != name {
                 continue;
             }
-            *volume = match one.get("dataVolumeName") {
-                Some(data) => json!({ "name": name, "dataVolume": { "name": data } }),
-                None => {
-                    json!({ "name": name, "persistentVolumeClaim": { "claimName": claim } })
-                }
-            };
+            match one.get("dataVolumeName") {
+                Some(data) => *volume = json!({ "name": name, "dataVolume": { "name": data } }),
+                None => claim_anew(volume, claim),
+            }
         }
     }
     json::remove(&mut spec, "/running");
@@ -383,6 +381,16 @@ fn put_back(world: &mut World, restore: &Arc<Value>, content: &Value) -> Vec<Val
     json::set(&mut next, &pointer, mark_of(restore).into());
     save_main(world, &VM, &machine, next);
     obsolete
+}
+
+/// Gives a volume another claim: all else of it stays, as whether it was plugged in. Only what was a
+/// data volume is a bare claim from then on.
+pub(super) fn claim_anew(volume: &mut Value, claim: &str) {
+    if volume.get("persistentVolumeClaim").is_some() {
+        return json::set(volume, "/persistentVolumeClaim/claimName", claim.into());
+    }
+    let name = json::text(volume, "/name").to_owned();
+    *volume = json!({ "name": name, "persistentVolumeClaim": { "claimName": claim } });
 }
 
 /// The data volume of a template, filled already: its claim is the restored one.

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_core::disk::{AttachedDisk, DiskMark, DiskState, VolumeName};
+use hostler_core::disk::{AttachedDisk, DiskState, VolumeName};
 use hostler_core::vm::PowerState;
 use hostler_provider::{AttachDisk, Cx, DiskRef, Error, Kind, Result, VmRef};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use super::names::{marked, name_of};
 use super::{limits, refused};
 use crate::call::{Caller, Selection};
 use crate::create::is_dns_label;
@@ -21,7 +22,7 @@ use crate::objects::domain::{Disk, InstanceSpec, Volume};
 use crate::objects::{self, VirtualMachine, VirtualMachineInstance};
 use crate::provider::KubeVirt;
 use crate::resource::{ObjectKey, Resource};
-use crate::storage::Pool;
+use crate::storage::{Pool, Users};
 
 /// How soon the VM is looked at again, at first and at the latest.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -38,20 +39,6 @@ pub(super) struct Plug<'a> {
     caller: Arc<Caller>,
     doing: String,
     pub(super) seen: MappedVm,
-}
-
-/// The name of a disk with its mark, as KubeVirt knows it.
-pub(super) fn name_of(disk: &str, mark: &DiskMark) -> String {
-    format!("{disk}-{mark}")
-}
-
-/// A name with its mark, where it was plugged in and ends with one.
-fn marked(name: &str, is_plugged: bool) -> (&str, Option<DiskMark>) {
-    let parts = name.rsplit_once('-').filter(|(disk, _)| is_plugged && !disk.is_empty());
-    match parts.and_then(|(disk, mark)| Some((disk, DiskMark::parse(mark)?))) {
-        Some((disk, mark)) => (disk, Some(mark)),
-        None => (name, None),
-    }
 }
 
 impl<'a> Plug<'a> {
@@ -207,33 +194,16 @@ impl<'a> Plug<'a> {
             }
             Err(failure) => return Err(without_change(self.noted(failure))),
         }
-        for resource in [Resource::VMS, Resource::VMIS] {
-            let selection = Selection::all(resource, Some(namespace.to_owned()));
-            let listed = self.caller.list(self.cx, &selection).await;
-            let page = listed.map_err(|failure| without_change(self.noted(failure)))?;
-            for document in page.items {
-                if let Some(other) = self.user(resource, document, claim)? {
-                    let what = format!("volume {claim} belongs to VM \"{other}\"");
-                    return Err(self.error(Kind::Conflict, &what));
-                }
+        let (link, own) = (&self.provider.shared.link, Some(&*self.seen.vm.name));
+        let users = Users::of(self.cx, link, &self.caller, namespace).await;
+        let users = users.map_err(|error| without_change(error.context(&self.doing)))?;
+        match users.of_claim(claim, own) {
+            None => Ok(()),
+            Some(other) => {
+                let what = format!("volume {claim} belongs to VM \"{}\"", other.name);
+                Err(self.error(Kind::Conflict, &what))
             }
         }
-        Ok(())
-    }
-
-    /// The name of another VM, where it has the claim.
-    fn user(&self, resource: Resource, document: Value, claim: &str) -> Result<Option<String>> {
-        let of = |name: Option<&str>, spec: Option<&InstanceSpec>| {
-            let uses = spec.is_some_and(|spec| spec.uses_claim(claim));
-            name.filter(|name| uses && *name != self.seen.vm.name).map(str::to_owned)
-        };
-        if resource == Resource::VMS {
-            let vm: VirtualMachine = objects::read(document)?;
-            return Ok(of(vm.metadata.name.text(), vm.spec.template.spec.as_ref()));
-        }
-        let vmi: VirtualMachineInstance = objects::read(document)?;
-        let spec = vmi.spec.as_ref().filter(|_| !vmi.is_over());
-        Ok(of(vmi.metadata.name.text(), spec))
     }
 
     async fn ask(&self, verb: &str, body: &Value) -> Result<(), Failure> {

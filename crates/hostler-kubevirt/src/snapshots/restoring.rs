@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use super::job::{Job, LOOK_AGAIN};
 use crate::call::WriteOptions;
+use crate::disks::{asked_name, plain_name};
 use crate::ending::Ending;
 use crate::error::{Cause, Failure};
 use crate::mapper::snapshots::{OPERATION_LABEL, RestoreStands};
@@ -128,7 +129,7 @@ impl Job<'_> {
                     let seen = objects::read(found).and_then(|found| map_restore(&found, at));
                     let seen = seen.map_err(|e| Error::from(e).with_unknown_effect())?;
                     match seen.stands {
-                        RestoreStands::Complete => return Ok(moved(&seen)),
+                        RestoreStands::Complete => return self.done(&seen).await,
                         RestoreStands::Failed => return self.take_back(&seen).await,
                         RestoreStands::Waits => {
                             let since = *waits_since.get_or_insert_with(Instant::now);
@@ -154,6 +155,13 @@ impl Job<'_> {
         }
     }
 
+    /// What came of a restore that is done.
+    async fn done(&self, seen: &MappedRestore) -> Result<Reverted> {
+        let asked = self.caller.get(self.cx, Resource::VMS, &self.vm_key()).await;
+        let machine = asked.map_err(|failure| self.noted(failure).with_unknown_effect())?;
+        Ok(moved(&machine, seen))
+    }
+
     /// Ends what does not come to an end by itself, and tells by the VM what came of it.
     async fn take_back(&self, seen: &MappedRestore) -> Result<Reverted> {
         let words = seen.message.clone();
@@ -175,7 +183,7 @@ impl Job<'_> {
         let machine = caller.get(cx, Resource::VMS, &self.vm_key()).await.map_err(unsure)?;
         let mark = machine.pointer(LAST_RESTORE).and_then(Value::as_str);
         if mark == Some(&*format!("{}-{}", seen.name, uid.unwrap_or_default())) {
-            return Ok(moved(seen));
+            return Ok(moved(&machine, seen));
         }
         let left = self.clear_claims(seen).await;
         let what = match left.as_slice() {
@@ -228,20 +236,33 @@ fn take_unknown_out(spec: &mut Value, failure: &Failure, policies: &[(&str, &str
     unknown.fold(false, |was, (field, _)| fields.remove(*field).is_some() || was)
 }
 
-fn moved(seen: &MappedRestore) -> Reverted {
-    let moved = seen.restores.iter().cloned();
-    Reverted { moved: moved.map(|(disk, volume)| MovedDisk { disk, volume }).collect() }
+/// Which disks a restore has put into new claims, by the names that they were asked for under,
+/// which the VM's volumes tell.
+fn moved(machine: &Value, seen: &MappedRestore) -> Reverted {
+    let one = |(volume, claim): &(String, String)| {
+        let found =
+            volumes(machine).find(|it| it.get("name").and_then(Value::as_str) == Some(volume));
+        // Only what was plugged in is taken off again.
+        let disk = found.and_then(asked_name).unwrap_or_else(|| plain_name(volume));
+        let disk = disk.to_owned();
+        MovedDisk { disk, volume: claim.clone() }
+    };
+    Reverted { moved: seen.restores.iter().map(one).collect() }
 }
 
 /// The same of a restore that is gone, by the names that it gave the VM's claims.
 fn moved_by(machine: &Value, uid: &str) -> Reverted {
-    let volumes = machine.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
     let one = |volume: &Value| {
-        let disk = volume.get("name")?.as_str()?.to_owned();
+        let disk = asked_name(volume)?.to_owned();
         let claim = volume.pointer("/persistentVolumeClaim/claimName");
         let claim = claim.or_else(|| volume.pointer("/dataVolume/name"))?.as_str()?;
         let is_its = claim.strip_prefix("restore-").is_some_and(|rest| rest.starts_with(uid));
         is_its.then(|| MovedDisk { disk, volume: claim.to_owned() })
     };
-    Reverted { moved: volumes.into_iter().flatten().filter_map(one).collect() }
+    Reverted { moved: volumes(machine).filter_map(one).collect() }
+}
+
+fn volumes(machine: &Value) -> impl Iterator<Item = &Value> {
+    let all = machine.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
+    all.into_iter().flatten()
 }

@@ -80,7 +80,7 @@ pub(super) async fn detach(t: &Trial<'_>, made: &Made, disk: &DiskRef) -> Check 
     Ok(t.persist(|| async { disks.detach_disk(&t.cx(), &made.vm, disk).await }).await?)
 }
 
-async fn list(t: &Trial<'_>, made: &Made) -> Check<Vec<AttachedDisk>> {
+pub(super) async fn list(t: &Trial<'_>, made: &Made) -> Check<Vec<AttachedDisk>> {
     Ok(t.disks()?.list_disks(&t.cx(), &made.vm).await?)
 }
 

@@ -279,7 +279,14 @@ const PROMISES: &[Promise] = promises! {
         what_a_cancelled_detach_did_is_told_and_repeated;
     Some(Group::Disks) => plugged:
         volumes_are_made_in_the_formats_of_the_limits_and_no_other
-        what_limits_exclude_is_refused_of_a_stopped_vm;
+        what_limits_exclude_is_refused_of_a_stopped_vm
+        a_revert_tells_an_added_disk_by_the_name_it_was_asked_for
+        a_revert_to_before_a_disk_was_taken_off_tells_it_by_its_name
+        a_clone_of_a_vm_with_an_added_disk_has_it_by_its_name;
+    Some(Group::Create) => plugged:
+        a_volume_that_a_vm_has_makes_no_second_vm;
+    Some(Group::Storage) => plugged:
+        a_volume_of_a_stopped_vm_is_a_conflict;
 };
 
 /// The names of all promises, in the order in which they are run.
