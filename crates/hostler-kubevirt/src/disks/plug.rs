@@ -242,7 +242,7 @@ impl<'a> Plug<'a> {
             Ok(()) => Ok(true),
             // Somebody was first: an earlier try of ours, by the name.
             Err(failure) if failure.error.kind() == Kind::Conflict => {
-                let all = self.all().await?;
+                let all = self.all().await.map_err(Error::with_unknown_effect)?;
                 match all.iter().any(|seen| seen.external_ref == name) {
                     true => Ok(false),
                     false => Err(self.noted(failure)),
@@ -260,7 +260,7 @@ impl<'a> Plug<'a> {
             Err(failure) if failure.cause == Cause::ObjectMissing => Ok(()),
             Err(failure) if failure.error.kind() == Kind::Conflict => {
                 // It may be on its way off, by an earlier request.
-                match self.find(disk).await? {
+                match self.find(disk).await.map_err(Error::with_unknown_effect)? {
                     Some(seen) if seen.state != DiskState::Detaching => Err(self.noted(failure)),
                     _ => Ok(()),
                 }
@@ -301,11 +301,8 @@ impl<'a> Plug<'a> {
                             return Ok(found);
                         }
                     }
-                    // It was asked for, and may come yet.
-                    Err(error) if error.kind().is_transient() => {
-                        return Err(error.with_unknown_effect());
-                    }
-                    Err(error) => return Err(error),
+                    // It was asked for, and may come yet, whatever ended the look.
+                    Err(error) => return Err(error.with_unknown_effect()),
                 }
                 sleep(pause).await;
                 pause = (pause * 2).min(LOOK_AGAIN.1);
