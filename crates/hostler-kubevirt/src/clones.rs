@@ -30,6 +30,7 @@ use hostler_provider::{CloneHandle, Clones, Cx, EnsureClone, Error, Result};
 use serde_json::Value;
 
 use crate::disks::asked_name;
+use crate::mapper::snapshots::STRATEGY_ANNOTATION;
 use crate::provider::KubeVirt;
 use job::Job;
 use removal::Removal;
@@ -53,16 +54,17 @@ impl Clones for KubeVirt {
     async fn ensure_clone(&self, cx: &Cx, request: &EnsureClone<'_>) -> Result<CloneHandle> {
         let job = Job::begin(self, cx, request).await?;
         let (marked, begun) = (job.marked().await?, job.begun().await?);
-        let (vm, created) = match (marked, begun) {
-            (Some(vm), None) => (vm, false),
-            (_, Some(object)) => (job.until_made(&object).await?, false),
-            (None, None) => {
-                let (object, is_new) = job.ask().await?;
-                (job.until_made(&object).await?, is_new)
+        let (object, created) = match (marked, begun) {
+            (Some(vm), None) => {
+                return job.finish(vm, None, false).await.map_err(Error::with_unknown_effect);
             }
+            (_, Some(object)) => (object, false),
+            (None, None) => job.ask().await?,
         };
+        let vm = job.until_made(&object).await?;
+        let strategy = note(&object, "annotations", STRATEGY_ANNOTATION);
         // It is there, whatever becomes of the rest.
-        job.finish(vm, created).await.map_err(Error::with_unknown_effect)
+        job.finish(vm, strategy, created).await.map_err(Error::with_unknown_effect)
     }
 
     async fn remove_clone(&self, cx: &Cx, vm: VmId) -> Result<bool> {

@@ -19,6 +19,7 @@ mod belongings;
 mod change;
 mod devices;
 mod document;
+mod merge;
 mod refusals;
 mod remove;
 mod yaml;

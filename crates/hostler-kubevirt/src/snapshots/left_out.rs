@@ -80,7 +80,11 @@ impl Job<'_> {
     }
 
     /// What would come back, by the snapshot's contents.
-    async fn returning(&self, machine: &Value, snapshot: &MappedSnapshot) -> Result<Vec<Returning>> {
+    async fn returning(
+        &self,
+        machine: &Value,
+        snapshot: &MappedSnapshot,
+    ) -> Result<Vec<Returning>> {
         let Some(content) = &snapshot.content else {
             return Err(self.wrong("the cluster does not tell where the snapshot's contents are"));
         };
@@ -95,8 +99,9 @@ impl Job<'_> {
             }
             Err(failure) => return Err(self.looked(self.noted(failure))),
         };
-        let held: Vec<_> =
-            list(&content, "/spec/volumeBackups").filter_map(|it| text(it, "/volumeName")).collect();
+        let held: Vec<_> = list(&content, "/spec/volumeBackups")
+            .filter_map(|it| text(it, "/volumeName"))
+            .collect();
         let source = "/spec/source/virtualMachine";
         let made_anew: Vec<_> = list(&content, &format!("{source}/spec/dataVolumeTemplates"))
             .filter_map(|it| text(it, "/metadata/name"))
