@@ -21,7 +21,9 @@ use crate::error::{Code, Error, Fault, Result};
 use crate::vm::PowerState;
 use crate::vm::VmSpec;
 use crate::vm::check::{DEVICES_MAX, SEED_DISK};
-use crate::vm::devices::{BootDevice, DiskBus, DiskDevice, DiskSource, DiskSpec};
+use crate::vm::devices::{
+    BootDevice, CacheMode, DiskBus, DiskDevice, DiskSource, DiskSpec, VolumeFormat,
+};
 use crate::vm::lifecycle::Denial;
 
 /// How many digits a mark has.
@@ -149,8 +151,23 @@ pub struct DiskLimits {
     pub live_cdrom: bool,
     /// Whether disks can be added and taken off while the VM is off.
     pub offline: bool,
+    /// On which buses a disk can be added to a VM that is off; the first is taken where none is
+    /// asked for.
+    pub offline_buses: Vec<DiskBus>,
+    /// Whether a CD-ROM drive can be added to a VM that is off.
+    pub offline_cdrom: bool,
     /// How many disks a VM can have.
     pub max_per_vm: u32,
+    /// In which formats volumes are made for disks; the first is taken where none is asked for.
+    pub formats: Vec<VolumeFormat>,
+    /// Whether a volume can be made of an image of Hostler's catalogue.
+    pub images: bool,
+    /// Which ways of caching can be asked for.
+    pub caches: Vec<CacheMode>,
+    /// Whether it can be asked that what the guest discards is freed.
+    pub discard: bool,
+    /// Whether a volume that another VM has can be added for reading only.
+    pub shares: bool,
 }
 
 impl DiskLimits {
@@ -167,25 +184,69 @@ impl DiskLimits {
         if let Some(denial) = self.refuses_in(power) {
             return Some(denial);
         }
-        if !power.is_live() {
+        if let Some(message) = self.never_makes(disk) {
+            return lacks(message);
+        }
+        if let Some(message) = self.adds_no(disk.device, power.is_live()) {
+            return lacks(message);
+        }
+        let (buses, state) = match power.is_live() {
+            true => (&self.live_buses, "on"),
+            false => (&self.offline_buses, "off"),
+        };
+        let bus = disk.bus.filter(|bus| !buses.contains(bus))?;
+        // What a VM that is off would take, too.
+        let stop = power.is_live() && self.offline && self.offline_buses.contains(&bus);
+        lacks(format!(
+            "its provider adds no {} disk to a VM that is {state}; ask for {}{}",
+            bus.as_str(),
+            listed(buses, |bus| bus.as_str()),
+            if stop { ", or stop it first" } else { "" }
+        ))
+    }
+
+    /// Why no such drive is added to a VM that is on, or off.
+    fn adds_no(&self, device: DiskDevice, is_on: bool) -> Option<String> {
+        if device != DiskDevice::Cdrom {
             return None;
         }
-        if disk.device == DiskDevice::Cdrom && !self.live_cdrom {
-            return lacks(
-                "its provider adds no CD-ROM drive to a VM that is on; stop it first".into(),
-            );
-        }
-        match disk.bus {
-            Some(bus) if !self.live_buses.contains(&bus) => {
-                let buses: Vec<_> = self.live_buses.iter().map(|bus| bus.as_str()).collect();
-                lacks(format!(
-                    "its provider adds no {} disk to a VM that is on; ask for {}, or stop it first",
-                    bus.as_str(),
-                    buses.join(" or ")
-                ))
+        let words = match (is_on, self.live_cdrom, self.offline && self.offline_cdrom) {
+            (true, true, _) | (false, _, true) => return None,
+            (true, false, true) => "to a VM that is on; stop it first",
+            (false, true, false) => "to a VM that is off; start it first",
+            (_, false, false) => "to a VM that exists; make the VM with it",
+        };
+        Some(format!("its provider adds no CD-ROM drive {words}"))
+    }
+
+    /// Why such a disk is not to be had in any state of the VM, if so.
+    fn never_makes(&self, disk: &DiskSpec) -> Option<String> {
+        let format = match &disk.source {
+            DiskSource::Image { .. } if !self.images => {
+                let words = "its provider makes no disk of an image; name a volume with its bytes";
+                return Some(words.to_owned());
             }
-            Some(_) | None => None,
+            DiskSource::Empty { format, .. } | DiskSource::Image { format, .. } => Some(*format),
+            DiskSource::Volume { .. } | DiskSource::NoMedia {} => None,
+        };
+        if let Some(format) = format.filter(|format| !self.formats.contains(format)) {
+            return Some(format!(
+                "its provider keeps no disk as {}; ask for the format {}",
+                format.as_str(),
+                listed(&self.formats, |format| format.as_str())
+            ));
         }
+        if let Some(cache) = disk.cache.filter(|cache| !self.caches.contains(cache)) {
+            let others = match self.caches.as_slice() {
+                [] => "leave it to the provider".to_owned(),
+                caches => format!("ask for {}", listed(caches, |cache| cache.as_str())),
+            };
+            return Some(format!("its provider caches no disk by {}; {others}", cache.as_str()));
+        }
+        (disk.discard && !self.discard).then(|| {
+            "its provider cannot be asked to free what a disk's guest discards; leave that out"
+                .to_owned()
+        })
     }
 
     /// Why no disk can be taken off a VM in this state, if so.
@@ -199,6 +260,11 @@ impl DiskLimits {
         }
         None
     }
+}
+
+/// Words with `or` between them.
+fn listed<T>(all: &[T], word: impl Fn(&T) -> &'static str) -> String {
+    all.iter().map(word).collect::<Vec<_>>().join(" or ")
 }
 
 /// Checks a disk that is to be added to a VM: by itself, against what is asked of the VM,

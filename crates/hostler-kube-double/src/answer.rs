@@ -5,10 +5,11 @@
 //! ```
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
@@ -28,6 +29,18 @@ use crate::shared::Shared;
 use crate::status::Refused;
 use crate::verbs;
 use crate::watch;
+
+/// What a request has in it: as it comes in, or read already.
+pub(crate) trait Content:
+    hyper::body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl Content for Incoming {}
+impl Content for Full<Bytes> {}
 
 /// The most that a body may have, as etcd has it behind a real server.
 const BODY: usize = 3 << 20;
@@ -50,6 +63,7 @@ pub(crate) async fn answer(
             return Err(Aborted);
         }
         Some(What::Drop) => return Err(Aborted),
+        Some(What::Late(time)) => return late(shared, target, verb, query, request, *time).await,
         Some(What::LoseAnswer) | None => {}
     }
     let answered = handle(&shared, &target, &verb, &query, request).await;
@@ -57,6 +71,27 @@ pub(crate) async fn answer(
         return Err(Aborted);
     }
     Ok(answered.unwrap_or_else(|refused| respond::refused(&refused)))
+}
+
+/// Does what is asked a while later, whatever becomes of the connection meanwhile.
+async fn late(
+    shared: Arc<Shared>,
+    target: Target,
+    verb: String,
+    query: Query,
+    request: Request<Incoming>,
+    time: Duration,
+) -> Result<Response<Body>, Aborted> {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = read(body).await else { return Err(Aborted) };
+    let request = Request::from_parts(parts, Full::new(body));
+    let tasks = shared.tasks.clone();
+    let done = tasks.spawn(async move {
+        tokio::time::sleep(time).await;
+        let answered = handle(&shared, &target, &verb, &query, request).await;
+        answered.unwrap_or_else(|refused| respond::refused(&refused))
+    });
+    done.await.map_err(|_| Aborted)
 }
 
 /// Reads what is asked for, counts it, and meets it with a fault.
@@ -70,7 +105,9 @@ fn begin(
     let is_apply = header(request.headers(), "content-type").starts_with(APPLY);
     let verb = target.verb(request.method(), query.flag("watch"), is_apply);
     let class = target.class();
-    let met = state.faults.meet(&verb, &class);
+    let looks = matches!(&*verb, "get" | "list" | "watch") || query.is_dry().is_ok_and(|dry| dry);
+    let reviews = matches!(target, Target::AccessReview | Target::RulesReview);
+    let met = state.faults.meet(&verb, &class, !looks && !reviews);
     state.counts.add(Seen {
         method: request.method().to_string(),
         path: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
@@ -80,12 +117,12 @@ fn begin(
     (target, verb, met)
 }
 
-async fn handle(
+async fn handle<B: Content>(
     shared: &Arc<Shared>,
     target: &Target,
     verb: &str,
     query: &Query,
-    request: Request<Incoming>,
+    request: Request<B>,
 ) -> Result<Response<Body>, Refused> {
     let user = authorise(shared, target, verb, &request)?;
     match target {
@@ -134,7 +171,7 @@ fn authorise(
     shared: &Shared,
     target: &Target,
     verb: &str,
-    request: &Request<Incoming>,
+    request: &Request<impl Content>,
 ) -> Result<String, Refused> {
     let state = shared.lock();
     let told = header(request.headers(), "authorization");
@@ -149,7 +186,7 @@ fn authorise(
 }
 
 /// Reads a body to its end.
-pub(crate) async fn read(body: Incoming) -> Result<Bytes, Refused> {
+pub(crate) async fn read(body: impl Content) -> Result<Bytes, Refused> {
     match Limited::new(body, BODY).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(_) => {

@@ -21,7 +21,6 @@ use http::header::{
     CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio_tungstenite::WebSocketStream;
@@ -30,6 +29,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_util::sync::CancellationToken;
 
+use crate::answer::Content;
 use crate::json;
 use crate::kinds::VMI;
 use crate::objects::header;
@@ -139,7 +139,7 @@ pub(crate) fn answer(
     shared: &Arc<Shared>,
     session: Session,
     instance: &Key,
-    request: &mut Request<Incoming>,
+    request: &mut Request<impl Content>,
 ) -> Result<Response<Body>, Refused> {
     let headers = request.headers();
     let key = header(headers, "sec-websocket-key").to_owned();

@@ -340,6 +340,11 @@ impl Double {
         self.shared.change(|state| state.world.switches.no_volume_snapshots = !are_had);
     }
 
+    /// Lets claims of this class be left out of snapshots, as where it has no snapshot class.
+    pub fn set_unsnapshotted(&self, class: &str) {
+        self.shared.change(|state| state.world.switches.unsnapshotted.insert(class.to_owned()));
+    }
+
     /// Lets restores go no further for these words, which KubeVirt tries for ever; nothing: lets
     /// them go on.
     pub fn set_restores_stick(&self, words: Option<&str>) {

@@ -11,6 +11,8 @@ pub enum What {
     Answer(Refused),
     /// It is answered after this time.
     Slow(Duration),
+    /// It is done after this time, whoever still waits for the answer.
+    Late(Duration),
     /// It is never answered; the connection stays open.
     Silence,
     /// The connection is closed without an answer, before anything is done.
@@ -26,12 +28,13 @@ pub struct Fault {
     class: Option<String>,
     what: What,
     left: Option<u32>,
+    writes: bool,
 }
 
 impl Fault {
     /// For every request, until it is cleared.
     pub fn new(what: What) -> Self {
-        Self { verb: None, class: None, what, left: None }
+        Self { verb: None, class: None, what, left: None, writes: false }
     }
 
     /// For a verb alone, named as in [`crate::Seen::verb`].
@@ -48,6 +51,13 @@ impl Fault {
         self
     }
 
+    /// For what changes something alone: no look, no dry run, and no review of rights.
+    #[must_use]
+    pub fn writes(mut self) -> Self {
+        self.writes = true;
+        self
+    }
+
     /// For so many requests.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
@@ -55,8 +65,9 @@ impl Fault {
         self
     }
 
-    fn meets(&self, verb: &str, class: &str) -> bool {
+    fn meets(&self, verb: &str, class: &str, writes: bool) -> bool {
         self.left != Some(0)
+            && (writes || !self.writes)
             && self.verb.as_ref().is_none_or(|one| one == verb)
             && self.class.as_ref().is_none_or(|one| one == class)
     }
@@ -76,8 +87,8 @@ impl Faults {
     }
 
     /// What happens to a request; counts it.
-    pub(crate) fn meet(&mut self, verb: &str, class: &str) -> Option<What> {
-        let fault = self.0.iter_mut().find(|fault| fault.meets(verb, class))?;
+    pub(crate) fn meet(&mut self, verb: &str, class: &str, writes: bool) -> Option<What> {
+        let fault = self.0.iter_mut().find(|fault| fault.meets(verb, class, writes))?;
         fault.left = fault.left.map(|left| left.saturating_sub(1));
         Some(fault.what.clone())
     }
@@ -108,6 +119,8 @@ pub(crate) struct Switches {
     pub(crate) no_volume_snapshots: bool,
     /// Restores go no further for these words, and are tried again for ever.
     pub(crate) restores_stick: Option<String>,
+    /// Classes of storage that cannot be snapshotted.
+    pub(crate) unsnapshotted: std::collections::BTreeSet<String>,
     /// How long restores wait for their machine to be off, in seconds, where that is not as usual.
     pub(crate) restores_wait: Option<i64>,
     /// As KubeVirt before 1.5: restores have neither policy.

@@ -6,10 +6,9 @@
 use std::sync::Arc;
 
 use http::{Method, Request, Response};
-use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use crate::answer::read;
+use crate::answer::{Content, read};
 use crate::console;
 use crate::json;
 use crate::kinds::{KUBEVIRT, Kind, VM, VMI};
@@ -73,7 +72,7 @@ pub(crate) async fn answer(
     shared: &Arc<Shared>,
     path: &VerbPath,
     query: &Query,
-    mut request: Request<Incoming>,
+    mut request: Request<impl Content>,
 ) -> Result<Response<Body>, Refused> {
     check_reachable(&shared.lock(), VERBS)?;
     let known = KNOWN.iter().find(|(on, verb, _)| *on == path.resource && *verb == path.verb);

@@ -29,6 +29,8 @@ use hostler_core::id::VmId;
 use hostler_provider::{CloneHandle, Clones, Cx, EnsureClone, Error, Result};
 use serde_json::Value;
 
+use crate::disks::asked_name;
+use crate::mapper::snapshots::STRATEGY_ANNOTATION;
 use crate::provider::KubeVirt;
 use job::Job;
 use removal::Removal;
@@ -52,16 +54,17 @@ impl Clones for KubeVirt {
     async fn ensure_clone(&self, cx: &Cx, request: &EnsureClone<'_>) -> Result<CloneHandle> {
         let job = Job::begin(self, cx, request).await?;
         let (marked, begun) = (job.marked().await?, job.begun().await?);
-        let (vm, created) = match (marked, begun) {
-            (Some(vm), None) => (vm, false),
-            (_, Some(object)) => (job.until_made(&object).await?, false),
-            (None, None) => {
-                let (object, is_new) = job.ask().await?;
-                (job.until_made(&object).await?, is_new)
+        let (object, created) = match (marked, begun) {
+            (Some(vm), None) => {
+                return job.finish(vm, None, false).await.map_err(Error::with_unknown_effect);
             }
+            (_, Some(object)) => (object, false),
+            (None, None) => job.ask().await?,
         };
+        let vm = job.until_made(&object).await?;
+        let strategy = note(&object, "annotations", STRATEGY_ANNOTATION);
         // It is there, whatever becomes of the rest.
-        job.finish(vm, created).await.map_err(Error::with_unknown_effect)
+        job.finish(vm, strategy, created).await.map_err(Error::with_unknown_effect)
     }
 
     async fn remove_clone(&self, cx: &Cx, vm: VmId) -> Result<bool> {
@@ -99,13 +102,13 @@ fn is_its_own(claim: &Value, vm: &Value) -> bool {
     restore.is_some_and(|restore| !restore.is_empty() && is_made_by(vm, restore))
 }
 
-/// The volumes of a VM that are claims: the names of volume and claim.
+/// The volumes of a VM that are claims: the name that the disk was asked for under, and the claim's.
 fn claims(vm: &Value) -> Vec<(String, String)> {
     let volumes = vm.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
     let claim = |volume: &Value| {
         let claim = text(volume, "/persistentVolumeClaim/claimName");
         let claim = claim.or_else(|| text(volume, "/dataVolume/name"))?;
-        Some((text(volume, "/name")?.to_owned(), claim.to_owned()))
+        Some((asked_name(volume)?.to_owned(), claim.to_owned()))
     };
     volumes.into_iter().flatten().filter_map(claim).collect()
 }

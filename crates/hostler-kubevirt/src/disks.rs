@@ -14,12 +14,13 @@
 //! * **A gate.** `DeclarativeHotplugVolumes`, or `HotplugVolumes` before it; a closed one is
 //!   told with the remedy.
 
+mod names;
 mod plug;
 
 use async_trait::async_trait;
 use hostler_core::disk::{AttachedDisk, DiskLimits, DiskState};
 use hostler_core::vm::check::DEVICES_MAX;
-use hostler_core::vm::devices::DiskBus;
+use hostler_core::vm::devices::{CacheMode, DiskBus, VolumeFormat};
 use hostler_provider::{
     AttachDisk, Cx, DiskHandle, DiskRef, Disks, Error, Kind, Result, VmRef, VolumePlace,
 };
@@ -27,16 +28,26 @@ use hostler_provider::{
 use crate::link::without_effect;
 use crate::provider::KubeVirt;
 use crate::storage::Pool;
+use names::name_of;
+pub(crate) use names::{asked_name, plain_name};
 use plug::Plug;
 
 /// What can be done with KubeVirt's disks. Virtio can be plugged in by newer versions only,
-/// which are not told apart here.
+/// which are not told apart here. A VM that is off is asked by the same verb.
 fn limits() -> DiskLimits {
     DiskLimits {
         live_buses: vec![DiskBus::Scsi],
         live_cdrom: false,
         offline: true,
+        offline_buses: vec![DiskBus::Scsi],
+        offline_cdrom: false,
         max_per_vm: u32::try_from(DEVICES_MAX).unwrap_or(u32::MAX),
+        formats: vec![VolumeFormat::Raw],
+        images: false,
+        caches: vec![CacheMode::None, CacheMode::Writethrough, CacheMode::Writeback],
+        // What a guest discards is always freed.
+        discard: true,
+        shares: false,
     }
 }
 
@@ -98,7 +109,7 @@ impl Disks for KubeVirt {
             return Ok(DiskHandle { disk, created: false });
         }
         plug.may_be_added(request, &all).await?;
-        let name = plug::name_of(&request.disk.name, request.mark);
+        let name = name_of(&request.disk.name, request.mark);
         let created = plug.add(request, &name).await?;
         let disk = plug.until_attached(&name).await?;
         Ok(DiskHandle { disk, created })

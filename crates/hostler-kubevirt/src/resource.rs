@@ -55,6 +55,11 @@ impl Resource {
         }
     }
 
+    /// What snapshots hold, likewise.
+    pub const fn snapshot_contents(version: &'static str) -> Self {
+        Self { plural: "virtualmachinesnapshotcontents", ..Self::snapshots(version) }
+    }
+
     /// VMs' being put back to snapshots, likewise.
     pub const fn restores(version: &'static str) -> Self {
         Self { plural: "virtualmachinerestores", ..Self::snapshots(version) }

@@ -21,6 +21,7 @@
 //!   looked at before and after.
 
 mod job;
+mod left_out;
 mod restoring;
 
 use async_trait::async_trait;
@@ -119,8 +120,11 @@ impl Snapshots for KubeVirt {
             if let Some(denial) = LIMITS.refuses_revert(job.seen.vm.power) {
                 return Err(job.wrong(&denial.message));
             }
+            let machine = job.machine().await?;
+            job.check_version(&machine).await?;
+            job.check_left_out(&machine, &snapshot).await?;
             let was_there = job.clear_instance().await?;
-            job.restore(request.operation, &snapshot, was_there).await?;
+            job.restore(request.operation, &snapshot, &machine, was_there).await?;
         }
         job.until_restored(request.operation).await
     }

@@ -1,7 +1,7 @@
 //! What is refused before a provider is asked, and what a mark is.
 
 use super::*;
-use crate::vm::devices::VolumeFormat;
+use crate::vm::devices::{CacheMode, VolumeFormat};
 
 fn disk(name: &str) -> DiskSpec {
     DiskSpec {
@@ -38,7 +38,14 @@ fn limits() -> DiskLimits {
         live_buses: vec![DiskBus::Scsi, DiskBus::Virtio],
         live_cdrom: false,
         offline: true,
+        offline_buses: vec![DiskBus::Virtio, DiskBus::Scsi, DiskBus::Sata],
+        offline_cdrom: true,
         max_per_vm: 3,
+        formats: vec![VolumeFormat::Qcow2, VolumeFormat::Raw],
+        images: true,
+        caches: CacheMode::ALL.to_vec(),
+        discard: true,
+        shares: false,
     }
 }
 
@@ -71,6 +78,65 @@ fn c7_what_a_provider_cannot_add_is_refused_before_it_is_asked() {
     assert_eq!(
         all.refuses(&on_sata, Running, 0).unwrap().message,
         "its provider adds no sata disk to a VM that is on; ask for scsi or virtio, or stop it first"
+    );
+}
+
+#[test]
+fn c7_what_a_provider_never_takes_is_refused_whether_the_vm_is_on_or_off() {
+    use PowerState::{Running, Stopped};
+    let plain = DiskLimits {
+        live_buses: vec![DiskBus::Scsi],
+        offline_buses: vec![DiskBus::Scsi],
+        offline_cdrom: false,
+        formats: vec![VolumeFormat::Raw],
+        images: false,
+        caches: vec![CacheMode::None, CacheMode::Writeback],
+        discard: false,
+        ..limits()
+    };
+    let raw = |image: bool| match image {
+        false => DiskSource::Empty { size_bytes: 1, pool: None, format: VolumeFormat::Raw },
+        true => DiskSource::Image {
+            image: "debian".into(),
+            size_bytes: None,
+            pool: None,
+            format: VolumeFormat::Raw,
+        },
+    };
+    let fits = DiskSpec { source: raw(false), ..disk("data") };
+    let cases = [
+        (fits.clone(), None),
+        (disk("data"), Some("its provider keeps no disk as qcow2; ask for the format raw")),
+        (
+            DiskSpec { source: raw(true), ..fits.clone() },
+            Some("its provider makes no disk of an image; name a volume with its bytes"),
+        ),
+        (
+            DiskSpec { cache: Some(CacheMode::Unsafe), ..fits.clone() },
+            Some("its provider caches no disk by unsafe; ask for none or writeback"),
+        ),
+        (DiskSpec { cache: Some(CacheMode::None), ..fits.clone() }, None),
+        (
+            DiskSpec { discard: true, ..fits.clone() },
+            Some(
+                "its provider cannot be asked to free what a disk's guest discards; leave that out",
+            ),
+        ),
+        (
+            DiskSpec { device: DiskDevice::Cdrom, ..fits.clone() },
+            Some("its provider adds no CD-ROM drive to a VM that exists; make the VM with it"),
+        ),
+    ];
+    for (disk, refused) in cases {
+        for power in [Running, Stopped] {
+            let told = plain.refuses(&disk, power, 0).map(|denial| denial.message);
+            assert_eq!(told.as_deref(), refused, "{disk:?} {power:?}");
+        }
+    }
+    let virtio = DiskSpec { bus: Some(DiskBus::Virtio), ..fits };
+    assert_eq!(
+        plain.refuses(&virtio, Stopped, 0).unwrap().message,
+        "its provider adds no virtio disk to a VM that is off; ask for scsi"
     );
 }
 

@@ -154,6 +154,23 @@ pub enum CacheMode {
     Unsafe,
 }
 
+impl CacheMode {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::None, Self::Writethrough, Self::Writeback, Self::Directsync, Self::Unsafe];
+
+    /// The word used on the wire, which is QEMU's too.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Writethrough => "writethrough",
+            Self::Writeback => "writeback",
+            Self::Directsync => "directsync",
+            Self::Unsafe => "unsafe",
+        }
+    }
+}
+
 /// A network interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

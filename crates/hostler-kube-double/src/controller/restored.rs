@@ -83,15 +83,24 @@ fn make_claim(world: &mut World, restore: &Value, content: &Value, made: &Value)
         "apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot",
         "name": json::text(made, "/volumeSnapshotName"),
     });
+    // Labels and annotations of the old claim come along.
+    let old = |field: &str| {
+        let found = backup.pointer(&format!("/persistentVolumeClaim/metadata/{field}"));
+        found.cloned().filter(Value::is_object).unwrap_or_else(|| json!({}))
+    };
+    let (mut labels, mut annotations) = (old("labels"), old("annotations"));
+    json::set(&mut labels, "/restore.kubevirt.io~1source-vm-name", source.into());
+    for (key, value) in [
+        ("name", json::text(restore, "/metadata/name")),
+        ("lastRestoreUID", &restores::mark_of(restore)),
+    ] {
+        json::set(&mut annotations, &format!("/restore.kubevirt.io~1{key}"), value.into());
+    }
     let claim = json!({
         "apiVersion": "v1", "kind": "PersistentVolumeClaim",
         "metadata": {
             "name": json::text(made, "/persistentVolumeClaim"),
-            "labels": { "restore.kubevirt.io/source-vm-name": source },
-            "annotations": {
-                "restore.kubevirt.io/name": json::text(restore, "/metadata/name"),
-                "restore.kubevirt.io/lastRestoreUID": restores::mark_of(restore),
-            },
+            "labels": labels, "annotations": annotations,
         },
         "spec": {
             "accessModes": part("accessModes"), "resources": part("resources"),
@@ -128,8 +137,7 @@ fn make_machine(world: &mut World, key: &Key, restore: &Value, content: &Value) 
         let name = json::text(volume, "/name").to_owned();
         let mut made = json::list(restore, "/status/restores").iter();
         if let Some(made) = made.find(|one| json::text(one, "/volumeName") == name) {
-            let claim = json::text(made, "/persistentVolumeClaim");
-            *volume = json!({ "name": name, "persistentVolumeClaim": { "claimName": claim } });
+            restores::claim_anew(volume, json::text(made, "/persistentVolumeClaim"));
         }
     }
     if !volumes.is_empty() {

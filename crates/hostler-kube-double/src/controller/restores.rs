@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::snapshots::{held, let_go, mark};
 use super::{add, kind, owned_by, remove, restored, save, save_main, set_condition, strategy};
 use crate::json;
-use crate::kinds::{RESTORES, SNAPSHOTS, VM, VMI};
+use crate::kinds::{KUBEVIRT, RESTORES, SNAPSHOTS, VM, VMI};
 use crate::store::Key;
 use crate::world::{World, stamp};
 
@@ -24,6 +24,10 @@ const FINALIZER: &str = "snapshot.kubevirt.io/vmrestore-protection";
 const LAST_RESTORE: &str = "restore.kubevirt.io/lastRestoreUID";
 /// How long a restore waits for its machine to be off, in seconds.
 const GRACE_SECONDS: i64 = 300;
+/// The first minor version that puts machines back however they are to be run.
+const ANY_STRATEGY: u32 = 5;
+/// The first that leaves them to be run so.
+const KEEPS_STRATEGY: u32 = 6;
 const GRACE_IS_OVER: &str = "Restore target failed to be ready within 5m0s. Please power off the \
                              target VM before attempting restore";
 const WAITS: &str = "Waiting for target VM to be powered off. Please stop the restore target to \
@@ -61,10 +65,22 @@ pub(super) fn reconcile(world: &mut World, key: &Key) {
     if world.store.get(&VMI, &target).is_some() {
         return wait(world, &restore);
     }
+    if minor(world) < ANY_STRATEGY && strategy(&machine) != "Halted" {
+        let words = format!("invalid RunStrategy \"{}\"", strategy(&machine));
+        let next = (*restore).clone();
+        return tell(world, &restore, next, ("False", &words), &words);
+    }
     if let Err(words) = go_on(world, &restore, &machine) {
         let next = (*restore).clone();
         tell(world, &restore, next, ("False", &words), &words);
     }
+}
+
+/// The minor version of KubeVirt 1; of what is not installed, and of what is told strangely, the newest.
+fn minor(world: &World) -> u32 {
+    let told = world.store.list(&KUBEVIRT, None).next();
+    let told = told.map_or("", |(_, one)| json::text(one, "/status/observedKubeVirtVersion"));
+    told.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(u32::MAX)
 }
 
 /// Looks again at the restores of a namespace that are not over; those of one machine, where one
@@ -340,7 +356,7 @@ fn claim(restore: &Value, machine: &Value, backup: &Value, one: &Value) -> Value
 }
 
 /// Makes the machine what it was, with the new volumes; tells the data volumes that are not of it
-/// any more. It is run as before.
+/// any more. It is run as before, from 1.6 on.
 fn put_back(world: &mut World, restore: &Arc<Value>, content: &Value) -> Vec<Value> {
     let target = target_of(restore);
     let Some(machine) = world.store.get(&VM, &target).cloned() else { return Vec::new() };
@@ -360,16 +376,15 @@ fn put_back(world: &mut World, restore: &Arc<Value>, content: &Value) -> Vec<Val
             if json::text(volume, "/name") != name {
                 continue;
             }
-            *volume = match one.get("dataVolumeName") {
-                Some(data) => json!({ "name": name, "dataVolume": { "name": data } }),
-                None => {
-                    json!({ "name": name, "persistentVolumeClaim": { "claimName": claim } })
-                }
-            };
+            match one.get("dataVolumeName") {
+                Some(data) => *volume = json!({ "name": name, "dataVolume": { "name": data } }),
+                None => claim_anew(volume, claim),
+            }
         }
     }
     json::remove(&mut spec, "/running");
-    json::set(&mut spec, "/runStrategy", strategy(&machine).into());
+    let how = if minor(world) < KEEPS_STRATEGY { "Halted" } else { strategy(&machine) };
+    json::set(&mut spec, "/runStrategy", how.into());
     let names = |spec: &Value| -> Vec<Value> {
         let all = json::list(spec, "/dataVolumeTemplates").iter();
         all.map(|one| json::text(one, "/metadata/name").into()).collect()
@@ -383,6 +398,16 @@ fn put_back(world: &mut World, restore: &Arc<Value>, content: &Value) -> Vec<Val
     json::set(&mut next, &pointer, mark_of(restore).into());
     save_main(world, &VM, &machine, next);
     obsolete
+}
+
+/// Gives a volume another claim: all else of it stays, as whether it was plugged in. Only what was a
+/// data volume is a bare claim from then on.
+pub(super) fn claim_anew(volume: &mut Value, claim: &str) {
+    if volume.get("persistentVolumeClaim").is_some() {
+        return json::set(volume, "/persistentVolumeClaim/claimName", claim.into());
+    }
+    let name = json::text(volume, "/name").to_owned();
+    *volume = json!({ "name": name, "persistentVolumeClaim": { "claimName": claim } });
 }
 
 /// The data volume of a template, filled already: its claim is the restored one.

@@ -151,6 +151,9 @@ fn backups(world: &World, machine: &Value, uid: &str) -> Vec<Value> {
             name => name,
         };
         let found = world.store.get(claims, &Key::new(namespace, claim))?;
+        if world.switches.unsnapshotted.contains(json::text(found, "/spec/storageClassName")) {
+            return None;
+        }
         let name = json::text(volume, "/name");
         let part = |pointer| found.pointer(pointer).cloned().unwrap_or_default();
         Some(json!({

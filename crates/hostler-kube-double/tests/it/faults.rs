@@ -61,6 +61,23 @@ async fn an_answer_may_be_lost_before_or_after_the_effect() {
     assert!(double.get("virtualmachines", "default", "after").is_some());
 }
 
+/// What was asked for is done, though nobody waits for it any more; looks and dry runs are not late.
+#[tokio::test]
+async fn an_effect_may_come_late_whoever_still_waits() {
+    let (double, client) = start().await;
+    double.fault(Fault::new(What::Late(Duration::from_millis(300))).writes().times(1));
+    assert_eq!(client.get(VMS).await.status, 200);
+    let dry = Ask { body: vm("late").to_string(), ..Ask::new("POST", format!("{VMS}?dryRun=All")) };
+    assert_eq!(client.send(dry).await.status, 201);
+    let post = Ask { body: vm("late").to_string(), ..Ask::new("POST", VMS) };
+    let given_up = tokio::time::timeout(Duration::from_millis(100), client.try_send(post)).await;
+    assert!(given_up.is_err());
+    drop(client);
+    assert!(double.get("virtualmachines", "default", "late").is_none());
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert!(double.get("virtualmachines", "default", "late").is_some());
+}
+
 #[tokio::test]
 async fn without_virt_api_machines_cannot_be_made_and_verbs_not_called() {
     let (double, client) = start().await;

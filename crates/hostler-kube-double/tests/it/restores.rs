@@ -209,3 +209,60 @@ async fn data_volumes_from_templates_are_made_anew_and_the_old_ones_deleted() {
     let claim = double.get("persistentvolumeclaims", "default", name).unwrap();
     assert_eq!(claim["metadata"]["ownerReferences"][0]["kind"], "DataVolume");
 }
+
+/// Only the claim is another one; what is in no backup comes back with the claim that it had.
+#[tokio::test]
+async fn a_volume_stays_plugged_in_and_one_that_was_left_out_keeps_its_claim() {
+    let (double, client) = start().await;
+    let mut slow = claim("slow");
+    slow["spec"]["storageClassName"] = json!("local");
+    client.post(CLAIMS, &claim("data")).await;
+    client.post(CLAIMS, &slow).await;
+    double.set_unsnapshotted("local");
+    let mut with = vm("vm1");
+    with["spec"]["runStrategy"] = "Manual".into();
+    let plugged = |name: &str| json!({ "claimName": name, "hotpluggable": true });
+    with["spec"]["template"]["spec"]["volumes"] = json!([
+        { "name": "data", "persistentVolumeClaim": plugged("data") },
+        { "name": "slow", "persistentVolumeClaim": plugged("slow") },
+    ]);
+    client.post(VMS, &with).await;
+    double.settle();
+    client.post(format!("{BASE}/virtualmachinesnapshots"), &snapshot()).await;
+    double.settle();
+    let taken = double.get("virtualmachinesnapshots", "default", "s1").unwrap();
+    assert_eq!(taken["status"]["snapshotVolumes"]["excludedVolumes"], json!(["slow"]));
+    client.post(format!("{BASE}/virtualmachinerestores"), &restore("r1")).await;
+    double.settle();
+    let volumes = machine(&double)["spec"]["template"]["spec"]["volumes"].clone();
+    let of = |at: usize| volumes[at]["persistentVolumeClaim"].clone();
+    assert_eq!((of(0)["hotpluggable"].clone(), of(1)), (json!(true), plugged("slow")));
+    assert!(of(0)["claimName"].as_str().unwrap().starts_with("restore-"), "{volumes}");
+}
+
+/// Up to 1.4 only what is halted is put back, in 1.5 everything is halted by it.
+#[tokio::test]
+async fn how_a_machine_is_run_after_it_was_put_back_is_the_versions_business() {
+    for (version, left) in
+        [("v1.4.0", None), ("v1.5.1", Some("Halted")), ("v1.6.0", Some("Manual"))]
+    {
+        let (double, client) = snapshotted().await;
+        let tells = |one: &mut Value| one["status"]["observedKubeVirtVersion"] = version.into();
+        double.edit("kubevirts", "kubevirt", "kubevirt", tells).unwrap();
+        let open = |one: &mut Value| {
+            one["spec"]["configuration"]["developerConfiguration"]["featureGates"] =
+                json!(["Snapshot"]);
+        };
+        double.edit("kubevirts", "kubevirt", "kubevirt", open).unwrap();
+        client.post(format!("{BASE}/virtualmachinerestores"), &restore("r1")).await;
+        double.settle();
+        let one = double.get("virtualmachinerestores", "default", "r1").unwrap();
+        assert_eq!(one["status"]["complete"], json!(left.is_some()), "{version}: {one:#}");
+        if left.is_none() {
+            let why = told(&double, "r1", "Ready");
+            assert!(why.1.contains("invalid RunStrategy"), "{why:?}");
+        }
+        let how = machine(&double)["spec"]["runStrategy"].clone();
+        assert_eq!(how, left.unwrap_or("Manual"), "{version}");
+    }
+}

@@ -14,6 +14,7 @@ use super::removal::Removal;
 use super::{CLONE_LABEL, claims, is_its_own, note, text};
 use crate::call::{Caller, Selection, WriteOptions};
 use crate::error::{Cause, Failure};
+use crate::mapper::snapshots::STRATEGY_ANNOTATION;
 use crate::mapper::{MADE_AS_ANNOTATION, TAG_LABEL, VmKind};
 use crate::provider::KubeVirt;
 use crate::resource::{ObjectKey, Resource};
@@ -27,6 +28,10 @@ const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::f
 const PENDING_FOR: Duration = Duration::from_secs(15);
 /// How long it is waited for that all volumes are bound, after all is done.
 const BOUND_WITHIN: Duration = Duration::from_secs(5);
+/// Where a VM says how it is to be run.
+const RUN_STRATEGY: &str = "/spec/runStrategy";
+/// As it is put: what VMs of Hostler's making say.
+const MANUAL: &str = "Manual";
 /// How often a VM is patched anew because others wrote meanwhile.
 const ATTEMPTS: usize = 8;
 
@@ -127,12 +132,17 @@ impl<'a> Job<'a> {
             }),
         };
         let filters = json!(["*", format!("!{OWN_LABELS}*")]);
+        let strategy = match text(&live, RUN_STRATEGY) {
+            Some(MANUAL) => json!({ STRATEGY_ANNOTATION: MANUAL }),
+            _ => json!({}),
+        };
         let object = json!({
             "apiVersion": format!("{}/{}", versions::CLONE.name, self.version),
             "kind": "VirtualMachineClone",
             "metadata": {
                 "name": format!("clone-{vm}"), "namespace": namespace,
                 "labels": { CLONE_LABEL: vm.to_string() },
+                "annotations": strategy,
             },
             "spec": {
                 "source": of,
@@ -182,8 +192,8 @@ impl<'a> Job<'a> {
             "op": "add", "path": "/metadata/labels", "value": self.labels(source),
         });
         // A VM of ours stays as it is put; KubeVirt would make one that is not to run at all.
-        let manual = json!({ "op": "add", "path": "/spec/runStrategy", "value": "Manual" });
-        let is_manual = text(source, "/spec/runStrategy") == Some("Manual");
+        let manual = json!({ "op": "add", "path": RUN_STRATEGY, "value": MANUAL });
+        let is_manual = text(source, RUN_STRATEGY) == Some(MANUAL);
         let patches = [Some(labels), Some(made_as), is_manual.then_some(manual)];
         patches.iter().flatten().map(Value::to_string).collect()
     }
@@ -273,8 +283,14 @@ impl<'a> Job<'a> {
     }
 
     /// Makes what was made the clone that was asked for, and tells its volumes.
-    pub(super) async fn finish(&self, vm: Value, created: bool) -> Result<CloneHandle> {
-        let vm = self.amend(vm).await?;
+    /// It is run by the strategy that its source was, where that can be and is known.
+    pub(super) async fn finish(
+        &self,
+        vm: Value,
+        strategy: Option<&str>,
+        created: bool,
+    ) -> Result<CloneHandle> {
+        let vm = self.amend(vm, strategy).await?;
         let namespace = text(&vm, "/metadata/namespace").unwrap_or_default().to_owned();
         let mut disks = Vec::new();
         for (disk, claim) in claims(&vm) {
@@ -301,12 +317,12 @@ impl<'a> Job<'a> {
 
     /// Gives it what the clone object could not: its mark where that could not be told, its own
     /// host name, and its own seed.
-    async fn amend(&self, mut vm: Value) -> Result<Value> {
+    async fn amend(&self, mut vm: Value, strategy: Option<&str>) -> Result<Value> {
         let namespace = text(&vm, "/metadata/namespace").unwrap_or_default().to_owned();
         let key = ObjectKey::in_namespace(&*namespace, self.request.name);
         let mut attempt = 1;
         loop {
-            let steps = self.steps(&namespace, &vm);
+            let steps = self.steps(&namespace, &vm, strategy);
             if steps.is_empty() {
                 return Ok(vm);
             }
@@ -326,8 +342,13 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn steps(&self, namespace: &str, vm: &Value) -> Vec<Value> {
+    fn steps(&self, namespace: &str, vm: &Value, strategy: Option<&str>) -> Vec<Value> {
         let mut steps = Vec::new();
+        // Where that could not be patched, KubeVirt made one that is not to run at all.
+        if strategy == Some(MANUAL) && text(vm, RUN_STRATEGY) == Some("Halted") {
+            steps.push(json!({ "op": "test", "path": RUN_STRATEGY, "value": "Halted" }));
+            steps.push(json!({ "op": "replace", "path": RUN_STRATEGY, "value": MANUAL }));
+        }
         let made_as = format!("{namespace}/{}", self.request.name);
         let mark = note(vm, "labels", TAG_LABEL);
         if mark != Some(&*self.request.vm.to_string()) {

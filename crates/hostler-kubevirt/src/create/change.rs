@@ -4,7 +4,7 @@
 //!   what it is (processors, memory and description as they are now, else as last asked for)
 //!      │ differs from what is wanted
 //!      ▼
-//!   document: what differs as wanted, everything else as it is
+//!   document: what differs as wanted, everything else as it is (`merge`)
 //!      │ applied for show ─► fields of others · what the cluster would refuse
 //!      ▼
 //!   applied ─► read back: kept? ─► its controller has looked: does it need a restart?
@@ -28,7 +28,8 @@ use hostler_provider::{ChangeVm, Configure, Cx, EnsureVm, Error, Kind, Result};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::apply::{as_it_became, name_exactly};
+use super::apply::name_exactly;
+use super::merge::{merged, name_as_live};
 use super::{Found, Making, SEEN_WITHIN};
 use crate::call::WriteOptions;
 use crate::error::{Cause, Owned};
@@ -143,10 +144,12 @@ impl<'a> Changing<'a> {
 
     /// What is to be applied.
     fn document(&self) -> Result<Value> {
-        let wanted = self.document_of(self.request.spec)?;
+        let mut wanted = self.document_of(self.request.spec)?;
         // What others made of it may be nothing that is made here; then all is asked for anew.
-        let was = self.document_of(&self.is).unwrap_or_default();
+        let mut was = self.document_of(&self.is).unwrap_or_default();
         let live = &self.found.live;
+        name_as_live(&mut was, live);
+        name_as_live(&mut wanted, live);
         let mut document = merged(&was, &wanted, live);
         set_affinity(&mut document, live);
         name_exactly(&mut document, &self.found.mapped);
@@ -328,26 +331,6 @@ fn as_seen(before: &VmSpec, domain: Option<&DomainSpec>, description: Option<&st
         is.cpu.count = parts.iter().fold(1, |all: u32, part| all.saturating_mul(part.unwrap_or(1)));
     }
     is
-}
-
-/// What is wanted where it differs from what was; what is there where it does not.
-fn merged(was: &Value, wanted: &Value, live: &Value) -> Value {
-    if was == wanted {
-        return as_it_became(wanted, live);
-    }
-    match (was, wanted, live) {
-        (Value::Object(was), Value::Object(wanted), Value::Object(live)) => {
-            let field = |(key, wanted): (&String, &Value)| {
-                let value = match (was.get(key), live.get(key)) {
-                    (Some(was), Some(live)) => merged(was, wanted, live),
-                    _ => wanted.clone(),
-                };
-                (key.clone(), value)
-            };
-            wanted.iter().map(field).collect()
-        }
-        _ => wanted.clone(),
-    }
 }
 
 /// Where it is to run is nobody's wish any more once it was made; what is there stays.

@@ -19,6 +19,7 @@ mod belongings;
 mod change;
 mod devices;
 mod document;
+mod merge;
 mod refusals;
 mod remove;
 mod yaml;
@@ -32,7 +33,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_core::id::VmId;
-use hostler_core::vm::devices::{DiskSource, NicSource};
+use hostler_core::vm::devices::{DiskDevice, DiskSource, NicSource};
 use hostler_provider::{Create, Cx, EnsureVm, Error, Kind, Result, VmHandle, VmRef, VolumeRef};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
@@ -47,7 +48,7 @@ use crate::mapper::{MappedVm, POD_NETWORK, Source, Surroundings, TAG_LABEL, map_
 use crate::objects::{self, VirtualMachine};
 use crate::provider::KubeVirt;
 use crate::resource::{ObjectKey, Resource};
-use crate::storage::Pool;
+use crate::storage::{Pool, Users};
 use document::{Plan, document, with_run_strategy};
 
 /// How long it is waited for that what was done is followed, too. It is done anyway.
@@ -302,7 +303,9 @@ impl<'a> Making<'a> {
     }
 
     /// The claims that it names have to be there: else it would be made, and never start.
+    /// And no other VM may have one that it would write to: the cluster lets both.
     async fn check_claims(&self, namespace: &str, with_made: bool) -> Result<()> {
+        let mut written = Vec::new();
         for (spec, bound) in self.request.spec.disks.iter().filter_map(|spec| {
             let bound = self.request.disks.iter().find(|bound| bound.disk == spec.name)?;
             Some((spec, bound))
@@ -310,8 +313,12 @@ impl<'a> Making<'a> {
             if with_made || matches!(spec.source, DiskSource::Volume { .. }) {
                 let what = format!("disk \"{}\"", spec.name);
                 self.check_there(Resource::CLAIMS, namespace, &bound.volume.name, &what).await?;
+                if !spec.read_only && spec.device == DiskDevice::Disk {
+                    written.push((what, &*bound.volume.name));
+                }
             }
         }
+        self.check_free(namespace, &written).await?;
         match self.request.seed.filter(|_| with_made) {
             Some(seed) => {
                 self.check_there(Resource::SECRETS, namespace, &seed.name, "cloud-init's seed")
@@ -319,6 +326,23 @@ impl<'a> Making<'a> {
             }
             None => Ok(()),
         }
+    }
+
+    /// Refuses claims that another VM has, whether it runs or not.
+    async fn check_free(&self, namespace: &str, claims: &[(String, &str)]) -> Result<()> {
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let (link, own) = (&self.provider.shared.link, Some(&*self.request.spec.name));
+        let users = Users::of(self.cx, link, &self.caller, namespace).await;
+        let users = users.map_err(|error| error.context(&self.doing))?;
+        for (disk, claim) in claims {
+            if let Some(user) = users.of_claim(claim, own) {
+                let what = format!("{disk}: volume {claim} belongs to VM \"{}\"", user.name);
+                return Err(self.error(Kind::Conflict, &what));
+            }
+        }
+        Ok(())
     }
 
     async fn check_networks(&self, namespace: &str) -> Result<()> {

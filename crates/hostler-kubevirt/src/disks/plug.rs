@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_core::disk::{AttachedDisk, DiskMark, DiskState, VolumeName};
+use hostler_core::disk::{AttachedDisk, DiskState, VolumeName};
 use hostler_core::vm::PowerState;
-use hostler_core::vm::devices::{DiskBus, DiskDevice};
 use hostler_provider::{AttachDisk, Cx, DiskRef, Error, Kind, Result, VmRef};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use super::names::{marked, name_of};
 use super::{limits, refused};
 use crate::call::{Caller, Selection};
 use crate::create::is_dns_label;
@@ -22,7 +22,7 @@ use crate::objects::domain::{Disk, InstanceSpec, Volume};
 use crate::objects::{self, VirtualMachine, VirtualMachineInstance};
 use crate::provider::KubeVirt;
 use crate::resource::{ObjectKey, Resource};
-use crate::storage::Pool;
+use crate::storage::{Pool, Users};
 
 /// How soon the VM is looked at again, at first and at the latest.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -39,20 +39,6 @@ pub(super) struct Plug<'a> {
     caller: Arc<Caller>,
     doing: String,
     pub(super) seen: MappedVm,
-}
-
-/// The name of a disk with its mark, as KubeVirt knows it.
-pub(super) fn name_of(disk: &str, mark: &DiskMark) -> String {
-    format!("{disk}-{mark}")
-}
-
-/// A name with its mark, where it was plugged in and ends with one.
-fn marked(name: &str, is_plugged: bool) -> (&str, Option<DiskMark>) {
-    let parts = name.rsplit_once('-').filter(|(disk, _)| is_plugged && !disk.is_empty());
-    match parts.and_then(|(disk, mark)| Some((disk, DiskMark::parse(mark)?))) {
-        Some((disk, mark)) => (disk, Some(mark)),
-        None => (name, None),
-    }
 }
 
 impl<'a> Plug<'a> {
@@ -174,10 +160,6 @@ impl<'a> Plug<'a> {
         if !matches!(power, PowerState::Running | PowerState::Paused | PowerState::Stopped) {
             return Err(self.error(Kind::Conflict, &format!("the VM is {power:?}").to_lowercase()));
         }
-        if !matches!(disk.bus, None | Some(DiskBus::Scsi)) || disk.device != DiskDevice::Disk {
-            let what = "KubeVirt plugs in disks on the bus scsi; ask for that";
-            return Err(self.error(Kind::Unsupported, what));
-        }
         let name = name_of(&disk.name, mark);
         if !is_dns_label(&disk.name) || name.len() > NAME_MAX {
             let what = "KubeVirt names disks by small letters, digits and hyphens, and by 50 of \
@@ -212,33 +194,16 @@ impl<'a> Plug<'a> {
             }
             Err(failure) => return Err(without_change(self.noted(failure))),
         }
-        for resource in [Resource::VMS, Resource::VMIS] {
-            let selection = Selection::all(resource, Some(namespace.to_owned()));
-            let listed = self.caller.list(self.cx, &selection).await;
-            let page = listed.map_err(|failure| without_change(self.noted(failure)))?;
-            for document in page.items {
-                if let Some(other) = self.user(resource, document, claim)? {
-                    let what = format!("volume {claim} belongs to VM \"{other}\"");
-                    return Err(self.error(Kind::Conflict, &what));
-                }
+        let (link, own) = (&self.provider.shared.link, Some(&*self.seen.vm.name));
+        let users = Users::of(self.cx, link, &self.caller, namespace).await;
+        let users = users.map_err(|error| without_change(error.context(&self.doing)))?;
+        match users.of_claim(claim, own) {
+            None => Ok(()),
+            Some(other) => {
+                let what = format!("volume {claim} belongs to VM \"{}\"", other.name);
+                Err(self.error(Kind::Conflict, &what))
             }
         }
-        Ok(())
-    }
-
-    /// The name of another VM, where it has the claim.
-    fn user(&self, resource: Resource, document: Value, claim: &str) -> Result<Option<String>> {
-        let of = |name: Option<&str>, spec: Option<&InstanceSpec>| {
-            let uses = spec.is_some_and(|spec| spec.uses_claim(claim));
-            name.filter(|name| uses && *name != self.seen.vm.name).map(str::to_owned)
-        };
-        if resource == Resource::VMS {
-            let vm: VirtualMachine = objects::read(document)?;
-            return Ok(of(vm.metadata.name.text(), vm.spec.template.spec.as_ref()));
-        }
-        let vmi: VirtualMachineInstance = objects::read(document)?;
-        let spec = vmi.spec.as_ref().filter(|_| !vmi.is_over());
-        Ok(of(vmi.metadata.name.text(), spec))
     }
 
     async fn ask(&self, verb: &str, body: &Value) -> Result<(), Failure> {
@@ -260,9 +225,15 @@ impl<'a> Plug<'a> {
             fields.insert("readonly".to_owned(), true.into());
         }
         let serial = disk.serial.as_deref().unwrap_or(&disk.name);
+        let mut device = json!({ "name": name, "disk": target, "serial": serial });
+        if let Some(cache) = disk.cache
+            && let Some(fields) = device.as_object_mut()
+        {
+            fields.insert("cache".to_owned(), cache.as_str().into());
+        }
         let body = json!({
             "name": name,
-            "disk": { "name": name, "disk": target, "serial": serial },
+            "disk": device,
             "volumeSource": { "persistentVolumeClaim": {
                 "claimName": request.volume.name, "hotpluggable": true,
             } },
@@ -271,7 +242,7 @@ impl<'a> Plug<'a> {
             Ok(()) => Ok(true),
             // Somebody was first: an earlier try of ours, by the name.
             Err(failure) if failure.error.kind() == Kind::Conflict => {
-                let all = self.all().await?;
+                let all = self.all().await.map_err(Error::with_unknown_effect)?;
                 match all.iter().any(|seen| seen.external_ref == name) {
                     true => Ok(false),
                     false => Err(self.noted(failure)),
@@ -289,7 +260,7 @@ impl<'a> Plug<'a> {
             Err(failure) if failure.cause == Cause::ObjectMissing => Ok(()),
             Err(failure) if failure.error.kind() == Kind::Conflict => {
                 // It may be on its way off, by an earlier request.
-                match self.find(disk).await? {
+                match self.find(disk).await.map_err(Error::with_unknown_effect)? {
                     Some(seen) if seen.state != DiskState::Detaching => Err(self.noted(failure)),
                     _ => Ok(()),
                 }
@@ -330,11 +301,8 @@ impl<'a> Plug<'a> {
                             return Ok(found);
                         }
                     }
-                    // It was asked for, and may come yet.
-                    Err(error) if error.kind().is_transient() => {
-                        return Err(error.with_unknown_effect());
-                    }
-                    Err(error) => return Err(error),
+                    // It was asked for, and may come yet, whatever ended the look.
+                    Err(error) => return Err(error.with_unknown_effect()),
                 }
                 sleep(pause).await;
                 pause = (pause * 2).min(LOOK_AGAIN.1);

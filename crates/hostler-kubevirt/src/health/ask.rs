@@ -45,6 +45,7 @@ const HELPS_IN_NAMESPACES: &[HelpRow] = &[
         &["get", "list", "create", "delete"],
         Purpose::Snapshots,
     ),
+    ("snapshot.kubevirt.io", "virtualmachinesnapshotcontents", &["get"], Purpose::Snapshots),
     (
         "snapshot.kubevirt.io",
         "virtualmachinerestores",

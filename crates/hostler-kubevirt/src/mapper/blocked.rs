@@ -42,6 +42,8 @@ pub(super) fn blocked(
         add(&[Action::Snapshot, Action::Revert, Action::DeleteSnapshot], reason.into());
         let reason = "it is seen as an instance without a VM, and clones are of VMs";
         add(&[Action::Clone], reason.into());
+        let reason = "it is seen as an instance without a VM, in which no change would last";
+        add(&[Action::AttachDisk, Action::DetachDisk], reason.into());
     }
     match vm {
         Some(vm) => of_vm(vm, vmi.is_some(), &mut add),

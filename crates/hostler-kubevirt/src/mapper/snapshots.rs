@@ -22,6 +22,9 @@ pub const DESCRIPTION_ANNOTATION: &str = "hostler.io/description";
 /// The label that marks a restore: the id of the operation that it is for.
 pub const OPERATION_LABEL: &str = "hostler.io/operation-id";
 
+/// The annotation with how a VM was run, on what makes it or another one anew.
+pub const STRATEGY_ANNOTATION: &str = "hostler.io/run-strategy";
+
 /// How far a snapshot is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SnapshotPhase {
@@ -71,6 +74,8 @@ pub struct MappedSnapshot {
     pub included_volumes: Fact<Vec<String>>,
     /// Volumes of the VM that are not in it; absent while that is not told.
     pub excluded_volumes: Fact<Vec<String>>,
+    /// The name of the object with its contents.
+    pub content: Option<String>,
     /// What becomes of its contents when it is deleted: `Delete`, `Retain`.
     pub deletion_policy: Option<String>,
     /// How long it may take, as it is written: `5m`.
@@ -168,6 +173,7 @@ pub fn map_snapshot(
         indications,
         included_volumes: list(volumes.map(|volumes| &volumes.included_volumes)),
         excluded_volumes: list(volumes.map(|volumes| &volumes.excluded_volumes)),
+        content: status.virtual_machine_snapshot_content_name.owned(),
         deletion_policy: spec.deletion_policy.owned(),
         failure_deadline: spec.failure_deadline.owned(),
         message: status.error.message.text().map(message).or_else(|| failure(&status.conditions)),

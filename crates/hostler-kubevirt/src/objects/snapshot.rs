@@ -45,6 +45,7 @@ pub(crate) struct SnapshotStatus {
     pub(crate) indications: Many<String>,
     pub(crate) source_indications: Many<Indication>,
     pub(crate) snapshot_volumes: Part<SnapshotVolumes>,
+    pub(crate) virtual_machine_snapshot_content_name: Part<String>,
     pub(crate) conditions: Many<Condition>,
     pub(crate) error: Nest<SnapshotError>,
 }

@@ -4,12 +4,12 @@ use hostler_core::storage::ObservedVolume;
 use hostler_provider::{Error, Kind, Result, VolumeInfo};
 use serde_json::{Value, json};
 
-use super::Work;
+use super::{Users, Work};
 use crate::call::{Selection, WriteOptions};
 use crate::create::quantity;
 use crate::error::Cause;
 use crate::mapper::{MappedClaim, map_claim};
-use crate::objects::{self, PersistentVolumeClaim, VirtualMachineInstance};
+use crate::objects::{self, PersistentVolumeClaim};
 use crate::resource::{ObjectKey, Resource};
 
 /// How many nodes may use a claim of a class of which nothing is known: one. Every
@@ -159,37 +159,21 @@ impl Work<'_> {
     }
 
     /// # Errors
-    /// `Conflict` where a VM that runs uses the claim: the cluster would mark it, and
-    /// delete it under the VM's feet at its next stop.
+    /// `Conflict` where a VM has the claim. One that runs the cluster would let go on, and
+    /// delete it under its feet at its next stop; one that is off it does not know of at all.
     async fn check_unused(&self) -> Result<()> {
-        // Asked of the cluster itself: what is deleted does not come back, and what is followed
-        // may lie behind.
-        match self.listed_user().await? {
-            None => Ok(()),
-            Some(key) => {
-                let what = format!("the VM \"{}\" runs and uses it; stop it first", key.name);
-                Err(self.error(Kind::Conflict, &what))
-            }
-        }
-    }
-
-    async fn listed_user(&self) -> Result<Option<ObjectKey>> {
-        let namespace = self.pool.namespace.clone();
-        let selection = Selection::all(Resource::VMIS, Some(namespace.clone()));
-        let listed = self.caller.list(self.cx, &selection).await;
-        for object in listed.map_err(|failure| self.failed(failure))?.items {
-            let name = object.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned);
-            if let (true, Some(name)) = (self.uses(object)?, name) {
-                return Ok(Some(ObjectKey::in_namespace(namespace, name)));
-            }
-        }
-        Ok(None)
-    }
-
-    fn uses(&self, object: Value) -> Result<bool> {
-        let vmi: VirtualMachineInstance = objects::read(object)?;
-        let spec = vmi.spec.as_ref().filter(|_| !vmi.is_over());
-        Ok(spec.is_some_and(|spec| spec.uses_claim(&self.volume.name)))
+        let (link, namespace) = (&self.provider.shared.link, &*self.pool.namespace);
+        let users = Users::of(self.cx, link, &self.caller, namespace).await;
+        let users = users.map_err(|error| error.context(&self.doing))?;
+        let Some(user) = users.of_claim(&self.volume.name, None) else { return Ok(()) };
+        let what = match user.runs {
+            true => format!("the VM \"{}\" runs and uses it; stop it first", user.name),
+            false => format!(
+                "the VM \"{}\", which is off, has it as a disk; take that out of it first",
+                user.name
+            ),
+        };
+        Err(self.error(Kind::Conflict, &what))
     }
 }
 

@@ -17,6 +17,7 @@ mod claims;
 mod fill;
 mod pools;
 mod seeds;
+mod users;
 
 use std::fmt;
 use std::time::Duration;
@@ -35,6 +36,8 @@ use crate::ending::Ending;
 use crate::error::{Cause, Failure};
 use crate::provider::KubeVirt;
 use crate::resource::{ObjectKey, Resource, namespace_name};
+
+pub(crate) use users::Users;
 
 /// How soon it is looked again how far something has come.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);

@@ -68,9 +68,10 @@ fn a_snapshot_or_restore_under_way_blocks_power() {
 #[test]
 fn an_instance_alone_cannot_be_stopped_and_started() {
     let mapped = alone(json!({ "metadata": { "ownerReferences": null } }));
-    assert_eq!(blocked(&mapped), ["save", "delete_snapshot", "stop", "force_stop"]);
+    let never = ["save", "delete_snapshot", "attach_disk", "detach_disk"];
+    assert_eq!(blocked(&mapped), [&never[..], &["stop", "force_stop"]].concat());
     let ended = alone(json!({ "status": { "phase": "Succeeded" } }));
-    assert_eq!(blocked(&ended), ["save", "delete_snapshot", "start"]);
+    assert_eq!(blocked(&ended), [&never[..], &["start"]].concat());
 }
 
 #[test]
@@ -107,6 +108,10 @@ fn c14_only_a_vm_that_is_off_is_put_back() {
     let alone = alone(json!({ "metadata": { "ownerReferences": null } }));
     assert!(reason(&alone, Action::Snapshot).unwrap().contains("without a VM"));
     assert!(reason(&alone, Action::Clone).unwrap().contains("clones are of VMs"));
+    for action in [Action::AttachDisk, Action::DetachDisk] {
+        assert!(reason(&alone, action).unwrap().contains("no change would last"), "{action:?}");
+        assert_eq!(reason(&running, action), None);
+    }
     assert_eq!(reason(&running, Action::Clone), None);
 }
 

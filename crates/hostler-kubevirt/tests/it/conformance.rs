@@ -1,8 +1,8 @@
 //! The driver keeps the promises of the boundary, with a stand-in for the cluster. What
 //! it cannot keep is named here with the reason; nothing else is skipped.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,11 +10,11 @@ use hostler_core::Timestamp;
 use hostler_core::clock::{Clock, ManualClock, SystemClock};
 use hostler_core::id::{IdSource, SeededEntropy};
 use hostler_kube_double::{Fault, Options, Refused, What};
-use hostler_provider::conformance::{Harness, Limit, Outcome, Setting, run};
+use hostler_provider::conformance::{Harness, Limit, Report, Setting, promises, run_some};
 use hostler_provider::{Group, Provider, Result, VmRef, groups};
 use serde_json::json;
 
-use crate::place::{PATIENCE, Place, busy, machine};
+use crate::place::{PATIENCE, Place, busy, cx, machine};
 use crate::sizes::kind;
 
 /// Kubernetes has no hosts that hold what does not run.
@@ -56,18 +56,24 @@ const LIMITS: &[(&str, &str)] = &[
     ("counters_of_a_running_vm_only_grow", NO_STATS),
 ];
 
+/// A cluster like no other's, so that what hangs or lies behind in one is nothing to the others.
+struct Cluster {
+    place: Place,
+    /// Goes on from promise to promise: nothing bears a name of before.
+    ids: IdSource,
+}
+
 #[async_trait]
-impl Harness for Place {
+impl Harness for Cluster {
     async fn connect(&self) -> Result<Arc<dyn Provider>> {
-        Ok(self.provider.clone())
+        Ok(self.place.provider.clone())
     }
 
     fn setting(&self) -> Setting {
-        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_228_196_000)));
         let limit = |(promise, reason): &(&'static str, &'static str)| Limit { promise, reason };
         Setting {
             prefix: "conformance-".into(),
-            ids: IdSource::new(clock, Arc::new(SeededEntropy::new(5))),
+            ids: self.ids.clone(),
             host_ref: "n1".into(),
             pool: None,
             network: Some("pod".into()),
@@ -82,23 +88,23 @@ impl Harness for Place {
     }
 
     async fn make_foreign_vm(&self, name: &str) -> Option<VmRef> {
-        self.double.put(machine("default", name, "Halted")).unwrap();
-        let vm = self.vm(name);
-        self.until(&vm, hostler_core::vm::PowerState::Stopped).await;
+        self.place.double.put(machine("default", name, "Halted")).unwrap();
+        let vm = self.place.vm(name);
+        self.place.until(&vm, hostler_core::vm::PowerState::Stopped).await;
         Some(vm)
     }
 
     async fn make_unseen_vm(&self, name: &str) -> Option<VmRef> {
-        self.double.put(machine("default", name, "Halted")).unwrap();
-        Some(self.vm(name))
+        self.place.double.put(machine("default", name, "Halted")).unwrap();
+        Some(self.place.vm(name))
     }
 
     async fn remove_foreign_vm(&self, vm: &VmRef) {
-        self.double.remove("virtualmachines", "default", &vm.name).unwrap();
+        self.place.double.remove("virtualmachines", "default", &vm.name).unwrap();
     }
 
     async fn deafen(&self, vm: &VmRef) -> bool {
-        self.double.set_deaf(&vm.name);
+        self.place.double.set_deaf(&vm.name);
         true
     }
 
@@ -106,14 +112,19 @@ impl Harness for Place {
         let edit = |vm: &mut serde_json::Value| {
             vm["spec"]["template"]["spec"]["domain"]["memory"]["guest"] = json!(bytes.to_string());
         };
-        self.double.edit("virtualmachines", "default", &vm.name, edit).unwrap();
+        self.place.double.edit("virtualmachines", "default", &vm.name, edit).unwrap();
+        true
+    }
+
+    async fn delay(&self, effect: Duration) -> bool {
+        self.place.double.fault(Fault::new(What::Late(effect)).writes().times(1));
         true
     }
 
     async fn hang(&self, hung: bool) -> bool {
         match hung {
-            true => self.double.fault(Fault::new(What::Silence)),
-            false => self.double.clear_faults(),
+            true => self.place.double.fault(Fault::new(What::Silence)),
+            false => self.place.double.clear_faults(),
         }
         true
     }
@@ -122,19 +133,22 @@ impl Harness for Place {
         match behind {
             true => {
                 let busy = Refused::new(403, "Forbidden", "no list for now", json!({}));
-                self.double
+                self.place
+                    .double
                     .fault(Fault::new(What::Answer(busy)).verb("list").class("virtualmachines"));
-                self.double.compact();
-                self.double.expire_watches();
+                self.place.double.compact();
+                self.place.double.expire_watches();
             }
-            false => self.double.clear_faults(),
+            false => self.place.double.clear_faults(),
         }
         true
     }
 }
 
-#[tokio::test]
-async fn e22_the_promises_of_the_boundary_are_kept() {
+/// How many clusters of their own promises are checked in, each one after the other.
+const PLACES: usize = 10;
+
+async fn cluster() -> Cluster {
     // What nodes told last is as old as the stand-in, and is held against the time of the calls.
     let begins_at = SystemClock.now().to_string().parse().unwrap();
     let place = Place::start(Options { begins_at, ..busy() }).await;
@@ -152,17 +166,41 @@ async fn e22_the_promises_of_the_boundary_are_kept() {
     ] {
         place.double.put(object).unwrap();
     }
-    let has = groups(&*place.provider);
-    for group in Group::ALL {
-        assert!(has.contains(group), "{group:?}");
-    }
-    let report = run(&place).await;
-    report.assert_passed();
-    let skipped = report.verdicts().iter().filter(|verdict| {
-        matches!(verdict.outcome, Outcome::Skipped(_))
-            && verdict.group.is_none_or(|group| has.contains(&group))
+    // It is known before anything is broken: a first list that is swallowed is waited for.
+    place.provider.inventory(&cx()).await.unwrap();
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_228_196_000)));
+    Cluster { place, ids: IdSource::new(clock, Arc::new(SeededEntropy::new(5))) }
+}
+
+/// Checks promises in a cluster of its own until none is left.
+fn check(left: &Mutex<VecDeque<&'static str>>) -> Vec<Report> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let cluster = cluster().await;
+        let has = groups(&*cluster.place.provider);
+        for group in Group::ALL {
+            assert!(has.contains(group), "{group:?}");
+        }
+        let mut reports = Vec::new();
+        loop {
+            let next = left.lock().unwrap().pop_front();
+            let Some(promise) = next else { return reports };
+            reports.push(run_some(&cluster, |name| name == promise).await);
+        }
+    })
+}
+
+#[test]
+fn e22_the_promises_of_the_boundary_are_kept() {
+    let left = Mutex::new(promises().collect::<VecDeque<_>>());
+    let reports = std::thread::scope(|scope| {
+        let places: Vec<_> = (0..PLACES).map(|_| scope.spawn(|| check(&left))).collect();
+        places.into_iter().flat_map(|place| place.join().unwrap()).collect::<Vec<_>>()
     });
-    let skipped: BTreeSet<_> = skipped.map(|verdict| verdict.promise).collect();
+    let report = Report::of(reports);
+    report.assert_passed();
+    assert_eq!(report.verdicts().len(), promises().count(), "each was checked once");
+    let skipped: BTreeSet<_> = report.skipped().into_iter().collect();
     let limits: BTreeSet<_> = LIMITS.iter().map(|(promise, _)| *promise).collect();
     assert_eq!(skipped, limits, "{report}");
 }

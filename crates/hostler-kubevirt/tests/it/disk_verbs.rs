@@ -2,7 +2,7 @@
 
 use hostler_core::disk::{AttachedDisk, DiskMark, DiskState};
 use hostler_core::vm::PowerState;
-use hostler_core::vm::devices::{DiskBus, DiskSpec, VolumeFormat};
+use hostler_core::vm::devices::{CacheMode, DiskBus, DiskSource, DiskSpec, VolumeFormat};
 use hostler_provider::{
     AttachDisk, DiskHandle, DiskRef, EnsureVolume, Kind, Provider, Result, VmRef, VolumeContent,
     VolumeRef,
@@ -113,8 +113,14 @@ async fn e8_what_kubevirt_cannot_plug_in_is_refused_with_what_it_can() {
     let on_sata = DiskSpec { bus: Some(DiskBus::Sata), ..plain.clone() };
     let misnamed = DiskSpec { name: "More_Data".into(), ..plain.clone() };
     let endless = DiskSpec { name: "a".repeat(51), ..plain.clone() };
+    let unsafely = DiskSpec { cache: Some(CacheMode::Unsafe), ..plain.clone() };
+    let format = VolumeFormat::Qcow2;
+    let made = DiskSource::Empty { size_bytes: 1 << 20, pool: None, format };
+    let made = DiskSpec { source: made, ..plain.clone() };
     for (spec, volume, kind) in [
         (&on_sata, &data, Kind::Unsupported),
+        (&unsafely, &data, Kind::Unsupported),
+        (&made, &data, Kind::Unsupported),
         (&misnamed, &data, Kind::Invalid),
         (&endless, &data, Kind::Invalid),
         (&plain, &elsewhere, Kind::Invalid),
@@ -125,6 +131,18 @@ async fn e8_what_kubevirt_cannot_plug_in_is_refused_with_what_it_can() {
         assert!(!refused.is_unknown(), "{refused}");
     }
     assert_eq!(place.asked("virtualmachines/addvolume"), 0);
+}
+
+/// What was written down as asked is so: nothing of it is dropped on the way.
+#[tokio::test]
+async fn e8_how_a_disk_is_cached_is_asked_of_the_cluster() {
+    let (place, vm, data) = running().await;
+    let cache = Some(CacheMode::Writethrough);
+    let spec = DiskSpec { cache, discard: true, ..disk("more", &data).0 };
+    attach(&place, &vm, &spec, &data).await.unwrap();
+    let machine = place.double.get("virtualmachines", "default", "web").unwrap();
+    let disks = &machine["spec"]["template"]["spec"]["domain"]["devices"]["disks"];
+    assert_eq!(disks.as_array().unwrap().last().unwrap()["cache"], "writethrough");
 }
 
 #[tokio::test]

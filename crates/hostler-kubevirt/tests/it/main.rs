@@ -24,6 +24,7 @@ mod nics;
 mod objects;
 mod owners;
 mod place;
+mod plugged;
 mod power;
 mod provider;
 mod quantity;

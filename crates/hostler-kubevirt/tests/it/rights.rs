@@ -28,11 +28,12 @@ const ROLES: &str = include_str!("../../../../deploy/kubernetes/base/server/role
 const ROLE_NAMES: [&str; 3] =
     ["hostler-kubevirt-vms", "hostler-kubevirt-cluster", "hostler-kubevirt-seeds"];
 /// Allowed, and not asked for below: ending a migration while it is under way does (`migrate`),
-/// deleting a VM that left its finished instance behind (`removing`), and a restore that comes to no
-/// end (`reverting`).
-const NOT_IN_THIS_LIFE: [&str; 2] = [
+/// deleting a VM that left its finished instance behind (`removing`), a restore that comes to no
+/// end (`reverting`), and one to a snapshot that left a disk out (`plugged`).
+const NOT_IN_THIS_LIFE: [&str; 3] = [
     "delete virtualmachineinstancemigrations.kubevirt.io",
     "delete virtualmachineinstances.kubevirt.io",
+    "get virtualmachinesnapshotcontents.snapshot.kubevirt.io",
 ];
 
 /// Every right of a role, as `verb resource.group`.

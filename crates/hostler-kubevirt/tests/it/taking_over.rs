@@ -5,7 +5,7 @@ use hostler_core::Code;
 use hostler_core::vm::VmSpec;
 use hostler_core::vm::change::{ChangePlan, Managed, Takes};
 use hostler_kube_double::{Fault, What};
-use hostler_provider::{ChangeVm, Configure, Kind, Provider, Result, VmRef};
+use hostler_provider::{ChangeVm, Configure, DiskBinding, Kind, Provider, Result, VmRef};
 use serde_json::{Value, json};
 
 use crate::create::{VMS, ensure, id, owners, spec, stored};
@@ -15,20 +15,29 @@ const MEMORY: &str = ".spec.template.spec.domain.memory.guest";
 const OURS: &[&str] = &["spec", "template", "spec", "domain", "memory", "guest"];
 
 /// What was asked of a VM, and what is.
-struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     place: &'a Place,
     at: VmRef,
     before: VmSpec,
-    take_over: Vec<Managed>,
+    pub(crate) disks: Vec<DiskBinding>,
+    pub(crate) take_over: Vec<Managed>,
     from_gitops: bool,
 }
 
+impl<'a> Asked<'a> {
+    /// Of a VM without disks; nothing is taken over.
+    pub(crate) fn of(place: &'a Place, at: VmRef, before: VmSpec) -> Self {
+        let (disks, take_over) = (Vec::new(), Vec::new());
+        Self { place, at, before, disks, take_over, from_gitops: false }
+    }
+}
+
 impl Asked<'_> {
-    async fn plan(&self, spec: &VmSpec) -> Result<ChangePlan> {
+    pub(crate) async fn plan(&self, spec: &VmSpec) -> Result<ChangePlan> {
         self.configure().plan_change(&cx(), &self.request(spec)).await
     }
 
-    async fn change(&self, spec: &VmSpec) -> Result<ChangePlan> {
+    pub(crate) async fn change(&self, spec: &VmSpec) -> Result<ChangePlan> {
         self.configure().change_vm(&cx(), &self.request(spec)).await
     }
 
@@ -42,7 +51,7 @@ impl Asked<'_> {
             at: &self.at,
             before: &self.before,
             spec,
-            disks: &[],
+            disks: &self.disks,
             seed: None,
             take_over: &self.take_over,
             from_gitops: self.from_gitops,
@@ -53,7 +62,7 @@ impl Asked<'_> {
 async fn made(place: &Place) -> Asked<'_> {
     let before = spec("web");
     let at = ensure(place, 1, &before).await.unwrap().vm;
-    Asked { place, at, before, take_over: Vec::new(), from_gitops: false }
+    Asked::of(place, at, before)
 }
 
 fn edit(place: &Place, edit: impl FnOnce(&mut Value)) {
@@ -173,8 +182,7 @@ async fn c20_what_the_cluster_rolls_out_live_is_told_as_live() {
     before.cpu.max_count = Some(4);
     let at = ensure(&place, 1, &before).await.unwrap().vm;
     place.power().start(&cx(), &at).await.unwrap();
-    let mut asked =
-        Asked { place: &place, at, before: before.clone(), take_over: vec![], from_gitops: false };
+    let mut asked = Asked::of(&place, at, before.clone());
     let mut wider = before.clone();
     wider.cpu.count = 3;
     assert_eq!(paths(&asked.plan(&wider).await.unwrap()), [("/cpu/count", &Takes::Live)]);

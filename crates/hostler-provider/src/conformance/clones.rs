@@ -19,8 +19,8 @@ use crate::{
 const DISK_BYTES: u64 = 1 << 20;
 
 /// A clone to be made, under a fresh id and name.
-struct Wanted {
-    id: VmId,
+pub(super) struct Wanted {
+    pub(super) id: VmId,
     name: String,
 }
 
@@ -40,7 +40,7 @@ async fn ensure(
 }
 
 /// Clones a VM as it is now, under a fresh id and name.
-async fn clone(t: &Trial<'_>, source: &Made) -> Check<(Wanted, CloneHandle)> {
+pub(super) async fn clone(t: &Trial<'_>, source: &Made) -> Check<(Wanted, CloneHandle)> {
     let wanted = wanted(t);
     let handle = ensure(t, source, &wanted, None).await??;
     Ok((wanted, handle))

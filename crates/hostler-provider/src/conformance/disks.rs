@@ -19,12 +19,12 @@ use crate::{
 /// The size of each volume.
 const BYTES: u64 = 1 << 20;
 
-fn mark(t: &Trial<'_>) -> DiskMark {
+pub(super) fn mark(t: &Trial<'_>) -> DiskMark {
     DiskMark::of(t.setting.ids.next(OperationId::new).as_uuid())
 }
 
 /// An empty volume that is there.
-async fn volume(t: &Trial<'_>) -> Check<VolumeRef> {
+pub(super) async fn volume(t: &Trial<'_>) -> Check<VolumeRef> {
     let volume = t.volume().await?;
     t.ensure_volume(&volume, BYTES, VolumeContent::Empty).await??;
     Ok(volume)
@@ -63,24 +63,29 @@ async fn attach_as(
     Ok(t.disks()?.attach_disk(&long, &request).await)
 }
 
-async fn attach(t: &Trial<'_>, made: &Made, name: &str, volume: &VolumeRef) -> Check<DiskRef> {
+pub(super) async fn attach(
+    t: &Trial<'_>,
+    made: &Made,
+    name: &str,
+    volume: &VolumeRef,
+) -> Check<DiskRef> {
     let handle = attach_as(t, made, &mark(t), name, volume).await??;
     check(handle.created, || "a fresh mark was borne by a disk already".to_owned())?;
     Ok(handle.disk)
 }
 
 /// Takes a disk off, as soon as the guest is ready to give it up.
-async fn detach(t: &Trial<'_>, made: &Made, disk: &DiskRef) -> Check {
+pub(super) async fn detach(t: &Trial<'_>, made: &Made, disk: &DiskRef) -> Check {
     let disks = t.disks()?;
     Ok(t.persist(|| async { disks.detach_disk(&t.cx(), &made.vm, disk).await }).await?)
 }
 
-async fn list(t: &Trial<'_>, made: &Made) -> Check<Vec<AttachedDisk>> {
+pub(super) async fn list(t: &Trial<'_>, made: &Made) -> Check<Vec<AttachedDisk>> {
     Ok(t.disks()?.list_disks(&t.cx(), &made.vm).await?)
 }
 
 /// The disk of that name, where there is one.
-async fn find(t: &Trial<'_>, made: &Made, name: &str) -> Check<Option<AttachedDisk>> {
+pub(super) async fn find(t: &Trial<'_>, made: &Made, name: &str) -> Check<Option<AttachedDisk>> {
     let mut named: Vec<_> = list(t, made).await?;
     named.retain(|seen| seen.name == name);
     check(named.len() <= 1, || format!("there are {} disks {name}", named.len()))?;
@@ -88,7 +93,12 @@ async fn find(t: &Trial<'_>, made: &Made, name: &str) -> Check<Option<AttachedDi
 }
 
 /// Goes on only if the VM has that disk of that volume.
-async fn has(t: &Trial<'_>, made: &Made, name: &str, volume: &VolumeRef) -> Check<AttachedDisk> {
+pub(super) async fn has(
+    t: &Trial<'_>,
+    made: &Made,
+    name: &str,
+    volume: &VolumeRef,
+) -> Check<AttachedDisk> {
     let Some(seen) = find(t, made, name).await? else {
         return fail(format!("the disk {name} is not listed"));
     };
@@ -99,12 +109,12 @@ async fn has(t: &Trial<'_>, made: &Made, name: &str, volume: &VolumeRef) -> Chec
     Ok(seen)
 }
 
-async fn lacks(t: &Trial<'_>, made: &Made, name: &str) -> Check {
+pub(super) async fn lacks(t: &Trial<'_>, made: &Made, name: &str) -> Check {
     let seen = find(t, made, name).await?;
     check(seen.is_none(), || format!("the disk {name} is still listed: {seen:?}"))
 }
 
-async fn is_volume_there(t: &Trial<'_>, volume: &VolumeRef) -> Check<bool> {
+pub(super) async fn is_volume_there(t: &Trial<'_>, volume: &VolumeRef) -> Check<bool> {
     let listed = t.storage()?.volumes(&t.cx(), &volume.host_ref, &volume.pool).await?;
     Ok(listed.iter().any(|seen| seen.name == volume.name))
 }
@@ -118,7 +128,7 @@ async fn start(t: &Trial<'_>, made: &Made) -> Check {
 }
 
 /// A stopped VM, where its disks can be changed.
-async fn off(t: &Trial<'_>) -> Check<Made> {
+pub(super) async fn off(t: &Trial<'_>) -> Check<Made> {
     if !t.disks()?.limits().offline {
         return skip("its limits say that it changes disks of running VMs only");
     }
@@ -137,7 +147,7 @@ async fn on(t: &Trial<'_>) -> Check<Made> {
 }
 
 /// A VM in any state in which its disks can be changed.
-async fn any(t: &Trial<'_>) -> Check<Made> {
+pub(super) async fn any(t: &Trial<'_>) -> Check<Made> {
     if t.disks()?.limits().offline { off(t).await } else { on(t).await }
 }
 

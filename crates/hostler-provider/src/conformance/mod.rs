@@ -27,6 +27,7 @@ mod instance_types;
 mod late;
 mod metrics;
 mod migrate;
+mod plugged;
 mod power;
 mod read;
 mod report;
@@ -276,6 +277,16 @@ const PROMISES: &[Promise] = promises! {
         a_look_after_a_cancelled_attach_tells_the_truth
         attach_after_a_cancelled_one_adds_one_disk
         what_a_cancelled_detach_did_is_told_and_repeated;
+    Some(Group::Disks) => plugged:
+        volumes_are_made_in_the_formats_of_the_limits_and_no_other
+        what_limits_exclude_is_refused_of_a_stopped_vm
+        a_revert_tells_an_added_disk_by_the_name_it_was_asked_for
+        a_revert_to_before_a_disk_was_taken_off_tells_it_by_its_name
+        a_clone_of_a_vm_with_an_added_disk_has_it_by_its_name;
+    Some(Group::Create) => plugged:
+        a_volume_that_a_vm_has_makes_no_second_vm;
+    Some(Group::Storage) => plugged:
+        a_volume_of_a_stopped_vm_is_a_conflict;
 };
 
 /// The names of all promises, in the order in which they are run.

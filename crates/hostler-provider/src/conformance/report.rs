@@ -37,6 +37,17 @@ impl Report {
         self.verdicts.push(Verdict { promise, group, outcome });
     }
 
+    /// One report of several, each of some of the promises, in the order of all of them: so can
+    /// promises be checked at once, each in a place of its own.
+    pub fn of(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut verdicts: Vec<_> = parts.into_iter().flat_map(|part| part.verdicts).collect();
+        let position = |verdict: &Verdict| super::promises().position(|it| it == verdict.promise);
+        verdicts.sort_by_key(position);
+        // What is wrong with the setting is found by each part.
+        verdicts.dedup();
+        Self { verdicts }
+    }
+
     /// Every promise with its outcome.
     pub fn verdicts(&self) -> &[Verdict] {
         &self.verdicts

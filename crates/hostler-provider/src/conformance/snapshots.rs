@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Takes a snapshot under a fresh id.
-async fn take(t: &Trial<'_>, made: &Made, name: &str) -> Check<SnapshotHandle> {
+pub(super) async fn take(t: &Trial<'_>, made: &Made, name: &str) -> Check<SnapshotHandle> {
     let (_, handle) = take_as(t, made, SnapshotSpec::new(name)).await?;
     Ok(handle?)
 }
@@ -59,7 +59,11 @@ async fn count(t: &Trial<'_>, made: &Made, wanted: usize) -> Check {
     check(all.len() == wanted, || format!("it has {} snapshots, not {wanted}", all.len()))
 }
 
-async fn revert(t: &Trial<'_>, made: &Made, to: &SnapshotRef) -> Check<Result<Reverted>> {
+pub(super) async fn revert(
+    t: &Trial<'_>,
+    made: &Made,
+    to: &SnapshotRef,
+) -> Check<Result<Reverted>> {
     let operation = t.setting.ids.next(OperationId::new);
     revert_for(t, operation, made, to).await
 }

@@ -65,6 +65,15 @@ impl State {
         let mut spec = VmSpec { name: name.clone(), ..found.spec.clone() };
         spec.nics.iter_mut().for_each(|nic| nic.mac = None);
         let copies = self.copies(found, wanted)?;
+        // A snapshot knows nothing of disks that came since.
+        let came_since = |name: &str| {
+            let is_it = |binding: &DiskBinding| binding.disk == name;
+            found.disks.iter().any(is_it) && !copies.iter().any(|(disk, ..)| disk == name)
+        };
+        spec.disks.retain(|disk| !came_since(&disk.name));
+        // What was added bears its mark in the copy, too.
+        let mut marks = found.marks.clone();
+        marks.retain(|disk, _| copies.iter().any(|(copied, ..)| copied == disk));
         if let Some(seed) = &wanted.seed {
             self.volume(seed)?;
         }
@@ -75,7 +84,8 @@ impl State {
             disks.push(DiskBinding { disk, volume, owned: true });
         }
         let (tag, seed) = (Some(wanted.vm), wanted.seed.clone());
-        let clone = Vm::new(self, identity, &host, spec, tag, disks.clone(), seed);
+        let mut clone = Vm::new(self, identity, &host, spec, tag, disks.clone(), seed);
+        clone.marks = marks;
         let vm = clone.vm_ref();
         self.vms.insert(clone.external_ref.clone(), clone);
         self.set_power(&vm.external_ref, PowerState::Stopped, "cloned");

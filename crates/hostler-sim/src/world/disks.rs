@@ -3,7 +3,7 @@
 use hostler_core::disk::{AttachedDisk, DiskLimits, DiskMark, DiskState, VolumeName};
 use hostler_core::vm::PowerState;
 use hostler_core::vm::check::SEED_DISK;
-use hostler_core::vm::devices::{DiskBus, DiskSpec};
+use hostler_core::vm::devices::{CacheMode, DiskBus, DiskSpec, VolumeFormat};
 use hostler_provider::{
     AttachDisk, DiskBinding, DiskHandle, DiskRef, Error, Kind, Result, VmRef, VolumeRef,
 };
@@ -18,7 +18,15 @@ pub(crate) fn limits() -> DiskLimits {
         live_buses: vec![DiskBus::Virtio, DiskBus::Scsi],
         live_cdrom: false,
         offline: true,
+        // Like the machines of today: no IDE.
+        offline_buses: vec![DiskBus::Virtio, DiskBus::Scsi, DiskBus::Sata, DiskBus::Usb],
+        offline_cdrom: true,
         max_per_vm: 16,
+        formats: vec![VolumeFormat::Qcow2, VolumeFormat::Raw],
+        images: true,
+        caches: CacheMode::ALL.to_vec(),
+        discard: true,
+        shares: false,
     }
 }
 

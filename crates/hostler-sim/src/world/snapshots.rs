@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use hostler_core::Timestamp;
+use hostler_core::disk::DiskMark;
 use hostler_core::fact::Fact;
 use hostler_core::id::{OperationId, SnapshotId};
 use hostler_core::snapshot::{
@@ -15,13 +16,15 @@ use hostler_core::snapshot::{
     SnapshotState,
 };
 use hostler_core::vm::PowerState;
+use hostler_core::vm::devices::{DiskSource, DiskSpec};
 use hostler_provider::{
-    Error, Kind, MovedDisk, Result, Reverted, SnapshotHandle, SnapshotRef, VmRef, VolumeRef,
+    DiskBinding, Error, Kind, MovedDisk, Result, Reverted, SnapshotHandle, SnapshotRef, VmRef,
+    VolumeRef,
 };
 
 use super::census::SnapshotRecord;
 use super::guest::wrong_state;
-use super::state::{SOURCE, State};
+use super::state::{SOURCE, State, Volume};
 use super::vm::Vm;
 
 /// What snapshots can do in a simulated world.
@@ -63,6 +66,11 @@ struct Taken {
 pub(crate) struct Held {
     pub(crate) disk: String,
     volume: VolumeRef,
+    /// What the VM was asked to have, and the mark that it bore.
+    spec: Option<DiskSpec>,
+    mark: Option<DiskMark>,
+    /// The volume as it was.
+    whole: Volume,
     pub(crate) allocated_bytes: u64,
     pub(crate) checksum: u64,
 }
@@ -158,9 +166,13 @@ impl State {
     fn held(&self, vm: &Vm) -> Vec<Held> {
         let held = vm.disks.iter().filter_map(|disk| {
             let volume = self.volume(&disk.volume).ok()?;
+            let spec = vm.spec.disks.iter().find(|spec| spec.name == disk.disk).cloned();
             Some(Held {
                 disk: disk.disk.clone(),
                 volume: disk.volume.clone(),
+                spec,
+                mark: vm.marks.get(&disk.disk).cloned(),
+                whole: volume.clone(),
                 allocated_bytes: volume.allocated_bytes,
                 checksum: volume.checksum,
             })
@@ -219,7 +231,9 @@ impl State {
         Ok(Reverted::default())
     }
 
-    /// Makes other volumes with what those of the VM held, and leaves those as they are.
+    /// Makes other volumes with what those of the VM held, and leaves those as they are. The VM
+    /// has the disks of then: what was added since is not its any more, and what was taken off
+    /// is back.
     fn move_back(
         &mut self,
         operation: OperationId,
@@ -227,20 +241,25 @@ impl State {
         wanted: Vec<Held>,
     ) -> Result<Reverted> {
         let mut told = Reverted::default();
+        let (mut disks, mut marks, mut specs) = (Vec::new(), BTreeMap::new(), Vec::new());
         for held in wanted {
-            let now = self.vm(vm)?.disks.iter().find(|disk| disk.disk == held.disk);
-            let Some(now) = now.map(|disk| disk.volume.clone()) else { continue };
-            let mut volume = self.volume(&now)?.clone();
-            (volume.allocated_bytes, volume.checksum) = (held.allocated_bytes, held.checksum);
-            let name = format!("restored-{operation}-{}", held.disk);
-            self.pool_mut(&now.host_ref, &now.pool)?.volumes.insert(name.clone(), volume);
-            for disk in &mut self.vm_mut(vm)?.disks {
-                if disk.disk == held.disk {
-                    disk.volume.name.clone_from(&name);
-                }
-            }
-            told.moved.push(MovedDisk { disk: held.disk, volume: name });
+            let Held { disk, volume, spec, mark, mut whole, .. } = held;
+            (whole.allocated_bytes, whole.checksum) = (held.allocated_bytes, held.checksum);
+            let name = format!("restored-{operation}-{disk}");
+            self.pool_mut(&volume.host_ref, &volume.pool)?.volumes.insert(name.clone(), whole);
+            let owned = self.vm(vm)?.disks.iter().find(|now| now.disk == disk);
+            let owned = owned.is_none_or(|now| now.owned);
+            let volume = VolumeRef { name: name.clone(), ..volume };
+            disks.push(DiskBinding { disk: disk.clone(), volume, owned });
+            specs.extend(spec);
+            marks.extend(mark.map(|mark| (disk.clone(), mark)));
+            told.moved.push(MovedDisk { disk, volume: name });
         }
+        let found = self.vm_mut(vm)?;
+        let is_volume = |spec: &DiskSpec| !matches!(spec.source, DiskSource::NoMedia {});
+        let drives = found.spec.disks.iter().filter(|spec| !is_volume(spec)).cloned();
+        specs.extend(drives);
+        (found.disks, found.marks, found.spec.disks) = (disks, marks, specs);
         Ok(told)
     }
 

@@ -35,6 +35,8 @@ struct Simulated {
     world: Mutex<World>,
     setting: Setting,
     lie: Option<Lie>,
+    /// Whether disks are in other volumes after a revert.
+    moves: bool,
     worlds: Mutex<Vec<World>>,
 }
 
@@ -60,7 +62,8 @@ impl Simulated {
             promise_within: Duration::from_secs(120),
             limits: Vec::new(),
         };
-        Self { world: Mutex::new(World::new(0)), setting, lie, worlds: Mutex::default() }
+        let (world, worlds) = (Mutex::new(World::new(0)), Mutex::default());
+        Self { world, setting, lie, moves: false, worlds }
     }
 
     fn world(&self) -> World {
@@ -84,6 +87,9 @@ impl Harness for Simulated {
             obeys_acpi: true,
         });
         world.faults().set_latency(Duration::from_millis(20));
+        if self.moves || self.lie == Some(Lie::TellsMarks) {
+            world.move_disks_on_revert();
+        }
         *self.world.lock().unwrap() = world.clone();
         self.worlds.lock().unwrap().push(world.clone());
         let sim = Sim::new(&world);
@@ -157,6 +163,15 @@ async fn the_simulator_keeps_every_promise_and_skips_none() {
         let census = world.census();
         assert!(census.vms.is_empty() && census.volumes.is_empty(), "left behind: {census:?}");
     }
+}
+
+/// As where going back makes other volumes: promises about reverts are kept in either world.
+#[tokio::test(start_paused = true)]
+async fn the_simulator_keeps_its_promises_where_disks_move_on_revert() {
+    let harness = Simulated { moves: true, ..Simulated::new(None) };
+    let report = run_some(&harness, |name| name.contains("revert")).await;
+    report.assert_passed();
+    assert!(report.kept().len() >= 6, "{report}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -272,6 +287,10 @@ enum Lie {
     LetsGoTooSoon,
     /// Removes the volume of a disk that is taken off.
     RemovesItsVolume,
+    /// Tells disks that were added with their marks.
+    TellsMarks,
+    /// Removes volumes that VMs have.
+    RemovesUsed,
 }
 
 /// The simulator, but for one lie.
@@ -605,6 +624,10 @@ impl Storage for Liar {
     }
 
     async fn remove_volume(&self, cx: &Cx, volume: &VolumeRef) -> Result<()> {
+        if self.tells(Lie::RemovesUsed) {
+            let world = self.sim.world();
+            world.census().vms.iter().for_each(|user| world.vanish_vm(&user.vm));
+        }
         self.sim.remove_volume(cx, volume).await
     }
 
@@ -693,6 +716,11 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::TakesTheNewer, "detach_leaves_a_newer_disk_of_that_name_alone"),
         (Lie::LetsGoTooSoon, "a_guest_that_does_not_give_it_up_is_told"),
         (Lie::RemovesItsVolume, "detach_takes_it_off_and_leaves_its_volume"),
+        (Lie::TellsMarks, "a_revert_tells_an_added_disk_by_the_name_it_was_asked_for"),
+        (Lie::TellsMarks, "a_revert_to_before_a_disk_was_taken_off_tells_it_by_its_name"),
+        (Lie::TellsMarks, "a_clone_of_a_vm_with_an_added_disk_has_it_by_its_name"),
+        (Lie::MakesTwice, "a_volume_that_a_vm_has_makes_no_second_vm"),
+        (Lie::RemovesUsed, "a_volume_of_a_stopped_vm_is_a_conflict"),
     ] {
         let harness = Simulated::new(Some(lie));
         let report = run_some(&harness, |name| name == promise).await;

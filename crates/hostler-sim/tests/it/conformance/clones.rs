@@ -30,6 +30,9 @@ impl Clones for Liar {
                 disk.volume = volume;
             }
         }
+        if self.tells(Lie::TellsMarks) {
+            handle.disks.iter_mut().for_each(|bound| bound.disk.push_str("-5f6a7b8c9d0e"));
+        }
         if self.tells(Lie::StartsClones) {
             hostler_provider::Power::start(&self.sim, cx, &handle.vm).await?;
         }

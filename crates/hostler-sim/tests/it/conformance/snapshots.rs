@@ -46,7 +46,11 @@ impl Snapshots for Liar {
             let random = self.sim.world().census().vms.iter().map(|vm| vm.reverts).sum::<u64>();
             request.operation = OperationId::new(NOW, [u8::try_from(random).unwrap(); 10]);
         }
-        self.sim.revert(cx, &request).await
+        let mut told = self.sim.revert(cx, &request).await?;
+        if self.tells(Lie::TellsMarks) {
+            told.moved.iter_mut().for_each(|moved| moved.disk.push_str("-5f6a7b8c9d0e"));
+        }
+        Ok(told)
     }
 
     async fn remove_snapshot(&self, cx: &Cx, vm: &VmRef, snapshot: &SnapshotRef) -> Result<()> {
