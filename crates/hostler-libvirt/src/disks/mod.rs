@@ -20,7 +20,7 @@ mod unplug;
 use async_trait::async_trait;
 use hostler_core::disk::{AttachedDisk, DiskLimits};
 use hostler_core::vm::check::DEVICES_MAX;
-use hostler_core::vm::devices::DiskBus;
+use hostler_core::vm::devices::{CacheMode, DiskBus, VolumeFormat};
 use hostler_provider::{
     AttachDisk, Cx, DiskHandle, DiskRef, Disks, Result, Storage, VmRef, VolumePlace,
 };
@@ -38,7 +38,21 @@ pub(crate) fn limits() -> DiskLimits {
         live_buses: LIVE_BUSES.to_vec(),
         live_cdrom: true,
         offline: true,
+        // Which of them a machine has is its own matter: IDE is refused where it has none.
+        offline_buses: vec![
+            DiskBus::Virtio,
+            DiskBus::Scsi,
+            DiskBus::Sata,
+            DiskBus::Usb,
+            DiskBus::Ide,
+        ],
+        offline_cdrom: true,
         max_per_vm: u32::try_from(DEVICES_MAX).unwrap_or(u32::MAX),
+        formats: vec![VolumeFormat::Qcow2, VolumeFormat::Raw],
+        images: true,
+        caches: CacheMode::ALL.to_vec(),
+        discard: true,
+        shares: false,
     }
 }
 
