@@ -24,6 +24,7 @@ const PAGES = [
   "/storage",
   "/networks",
   "/images",
+  "/templates",
   "/operations?ops=true",
   "/migrations",
   "/events",
@@ -92,7 +93,7 @@ for (const theme of ["light", "dark"] as const) {
       expect(await faults(story)).toEqual([]);
     });
 
-    test.each(["hosts", "clusters", "pools", "networks", "operations"])(
+    test.each(["hosts", "clusters", "pools", "networks", "templates", "operations"])(
       "a page of one of the %s has no serious fault",
       async (name) => {
         await story.open(await pathOfOne(story, name));
