@@ -24,6 +24,7 @@ const PAGES = [
   "/storage",
   "/networks",
   "/images",
+  "/templates",
   "/operations?ops=true",
   "/migrations",
   "/events",
@@ -90,7 +91,7 @@ test("the serial console has no serious fault", async () => {
   expect(await faults(story)).toEqual([]);
 });
 
-test.each(["hosts", "clusters", "pools", "networks", "operations"])(
+test.each(["hosts", "clusters", "pools", "networks", "templates", "operations"])(
   "a page of one of the %s has no serious fault",
   async (name) => {
     await story.open(await pathOfOne(story, name));

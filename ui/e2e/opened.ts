@@ -32,6 +32,11 @@ export const OPENED: Opened[] = [
   },
   { name: "an upload", path: "/images", open: (page) => button(page, "Upload image").click() },
   {
+    name: "the deployment of a template",
+    path: (story) => pathOfOne(story, "templates"),
+    open: (page) => button(page, "Deploy").click(),
+  },
+  {
     name: "a new provider",
     path: "/providers",
     open: (page) => button(page, "Add provider").click(),

@@ -13,10 +13,10 @@ import type {
   MigrationsSearch,
   OperationsSearch,
   PoolSearch,
-  TemplateSearch,
   VmSearch,
   VmsSearch,
 } from "./lib/search";
+import type { TemplateSearch } from "./lib/templateSearch";
 
 export const paths = {
   vms: (search: VmsSearch = {}) => linkOptions({ to: "/vms", search }),

@@ -24,10 +24,10 @@ import {
   operationsSearch,
   poolSearch,
   rootSearch,
-  templateSearch,
   vmSearch,
   vmsSearch,
 } from "./lib/search";
+import { templateSearch } from "./lib/templateSearch";
 
 const root = createRootRoute({
   component: Root,

@@ -86,7 +86,7 @@ pub(crate) struct Inner {
     pub(crate) naming: tokio::sync::Mutex<()>,
     /// Held while the store is read into the fleet.
     refreshing: tokio::sync::Mutex<()>,
-    /// Held while a template is changed: what was checked is still so when it is written.
+    /// Held while a template is changed.
     pub(crate) templating: tokio::sync::Mutex<()>,
     /// Whether such a reading failed.
     must_reread: AtomicBool,
@@ -299,8 +299,7 @@ impl Inner {
         }
     }
 
-    /// Stores events and has them delivered. Losing one of these loses a line
-    /// of history, never a state.
+    /// Stores events and has them delivered. Losing one loses a line of history, never a state.
     pub(crate) async fn publish(&self, events: Vec<NewEvent>) {
         if events.is_empty() {
             return;
@@ -375,9 +374,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Brings the fleet up to date after a write that touched these VMs, and
-    /// tells followers. In a task of its own: whoever wrote may be dropped at any
-    /// await, and the fleet would go on telling what was true before.
+    /// Brings the fleet up to date after a write that touched these VMs, and tells followers. In a
+    /// task of its own: whoever wrote may be dropped, and the fleet would go on telling the past.
     pub(crate) async fn wrote(self: &Arc<Self>, vms: Vec<VmId>) {
         let engine = self.clone();
         let told = self.tasks.spawn(async move {
@@ -390,8 +388,7 @@ impl Inner {
         let _ = told.await;
     }
 
-    /// Reads again what the store says of these VMs. One at a time, so that an
-    /// older reading never replaces a newer one.
+    /// Reads these VMs in the store anew. One at a time: an older reading replaces no newer one.
     pub(crate) async fn refresh(&self, vms: &[VmId]) {
         let _one_at_a_time = self.refreshing.lock().await;
         let read = async {

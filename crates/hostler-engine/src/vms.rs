@@ -1,6 +1,8 @@
 //! Virtual machines: what users do with them. Each change is checked here and
 //! done by an operation.
 
+mod planned;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,7 +12,6 @@ use hostler_core::placement::{Placement, Wish};
 use hostler_core::query::ListRequest;
 use hostler_core::template::FromTemplate;
 use hostler_core::vm::check::SEED_DISK;
-use hostler_core::vm::devices::DiskSource;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_core::vm::status::Phase;
 use hostler_core::vm::{Action, Admission, VmSpec};
@@ -178,7 +179,7 @@ impl<'a> Vms<'a> {
                 .map_or_else(String::new, |p| p.row.name.clone()),
             alternatives: alternatives.map(|id| (*id, host_name(id).to_owned())).collect(),
             steps: steps.into_iter().map(|s| VmCreate::step_name(s).to_owned()).collect(),
-            changes: changes(&request.spec, &placement.name, request.start),
+            changes: planned::changes(&request.spec, &placement.name, request.start),
             placement,
         })
     }
@@ -463,43 +464,4 @@ pub(crate) const LEFT_BEHIND: &str = "";
 /// The volumes of a VM, as its row remembers them.
 pub(crate) fn bindings(stored: &serde_json::Value) -> Vec<DiskBinding> {
     serde_json::from_value(stored.clone()).unwrap_or_default()
-}
-
-fn changes(spec: &VmSpec, host: &str, start: bool) -> Vec<String> {
-    let of = [(&spec.instance_type, "of instance type"), (&spec.preference, "by preference")];
-    let of =
-        of.iter().filter_map(|(named, word)| Some(format!(", {word} \"{}\"", named.as_ref()?)));
-    let mut lines = vec![format!(
-        "+ VM \"{}\" on host {host}: {} CPUs, {} MiB of memory{}",
-        spec.name,
-        spec.cpu.count,
-        spec.memory.bytes >> 20,
-        of.collect::<String>()
-    )];
-    for disk in &spec.disks {
-        lines.push(match &disk.source {
-            DiskSource::Empty { size_bytes, format, .. } => format!(
-                "+ volume for disk \"{}\": {} MiB, empty, {}",
-                disk.name,
-                size_bytes >> 20,
-                format.as_str()
-            ),
-            DiskSource::Image { image, format, .. } => format!(
-                "+ volume for disk \"{}\": a copy of image \"{image}\", {}",
-                disk.name,
-                format.as_str()
-            ),
-            DiskSource::Volume { pool, volume } => {
-                format!("~ disk \"{}\" uses the volume {pool}/{volume}", disk.name)
-            }
-            DiskSource::NoMedia {} => format!("+ drive \"{}\", empty", disk.name),
-        });
-    }
-    if spec.cloud_init.is_some() {
-        lines.push("+ volume with the cloud-init seed".to_owned());
-    }
-    if start {
-        lines.push("~ the VM is started".to_owned());
-    }
-    lines
 }

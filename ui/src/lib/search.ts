@@ -68,11 +68,7 @@ export interface AdoptionSearch extends ListSearch {
 }
 
 export function adoptionSearch(raw: RawSearch): AdoptionSearch {
-  return {
-    ...listSearch(raw),
-    show: oneOf(ADOPTION_SHOWN, raw.show),
-    origin: text(raw.origin),
-  };
+  return { ...listSearch(raw), show: oneOf(ADOPTION_SHOWN, raw.show), origin: text(raw.origin) };
 }
 
 /** How far an outlook can look ahead. */
@@ -154,7 +150,6 @@ export interface ClusterSearch {
   /** What a template would need, joined by commas. */
   features?: string;
   hardware?: string;
-  /** The id of a template, or `ID@VERSION`. */
   template?: string;
 }
 
@@ -167,16 +162,6 @@ export function clusterSearch(raw: RawSearch): ClusterSearch {
     hardware: text(raw.hardware),
     template: text(raw.template),
   };
-}
-
-export interface TemplateSearch {
-  /** Which version is shown; the one that is deployed where not given. */
-  version?: number;
-}
-
-export function templateSearch(raw: RawSearch): TemplateSearch {
-  const version = Number(raw.version);
-  return Number.isInteger(version) && version > 0 ? { version } : {};
 }
 
 /** How many VMs may be compared. */

@@ -146,13 +146,27 @@ export function table(place: Element, label: string): (string | null)[][] {
   );
 }
 
+/** Templates that a cluster can be compared with. */
+const TEMPLATES = [
+  {
+    id: "t1",
+    name: "worker",
+    versions: [
+      { number: 1, state: "archived" },
+      { number: 2, state: "active" },
+    ],
+  },
+];
+
 /** The page of one cluster, and what was asked for it. */
 export async function page(at: string, one: Cluster, permissions?: string[]) {
   const asked: string[] = [];
   vi.stubGlobal("fetch", async (request: Request) => {
-    const { search } = new URL(request.url, "http://localhost");
-    asked.push(search);
-    return new Response(JSON.stringify(one), { headers: { "content-type": "application/json" } });
+    const { pathname, search } = new URL(request.url, "http://localhost");
+    const isTemplates = pathname === "/api/v1/templates";
+    if (!isTemplates) asked.push(search);
+    const body = isTemplates ? { items: TEMPLATES, stale: false } : one;
+    return new Response(JSON.stringify(body), { headers: { "content-type": "application/json" } });
   });
   const all = await opened(at, permissions);
   await pass();

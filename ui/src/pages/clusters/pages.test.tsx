@@ -152,6 +152,21 @@ test("e16: what a template would need is compared by the server, and what lacks 
   ]);
 });
 
+test("e16: a template is compared by the server, and an upgrade that helps is named", async () => {
+  const lacks = [{ name: "Sidecar", kind: "feature", why: "off", remedy: null }];
+  const change = { name: "Sidecar", turns_on: true, why: "on from 1.8", inferred: false };
+  const upgrades = [{ version: "1.8", changes: [change] }];
+  const lacking = cluster("eu", { fits: false, lacks });
+  if (lacking.capabilities) lacking.capabilities.upgrades.value = upgrades;
+  const { place, asked } = await page("/clusters/id-eu?tab=features&template=t1@2", lacking);
+  expect(asked.at(-1)).toBe("?template=t1%402");
+  const select = place.querySelector("form.needs select") as HTMLSelectElement;
+  expect(select.value).toBe("t1@2");
+  const choices = [...select.options].map(({ text }) => text);
+  expect(choices).toEqual(["None", "worker, version 2 (active)"]);
+  expect(place.textContent).toContain("An upgrade to 1.8 would turn on Sidecar.");
+});
+
 test("e16: where it cannot be compared, that is said, and the features stay", async () => {
   vi.stubGlobal("fetch", async (request: Request) => {
     const isCompared = new URL(request.url, "http://localhost").search !== "";
