@@ -13,10 +13,8 @@ use crate::xml::domain::files::DiskFiles;
 use crate::xml::parse::BadXml;
 use crate::xml::snapshot::Snapshot;
 
-/// How long a guest agent may take to say whether its file systems are held, and to let them go.
+/// How long a guest agent may take to let file systems go.
 const THAW: Duration = Duration::from_secs(20);
-/// The same for one answer, in seconds.
-const ANSWER_S: i32 = 5;
 
 /// One verb on one VM.
 pub(crate) struct Job<'a> {
@@ -33,7 +31,7 @@ pub(crate) enum Doing {
     Off,
     /// It runs.
     Runs,
-    /// It is held.
+    /// It is on and does nothing: held, crashed or asleep.
     Paused,
 }
 
@@ -97,7 +95,7 @@ impl<'a> Job<'a> {
         match state.power {
             PowerState::Stopped | PowerState::Failed => Ok(Doing::Off),
             PowerState::Running => Ok(Doing::Runs),
-            PowerState::Paused => Ok(Doing::Paused),
+            PowerState::Paused | PowerState::Crashed | PowerState::Suspended => Ok(Doing::Paused),
             PowerState::Saved => Err(self
                 .conflict("its memory is saved on disk and belongs to its disks; start it first")),
             power => {
@@ -143,25 +141,31 @@ impl<'a> Job<'a> {
         DomainSnapshot { name: name.to_owned(), domain: self.domain.clone() }
     }
 
-    /// Lets a guest's file systems go that are held still. libvirt holds them and lets them go in
-    /// the one call that takes the snapshot, so that neither our end nor the connection's keeps
-    /// them held; its own end does. The caller may have given up, so this has its own time.
+    /// Whether the VM is more than what runs: else it is gone with its power.
+    pub(crate) async fn is_defined(&self) -> Result<bool> {
+        let domain = &self.domain;
+        self.link
+            .look(self.cx, &self.doing, |c| async move {
+                Ok(optional(c.domain_is_persistent(domain).await)?.unwrap_or(true))
+            })
+            .await
+    }
+
+    /// Lets a guest's file systems go, should they be held still. libvirt holds them and lets them
+    /// go in the one call that takes the snapshot, and succeeds only if it did both; so this is
+    /// for calls that failed, or whose daemon may have died between. To let go what is not held
+    /// does nothing. The caller may have given up, so this has its own time.
     pub(crate) async fn thaw(&self) {
         let cx = Cx::within(THAW).with_clock(self.link.config.clock.clone());
         let (domain, doing) = (&self.domain, "cannot let the guest's file systems go");
-        let ask = "{\"execute\":\"guest-fsfreeze-status\"}";
-        let told = self.link.look(&cx, doing, |c| async move {
-            c.domain_agent_command(domain, ask, ANSWER_S, 0).await
-        });
-        let is_held = matches!(told.await, Ok(Some(answer)) if answer.contains("\"frozen\""));
-        if !is_held {
-            return;
-        }
         let thawed =
             self.link.change(&cx, doing, |c| async move { c.domain_fs_thaw(domain, &[], 0).await });
         match thawed.await {
-            Ok(_) => tracing::warn!(vm = %domain.name, "file systems of the guest were held still"),
-            Err(error) => tracing::error!(vm = %domain.name, %error, raw = error.raw(), "{doing}"),
+            Ok(0) => {}
+            Ok(count) => {
+                tracing::warn!(vm = %domain.name, count, "file systems of the guest were held still");
+            }
+            Err(error) => tracing::warn!(vm = %domain.name, %error, raw = error.raw(), "{doing}"),
         }
     }
 }

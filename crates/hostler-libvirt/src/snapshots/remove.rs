@@ -126,7 +126,7 @@ impl Removal<'_> {
                 self.write_chains(&chains).await?;
             }
             job.cx.progress(None, "merging what was written since");
-            self.merge().await?;
+            self.merge().await.map_err(|error| self.explain(error))?;
         } else {
             self.delete(how::METADATA_ONLY).await?;
         }
@@ -166,6 +166,15 @@ impl Removal<'_> {
             self.job.tell(parent, true).await.map_err(Error::with_unknown_effect)?;
         }
         Ok(())
+    }
+
+    /// QEMU merges nothing for a VM that is held since its memory was written to a file.
+    fn explain(&self, error: Error) -> Error {
+        if self.state != Doing::Paused || error.is_unknown() || error.kind() != Kind::Invalid {
+            return error;
+        }
+        let why = "the VM is paused, and its disks cannot be merged; resume it, or stop it";
+        self.job.conflict(why).with_raw(error.raw().unwrap_or(error.message()))
     }
 
     /// Whether merging harms nobody: of each disk the file laid on the snapshot's is the VM's, and
@@ -209,13 +218,7 @@ impl Removal<'_> {
     /// Writes down what each disk lies on: libvirt merges for a VM that is off only what its
     /// definition names.
     async fn write_chains(&self, chains: &Chains) -> Result<()> {
-        let disks = self.now.written.iter().map(|disk| Replaced {
-            target: disk.target.clone(),
-            path: disk.path.clone(),
-            format: disk.format.clone(),
-            chain: Some(chains.of_disk(&disk.path, &disk.format).into_iter().skip(1).collect()),
-        });
-        let disks: Vec<Replaced> = disks.collect();
+        let disks: Vec<Replaced> = self.now.written.iter().map(|d| chains.written(d)).collect();
         let xml = with_files(&self.definition, &disks, None);
         let xml = xml.map_err(|bad| self.job.senseless(bad))?;
         if xml == self.definition { Ok(()) } else { self.job.define(&xml).await }

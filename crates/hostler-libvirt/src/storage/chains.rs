@@ -22,6 +22,7 @@ use hostler_provider::{Cx, Error, Kind, Result};
 use super::MARKER;
 use crate::connection::Link;
 use crate::inventory::{PARALLEL, or_none, present};
+use crate::xml::domain::files::{DiskFile, Replaced};
 use crate::xml::domain::read::Domain as Configuration;
 use crate::xml::pool::Pool;
 use crate::xml::snapshot::Snapshot;
@@ -44,10 +45,16 @@ pub(crate) fn parts(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-/// The path of a file that is laid on another one.
-pub(crate) fn overlay(base: &str, id: impl std::fmt::Display) -> String {
+/// The path of a file that is laid on another one, at the attempt of that number. What is in the
+/// way is left there: to delete it could come late, and take what was made since.
+pub(crate) fn overlay(base: &str, id: impl std::fmt::Display, attempt: usize) -> String {
     let (folder, name) = parts(base);
-    format!("{folder}/{}{OVERLAY}{id}", stem(name))
+    format!("{folder}/{}{OVERLAY}{}", stem(name), label(id, attempt))
+}
+
+/// What tells the attempts of one request apart.
+pub(crate) fn label(id: impl std::fmt::Display, attempt: usize) -> String {
+    if attempt == 0 { id.to_string() } else { format!("{id}-{attempt}") }
 }
 
 /// Whether Hostler laid that file on another one, or kept it beside one.
@@ -60,6 +67,15 @@ fn is_ours(name: &str) -> bool {
 pub(crate) struct Filed {
     pub(crate) volume: StorageVol,
     pub(crate) read: Volume,
+}
+
+impl Filed {
+    /// Whether it was laid on that file, to be read so.
+    pub(crate) fn lies_on(&self, base: &str, format: &str) -> bool {
+        self.read.format.as_deref() == Some("qcow2")
+            && self.read.backing.as_deref() == Some(base)
+            && self.read.backing_format.as_deref() == Some(format)
+    }
 }
 
 /// All files of a host's pools, by path.
@@ -97,6 +113,22 @@ impl Chains {
             chain.push((path, format));
         }
         chain
+    }
+
+    /// A disk as a document has it that tells what the disk lies on.
+    pub(crate) fn written(&self, disk: &DiskFile) -> Replaced {
+        Replaced {
+            target: disk.target.clone(),
+            path: disk.path.clone(),
+            format: disk.format.clone(),
+            chain: Some(self.of_disk(&disk.path, &disk.format).into_iter().skip(1).collect()),
+        }
+    }
+
+    /// The first attempt none of whose files is there.
+    pub(crate) fn free_attempt(&self, files: impl Fn(usize) -> Vec<String>) -> usize {
+        let is_free = |attempt: &usize| files(*attempt).iter().all(|f| !self.0.contains_key(f));
+        (0..).find(is_free).unwrap_or(usize::MAX)
     }
 
     /// What lies on a file.
@@ -229,17 +261,22 @@ impl Link {
         let mut needed = self.needed_by_snapshots(cx).await?;
         let doing = "cannot list VMs";
         let all = self.look(cx, doing, |c| async move { c.list_all_domains(0).await }).await?;
-        for domain in &all {
-            let ways =
-                if domain.is_active() { &[0, flags::domain_xml::INACTIVE][..] } else { &[0] };
+        let named = stream::iter(all).map(|domain| async move {
+            let active = [0, flags::domain_xml::INACTIVE];
+            let ways = if domain.is_active() { &active[..] } else { &active[..1] };
+            let doing = format!("cannot read the configuration of \"{}\"", domain.name);
+            let (of, mut files) = (&domain, Vec::new());
             for way in ways {
-                let doing = format!("cannot read the configuration of \"{}\"", domain.name);
-                let xml =
-                    self.look(cx, &doing, |c| async move { c.domain_xml(domain, *way).await });
+                let xml = self.look(cx, &doing, |c| async move { c.domain_xml(of, *way).await });
                 if let Some(xml) = present(xml.await)? {
-                    needed.add(files_of(&xml, &doing)?, domain.uuid);
+                    files.extend(files_of(&xml, &doing)?);
                 }
             }
+            Ok::<_, Error>((domain.uuid, files))
+        });
+        let named: Vec<_> = named.buffer_unordered(PARALLEL).try_collect().await?;
+        for (uuid, files) in named {
+            needed.add(files, uuid);
         }
         Ok(needed)
     }
@@ -373,8 +410,11 @@ mod tests {
 
     #[test]
     fn c14_names_of_files_tell_what_lies_on_what() {
-        assert_eq!(overlay("/p/a.qcow2", 1), "/p/a.qcow2.hostler-1");
-        assert_eq!(overlay("/p/a.qcow2.hostler-1", 2), "/p/a.qcow2.hostler-2");
+        assert_eq!(overlay("/p/a.qcow2", "x", 0), "/p/a.qcow2.hostler-x");
+        assert_eq!(overlay("/p/a.qcow2.hostler-x", "y", 0), "/p/a.qcow2.hostler-y");
+        let all = chains(&[("/p/a.hostler-x", None), ("/p/a.hostler-x-1", None)]);
+        let free = all.free_attempt(|attempt| vec![overlay("/p/a", "x", attempt)]);
+        assert_eq!(overlay("/p/a", "x", free), "/p/a.hostler-x-2");
         assert_eq!((stem("a.hostler-1"), stem("a")), ("a", "a"));
     }
 
