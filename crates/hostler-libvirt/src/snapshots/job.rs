@@ -15,6 +15,8 @@ use crate::xml::snapshot::Snapshot;
 
 /// How long a guest agent may take to let file systems go.
 const THAW: Duration = Duration::from_secs(20);
+/// What a hypervisor's processors use of time, in nanoseconds, without having run a guest.
+const IDLE_NS: u64 = 100_000_000;
 
 /// One verb on one VM.
 pub(crate) struct Job<'a> {
@@ -103,6 +105,24 @@ impl<'a> Job<'a> {
                 Err(self.conflict(format!("it is {word} ({})", state.reason)))
             }
         }
+    }
+
+    /// Whether the VM's processors have done anything since it was turned on.
+    pub(crate) async fn has_run(&self) -> Result<bool> {
+        let of = std::slice::from_ref(&self.domain);
+        let told = self.link.look(self.cx, &self.doing, |c| async move {
+            c.all_domain_stats(of, flags::stats::VCPU, 0).await
+        });
+        let told = told.await?;
+        let times = told.iter().flat_map(|stats| &stats.params).filter_map(|param| {
+            let is_time = param.field.starts_with("vcpu.") && param.field.ends_with(".time");
+            param.value.as_u64().filter(|_| is_time)
+        });
+        let (mut any, mut total) = (false, 0_u64);
+        for time in times {
+            (any, total) = (true, total.saturating_add(time));
+        }
+        Ok(!any || total > IDLE_NS)
     }
 
     /// Cuts the VM's power, if it is on.
