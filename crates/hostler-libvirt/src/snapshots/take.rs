@@ -19,7 +19,7 @@ use hostler_provider::{Cx, EnsureSnapshot, Error, Kind, Result, SnapshotHandle, 
 use super::job::Doing;
 use super::{Job, LIMITS, reference};
 use crate::connection::Link;
-use crate::storage::chains::{OVERLAY, label, overlay, parts, stem};
+use crate::storage::chains::{MEMORY, OVERLAY, label, overlay, parts, stem};
 use crate::xml::domain::files::{DiskFile, DiskFiles, Replaced, with_files};
 use crate::xml::snapshot::{Snapshot, Wanted, build, of_definition};
 
@@ -169,7 +169,7 @@ impl Taking<'_> {
         let laid = |disk: &DiskFile| Some(overlay(&disk.path, self.id, attempt));
         let written = self.files.written.iter().map(|d| (d.target.clone(), laid(d)));
         let read = self.files.read.iter().map(|d| (d.target.clone(), None));
-        let memory = memory.map(|file| format!("{file}{}.memory", label(self.id, attempt)));
+        let memory = memory.map(|file| format!("{file}{}{MEMORY}", label(self.id, attempt)));
         Wanted {
             id: self.id,
             name: &self.spec.name,

@@ -19,7 +19,6 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use hostler_libvirt_rpc::{Domain, StoragePool, StorageVol, Uuid, flags};
 use hostler_provider::{Cx, Error, Kind, Result};
 
-use super::MARKER;
 use crate::connection::Link;
 use crate::inventory::{PARALLEL, or_none, present};
 use crate::xml::domain::files::{DiskFile, Replaced};
@@ -30,6 +29,10 @@ use crate::xml::volume::Volume;
 
 /// What tells a file that Hostler laid on another one, and what was kept beside it.
 pub(crate) const OVERLAY: &str = ".hostler-";
+/// What a file ends with that holds memory.
+pub(crate) const MEMORY: &str = ".memory";
+/// How long an id is as text.
+const ID_LENGTH: usize = 36;
 /// How long a pool may be busy with other volumes.
 const BUSY: Duration = Duration::from_secs(15);
 /// The same where it matters less.
@@ -37,7 +40,18 @@ const REFRESH: Duration = Duration::from_secs(3);
 
 /// The name of a file without what Hostler added.
 pub(crate) fn stem(name: &str) -> &str {
-    name.find(OVERLAY).and_then(|at| name.get(..at)).unwrap_or(name)
+    laid_on(name).unwrap_or(name)
+}
+
+/// The name of the lowest file, where Hostler laid that file on another one, or kept it beside
+/// one: whatever else is called so is somebody's.
+fn laid_on(name: &str) -> Option<&str> {
+    let (stem, added) = name.rsplit_once(OVERLAY)?;
+    let added = added.strip_suffix(MEMORY).unwrap_or(added);
+    let (id, attempt) = (added.get(..ID_LENGTH)?, added.get(ID_LENGTH..)?);
+    let is_attempt = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_last = attempt.is_empty() || attempt.strip_prefix('-').is_some_and(is_attempt);
+    (uuid::Uuid::parse_str(id).is_ok() && is_last).then_some(stem)
 }
 
 /// Directory and name of a file.
@@ -55,11 +69,6 @@ pub(crate) fn overlay(base: &str, id: impl std::fmt::Display, attempt: usize) ->
 /// What tells the attempts of one request apart.
 pub(crate) fn label(id: impl std::fmt::Display, attempt: usize) -> String {
     if attempt == 0 { id.to_string() } else { format!("{id}-{attempt}") }
-}
-
-/// Whether Hostler laid that file on another one, or kept it beside one.
-fn is_ours(name: &str) -> bool {
-    name.contains(OVERLAY) && !name.ends_with(MARKER)
 }
 
 /// A file as its pool knows it.
@@ -147,7 +156,7 @@ impl Chains {
         let needed = self.with_chains(needed.0.keys());
         let is_left = |(path, _): &(&String, &Filed)| {
             let (_, name) = parts(path);
-            is_ours(name) && stems.contains(stem(name)) && !needed.contains(*path)
+            laid_on(name).is_some_and(|stem| stems.contains(stem)) && !needed.contains(*path)
         };
         let mut left: Vec<_> = self.0.iter().filter(is_left).collect();
         left.sort_by_key(|(path, _)| std::cmp::Reverse(self.of(path).len()));
@@ -411,35 +420,68 @@ mod tests {
     #[test]
     fn c14_names_of_files_tell_what_lies_on_what() {
         assert_eq!(overlay("/p/a.qcow2", "x", 0), "/p/a.qcow2.hostler-x");
-        assert_eq!(overlay("/p/a.qcow2.hostler-x", "y", 0), "/p/a.qcow2.hostler-y");
+        assert_eq!(
+            overlay("/p/a.qcow2.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000001", "y", 0),
+            "/p/a.qcow2.hostler-y"
+        );
         let all = chains(&[("/p/a.hostler-x", None), ("/p/a.hostler-x-1", None)]);
         let free = all.free_attempt(|attempt| vec![overlay("/p/a", "x", attempt)]);
         assert_eq!(overlay("/p/a", "x", free), "/p/a.hostler-x-2");
-        assert_eq!((stem("a.hostler-1"), stem("a")), ("a", "a"));
+        let id = "0192d0c4-7d5a-7bc0-9a3e-000000000001";
+        for added in ["", "-1", ".memory", "-12.memory"] {
+            assert_eq!(stem(&format!("a.hostler-b.hostler-{id}{added}")), "a.hostler-b");
+        }
+        for theirs in ["a", "a.hostler-b", "a.hostler-", &format!("a.hostler-{id}.bak")] {
+            assert_eq!(stem(theirs), theirs);
+        }
     }
 
     #[test]
     fn i5_only_what_nobody_needs_is_left_over() {
         let all = chains(&[
             ("/p/a", None),
-            ("/p/a.hostler-1", Some("/p/a")),
-            ("/p/a.hostler-2", Some("/p/a.hostler-1")),
-            ("/p/a.hostler-3", Some("/p/a")),
-            ("/p/a.hostler-4", Some("/p/a.hostler-3")),
-            ("/p/a.hostler-5.memory", None),
-            ("/p/b.hostler-6", Some("/p/a")),
+            ("/p/a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000001", Some("/p/a")),
+            (
+                "/p/a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000002",
+                Some("/p/a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000001"),
+            ),
+            ("/p/a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000003", Some("/p/a")),
+            (
+                "/p/a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000004",
+                Some("/p/a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000003"),
+            ),
+            ("/p/a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000005.memory", None),
+            ("/p/b.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000006", Some("/p/a")),
             ("/p/a.theirs", Some("/p/a")),
         ]);
         let mut needed = Needed::default();
-        needed.add(["/p/a.hostler-2".to_owned()], Uuid([1; 16]));
+        needed.add(["/p/a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000002".to_owned()], Uuid([1; 16]));
         let stems = BTreeSet::from(["a".to_owned()]);
         let left = all.left_over(&stems, &needed);
         let left: Vec<_> = left.iter().map(|f| f.volume.name.as_str()).collect();
-        assert_eq!(left, ["a.hostler-4", "a.hostler-3", "a.hostler-5.memory"], "highest first");
-        needed.add(["/p/a.hostler-4".to_owned(), "/p/a.hostler-5.memory".into()], Uuid([1; 16]));
+        assert_eq!(
+            left,
+            [
+                "a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000004",
+                "a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000003",
+                "a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000005.memory"
+            ],
+            "highest first"
+        );
+        needed.add(
+            [
+                "/p/a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000004".to_owned(),
+                "/p/a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000005.memory".into(),
+            ],
+            Uuid([1; 16]),
+        );
         assert!(all.left_over(&stems, &needed).is_empty());
-        assert!(needed.by_others("/p/a.hostler-4", Uuid([2; 16])));
-        assert!(!needed.by_others("/p/a.hostler-4", Uuid([1; 16])));
+        assert!(
+            needed.by_others("/p/a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000004", Uuid([2; 16]))
+        );
+        assert!(
+            !needed.by_others("/p/a.hostler-0192d0c4-7d5a-7bc0-9a3e-000000000004", Uuid([1; 16]))
+        );
     }
 
     #[test]
