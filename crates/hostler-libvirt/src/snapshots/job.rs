@@ -13,10 +13,10 @@ use crate::xml::domain::files::DiskFiles;
 use crate::xml::parse::BadXml;
 use crate::xml::snapshot::Snapshot;
 
-/// How long a guest agent may take to say whether its file systems are held, and to let them go.
+/// How long a guest agent may take to let file systems go.
 const THAW: Duration = Duration::from_secs(20);
-/// The same for one answer, in seconds.
-const ANSWER_S: i32 = 5;
+/// What a hypervisor's processors use of time, in nanoseconds, without having run a guest.
+const IDLE_NS: u64 = 100_000_000;
 
 /// One verb on one VM.
 pub(crate) struct Job<'a> {
@@ -33,7 +33,7 @@ pub(crate) enum Doing {
     Off,
     /// It runs.
     Runs,
-    /// It is held.
+    /// It is on and does nothing: held, crashed or asleep.
     Paused,
 }
 
@@ -97,7 +97,7 @@ impl<'a> Job<'a> {
         match state.power {
             PowerState::Stopped | PowerState::Failed => Ok(Doing::Off),
             PowerState::Running => Ok(Doing::Runs),
-            PowerState::Paused => Ok(Doing::Paused),
+            PowerState::Paused | PowerState::Crashed | PowerState::Suspended => Ok(Doing::Paused),
             PowerState::Saved => Err(self
                 .conflict("its memory is saved on disk and belongs to its disks; start it first")),
             power => {
@@ -105,6 +105,24 @@ impl<'a> Job<'a> {
                 Err(self.conflict(format!("it is {word} ({})", state.reason)))
             }
         }
+    }
+
+    /// Whether the VM's processors have done anything since it was turned on.
+    pub(crate) async fn has_run(&self) -> Result<bool> {
+        let of = std::slice::from_ref(&self.domain);
+        let told = self.link.look(self.cx, &self.doing, |c| async move {
+            c.all_domain_stats(of, flags::stats::VCPU, 0).await
+        });
+        let told = told.await?;
+        let times = told.iter().flat_map(|stats| &stats.params).filter_map(|param| {
+            let is_time = param.field.starts_with("vcpu.") && param.field.ends_with(".time");
+            param.value.as_u64().filter(|_| is_time)
+        });
+        let (mut any, mut total) = (false, 0_u64);
+        for time in times {
+            (any, total) = (true, total.saturating_add(time));
+        }
+        Ok(!any || total > IDLE_NS)
     }
 
     /// Cuts the VM's power, if it is on.
@@ -143,25 +161,31 @@ impl<'a> Job<'a> {
         DomainSnapshot { name: name.to_owned(), domain: self.domain.clone() }
     }
 
-    /// Lets a guest's file systems go that are held still. libvirt holds them and lets them go in
-    /// the one call that takes the snapshot, so that neither our end nor the connection's keeps
-    /// them held; its own end does. The caller may have given up, so this has its own time.
+    /// Whether the VM is more than what runs: else it is gone with its power.
+    pub(crate) async fn is_defined(&self) -> Result<bool> {
+        let domain = &self.domain;
+        self.link
+            .look(self.cx, &self.doing, |c| async move {
+                Ok(optional(c.domain_is_persistent(domain).await)?.unwrap_or(true))
+            })
+            .await
+    }
+
+    /// Lets a guest's file systems go, should they be held still. libvirt holds them and lets them
+    /// go in the one call that takes the snapshot, and succeeds only if it did both; so this is
+    /// for calls that failed, or whose daemon may have died between. To let go what is not held
+    /// does nothing. The caller may have given up, so this has its own time.
     pub(crate) async fn thaw(&self) {
         let cx = Cx::within(THAW).with_clock(self.link.config.clock.clone());
         let (domain, doing) = (&self.domain, "cannot let the guest's file systems go");
-        let ask = "{\"execute\":\"guest-fsfreeze-status\"}";
-        let told = self.link.look(&cx, doing, |c| async move {
-            c.domain_agent_command(domain, ask, ANSWER_S, 0).await
-        });
-        let is_held = matches!(told.await, Ok(Some(answer)) if answer.contains("\"frozen\""));
-        if !is_held {
-            return;
-        }
         let thawed =
             self.link.change(&cx, doing, |c| async move { c.domain_fs_thaw(domain, &[], 0).await });
         match thawed.await {
-            Ok(_) => tracing::warn!(vm = %domain.name, "file systems of the guest were held still"),
-            Err(error) => tracing::error!(vm = %domain.name, %error, raw = error.raw(), "{doing}"),
+            Ok(0) => {}
+            Ok(count) => {
+                tracing::warn!(vm = %domain.name, count, "file systems of the guest were held still");
+            }
+            Err(error) => tracing::warn!(vm = %domain.name, %error, raw = error.raw(), "{doing}"),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Hostler takes all of them outside of the disks: the files that the disks are in stay as they
 //! are from then on, and others are laid on them, which the VM writes to. Nothing is ever
 //! written into what a snapshot is made of, whoever is killed meanwhile.
-//! `docs/adr/0033` says why.
+//! `docs/adr/0033-libvirts-snapshots-are-outside-of-disks.md` says why.
 //!
 //! ```text
 //!   take:   libvirt lays files on the disks', with the guest at rest if it can be   (take)

@@ -22,7 +22,7 @@ use super::job::Doing;
 use crate::connection::Link;
 use crate::inventory::present;
 use crate::storage::chains::{Chains, parts, stem};
-use crate::xml::domain::files::{DiskFile, DiskFiles, Replaced, with_files};
+use crate::xml::domain::files::{DiskFile, DiskFiles, Replaced, is_held, with_files, with_held};
 use crate::xml::snapshot::{Snapshot, without_parent};
 
 /// Deletes the snapshot; absent is success.
@@ -31,10 +31,10 @@ pub(super) async fn remove(link: &Link, cx: &Cx, vm: &VmRef, snapshot: &Snapshot
     let Some(job) = present(Job::new(link, cx, vm, doing))? else { return Ok(()) };
     let Some(listed) = present(job.list(SECURE).await)? else { return Ok(()) };
     let (all, documents): (Vec<Snapshot>, Vec<String>) = listed.into_iter().unzip();
+    let state = release(&job).await?;
     let Some(found) = all.iter().find(|one| one.name == snapshot.external_ref) else {
         return Ok(());
     };
-    let state = job.state().await?;
     let definition = job.document(true).await?;
     let now = job.files(&definition)?;
     let then = match &found.definition {
@@ -52,6 +52,27 @@ pub(super) async fn remove(link: &Link, cx: &Cx, vm: &VmRef, snapshot: &Snapshot
         then,
     };
     if found.is_internal() { removal.inside().await } else { removal.outside().await }
+}
+
+/// Has a VM off that was off, and was left held by a hypervisor when its daemon died while that
+/// merged files. Its guest has not run, or it is somebody's who let it run.
+async fn release(job: &Job<'_>) -> Result<Doing> {
+    let state = job.state().await?;
+    let definition = job.document(true).await?;
+    if !is_held(&definition).map_err(|bad| job.senseless(bad))? {
+        return Ok(state);
+    }
+    let state = match state {
+        Doing::Paused if !job.has_run().await? => {
+            job.cut().await?;
+            Doing::Off
+        }
+        state => state,
+    };
+    let _one_at_a_time = job.link.defining.lock().await;
+    let xml = with_held(&job.document(true).await?, false);
+    job.define(&xml.map_err(|bad| job.senseless(bad))?).await?;
+    Ok(state)
 }
 
 /// A snapshot on its way out.
@@ -126,12 +147,13 @@ impl Removal<'_> {
                 self.write_chains(&chains).await?;
             }
             job.cx.progress(None, "merging what was written since");
-            self.merge().await?;
+            self.merge().await.map_err(|error| self.explain(error))?;
         } else {
             self.delete(how::METADATA_ONLY).await?;
         }
         // It is gone, whatever becomes of the rest.
         let cleared = async {
+            release(job).await?;
             let chains = job.link.chains(job.cx, &folders).await?;
             job.link.clear_left_over(job.cx, &chains, &stems).await
         };
@@ -166,6 +188,15 @@ impl Removal<'_> {
             self.job.tell(parent, true).await.map_err(Error::with_unknown_effect)?;
         }
         Ok(())
+    }
+
+    /// QEMU merges nothing for a VM that is held since its memory was written to a file.
+    fn explain(&self, error: Error) -> Error {
+        if self.state != Doing::Paused || error.is_unknown() || error.kind() != Kind::Invalid {
+            return error;
+        }
+        let why = "the VM is paused, and its disks cannot be merged; resume it, or stop it";
+        self.job.conflict(why).with_raw(error.raw().unwrap_or(error.message()))
     }
 
     /// Whether merging harms nobody: of each disk the file laid on the snapshot's is the VM's, and
@@ -209,15 +240,10 @@ impl Removal<'_> {
     /// Writes down what each disk lies on: libvirt merges for a VM that is off only what its
     /// definition names.
     async fn write_chains(&self, chains: &Chains) -> Result<()> {
-        let disks = self.now.written.iter().map(|disk| Replaced {
-            target: disk.target.clone(),
-            path: disk.path.clone(),
-            format: disk.format.clone(),
-            chain: Some(chains.of_disk(&disk.path, &disk.format).into_iter().skip(1).collect()),
-        });
-        let disks: Vec<Replaced> = disks.collect();
+        let disks: Vec<Replaced> = self.now.written.iter().map(|d| chains.written(d)).collect();
         let xml = with_files(&self.definition, &disks, None);
-        let xml = xml.map_err(|bad| self.job.senseless(bad))?;
-        if xml == self.definition { Ok(()) } else { self.job.define(&xml).await }
+        // Should the daemon die meanwhile, the hypervisor goes on holding the VM.
+        let xml = xml.and_then(|xml| with_held(&xml, true));
+        self.job.define(&xml.map_err(|bad| self.job.senseless(bad))?).await
     }
 }

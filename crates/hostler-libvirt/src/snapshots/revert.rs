@@ -49,11 +49,11 @@ pub(super) async fn revert(link: &Link, cx: &Cx, request: &Revert<'_>) -> Result
     let back = Back { job: &job, operation: request.operation, snapshot, xml, now, then };
     match done {
         Some(done) if done.is_whole || back.went_on().await? => {
-            back.finish(&done).await.map_err(Error::with_unknown_effect)?;
+            back.finish(&done, true).await.map_err(Error::with_unknown_effect)?;
             Ok(told(&done))
         }
         _ if snapshot.is_internal() => back.inside().await,
-        _ => back.outside(&all).await,
+        done => back.outside(&all, done.is_some()).await,
     }
 }
 
@@ -79,6 +79,15 @@ impl Back<'_> {
     /// Whether the VM goes on from memory whose disks were put back before.
     async fn went_on(&self) -> Result<bool> {
         Ok(self.job.state().await? != Doing::Off)
+    }
+
+    /// Refuses a VM that would be gone with its power, and to put back by defining what was never
+    /// defined.
+    async fn check_defined(&self) -> Result<()> {
+        match self.job.is_defined().await? {
+            true => Ok(()),
+            false => Err(self.job.conflict("it only runs, and is not defined; define it first")),
+        }
     }
 
     /// Refuses where the VM has other disks than then: which of them is whose now is not known.
@@ -118,6 +127,7 @@ impl Back<'_> {
     /// Has libvirt go back to a snapshot that is inside of the disks.
     async fn inside(&self) -> Result<Reverted> {
         self.check_disks()?;
+        self.check_defined().await?;
         for disk in &self.then.written {
             let same =
                 self.now.written.iter().any(|d| d.target == disk.target && d.path == disk.path);
@@ -144,8 +154,9 @@ impl Back<'_> {
     }
 
     /// Lays new files on those of the snapshot, and has the VM be what it was then with these.
-    async fn outside(&self, all: &[(Snapshot, String)]) -> Result<Reverted> {
+    async fn outside(&self, all: &[(Snapshot, String)], begun: bool) -> Result<Reverted> {
         self.check_disks()?;
+        self.check_defined().await?;
         let job = self.job;
         let bases: Vec<&DiskFile> = self.kept().collect();
         let folders: BTreeSet<String> = bases.iter().map(|d| parts(&d.path).0.to_owned()).collect();
@@ -155,32 +166,49 @@ impl Back<'_> {
         }
         job.state().await?;
         self.cut_power().await?;
-        let ended = self.lay_and_define(&bases, &chains).await;
+        let ended = self.lay_and_define(&bases, &chains, begun).await;
         // Its power may be cut by now.
         ended.map_err(Error::with_unknown_effect)
     }
 
-    async fn lay_and_define(&self, bases: &[&DiskFile], chains: &Chains) -> Result<Reverted> {
+    /// `begun`: the VM is defined with files of an earlier attempt, and may have written to them.
+    async fn lay_and_define(
+        &self,
+        bases: &[&DiskFile],
+        chains: &Chains,
+        begun: bool,
+    ) -> Result<Reverted> {
         let job = self.job;
         let mut moved = Vec::new();
+        let files = |attempt| {
+            let laid = bases.iter().map(|base| overlay(&base.path, self.operation, attempt));
+            laid.collect::<Vec<String>>()
+        };
+        // Files of an earlier attempt that the VM was not defined with are as they were laid: with
+        // the same files a definition that comes late is the same, too.
+        let is_fresh = |attempt: &usize| {
+            files(*attempt).iter().zip(bases).all(|(file, base)| match chains.get(file) {
+                None => true,
+                Some(there) => !begun && there.lies_on(&base.path, &base.format),
+            })
+        };
+        let attempt = (0..).find(is_fresh).unwrap_or(usize::MAX);
         for base in bases {
-            moved.push(((*base).clone(), self.lay(base, chains).await?));
+            moved.push(((*base).clone(), self.lay(base, chains, attempt).await?));
         }
         let mut disks: Vec<Replaced> = moved.iter().map(|(_, new)| new.clone()).collect();
         // What the snapshot does not hold stays as it is.
         let others = self.now.written.iter();
         let others = others.filter(|disk| bases.iter().all(|base| base.target != disk.target));
-        disks.extend(others.map(|disk| Replaced {
-            target: disk.target.clone(),
-            path: disk.path.clone(),
-            format: disk.format.clone(),
-            chain: Some(chains.of_disk(&disk.path, &disk.format).into_iter().skip(1).collect()),
-        }));
+        disks.extend(others.map(|disk| chains.written(disk)));
         let memory = self.snapshot.memory_file();
         let then = self.snapshot.definition.as_deref().unwrap_or_default();
         let mark = self.mark(memory.is_none(), &moved);
         let xml = with_files(then, &disks, Some(&mark)).map_err(|bad| job.senseless(bad))?;
-        job.define(&xml).await?;
+        {
+            let _one_at_a_time = job.link.defining.lock().await;
+            job.define(&xml).await?;
+        }
         let mark = self.mark(true, &moved);
         if let Some(memory) = memory {
             let ran = self.snapshot.running.as_deref().unwrap_or(then);
@@ -190,7 +218,7 @@ impl Back<'_> {
             });
             restored.await?;
         }
-        self.finish(&mark).await?;
+        self.finish(&mark, false).await?;
         Ok(told(&mark))
     }
 
@@ -224,49 +252,58 @@ impl Back<'_> {
         Ok(())
     }
 
-    /// Lays a new file on one of the snapshot's. One that is there was laid for this very operation
-    /// and may have been written to.
-    async fn lay(&self, base: &DiskFile, chains: &Chains) -> Result<Replaced> {
+    /// Lays a new file on one of the snapshot's.
+    async fn lay(&self, base: &DiskFile, chains: &Chains, attempt: usize) -> Result<Replaced> {
         let (link, cx, job) = (self.job.link, self.job.cx, self.job);
-        let path = overlay(&base.path, self.operation);
-        if let Some(left) = chains.get(&path) {
-            link.delete_volume(cx, &left.volume).await?;
+        let path = overlay(&base.path, self.operation, attempt);
+        let chain = Some(chains.of_disk(&base.path, &base.format));
+        let target = base.target.clone();
+        let laid = Replaced { target, path, format: "qcow2".to_owned(), chain };
+        if chains.get(&laid.path).is_some() {
+            return Ok(laid);
         }
         let missing = || job.conflict(format!("its file {} is not there", base.path));
         let volume = &chains.get(&base.path).ok_or_else(missing)?.volume;
         let pool = &link.pool_named(cx, &volume.pool).await?;
-        let document = volume::build_overlay(parts(&path).1, &base.path, &base.format).to_xml();
+        let document =
+            volume::build_overlay(parts(&laid.path).1, &base.path, &base.format).to_xml();
         let document = &document.map_err(|bad| job.senseless(bad))?;
         let made = link.change(cx, &job.doing, |c| async move {
             c.storage_vol_create_xml(pool, document, 0).await
         });
         made.await?;
-        let chain = Some(chains.of_disk(&base.path, &base.format));
-        let target = base.target.clone();
-        Ok(Replaced { target, path, format: "qcow2".to_owned(), chain })
+        Ok(laid)
     }
 
     /// What is left once the VM is back, and can be done again: the mark says that it all was,
-    /// and libvirt knows which snapshot the VM grows from, and which files lie on it.
-    async fn finish(&self, mark: &PutBack) -> Result<()> {
+    /// and libvirt knows which snapshot the VM grows from, and which files lie on it. Once the VM
+    /// has grown on, that is so no more, and nothing is left to be done.
+    async fn finish(&self, mark: &PutBack, again: bool) -> Result<()> {
         let job = self.job;
         if self.snapshot.is_internal() {
             return Ok(());
         }
-        let definition = job.document(true).await?;
-        let there = put_back(&definition).map_err(|bad| job.senseless(bad))?;
-        if there.as_ref().is_some_and(|there| !there.is_whole) {
-            let whole = PutBack { is_whole: true, ..mark.clone() };
-            let xml = with_files(&definition, &[], Some(&whole));
-            job.define(&xml.map_err(|bad| job.senseless(bad))?).await?;
-        }
+        let definition = {
+            let _one_at_a_time = job.link.defining.lock().await;
+            let definition = job.document(true).await?;
+            let there = put_back(&definition).map_err(|bad| job.senseless(bad))?;
+            if there.as_ref().is_some_and(|there| !there.is_whole) {
+                let whole = PutBack { is_whole: true, ..mark.clone() };
+                let xml = with_files(&definition, &[], Some(&whole));
+                job.define(&xml.map_err(|bad| job.senseless(bad))?).await?;
+            }
+            definition
+        };
         let files = job.files(&definition)?;
-        let laid = self.kept().filter_map(|base| {
-            let path = overlay(&base.path, self.operation);
-            let has = files.written.iter().any(|d| d.target == base.target && d.path == path);
-            has.then(|| (base.target.clone(), path))
-        });
-        let laid: Vec<_> = laid.collect();
+        let laid = |base: &DiskFile| {
+            let (_, volume) = mark.moved.iter().find(|(disk, _)| *disk == base.name)?;
+            let top = files.written.iter().find(|d| d.target == base.target)?;
+            (parts(&top.path).1 == volume).then(|| (base.target.clone(), top.path.clone()))
+        };
+        let laid: Vec<_> = self.kept().filter_map(laid).collect();
+        if again && (laid.is_empty() || laid.len() < self.kept().count()) {
+            return Ok(());
+        }
         let told = changed(self.xml, &laid, |domain| Ok(domain.to_owned()));
         job.tell(&told.map_err(|bad| job.senseless(bad))?, true).await
     }

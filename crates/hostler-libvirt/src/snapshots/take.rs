@@ -7,7 +7,7 @@
 //! ```
 //!
 //! libvirt lays all files on the disks' at one moment or none. What a call that broke off has
-//! left of files bears the snapshot's id, and is cleared away when it is asked for again.
+//! left of files bears the snapshot's id, and goes when a snapshot of the VM is deleted.
 
 use std::collections::BTreeSet;
 
@@ -19,8 +19,8 @@ use hostler_provider::{Cx, EnsureSnapshot, Error, Kind, Result, SnapshotHandle, 
 use super::job::Doing;
 use super::{Job, LIMITS, reference};
 use crate::connection::Link;
-use crate::storage::chains::{OVERLAY, overlay, parts, stem};
-use crate::xml::domain::files::{DiskFiles, Replaced, with_files};
+use crate::storage::chains::{MEMORY, OVERLAY, label, overlay, parts, stem};
+use crate::xml::domain::files::{DiskFile, DiskFiles, Replaced, with_files};
 use crate::xml::snapshot::{Snapshot, Wanted, build, of_definition};
 
 /// What libvirt says of a file that it was to make and that is there.
@@ -131,50 +131,58 @@ impl Taking<'_> {
             return Err(self.job.conflict("it has no disk that anything is written to"));
         }
         let taken = self.create(Consistency::Quiesced, how::DISK_ONLY | how::QUIESCE).await;
-        // Whatever became of it: nobody's file systems stay held.
-        self.job.thaw().await;
+        if taken.is_err() {
+            self.job.thaw().await;
+        }
         taken
     }
 
-    /// Has libvirt take it. Files that an earlier attempt left are in its way; libvirt says so only
-    /// once no earlier call is under way any more, and then they can go.
+    /// Has libvirt take it. Where files of an earlier attempt are in its way, others are used.
     async fn create(&self, consistency: Consistency, flags: u32) -> Result<()> {
-        let memory = self.memory_file().await?;
-        let written =
-            self.files.written.iter().map(|d| (d.target.clone(), Some(overlay(&d.path, self.id))));
-        let read = self.files.read.iter().map(|d| (d.target.clone(), None));
-        let wanted = Wanted {
-            id: self.id,
-            name: &self.spec.name,
-            description: &self.spec.description,
-            consistency,
-            memory: memory.as_deref(),
-            disks: written.chain(read).collect(),
-        };
-        if memory.is_none() && self.files.written.is_empty() {
-            return self.tell(&wanted).await;
+        if !self.with_memory() && self.files.written.is_empty() {
+            return self.tell(&self.wanted(consistency, None, 0)).await;
         }
-        let xml = build(&wanted).to_xml();
-        let xml = xml.map_err(|bad| Error::new(Kind::Invalid, bad.to_string()))?;
-        let files = wanted.disks.iter().filter_map(|(_, file)| file.clone()).chain(memory.clone());
-        let files: Vec<String> = files.collect();
+        let memory = self.memory_file().await?;
         self.job.cx.progress(None, "taking the snapshot");
-        match self.ask(&xml, flags).await {
+        let first = self.wanted(consistency, memory.as_deref(), 0);
+        match self.ask(&first, flags).await {
             Err(error)
                 if !error.is_unknown()
                     && error.raw().is_some_and(|raw| raw.contains(FILE_THERE)) =>
             {
-                self.clear(&files).await?;
-                self.ask(&xml, flags).await?;
+                let files = |attempt| self.wanted(consistency, memory.as_deref(), attempt).files();
+                let folders = first.files().iter().map(|f| parts(f).0.to_owned()).collect();
+                let chains = self.job.link.chains(self.job.cx, &folders).await?;
+                let attempt = chains.free_attempt(files);
+                let wanted = self.wanted(consistency, memory.as_deref(), attempt);
+                self.ask(&wanted, flags).await?;
             }
             asked => asked?,
         }
         // For those who look into the pool: deleting and going back look for themselves.
-        self.refresh(&files).await;
+        self.refresh(&first.files()).await;
         Ok(())
     }
 
-    async fn ask(&self, xml: &str, flags: u32) -> Result<()> {
+    /// What libvirt is asked for, `memory` without what tells its file from others.
+    fn wanted(&self, consistency: Consistency, memory: Option<&str>, attempt: usize) -> Wanted<'_> {
+        let laid = |disk: &DiskFile| Some(overlay(&disk.path, self.id, attempt));
+        let written = self.files.written.iter().map(|d| (d.target.clone(), laid(d)));
+        let read = self.files.read.iter().map(|d| (d.target.clone(), None));
+        let memory = memory.map(|file| format!("{file}{}{MEMORY}", label(self.id, attempt)));
+        Wanted {
+            id: self.id,
+            name: &self.spec.name,
+            description: &self.spec.description,
+            consistency,
+            memory,
+            disks: written.chain(read).collect(),
+        }
+    }
+
+    async fn ask(&self, wanted: &Wanted<'_>, flags: u32) -> Result<()> {
+        let xml = &build(wanted).to_xml();
+        let xml = xml.as_ref().map_err(|bad| Error::new(Kind::Invalid, bad.to_string()))?;
         let (domain, flags) = (&self.job.domain, flags | how::ATOMIC);
         let made = self.job.link.change(self.job.cx, &self.job.doing, |c| async move {
             c.domain_snapshot_create(domain, xml, flags).await
@@ -192,7 +200,8 @@ impl Taking<'_> {
         self.job.tell(&told.map_err(|bad| self.job.senseless(bad))?, true).await
     }
 
-    /// Where the memory goes: beside the first disk, or into the pool that volumes go to.
+    /// Where the memory goes: beside the first disk, or into the pool that volumes go to. Without
+    /// what tells it from others.
     async fn memory_file(&self) -> Result<Option<String>> {
         if !self.with_memory() {
             return Ok(None);
@@ -204,7 +213,7 @@ impl Taking<'_> {
             }
             None => (self.folder().await?, self.job.domain.name.clone()),
         };
-        Ok(Some(format!("{folder}/{name}{OVERLAY}{}.memory", self.id)))
+        Ok(Some(format!("{folder}/{name}{OVERLAY}")))
     }
 
     async fn folder(&self) -> Result<String> {
@@ -217,20 +226,6 @@ impl Taking<'_> {
         let found = link.pool_named(cx, &pool.name).await?;
         let target = link.target(cx, &found).await?;
         target.ok_or_else(|| self.job.conflict("no pool has room for its memory"))
-    }
-
-    /// Takes away files of these names, which an earlier attempt left: they bear the id of this
-    /// snapshot, which is not there, and no VM has them.
-    async fn clear(&self, files: &[String]) -> Result<()> {
-        let (link, cx) = (self.job.link, self.job.cx);
-        let folders: BTreeSet<String> = files.iter().map(|f| parts(f).0.to_owned()).collect();
-        let chains = link.chains(cx, &folders).await?;
-        for left in files.iter().filter_map(|file| chains.get(file)) {
-            let pool = link.pool_named(cx, &left.volume.pool).await?;
-            link.refuse_in_use(cx, &pool, &left.volume).await?;
-            link.delete_volume(cx, &left.volume).await?;
-        }
-        Ok(())
     }
 
     async fn refresh(&self, files: &[String]) {
@@ -252,24 +247,15 @@ impl Taking<'_> {
     /// Writes down what each disk lies on, which libvirt leaves out where the VM is off: then
     /// whoever looks at the VM sees all files that it needs, and none is ever guessed.
     async fn write_chains(&self) {
-        let chained = |disk: &crate::xml::domain::files::DiskFile| Replaced {
-            target: disk.target.clone(),
-            path: overlay(&disk.path, self.id),
-            format: "qcow2".to_owned(),
-            chain: None,
-        };
         let job = self.job;
         let written = async {
-            let folders = self.files.written.iter().map(|d| parts(&d.path).0.to_owned()).collect();
-            let chains = job.link.chains(job.cx, &folders).await?;
-            let disks: Vec<Replaced> = self.files.written.iter().map(chained).collect();
-            let disks = disks.into_iter().map(|disk| {
-                let below = chains.of_disk(&disk.path, &disk.format).into_iter().skip(1).collect();
-                Replaced { chain: Some(below), ..disk }
-            });
-            let disks: Vec<Replaced> = disks.collect();
             let _one_at_a_time = job.link.defining.lock().await;
-            let xml = with_files(&job.document(true).await?, &disks, None);
+            let definition = job.document(true).await?;
+            let disks = job.files(&definition)?.written;
+            let folders = disks.iter().map(|d| parts(&d.path).0.to_owned()).collect();
+            let chains = job.link.chains(job.cx, &folders).await?;
+            let chained: Vec<Replaced> = disks.iter().map(|d| chains.written(d)).collect();
+            let xml = with_files(&definition, &chained, None);
             job.define(&xml.map_err(|bad| job.senseless(bad))?).await
         };
         if !self.files.written.is_empty()

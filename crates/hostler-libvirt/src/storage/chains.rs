@@ -19,9 +19,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use hostler_libvirt_rpc::{Domain, StoragePool, StorageVol, Uuid, flags};
 use hostler_provider::{Cx, Error, Kind, Result};
 
-use super::MARKER;
 use crate::connection::Link;
 use crate::inventory::{PARALLEL, or_none, present};
+use crate::xml::domain::files::{DiskFile, Replaced};
 use crate::xml::domain::read::Domain as Configuration;
 use crate::xml::pool::Pool;
 use crate::xml::snapshot::Snapshot;
@@ -29,6 +29,10 @@ use crate::xml::volume::Volume;
 
 /// What tells a file that Hostler laid on another one, and what was kept beside it.
 pub(crate) const OVERLAY: &str = ".hostler-";
+/// What a file ends with that holds memory.
+pub(crate) const MEMORY: &str = ".memory";
+/// How long an id is as text.
+const ID_LENGTH: usize = 36;
 /// How long a pool may be busy with other volumes.
 const BUSY: Duration = Duration::from_secs(15);
 /// The same where it matters less.
@@ -36,7 +40,18 @@ const REFRESH: Duration = Duration::from_secs(3);
 
 /// The name of a file without what Hostler added.
 pub(crate) fn stem(name: &str) -> &str {
-    name.find(OVERLAY).and_then(|at| name.get(..at)).unwrap_or(name)
+    laid_on(name).unwrap_or(name)
+}
+
+/// The name of the lowest file, where Hostler laid that file on another one, or kept it beside
+/// one: whatever else is called so is somebody's.
+fn laid_on(name: &str) -> Option<&str> {
+    let (stem, added) = name.rsplit_once(OVERLAY)?;
+    let added = added.strip_suffix(MEMORY).unwrap_or(added);
+    let (id, attempt) = (added.get(..ID_LENGTH)?, added.get(ID_LENGTH..)?);
+    let is_attempt = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_last = attempt.is_empty() || attempt.strip_prefix('-').is_some_and(is_attempt);
+    (uuid::Uuid::parse_str(id).is_ok() && is_last).then_some(stem)
 }
 
 /// Directory and name of a file.
@@ -44,15 +59,16 @@ pub(crate) fn parts(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-/// The path of a file that is laid on another one.
-pub(crate) fn overlay(base: &str, id: impl std::fmt::Display) -> String {
+/// The path of a file that is laid on another one, at the attempt of that number. What is in the
+/// way is left there: to delete it could come late, and take what was made since.
+pub(crate) fn overlay(base: &str, id: impl std::fmt::Display, attempt: usize) -> String {
     let (folder, name) = parts(base);
-    format!("{folder}/{}{OVERLAY}{id}", stem(name))
+    format!("{folder}/{}{OVERLAY}{}", stem(name), label(id, attempt))
 }
 
-/// Whether Hostler laid that file on another one, or kept it beside one.
-fn is_ours(name: &str) -> bool {
-    name.contains(OVERLAY) && !name.ends_with(MARKER)
+/// What tells the attempts of one request apart.
+pub(crate) fn label(id: impl std::fmt::Display, attempt: usize) -> String {
+    if attempt == 0 { id.to_string() } else { format!("{id}-{attempt}") }
 }
 
 /// A file as its pool knows it.
@@ -60,6 +76,15 @@ fn is_ours(name: &str) -> bool {
 pub(crate) struct Filed {
     pub(crate) volume: StorageVol,
     pub(crate) read: Volume,
+}
+
+impl Filed {
+    /// Whether it was laid on that file, to be read so.
+    pub(crate) fn lies_on(&self, base: &str, format: &str) -> bool {
+        self.read.format.as_deref() == Some("qcow2")
+            && self.read.backing.as_deref() == Some(base)
+            && self.read.backing_format.as_deref() == Some(format)
+    }
 }
 
 /// All files of a host's pools, by path.
@@ -99,6 +124,22 @@ impl Chains {
         chain
     }
 
+    /// A disk as a document has it that tells what the disk lies on.
+    pub(crate) fn written(&self, disk: &DiskFile) -> Replaced {
+        Replaced {
+            target: disk.target.clone(),
+            path: disk.path.clone(),
+            format: disk.format.clone(),
+            chain: Some(self.of_disk(&disk.path, &disk.format).into_iter().skip(1).collect()),
+        }
+    }
+
+    /// The first attempt none of whose files is there.
+    pub(crate) fn free_attempt(&self, files: impl Fn(usize) -> Vec<String>) -> usize {
+        let is_free = |attempt: &usize| files(*attempt).iter().all(|f| !self.0.contains_key(f));
+        (0..).find(is_free).unwrap_or(usize::MAX)
+    }
+
     /// What lies on a file.
     pub(crate) fn on(&self, base: &str) -> Vec<&str> {
         let lies = |filed: &&Filed| filed.read.backing.as_deref() == Some(base);
@@ -115,7 +156,7 @@ impl Chains {
         let needed = self.with_chains(needed.0.keys());
         let is_left = |(path, _): &(&String, &Filed)| {
             let (_, name) = parts(path);
-            is_ours(name) && stems.contains(stem(name)) && !needed.contains(*path)
+            laid_on(name).is_some_and(|stem| stems.contains(stem)) && !needed.contains(*path)
         };
         let mut left: Vec<_> = self.0.iter().filter(is_left).collect();
         left.sort_by_key(|(path, _)| std::cmp::Reverse(self.of(path).len()));
@@ -229,17 +270,22 @@ impl Link {
         let mut needed = self.needed_by_snapshots(cx).await?;
         let doing = "cannot list VMs";
         let all = self.look(cx, doing, |c| async move { c.list_all_domains(0).await }).await?;
-        for domain in &all {
-            let ways =
-                if domain.is_active() { &[0, flags::domain_xml::INACTIVE][..] } else { &[0] };
+        let named = stream::iter(all).map(|domain| async move {
+            let active = [0, flags::domain_xml::INACTIVE];
+            let ways = if domain.is_active() { &active[..] } else { &active[..1] };
+            let doing = format!("cannot read the configuration of \"{}\"", domain.name);
+            let (of, mut files) = (&domain, Vec::new());
             for way in ways {
-                let doing = format!("cannot read the configuration of \"{}\"", domain.name);
-                let xml =
-                    self.look(cx, &doing, |c| async move { c.domain_xml(domain, *way).await });
+                let xml = self.look(cx, &doing, |c| async move { c.domain_xml(of, *way).await });
                 if let Some(xml) = present(xml.await)? {
-                    needed.add(files_of(&xml, &doing)?, domain.uuid);
+                    files.extend(files_of(&xml, &doing)?);
                 }
             }
+            Ok::<_, Error>((domain.uuid, files))
+        });
+        let named: Vec<_> = named.buffer_unordered(PARALLEL).try_collect().await?;
+        for (uuid, files) in named {
+            needed.add(files, uuid);
         }
         Ok(needed)
     }
@@ -347,74 +393,4 @@ fn files_of(xml: &str, doing: &str) -> Result<Vec<String>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn chains(files: &[(&str, Option<&str>)]) -> Chains {
-        let filed = |(path, backing): &(&str, Option<&str>)| {
-            let (folder, name) = parts(path);
-            let volume =
-                StorageVol { pool: folder.into(), name: name.into(), key: (*path).to_owned() };
-            let read = Volume {
-                name: name.into(),
-                kind: Some("file".into()),
-                format: Some("qcow2".into()),
-                capacity_bytes: 1,
-                allocated_bytes: 1,
-                path: Some((*path).to_owned()),
-                backing: backing.map(str::to_owned),
-                backing_format: backing
-                    .map(|b| if b.contains(OVERLAY) { "qcow2" } else { "raw" }.to_owned()),
-            };
-            ((*path).to_owned(), Filed { volume, read })
-        };
-        Chains(files.iter().map(filed).collect())
-    }
-
-    #[test]
-    fn c14_names_of_files_tell_what_lies_on_what() {
-        assert_eq!(overlay("/p/a.qcow2", 1), "/p/a.qcow2.hostler-1");
-        assert_eq!(overlay("/p/a.qcow2.hostler-1", 2), "/p/a.qcow2.hostler-2");
-        assert_eq!((stem("a.hostler-1"), stem("a")), ("a", "a"));
-    }
-
-    #[test]
-    fn i5_only_what_nobody_needs_is_left_over() {
-        let all = chains(&[
-            ("/p/a", None),
-            ("/p/a.hostler-1", Some("/p/a")),
-            ("/p/a.hostler-2", Some("/p/a.hostler-1")),
-            ("/p/a.hostler-3", Some("/p/a")),
-            ("/p/a.hostler-4", Some("/p/a.hostler-3")),
-            ("/p/a.hostler-5.memory", None),
-            ("/p/b.hostler-6", Some("/p/a")),
-            ("/p/a.theirs", Some("/p/a")),
-        ]);
-        let mut needed = Needed::default();
-        needed.add(["/p/a.hostler-2".to_owned()], Uuid([1; 16]));
-        let stems = BTreeSet::from(["a".to_owned()]);
-        let left = all.left_over(&stems, &needed);
-        let left: Vec<_> = left.iter().map(|f| f.volume.name.as_str()).collect();
-        assert_eq!(left, ["a.hostler-4", "a.hostler-3", "a.hostler-5.memory"], "highest first");
-        needed.add(["/p/a.hostler-4".to_owned(), "/p/a.hostler-5.memory".into()], Uuid([1; 16]));
-        assert!(all.left_over(&stems, &needed).is_empty());
-        assert!(needed.by_others("/p/a.hostler-4", Uuid([2; 16])));
-        assert!(!needed.by_others("/p/a.hostler-4", Uuid([1; 16])));
-    }
-
-    #[test]
-    fn a4_a_chain_ends_where_it_would_go_round_and_is_read_as_what_lies_on_it_says() {
-        let mut all = chains(&[("/p/a", Some("/p/b")), ("/p/b", Some("/p/a"))]);
-        for filed in all.0.values_mut() {
-            filed.read.backing_format = Some("qcow2".into());
-        }
-        assert_eq!(all.of("/p/a").len(), 2);
-        let all = chains(&[("/p/a", None), ("/p/b", Some("/p/a"))]);
-        let told = [("/p/b".to_owned(), "qcow2".to_owned()), ("/p/a".into(), "raw".into())];
-        assert_eq!(all.of("/p/b"), told);
-        // A guest wrote a header into its plain disk that names a file of the host.
-        let all = chains(&[("/etc/x", None), ("/p/a", Some("/etc/x")), ("/p/b", Some("/p/a"))]);
-        assert_eq!(all.of("/p/b"), told);
-        assert_eq!(all.of_disk("/p/a", "raw"), [("/p/a".to_owned(), "raw".to_owned())]);
-    }
-}
+mod tests;

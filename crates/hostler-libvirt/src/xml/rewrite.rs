@@ -102,9 +102,12 @@ impl<'t> Edits<'t> {
 }
 
 /// Puts an element of a namespace of ours into a domain's metadata, in place of one of that
-/// namespace: libvirt keeps one for each.
+/// namespace: libvirt keeps one for each. An empty text takes it away.
 pub(crate) fn set_mark(edits: &mut Edits<'_>, domain: Node<'_, '_>, namespace: &str, mark: &str) {
     let Some(metadata) = domain.get("metadata") else {
+        if mark.is_empty() {
+            return;
+        }
         let with = format!("<metadata>{mark}</metadata>");
         match domain.get("name") {
             Some(name) => edits.add_after(name, &with),

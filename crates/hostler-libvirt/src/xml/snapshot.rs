@@ -158,9 +158,17 @@ pub(crate) struct Wanted<'a> {
     pub(crate) description: &'a str,
     pub(crate) consistency: Consistency,
     /// The file that the memory goes to.
-    pub(crate) memory: Option<&'a str>,
+    pub(crate) memory: Option<String>,
     /// The devices of disks, and the file that is written to from then on.
     pub(crate) disks: Vec<(String, Option<String>)>,
+}
+
+impl Wanted<'_> {
+    /// The files that are to be made.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let disks = self.disks.iter().filter_map(|(_, file)| file.clone());
+        disks.chain(self.memory.clone()).collect()
+    }
 }
 
 /// Writes what libvirt takes a snapshot by.
@@ -170,7 +178,7 @@ pub(crate) fn build(wanted: &Wanted<'_>) -> Element {
         true => line,
         false => format!("{}\n\n{line}", wanted.description),
     };
-    let memory = match wanted.memory {
+    let memory = match &wanted.memory {
         Some(file) => {
             Element::new("memory").attribute("snapshot", "external").attribute("file", file)
         }

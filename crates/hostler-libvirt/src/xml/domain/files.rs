@@ -50,6 +50,9 @@ pub(crate) struct PutBack {
 /// each namespace.
 pub(crate) const PUT_BACK: &str = "https://hostler.dev/xmlns/1/put-back";
 
+/// The namespace of the mark of a domain that is off and held by a hypervisor for merging files.
+const HELD: &str = "https://hostler.dev/xmlns/1/held";
+
 impl DiskFiles {
     /// Reads the document.
     pub(crate) fn read(xml: &str) -> Result<Self, BadXml> {
@@ -150,6 +153,22 @@ impl PutBack {
     }
 }
 
+/// Whether a domain was off when a hypervisor was to hold it.
+pub(crate) fn is_held(xml: &str) -> Result<bool, BadXml> {
+    let document = parse(xml, "domain")?;
+    let metadata = document.root_element().get("metadata");
+    Ok(metadata.is_some_and(|m| m.children().any(|n| n.has_tag_name((HELD, "off")))))
+}
+
+/// The document with the mark of that, or without.
+pub(crate) fn with_held(xml: &str, is_held: bool) -> Result<String, String> {
+    let document = parse(xml, "domain").map_err(|bad| bad.to_string())?;
+    let mut edits = Edits::of(xml);
+    let mark = if is_held { format!("<held:off xmlns:held=\"{HELD}\"/>") } else { String::new() };
+    set_mark(&mut edits, document.root_element(), HELD, &mark);
+    Ok(edits.done())
+}
+
 /// A file that takes the place of a disk's: the device, the file, how it is stored, and on what
 /// it lies: files and formats, from the top; `None` for what is not said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,6 +259,13 @@ mod tests {
             ("vdd".to_owned(), "is shared with other VMs"),
         ];
         assert_eq!(read.others, wanted);
+    }
+
+    #[test]
+    fn f26_a_domain_that_is_held_says_so_until_it_is_not() {
+        let held = with_held(XML, true).unwrap();
+        assert_eq!((is_held(XML).unwrap(), is_held(&held).unwrap()), (false, true));
+        assert_eq!(with_held(&held, false).unwrap(), XML);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::support::*;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
-async fn relayed(name: &str) -> (World, Relay) {
+pub(super) async fn relayed(name: &str) -> (World, Relay) {
     let lab = Lab::start(&LabOptions::throwaway(name)).unwrap();
     let relay = Relay::before(&lab);
     let uri = relay.uri();

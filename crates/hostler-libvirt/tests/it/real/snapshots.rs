@@ -11,9 +11,12 @@ use hostler_core::vm::PowerState;
 use hostler_core::vm::devices::*;
 use hostler_core::vm::spec::FirmwareKind;
 use hostler_lab::guest::BANNER;
+use hostler_libvirt_rpc::procedure::{DOMAIN_DEFINE_XML_FLAGS, DOMAIN_SNAPSHOT_CREATE_XML};
 use hostler_provider::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
 
+use super::relay::Held;
 use super::support::*;
 
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -405,15 +408,69 @@ async fn f26_a_daemon_killed_while_it_snapshots_or_merges_costs_no_byte() {
         let name = format!("s{}", 3 - round);
         let one = SnapshotRef { external_ref: name.clone(), name };
         killed(&world, pause, snapshots(&world).remove_snapshot(&cx(), &vm, &one)).await;
-        checked(&world);
-        holds(&world, &vm, 2).await;
+        // The hypervisor that merges for a VM that is off outlives the daemon; then it goes.
         remove(&world, &vm, &one).await;
+        let (power, _) = world.state(&vm).await;
+        assert!(matches!(power, PowerState::Stopped | PowerState::Failed), "{power:?}");
+        checked(&world);
         holds(&world, &vm, 2).await;
         let (path, format) = top(&world, &vm, "vda").await;
         assert!(!qemu_io(&world, &format, &path, "read -P 9 1M 60M").contains("failed"));
     }
     assert_eq!(files(&world), BTreeSet::from(["web-root".to_owned(), "web-data".to_owned()]));
     checked(&world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f6_snapshots_and_reverts_that_come_after_they_were_given_up_happen_once() {
+    let (world, relay) = super::late::relayed("late-snapshot").await;
+    let world = &world;
+    let vm = two_disks(world, "web").await;
+    write(world, &vm, 1).await;
+    let (id, spec) = (ids().next(SnapshotId::new), SnapshotSpec::new("one"));
+    let request = &EnsureSnapshot { id, vm: &vm, spec: &spec };
+    let mut held = relay.hold(DOMAIN_SNAPSHOT_CREATE_XML, "<name>one</name>");
+    given_up(&mut held, |cx| async move {
+        snapshots(world).ensure_snapshot(&cx, request).await.map(drop)
+    })
+    .await;
+    let made = snapshots(world).ensure_snapshot(&long(), request).await.unwrap();
+    assert!(made.created);
+    write(world, &vm, 2).await;
+    held.release();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(list(world, &vm).await.len(), 1);
+    holds(world, &vm, 2).await;
+
+    let operation = ids().next(OperationId::new);
+    let request = &Revert { operation, vm: &vm, snapshot: &made.snapshot };
+    let mut held = relay.hold(DOMAIN_DEFINE_XML_FLAGS, &operation.to_string());
+    given_up(&mut held, |cx| async move { snapshots(world).revert(&cx, request).await.map(drop) })
+        .await;
+    let told = snapshots(world).revert(&long(), request).await.unwrap();
+    holds(world, &vm, 1).await;
+    write(world, &vm, 3).await;
+    held.release();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(snapshots(world).revert(&long(), request).await.unwrap(), told);
+    holds(world, &vm, 3).await;
+    remove(world, &vm, &made.snapshot).await;
+    holds(world, &vm, 3).await;
+    checked(world);
+}
+
+/// Gives a call up once what it asks is on its way.
+async fn given_up<F>(held: &mut Held, call: impl FnOnce(Cx) -> F)
+where
+    F: Future<Output = Result<()>>,
+{
+    let token = CancellationToken::new();
+    let (ended, ()) = tokio::join!(call(long().with_cancel(token.clone())), async {
+        held.came().await;
+        token.cancel();
+    });
+    let error = ended.unwrap_err();
+    assert_eq!((error.kind(), error.is_unknown()), (Kind::Cancelled, true), "{error}");
 }
 
 /// Begins a call, kills the daemon under it after a while, drops the call, and starts the daemon.
