@@ -8,9 +8,13 @@ use hostler_core::vm::PowerState;
 use hostler_core::vm::VmSpec;
 use hostler_core::vm::devices::*;
 use hostler_lab::guest::BANNER;
+use hostler_lab::{Lab, LabOptions};
+use hostler_libvirt_rpc::procedure::DOMAIN_DETACH_DEVICE_ALIAS;
 use hostler_provider::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
 
+use super::relay::Relay;
 use super::support::*;
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -309,4 +313,38 @@ async fn c7_disks_of_what_others_made_come_and_go_like_any_other() {
     detach(&world, &vm, &DiskRef::of(&theirs)).await;
     assert_eq!(list(&world, &vm).await.len(), 0);
     assert!(path.exists(), "its bytes stay");
+}
+
+/// The request to take an older disk off reaches the daemon when a newer one has its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn f30_a_detach_that_comes_late_leaves_the_newer_disk_alone() {
+    let lab = Lab::start(&LabOptions::throwaway("late-detach")).unwrap();
+    let relay = Relay::before(&lab);
+    let uri = relay.uri();
+    let world = World::over(lab, uri).await;
+    let vm = bare(&world, "late-detach").await;
+    world.power().start(&cx(), &vm).await.unwrap();
+    let (volume, disks) =
+        (fresh(&world, "data", DiskBus::Scsi).await, world.libvirt.disks().unwrap());
+    let older = attach(&world, &vm, &volume).await;
+    let mut held = relay.hold(DOMAIN_DETACH_DEVICE_ALIAS, &older.external_ref);
+    let token = CancellationToken::new();
+    let cut = cx().with_cancel(token.clone());
+    let (ended, ()) = tokio::join!(disks.detach_disk(&cut, &vm, &older), async {
+        held.came().await;
+        token.cancel();
+    });
+    let error = ended.unwrap_err();
+    assert_eq!((error.kind(), error.is_unknown()), (Kind::Cancelled, true), "{error}");
+
+    // Asked again it is gone, and another one comes to its name, device and volume.
+    detach(&world, &vm, &older).await;
+    let newer = attach(&world, &vm, &volume).await;
+    assert_ne!(newer, older);
+    held.release();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let seen = named(&world, &vm, "data").await.unwrap();
+    assert!(newer.is(&seen), "{seen:?}");
+    assert_eq!(seen.state, DiskState::Attached);
+    agree(&world, &vm);
 }
