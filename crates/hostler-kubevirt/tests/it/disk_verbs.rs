@@ -159,6 +159,34 @@ async fn f6_an_answer_that_was_lost_is_found_by_the_mark() {
     assert_eq!(list(&place, &vm).await.iter().filter(|seen| seen.name == "more").count(), 1);
 }
 
+/// It was asked for, and comes: who gives up waiting for it does not know.
+#[tokio::test]
+async fn e13_an_attach_that_is_given_up_while_it_is_waited_for_may_have_happened() {
+    use hostler_kube_double::{Fault, What};
+    let (place, vm, data) = running().await;
+    let (spec, mark) = (disk("more", &data).0, mark("5f6a7b8c9d0e"));
+    let request = AttachDisk { mark: &mark, vm: &vm, disk: &spec, volume: &data };
+    let slow = What::Slow(std::time::Duration::from_millis(200));
+    place.double.fault(Fault::new(slow).class("virtualmachines/addvolume").times(1));
+    let token = tokio_util::sync::CancellationToken::new();
+    let gives_up = async {
+        while place.asked("virtualmachines/addvolume") == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        // From now on no look ends.
+        place.double.fault(Fault::new(What::Silence).verb("get"));
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        token.cancel();
+    };
+    let cx = cx().with_cancel(token.clone());
+    let disks = place.provider.disks().unwrap();
+    let (ended, ()) = tokio::join!(disks.attach_disk(&cx, &request), gives_up);
+    let error = ended.unwrap_err();
+    assert_eq!((error.kind(), error.is_unknown()), (Kind::Cancelled, true), "{error}");
+    place.double.clear_faults();
+    assert!(!attach(&place, &vm, &spec, &data).await.unwrap().created, "it was there");
+}
+
 /// Somebody plugs in a claim by `virtctl`: it bears no mark, and can be taken off.
 #[tokio::test]
 async fn e8_what_others_plugged_in_is_listed_and_what_was_there_stays() {

@@ -651,7 +651,7 @@ impl Console for Liar {
 
 #[tokio::test(start_paused = true)]
 async fn every_lie_is_caught_by_the_promise_it_breaks() {
-    for (lie, promise) in [
+    are_caught(&[
         (Lie::MakesTwice, "ensure_vm_twice_makes_one_vm"),
         (Lie::MakesTwice, "another_vm_of_the_same_name_is_a_conflict"),
         (Lie::FailsOnAbsent, "remove_of_absent_vm_succeeds"),
@@ -711,20 +711,16 @@ async fn every_lie_is_caught_by_the_promise_it_breaks() {
         (Lie::ForgetsTypes, "an_unknown_type_or_preference_is_refused_and_nothing_is_made"),
         (Lie::ForgetsTypes, "a_type_that_has_changed_since_is_refused"),
         (Lie::BelievesItsPicture, "remove_vm_asks_the_place_before_it_says_absent"),
-        (Lie::AddsTwice, "attach_twice_adds_one_disk"),
-        (Lie::IsTooSure, "a_look_after_a_cancelled_attach_tells_the_truth"),
-        (Lie::TakesTheNewer, "detach_leaves_a_newer_disk_of_that_name_alone"),
-        (Lie::LetsGoTooSoon, "a_guest_that_does_not_give_it_up_is_told"),
-        (Lie::RemovesItsVolume, "detach_takes_it_off_and_leaves_its_volume"),
-        (Lie::TellsMarks, "a_revert_tells_an_added_disk_by_the_name_it_was_asked_for"),
-        (Lie::TellsMarks, "a_revert_to_before_a_disk_was_taken_off_tells_it_by_its_name"),
-        (Lie::TellsMarks, "a_clone_of_a_vm_with_an_added_disk_has_it_by_its_name"),
-        (Lie::MakesTwice, "a_volume_that_a_vm_has_makes_no_second_vm"),
-        (Lie::RemovesUsed, "a_volume_of_a_stopped_vm_is_a_conflict"),
-    ] {
-        let harness = Simulated::new(Some(lie));
-        let report = run_some(&harness, |name| name == promise).await;
-        assert_eq!(report.failed(), [promise], "{lie:?}");
+    ])
+    .await;
+}
+
+/// Checks the promise that each lie breaks, and that it fails.
+async fn are_caught(lies: &[(Lie, &str)]) {
+    for (lie, promise) in lies {
+        let harness = Simulated::new(Some(*lie));
+        let report = run_some(&harness, |name| name == *promise).await;
+        assert_eq!(report.failed(), [*promise], "{lie:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use hostler_provider::{
     VolumeRef,
 };
 
-use super::{Liar, Lie};
+use super::{Liar, Lie, are_caught};
 
 #[async_trait]
 impl Disks for Liar {
@@ -58,4 +58,21 @@ impl Disks for Liar {
             _ => self.sim.detach_disk(cx, vm, disk).await,
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_lie_about_disks_is_caught_by_the_promise_it_breaks() {
+    are_caught(&[
+        (Lie::AddsTwice, "attach_twice_adds_one_disk"),
+        (Lie::IsTooSure, "a_look_after_a_cancelled_attach_tells_the_truth"),
+        (Lie::TakesTheNewer, "detach_leaves_a_newer_disk_of_that_name_alone"),
+        (Lie::LetsGoTooSoon, "a_guest_that_does_not_give_it_up_is_told"),
+        (Lie::RemovesItsVolume, "detach_takes_it_off_and_leaves_its_volume"),
+        (Lie::TellsMarks, "a_revert_tells_an_added_disk_by_the_name_it_was_asked_for"),
+        (Lie::TellsMarks, "a_revert_to_before_a_disk_was_taken_off_tells_it_by_its_name"),
+        (Lie::TellsMarks, "a_clone_of_a_vm_with_an_added_disk_has_it_by_its_name"),
+        (Lie::MakesTwice, "a_volume_that_a_vm_has_makes_no_second_vm"),
+        (Lie::RemovesUsed, "a_volume_of_a_stopped_vm_is_a_conflict"),
+    ])
+    .await;
 }
