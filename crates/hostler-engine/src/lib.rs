@@ -15,10 +15,12 @@
 mod adoptions;
 mod alerting;
 mod asked;
+mod bound;
 mod changes;
 mod clones;
 mod clusters;
 mod collect;
+mod deletions;
 mod disks;
 mod events;
 mod fleet;
@@ -37,6 +39,7 @@ mod reconcile;
 mod rounds;
 mod sabotage;
 mod snapshots;
+mod taken;
 mod twins;
 mod vms;
 mod volumes;
@@ -67,6 +70,7 @@ pub use collect::{
     Metrics, OWN_MACHINE, OwnMachine, OwnSource, PassFigures, ProviderFigures, ProviderPass,
     Reading, Said, Stored, Tick, Ticks, When,
 };
+pub use deletions::{BoundVolume, DeleteOptions, VmDeletion, VolumeKind};
 pub use disks::{DiskPlan, DiskView, Disks};
 pub use events::{Events, Item, Subscription};
 pub use fleet::views::{
@@ -93,7 +97,7 @@ pub use outputs::{
 pub use providers::Providers;
 pub use sabotage::{Sabotage, Side};
 pub use snapshots::Snapshots;
-pub use vms::{Accepted, DeleteOptions, VmChange, VmCreateRequest, VmPlan, Vms};
+pub use vms::{Accepted, VmChange, VmCreateRequest, VmPlan, Vms};
 pub use volumes::{VolumeCreateRequest, VolumePlan, VolumeView, Volumes};
 
 pub(crate) use inner::{Inner, vm_among};
