@@ -11,6 +11,7 @@ mod clusters;
 mod consoles;
 mod convert;
 mod custom_metrics;
+mod deletions;
 mod devices;
 mod disks;
 mod events;
@@ -45,6 +46,7 @@ pub use clones::*;
 pub use clusters::*;
 pub use consoles::*;
 pub use custom_metrics::*;
+pub use deletions::*;
 pub use devices::*;
 pub use disks::*;
 pub use events::*;
@@ -95,6 +97,7 @@ endpoints![
     VmUpdate,
     VmChange,
     VmChangePlan,
+    VmDeletionShow,
     VmDelete,
     VmDefinition,
     VmStart,
