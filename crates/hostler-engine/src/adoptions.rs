@@ -17,9 +17,10 @@ use hostler_core::vm::spec::DEFAULT_PROJECT;
 use hostler_core::vm::status::Phase;
 use hostler_core::vm::{Action, Denial, ObservedVm};
 use hostler_core::{Code, Error, Result};
-use hostler_store::{IgnoredVm, NewEvent, NewVm};
+use hostler_store::{IgnoredVm, NewEvent, NewVm, VmRow};
 use serde_json::json;
 
+use crate::bound::unspoken;
 use crate::fleet::snapshot::Snapshot;
 use crate::reconcile::leftovers;
 use crate::twins::{self, Managed};
@@ -334,6 +335,16 @@ pub(crate) fn of_adopted(how: &Adopted, action: Action) -> Option<Denial> {
                        it where it was made";
         Denial::new(Code::CapabilityMissing, message)
     })
+}
+
+/// Why a VM cannot be changed that has devices of which nothing is written down.
+pub(crate) fn of_unspoken(row: &VmRow) -> Option<Denial> {
+    let disk = unspoken(&row.bindings, &row.spec)?;
+    let message = format!(
+        "Hostler has nothing written down of its devices, as of its disk \"{disk}\": it is a clone \
+         of a VM that was adopted; change it with the tools of its provider"
+    );
+    Some(Denial::new(Code::CapabilityMissing, message))
 }
 
 /// The names that are taken in the default project.

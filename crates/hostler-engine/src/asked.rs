@@ -7,6 +7,7 @@ use hostler_core::Result;
 use hostler_core::id::VmId;
 use hostler_core::vm::PowerState;
 use hostler_provider::Provider;
+use hostler_store::AsRead;
 
 use crate::operations::AtVm;
 use crate::vms::{Vms, place_of};
@@ -32,5 +33,14 @@ impl Asked {
     /// What it does, as far as that was seen; nothing is done where it was not.
     pub(crate) fn power(&self) -> PowerState {
         self.vm.observed.as_ref().map_or(PowerState::Unknown, |seen| seen.power)
+    }
+}
+
+impl VmView {
+    /// What an operation is prepared from that goes by the VM's volumes, and by what is asked
+    /// of it where a generation is given.
+    pub(crate) fn as_read(&self, generation: Option<u64>) -> Option<AsRead> {
+        let bindings = self.row.as_ref()?.bindings.clone();
+        Some(AsRead { vm: self.id, generation, bindings })
     }
 }

@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use hostler_core::access::{self, Actor, Permission};
 use hostler_core::id::VmId;
+use hostler_core::operation::{OperationState, Resource};
 use hostler_core::vm::change::{ChangePlan, Managed, Takes};
 use hostler_core::vm::check::SEED_DISK;
 use hostler_core::vm::{Action, Admission, VmSpec};
 use hostler_core::{Code, Error, Result};
 use hostler_provider::{ChangeVm, Cx, DiskBinding, Provider, VolumeRef};
-use hostler_store::IdempotencyKey;
+use hostler_store::{IdempotencyKey, OperationFilter};
 
+use crate::bound::bindings;
+use crate::operations::snapshot_revert::SnapshotRevert;
 use crate::operations::vm_change::{VmChange, configure_of};
 use crate::operations::{AtVm, Operation, Submission};
-use crate::vms::{Accepted, Vms, bindings, place_of, told};
+use crate::vms::{Accepted, Vms, place_of, told};
 use crate::{Inner, VmView};
 
 /// Changes of what VMs are.
@@ -94,7 +97,9 @@ impl<'a> Changes<'a> {
         let taken = plan.check_taken(&change.take_over, change.from_gitops);
         taken.map_err(|error| told(&asked.vm, Action::Change, error))?;
         let was = plan.before(&asked.wanted)?;
-        let note = note(&asked.vm, &plan);
+        let put_back_since = plan.is_empty() && self.put_back_since(vm).await?;
+        let note = note(&asked.vm, &plan).or_else(|| put_back_since.then(drifted));
+        let read = asked.vm.as_read(Some(generation));
         let operation = VmChange {
             at: asked.at,
             asked: asked.asked,
@@ -104,13 +109,31 @@ impl<'a> Changes<'a> {
             seed: asked.seed,
             take_over: plan.managed_by_others,
             from_gitops: change.from_gitops,
+            put_back_since,
         };
         let submission = self.engine.submission(VmChange::KIND, &operation, actor)?;
-        let submission = submission.on_vm(vm, &operation.at.name);
+        let submission = submission.on_vm(vm, &operation.at.name).as_read(read);
         Ok(match note {
             Some(note) => submission.noting(note),
             None => submission,
         })
+    }
+
+    /// Whether the VM was put back to a snapshot since something of it was changed last, as far
+    /// as operations are remembered.
+    async fn put_back_since(&self, vm: VmId) -> Result<bool> {
+        let last = async |kind: &str| {
+            let filter = OperationFilter {
+                states: vec![OperationState::Succeeded],
+                kind: Some(kind.to_owned()),
+                resource: Some(Resource::Vm(vm)),
+                limit: 1,
+                ..OperationFilter::default()
+            };
+            Ok::<_, Error>(self.engine.store.operations(&filter).await?.first().map(|row| row.id))
+        };
+        let (reverted, changed) = (last(SnapshotRevert::KIND).await?, last(VmChange::KIND).await?);
+        Ok(reverted.is_some_and(|reverted| changed.is_none_or(|changed| changed < reverted)))
     }
 
     fn asked(&self, vm: VmId, wanted: &VmSpec) -> Result<Asked> {
@@ -151,6 +174,13 @@ impl<'a> Changes<'a> {
             Cx::within(self.engine.pace.inventory_deadline).with_clock(self.engine.clock.clone());
         Ok(cx.run("plan change", configure.plan_change(&cx, &request)).await?)
     }
+}
+
+/// What is to be known where nothing seems to differ since the VM was put back.
+fn drifted() -> String {
+    "nothing differs that its provider tells. It was put back to a snapshot: what is not told may \
+     be as it was then; to be sure, change it to something else and back"
+        .to_owned()
 }
 
 /// What has to wait, where the VM is on.

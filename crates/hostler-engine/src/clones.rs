@@ -14,11 +14,12 @@ use hostler_core::{Code, Error, Result};
 use hostler_provider::{DiskBinding, SnapshotRef, VolumeRef};
 use hostler_store::{IdempotencyKey, NewVm};
 
+use crate::bound::{bindings, unspoken};
 use crate::operations::vm_clone::{Source, VmClone, clones_of};
 use crate::operations::vm_create::seed_volume_name;
 use crate::operations::{AtVm, Operation, Submission};
 use crate::snapshots::{Snapshots, admitted};
-use crate::vms::{Accepted, Vms, bindings, place_of, told};
+use crate::vms::{Accepted, Vms, place_of, told};
 use crate::{Inner, VmView};
 
 /// Clones of VMs.
@@ -107,10 +108,14 @@ impl<'a> Clones<'a> {
         };
         let source_of = Source { vm: source, name, external_ref, snapshot };
         let start = request.start;
-        let operation = VmClone { vm, spec, source: source_of, provider, host, seed, start };
+        // Of a VM that was adopted, and of its clones, only sizes are written down (ADR 29).
+        let is_spoken = row.adopted.is_none() && unspoken(&row.bindings, &row.spec).is_none();
+        let operation =
+            VmClone { vm, spec, source: source_of, provider, host, seed, start, is_spoken };
         let submission = self.engine.submission(VmClone::KIND, &operation, actor)?;
         let submission = submission.on_vm(vm, &request.name).making(new_vm);
-        Ok(submission.claiming_vm(source))
+        let read = view.as_read(None);
+        Ok(submission.claiming_vm(source).as_read(read))
     }
 
     /// The snapshot that is meant, if a VM can be made of it.

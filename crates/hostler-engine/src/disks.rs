@@ -14,14 +14,15 @@ use hostler_core::vm::devices::{DiskSource, DiskSpec};
 use hostler_core::vm::{Action, Admission, Denial, VmSpec};
 use hostler_core::{Code, Error, Result};
 use hostler_provider::{Cx, DiskBinding, DiskRef, Group, VolumeRef};
-use hostler_store::IdempotencyKey;
+use hostler_store::{AsRead, IdempotencyKey};
 
 use crate::asked::Asked;
+use crate::bound::{bindings, name_of, own_volume};
 use crate::operations::disk_attach::{DiskAttach, disks_of, is_written};
 use crate::operations::disk_detach::DiskDetach;
 use crate::operations::{Operation, Submission, lacks};
-use crate::vms::{Accepted, bindings, told};
-use crate::volumes::in_use;
+use crate::taken::in_use;
+use crate::vms::{Accepted, told};
 use crate::{Inner, PoolView, VmView};
 
 /// Disks of VMs that exist.
@@ -229,8 +230,9 @@ impl<'a> Disks<'a> {
     ) -> Result<Accepted> {
         may_detach(actor, delete_volume)?;
         let prepare = async {
-            let (operation, claimed) = self.prepare_detach(vm, disk, delete_volume).await?;
-            self.submission(actor, vm, &operation.at.name, &operation, claimed)
+            let (operation, claimed, read) = self.prepare_detach(vm, disk, delete_volume).await?;
+            let name = &operation.at.name;
+            Ok(self.submission(actor, vm, name, &operation, claimed)?.as_read(read))
         };
         self.engine.take_on(actor, key, prepare).await
     }
@@ -240,7 +242,7 @@ impl<'a> Disks<'a> {
         vm: VmId,
         wanted: &str,
         delete_volume: bool,
-    ) -> Result<(DiskDetach, Option<Claimed>)> {
+    ) -> Result<(DiskDetach, Option<Claimed>, Option<AsRead>)> {
         let asked = Asked::of(self.engine, vm)?;
         self.engine.may_change(asked.at.provider)?;
         admitted(&asked.vm, Action::DetachDisk)?;
@@ -254,14 +256,18 @@ impl<'a> Disks<'a> {
             (false, _) => None,
             (true, Some(volume)) => {
                 let ours = std::slice::from_ref(&volume);
-                self.engine.refuse_shared(&asked.vm, asked.at.provider, ours)?;
+                self.engine.refuse_shared(asked.vm.id, asked.at.provider, ours).await?;
                 Some(volume)
             }
             (true, None) => {
+                let is_told = view.seen.as_ref().is_none_or(|seen| seen.volume.is_some());
+                let why = match is_told {
+                    true => format!("was not made for VM \"{}\"", asked.vm.name),
+                    false => "is not told by its provider".to_owned(),
+                };
                 let message = format!(
-                    "the volume of disk \"{asked_as}\" was not made for VM \"{}\"; detach it \
-                     without deleting its volume",
-                    asked.vm.name
+                    "the volume of disk \"{asked_as}\" {why}; detach it without deleting its \
+                     volume"
                 );
                 return Err(Error::new(Code::VolumeNotItsOwn, message));
             }
@@ -276,7 +282,15 @@ impl<'a> Disks<'a> {
         let disk = view.seen.as_ref().map_or_else(absent, DiskRef::of);
         let pool = volume.as_ref().and_then(|volume| self.pool_of(&asked, volume));
         let claimed = pool.zip(volume.as_ref()).map(|(pool, v)| Claimed::of(&pool, &v.name));
-        Ok((DiskDetach { at: asked.at, disk, asked_as, volume }, claimed))
+        let at = view.seen.as_ref().and_then(|seen| seen.volume.as_ref());
+        let behind = at.map(|at| VolumeRef {
+            host_ref: volume.as_ref().map(|own| own.host_ref.clone()).unwrap_or_default(),
+            pool: at.pool.clone(),
+            name: at.volume.clone(),
+        });
+        let (lacking, read) = (view.seen.is_none(), asked.vm.as_read(None));
+        let operation = DiskDetach { at: asked.at, disk, asked_as, volume, behind, lacking };
+        Ok((operation, claimed, read))
     }
 
     fn submission<O: Operation>(
@@ -364,18 +378,16 @@ fn views(asked: &Asked, seen: &[AttachedDisk]) -> Vec<DiskView> {
     let first = seen.first().map(|disk| name_of(disk, &bindings));
     let is_asked = |name: &str| {
         spec.disks.iter().any(|disk| disk.name == name)
+            || bindings.iter().any(|bound| bound.disk == name)
             || (name == SEED_DISK && spec.cloud_init.is_some())
-    };
-    let own = |name: &str| {
-        let binding = bindings.iter().find(|binding| binding.disk == name && binding.owned);
-        binding.map(|binding| binding.volume.clone())
     };
     let of_seen = seen.iter().map(|disk| {
         let name = name_of(disk, &bindings);
         let by_provider = disk.fixed.clone().map(|why| Denial::new(Code::DiskNeeded, why));
         let needed = disk::needed(&spec, &name, first.as_deref(), asked.power());
         let fixed = by_provider.or(needed).or_else(|| stays.clone());
-        let (asked, own_volume) = (is_asked(&name), own(&name));
+        let own_volume = own_volume(Some(disk), &name, &bindings);
+        let asked = is_asked(&name);
         DiskView { seen: Some(disk.clone()), asked, own_volume, fixed, name }
     });
     let has = |name: &str| seen.iter().any(|disk| name_of(disk, &bindings) == name);
@@ -383,19 +395,10 @@ fn views(asked: &Asked, seen: &[AttachedDisk]) -> Vec<DiskView> {
         name: disk.name.clone(),
         seen: None,
         asked: true,
-        own_volume: own(&disk.name),
+        own_volume: own_volume(None, &disk.name, &bindings),
         fixed: None,
     });
     of_seen.chain(missing).collect()
-}
-
-/// The name under which a disk was asked for, which its provider may not know.
-fn name_of(seen: &AttachedDisk, bindings: &[DiskBinding]) -> String {
-    let asked = seen.volume.as_ref().and_then(|at| {
-        let is_it = |b: &&DiskBinding| b.volume.pool == at.pool && b.volume.name == at.volume;
-        bindings.iter().find(is_it)
-    });
-    asked.map_or_else(|| seen.name.clone(), |binding| binding.disk.clone())
 }
 
 /// The disk of that reference, else the one of that name.

@@ -458,6 +458,7 @@ fn vm_of(effect: &Effect) -> Option<VmId> {
         Effect::SetVmPlacement { vm, .. }
         | Effect::SetVmBindings { vm, .. }
         | Effect::SetVmSpec { vm, .. }
+        | Effect::ChangeVmSpec { vm, .. }
         | Effect::SetVmDisk { vm, .. }
         | Effect::SetVmPhase { vm, .. }
         | Effect::DeleteVm { vm } => Some(*vm),

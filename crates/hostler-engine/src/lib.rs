@@ -15,10 +15,12 @@
 mod adoptions;
 mod alerting;
 mod asked;
+mod bound;
 mod changes;
 mod clones;
 mod clusters;
 mod collect;
+mod deletions;
 mod disks;
 mod events;
 mod fleet;
@@ -37,6 +39,7 @@ mod reconcile;
 mod rounds;
 mod sabotage;
 mod snapshots;
+mod taken;
 mod templates;
 mod twins;
 mod vms;
@@ -67,6 +70,7 @@ pub use collect::{
     Metrics, OWN_MACHINE, OwnMachine, OwnSource, PassFigures, ProviderFigures, ProviderPass,
     Reading, Said, Stored, Tick, Ticks, When,
 };
+pub use deletions::{BoundVolume, DeleteOptions, VmDeletion, VolumeKind};
 pub use disks::{DiskPlan, DiskView, Disks};
 pub use events::{Events, Item, Subscription};
 pub use fleet::views::{
@@ -97,7 +101,7 @@ pub use templates::{
     Deployed, DeployedAs, DeployedVm, Deployment, NewTemplate, NewVersion, Previewed,
     TemplateChange, TemplateView, Templates, VersionContent,
 };
-pub use vms::{Accepted, DeleteOptions, VmChange, VmCreateRequest, VmPlan, Vms};
+pub use vms::{Accepted, VmChange, VmCreateRequest, VmPlan, Vms};
 pub use volumes::{VolumeCreateRequest, VolumePlan, VolumeView, Volumes};
 
 pub(crate) use inner::{Inner, vm_among};

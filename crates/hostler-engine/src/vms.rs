@@ -11,17 +11,15 @@ use hostler_core::id::{HostId, VmId};
 use hostler_core::placement::{Placement, Wish};
 use hostler_core::query::ListRequest;
 use hostler_core::template::FromTemplate;
-use hostler_core::vm::check::SEED_DISK;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_core::vm::status::Phase;
 use hostler_core::vm::{Action, Admission, VmSpec};
 use hostler_core::{Code, Error, Result};
-use hostler_provider::{ConsoleStream, Cx, DiskBinding, EnsureVm, Group};
+use hostler_provider::{ConsoleStream, Cx, EnsureVm, Group};
 use hostler_store::{IdempotencyKey, NewVm};
 
 use crate::operations::AtVm;
 use crate::operations::vm_create::{Place, VmCreate};
-use crate::operations::vm_delete::{At, VmDelete};
 use crate::operations::vm_power::{PowerVerb, VmPower};
 use crate::operations::{Operation, Submission, lacks};
 use crate::{Inner, Listed, OperationView, VmView};
@@ -57,17 +55,6 @@ pub struct VmPlan {
     pub changes: Vec<String>,
 }
 
-/// How to delete a VM.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct DeleteOptions {
-    /// Whether the volumes made for it go too, with the data on them.
-    pub disks: bool,
-    /// Whether its power is cut first if it runs.
-    pub force: bool,
-    /// The generation that was read before; where it has changed since, nothing is deleted.
-    pub generation: Option<u64>,
-}
-
 /// Changes to what is asked of a VM.
 #[derive(Debug, Clone, Default)]
 pub struct VmChange {
@@ -89,6 +76,10 @@ pub struct Accepted {
 impl<'a> Vms<'a> {
     pub(crate) fn new(engine: &'a Arc<Inner>) -> Self {
         Self { engine }
+    }
+
+    pub(crate) fn engine(&self) -> &'a Arc<Inner> {
+        self.engine
     }
 
     /// A page of them; fields are [`VmView::FIELDS`].
@@ -132,8 +123,9 @@ impl<'a> Vms<'a> {
         self.engine.check_images(&request.spec).await?;
         self.engine.check_volumes(&request.spec).await?;
         // A creation that cannot be placed now is refused now, while the user is there.
-        self.engine.would_place(&request.spec, &request.wish)?;
+        let (placement, host_ref) = self.engine.would_place(&request.spec, &request.wish)?;
         let vm = self.engine.ids.next(VmId::new);
+        self.engine.refuse_given(vm, (placement.provider, &host_ref), &request.spec).await?;
         let VmCreateRequest { spec, wish, start } = request;
         let new_vm = NewVm {
             id: vm,
@@ -167,6 +159,8 @@ impl<'a> Vms<'a> {
             wish: request.wish.clone(),
             start: request.start,
         };
+        let at = (placement.provider, host_ref.as_str());
+        self.engine.refuse_given(operation.vm, at, &request.spec).await?;
         self.validate(&operation, &placement, host_ref).await?;
         let snapshot = self.engine.fleet.snapshot();
         let host_name = |id: &HostId| snapshot.hosts.get(id).map_or("?", |h| h.name.as_str());
@@ -245,88 +239,6 @@ impl<'a> Vms<'a> {
             true => submission.noting(format!("already {}", vm.status.state.as_str())),
             false => submission,
         })
-    }
-
-    /// Deletes a VM.
-    pub async fn delete(
-        &self,
-        actor: &Actor,
-        key: Option<IdempotencyKey>,
-        id: VmId,
-        options: DeleteOptions,
-    ) -> Result<Accepted> {
-        access::may(actor, Permission::VmDelete)?;
-        let prepare = async { self.deletion(actor, id, &options) };
-        self.engine.take_on(actor, key, prepare).await
-    }
-
-    fn deletion(&self, actor: &Actor, id: VmId, options: &DeleteOptions) -> Result<Submission> {
-        let vm = self.get(id)?;
-        self.engine.may_change_vm(&vm)?;
-        if options.generation.is_some_and(|read| read != vm.generation()) {
-            let message = format!("{} was changed since you read it", vm.name);
-            return Err(Error::new(Code::PreconditionFailed, message));
-        }
-        self.refuse_twins(&vm)?;
-        let row = vm.row.clone();
-        let cuts_power = match vm.admit(Action::Delete) {
-            Admission::Start | Admission::AlreadyThere => false,
-            Admission::Denied(_)
-                if options.force && matches!(vm.admit(Action::ForceStop), Admission::Start) =>
-            {
-                true
-            }
-            Admission::Denied(denial) => return Err(told(&vm, Action::Delete, denial.into())),
-        };
-        let bindings = row.as_ref().map(|row| bindings(&row.bindings)).unwrap_or_default();
-        let (volumes, kept): (Vec<_>, Vec<_>) = bindings
-            .into_iter()
-            .filter(|b| b.owned)
-            .partition(|b| options.disks || b.disk == SEED_DISK);
-        let volumes: Vec<_> = volumes.into_iter().map(|b| b.volume).collect();
-        let at = match place_of(&vm) {
-            Ok(AtVm { provider, external_ref, .. }) => {
-                self.engine.refuse_shared(&vm, provider, &volumes)?;
-                Some(At { provider, adopted: vm.adopted().map(|_| external_ref) })
-            }
-            // It was never made, or its provider is gone from the configuration.
-            Err(_) => None,
-        };
-        let operation = VmDelete { vm: id, name: vm.name.clone(), at, force: cuts_power, volumes };
-        let submission = self.engine.submission(VmDelete::KIND, &operation, actor)?;
-        let submission = submission.on_vm(id, &vm.name).in_phase(id, Phase::Deleting);
-        if kept.is_empty() {
-            return Ok(submission);
-        }
-        let names: Vec<_> = kept.iter().map(|b| b.volume.to_string()).collect();
-        Ok(submission.noting(format!("keeps {}", names.join(", "))))
-    }
-
-    /// Refuses to delete a VM when something else, ours or not, bears its mark or its
-    /// lasting name: its volumes may be that one's (I17).
-    fn refuse_twins(&self, vm: &VmView) -> Result<()> {
-        let snapshot = self.engine.fleet.snapshot();
-        let provider = vm.provider.as_ref().map(|(id, _)| *id);
-        let twin = snapshot.vms.values().find(|other| {
-            let Some(seen) = other.observed.as_ref().filter(|_| other.id != vm.id) else {
-                return false;
-            };
-            let same_mark = seen.tag.as_ref().is_some_and(|tag| tag.vm == vm.id);
-            let same_place = other.provider.as_ref().map(|(id, _)| *id) == provider
-                && vm.external_ref() == Some(seen.external_ref.as_str());
-            same_mark || same_place
-        });
-        match twin {
-            None => Ok(()),
-            Some(twin) => {
-                let whose = if twin.managed { "" } else { ", which Hostler does not manage" };
-                let message = format!(
-                    "VM \"{}\" may live on as \"{}\"{whose}; look at that one first",
-                    vm.name, twin.name
-                );
-                Err(Error::new(Code::VmWrongState, message).with_detail("vm", twin.id))
-            }
-        }
     }
 
     /// Changes description or labels; needs the generation that was read.
@@ -455,13 +367,4 @@ pub(crate) fn told(vm: &VmView, action: Action, error: Error) -> Error {
     let details = error.details().iter();
     let told = details.fold(told, |told, (key, value)| told.with_detail(key, value));
     told.with_detail("state", vm.status.state.as_str())
-}
-
-/// The disk of a volume that was made for a VM and is of none of its disks any more, since it was
-/// put back: no disk has that name.
-pub(crate) const LEFT_BEHIND: &str = "";
-
-/// The volumes of a VM, as its row remembers them.
-pub(crate) fn bindings(stored: &serde_json::Value) -> Vec<DiskBinding> {
-    serde_json::from_value(stored.clone()).unwrap_or_default()
 }

@@ -10,20 +10,18 @@ use hostler_core::operation::Resource;
 use hostler_core::storage::{ObservedVolume, VolumeKey};
 use hostler_core::vm::VmSpec;
 use hostler_core::vm::check::DISK_MAX_BYTES;
-use hostler_core::vm::devices::{DiskSource, DiskSpec, VolumeFormat};
-use hostler_core::vm::status::Phase;
+use hostler_core::vm::devices::{DiskSource, VolumeFormat};
 use hostler_core::{Code, Error, Result, name};
 use hostler_provider::{Cx, Group, Provider, VolumeRef};
-use hostler_store::{IdempotencyKey, VmRow};
+use hostler_store::IdempotencyKey;
 
-use crate::fleet::State;
-use crate::fleet::snapshot::Snapshot;
-use crate::operations::vm_create::is_made_for;
+use crate::bound::{LEFT_BEHIND, bindings, is_same};
 use crate::operations::volume_create::{VolumeCreate, exists};
 use crate::operations::volume_delete::VolumeDelete;
 use crate::operations::{Operation, lacks};
-use crate::vms::{Accepted, LEFT_BEHIND, bindings};
-use crate::{Inner, PoolView, VmView};
+use crate::taken::{in_use, owner_among};
+use crate::vms::Accepted;
+use crate::{Inner, PoolView};
 
 /// Volumes of pools.
 pub struct Volumes<'a> {
@@ -141,7 +139,10 @@ impl<'a> Volumes<'a> {
         let prepare = async {
             let operation = self.prepare_deletion(pool, name).await?;
             let submission = self.engine.submission(VolumeDelete::KIND, &operation, actor)?;
-            Ok(submission.on_volume(&operation.key, &operation.volume.pool))
+            let submission = submission.on_volume(&operation.key, &operation.volume.pool);
+            // Who remembers it forgets it with its end, and nobody writes the same meanwhile.
+            let left_by = operation.left_by.iter();
+            Ok(left_by.fold(submission, |taken, vm| taken.claiming_vm(*vm)))
         };
         self.engine.take_on(actor, key, prepare).await
     }
@@ -163,8 +164,22 @@ impl<'a> Volumes<'a> {
         });
         match owner {
             Some(owner) => Err(in_use(name, &owner)),
-            None => Ok(VolumeDelete { key, provider: view.provider.0, volume }),
+            None => {
+                let left_by = self.left_by(view.provider.0, &volume);
+                Ok(VolumeDelete { key, provider: view.provider.0, volume, left_by })
+            }
         }
+    }
+
+    /// The VMs that have left it behind.
+    fn left_by(&self, provider: ProviderId, volume: &VolumeRef) -> Vec<VmId> {
+        let state = self.engine.fleet.read();
+        let here = state.rows.values().filter(|row| row.provider == Some(provider));
+        let left = here.filter(|row| {
+            let mut all = bindings(&row.bindings).into_iter();
+            all.any(|one| one.disk == LEFT_BEHIND && is_same(&one.volume, volume))
+        });
+        left.map(|row| row.id).collect()
     }
 
     /// Refuses while an operation has the volume: what is there now may be half made.
@@ -253,88 +268,6 @@ impl Inner {
         });
         taken.map_or(Ok(()), Err)
     }
-
-    /// Refuses to remove volumes together with a VM when another one has them. The
-    /// provider would refuse, too, but only when the VM itself is gone.
-    pub(crate) fn refuse_shared(
-        &self,
-        vm: &VmView,
-        provider: ProviderId,
-        volumes: &[VolumeRef],
-    ) -> Result<()> {
-        let snapshot = self.fleet.snapshot();
-        let state = self.fleet.read();
-        let shared = volumes.iter().find_map(|volume| {
-            let other = other_user(&snapshot, &state, vm, provider, volume)?;
-            Some(in_use(&volume.name, &other))
-        });
-        shared.map_or(Ok(()), Err)
-    }
-}
-
-/// Another VM that has a volume of `vm`: by what is seen, else by what was asked
-/// for it.
-pub(crate) fn other_user(
-    snapshot: &Snapshot,
-    state: &State,
-    vm: &VmView,
-    provider: ProviderId,
-    volume: &VolumeRef,
-) -> Option<(VmId, String)> {
-    let pool = snapshot.pools.values().find(|pool| {
-        let on = pool.observed.host_ref.as_ref();
-        pool.provider.0 == provider
-            && pool.observed.name == volume.pool
-            && on.is_none_or(|host| *host == volume.host_ref)
-    });
-    let seen = pool.and_then(|pool| {
-        let paths = paths_of(vm, volume);
-        let users = snapshot.users.all_of(provider, &pool.observed, &volume.name, paths);
-        let other = users.filter(|user| *user != vm.id).min()?;
-        Some((other, snapshot.vms.get(&other)?.name.clone()))
-    });
-    let others = state.rows.values().map(Arc::as_ref).filter(|row| row.id != vm.id);
-    seen.or_else(|| owner_among(others, provider, &volume.pool, &volume.name))
-}
-
-/// The words under which a VM was seen to use a volume of its own, so that others
-/// who use it by the same words are found. Files and devices of volumes end with
-/// the volume's name.
-fn paths_of<'a>(vm: &'a VmView, volume: &VolumeRef) -> Vec<&'a str> {
-    let disks = vm.observed.as_ref().and_then(|seen| seen.disks.value());
-    let sources = disks.into_iter().flatten().filter_map(|disk| disk.source.as_deref());
-    sources.filter(|source| source.rsplit('/').next() == Some(volume.name.as_str())).collect()
-}
-
-/// The VM among `rows` that has or is about to have the volume, by what was
-/// asked for it, made for it, or is being made for it.
-pub(crate) fn owner_among<'a>(
-    rows: impl Iterator<Item = &'a VmRow>,
-    provider: ProviderId,
-    pool: &str,
-    name: &str,
-) -> Option<(VmId, String)> {
-    // A VM without a place yet may come to be here.
-    let mut here = rows.filter(|row| row.provider.is_none_or(|at| at == provider));
-    let asked_for = |disk: &DiskSpec| match &disk.source {
-        DiskSource::Volume { pool: in_pool, volume } => in_pool == pool && volume == name,
-        DiskSource::Empty { .. } | DiskSource::Image { .. } | DiskSource::NoMedia {} => false,
-    };
-    let owner = here.find(|row| {
-        let is_making = row.phase == Phase::Creating && is_made_for(row.id, name);
-        is_making
-            || row.spec.disks.iter().any(asked_for)
-            || bindings(&row.bindings)
-                .iter()
-                .any(|b| b.disk != LEFT_BEHIND && b.volume.pool == pool && b.volume.name == name)
-    })?;
-    Some((owner.id, owner.spec.name.clone()))
-}
-
-/// A VM has the volume.
-pub(crate) fn in_use(volume: &str, (vm, name): &(VmId, String)) -> Error {
-    let message = format!("volume \"{volume}\" belongs to VM \"{name}\"");
-    Error::new(Code::VolumeInUse, message).with_detail("vm", vm)
 }
 
 fn busy(key: &VolumeKey, operation: OperationId) -> Error {

@@ -21,6 +21,10 @@ use crate::xml::domain_capabilities::DomainCapabilities;
 
 #[async_trait]
 impl Create for Libvirt {
+    fn ends_snapshots(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn validate(&self, cx: &Cx, request: &EnsureVm<'_>) -> Result<()> {
         let host = self.link.expect_host(cx, request.host_ref).await?;
         let platform = Platform::choose(request.spec, &host.capabilities)?;

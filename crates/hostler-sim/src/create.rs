@@ -14,6 +14,10 @@ use crate::{Sim, Target};
 
 #[async_trait]
 impl Create for Sim {
+    fn ends_snapshots(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn validate(&self, cx: &Cx, request: &EnsureVm<'_>) -> Result<()> {
         self.call(cx, Verb::Validate, Target::Host(request.host_ref), async {
             self.world.read(|state| check(state, request))

@@ -62,8 +62,8 @@ pub use error::{Conflict, Error, Missing, Result, StoreErrorKind};
 pub use events::{EventFilter, NewEvent, StoredEvent};
 pub use open::Options;
 pub use operations::{
-    Append, Appended, Effect, Epoch, IdempotencyKey, JournalEntry, Lease, NewOperation, NewVm,
-    OperationFilter, OperationRow, Submitted, Tell,
+    Append, Appended, AsRead, Effect, Epoch, IdempotencyKey, JournalEntry, Lease, NewOperation,
+    NewVm, OperationFilter, OperationRow, Submitted, Tell,
 };
 pub use providers::ProviderRow;
 pub use replies::Reply;

@@ -8,6 +8,7 @@ use hostler_core::Timestamp;
 use hostler_core::id::{HostId, ProviderId, VmId};
 use hostler_core::template::FromTemplate;
 use hostler_core::vm::adoption::Adopted;
+use hostler_core::vm::change::merged;
 use hostler_core::vm::devices::DiskSpec;
 use hostler_core::vm::spec::VmSpec;
 use hostler_core::vm::status::Phase;
@@ -16,7 +17,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::connection::{Connection, query};
 use crate::error::{Conflict, Error, Missing, Result};
-use crate::{NewEvent, Store, StoredEvent, events, row, statements};
+use crate::{AsRead, NewEvent, Store, StoredEvent, events, row, statements};
 
 /// A managed VM.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,17 +89,7 @@ impl Store {
         let Some(before) = find(&mut tx, id).await? else {
             return Err(Error::missing(Missing::Vm, id));
         };
-        if before.generation != expected_generation {
-            let (expected, found) = (expected_generation, before.generation);
-            return Err(Error::conflict(
-                Conflict::Changed { expected, found },
-                format!(
-                    "VM {:?} was changed since it was read: it is at generation {found}, not \
-                     {expected}; read it again",
-                    before.name
-                ),
-            ));
-        }
+        check_generation(&before, expected_generation)?;
         set_spec(&mut tx, id, spec, now).await?;
         let stored = events::insert(&mut tx, public).await?;
         let after = find(&mut tx, id).await?;
@@ -106,6 +97,55 @@ impl Store {
         let after = after.ok_or_else(|| Error::bug("a VM vanished in the middle of a change"))?;
         Ok((after, stored))
     }
+}
+
+/// Fails unless a VM is at the generation at which it was read.
+fn check_generation(row: &VmRow, expected: u64) -> Result<()> {
+    let found = row.generation;
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::conflict(
+        Conflict::Changed { expected, found },
+        format!(
+            "VM {:?} was changed since it was read: it is at generation {found}, not {expected}; \
+             read it again",
+            row.name
+        ),
+    ))
+}
+
+/// Fails unless a VM is what it was when somebody decided about it.
+pub(crate) async fn check_unchanged(tx: &mut Connection, read: &AsRead) -> Result<()> {
+    let Some(row) = find(tx, read.vm).await? else {
+        return Err(Error::missing(Missing::Vm, read.vm));
+    };
+    if let Some(expected) = read.generation {
+        check_generation(&row, expected)?;
+    }
+    if row.bindings == read.bindings {
+        return Ok(());
+    }
+    let (expected, found) = (row.generation, row.generation);
+    Err(Error::conflict(
+        Conflict::Changed { expected, found },
+        format!("the volumes of VM {:?} have changed since it was read; look again", row.name),
+    ))
+}
+
+/// Changes a specification from one to another, and leaves what others wrote meanwhile.
+pub(crate) async fn change_spec(
+    tx: &mut Connection,
+    id: VmId,
+    from: &VmSpec,
+    to: &VmSpec,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(row) = find(tx, id).await? else {
+        return Err(Error::missing(Missing::Vm, id));
+    };
+    let spec = merged(from, to, &row.spec).map_err(|error| Error::bug(error.message()))?;
+    if spec == row.spec { Ok(()) } else { set_spec(tx, id, &spec, now).await }
 }
 
 /// Writes a specification; the name may be new.

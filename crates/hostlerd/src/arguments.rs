@@ -98,7 +98,7 @@ pub struct DemoFlags {
     /// How many VMs the fleet has, up to 20000
     #[arg(long, value_name = "NUMBER", default_value_t = demo::FLEET, value_parser = fleet_size)]
     pub vms: usize,
-    /// Keep state here instead of in a temporary directory
+    /// Keep state here, where there is none yet, instead of in a temporary directory
     #[arg(long, value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
     /// Serve local users on this unix socket [default: hostlerd.sock beside the state]

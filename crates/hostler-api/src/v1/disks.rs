@@ -130,7 +130,7 @@ pub struct VmDisk {
     pub bus: Option<String>,
     /// The pool that its volume is in, where it has one.
     pub pool: Option<String>,
-    /// Its volume's name there.
+    /// Its volume's name there: the one that is behind it, or was behind one that is missing.
     pub volume: Option<String>,
     /// Where its bytes are: a path, an URL without secrets.
     pub source: Option<String>,
@@ -138,7 +138,7 @@ pub struct VmDisk {
     pub capacity_bytes: Option<u64>,
     /// Whether the guest may only read; null for one that is missing.
     pub read_only: Option<bool>,
-    /// Whether Hostler made its volume for this VM, so that it can be deleted with it.
+    /// Whether Hostler made that very volume for this VM, so that it can be deleted with it.
     pub own_volume: bool,
     /// Whether it can be detached now.
     pub detach: super::ActionVerdict,

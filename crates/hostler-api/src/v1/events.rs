@@ -71,8 +71,9 @@ pub struct Event {
     /// What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
     /// `vm.adopted`, `vm.ignored`, `vm.offered`, `vm.released`, `vm.migrated`,
     /// `operation.changed`, `provider.state`, `image.created`, `image.deleted`, `template.created`,
-    /// `template.deployed`, `template.deleted`, `volume.created`, `volume.deleted`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted`,
-    /// `vm.cloned`, `disk.attached`, `disk.detached` …
+    /// `template.deployed`, `template.deleted`, `volume.created`, `volume.deleted`,
+    /// `volume.kept`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted`, `vm.cloned`,
+    /// `disk.attached`, `disk.detached` …
     #[serde(rename = "type")]
     pub kind: String,
     /// To what.

@@ -11,6 +11,7 @@ mod clusters;
 mod consoles;
 mod convert;
 mod custom_metrics;
+mod deletions;
 mod devices;
 mod disks;
 mod events;
@@ -47,6 +48,7 @@ pub use clones::*;
 pub use clusters::*;
 pub use consoles::*;
 pub use custom_metrics::*;
+pub use deletions::*;
 pub use devices::*;
 pub use disks::*;
 pub use events::*;
@@ -99,6 +101,7 @@ endpoints![
     VmUpdate,
     VmChange,
     VmChangePlan,
+    VmDeletionShow,
     VmDelete,
     VmDefinition,
     VmStart,

@@ -33,9 +33,10 @@ endpoint! {
         needs: VmCreate,
         body: Json VmRequest,
         reply: Json Operation, status: ACCEPTED,
-        errors: [SpecInvalid, VmExists, ImageNotFound, VolumeBusy, HostNotFound, ProviderNotFound,
-            NoHostFits, CapabilityMissing, InstanceTypeNotFound, PreferenceNotFound,
-            IdempotencyMismatch, ClusterRebuilding],
+        errors: [SpecInvalid, VmExists, ImageNotFound, VolumeBusy, VolumeInUse, HostNotFound,
+            ProviderNotFound, NoHostFits, CapabilityMissing, InstanceTypeNotFound,
+            PreferenceNotFound, IdempotencyMismatch, ProviderConflict, ProviderUnavailable,
+            ProviderTimeout, ClusterRebuilding],
     }
 }
 
@@ -48,9 +49,10 @@ endpoint! {
         needs: VmCreate,
         body: Json VmRequest,
         reply: Json VmPlanned,
-        errors: [SpecInvalid, VmExists, ImageNotFound, VolumeBusy, HostNotFound, ProviderNotFound,
-            NoHostFits, CapabilityMissing, InstanceTypeNotFound, PreferenceNotFound, ProviderRefused,
-            ClusterRebuilding],
+        errors: [SpecInvalid, VmExists, ImageNotFound, VolumeBusy, VolumeInUse, HostNotFound,
+            ProviderNotFound, NoHostFits, CapabilityMissing, InstanceTypeNotFound,
+            PreferenceNotFound, ProviderRefused, ProviderConflict, ProviderUnavailable,
+            ProviderTimeout, ClusterRebuilding],
     }
 }
 
@@ -83,9 +85,9 @@ endpoint! {
 endpoint! {
     /// Delete a VM.
     ///
-    /// Its firmware variables, TPM state, saved memory and snapshot metadata go
-    /// with it; its disks stay unless `disks` is true. With `If-Match`, only what you
-    /// read is deleted.
+    /// Its firmware variables, TPM state, saved memory and, where its provider has it so,
+    /// its snapshots go with it; its disks stay unless `disks` is true, which needs the
+    /// permission `volume.manage` as well. With `If-Match`, only what you read is deleted.
     VmDelete {
         id: "vm_delete", tag: "vms", DELETE "/api/v1/vms/{vm}",
         needs: VmDelete,
@@ -93,7 +95,8 @@ endpoint! {
         query: VmDeleteQuery,
         reply: Json Operation, status: ACCEPTED,
         errors: [IdInvalid, VmNotFound, VmWrongState, VmStateUnknown, VmNotManaged, VmReadOnly,
-            VmBusy, QueryInvalid, CapabilityMissing, PreconditionFailed, VolumeInUse, ClusterRebuilding],
+            VmBusy, QueryInvalid, CapabilityMissing, PreconditionFailed, VolumeInUse, VolumeBusy,
+            ProviderConflict, ProviderUnavailable, ProviderTimeout, ClusterRebuilding],
     }
 }
 

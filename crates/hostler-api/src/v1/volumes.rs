@@ -56,7 +56,7 @@ endpoint! {
         needs: VolumeManage,
         path: VolumePath,
         reply: Json Operation, status: ACCEPTED,
-        errors: [IdInvalid, PoolNotFound, VolumeNotFound, VolumeInUse, VolumeBusy,
+        errors: [IdInvalid, PoolNotFound, VolumeNotFound, VolumeInUse, VolumeBusy, VmBusy,
             CapabilityMissing, ProviderUnavailable, ProviderTimeout, ClusterRebuilding],
     }
 }

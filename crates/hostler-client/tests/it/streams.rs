@@ -209,7 +209,7 @@ fn import() -> v1::ImageImportQuery {
     v1::ImageImportQuery {
         name: "debian".into(),
         description: String::new(),
-        format: v1::VolumeFormat::Qcow2,
+        format: v1::ImageFormat::Qcow2,
         sha256: None,
     }
 }

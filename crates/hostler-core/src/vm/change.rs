@@ -246,6 +246,53 @@ fn told(value: &Value) -> Option<Value> {
     Some(value.clone()).filter(|value| !value.is_null())
 }
 
+/// What is asked of a VM once a change from `before` to `after` was made: what the change is
+/// about as it has it, and all else as it is in `now`, where others wrote meanwhile. Labels
+/// are merged one by one.
+///
+/// # Errors
+/// A bug, where the three do not make a specification.
+pub fn merged(before: &VmSpec, after: &VmSpec, now: &VmSpec) -> Result<VmSpec> {
+    let (was, to, is) = (encoded(before), encoded(after), encoded(now));
+    let whole = |found: Option<Value>| {
+        let found = found.ok_or_else(|| Error::bug("a merged specification is empty"))?;
+        serde_json::from_value(found)
+            .map_err(|error| Error::bug(format!("a merged specification does not read: {error}")))
+    };
+    whole(three_way(Some(&was), Some(&to), Some(&is), 0))
+}
+
+/// How deep fields are merged by themselves: those of a specification, and labels.
+const MERGED_DEPTH: usize = 2;
+
+fn three_way(
+    was: Option<&Value>,
+    to: Option<&Value>,
+    is: Option<&Value>,
+    depth: usize,
+) -> Option<Value> {
+    if was == to {
+        return is.cloned();
+    }
+    match (was, to, is) {
+        (Some(Value::Object(was)), Some(Value::Object(to)), Some(Value::Object(is)))
+            if depth < MERGED_DEPTH && was != is =>
+        {
+            let mut keys: Vec<&String> = was.keys().chain(to.keys()).chain(is.keys()).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            let fields = keys.into_iter().filter_map(|key| {
+                let at = |fields: &'_ serde_json::Map<String, Value>| fields.get(key).cloned();
+                let (was, to, is) = (at(was), at(to), at(is));
+                let left = three_way(was.as_ref(), to.as_ref(), is.as_ref(), depth + 1)?;
+                Some((key.clone(), left))
+            });
+            Some(Value::Object(fields.collect()))
+        }
+        _ => to.cloned(),
+    }
+}
+
 /// A key within a JSON pointer (RFC 6901).
 fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")

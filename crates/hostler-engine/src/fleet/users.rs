@@ -11,7 +11,7 @@ use hostler_core::storage::{ObservedPool, ObservedVolume};
 
 use super::shelf::Shelf;
 use super::views::VmView;
-use crate::vms::{LEFT_BEHIND, bindings};
+use crate::bound::{LEFT_BEHIND, bindings};
 
 /// The words that stand for a volume at a provider.
 pub(crate) type Source = (ProviderId, Arc<str>);

@@ -20,7 +20,7 @@ use hostler_provider::{Group, HostInventory};
 use hostler_store::{ProviderRow, VmRow};
 
 use super::groups::group_of;
-use crate::adoptions::of_adopted;
+use crate::adoptions::{of_adopted, of_unspoken};
 
 /// A VM as it is told.
 #[derive(Debug, Clone)]
@@ -92,6 +92,10 @@ impl VmView {
             return Some(Denial::new(Code::VmNotManaged, message));
         }
         if managed_only && let Some(denial) = self.adopted().and_then(|it| of_adopted(it, action)) {
+            return Some(denial);
+        }
+        let row = self.row.as_ref().filter(|_| action == Action::Change);
+        if let Some(denial) = row.and_then(|row| of_unspoken(row)) {
             return Some(denial);
         }
         let group = group_of(action);

@@ -22,8 +22,8 @@ use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
 
 use super::{AtVm, Leaves, News, Operation, StepCx, StepError, Undo, lacks, made};
-use crate::vms::bindings;
-use crate::volumes::{in_use, owner_among};
+use crate::bound::{attached, bindings, stored, unattached};
+use crate::taken::{in_use, owner_among};
 
 /// How long a guest may take to see a disk.
 const ATTACH_BUDGET: Duration = Duration::from_secs(300);
@@ -65,22 +65,18 @@ pub(crate) async fn listed(
     }
 }
 
-/// Writes down which disk a VM has under this name from now on, with its volume; or that it
-/// has none.
+/// Writes down which disk a VM has under this name from now on, or that it has none, with what
+/// becomes of its volumes.
 pub(crate) async fn record(
     cx: &StepCx,
     vm: VmId,
     name: &str,
-    disk: Option<(DiskSpec, DiskBinding)>,
+    disk: Option<DiskSpec>,
+    volumes: impl FnOnce(Vec<DiskBinding>) -> Vec<DiskBinding>,
 ) -> Result<(), StepError> {
     // One that was let go meanwhile is not ours to write about.
     let Some(row) = cx.engine.store.vm(vm).await? else { return Ok(()) };
-    let mut bound = bindings(&row.bindings);
-    bound.retain(|binding| binding.disk != name);
-    let (disk, binding) = disk.unzip();
-    bound.extend(binding);
-    let bindings = serde_json::to_value(&bound)
-        .map_err(|error| hostler_core::Error::bug(format!("bindings do not encode: {error}")))?;
+    let bindings = stored(&volumes(bindings(&row.bindings)))?;
     let name = name.to_owned();
     cx.record(Effect::SetVmDisk { vm, name, disk: disk.map(Box::new) });
     cx.record(Effect::SetVmBindings { vm, bindings });
@@ -102,7 +98,8 @@ impl DiskAttach {
         cx.cx().run("attach disk", disks.attach_disk(cx.cx(), &request)).await?;
         let (disk, volume) = (self.disk.name.clone(), self.volume.clone());
         let binding = DiskBinding { disk, volume, owned: self.disk.source.makes_volume() };
-        record(cx, self.at.vm, &self.disk.name, Some((self.disk.clone(), binding))).await
+        let spec = Some(self.disk.clone());
+        record(cx, self.at.vm, &self.disk.name, spec, |bound| attached(bound, binding)).await
     }
 
     /// Refuses a volume that another VM has, or is about to have. From the store, and after
@@ -134,7 +131,9 @@ impl DiskAttach {
             call.run("detach disk", disks.detach_disk(call, &vm, &disk)).await?;
         }
         if !cx.is_after_the_end() {
-            record(cx, self.at.vm, &self.disk.name, None).await?;
+            let (name, was_made) = (&self.disk.name, self.disk.source.makes_volume());
+            let undone = |bound| unattached(bound, name, &self.volume, was_made);
+            record(cx, self.at.vm, name, None, undone).await?;
         }
         Ok(if ours.is_some() { Undo::removed() } else { Undo::nothing() })
     }

@@ -10,12 +10,14 @@ use async_trait::async_trait;
 use hostler_core::disk::DiskState;
 use hostler_core::id::ProviderId;
 use hostler_core::operation::{Fate, Outcome, Resource};
-use hostler_provider::{DiskRef, Group, VolumeRef};
+use hostler_core::{Code, Error};
+use hostler_provider::{DiskRef, Disks, Group, VolumeRef};
 use serde::{Deserialize, Serialize};
 
 use super::disk_attach::{disks_of, listed, record};
 use super::{AtVm, News, Operation, StepCx, StepError, Undo, lacks};
-use crate::volumes::{in_use, owner_among};
+use crate::bound::{Went, bindings, detached, name_of};
+use crate::taken::{in_use, owner_among};
 
 /// How long a guest may take to give a disk up.
 const DETACH_BUDGET: Duration = Duration::from_secs(120);
@@ -31,6 +33,12 @@ pub(crate) struct DiskDetach {
     pub(crate) asked_as: String,
     /// The volume that goes with it.
     pub(crate) volume: Option<VolumeRef>,
+    /// The volume behind it, as far as its provider tells.
+    #[serde(default)]
+    pub(crate) behind: Option<VolumeRef>,
+    /// Whether the VM lacked it when it was asked for: then there is nothing to take off.
+    #[serde(default)]
+    pub(crate) lacking: bool,
 }
 
 /// The steps.
@@ -45,8 +53,36 @@ impl DiskDetach {
         let provider = self.at.provider(cx).await?;
         let disks = disks_of(provider.as_ref())?;
         let (call, vm) = (cx.cx(), self.at.reference());
-        call.run("detach disk", disks.detach_disk(call, &vm, &self.disk)).await?;
-        record(cx, self.at.vm, &self.asked_as, None).await
+        if self.lacking {
+            self.check_lacking(cx, disks).await?;
+        } else {
+            call.run("detach disk", disks.detach_disk(call, &vm, &self.disk)).await?;
+        }
+        self.record(cx).await
+    }
+
+    /// Refuses to forget a disk that has come to the VM since it was told to lack it.
+    async fn check_lacking(&self, cx: &StepCx, disks: &dyn Disks) -> Result<(), StepError> {
+        let listed = listed(cx, disks, &self.at).await?;
+        let Some(row) = cx.engine.store.vm(self.at.vm).await? else { return Ok(()) };
+        let bound = bindings(&row.bindings);
+        if listed.iter().all(|seen| name_of(seen, &bound) != self.asked_as) {
+            return Ok(());
+        }
+        let message = format!("the VM has a disk \"{}\" by now; look again", self.asked_as);
+        let conflict = Error::new(Code::ProviderConflict, message);
+        Err(StepError { surely_nothing: true, ..conflict.into() })
+    }
+
+    /// Writes down that it is no more.
+    async fn record(&self, cx: &StepCx) -> Result<(), StepError> {
+        let went = match &self.behind {
+            _ if self.lacking => Went::Lacking,
+            Some(volume) => Went::Of(volume),
+            None => Went::Unknown,
+        };
+        let (name, deleted) = (&self.asked_as, self.volume.as_ref());
+        record(cx, self.at.vm, name, None, |bound| detached(bound, name, &went, deleted)).await
     }
 
     async fn remove_volume(&self, cx: &StepCx) -> Result<(), StepError> {
@@ -55,6 +91,11 @@ impl DiskDetach {
         if let Some(owner) = owner_among(rows.iter(), self.at.provider, &volume.pool, &volume.name)
         {
             return Err(in_use(&volume.name, &owner).into());
+        }
+        let used =
+            cx.engine.used(self.at.vm, self.at.provider, std::slice::from_ref(volume)).await?;
+        if let Some((_, owner)) = used.first() {
+            return Err(in_use(&volume.name, owner).into());
         }
         let provider = cx.provider(self.at.provider)?;
         let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
@@ -76,7 +117,7 @@ impl DiskDetach {
             }
             Some(_) => Ok(Undo::nothing()),
             None => {
-                record(cx, self.at.vm, &self.asked_as, None).await?;
+                self.record(cx).await?;
                 Ok(Undo::kept("the disk is detached"))
             }
         }
@@ -134,6 +175,12 @@ impl Operation for DiskDetach {
     fn news(&self, outcome: Outcome) -> Option<News> {
         let (disk, vm) = (&self.asked_as, &self.at.name);
         let message = match &self.volume {
+            None if self.lacking => format!("disk {disk}, which VM {vm} lacked, was forgotten"),
+            Some(volume) if self.lacking => {
+                format!(
+                    "disk {disk}, which VM {vm} lacked, was forgotten, and volume {volume} deleted"
+                )
+            }
             Some(volume) => {
                 format!("disk {disk} of VM {vm} was detached, and its volume {volume} deleted")
             }

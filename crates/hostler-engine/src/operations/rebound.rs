@@ -1,93 +1,153 @@
-//! What a VM's row remembers of its volumes after it was put back.
+//! What is written down of a VM after it was put back: where its disks are, which it has, and how
+//! large it is.
 //!
 //! ```text
 //!   before                     the provider tells            after
 //!   root ─► web-root           root ─► restored-1            root ─► restored-1
-//!                                                            (no disk) ─► web-root
+//!   new  ─► web-new            data ─► restored-2            data ─► restored-2
+//!                                                            (no disk) ─► web-root, web-new
 //! ```
 //!
-//! A volume that was made for the VM and is of no disk any more is remembered still: deleting the
-//! VM with its volumes removes it, and without says that it is kept.
+//! A snapshot may hold more than disks: then the VM has the size and the devices of that time. What
+//! its provider tells of it is asked of it from now on; what it does not tell stays as it was
+//! written down, and nobody is told that it is so.
 
-use hostler_core::Error;
-use hostler_core::id::VmId;
-use hostler_provider::{DiskBinding, MovedDisk};
-use hostler_store::Effect;
+use hostler_core::disk::AttachedDisk;
+use hostler_core::vm::check::SEED_DISK;
+use hostler_core::vm::devices::{DiskDevice, DiskSource, DiskSpec};
+use hostler_core::vm::{ObservedVm, VmSpec};
+use hostler_provider::{DiskBinding, MovedDisk, Provider, VolumeRef};
+use hostler_store::{Effect, VmRow};
+use tracing::warn;
 
-use super::{StepCx, StepError};
-use crate::vms::{LEFT_BEHIND, bindings};
+use super::disk_attach::listed;
+use super::{AtVm, StepCx, StepError};
+use crate::bound::{bindings, name_of, only_own, rebound, stored, unspoken, with_disks};
 
-/// Remembers, together with "done", where a VM's disks are from now on.
-pub(super) async fn rebind(cx: &StepCx, vm: VmId, moved: &[MovedDisk]) -> Result<(), StepError> {
-    if moved.is_empty() {
-        return Ok(());
+/// Writes down, together with "done", what a VM is since it was put back.
+pub(super) async fn rebind(
+    cx: &StepCx,
+    at: &AtVm,
+    provider: &dyn Provider,
+    moved: &[MovedDisk],
+) -> Result<(), StepError> {
+    let Some(row) = cx.engine.store.vm(at.vm).await? else { return Ok(()) };
+    let disks = match provider.disks() {
+        Some(disks) => if_told(listed(cx, disks, at).await)?,
+        None => None,
+    };
+    let seen = if_told(at.look(cx, provider).await)?.flatten();
+    let before = bindings(&row.bindings);
+    let found = match &disks {
+        Some(disks) => {
+            if_told(found(cx, at, provider, &row, moved, disks).await)?.unwrap_or_default()
+        }
+        None => Vec::new(),
+    };
+    let mut bound = rebound(before, moved, found);
+    let mut spec = row.spec.clone();
+    if let Some(disks) = &disks {
+        let names: Vec<String> = disks.iter().map(|disk| name_of(disk, &bound)).collect();
+        let has = |name: &str| names.iter().any(|one| one == name);
+        bound = with_disks(bound, has);
+        only_own(&mut spec, &bound, has);
+        // Where nothing is written down of its devices, it stays so.
+        if row.adopted.is_none() && unspoken(&row.bindings, &row.spec).is_none() {
+            add_bound(&mut spec, &bound, disks);
+        }
     }
-    let Some(row) = cx.engine.store.vm(vm).await? else { return Ok(()) };
-    let bindings = serde_json::to_value(rebound(bindings(&row.bindings), moved))
-        .map_err(|e| Error::bug(format!("bindings do not encode: {e}")))?;
-    cx.record(Effect::SetVmBindings { vm, bindings });
+    if let Some(seen) = &seen {
+        resize(&mut spec, seen);
+    }
+    cx.record(Effect::SetVmBindings { vm: at.vm, bindings: stored(&bound)? });
+    // Also where that is the same: whoever has read the VM before does not know what it is now.
+    let (from, to) = (Box::new(row.spec), Box::new(spec));
+    cx.record(Effect::ChangeVmSpec { vm: at.vm, from, to });
     Ok(())
 }
 
-/// Whose volume a disk was stays whose it is: what somebody gave is not deleted with the VM, and
-/// neither is what was made of it.
-fn rebound(before: Vec<DiskBinding>, moved: &[MovedDisk]) -> Vec<DiskBinding> {
-    let mut after: Vec<DiskBinding> = Vec::with_capacity(before.len() + moved.len());
-    for mut binding in before {
-        let to = moved.iter().find(|moved| moved.disk == binding.disk);
-        if let Some(to) = to.filter(|to| to.volume != binding.volume.name) {
-            let left = DiskBinding { disk: LEFT_BEHIND.to_owned(), ..binding.clone() };
-            if left.owned {
-                after.push(left);
-            }
-            binding.volume.name.clone_from(&to.volume);
+/// What a provider told after the VM was put back. A failure that passes is tried again, with what
+/// has been done; where the place does not tell at all, what it moved is written down all the same.
+fn if_told<T>(asked: Result<T, StepError>) -> Result<Option<T>, StepError> {
+    match asked {
+        Ok(told) => Ok(Some(told)),
+        Err(error) if error.is_transient => Err(StepError { surely_nothing: false, ..error }),
+        Err(error) => {
+            warn!(error = %error.error, "what a VM is since it was put back is not told");
+            Ok(None)
         }
-        after.push(binding);
     }
-    after
 }
 
-#[cfg(test)]
-mod tests {
-    use hostler_provider::VolumeRef;
-
-    use super::*;
-
-    fn bound(disk: &str, name: &str, owned: bool) -> DiskBinding {
-        let volume =
-            VolumeRef { host_ref: "h1".into(), pool: "default".into(), name: name.to_owned() };
-        DiskBinding { disk: disk.to_owned(), volume, owned }
+/// The volumes of disks that have moved and of which nothing is remembered: the snapshot holds
+/// disks that were taken off since. They were made by putting the VM back, so they are its own;
+/// but of a VM that was adopted nothing is that it had before (ADR 21).
+async fn found(
+    cx: &StepCx,
+    at: &AtVm,
+    provider: &dyn Provider,
+    row: &VmRow,
+    moved: &[MovedDisk],
+    disks: &[AttachedDisk],
+) -> Result<Vec<DiskBinding>, StepError> {
+    let bound = bindings(&row.bindings);
+    let is_known = |one: &MovedDisk| {
+        bound.iter().any(|binding| binding.disk == one.disk || binding.volume.name == one.volume)
+    };
+    let mut found = Vec::new();
+    for one in moved.iter().filter(|one| !is_known(one)) {
+        let mut places = disks.iter().filter_map(|disk| disk.volume.as_ref());
+        let Some(place) = places.find(|place| place.volume == one.volume) else { continue };
+        let Some(group) = provider.disks() else { continue };
+        let (call, vm) = (cx.cx(), at.reference());
+        let asking = group.place_for(call, &vm, Some(&place.pool));
+        let host_ref = call.run("find the place of a volume", asking).await?.host_ref;
+        let (pool, name) = (place.pool.clone(), place.volume.clone());
+        let volume = VolumeRef { host_ref, pool, name };
+        found.push(DiskBinding { disk: one.disk.clone(), volume, owned: row.adopted.is_none() });
     }
+    Ok(found)
+}
 
-    fn moved(disk: &str, volume: &str) -> MovedDisk {
-        MovedDisk { disk: disk.to_owned(), volume: volume.to_owned() }
+/// Writes down disks that the VM has a volume for and that are not asked of it.
+fn add_bound(spec: &mut VmSpec, bound: &[DiskBinding], disks: &[AttachedDisk]) {
+    for disk in disks {
+        let name = name_of(disk, bound);
+        let binding = bound.iter().find(|one| one.disk == name);
+        let is_asked = name == SEED_DISK || spec.disks.iter().any(|asked| asked.name == name);
+        if let (Some(binding), false) = (binding, is_asked) {
+            spec.disks.push(of_volume(binding, disk.read_only));
+        }
     }
+}
 
-    #[test]
-    fn c14_disks_that_moved_are_remembered_where_they_are_and_where_they_were() {
-        let before = vec![bound("root", "web-root", true), bound("seed", "web-seed", true)];
-        let once = rebound(before, &[moved("root", "r1"), moved("strange", "r2")]);
-        let wanted = [
-            bound("", "web-root", true),
-            bound("root", "r1", true),
-            bound("seed", "web-seed", true),
-        ];
-        assert_eq!(once, wanted);
-        // Told again, as after a lost answer, it is the same.
-        assert_eq!(rebound(once.clone(), &[moved("root", "r1")]), wanted);
-        let twice = rebound(once, &[moved("root", "r3")]);
-        let wanted = [
-            bound("", "web-root", true),
-            bound("", "r1", true),
-            bound("root", "r3", true),
-            bound("seed", "web-seed", true),
-        ];
-        assert_eq!(twice, wanted);
+/// A disk of a volume that is there, as it is asked of a VM.
+pub(super) fn of_volume(binding: &DiskBinding, read_only: bool) -> DiskSpec {
+    let VolumeRef { pool, name, .. } = binding.volume.clone();
+    DiskSpec {
+        name: binding.disk.clone(),
+        device: DiskDevice::Disk,
+        bus: None,
+        source: DiskSource::Volume { pool, volume: name },
+        read_only,
+        cache: None,
+        discard: false,
+        serial: None,
     }
+}
 
-    #[test]
-    fn i17_what_somebody_gave_stays_theirs() {
-        let after = rebound(vec![bound("data", "theirs", false)], &[moved("data", "r1")]);
-        assert_eq!(after, [bound("data", "r1", false)]);
+/// Makes a specification say how large a VM was seen to be. The size of one that has an instance
+/// type is the type's.
+pub(super) fn resize(spec: &mut VmSpec, seen: &ObservedVm) {
+    if spec.instance_type.is_some() {
+        return;
+    }
+    if let Some(count) = seen.cpu_count.value().copied().filter(|count| *count > 0) {
+        spec.cpu.count = count;
+        spec.cpu.max_count = spec.cpu.max_count.filter(|most| *most >= count);
+    }
+    let memory = seen.memory_max_bytes.value().or_else(|| seen.memory_bytes.value());
+    if let Some(bytes) = memory.copied().filter(|bytes| *bytes > 0) {
+        spec.memory.bytes = bytes;
     }
 }

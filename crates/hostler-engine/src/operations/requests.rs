@@ -10,8 +10,8 @@ use hostler_core::storage::VolumeKey;
 use hostler_core::vm::status::Phase;
 use hostler_core::{Code, Error, Result};
 use hostler_store::{
-    IdempotencyKey, JournalEntry, NewEvent, NewOperation, NewVm, OperationFilter, OperationRow,
-    Submitted,
+    AsRead, Conflict, IdempotencyKey, JournalEntry, NewEvent, NewOperation, NewVm, OperationFilter,
+    OperationRow, StoreErrorKind, Submitted,
 };
 
 use super::Operation;
@@ -69,6 +69,18 @@ impl Submission {
         self
     }
 
+    /// What it was prepared from, which has to be so still when it is taken on.
+    pub(crate) fn as_read(mut self, read: Option<AsRead>) -> Self {
+        self.0.as_read = read;
+        self
+    }
+
+    /// A volume that it is not about, and that nobody else may take meanwhile.
+    pub(crate) fn claiming_volume(mut self, key: VolumeKey) -> Self {
+        self.0.claims.push(Resource::Volume(key));
+        self
+    }
+
     /// Something worth saying about it.
     pub(crate) fn noting(mut self, note: String) -> Self {
         self.0.note = Some(note);
@@ -99,6 +111,7 @@ impl Inner {
             created_at: self.clock.now(),
             vm: None,
             phase: None,
+            as_read: None,
             provider: operation.provider(&O::State::default()),
             events: Vec::new(),
         }))
@@ -148,7 +161,18 @@ impl Inner {
             return Err(Error::new(Code::ServerDraining, "the server is stopping"));
         }
         let new = submission.0;
-        match self.store.submit(&new).await? {
+        let submitted = self.store.submit(&new).await.map_err(|error| {
+            let is_asked = new.as_read.as_ref().is_some_and(|read| read.generation.is_some());
+            match error.kind() {
+                // Nobody said as what it was read: it was read here, and is another one by now.
+                StoreErrorKind::Conflict(Conflict::Changed { .. }) if !is_asked => {
+                    let message = format!("{error}; it was changed while this was looked at");
+                    Error::new(Code::VmBusy, message)
+                }
+                _ => error.into(),
+            }
+        })?;
+        match submitted {
             Submitted::Replay(id) => {
                 Ok(Accepted { operation: self.operation_view(id).await?, replayed: true })
             }

@@ -59,7 +59,7 @@ impl Operation for SnapshotRevert {
         let request = Revert { operation: cx.operation, vm: &vm, snapshot: &self.snapshot };
         let call = cx.cx();
         let reverted = call.run("put VM back", snapshots.revert(call, &request)).await?;
-        rebound::rebind(cx, self.at.vm, &reverted.moved).await
+        rebound::rebind(cx, &self.at, provider.as_ref(), &reverted.moved).await
     }
 
     async fn undo(&self, (): (), _: &StepCx, (): &()) -> Result<Undo, StepError> {

@@ -14,7 +14,7 @@ use hostler_core::Code;
 use hostler_core::id::ProviderId;
 use hostler_core::operation::{Fate, Outcome, Resource};
 use hostler_core::vm::VmSpec;
-use hostler_core::vm::change::{Managed, differences, listed};
+use hostler_core::vm::change::{ChangePlan, Managed, differences, listed};
 use hostler_provider::{ChangeVm, Configure, DiskBinding, Group, Kind, Provider, VolumeRef};
 use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,10 @@ pub(crate) struct VmChange {
     /// Also from a tool that puts back what it has written down elsewhere.
     #[serde(default)]
     pub(crate) from_gitops: bool,
+    /// Whether the VM was put back since it was made what is written down: then what its
+    /// provider does not tell of it may be other than that.
+    #[serde(default)]
+    pub(crate) put_back_since: bool,
 }
 
 /// The steps.
@@ -53,16 +57,15 @@ pub(crate) enum Step {
     Record,
 }
 
-/// What is written down at the end.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct State {
-    #[serde(default)]
-    spec: Option<VmSpec>,
-}
-
 /// The group, or that the provider lacks it.
 pub(crate) fn configure_of(provider: &dyn Provider) -> Result<&dyn Configure, hostler_core::Error> {
     provider.configure().ok_or_else(|| lacks(Group::Configure))
+}
+
+/// Whether putting the VM back takes nothing: labels are Hostler's own, and are written down
+/// with the end only.
+fn is_nothing(plan: &ChangePlan) -> bool {
+    plan.changes.iter().all(|change| change.field.path.starts_with("/labels/"))
 }
 
 impl VmChange {
@@ -82,20 +85,6 @@ impl VmChange {
         };
         cx.cx().run("change VM", configure.change_vm(cx.cx(), &request)).await?;
         Ok(())
-    }
-
-    /// What is to be written down. Description and labels are changed without an operation,
-    /// too: where that came in between, and this change is not about them, it stays.
-    async fn to_record(&self, cx: &StepCx) -> Result<VmSpec, StepError> {
-        let mut spec = self.spec.clone();
-        let Some(row) = cx.engine.store.vm(self.at.vm).await? else { return Ok(spec) };
-        if spec.labels == self.asked.labels {
-            spec.labels = row.spec.labels;
-        }
-        if spec.description == self.asked.description {
-            spec.description = row.spec.description;
-        }
-        Ok(spec)
     }
 
     async fn put_back(&self, cx: &StepCx) -> Result<Undo, StepError> {
@@ -119,13 +108,13 @@ impl VmChange {
         // Looked at first: where nothing happened, nothing has to be allowed.
         let put_back = async {
             let plan = call.run("plan change", configure.plan_change(call, &request)).await?;
-            match plan.is_empty() {
+            match is_nothing(&plan) {
                 true => Ok(plan),
                 false => call.run("put VM back", configure.change_vm(call, &request)).await,
             }
         };
         match put_back.await {
-            Ok(plan) if plan.is_empty() => Ok(Undo::nothing()),
+            Ok(plan) if is_nothing(&plan) => Ok(Undo::nothing()),
             Ok(_) if !self.take_over.is_empty() => {
                 let theirs = listed(&self.take_over);
                 Ok(Undo::kept(format!("the VM is what it was, but no longer so that {theirs}")))
@@ -145,9 +134,9 @@ impl VmChange {
 impl Operation for VmChange {
     const KIND: &'static str = "vm.change";
     type Step = Step;
-    type State = State;
+    type State = ();
 
-    fn provider(&self, _: &State) -> Option<ProviderId> {
+    fn provider(&self, (): &()) -> Option<ProviderId> {
         Some(self.at.provider)
     }
 
@@ -162,17 +151,15 @@ impl Operation for VmChange {
         }
     }
 
-    async fn run(&self, step: Step, cx: &StepCx, state: &mut State) -> Result<(), StepError> {
+    async fn run(&self, step: Step, cx: &StepCx, (): &mut ()) -> Result<(), StepError> {
         match step {
             Step::Apply => self.apply(cx).await,
-            Step::Record => {
-                state.spec = Some(self.to_record(cx).await?);
-                Ok(())
-            }
+            // Together with the end, so that it never says what is not.
+            Step::Record => Ok(()),
         }
     }
 
-    async fn undo(&self, step: Step, cx: &StepCx, _: &State) -> Result<Undo, StepError> {
+    async fn undo(&self, step: Step, cx: &StepCx, (): &()) -> Result<Undo, StepError> {
         match step {
             Step::Apply => self.put_back(cx).await,
             // It is written down with the end only.
@@ -180,11 +167,13 @@ impl Operation for VmChange {
         }
     }
 
-    fn finished(&self, state: &State, outcome: Outcome) -> Vec<Effect> {
+    fn finished(&self, (): &(), outcome: Outcome) -> Vec<Effect> {
         match outcome {
+            // Description and labels are changed without an operation, too: what came in
+            // between stays, where this change is not about it.
             Outcome::Succeeded => {
-                let spec = state.spec.clone().unwrap_or_else(|| self.spec.clone());
-                vec![Effect::SetVmSpec { vm: self.at.vm, spec: Box::new(spec) }]
+                let (from, to) = (Box::new(self.asked.clone()), Box::new(self.spec.clone()));
+                vec![Effect::ChangeVmSpec { vm: self.at.vm, from, to }]
             }
             Outcome::Failed | Outcome::Cancelled => Vec::new(),
         }
@@ -212,6 +201,11 @@ impl VmChange {
         let named = named.map(|d| format!("{} from {} to {}", d.path, word(&d.from), word(&d.to)));
         let mut named: Vec<String> = named.collect();
         match all.len().saturating_sub(NAMED) {
+            0 if named.is_empty() && self.put_back_since => {
+                "nothing differs that its provider tells; it was put back to a snapshot, and what \
+                 is not told may be as it was then"
+                    .to_owned()
+            }
             0 if named.is_empty() => "it was as wanted already".to_owned(),
             0 => named.join(", "),
             more => {
@@ -219,5 +213,27 @@ impl VmChange {
                 named.join(", ")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hostler_core::vm::change::Takes;
+
+    use super::*;
+
+    /// Of labels nothing is at the provider, so that nothing of anybody's was taken.
+    #[test]
+    fn x25_putting_labels_back_takes_nothing_from_anybody() {
+        let before = VmSpec::new("web", 1 << 30);
+        let plan = |edit: fn(&mut VmSpec)| {
+            let mut after = before.clone();
+            edit(&mut after);
+            ChangePlan::of(&before, &after, |_| Takes::Live)
+        };
+        assert!(is_nothing(&plan(|_| {})));
+        assert!(is_nothing(&plan(|spec| drop(spec.labels.insert("tier".into(), "web".into())))));
+        assert!(!is_nothing(&plan(|spec| spec.description = "x".into())));
+        assert!(!is_nothing(&plan(|spec| spec.cpu.count = 2)));
     }
 }

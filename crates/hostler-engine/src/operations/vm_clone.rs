@@ -13,10 +13,10 @@ use async_trait::async_trait;
 use hostler_core::Error;
 use hostler_core::id::{HostId, ProviderId, VmId};
 use hostler_core::operation::{Fate, Outcome, Resource};
-use hostler_core::vm::VmSpec;
 use hostler_core::vm::check::SEED_DISK;
-use hostler_core::vm::devices::{DiskSource, VolumeFormat};
+use hostler_core::vm::devices::VolumeFormat;
 use hostler_core::vm::status::Phase;
+use hostler_core::vm::{ObservedVm, VmSpec};
 use hostler_provider::{
     CloneHandle, Clones, DiskBinding, EnsureClone, EnsureVolume, Group, Provider, SnapshotRef,
     StopMode, VmRef, VolumeContent, VolumeRef,
@@ -24,8 +24,11 @@ use hostler_provider::{
 use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
 
+use super::at_vm::look;
+use super::rebound::{of_volume, resize};
 use super::snapshot_create::BUDGET;
 use super::{Leaves, News, Operation, StepCx, StepError, Undo, lacks};
+use crate::bound::only_own;
 
 /// Makes a VM of another one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,6 +43,14 @@ pub(crate) struct VmClone {
     /// Where the clone's seed goes, where its source has one that was made here.
     pub(crate) seed: Option<VolumeRef>,
     pub(crate) start: bool,
+    /// Whether the source's devices are written down, and so the clone's.
+    #[serde(default = "spoken")]
+    pub(crate) is_spoken: bool,
+}
+
+/// As it was before that was noted.
+const fn spoken() -> bool {
+    true
 }
 
 /// What is cloned.
@@ -116,23 +127,34 @@ impl VmClone {
             host: self.host,
             external_ref: Some(made.vm.external_ref.clone()),
         });
-        if let Some(spec) = self.spec_of(&made) {
-            cx.record(Effect::SetVmSpec { vm: self.vm, spec: Box::new(spec) });
+        let seen = match &self.source.snapshot {
+            // Its size is that of the snapshot, which may be another one than is asked for now.
+            Some(_) => look(cx, provider.as_ref(), &made.vm).await?,
+            None => None,
+        };
+        let (from, to) = (&self.spec, self.spec_of(&made, seen.as_ref()));
+        if to != *from {
+            let (from, to) = (Box::new(from.clone()), Box::new(to));
+            cx.record(Effect::ChangeVmSpec { vm: self.vm, from, to });
         }
         state.external_ref = Some(made.vm.external_ref);
         self.record_bindings(cx, made.disks)
     }
 
-    /// What is asked of the clone, where that would name volumes of its source.
-    fn spec_of(&self, made: &CloneHandle) -> Option<VmSpec> {
+    /// What is asked of the clone: disks that it has, each of a volume of its own. Its source
+    /// may have got others since the snapshot was taken, and may have had others then.
+    fn spec_of(&self, made: &CloneHandle, seen: Option<&ObservedVm>) -> VmSpec {
         let mut spec = self.spec.clone();
-        for disk in &mut spec.disks {
-            let DiskSource::Volume { pool, volume } = &mut disk.source else { continue };
-            if let Some(own) = made.disks.iter().find(|binding| binding.disk == disk.name) {
-                (*pool, *volume) = (own.volume.pool.clone(), own.volume.name.clone());
-            }
+        only_own(&mut spec, &made.disks, |name| made.disks.iter().any(|own| own.disk == name));
+        if self.is_spoken {
+            let is_asked = |name: &str| self.spec.disks.iter().any(|asked| asked.name == name);
+            let more = made.disks.iter().filter(|own| !is_asked(&own.disk));
+            spec.disks.extend(more.map(|own| of_volume(own, false)));
         }
-        (spec != self.spec).then_some(spec)
+        if let Some(seen) = seen {
+            resize(&mut spec, seen);
+        }
+        spec
     }
 
     /// Remembers which volumes belong to the clone, so that deleting it finds them all.

@@ -223,6 +223,9 @@ impl VmCreate {
         // A volume that somebody deletes may have been free when this was asked for.
         cx.engine.check_volumes(&self.spec).await?;
         let place = self.place(state)?.clone();
+        // Nor has somebody taken it since.
+        let at = (place.provider, place.host_ref.as_str());
+        cx.engine.refuse_given(self.vm, at, &self.spec).await?;
         let provider = cx.provider(place.provider)?;
         let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
         let request = EnsureVm {

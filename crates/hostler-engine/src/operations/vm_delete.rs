@@ -25,8 +25,11 @@ pub(crate) struct VmDelete {
     pub(crate) at: Option<At>,
     /// Whether its power is cut first.
     pub(crate) force: bool,
-    /// The volumes that go with it.
+    /// The volumes of its disks that go with it, which are claimed.
     pub(crate) volumes: Vec<VolumeRef>,
+    /// Those that nobody else can have, and that go in any case.
+    #[serde(default)]
+    pub(crate) seeds: Vec<VolumeRef>,
 }
 
 /// Where a VM is.
@@ -57,6 +60,33 @@ impl VmDelete {
         let found = cx.cx().run("find VM", create.find_vm(cx.cx(), self.vm)).await?;
         Ok(found.map(|handle| handle.vm))
     }
+
+    /// Refuses to begin when another VM has come to have one of its volumes since that was
+    /// asked for: while it is there, nothing is lost.
+    async fn check_volumes(&self, cx: &StepCx, provider: ProviderId) -> Result<(), StepError> {
+        let refused = cx.engine.refuse_shared(self.vm, provider, &self.volumes).await;
+        refused.map_err(|error| StepError { surely_nothing: true, ..error.into() })
+    }
+
+    /// Removes its volumes, but for those that somebody has by now: this may be tried again
+    /// long after it was asked for. What stays is told.
+    async fn remove_volumes(&self, cx: &StepCx, at: &At) -> Result<(), StepError> {
+        let provider = cx.provider(at.provider)?;
+        let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
+        let used = cx.engine.used(self.vm, at.provider, &self.volumes).await?;
+        for (volume, (_, other)) in &used {
+            let message = format!("volume {volume} of VM {} stays: VM {other} has it", self.name);
+            let vm = ("vm", self.vm.to_string(), self.name.as_str());
+            let event = cx.engine.event("volume.kept", vm, message);
+            cx.engine.store.append_events(&[event]).await?;
+        }
+        let free = |volume: &&VolumeRef| !used.iter().any(|(taken, _)| taken == *volume);
+        for volume in self.volumes.iter().filter(free).chain(&self.seeds) {
+            let doing = format!("remove volume {volume}");
+            cx.cx().run(&doing, storage.remove_volume(cx.cx(), volume)).await?;
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -76,7 +106,7 @@ impl Operation for VmDelete {
                 steps.push(Step::CutPower);
             }
             steps.push(Step::Remove);
-            if !self.volumes.is_empty() {
+            if !self.volumes.is_empty() || !self.seeds.is_empty() {
                 steps.push(Step::RemoveVolumes);
             }
         }
@@ -105,6 +135,7 @@ impl Operation for VmDelete {
             Step::CutPower => {
                 let power = provider.power().ok_or_else(|| lacks(Group::Power))?;
                 let Some(vm) = self.find(cx, provider.as_ref()).await? else { return Ok(()) };
+                self.check_volumes(cx, at.provider).await?;
                 let stopped = call.run("stop VM", power.stop(call, &vm, StopMode::Force)).await;
                 match stopped {
                     // It is gone already, which is where we want to be.
@@ -115,16 +146,10 @@ impl Operation for VmDelete {
             Step::Remove => {
                 let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
                 let Some(vm) = self.find(cx, provider.as_ref()).await? else { return Ok(()) };
+                self.check_volumes(cx, at.provider).await?;
                 Ok(call.run("remove VM", create.remove_vm(call, &vm)).await?)
             }
-            Step::RemoveVolumes => {
-                let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
-                for volume in &self.volumes {
-                    let doing = format!("remove volume {volume}");
-                    call.run(&doing, storage.remove_volume(call, volume)).await?;
-                }
-                Ok(())
-            }
+            Step::RemoveVolumes => self.remove_volumes(cx, at).await,
         }
     }
 

@@ -12,16 +12,19 @@
 //! A VM that has arrived is not moved back: that would be another migration, which
 //! nobody asked for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_core::id::ProviderId;
 use hostler_core::migration::{Errand, errand};
 use hostler_core::operation::{Fate, Outcome, Resource};
-use hostler_provider::{Group, MigrateVm};
+use hostler_provider::{Group, MigrateVm, Provider};
+use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
 
 use super::{AtVm, News, Operation, StepCx, StepError, Undo, lacks};
+use crate::HostView;
 
 /// How long a VM may be on its way. Guests of hundreds of GiB that write much take
 /// hours; the provider has limits of its own, which it tells as failures.
@@ -36,6 +39,30 @@ pub(crate) struct VmMigrate {
     pub(crate) from: String,
     /// The host that it is to go to; `None`: the provider chooses.
     pub(crate) to: Option<String>,
+}
+
+impl VmMigrate {
+    /// Writes down where it is now: by that it is known whether it is missing, or its host
+    /// silent.
+    async fn record(&self, cx: &StepCx, provider: &dyn Provider) {
+        // It has arrived, whether or not somebody can look at it.
+        let seen = self.at.look(cx, provider).await.ok().flatten();
+        let Some(at) = seen.and_then(|seen| seen.host_ref).or_else(|| self.to.clone()) else {
+            return;
+        };
+        let snapshot = cx.engine.fleet.snapshot();
+        let is_it = |host: &&Arc<HostView>| {
+            host.provider.0 == self.at.provider && host.observed.host.external_ref == at
+        };
+        // One that was never seen will be: then the inventory tells where the VM is.
+        let Some(host) = snapshot.hosts.values().find(is_it).map(|host| host.id) else { return };
+        cx.record(Effect::SetVmPlacement {
+            vm: self.at.vm,
+            provider: self.at.provider,
+            host: Some(host),
+            external_ref: Some(self.at.external_ref.clone()),
+        });
+    }
 }
 
 #[async_trait]
@@ -66,7 +93,9 @@ impl Operation for VmMigrate {
         let (call, vm) = (cx.cx(), &self.at.reference());
         let (operation, from, to) = (cx.operation, self.from.as_str(), self.to.as_deref());
         let request = MigrateVm { operation, vm, from, to };
-        Ok(call.run("migrate VM", migrate.migrate_vm(call, &request)).await?)
+        call.run("migrate VM", migrate.migrate_vm(call, &request)).await?;
+        self.record(cx, provider.as_ref()).await;
+        Ok(())
     }
 
     async fn undo(&self, (): (), cx: &StepCx, (): &()) -> Result<Undo, StepError> {

@@ -5,14 +5,16 @@
 //! VMs has; the check is for VMs that Hostler is only about to make there.
 
 use async_trait::async_trait;
-use hostler_core::id::ProviderId;
+use hostler_core::id::{ProviderId, VmId};
 use hostler_core::operation::{Outcome, Resource};
 use hostler_core::storage::VolumeKey;
 use hostler_provider::{Group, VolumeRef};
+use hostler_store::Effect;
 use serde::{Deserialize, Serialize};
 
 use super::{News, Operation, StepCx, StepError, Undo, lacks};
-use crate::volumes::{in_use, owner_among};
+use crate::bound::{bindings, stored, without_left_behind};
+use crate::taken::{in_use, owner_among};
 
 /// Deletes a volume.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,6 +23,9 @@ pub(crate) struct VolumeDelete {
     pub(crate) provider: ProviderId,
     /// The volume in the provider's terms.
     pub(crate) volume: VolumeRef,
+    /// The VMs that have left it behind, and are claimed.
+    #[serde(default)]
+    pub(crate) left_by: Vec<VmId>,
 }
 
 /// The steps.
@@ -28,6 +33,19 @@ pub(crate) struct VolumeDelete {
 pub(crate) enum Step {
     Check,
     Remove,
+}
+
+impl VolumeDelete {
+    /// Another volume of that name is not the one that was left behind.
+    async fn forget(&self, cx: &StepCx) -> Result<(), StepError> {
+        for vm in &self.left_by {
+            let Some(row) = cx.engine.store.vm(*vm).await? else { continue };
+            let left = without_left_behind(bindings(&row.bindings), &self.volume);
+            let bindings = stored(&left)?;
+            cx.record(Effect::SetVmBindings { vm: *vm, bindings });
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -70,7 +88,8 @@ impl Operation for VolumeDelete {
                 let provider = cx.provider(self.provider)?;
                 let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
                 let call = storage.remove_volume(cx.cx(), &self.volume);
-                Ok(cx.cx().run("delete volume", call).await?)
+                cx.cx().run("delete volume", call).await?;
+                self.forget(cx).await
             }
         }
     }

@@ -244,6 +244,7 @@ async fn x30_who_was_let_go_meanwhile_is_not_changed_by_what_was_asked_before() 
                 created_at,
                 vm: None,
                 phase: None,
+                as_read: None,
                 provider: Some(lab.provider),
                 events: Vec::new(),
             };

@@ -182,3 +182,30 @@ async fn c20_an_adopted_vm_and_one_of_a_provider_without_changes_are_refused_wit
     assert!(hostler_provider::Provider::configure(&sim).is_none());
     lab.engine.shutdown().await;
 }
+
+/// Looking takes as long as the provider needs: what somebody wrote meanwhile is not undone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c20_a_change_that_was_planned_from_what_is_no_more_is_refused() {
+    let lab = Lab::new().await;
+    let vm = lab.create("web").await;
+    let generation = lab.engine.vms().get(vm).unwrap().generation();
+    let change = wanted(&lab, vm, larger);
+    lab.world.faults().reset();
+    lab.world.faults().hang_verb(Verb::PlanChange, 0);
+    let changes = lab.engine.changes();
+    let actor = admin();
+    let planning = changes.make(&actor, None, vm, generation, change);
+    let meanwhile = async {
+        lab.arrives(Verb::PlanChange).await;
+        let labels = [("tier".to_owned(), Some("web".to_owned()))].into();
+        let patch = VmChange { description: None, labels };
+        lab.engine.vms().update(&actor, vm, generation, patch).await.unwrap();
+        lab.world.faults().unhang();
+    };
+    let (refused, ()) = tokio::join!(planning, meanwhile);
+    assert_eq!(refused.unwrap_err().code(), Code::PreconditionFailed);
+    let row = lab.store.vm(vm).await.unwrap().unwrap();
+    assert_eq!((row.spec.labels.len(), row.spec.memory.bytes), (1, 256 << 20));
+    assert_eq!(lab.claims().await, 0);
+    lab.engine.shutdown().await;
+}

@@ -5,8 +5,9 @@ use hostler_core::Code;
 use hostler_core::access::{Actor, Role};
 use hostler_core::id::VmId;
 use hostler_core::operation::OperationState;
-use hostler_core::vm::PowerState;
+use hostler_core::vm::devices::DiskSource;
 use hostler_core::vm::status::VmState;
+use hostler_core::vm::{Action, Admission, PowerState};
 use hostler_engine::{CloneRequest, DeleteOptions, IdempotencyKey, PowerVerb};
 use hostler_sim::{Late, Verb};
 
@@ -210,5 +211,76 @@ async fn i17_a_late_clone_that_somebody_runs_is_left_alone() {
     lab.until("it was looked at again", || lab.inventories() > before + 3).await;
     let record = lab.world.vm_named("copy").unwrap();
     assert_eq!((record.power, record.volumes.len()), (PowerState::Running, 2));
+    lab.engine.shutdown().await;
+}
+
+/// What it is asked to have is what it has: disks of the snapshot, each of a volume of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e8_a_clone_of_an_older_snapshot_is_not_asked_to_have_disks_that_came_since() {
+    let lab = Lab::new().await;
+    let vm = lab.create("web").await;
+    lab.snapshot(vm, "s1").await;
+    lab.create_volume("given").await;
+    let source = DiskSource::Volume { pool: "default".into(), volume: "given".into() };
+    let spec = crate::world::disk("more", source);
+    let accepted = lab.engine.disks().attach(&admin(), None, vm, spec).await.unwrap();
+    assert_eq!(lab.end(&accepted).await.state(), OperationState::Succeeded);
+    let names = async |id| {
+        let row = lab.store.vm(id).await.unwrap().unwrap();
+        let bound: Vec<hostler_provider::DiskBinding> =
+            serde_json::from_value(row.bindings).unwrap();
+        for disk in &row.spec.disks {
+            assert!(bound.iter().any(|one| one.disk == disk.name), "{} has no volume", disk.name);
+            if let DiskSource::Volume { volume, .. } = &disk.source {
+                assert!(bound.iter().any(|one| one.volume.name == *volume && one.owned));
+            }
+        }
+        row.spec.disks.into_iter().map(|disk| disk.name).collect::<Vec<_>>()
+    };
+    let request = CloneRequest { snapshot: Some("s1".into()), ..named("then") };
+    let then = clone(&lab, vm, request).await;
+    assert_eq!(names(then).await, ["root", "data"]);
+    let now = clone(&lab, vm, named("now")).await;
+    assert_eq!(names(now).await, ["root", "data", "more"]);
+    // The source's volume is not the clones': it can be had by others when the source lets go.
+    let gone = lab.engine.disks().detach(&admin(), None, vm, "more", false).await.unwrap();
+    assert_eq!(lab.end(&gone).await.state(), OperationState::Succeeded);
+    let deleted = lab.engine.volumes().delete(&admin(), None, lab.pool(), "given").await.unwrap();
+    assert_eq!(lab.end(&deleted).await.state(), OperationState::Succeeded);
+    lab.engine.shutdown().await;
+}
+
+/// ADR 29: nothing is written down of the devices of an adopted VM, nor of its clones'.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x25_a_clone_of_an_adopted_vm_is_not_changed_and_its_disks_are_its_own() {
+    let lab = Lab::new().await;
+    let volume = lab.volume("theirs");
+    let format = hostler_core::vm::devices::VolumeFormat::Raw;
+    lab.world.add_volume(&volume, 1 << 20, format);
+    let mut spec = hostler_core::vm::VmSpec::new("theirs", 64 << 20);
+    let source = DiskSource::Volume { pool: "default".into(), volume: "theirs".into() };
+    spec.disks = vec![crate::world::disk("root", source)];
+    let bound = hostler_provider::DiskBinding { disk: "root".into(), volume, owned: false };
+    lab.world.add_vm("h1", spec, None, vec![bound]);
+    let find = || {
+        let all = hostler_core::query::ListRequest::first(100);
+        lab.engine.vms().list(&all).items.into_iter().find(|vm| vm.name == "theirs")
+    };
+    lab.until("the foreign VM is shown", || find().is_some()).await;
+    let vm = find().unwrap().id;
+    let request = hostler_engine::AdoptRequest::default();
+    lab.engine.adoptions().adopt(&admin(), vm, &request).await.unwrap();
+    let copy = clone(&lab, vm, named("copy")).await;
+    let second = clone(&lab, copy, named("copy-2")).await;
+    for id in [copy, second] {
+        let all = lab.engine.disks().list(id).await.unwrap();
+        let [only] = all.as_slice() else { panic!("{all:?}") };
+        assert!(only.asked && only.own_volume.is_some(), "{only:?}");
+        lab.attach_disk(id, "more").await;
+        let view = lab.engine.vms().get(id).unwrap();
+        let Admission::Denied(denial) = view.admit(Action::Change) else { panic!("changed") };
+        assert_eq!(denial.code, Code::CapabilityMissing);
+        assert!(denial.message.contains("\"root\""), "{}", denial.message);
+    }
     lab.engine.shutdown().await;
 }

@@ -253,3 +253,108 @@ async fn f6_a_disk_whose_answer_was_lost_is_added_once() {
     assert_eq!(lab.world.vm_of(vm).unwrap().disks, ["root", "data", "more"]);
     lab.engine.shutdown().await;
 }
+
+/// A VM that was put back by moving its disks, off; with the volume that its `data` had before.
+async fn put_back(lab: &Lab) -> (hostler_core::id::VmId, hostler_provider::VolumeRef) {
+    lab.world.move_disks_on_revert();
+    let vm = lab.create("web").await;
+    let volumes = lab.world.vm_of(vm).unwrap().volumes;
+    let data = volumes.into_iter().find(|one| one.name.contains("data")).unwrap();
+    lab.snapshot(vm, "s1").await;
+    let accepted = lab.engine.snapshots().revert(&admin(), None, vm, "s1").await.unwrap();
+    assert_eq!(lab.end(&accepted).await.state(), OperationState::Succeeded);
+    lab.sees(vm, hostler_core::vm::status::VmState::Stopped).await;
+    (vm, data)
+}
+
+fn is_there(lab: &Lab, volume: &hostler_provider::VolumeRef) -> bool {
+    lab.world.census().volumes.iter().any(|one| one.volume == *volume)
+}
+
+/// What a VM left behind when it was put back can be looked into, and goes or stays by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i17_a_volume_that_was_left_behind_is_attached_under_its_name_and_no_other_goes_with_it() {
+    for deletes in [false, true] {
+        let lab = Lab::new().await;
+        let (vm, before) = put_back(&lab).await;
+        let spec = volume_disk("old", &before.name);
+        let accepted = lab.engine.disks().attach(&admin(), None, vm, spec).await.unwrap();
+        assert_eq!(lab.end(&accepted).await.state(), OperationState::Succeeded);
+        let all = lab.engine.disks().list(vm).await.unwrap();
+        let names: Vec<_> = all.iter().map(|one| (one.name.as_str(), one.seen.is_some())).collect();
+        let wanted = [("root", true), ("data", true), ("old", true), (SEED_DISK, true)];
+        assert_eq!(names, wanted);
+        let old = all.iter().find(|one| one.name == "old").unwrap();
+        assert_eq!(old.own_volume.as_ref(), Some(&before), "it was made for this VM");
+        // As the browser has it: by its reference.
+        let by_ref = old.seen.as_ref().unwrap().external_ref.clone();
+        let disks = lab.engine.disks();
+        let accepted = disks.detach(&admin(), None, vm, &by_ref, deletes).await.unwrap();
+        assert_eq!(lab.end(&accepted).await.state(), OperationState::Succeeded);
+        assert_eq!(lab.world.vm_of(vm).unwrap().disks, ["root", "data"]);
+        let row = lab.store.vm(vm).await.unwrap().unwrap();
+        assert_eq!(row.spec.disks.len(), 2);
+        assert_eq!(is_there(&lab, &before), !deletes);
+        let told = lab.engine.vms().deletion(vm, true).await.unwrap();
+        let left = told.volumes.iter().filter(|one| one.disk.is_none()).count();
+        assert_eq!(left, 1, "that of the root is remembered still");
+        lab.engine.shutdown().await;
+    }
+}
+
+/// Somebody has put another volume in its place, past Hostler.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i17_a_volume_goes_with_a_disk_only_where_it_is_the_one_behind_it() {
+    let lab = Lab::new().await;
+    let vm = lab.create("web").await;
+    let made = lab.attach_disk(vm, "more").await;
+    let (sim, at) = (Sim::new(&lab.world), lab.world.vm_of(vm).unwrap().vm);
+    let cx = hostler_provider::Cx::within(Duration::from_secs(5));
+    let there = sim.list_disks(&cx, &at).await.unwrap();
+    let more = there.iter().find(|one| one.name == "more").unwrap();
+    sim.detach_disk(&cx, &at, &hostler_provider::DiskRef::of(more)).await.unwrap();
+    let theirs = lab.volume("theirs");
+    let format = hostler_core::vm::devices::VolumeFormat::Raw;
+    lab.world.add_volume(&theirs, 1 << 20, format);
+    let mark = hostler_core::disk::DiskMark::of(vm.as_uuid());
+    let spec = volume_disk("more", "theirs");
+    let request =
+        hostler_provider::AttachDisk { mark: &mark, vm: &at, disk: &spec, volume: &theirs };
+    sim.attach_disk(&cx, &request).await.unwrap();
+    let disks = lab.engine.disks();
+    let kept = disks.detach(&admin(), None, vm, "more", true).await.unwrap_err();
+    assert_eq!(kept.code(), Code::VolumeNotItsOwn, "{kept}");
+    let accepted = disks.detach(&admin(), None, vm, "more", false).await.unwrap();
+    assert_eq!(lab.end(&accepted).await.state(), OperationState::Succeeded);
+    assert!(is_there(&lab, &made) && is_there(&lab, &theirs));
+    let told = lab.engine.vms().deletion(vm, true).await.unwrap();
+    assert!(told.volumes.iter().any(|one| one.volume == made && one.goes), "not forgotten");
+    assert!(told.volumes.iter().all(|one| one.volume != theirs));
+    lab.engine.shutdown().await;
+}
+
+/// It is gone already: nothing is taken off, and that is what is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e8_a_disk_that_a_vm_lacks_is_forgotten_and_not_called_detached() {
+    let lab = Lab::new().await;
+    let vm = lab.create("web").await;
+    let made = lab.attach_disk(vm, "more").await;
+    let (sim, at) = (Sim::new(&lab.world), lab.world.vm_of(vm).unwrap().vm);
+    let cx = hostler_provider::Cx::within(Duration::from_secs(5));
+    let there = sim.list_disks(&cx, &at).await.unwrap();
+    let more = there.iter().find(|one| one.name == "more").unwrap();
+    sim.detach_disk(&cx, &at, &hostler_provider::DiskRef::of(more)).await.unwrap();
+    let disks = lab.engine.disks();
+    let all = disks.list(vm).await.unwrap();
+    let lacking = all.iter().find(|one| one.name == "more").unwrap();
+    assert_eq!((lacking.seen.is_some(), lacking.own_volume.as_ref()), (false, Some(&made)));
+    lab.world.faults().reset();
+    let accepted = disks.detach(&admin(), None, vm, "more", true).await.unwrap();
+    assert_eq!(lab.end(&accepted).await.state(), OperationState::Succeeded);
+    assert!(!lab.world.faults().calls().contains(&Verb::DetachDisk), "there was nothing to do");
+    assert!(!is_there(&lab, &made));
+    let filter = hostler_store::EventFilter { kind: Some("disk.detached".into()), resource: None };
+    let told = lab.store.events_before(None, &filter, 9).await.unwrap();
+    assert!(told[0].message.contains("lacked"), "{told:?}");
+    lab.engine.shutdown().await;
+}

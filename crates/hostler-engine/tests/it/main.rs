@@ -10,6 +10,7 @@ mod changes;
 mod clocks;
 mod clones;
 mod clusters;
+mod deletions;
 mod disks;
 mod events;
 mod fairness;

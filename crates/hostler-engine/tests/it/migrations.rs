@@ -18,6 +18,8 @@ async fn c13_a_vm_is_moved_and_what_is_remembered_names_its_hosts() {
     let accepted = migrations.begin(&admin(), None, vm, Some(lab.host("h2"))).await.unwrap();
     assert_eq!(lab.end(&accepted).await.state(), OperationState::Succeeded);
     assert_eq!(lab.told("vm.migrated").await, 1);
+    let row = lab.store.vm(vm).await.unwrap().unwrap();
+    assert_eq!(row.host, Some(lab.host("h2")), "and remembered there, should its host be silent");
     for asked in [None, Some(vm)] {
         let told = migrations.list(asked).await.unwrap();
         let [only] = told.items.as_slice() else { panic!("{told:?}") };

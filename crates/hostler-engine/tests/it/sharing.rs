@@ -5,7 +5,7 @@ use std::time::Duration;
 use hostler_core::Code;
 use hostler_core::operation::{OperationState, Resource};
 use hostler_core::vm::VmSpec;
-use hostler_core::vm::devices::DiskSource;
+use hostler_core::vm::devices::{DiskSource, DiskSpec};
 use hostler_core::vm::status::VmState;
 use hostler_engine::{DeleteOptions, VmCreateRequest};
 use hostler_provider::{DiskBinding, VolumeRef};
@@ -15,11 +15,12 @@ use crate::world::{Lab, admin, disk, vm_of};
 
 const ALL: DeleteOptions = DeleteOptions { disks: true, force: true, generation: None };
 
-/// A VM that has a volume which was made for another one.
+/// A VM that has a volume which was made for another one; it only reads it, for it would not
+/// get it otherwise.
 fn with_disk_of_another(name: &str, volume: &VolumeRef) -> VmCreateRequest {
     let source = DiskSource::Volume { pool: volume.pool.clone(), volume: volume.name.clone() };
     let mut spec = VmSpec::new(name, 64 << 20);
-    spec.disks = vec![disk("root", source)];
+    spec.disks = vec![DiskSpec { read_only: true, ..disk("root", source) }];
     VmCreateRequest { spec, wish: Default::default(), start: false }
 }
 

@@ -7,7 +7,7 @@ use hostler_core::operation::OperationState;
 use hostler_core::snapshot::{Consistency, Quiesce, SnapshotContent, SnapshotSpec};
 use hostler_core::vm::PowerState;
 use hostler_core::vm::status::VmState;
-use hostler_engine::{DeleteOptions, IdempotencyKey, PowerVerb};
+use hostler_engine::{DeleteOptions, IdempotencyKey, PowerVerb, SpecChange};
 use hostler_provider::{Kind, StopMode};
 use hostler_sim::{Guest, Late, Verb, When};
 
@@ -190,5 +190,36 @@ async fn c14_the_volume_that_a_vm_left_behind_can_be_deleted_and_the_one_that_it
     assert_eq!(refused.code(), Code::VolumeInUse);
     let accepted = volumes.delete(&admin(), None, pool, &before.name).await.unwrap();
     assert_eq!(lab.end(&accepted).await.state(), OperationState::Succeeded);
+    lab.engine.shutdown().await;
+}
+
+/// What is asked of a VM that was put back is what its provider tells of it then; of what it does
+/// not tell nobody says that it is as wanted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c14_after_a_vm_was_put_back_its_specification_says_what_it_is() {
+    let lab = Lab::new().await;
+    let vm = lab.create("web").await;
+    lab.snapshot(vm, "s1").await;
+    let before = lab.engine.vms().get(vm).unwrap().generation();
+    // As a place has it that puts the size back, too.
+    let at = lab.world.vm_of(vm).unwrap().vm;
+    lab.world.edit_vm(&at, "kubectl-edit", |spec| spec.memory.bytes = 128 << 20);
+    let accepted = lab.engine.snapshots().revert(&admin(), None, vm, "s1").await.unwrap();
+    assert_eq!(lab.end(&accepted).await.state(), OperationState::Succeeded);
+    let row = lab.store.vm(vm).await.unwrap().unwrap();
+    assert_eq!(row.spec.memory.bytes, 128 << 20);
+    assert!(row.generation > before, "who read it before has to read it again");
+    assert_eq!(row.spec.disks.len(), 2);
+    let same = async || {
+        let view = lab.engine.vms().get(vm).unwrap();
+        let spec = view.row.as_ref().unwrap().spec.clone();
+        let change = SpecChange { spec, take_over: Vec::new(), from_gitops: false };
+        let changes = lab.engine.changes();
+        let taken = changes.make(&admin(), None, vm, view.generation(), change).await.unwrap();
+        lab.end(&taken).await.row.note
+    };
+    let note = same().await.unwrap_or_default();
+    assert!(note.contains("put back to a snapshot"), "{note}");
+    assert_eq!(same().await, None, "it was changed since");
     lab.engine.shutdown().await;
 }

@@ -30,6 +30,7 @@ async fn leave(lab: &Lab, kind: &str, vm: VmId) -> OperationId {
         created_at,
         vm: None,
         phase: Some((vm, Phase::Deleting)),
+        as_read: None,
         provider: None,
         events: Vec::new(),
     };

@@ -271,7 +271,7 @@ impl Subject {
     pub(crate) fn asks_first(self) -> bool {
         self.is_of_snapshots()
             || self.is_of_disks()
-            || matches!(self, Self::VolumeCreate | Self::VolumeDelete | Self::Change)
+            || matches!(self, Self::VolumeCreate | Self::VolumeDelete | Self::Change | Self::Delete)
     }
 
     /// Whether there is a point from which there is no way back.
@@ -293,6 +293,10 @@ impl Subject {
                 check_spec(lab, vm, OperationState::Failed, how).await;
             }
             Some(vm) if self.is_of_disks() => self.check_disk(lab, vm, None, how).await,
+            Some(vm) if matches!(self, Self::Delete) => {
+                lab.assert_clean(&[vm], &[], how);
+                assert_eq!(lab.claims().await, 0, "{how}");
+            }
             Some(vm) => self.check_snapshot(lab, vm, OperationState::Failed, how).await,
             None => {
                 self.check_volume(lab, self.exists_after(OperationState::Failed), how).await;

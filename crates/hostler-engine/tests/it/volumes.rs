@@ -217,3 +217,20 @@ async fn a_reader_changes_no_volume() {
         assert_eq!(answer.unwrap_err().code(), Code::PermissionDenied);
     }
 }
+
+/// What a VM has is not given to another one, whatever its provider would let through.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i5_no_vm_is_made_on_a_volume_that_another_one_writes_to() {
+    let lab = Lab::new().await;
+    lab.create_volume("data").await;
+    let vm = lab.create("web").await;
+    let spec = uses_data("x").spec.disks[0].clone();
+    let spec = hostler_core::vm::devices::DiskSpec { name: "more".into(), ..spec };
+    let asked = lab.engine.disks().attach(&admin(), None, vm, spec).await.unwrap();
+    assert_eq!(lab.end(&asked).await.state(), OperationState::Succeeded);
+    let refused = lab.engine.vms().create(&admin(), None, uses_data("db")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::VolumeInUse);
+    let refused = lab.engine.vms().plan(&admin(), &uses_data("db")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::VolumeInUse);
+    lab.engine.shutdown().await;
+}

@@ -38,6 +38,12 @@ pub trait Create: Send + Sync {
     /// than the VM. Where the place cannot be asked that is an error, and the VM stays.
     async fn remove_vm(&self, cx: &Cx, vm: &VmRef) -> Result<()>;
 
+    /// Whether the snapshots of a VM that is removed are gone with it; `None` where that is not
+    /// said. Elsewhere they outlive it.
+    fn ends_snapshots(&self) -> Option<bool> {
+        None
+    }
+
     /// The provider's own definition of the VM, unchanged, for people who know
     /// it: domain XML, for example.
     async fn definition(&self, cx: &Cx, vm: &VmRef) -> Result<String>;

@@ -163,6 +163,7 @@ async fn apply(tx: &mut Connection, effect: &Effect, now: Timestamp) -> Result<(
             vms::touched(tx.execute(change).await?, *vm)
         }
         Effect::SetVmSpec { vm, spec } => vms::set_spec(tx, *vm, spec, now).await,
+        Effect::ChangeVmSpec { vm, from, to } => vms::change_spec(tx, *vm, from, to, now).await,
         Effect::SetVmDisk { vm, name, disk } => {
             vms::set_disk(tx, *vm, name, disk.as_deref(), now).await
         }

@@ -66,6 +66,18 @@ pub struct NewVm {
     pub template: Option<FromTemplate>,
 }
 
+/// What somebody read of a VM before they decided about it: looking takes time, and only what
+/// is kept claims the VM.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AsRead {
+    /// The VM.
+    pub vm: VmId,
+    /// The generation of its specification; `None`: whatever is asked of it.
+    pub generation: Option<u64>,
+    /// What belonged to it, in the engine's words.
+    pub bindings: Value,
+}
+
 /// An operation to be kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewOperation {
@@ -93,6 +105,8 @@ pub struct NewOperation {
     pub vm: Option<NewVm>,
     /// The VM whose phase it changes at once.
     pub phase: Option<(VmId, Phase)>,
+    /// What it was prepared from, which has to be so still when it is kept.
+    pub as_read: Option<AsRead>,
     /// Where it works, if that is decided.
     pub provider: Option<ProviderId>,
     /// What is told about it.
@@ -223,6 +237,17 @@ pub enum Effect {
         vm: VmId,
         /// The specification.
         spec: Box<VmSpec>,
+    },
+    /// What is asked of a VM is changed from one specification to another; what others wrote
+    /// of it meanwhile stays, where the change is not about it. Its generation grows if that
+    /// changes it.
+    ChangeVmSpec {
+        /// The VM.
+        vm: VmId,
+        /// What the change began from.
+        from: Box<VmSpec>,
+        /// What it was to become.
+        to: Box<VmSpec>,
     },
     /// A disk among what is asked of a VM, its other words as they are now: put there in the
     /// place of one of that name, or taken out. Its generation grows if that changes it.

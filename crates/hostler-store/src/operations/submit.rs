@@ -20,6 +20,7 @@ impl Store {
     /// `Conflict::Busy` when something it claims is claimed,
     /// `Conflict::VmExists` when its VM's name is taken,
     /// `Conflict::IdempotencyMismatch` when its key stands for another request;
+    /// `Conflict::Changed` when the VM is not any more what it was prepared from;
     /// `NotFound` when the VM whose phase it changes is gone; `Full`.
     pub async fn submit(&self, new: &NewOperation) -> Result<Submitted> {
         let mut tx = self.write_growing().await?;
@@ -33,6 +34,9 @@ impl Store {
             }
         }
         insert_operation(&mut tx, new).await?;
+        if let Some(read) = &new.as_read {
+            vms::check_unchanged(&mut tx, read).await?;
+        }
         if let Some(vm) = &new.vm {
             insert_vm(&mut tx, vm, new).await?;
         }

@@ -56,6 +56,7 @@ impl World {
             created_at,
             vm: None,
             phase: None,
+            as_read: None,
             provider: None,
             events: Vec::new(),
         }

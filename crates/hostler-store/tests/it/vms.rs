@@ -1,8 +1,11 @@
 //! Changing what is asked of a VM.
 
-use hostler_store::{Conflict, Missing, StoreErrorKind};
+use hostler_core::Code;
+use hostler_core::id::VmId;
+use hostler_store::{Append, AsRead, Conflict, Effect, Missing, NewOperation, StoreErrorKind};
+use serde_json::json;
 
-use crate::common::{World, on_both};
+use crate::common::{World, on_both, plan, silent, started};
 
 #[tokio::test]
 async fn a_change_needs_the_latest_generation() {
@@ -80,6 +83,67 @@ async fn a_vm_that_is_not_there_is_told_so() {
         let error = store.update_vm_spec(vm.id, 1, &vm.spec, &[], world.now()).await.unwrap_err();
         assert_eq!(*error.kind(), StoreErrorKind::NotFound(Missing::Vm));
         assert_eq!(store.vm(vm.id).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c20_what_was_prepared_from_what_is_no_more_is_not_kept() {
+    on_both(|store| async move {
+        let world = World::new();
+        let new = world.create("web");
+        store.submit(&new).await.unwrap();
+        let vm = new.vm.unwrap();
+        let read = |generation, bindings| AsRead { vm: vm.id, generation, bindings };
+        let submit = async |read: AsRead| {
+            let new = NewOperation { as_read: Some(read), ..world.operation(&[]) };
+            let id = new.id;
+            (store.submit(&new).await, store.operation(id).await.unwrap().is_some())
+        };
+        let old = json!([{"disk": "root"}]);
+        for changed in [read(Some(2), json!([])), read(None, old.clone()), read(Some(1), old)] {
+            let (refused, is_kept) = submit(changed).await;
+            let told = hostler_core::Error::from(refused.unwrap_err());
+            assert_eq!((told.code(), is_kept), (Code::PreconditionFailed, false));
+        }
+        for same in [read(Some(1), json!([])), read(None, json!([]))] {
+            submit(same).await.0.unwrap();
+        }
+        let gone = AsRead { vm: world.ids.next(VmId::new), ..read(None, json!([])) };
+        let missing = StoreErrorKind::NotFound(Missing::Vm);
+        assert_eq!(*submit(gone).await.0.unwrap_err().kind(), missing);
+    })
+    .await;
+}
+
+/// A description that was changed while a change was under way, at its very end, too.
+#[tokio::test]
+async fn c20_a_change_leaves_what_was_written_meanwhile() {
+    on_both(|store| async move {
+        let world = World::new();
+        let mut new = world.create("web");
+        new.plan = plan(1);
+        store.submit(&new).await.unwrap();
+        let vm = new.vm.unwrap();
+        let (from, mut to) = (vm.spec.clone(), vm.spec.clone());
+        to.memory.bytes = 2 << 30;
+        let mut spec = from.clone();
+        spec.description = "meanwhile".into();
+        store.update_vm_spec(vm.id, 1, &spec, &[], world.now()).await.unwrap();
+        let ttl = std::time::Duration::from_secs(30);
+        let epoch = store.acquire_lease(new.id, "a", ttl, world.now()).await.unwrap().unwrap();
+        let effects = [Effect::ChangeVmSpec { vm: vm.id, from: Box::new(from), to: Box::new(to) }];
+        let append = Append {
+            expected_len: None,
+            events: &[started(0)],
+            effects: &effects,
+            tell: &silent,
+            now: world.now(),
+        };
+        store.append(new.id, epoch, &append).await.unwrap();
+        let row = store.vm(vm.id).await.unwrap().unwrap();
+        assert_eq!((row.spec.memory.bytes, &*row.spec.description), (2 << 30, "meanwhile"));
+        assert_eq!(row.generation, 3);
     })
     .await;
 }

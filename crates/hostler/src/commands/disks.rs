@@ -281,7 +281,8 @@ fn foresee(app: &App, disk: &v1::VmDisk, called: &str, delete_volume: bool) -> R
         _ => keeps.then_some(not_own),
     };
     // The code that doing it would end with.
-    let exit = Kind::Conflict.exit_code();
+    let code = refused.and_then(|(code, _)| Code::parse(code));
+    let exit = code.map_or(Kind::Conflict, Code::kind).exit_code();
     let view = app.view()?;
     if !view.is_for_people() {
         view.document(&serde_json::json!({

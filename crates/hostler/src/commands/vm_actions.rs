@@ -1,6 +1,6 @@
 //! Actions on VMs: power and deletion.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hostler_api::{Nothing, v1};
 use hostler_client::{Answer, Client, Item, Terms};
@@ -108,10 +108,14 @@ pub(crate) async fn delete(app: &App, args: DeleteArgs) -> Result {
         app.say("there is no VM to delete");
         return Ok(());
     }
+    // What was shown is what goes: whatever changed since, the server refuses.
+    let mut shown = BTreeMap::new();
     if !args.yes {
         let mut what = Vec::new();
         for vm in &vms {
-            what.extend(consequences(&client, &vm.value, &args).await?);
+            let (lines, etag) = consequences(&client, &vm.value, &args).await?;
+            what.extend(lines);
+            shown.insert(vm.value.id.clone(), etag);
         }
         // Data that is gone cannot be brought back, so a habitual `y` is not enough.
         let typed = match (args.disks, vms.as_slice()) {
@@ -122,11 +126,12 @@ pub(crate) async fn delete(app: &App, args: DeleteArgs) -> Result {
         confirm(app, false, &what, typed.as_deref())?;
     }
     let query = v1::VmDeleteQuery { disks: args.disks, force: args.force };
-    let submit = |vm| {
+    let submit = |vm: String| {
         let (client, query) = (client.clone(), query.clone());
+        let terms = Terms { if_match: shown.get(&vm).cloned().flatten(), ..Terms::default() };
         async move {
             let path = v1::VmPath { vm };
-            client.ask::<v1::VmDelete>(&path, &query, &Nothing {}, &Terms::default()).await
+            client.ask::<v1::VmDelete>(&path, &query, &Nothing {}, &terms).await
         }
     };
     let words = Words { verb: "delete", done: "deleted" };
@@ -160,38 +165,62 @@ async fn existing(
     Ok(found)
 }
 
-/// What deleting a VM does, a line each.
+/// What deleting a VM does, a line each, and as what it was read.
 async fn consequences(
     client: &Client,
     vm: &v1::VmSummary,
     args: &DeleteArgs,
-) -> Result<Vec<String>> {
+) -> Result<(Vec<String>, Option<String>)> {
     let path = v1::VmPath { vm: vm.id.clone() };
-    let shown = client.show::<v1::VmShow>(&path).await?.value;
+    let shown = client.show::<v1::VmShow>(&path).await?;
+    let etag = shown.etag().map(str::to_owned);
+    let query = v1::VmDeletionQuery { disks: args.disks };
+    let deletion = client.call::<v1::VmDeletionShow>(&path, &query, &Nothing {}).await?;
     let place = vm.host.as_ref().map(|host| format!(" at host {}", host.name)).unwrap_or_default();
-    let state = &shown.summary.status.state;
+    let state = &shown.value.summary.status.state;
+    let snapshots = match deletion.ends_snapshots {
+        Some(true) => ", saved memory and snapshots",
+        Some(false) => " and saved memory; its snapshots stay",
+        None => " and saved memory",
+    };
     let mut lines = vec![format!(
-        "{} ({state}{place}) is deleted, with its firmware variables, TPM state, saved memory \
-         and snapshot metadata",
+        "{} ({state}{place}) is deleted, with its firmware variables, TPM state{snapshots}",
         called(vm)
     )];
     if args.force {
         lines.push("  its power is cut first if it runs".into());
     }
-    let disks = shown.observed.as_ref().and_then(|observed| observed.disks.value.as_ref());
-    let sources: Vec<&str> =
-        disks.into_iter().flatten().filter_map(|disk| disk.source.as_deref()).collect();
-    // Of a VM that was adopted no volume is Hostler's, and none goes with it.
-    let wants_disks = args.disks && shown.adopted.is_none();
-    lines.push(match (wants_disks, disks.is_some(), sources.as_slice()) {
-        (true, false, _) => "  ALL DATA on the volumes made for it is lost".into(),
-        (true, true, sources) => {
-            format!("  ALL DATA is lost on those of its disks made for it: {}", sources.join(", "))
+    lines.extend(volumes(&deletion));
+    Ok((lines, etag))
+}
+
+/// What becomes of a VM's volumes, a line each.
+fn volumes(deletion: &v1::VmDeletion) -> Vec<String> {
+    let named = |one: &v1::VmVolume| {
+        let place = format!("{}/{}", one.pool, one.volume);
+        match (&one.disk, one.kind) {
+            (_, v1::VmVolumeKind::LeftBehind) => format!("{place} (left behind)"),
+            (Some(disk), _) => format!("{place} ({disk})"),
+            (None, _) => place,
         }
-        (false, _, []) => "  its disks are kept".into(),
-        (false, _, sources) => format!("  its disks are kept: {}", sources.join(", ")),
-    });
-    Ok(lines)
+    };
+    // Of the seed there is nothing to lose, and it goes in any case.
+    let data = deletion.volumes.iter().filter(|one| one.kind != v1::VmVolumeKind::Seed);
+    let (gone, kept): (Vec<_>, Vec<_>) = data.partition(|one| one.goes);
+    let listed = |all: &[&v1::VmVolume]| all.iter().map(|one| named(one)).collect::<Vec<_>>();
+    let mut lines = Vec::new();
+    if !gone.is_empty() {
+        lines.push(format!("  ALL DATA is lost on: {}", listed(&gone).join(", ")));
+    }
+    let kept: Vec<_> = listed(&kept).into_iter().chain(deletion.others.iter().cloned()).collect();
+    if !kept.is_empty() {
+        lines.push(format!("  kept: {}", kept.join(", ")));
+    }
+    let used = gone.iter().filter_map(|one| Some((named(one), one.used_by.as_ref()?)));
+    lines.extend(
+        used.map(|(one, by)| format!("  it will be refused: {one} belongs to VM \"{}\"", by.name)),
+    );
+    lines
 }
 
 pub(crate) fn targets(vms: &[Item<v1::VmSummary>]) -> Vec<Target> {

@@ -24,8 +24,11 @@ fn answering(change: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> TestSer
             let reason = "the VM boots from it and may not go on without it; stop it first";
             let stays = json!({"allowed": false, "code": "disk_needed", "reason": reason});
             let goes = json!({"allowed": true});
+            let lacks = "its provider cannot change disks";
+            let never = json!({"allowed": false, "code": "capability_missing", "reason": lacks});
             let all = [disk("root", true, &stays), disk("data", true, &goes)];
-            Reply::page(all.into_iter().chain([disk("logs", false, &goes)]).collect())
+            let more = [disk("logs", false, &goes), disk("fixed", true, &never)];
+            Reply::page(all.into_iter().chain(more).collect())
         }
         "GET" if seen.path.starts_with("/api/v1/vms") => fleet(seen),
         _ => change(seen),
@@ -42,6 +45,7 @@ fn e8_a_list_tells_which_disks_can_be_detached() {
         root  attached  1 GiB  scsi  default/web-root.qcow2  no      yes
         data  attached  1 GiB  scsi  default/web-data.qcow2  yes     yes
         logs  attached  1 GiB  scsi  default/web-logs.qcow2  yes     no
+        fixed attached  1 GiB  scsi  default/web-fixed.qcow2 no      yes
         exit 0
     "]]
     .assert_eq(&ended.all());
@@ -125,6 +129,11 @@ fn e8_a_dry_run_of_detaching_tells_why_not() {
     let refused = dry("root", &[]);
     assert!(refused.contains("the VM boots from it"), "{refused}");
     assert!(refused.ends_with("exit 5\n"), "{refused}");
+    // It ends as doing it would end.
+    let exit = hostler_core::Code::CapabilityMissing.kind().exit_code();
+    assert_ne!(exit, 5);
+    let lacking = dry("fixed", &[]);
+    assert!(lacking.ends_with(&format!("exit {exit}\n")), "{lacking}");
     assert!(dry("data", &["--delete-volume"]).contains("and all data on it"));
     assert!(dry("logs", &["--delete-volume"]).contains("was not made for this VM"));
     assert!(dry("logs", &[]).contains("stays"));

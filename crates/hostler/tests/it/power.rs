@@ -5,7 +5,7 @@ use hostler_client::testing::{Reply, TestServer};
 use hostler_core::Code;
 use serde_json::{Value, json};
 
-use crate::rig::{Ended, failed, fleet, fleet_and, id, operation, run, run_with};
+use crate::rig::{Ended, failed, fleet_and, id, operation, run, run_with};
 
 /// A server on which every POST or DELETE gives an operation in `state`.
 fn answering(state: &'static str) -> TestServer {
@@ -229,24 +229,22 @@ fn c4_deleting_asks_where_somebody_can_answer_and_needs_yes_where_not() {
     let server = answering("succeeded");
     let ended = run_with(&server, &["vm", "delete", "web-2", "--disks"], b"y\n");
     expect![[r#"
-        vm "web-2" (stopped at host h1) is deleted, with its firmware variables, TPM state, saved memory and snapshot metadata
-          ALL DATA is lost on those of its disks made for it: /pool/web-root.qcow2
+        vm "web-2" (stopped at host h1) is deleted, with its firmware variables, TPM state, saved memory and snapshots
+          ALL DATA is lost on: default/web-root (root), default/web-before (left behind)
+          kept: default/given (data), /iso/tools.iso
         error: nobody can be asked here
         hint: --yes does it unasked
         exit 2
     "#]].assert_eq(&ended.all());
     assert!(server.seen().iter().all(|seen| seen.method == "GET"), "nothing was done");
-
-    let adopted = TestServer::start(|seen| match fleet(seen) {
-        Reply::JsonWith(status, mut vm, headers) => {
-            vm["adopted"] = json!({"by": "local:ada", "at": "2026-11-21T04:00:00Z",
-                "read_only": false, "reason": null});
-            Reply::JsonWith(status, vm, headers)
-        }
-        other => other,
-    });
-    let ended = run_with(&adopted, &["vm", "delete", "web-2", "--disks"], b"y\n");
-    assert!(ended.all().contains("its disks are kept: /pool/web-root.qcow2"), "{}", ended.all());
+    let ended = run_with(&server, &["vm", "delete", "web-2"], b"y\n");
+    expect![[r#"
+        vm "web-2" (stopped at host h1) is deleted, with its firmware variables, TPM state and saved memory; its snapshots stay
+          kept: default/web-root (root), default/web-before (left behind), default/given (data), /iso/tools.iso
+        error: nobody can be asked here
+        hint: --yes does it unasked
+        exit 2
+    "#]].assert_eq(&ended.all());
 
     let ended = run(&server, &["vm", "delete", "web-2", "--disks", "--force", "--yes"]);
     assert_eq!((ended.code, ended.err.as_str()), (0, "vm \"web-2\" deleted\n"));

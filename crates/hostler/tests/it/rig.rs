@@ -158,6 +158,26 @@ pub(crate) fn failed(kind: &str, state: &str, number: u32, code: Code, detail: &
 
 /// Answers for a small fleet: `web-1` runs, `web-2` and `db` are stopped, and
 /// there are two called `twin`.
+/// What would go with a VM of the fleet that was put back once and has a disk of somebody's.
+fn deletion(disks: bool) -> Value {
+    let volume = |name: &str, disk: Value, kind: &str, goes: bool| {
+        json!({
+            "pool": "default", "volume": name, "disk": disk, "kind": kind, "goes": goes,
+            "used_by": null,
+        })
+    };
+    json!({
+        "volumes": [
+            volume("web-root", json!("root"), "disk", disks),
+            volume("web-before", Value::Null, "left_behind", disks),
+            volume("web-seed", json!("seed"), "seed", true),
+            volume("given", json!("data"), "given", false),
+        ],
+        "others": ["/iso/tools.iso"],
+        "ends_snapshots": disks,
+    })
+}
+
 pub(crate) fn fleet(seen: &Seen) -> Reply {
     let mut all = vec![
         vm(1, "web-1", "running"),
@@ -187,6 +207,11 @@ pub(crate) fn fleet(seen: &Seen) -> Reply {
             let Some(path) = line.strip_prefix("GET /api/v1/vms/") else {
                 return Reply::problem(Code::EndpointNotFound, &format!("nothing at {line}"));
             };
+            if let Some(vm) = path.strip_suffix("/deletion") {
+                let is_there = all.iter().any(|one| one["id"] == vm);
+                assert!(is_there, "nobody asks about another one: {line}");
+                return Reply::Json(200, deletion(seen.param("disks") == Some("true")));
+            }
             match all.iter().find(|vm| vm["id"] == path) {
                 Some(vm) => {
                     let number: u32 = path[path.len() - 3..].parse().unwrap();

@@ -77,8 +77,14 @@ fn deleting() -> TestServer {
     fleet_and(|_| Reply::Json(202, operation("vm.delete", "succeeded", 2)))
 }
 
+/// Whether it was, and then only what was shown.
 fn is_deleted(server: &TestServer) -> bool {
-    server.seen().iter().any(|seen| seen.method == "DELETE")
+    let seen = server.seen();
+    let mut deleted = seen.iter().filter(|seen| seen.method == "DELETE");
+    deleted.next().is_some_and(|seen| {
+        assert_eq!(seen.header("if-match"), Some("\"3\""));
+        true
+    })
 }
 
 #[test]
@@ -86,7 +92,7 @@ fn deleting_asks_and_only_yes_is_yes() {
     for (answer, exit) in [("y\n", 0), ("yes\n", 0), ("\n", 9), ("n\n", 9), ("web-2\n", 9)] {
         let server = deleting();
         let mut screen = Screen::start(&server, &["rm", "web-2"], 100);
-        screen.wait_for("its disks are kept: /pool/web-root.qcow2");
+        screen.wait_for("kept: default/web-root (root)");
         screen.wait_for("Go on? [y/N]");
         assert!(!is_deleted(&server));
         screen.press(answer);

@@ -1,5 +1,6 @@
 //! `hostlerd demo`: the real server on a simulated fleet, gone when it ends.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use hostler_core::id::{Entropy, IdSource};
 use hostler_engine::Pace;
 use hostler_store::Store;
 
-use super::run::{Signals, make_data_dir, open, stop};
+use super::run::{DATABASE, Signals, make_data_dir, open, stop};
 use super::{fleet, print};
 use crate::arguments::{DemoFlags, RunFlags};
 use crate::auth::LocalUsers;
@@ -36,6 +37,9 @@ pub(super) async fn run(flags: DemoFlags) -> Result<()> {
         ),
     };
     let data_dir = flags.data_dir.clone().or(temporary.as_ref().map(|dir| dir.path().to_owned()));
+    if let Some(dir) = &flags.data_dir {
+        refuse_used(dir)?;
+    }
     let mut config = Config::load(&RunFlags {
         data_dir,
         listen: vec![flags.listen],
@@ -92,6 +96,22 @@ fn announcement(server: &Server, config: &Config, link: &str) -> String {
     )
 }
 
+/// A simulated fleet is not mixed into what is there: neither into what a real server keeps nor
+/// into that of an earlier demo, whose fleet was another one.
+fn refuse_used(dir: &Path) -> Result<()> {
+    let path = dir.join(DATABASE);
+    let exists =
+        path.try_exists().map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    if !exists {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{} is there already, and a demo begins with nothing: name a directory without one, remove \
+         it if nobody needs it, or leave --data-dir out",
+        path.display()
+    )))
+}
+
 /// A demo beside a real server must not take its place; and what is made up goes nowhere
 /// unless somebody wants that (X17).
 fn apart(config: &mut Config, is_sent: bool) {
@@ -108,6 +128,36 @@ fn apart(config: &mut Config, is_sent: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn x17_a_demo_is_not_mixed_into_what_is_kept_somewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        refuse_used(dir.path()).unwrap();
+        refuse_used(&dir.path().join("not-there")).unwrap();
+        std::fs::write(dir.path().join(DATABASE), "what somebody has").unwrap();
+        let refused = refuse_used(dir.path()).unwrap_err();
+        let told = refused.to_string();
+        assert!(told.contains("hostler.db is there already"), "{told}");
+        assert!(told.contains("leave --data-dir out"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn x17_a_demo_looks_before_it_does_anything() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(DATABASE), "what somebody has").unwrap();
+        let flags = DemoFlags {
+            listen: ([127, 0, 0, 1], 0).into(),
+            seed: 1,
+            vms: 1,
+            data_dir: Some(dir.path().to_owned()),
+            socket: None,
+            send: false,
+        };
+        let refused = run(flags).await.unwrap_err();
+        assert!(refused.to_string().contains("is there already"), "{refused}");
+        let kept = std::fs::read_to_string(dir.path().join(DATABASE)).unwrap();
+        assert_eq!(kept, "what somebody has");
+    }
 
     #[test]
     fn x17_a_demo_tells_nobody_what_it_made_up_unless_that_is_wanted() {

@@ -92,9 +92,6 @@ async fn remember(
     now: Timestamp,
 ) -> Result<()> {
     let Some(tag) = &vm.tag else { return Ok(()) };
-    if store.vm(tag.vm).await.map_err(failed)?.is_some() {
-        return Ok(()); // a demo that keeps its state was run before
-    }
     let at = VmRef { external_ref: vm.external_ref.clone(), name: vm.name.clone() };
     let text = Create::definition(sim, &Cx::within(ANSWER), &at)
         .await
@@ -129,6 +126,7 @@ async fn remember(
         created_at: made_at,
         vm: Some(new_vm),
         phase: None,
+        as_read: None,
         provider: Some(provider.id),
         events: Vec::new(),
     };

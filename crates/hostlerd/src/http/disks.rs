@@ -80,7 +80,11 @@ pub(super) fn limits(limits: &DiskLimits) -> v1::DiskLimits {
 
 fn disk(view: &DiskView, vm: &VmView, actor: &Actor) -> v1::VmDisk {
     let seen = view.seen.as_ref();
-    let volume = seen.and_then(|seen| seen.volume.as_ref());
+    // Of one that the VM lacks, the volume that was made for it.
+    let volume = match seen {
+        Some(seen) => seen.volume.as_ref().map(|at| (&at.pool, &at.volume)),
+        None => view.own_volume.as_ref().map(|own| (&own.pool, &own.name)),
+    };
     v1::VmDisk {
         name: view.name.clone(),
         reference: seen.map(|seen| seen.external_ref.clone()),
@@ -95,8 +99,8 @@ fn disk(view: &DiskView, vm: &VmView, actor: &Actor) -> v1::VmDisk {
         message: seen.and_then(|seen| seen.message.clone()),
         device: seen.map(|seen| seen.device.clone()),
         bus: seen.and_then(|seen| seen.bus.clone()),
-        pool: volume.map(|at| at.pool.clone()),
-        volume: volume.map(|at| at.volume.clone()),
+        pool: volume.map(|(pool, _)| pool.clone()),
+        volume: volume.map(|(_, volume)| volume.clone()),
         source: seen.and_then(|seen| seen.source.clone()),
         capacity_bytes: seen.and_then(|seen| seen.capacity_bytes),
         read_only: seen.map(|seen| seen.read_only),

@@ -26,6 +26,7 @@ pub(super) fn route(api: Api) -> Api {
         .route(v1::VmPlan, plan)
         .route(v1::VmShow, show)
         .route(v1::VmUpdate, update)
+        .route(v1::VmDeletionShow, deletion)
         .route(v1::VmDelete, delete)
         .route(v1::VmDefinition, definition)
         .route(v1::VmStart, |app, call| power(app, call, PowerVerb::Start))
@@ -67,6 +68,12 @@ async fn update(app: App, call: Call<v1::VmUpdate>) -> Result<Reply<v1::Vm>> {
     let (actor, change) = (&call.caller.actor, VmChange { description, labels });
     let vm = app.engine.vms().update(actor, id, generation, change).await?;
     told(&app, &vm, &viewer(&app, &call))
+}
+
+async fn deletion(app: App, call: Call<v1::VmDeletionShow>) -> Result<Reply<v1::VmDeletion>> {
+    let id = ids::of_path(&call.path.vm)?;
+    let deletion = app.engine.vms().deletion(id, call.query.disks).await?;
+    Ok(Reply::of(convert::deletion(deletion)))
 }
 
 async fn delete(app: App, call: Call<v1::VmDelete>) -> Result<Reply<v1::Operation>> {

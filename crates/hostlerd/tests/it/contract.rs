@@ -501,6 +501,7 @@ async fn operations(story: &mut Story, vm: &str) {
     snapshots(story, vm).await;
     clones(story, vm).await;
     disks(story, vm).await;
+    story.tell("vm_deletion_show", &format!("{path}/deletion?disks=true"), None).await;
     let gone = story.tell("vm_delete", &format!("{path}?disks=true"), None).await;
     assert_eq!(gone["state"], "succeeded", "{gone:#}");
 }

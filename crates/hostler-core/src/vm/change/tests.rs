@@ -172,3 +172,31 @@ proptest! {
         prop_assert_eq!(serde_json::from_value::<VmSpec>(document).unwrap(), other);
     }
 }
+
+#[test]
+fn c20_what_others_wrote_meanwhile_stays_where_a_change_is_not_about_it() {
+    let before = spec();
+    let mut after = before.clone();
+    after.cpu.count = 8;
+    after.labels.insert("mine".into(), "1".into());
+    let mut now = before.clone();
+    now.description = "theirs".into();
+    now.labels.insert("theirs".into(), "2".into());
+    now.disks.push(disk("more"));
+    now.boot.push(BootDevice::Disk("root".into()));
+    let both = merged(&before, &after, &now).unwrap();
+    let mut wanted = now.clone();
+    wanted.cpu.count = 8;
+    wanted.labels.insert("mine".into(), "1".into());
+    assert_eq!(both, wanted);
+    assert_eq!(merged(&before, &after, &before).unwrap(), after, "nobody wrote");
+    // What the change is about it has as it was wanted.
+    after.description = "mine".into();
+    assert_eq!(merged(&before, &after, &now).unwrap().description, "mine");
+    let mut without = now.clone();
+    without.labels.remove("theirs");
+    without.disks.clear();
+    let left = merged(&now, &without, &both).unwrap();
+    assert_eq!(left.labels.keys().collect::<Vec<_>>(), ["mine"]);
+    assert!(left.disks.is_empty());
+}

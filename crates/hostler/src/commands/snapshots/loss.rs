@@ -44,6 +44,11 @@ pub(super) fn losses(vm: &v1::Vm, called: &str, snapshot: &v1::Snapshot) -> Vec<
             left.join(", ")
         )),
     }
+    lines.push(
+        "where its provider keeps more than disks in it, its size, its devices and disks that were \
+         attached since go back, too"
+            .to_owned(),
+    );
     lines
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hostler_api::v1::{
-    ActionVerdict, AddressObserved, DiskObserved, Governance, HostRefusal, NicObserved, Vm,
+    self, ActionVerdict, AddressObserved, DiskObserved, Governance, HostRefusal, NicObserved, Vm,
     VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary, VmTemplate,
 };
 use hostler_api::{Ref, Time};
@@ -13,7 +13,7 @@ use hostler_core::placement::Wish;
 use hostler_core::vm::observed::{ObservedAddress, ObservedDisk, ObservedNic};
 use hostler_core::vm::{self as core, Action, Admission, ObservedVm};
 use hostler_core::{Code, Error};
-use hostler_engine::{VmCreateRequest, VmPlan, VmView};
+use hostler_engine::{BoundVolume, VmCreateRequest, VmDeletion, VmPlan, VmView, VolumeKind};
 
 use crate::http::error::Result;
 use crate::http::facts::Telling;
@@ -40,6 +40,28 @@ pub(in crate::http) fn in_spec(error: Error) -> Error {
         Fault::new(pointer, fault.code.as_str(), fault.detail.as_str())
     });
     Error::faults(error.code(), faults.collect())
+}
+
+/// What goes with a VM.
+pub(super) fn deletion(deletion: VmDeletion) -> v1::VmDeletion {
+    let volume = |one: BoundVolume| v1::VmVolume {
+        pool: one.volume.pool,
+        volume: one.volume.name,
+        disk: one.disk,
+        kind: match one.kind {
+            VolumeKind::Disk => v1::VmVolumeKind::Disk,
+            VolumeKind::LeftBehind => v1::VmVolumeKind::LeftBehind,
+            VolumeKind::Seed => v1::VmVolumeKind::Seed,
+            VolumeKind::Given => v1::VmVolumeKind::Given,
+        },
+        goes: one.goes,
+        used_by: one.used_by.map(|(id, name)| Ref::new(id, name)),
+    };
+    v1::VmDeletion {
+        volumes: deletion.volumes.into_iter().map(volume).collect(),
+        others: deletion.others,
+        ends_snapshots: deletion.ends_snapshots,
+    }
 }
 
 pub(in crate::http) fn planned(plan: VmPlan) -> VmPlanned {
