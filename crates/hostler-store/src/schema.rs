@@ -136,7 +136,8 @@ mod tests {
             aa85331278b848c3f3a4cbef771e38689524e852562305f0347f0e05bfc2447d
             4693cb2d4e7a2e4bc95cd973f4a32e464a27b8279a3a88513b8cbd09c7f66540
             2911f2c6f865d8b7fd7205b1458501316e48ce0f479a18272b23788022d05e8f
-            4fcac3766e3cfbabbe446adf8048fb294cdc7ecae903f56b5cd45994bea0b76e"#]]
+            4fcac3766e3cfbabbe446adf8048fb294cdc7ecae903f56b5cd45994bea0b76e
+            dd3c84e38da1ac19abfd050df32a857f1bc601790739255b9a82dd302acda2f5"#]]
         .assert_eq(&hashes.join("\n"));
     }
 }
