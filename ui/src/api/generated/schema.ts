@@ -1365,6 +1365,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/vms/{vm}/deletion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what deleting a VM would take with it, without doing it.
+         * @description Every volume that Hostler remembers of it, and whether it would go: with `disks`
+         *      those made for it, without only the seed of cloud-init. Send the ETag of the VM, read
+         *      before this, as `If-Match` of the deletion: then nothing else goes.
+         */
+        get: operations["vm_deletion_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/vms/{vm}/destinations": {
         parameters: {
             query?: never;
@@ -5748,6 +5770,18 @@ export interface components {
              */
             start?: boolean;
         };
+        /** @description What deleting a VM would take with it. */
+        VmDeletion: {
+            /** @description Whether its snapshots go with it; null where its provider does not say. */
+            ends_snapshots?: boolean | null;
+            /** @description Disks that it is seen to have besides, by the words of its provider. They stay. */
+            others: string[];
+            /**
+             * @description The volumes that Hostler remembers of it; of a VM that was adopted those that Hostler
+             *      made for it since.
+             */
+            volumes: components["schemas"]["VmVolume"][];
+        };
         /** @description A disk of a VM, as its provider tells it now. */
         VmDisk: {
             /** @description Whether it is among what was asked of the VM. */
@@ -5767,7 +5801,7 @@ export interface components {
             message?: string | null;
             /** @description Its name: as it was asked for, else as the provider has it. */
             name: string;
-            /** @description Whether Hostler made its volume for this VM, so that it can be deleted with it. */
+            /** @description Whether Hostler made that very volume for this VM, so that it can be deleted with it. */
             own_volume: boolean;
             /** @description The pool that its volume is in, where it has one. */
             pool?: string | null;
@@ -5779,7 +5813,7 @@ export interface components {
             source?: string | null;
             /** @description How far it is. */
             state: components["schemas"]["DiskState"];
-            /** @description Its volume's name there. */
+            /** @description Its volume's name there: the one that is behind it, or was behind one that is missing. */
             volume?: string | null;
         };
         /** @description A tool that puts back what it has written down elsewhere. */
@@ -6123,6 +6157,23 @@ export interface components {
             /** @description What it is doing. */
             status: components["schemas"]["VmStatus"];
         };
+        /** @description A volume of a VM. */
+        VmVolume: {
+            /** @description The disk that it is behind, as it was asked for; null for one that was left behind. */
+            disk?: string | null;
+            /** @description Whether it would be deleted, with the data on it. */
+            goes: boolean;
+            /** @description How it is the VM's. */
+            kind: components["schemas"]["VmVolumeKind"];
+            /** @description The pool it is in. */
+            pool: string;
+            /** @description The other VM that has it. Where it would go all the same, the VM is not deleted. */
+            used_by?: components["schemas"]["Ref"] | null;
+            /** @description Its name there. */
+            volume: string;
+        };
+        /** @description How a volume is a VM's. */
+        VmVolumeKind: "disk" | "left_behind" | "seed" | "given";
         /** @description A volume, as the provider tells it now. */
         Volume: {
             /**
@@ -17698,6 +17749,164 @@ export interface operations {
             };
             /** @description `not_acceptable`: the answer comes in no form that the client takes */
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vm_deletion_show: {
+        parameters: {
+            query?: {
+                /** @description Whether the volumes made for it would be deleted, with the data on them. */
+                disks?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show what deleting a VM would take with it, without doing it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VmDeletion"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `cursor_invalid`: the cursor was not made by this server for this list
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: there is no such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
