@@ -109,5 +109,8 @@ export function lostBy(
       `These disks are not in it, and stay as they are or are empty then, as its provider has it: ${left.value.join(", ")}.`,
     );
   }
+  told.push(
+    "Where its provider keeps more than disks in it, its size, its devices and disks that were attached since go back, too.",
+  );
   return told;
 }

@@ -23,7 +23,7 @@ function effectsOf(event: Partial<HostlerEvent>) {
 test("c5c: a VM's event touches its row, its page and its host's counts", () => {
   expect(effectsOf({ type: "vm.state", resource: { kind: "vm", id: "1" } })).toEqual({
     lists: ["events", "hosts"],
-    items: ["vms/1"],
+    items: ["disks/1", "vms/1"],
     gone: [],
   });
 });
@@ -60,7 +60,8 @@ test("e18: a decision reaches the list of what waits, and the VM's own row and p
   const resource = { kind: "vm", id: "1" } as const;
   for (const type of ["vm.adopted", "vm.ignored", "vm.offered", "vm.released"]) {
     const { lists, items } = effectsOf({ type, resource });
-    expect([type, lists, items]).toEqual([type, ["adoptions", "events", "hosts"], ["vms/1"]]);
+    expect([type, lists]).toEqual([type, ["adoptions", "events", "hosts"]]);
+    expect(items, type).toContain("vms/1");
   }
   for (const type of ["vm.found", "vm.lost", "vm.deleted"]) {
     expect(effectsOf({ type, resource }).lists, type).toContain("adoptions");
@@ -115,4 +116,25 @@ test("what a provider remembers is asked anew when something worked on it", () =
   expect(of("vm.migrate").lists).toContain("migrations");
   expect(effectsOf({ type: "vm.migrated", resource }).lists).toContain("migrations");
   expect(of("vm.start").lists).not.toContain("migrations");
+});
+
+test("c16: what a VM's disks are, and which can be taken off, is read again with what it does", () => {
+  const resource = { kind: "vm", id: "1" } as const;
+  const isRead = (event: Partial<HostlerEvent>) =>
+    effectsOf({ ...event, resource }).items.includes("disks/1");
+  for (const type of [
+    "disk.attached",
+    "snapshot.reverted",
+    "vm.state",
+    "vm.reconfigured",
+    "vm.adopted",
+    "vm.released",
+  ]) {
+    expect(isRead({ type }), type).toBe(true);
+  }
+  const reverting = { operation: "9", kind: "snapshot.revert", state: "succeeded" };
+  expect(isRead({ type: "operation.changed", data: reverting })).toBe(true);
+  for (const type of ["snapshot.created", "vm.updated"]) {
+    expect(isRead({ type }), type).toBe(false);
+  }
 });

@@ -78,12 +78,16 @@ export function addEffects(effects: Effects, event: HostlerEvent): void {
   }
 }
 
+/** Kinds by which the disks of a VM are others, or can be taken off that could not before. */
+const DISKS =
+  /^(disk\.|snapshot\.revert|vm\.(state|reconfigured|changed|found|adopted|released|migrated)$)/;
+
 /** What providers remember of VMs, and only tell when they are asked: by what worked on it. */
 function addRemembered(effects: Effects, event: HostlerEvent): void {
   const kind = operationKind(event) ?? event.type;
   if (kind === "vm.migrate" || kind === "vm.migrated") effects.lists.add("migrations");
   const vm = event.resource?.kind === "vm" ? event.resource.id : undefined;
-  if (vm && kind.startsWith("disk.")) effects.items.add(`disks/${vm}`);
+  if (vm && (DISKS.test(kind) || DISKS.test(event.type))) effects.items.add(`disks/${vm}`);
   if (vm && kind.startsWith("snapshot.")) effects.items.add(`snapshots/${vm}`);
 }
 

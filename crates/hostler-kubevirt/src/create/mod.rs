@@ -58,6 +58,11 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 #[async_trait]
 impl Create for KubeVirt {
+    /// They are objects of their own, and stay.
+    fn ends_snapshots(&self) -> Option<bool> {
+        Some(false)
+    }
+
     async fn validate(&self, cx: &Cx, request: &EnsureVm<'_>) -> Result<()> {
         let making = Making::begin(self, cx, request, "make").await?;
         making.check_node().await?;

@@ -27,7 +27,7 @@ fn answering(change: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> TestSer
             let lacks = "its provider cannot change disks";
             let never = json!({"allowed": false, "code": "capability_missing", "reason": lacks});
             let all = [disk("root", true, &stays), disk("data", true, &goes)];
-            let more = [disk("logs", false, &goes), disk("fixed", true, &never)];
+            let more = [disk("logs", false, &goes), disk("keep", true, &never)];
             Reply::page(all.into_iter().chain(more).collect())
         }
         "GET" if seen.path.starts_with("/api/v1/vms") => fleet(seen),
@@ -45,7 +45,7 @@ fn e8_a_list_tells_which_disks_can_be_detached() {
         root  attached  1 GiB  scsi  default/web-root.qcow2  no      yes
         data  attached  1 GiB  scsi  default/web-data.qcow2  yes     yes
         logs  attached  1 GiB  scsi  default/web-logs.qcow2  yes     no
-        fixed attached  1 GiB  scsi  default/web-fixed.qcow2 no      yes
+        keep  attached  1 GiB  scsi  default/web-keep.qcow2  no      yes
         exit 0
     "]]
     .assert_eq(&ended.all());
@@ -132,7 +132,7 @@ fn e8_a_dry_run_of_detaching_tells_why_not() {
     // It ends as doing it would end.
     let exit = hostler_core::Code::CapabilityMissing.kind().exit_code();
     assert_ne!(exit, 5);
-    let lacking = dry("fixed", &[]);
+    let lacking = dry("keep", &[]);
     assert!(lacking.ends_with(&format!("exit {exit}\n")), "{lacking}");
     assert!(dry("data", &["--delete-volume"]).contains("and all data on it"));
     assert!(dry("logs", &["--delete-volume"]).contains("was not made for this VM"));

@@ -143,6 +143,7 @@ fn c14_going_back_says_first_all_that_it_costs() {
           it is running: its power is cut
           it is off afterwards
           not in the snapshot, so that they stay as they are or are empty afterwards, as the provider has it: seed
+          where its provider keeps more than disks in it, its size, its devices and disks that were attached since go back, too
         nothing was done
         exit 0
     "#]]
@@ -158,6 +159,7 @@ fn c14_going_back_says_first_all_that_it_costs() {
           VM "web-1" loses all that was written since it was taken
           whether it is off afterwards is not known: it has no tree
           which disks are not in the snapshot is not known: it has no tree
+          where its provider keeps more than disks in it, its size, its devices and disks that were attached since go back, too
         nothing was done
         exit 0
     "#]]

@@ -17,6 +17,7 @@ import { useState } from "react";
 import { problemOf } from "../../api/errors";
 import { keepOperation } from "../../api/operations";
 import type { Operation, VmSummary } from "../../api/types";
+import { useMissing } from "../../components/useMay";
 import { eachOf, type Result } from "../../lib/bulk";
 import { count } from "../../lib/format";
 import { ACTION_DANGER, ACTION_TEXT, act, type BulkAction, deleteVm, refusal } from "./actions";
@@ -38,6 +39,7 @@ export function BulkDialog({ action, vms, onClose }: Props) {
   const [results, setResults] = useState<Results>();
   const [disks, setDisks] = useState(false);
   const [typed, setTyped] = useState("");
+  const missing = useMissing("volume.manage");
   const queries = useQueryClient();
   const wanted = `delete ${vms.length}`;
   const ready = action !== "delete" || typed === wanted;
@@ -73,6 +75,11 @@ export function BulkDialog({ action, vms, onClose }: Props) {
                 <Checkbox
                   id="bulk-disks"
                   label="Delete the volumes made for them, with the data on them"
+                  description={
+                    missing ??
+                    "Also those that they left behind when they were put back, and disks that Hostler made for VMs that were adopted."
+                  }
+                  isDisabled={missing !== undefined}
                   isChecked={disks}
                   onChange={(_event, checked) => setDisks(checked)}
                 />

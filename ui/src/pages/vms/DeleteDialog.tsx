@@ -1,14 +1,14 @@
-// Deletes one VM: says what goes, what stays, and names the disks. Where data
-// goes too, the VM's name has to be typed.
+// Deletes one VM: says which volumes go and which stay, as the server has it, and deletes it only
+// as it was then. Where data goes too, the VM's name has to be typed.
 import { Checkbox, Content } from "@patternfly/react-core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { deletionQuery } from "../../api/deletions";
 import { keepOperation } from "../../api/operations";
-import { vmQuery } from "../../api/query";
-import type { Vm, VmSummary } from "../../api/types";
+import type { VmDeletion, VmSummary, VmVolume } from "../../api/types";
 import { ProblemAlert } from "../../components/ProblemAlert";
 import { useToasts } from "../../components/Toasts";
-import { bytes } from "../../lib/format";
+import { useMissing } from "../../components/useMay";
 import { ConfirmDialog } from "../../primitives/ConfirmDialog";
 import { deleteVm } from "./actions";
 
@@ -19,15 +19,13 @@ interface Props {
 }
 
 export function DeleteDialog({ vm, onClose, onDeleted }: Props) {
-  const [wantsDisks, setDisks] = useState(false);
+  const [disks, setDisks] = useState(false);
   const queries = useQueryClient();
   const { tell } = useToasts();
-  const detail = useQuery(vmQuery(vm.id));
-  // Of a VM that was adopted no volume is Hostler's, and none goes with it.
-  const isAdopted = Boolean(detail.data?.data.adopted);
-  const disks = wantsDisks && !isAdopted;
+  const missing = useMissing("volume.manage");
+  const { data: shown, error: unread } = useQuery(deletionQuery(vm.id, disks));
   const { mutate, isPending, error } = useMutation({
-    mutationFn: () => deleteVm(vm.id, disks),
+    mutationFn: () => deleteVm(vm.id, disks, shown?.etag),
     onSuccess: (operation) => {
       keepOperation(queries, operation);
       tell(`Delete ${vm.name}: accepted`);
@@ -35,7 +33,8 @@ export function DeleteDialog({ vm, onClose, onDeleted }: Props) {
       onDeleted?.();
     },
   });
-  const names = detail.data ? diskNames(detail.data.data) : undefined;
+  const deletion = shown?.deletion;
+  const offers = disks || deletion?.volumes.some(isOwn);
   return (
     <ConfirmDialog
       title={`Delete ${vm.name}?`}
@@ -43,56 +42,84 @@ export function DeleteDialog({ vm, onClose, onDeleted }: Props) {
       danger
       typed={disks ? vm.name : undefined}
       busy={isPending}
+      // With its disks nothing is deleted that was not shown.
+      complete={!disks || deletion !== undefined}
       onClose={onClose}
       onConfirm={() => mutate()}
     >
       <Content>
         <p>
-          Its definition goes, and with it firmware variables, TPM state, saved memory and snapshot
-          records.{" "}
-          {disks
-            ? "Its disks are deleted with all data on them."
-            : isAdopted
-              ? "Its disks stay: it was adopted, and they are not Hostler's."
-              : "Its disks stay."}
+          Its definition goes, and with it firmware variables, TPM state
+          {deletion?.ends_snapshots ? ", saved memory and snapshots." : " and saved memory."}
+          {deletion?.ends_snapshots === false && " Its snapshots stay."}
         </p>
-        {names === undefined ? (
-          <p>{detail.error ? "Its disks could not be read." : "Reading its disks …"}</p>
-        ) : names.length === 0 ? (
-          <p>It has no disks.</p>
-        ) : (
-          <ul>
-            {names.map((name) => (
-              <li key={name}>
-                <code>{name}</code>
-              </li>
-            ))}
-          </ul>
-        )}
+        {deletion && <Volumes deletion={deletion} />}
+        {!deletion && <p>{unread ? "Its volumes could not be read." : "Reading its volumes …"}</p>}
       </Content>
-      {!isAdopted && (
+      {offers && (
         <Checkbox
           id="delete-disks"
           label="Delete the volumes made for it, with the data on them"
+          description={missing}
+          isDisabled={missing !== undefined}
           isChecked={disks}
           onChange={(_event, wanted) => setDisks(wanted)}
         />
       )}
+      {unread && <ProblemAlert error={unread} doing="Cannot tell what goes with it" />}
       {error && <ProblemAlert error={error} doing={`Cannot delete ${vm.name}`} />}
     </ConfirmDialog>
   );
 }
 
-/** Its disks by what is seen of them, else by what was asked for. */
-function diskNames(vm: Vm): string[] {
-  const seen = vm.observed?.disks.value;
-  if (seen) {
-    return seen
-      .filter((disk) => disk.device === "disk")
-      .map((disk) => {
-        const size = disk.capacity_bytes ? ` (${bytes(disk.capacity_bytes)})` : "";
-        return `${disk.target}: ${disk.source ?? "empty"}${size}`;
-      });
-  }
-  return (vm.spec?.disks ?? []).filter((disk) => disk.device !== "cdrom").map((disk) => disk.name);
+/** Whether it goes if that is asked for. */
+function isOwn({ kind }: VmVolume): boolean {
+  return kind === "disk" || kind === "left_behind";
+}
+
+function Volumes({ deletion: { volumes, others } }: { deletion: VmDeletion }) {
+  // Of the seed there is nothing to lose, and it goes in any case.
+  const data = volumes.filter(({ kind }) => kind !== "seed");
+  const gone = data.filter(({ goes }) => goes);
+  const kept = [...data.filter(({ goes }) => !goes).map(nameOf), ...others];
+  const used = gone.filter((one) => one.used_by);
+  return (
+    <>
+      {gone.length > 0 && (
+        <>
+          <p>These volumes are deleted, with all data on them:</p>
+          <Names names={gone.map(nameOf)} />
+        </>
+      )}
+      {kept.length > 0 && (
+        <>
+          <p>These stay:</p>
+          <Names names={kept} />
+        </>
+      )}
+      {data.length + others.length === 0 && <p>It has no disks.</p>}
+      {used.map((one) => (
+        <p key={nameOf(one)}>
+          It will be refused: {nameOf(one)} belongs to {one.used_by?.name}.
+        </p>
+      ))}
+    </>
+  );
+}
+
+function nameOf({ pool, volume, disk, kind }: VmVolume): string {
+  const of = kind === "left_behind" ? "left behind when it was put back" : disk;
+  return of ? `${pool}/${volume} (${of})` : `${pool}/${volume}`;
+}
+
+function Names({ names }: { names: string[] }) {
+  return (
+    <ul>
+      {names.map((name) => (
+        <li key={name}>
+          <code>{name}</code>
+        </li>
+      ))}
+    </ul>
+  );
 }

@@ -61,9 +61,11 @@ export function act(vm: string, action: PowerAction): Promise<Operation> {
   }
 }
 
-export function deleteVm(vm: string, disks: boolean): Promise<Operation> {
+/** Deletes a VM; given `etag`, only as it was then. */
+export function deleteVm(vm: string, disks: boolean, etag?: string | null): Promise<Operation> {
   const params = { path: { vm }, query: { disks } };
-  return body(client.DELETE("/api/v1/vms/{vm}", { params }));
+  const headers = etag ? { "if-match": etag } : {};
+  return body(client.DELETE("/api/v1/vms/{vm}", { params, headers }));
 }
 
 /** Changes the version `etag` of the VM; gives the VM as it is then. */

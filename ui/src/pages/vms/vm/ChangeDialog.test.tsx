@@ -117,3 +117,13 @@ test("data at risk is named, and a refusal is told", async () => {
   await press("Change");
   expect(alertCode()).toBe("precondition_failed");
 });
+
+test("x25: a tool that keeps it is named, also where it manages none of these fields", async () => {
+  const keeper = { tool: "argocd", name: null, evidence: "annotation x" };
+  const { asked } = await opened({ ...PLAN, kept_by: keeper });
+  await type("Memory", "2G");
+  await press("Show what it does");
+  expect(dialog().textContent).toContain("kept by argocd, by its annotation x");
+  await press("Change");
+  expect(asked[1]?.body).toEqual(wanted([], false));
+});

@@ -37,7 +37,8 @@ export function ChangeDialog({ vm, spec, etag, onClose }: Props) {
   const wanted = (take?: VmChangePlanned) => ({
     spec: resized(base.spec, count ?? 1, size ?? 1),
     take_over: take?.managed_by_others ?? [],
-    from_gitops: take?.kept_by != null,
+    // Meant by whoever takes over what such a tool manages; nothing else needs it.
+    from_gitops: take?.kept_by != null && take.managed_by_others.length > 0,
   });
   const plan = useMutation({ mutationFn: () => planChange(vm.id, wanted()) });
   const change = useMutation({

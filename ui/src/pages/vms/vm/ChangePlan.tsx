@@ -39,11 +39,17 @@ export function ChangePlan({ plan }: { plan: VmChangePlanned }) {
 }
 
 export function Owners({ plan }: { plan: VmChangePlanned }) {
-  if (plan.managed_by_others.length === 0) return null;
+  const others = plan.managed_by_others;
+  if (plan.changes.length === 0 || (others.length === 0 && !plan.kept_by)) return null;
   return (
-    <Alert isInline component="p" variant="warning" title="Others manage fields of it">
+    <Alert
+      isInline
+      component="p"
+      variant="warning"
+      title={others.length > 0 ? "Others manage fields of it" : "It is kept elsewhere"}
+    >
       <ul>
-        {plan.managed_by_others.map(({ field, manager }) => (
+        {others.map(({ field, manager }) => (
           <li key={field}>
             <code>{field}</code> is managed by {manager}
           </li>

@@ -1,6 +1,6 @@
 // Attaches a disk. What the VM's provider cannot do in its state is not offered; what it says only
 // when it is asked stands here then, and nothing was attached.
-import { FormGroup, FormSelect, FormSelectOption } from "@patternfly/react-core";
+import { FormGroup, FormSelect, FormSelectOption, HelperText } from "@patternfly/react-core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import { attachDisk } from "../../../../api/disks";
@@ -10,6 +10,8 @@ import type { DiskSpec, Vm, VmDisk } from "../../../../api/types";
 import { ProblemAlert } from "../../../../components/ProblemAlert";
 import { TextField } from "../../../../components/TextField";
 import { useToasts } from "../../../../components/Toasts";
+import { useMissing } from "../../../../components/useMay";
+import { isLive } from "../../../../lib/snapshots";
 import { ConfirmDialog } from "../../../../primitives/ConfirmDialog";
 
 interface Props {
@@ -64,6 +66,7 @@ export function AttachDialog({ vm, others, onClose }: Props) {
   const queries = useQueryClient();
   const { tell } = useToasts();
   const source = sourceOf(filled);
+  const isNew = filled.kind !== "volume";
   const { mutate, isPending, error, reset } = useMutation({
     mutationFn: (of: DiskSpec["source"]) =>
       attachDisk(vm.id, { name, source: of, ...(bus && { bus }) }),
@@ -74,20 +77,20 @@ export function AttachDialog({ vm, others, onClose }: Props) {
       onClose();
     },
   });
-  const isOn = vm.status.state !== "stopped";
+  const missing = useMissing("volume.manage");
+  const isOn = isLive(vm) !== false;
   const buses = isOn ? (vm.disk_limits?.live_buses ?? []) : ALL_BUSES;
   const taken = others.some((one) => one.name === name);
   const set = (part: Partial<Filled>) => {
     setFilled({ ...filled, ...part });
     reset();
   };
-  const isNew = filled.kind !== "volume";
   return (
     <ConfirmDialog
       title={`Attach a disk to ${vm.name}`}
       confirm="Attach"
       busy={isPending}
-      complete={name !== "" && !taken && source !== undefined}
+      complete={name !== "" && !taken && source !== undefined && !(isNew && missing)}
       onClose={onClose}
       onConfirm={() => source && mutate(source)}
     >
@@ -112,6 +115,7 @@ export function AttachDialog({ vm, others, onClose }: Props) {
           <FormSelectOption value="image" label="A copy of an image: a new volume" />
           <FormSelectOption value="volume" label="What is on a volume that exists" />
         </FormSelect>
+        {isNew && missing && <HelperText>A new volume cannot be made: {missing}</HelperText>}
       </FormGroup>
       {filled.kind === "image" && (
         <TextField

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Vm, VmDisk } from "../../../../api/types";
 import {
   button,
+  choose,
   dialog,
   faultAt,
   pass,
@@ -138,4 +139,26 @@ test("a source is whole before it is sent", () => {
   expect(sourceOf({ ...base, kind: "image", image: "tools" })).toEqual({
     image: { image: "tools", size_bytes: null, pool: null, format: "raw" },
   });
+});
+
+test("one that failed is off, as the server has it", async () => {
+  const limits = { live_buses: [], live_cdrom: false, offline: true, max_per_vm: 3 };
+  await opened([disk("a")], vmThatIs("failed", { disk_limits: limits } as Partial<Vm>));
+  expect(await reasonOf(button("Attach disk"))).toBeUndefined();
+  await press("Attach disk");
+  const buses = [...dialog().querySelectorAll("option")].map(({ textContent }) => textContent);
+  expect(buses).toContain("sata");
+});
+
+test("who may not make volumes attaches those that exist", async () => {
+  await opened([disk("a")], vmThatIs("running"), ["vm.update"]);
+  await press("Attach disk");
+  await type("Name", "more");
+  expect(dialog().textContent).toContain("lacks the permission volume.manage");
+  const attach = [...dialog().querySelectorAll<HTMLButtonElement>("footer button")][0];
+  expect(attach?.disabled).toBe(true);
+  const kind = [...dialog().querySelectorAll("select")].find(({ value }) => value === "empty");
+  await choose(kind?.id ?? "", "volume");
+  await type("Volume", "default/logs");
+  expect(attach?.disabled).toBe(false);
 });

@@ -9,6 +9,7 @@ import { ProblemAlert } from "../../../../components/ProblemAlert";
 import { ReasonButton } from "../../../../components/ReasonButton";
 import { useMissing } from "../../../../components/useMay";
 import { bytes, UNKNOWN, words } from "../../../../lib/format";
+import { isLive } from "../../../../lib/snapshots";
 import { type PlainColumn, PlainTable } from "../../../../primitives/PlainTable";
 import { refusal } from "../../actions";
 import { AttachDialog } from "./AttachDialog";
@@ -114,8 +115,9 @@ function tooMany({ disk_limits: limits }: Vm, all: readonly VmDisk[] = []): stri
 }
 
 /** Why it has to be stopped or started first, if so. */
-function wrongState({ disk_limits: limits, status }: Vm): string | undefined {
-  const isOff = status.state === "stopped";
+function wrongState(vm: Vm): string | undefined {
+  const limits = vm.disk_limits;
+  const isOff = isLive(vm) === false;
   if (!isOff && limits?.live_buses.length === 0) {
     return "Its provider changes disks of stopped VMs only: stop it first";
   }

@@ -10,6 +10,7 @@ import type { Vm, VmDisk } from "../../../../api/types";
 import { ProblemAlert } from "../../../../components/ProblemAlert";
 import { useToasts } from "../../../../components/Toasts";
 import { useMissing } from "../../../../components/useMay";
+import { isLive } from "../../../../lib/snapshots";
 import { ConfirmDialog } from "../../../../primitives/ConfirmDialog";
 
 interface Props {
@@ -45,7 +46,7 @@ export function DetachDialog({ vm, disk, onClose }: Props) {
       onConfirm={() => mutate()}
     >
       <p>
-        {vm.status.state === "stopped"
+        {isLive(vm) === false
           ? "The VM will not have it when it starts."
           : "The guest is asked to give it up: unmount what is on it first."}
       </p>
