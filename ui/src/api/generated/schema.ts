@@ -612,8 +612,9 @@ export interface paths {
         put?: never;
         /**
          * Import an image.
-         * @description The body is the file itself: qcow2 or raw. It is inspected before anything
-         *      else touches it; a file that refers to other files is refused. An
+         * @description The body is the file itself. It is inspected before anything else touches it; a
+         *      file that refers to other files is refused. What hypervisors do not run (VMDK, VDI,
+         *      VHDX) is converted to qcow2, where the server has `qemu-img`. An
          *      `Idempotency-Key` stands for the query, not for the bytes: send `sha256`, too,
          *      where the file may have changed.
          */
@@ -1521,9 +1522,9 @@ export interface paths {
         post?: never;
         /**
          * Delete a VM.
-         * @description Its firmware variables, TPM state, saved memory and snapshot metadata go
-         *      with it; its disks stay unless `disks` is true. With `If-Match`, only what you
-         *      read is deleted.
+         * @description Its firmware variables, TPM state, saved memory and, where its provider has it so,
+         *      its snapshots go with it; its disks stay unless `disks` is true, which needs the
+         *      permission `volume.manage` as well. With `If-Match`, only what you read is deleted.
          */
         delete: operations["vm_delete"];
         options?: never;
@@ -1590,6 +1591,28 @@ export interface paths {
         };
         /** Show the provider's own definition of a VM, unchanged. */
         get: operations["vm_definition"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vm}/deletion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what deleting a VM would take with it, without doing it.
+         * @description Every volume that Hostler remembers of it, and whether it would go: with `disks`
+         *      those made for it, without only the seed of cloud-init. Send the ETag of the VM, read
+         *      before this, as `If-Match` of the deletion: then nothing else goes.
+         */
+        get: operations["vm_deletion_show"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3203,8 +3226,9 @@ export interface components {
              * @description What: `vm.state`, `vm.created`, `vm.deleted`, `vm.updated`, `vm.found`, `vm.lost`,
              *     `vm.adopted`, `vm.ignored`, `vm.offered`, `vm.released`, `vm.migrated`,
              *     `operation.changed`, `provider.state`, `image.created`, `image.deleted`, `template.created`,
-             *     `template.deployed`, `template.deleted`, `volume.created`, `volume.deleted`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted`,
-             *     `vm.cloned`, `disk.attached`, `disk.detached` …
+             *     `template.deployed`, `template.deleted`, `volume.created`, `volume.deleted`,
+             *     `volume.kept`, `snapshot.created`, `snapshot.reverted`, `snapshot.deleted`, `vm.cloned`,
+             *     `disk.attached`, `disk.detached` …
              */
             type: string;
         };
@@ -3589,7 +3613,7 @@ export interface components {
             id: string;
             /** @description Its name, unique in the catalogue. */
             name: string;
-            /** @description SHA-256 of the file, in lower-case hex. */
+            /** @description SHA-256 of the file as it is kept, in lower-case hex: of the result where it was converted. */
             sha256: string;
             /**
              * Format: uint64
@@ -3597,6 +3621,8 @@ export interface components {
              */
             virtual_bytes: number;
         };
+        /** @description What a file that is imported can be. */
+        ImageFormat: "qcow2" | "raw" | "iso" | "vmdk" | "vdi" | "vhdx";
         /** @description A size that VMs can have, as its provider tells it now. */
         InstanceType: {
             /** @description Its class: `general.purpose`, `memory.intensive` …; null where nothing says so. */
@@ -6424,6 +6450,18 @@ export interface components {
              */
             start?: boolean;
         };
+        /** @description What deleting a VM would take with it. */
+        VmDeletion: {
+            /** @description Whether its snapshots go with it; null where its provider does not say. */
+            ends_snapshots?: boolean | null;
+            /** @description Disks that it is seen to have besides, by the words of its provider. They stay. */
+            others: string[];
+            /**
+             * @description The volumes that Hostler remembers of it; of a VM that was adopted those that Hostler
+             *     made for it since.
+             */
+            volumes: components["schemas"]["VmVolume"][];
+        };
         /** @description A disk of a VM, as its provider tells it now. */
         VmDisk: {
             /** @description Whether it is among what was asked of the VM. */
@@ -6443,7 +6481,7 @@ export interface components {
             message?: string | null;
             /** @description Its name: as it was asked for, else as the provider has it. */
             name: string;
-            /** @description Whether Hostler made its volume for this VM, so that it can be deleted with it. */
+            /** @description Whether Hostler made that very volume for this VM, so that it can be deleted with it. */
             own_volume: boolean;
             /** @description The pool that its volume is in, where it has one. */
             pool?: string | null;
@@ -6455,7 +6493,7 @@ export interface components {
             source?: string | null;
             /** @description How far it is. */
             state: components["schemas"]["DiskState"];
-            /** @description Its volume's name there. */
+            /** @description Its volume's name there: the one that is behind it, or was behind one that is missing. */
             volume?: string | null;
         };
         /** @description A tool that puts back what it has written down elsewhere. */
@@ -6809,6 +6847,23 @@ export interface components {
              */
             version: number;
         };
+        /** @description A volume of a VM. */
+        VmVolume: {
+            /** @description The disk that it is behind, as it was asked for; null for one that was left behind. */
+            disk?: string | null;
+            /** @description Whether it would be deleted, with the data on it. */
+            goes: boolean;
+            /** @description How it is the VM's. */
+            kind: components["schemas"]["VmVolumeKind"];
+            /** @description The pool it is in. */
+            pool: string;
+            /** @description The other VM that has it. Where it would go all the same, the VM is not deleted. */
+            used_by?: components["schemas"]["Ref"] | null;
+            /** @description Its name there. */
+            volume: string;
+        };
+        /** @description How a volume is a VM's. */
+        VmVolumeKind: "disk" | "left_behind" | "seed" | "given";
         /** @description A volume, as the provider tells it now. */
         Volume: {
             /**
@@ -11370,8 +11425,8 @@ export interface operations {
                 /** @description Free text for people. */
                 description?: string;
                 /** @description Its format; the import fails when the file is something else. */
-                format: components["schemas"]["VolumeFormat"];
-                /** @description The SHA-256 it has to have, in hex; not checked when not given. */
+                format: components["schemas"]["ImageFormat"];
+                /** @description The SHA-256 that the file has to have, in hex; not checked when not given. */
                 sha256?: string | null;
             };
             header?: {
@@ -11477,6 +11532,15 @@ export interface operations {
             };
             /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14969,7 +15033,9 @@ export interface operations {
                 };
             };
             /**
-             * @description `volume_in_use`: the volume belongs to a VM
+             * @description `vm_busy`: another operation is working on this VM
+             *
+             *     `volume_in_use`: the volume belongs to a VM
              *
              *     `volume_busy`: another operation is working on this volume
              *
@@ -19765,9 +19831,13 @@ export interface operations {
             /**
              * @description `vm_exists`: a VM with this name exists in the project
              *
+             *     `volume_in_use`: the volume belongs to a VM
+             *
              *     `volume_busy`: another operation is working on this volume
              *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
              */
             409: {
                 headers: {
@@ -19832,13 +19902,24 @@ export interface operations {
                 };
             };
             /**
-             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
              *
              *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19956,9 +20037,13 @@ export interface operations {
             /**
              * @description `vm_exists`: a VM with this name exists in the project
              *
+             *     `volume_in_use`: the volume belongs to a VM
+             *
              *     `volume_busy`: another operation is working on this volume
              *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
              */
             409: {
                 headers: {
@@ -20023,13 +20108,24 @@ export interface operations {
                 };
             };
             /**
-             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
              *
              *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20269,7 +20365,11 @@ export interface operations {
              *
              *     `volume_in_use`: the volume belongs to a VM
              *
+             *     `volume_busy`: another operation is working on this volume
+             *
              *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
              */
             409: {
                 headers: {
@@ -20325,13 +20425,24 @@ export interface operations {
                 };
             };
             /**
-             * @description `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
              *
              *     `server_draining`: the server is stopping
              *
              *     `store_unavailable`: Hostler's database does not answer
              */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20962,6 +21073,162 @@ export interface operations {
             };
             /** @description `not_acceptable`: the answer comes in no form that the client takes */
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vm_deletion_show: {
+        parameters: {
+            query?: {
+                /** @description Whether the volumes made for it would be deleted, with the data on them. */
+                disks?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show what deleting a VM would take with it, without doing it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VmDeletion"];
+                };
+            };
+            /**
+             * @description `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: there is no such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
