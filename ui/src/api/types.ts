@@ -100,6 +100,7 @@ export type VmStopMode = Schemas["VmStopMode"];
 export type VmSummary = Schemas["VmSummary"];
 export type Volume = Schemas["Volume"];
 export type VolumeFormat = Schemas["VolumeFormat"];
+export type ImageFormat = Schemas["ImageFormat"];
 
 /** A value with its pedigree, or the reason why there is none. */
 export interface Fact<T> {

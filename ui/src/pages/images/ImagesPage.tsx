@@ -39,7 +39,8 @@ export default function ImagesPage(): ReactNode {
       defaultSort="name"
       first={
         <>
-          Upload a disk (qcow2, raw, VMDK, VDI, VHDX) or a CD (ISO), or from a terminal: <code>hostler image import FILE</code>
+          Upload a disk (qcow2, raw, VMDK, VDI, VHDX) or a CD (ISO), or from a terminal:{" "}
+          <code>hostler image import FILE</code>
         </>
       }
       actions={

@@ -97,7 +97,11 @@ export function UploadDialog({ onClose }: { onClose: () => void }) {
           </FormGroup>
           {upload.isPending && file && (
             <Progress
-              title={sent >= file.size ? "The server inspects it, and converts it where it must" : "Sending"}
+              title={
+                sent >= file.size
+                  ? "The server inspects it, and converts it where it must"
+                  : "Sending"
+              }
               value={file.size === 0 ? 0 : Math.round((sent / file.size) * 100)}
               label={`${bytes(sent)} of ${bytes(file.size)}`}
             />
