@@ -122,8 +122,8 @@ fn parsed(text: &str) -> Result<Value, Wrong> {
 }
 
 /// Puts values in the place of marks; none may be in a name, nor in a command for a shell.
-fn replace<'a>(
-    tree: &'a mut Value,
+fn replace(
+    tree: &mut Value,
     put: &BTreeMap<String, String>,
     path: &mut Vec<String>,
 ) -> Result<(), Wrong> {

@@ -119,15 +119,8 @@ async fn fetch(
             let about = |volume: &v1::Volume| volume.format.clone().unwrap_or_default();
             read::<v1::VolumeList, _>(client, path, all, |_| None, about).await?
         }
-        Names::Image => {
-            let about = |image: &v1::Image| image.description.clone();
-            read::<v1::ImageList, _>(client, Nothing {}, all, |_| None, about).await?
-        }
-        Names::Template => {
-            let about = |template: &v1::Template| template.description.clone();
-            let place = templates::project;
-            read::<v1::TemplateList, _>(client, Nothing {}, all, place, about).await?
-        }
+        Names::Image => of_images(client, all).await?,
+        Names::Template => of_templates(client, all).await?,
         Names::Network => {
             let about = |network: &v1::Network| network.forward.clone();
             read::<v1::NetworkList, _>(client, Nothing {}, all, networks::place, about).await?
@@ -171,6 +164,16 @@ async fn fetch(
         Names::Context | Names::Field => return None,
     };
     Some(found)
+}
+
+async fn of_images(client: &Client, all: ListQuery) -> Option<(Vec<Candidate>, bool)> {
+    let about = |image: &v1::Image| image.description.clone();
+    read::<v1::ImageList, _>(client, Nothing {}, all, |_| None, about).await
+}
+
+async fn of_templates(client: &Client, all: ListQuery) -> Option<(Vec<Candidate>, bool)> {
+    let about = |template: &v1::Template| template.description.clone();
+    read::<v1::TemplateList, _>(client, Nothing {}, all, templates::project, about).await
 }
 
 fn vm(vm: &v1::VmSummary) -> String {

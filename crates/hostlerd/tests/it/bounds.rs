@@ -265,6 +265,7 @@ async fn a_condition_that_nobody_looks_at_is_refused() {
             }
         }
     }
-    assert_eq!(looked_at, ["vm_update", "vm_change", "vm_delete"]);
+    let all = ["vm_update", "vm_change", "vm_delete", "template_update", "template_version_write"];
+    assert_eq!(looked_at, all);
     assert!(refusals > 10, "{refusals}");
 }
