@@ -481,16 +481,13 @@ pub(crate) fn vm_among(resource: &Resource) -> Option<VmId> {
 /// One over nothing, for tests of what is decided before anything is looked up.
 #[cfg(test)]
 pub(crate) async fn bare() -> Arc<Inner> {
+    let (dir, converter) = (std::env::temp_dir(), Arc::new(crate::NoConverter));
     let config = EngineConfig {
         store: Store::in_memory().await.unwrap(),
         clock: Arc::new(hostler_core::clock::SystemClock),
         entropy: Arc::new(hostler_core::id::SeededEntropy::new(7)),
         holder: "test".into(),
-        images: ImageStore {
-            dir: std::env::temp_dir(),
-            max_bytes: 1,
-            converter: Arc::new(crate::NoConverter),
-        },
+        images: ImageStore { dir, max_bytes: 1, converter },
         pace: Pace::default(),
         collect: None,
         history: None,

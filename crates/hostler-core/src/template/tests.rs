@@ -1,3 +1,5 @@
+//! What a version may say, what values become in it, and that none leaves its place.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

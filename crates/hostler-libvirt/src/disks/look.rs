@@ -10,6 +10,7 @@ use super::{LIVE_BUSES, alias};
 use crate::connection::{Link, domain_of};
 use crate::inventory::{PARALLEL, optional, present};
 use crate::state::State;
+use crate::storage::chains::stem;
 use crate::xml::domain::attached::{Attached, Layout};
 use crate::xml::parse::BadXml;
 
@@ -249,7 +250,9 @@ impl Link {
         // What is taken for another format by its bytes has a size that the guest does not see.
         let read = read.filter(|volume| format.is_none() || volume.format.as_deref() == format);
         disk.capacity_bytes = read.map(|volume| volume.capacity_bytes);
-        disk.volume = Some(VolumeName { pool: found.pool, volume: found.name });
+        // What a snapshot laid on a volume is of that volume: it is what was asked for.
+        let volume = stem(&found.name).to_owned();
+        disk.volume = Some(VolumeName { pool: found.pool, volume });
         Ok(disk)
     }
 }
