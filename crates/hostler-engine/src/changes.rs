@@ -112,7 +112,7 @@ impl<'a> Changes<'a> {
             put_back_since,
         };
         let submission = self.engine.submission(VmChange::KIND, &operation, actor)?;
-        let submission = submission.on_vm(vm, &operation.at.name).as_read(read);
+        let submission = submission.on_vm(vm, &operation.at.name).on_what_was_read(read);
         Ok(match note {
             Some(note) => submission.noting(note),
             None => submission,

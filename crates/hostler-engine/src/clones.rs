@@ -115,7 +115,7 @@ impl<'a> Clones<'a> {
         let submission = self.engine.submission(VmClone::KIND, &operation, actor)?;
         let submission = submission.on_vm(vm, &request.name).making(new_vm);
         let read = view.as_read(None);
-        Ok(submission.claiming_vm(source).as_read(read))
+        Ok(submission.claiming_vm(source).on_what_was_read(read))
     }
 
     /// The snapshot that is meant, if a VM can be made of it.

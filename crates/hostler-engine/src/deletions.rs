@@ -180,7 +180,7 @@ impl Vms<'_> {
         let operation = VmDelete { vm: id, name, at, force: cuts_power, volumes, seeds };
         let submission = self.engine().submission(VmDelete::KIND, &operation, actor)?;
         let submission = submission.on_vm(id, &vm.name).in_phase(id, Phase::Deleting);
-        let submission = submission.as_read(vm.as_read(options.generation));
+        let submission = submission.on_what_was_read(vm.as_read(options.generation));
         let submission =
             claimed.into_iter().fold(submission, |taken, key| taken.claiming_volume(key));
         if kept.is_empty() {

@@ -232,7 +232,7 @@ impl<'a> Disks<'a> {
         let prepare = async {
             let (operation, claimed, read) = self.prepare_detach(vm, disk, delete_volume).await?;
             let name = &operation.at.name;
-            Ok(self.submission(actor, vm, name, &operation, claimed)?.as_read(read))
+            Ok(self.submission(actor, vm, name, &operation, claimed)?.on_what_was_read(read))
         };
         self.engine.take_on(actor, key, prepare).await
     }

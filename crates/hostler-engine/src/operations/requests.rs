@@ -70,7 +70,7 @@ impl Submission {
     }
 
     /// What it was prepared from, which has to be so still when it is taken on.
-    pub(crate) fn as_read(mut self, read: Option<AsRead>) -> Self {
+    pub(crate) fn on_what_was_read(mut self, read: Option<AsRead>) -> Self {
         self.0.as_read = read;
         self
     }
