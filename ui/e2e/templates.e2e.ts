@@ -36,12 +36,15 @@ test("c19: several VMs are previewed, made, and name their template", async () =
     (await story.api<ListPage<VmSummary>>(path)).items.map(({ status }) => status.state);
   await expect.poll(states, { timeout: 30_000 }).toEqual(["running", "running"]);
   const { items } = await story.api<ListPage<VmSummary>>(path);
+  story.later(async () => {
+    for (const { id } of items) {
+      await story.change("DELETE", `/api/v1/vms/${id}?disks=true&force=true`);
+    }
+  });
   const vm = await story.api<Vm>(`/api/v1/vms/${items[0]?.id}`);
   expect(vm.template?.version).toBe(2);
   await story.open(`/vms/${vm.id}`);
   await page.getByRole("link", { name: "web-server, version 2" }).waitFor();
-  for (const { id } of items)
-    await story.change("DELETE", `/api/v1/vms/${id}?disks=true&force=true`);
 });
 
 test("c19: a draft is made of a version, activated and archived", async () => {

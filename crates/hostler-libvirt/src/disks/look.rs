@@ -75,7 +75,7 @@ impl Look {
         let bus = disk.bus.clone();
         Some(AttachedDisk {
             external_ref: reference.unwrap_or(&disk.target).clone(),
-            name: ours.as_ref().map_or_else(|| disk.target.clone(), |ours| ours.name.clone()),
+            name: pair.name()?,
             mark: ours.map(|ours| ours.mark),
             state,
             message,
@@ -150,7 +150,7 @@ impl<'a> Pair<'a> {
     pub(super) fn name(self) -> Option<String> {
         match self.ours() {
             Some(ours) => Some(ours.name),
-            None => self.any().map(|disk| disk.target.clone()),
+            None => self.any().map(|disk| disk.name.as_ref().unwrap_or(&disk.target).clone()),
         }
     }
 }

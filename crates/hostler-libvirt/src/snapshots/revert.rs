@@ -16,7 +16,7 @@
 use std::collections::BTreeSet;
 
 use hostler_core::id::OperationId;
-use hostler_provider::{Cx, Error, Kind, MovedDisk, Result, Revert, Reverted};
+use hostler_provider::{Cx, Error, Kind, Result, Revert, Reverted};
 
 use super::Job;
 use super::job::Doing;
@@ -25,6 +25,9 @@ use crate::storage::chains::{Chains, overlay, parts};
 use crate::xml::domain::files::{DiskFile, DiskFiles, PutBack, Replaced, put_back, with_files};
 use crate::xml::snapshot::{Snapshot, changed};
 use crate::xml::volume;
+
+/// All disks are of the volumes that they were of: what is laid on one is that volume's.
+const IN_PLACE: Reverted = Reverted { moved: Vec::new() };
 
 /// Puts the VM back.
 pub(super) async fn revert(link: &Link, cx: &Cx, request: &Revert<'_>) -> Result<Reverted> {
@@ -38,7 +41,7 @@ pub(super) async fn revert(link: &Link, cx: &Cx, request: &Revert<'_>) -> Result
     let found = all.iter().find(|(one, _)| one.name == request.snapshot.external_ref);
     let Some((snapshot, xml)) = found else {
         return match done {
-            Some(done) if done.is_whole => Ok(told(&done)),
+            Some(done) if done.is_whole => Ok(IN_PLACE),
             _ => Err(job.refuse(Kind::NotFound, "the snapshot is not there")),
         };
     };
@@ -50,16 +53,11 @@ pub(super) async fn revert(link: &Link, cx: &Cx, request: &Revert<'_>) -> Result
     match done {
         Some(done) if done.is_whole || back.went_on().await? => {
             back.finish(&done, true).await.map_err(Error::with_unknown_effect)?;
-            Ok(told(&done))
+            Ok(IN_PLACE)
         }
         _ if snapshot.is_internal() => back.inside().await,
         done => back.outside(&all, done.is_some()).await,
     }
-}
-
-fn told(done: &PutBack) -> Reverted {
-    let moved = done.moved.iter().cloned();
-    Reverted { moved: moved.map(|(disk, volume)| MovedDisk { disk, volume }).collect() }
 }
 
 /// A VM on its way back.
@@ -150,7 +148,7 @@ impl Back<'_> {
         });
         // Its power may be cut by now, and some of its disks put back.
         reverted.await.map_err(Error::with_unknown_effect)?;
-        Ok(Reverted::default())
+        Ok(IN_PLACE)
     }
 
     /// Lays new files on those of the snapshot, and has the VM be what it was then with these.
@@ -219,7 +217,7 @@ impl Back<'_> {
             restored.await?;
         }
         self.finish(&mark, false).await?;
-        Ok(told(&mark))
+        Ok(IN_PLACE)
     }
 
     /// The disks of then that the snapshot holds.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use roxmltree::Node;
 
+use super::files::names;
 use super::read;
 use crate::xml::parse::{BadXml, Find, parse};
 
@@ -13,6 +14,8 @@ use crate::xml::parse::{BadXml, Find, parse};
 pub(crate) struct Attached {
     /// The name of its device, one for each disk of a domain: `vda`.
     pub(crate) target: String,
+    /// What the VM's specification calls it, where our mark says so.
+    pub(crate) name: Option<String>,
     /// `disk`, `cdrom`, `lun` …
     pub(crate) device: String,
     /// The bus the guest sees.
@@ -65,7 +68,13 @@ impl Layout {
             ..Self::default()
         };
         let Some(devices) = root.get("devices") else { return Ok(layout) };
-        layout.disks = devices.all("disk").filter_map(|node| attached(node, xml)).collect();
+        let names = names(root);
+        let named = |mut disk: Attached| {
+            disk.name = names.get(&disk.target).cloned();
+            disk
+        };
+        let disks = devices.all("disk").filter_map(|node| attached(node, xml));
+        layout.disks = disks.map(named).collect();
         layout.free_ports = free_ports(devices);
         for controller in devices.all("controller") {
             if controller.attribute("type") != Some("scsi") {
@@ -112,6 +121,7 @@ fn attached(node: Node<'_, '_>, xml: &str) -> Option<Attached> {
     let named = |name| source.and_then(|source| source.attr(name));
     Some(Attached {
         target: seen.target,
+        name: None,
         device: seen.device,
         bus: seen.bus,
         format: seen.format,

@@ -102,7 +102,7 @@ fn what(disk: Node<'_, '_>) -> &'static str {
 }
 
 /// What disks are called in the VM's specification, by device, where our mark says so.
-fn names(root: Node<'_, '_>) -> BTreeMap<String, String> {
+pub(super) fn names(root: Node<'_, '_>) -> BTreeMap<String, String> {
     let mark = root
         .get("metadata")
         .and_then(|metadata| metadata.children().find(|n| n.has_tag_name((NAMESPACE, "vm"))));

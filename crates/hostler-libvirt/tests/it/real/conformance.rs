@@ -82,7 +82,11 @@ fn limits() -> Vec<Limit> {
         Limit { promise: OLDER, reason: "a host is asked each time; there is no older picture" };
     let reason = "libvirt does not know who manages a field of a VM";
     let managed = MANAGED.map(|promise| Limit { promise, reason });
-    [older].into_iter().chain(managed).collect()
+    let taken_off = Limit {
+        promise: "a_revert_to_before_a_disk_was_taken_off_tells_it_by_its_name",
+        reason: "a VM whose disks are others by now is not put back",
+    };
+    [older, taken_off].into_iter().chain(managed).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

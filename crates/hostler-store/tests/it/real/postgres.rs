@@ -20,6 +20,7 @@ fn schema() -> String {
         include_str!("../../../migrations/0003_alerts.sql"),
         include_str!("../../../migrations/0004_adoption.sql"),
         include_str!("../../../migrations/0005_clusters.sql"),
+        include_str!("../../../migrations/0006_templates.sql"),
     ]
     .concat()
     .replace(" INTEGER", " BIGINT")
