@@ -3,11 +3,11 @@
 use hostler_core::id::VmId;
 use roxmltree::Node;
 
-use crate::xml::domain::NAMESPACE;
 use crate::xml::domain::files::{PUT_BACK, Replaced, name_of, replace};
+use crate::xml::domain::{NAMESPACE, mark};
+use crate::xml::edit::{BadEdit, Edits};
 use crate::xml::element::Element;
 use crate::xml::parse::{Find, parse};
-use crate::xml::rewrite::{Edits, set_mark};
 
 /// What a clone is to be.
 pub(super) struct Clone<'a> {
@@ -43,32 +43,27 @@ pub(super) fn shares(definition: &str) -> Option<String> {
 pub(super) fn cloned(definition: &str, of: &Clone<'_>) -> Result<String, String> {
     let document = parse(definition, "domain").map_err(|bad| bad.to_string())?;
     let root = document.root_element();
-    let mut edits = Edits::of(definition);
-    let uuid = of.vm.as_uuid().hyphenated().to_string();
-    match root.get("uuid") {
-        Some(node) => edits.set_text(node, &uuid),
-        None => edits.append(root, &format!("<uuid>{uuid}</uuid>")),
-    }
     let name = root.get("name").ok_or("it has no name")?;
-    edits.set_text(name, of.name);
-    if let Some(node) = root.get("genid") {
-        edits.replace(node.range(), "<genid/>");
-    }
-    let put_back = |n: &Node<'_, '_>| n.is_element() && n.tag_name().namespace() == Some(PUT_BACK);
-    for node in root.get("metadata").iter().flat_map(|m| m.children().filter(put_back)) {
-        edits.remove(node);
-    }
-    let mark = mark(root, of).to_xml().map_err(|bad| bad.to_string())?;
-    set_mark(&mut edits, root, NAMESPACE, &mark);
-    identity(&mut edits, root);
-    firmware(&mut edits, root);
-    replace(&mut edits, root, of.disks);
-    devices(&mut edits, root);
-    Ok(edits.done())
+    let mut edits = Edits::of(definition);
+    let made = edits.set_text(name, of.name).and_then(|()| {
+        identity(&mut edits, root, of)?;
+        marks(&mut edits, root, of)?;
+        firmware(&mut edits, root)?;
+        replace(&mut edits, root, of.disks)?;
+        devices(&mut edits, root)?;
+        edits.made()
+    });
+    made.map_err(|bad| bad.to_string())
+}
+
+/// Its own mark, and none of what its source was put back to.
+fn marks(edits: &mut Edits<'_>, root: Node<'_, '_>, of: &Clone<'_>) -> Result<(), BadEdit> {
+    mark::set(edits, root, NAMESPACE, Some(&own_mark(root, of)))?;
+    mark::set(edits, root, PUT_BACK, None)
 }
 
 /// Our mark, with the project and the names of disks that the source's has.
-fn mark(root: Node<'_, '_>, of: &Clone<'_>) -> Element {
+fn own_mark(root: Node<'_, '_>, of: &Clone<'_>) -> Element {
     let metadata = root.get("metadata");
     let old = metadata.and_then(|m| m.children().find(|n| n.has_tag_name((NAMESPACE, "vm"))));
     let children = |name: &'static str| {
@@ -86,8 +81,14 @@ fn mark(root: Node<'_, '_>, of: &Clone<'_>) -> Element {
         .children(disks)
 }
 
-/// What firmware tells the guest of itself: its own serial number is libvirt's to give.
-fn identity(edits: &mut Edits<'_>, root: Node<'_, '_>) {
+/// By what it is told apart, and what firmware tells the guest of that: its own serial number is
+/// libvirt's to give.
+fn identity(edits: &mut Edits<'_>, root: Node<'_, '_>, of: &Clone<'_>) -> Result<(), BadEdit> {
+    let uuid = of.vm.as_uuid().hyphenated();
+    edits.child(root, "uuid", Some(&Element::text("uuid", uuid)))?;
+    if root.get("genid").is_some() {
+        edits.child(root, "genid", Some(&Element::new("genid")))?;
+    }
     let entries = root.descendants().filter(|n| n.has_tag_name("entry"));
     let of_system = entries.filter(|n| n.parent().is_some_and(|p| p.has_tag_name("system")));
     for entry in of_system {
@@ -95,30 +96,27 @@ fn identity(edits: &mut Edits<'_>, root: Node<'_, '_>) {
             edits.remove(entry);
         }
     }
+    Ok(())
 }
 
 /// Variables of the firmware are in a file of the VM's own: libvirt makes another one.
-fn firmware(edits: &mut Edits<'_>, root: Node<'_, '_>) {
-    let Some(nvram) = root.get("os").and_then(|os| os.get("nvram")) else { return };
-    match nvram.attribute("template") {
-        Some(template) => {
-            let template = quick_xml::escape::escape(template);
-            edits.replace(nvram.range(), format!("<nvram template=\"{template}\"/>"));
-        }
-        None => edits.remove(nvram),
-    }
+fn firmware(edits: &mut Edits<'_>, root: Node<'_, '_>) -> Result<(), BadEdit> {
+    let Some(os) = root.get("os") else { return Ok(()) };
+    let template = os.get("nvram").and_then(|nvram| nvram.attribute("template"));
+    let own = template.map(|template| Element::new("nvram").attribute("template", template));
+    edits.child(os, "nvram", own.as_ref())
 }
 
-fn devices(edits: &mut Edits<'_>, root: Node<'_, '_>) {
-    let Some(devices) = root.get("devices") else { return };
+fn devices(edits: &mut Edits<'_>, root: Node<'_, '_>) -> Result<(), BadEdit> {
+    let Some(devices) = root.get("devices") else { return Ok(()) };
     for nic in devices.all("interface") {
         for name in ["mac", "target"] {
             edits.remove_all(nic, name);
         }
         let port = nic.get("virtualport").and_then(|port| port.get("parameters"));
         for name in ["interfaceid", "instanceid"] {
-            if let Some(attribute) = port.and_then(|p| p.attribute_node(name)) {
-                edits.replace(attribute.range(), "");
+            if let Some(port) = port {
+                edits.set_attribute(port, name, None)?;
             }
         }
     }
@@ -126,6 +124,7 @@ fn devices(edits: &mut Edits<'_>, root: Node<'_, '_>) {
     for name in ["serial", "console", "parallel", "channel"] {
         devices.all(name).for_each(|line| edits.remove_all(line, "log"));
     }
+    Ok(())
 }
 
 #[cfg(test)]

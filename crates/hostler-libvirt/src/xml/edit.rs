@@ -10,9 +10,10 @@
 //!
 //! Nothing is written from the tree, so what this crate does not know cannot be lost, nor
 //! can comments, the order of things or the way in which they are written. Places are counted
-//! in the text that was parsed; two changes of one place are a mistake of the caller, and
-//! refused.
+//! in the text that was parsed. What lies within something that goes, goes with it; two changes
+//! of one place are a mistake of the caller, and refused.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -61,18 +62,45 @@ impl<'a> Edits<'a> {
         self.splices.push((start..range.end, String::new()));
     }
 
+    /// Takes the children of that name out of a node.
+    pub(crate) fn remove_all(&mut self, parent: Node<'_, '_>, name: &str) {
+        let named = |n: &Node<'_, '_>| n.is_element() && n.tag_name().name() == name;
+        parent.children().filter(named).for_each(|node| self.remove(node));
+    }
+
     /// Puts an element in the place of a node.
     pub(crate) fn replace(&mut self, node: Node<'_, '_>, with: &Element) -> Result<(), BadEdit> {
-        self.splices.push((node.range(), with.to_xml()?));
+        self.replace_by_written(node, with.to_xml()?);
         Ok(())
+    }
+
+    /// Puts an element that is written already in the place of a node: a part of a document that
+    /// was read as one, never what somebody typed.
+    pub(crate) fn replace_by_written(&mut self, node: Node<'_, '_>, written: String) {
+        self.splices.push((node.range(), written));
     }
 
     /// Adds an element as the last one of a node.
     pub(crate) fn append(&mut self, parent: Node<'_, '_>, added: &Element) -> Result<(), BadEdit> {
+        self.append_written(parent, &added.to_xml()?);
+        Ok(())
+    }
+
+    /// Adds an element that is written already, as [`Self::replace_by_written`] does.
+    pub(crate) fn append_written(&mut self, parent: Node<'_, '_>, written: &str) {
         let range = parent.range();
         let (_, text) = self.appended.entry(range.start).or_insert((range, String::new()));
-        text.push_str(&added.to_xml()?);
-        text.push('\n');
+        text.push_str(written);
+    }
+
+    /// Adds an element behind a node.
+    pub(crate) fn insert_after(
+        &mut self,
+        node: Node<'_, '_>,
+        added: &Element,
+    ) -> Result<(), BadEdit> {
+        let end = node.range().end;
+        self.splices.push((end..end, added.to_xml()?));
         Ok(())
     }
 
@@ -141,20 +169,25 @@ impl<'a> Edits<'a> {
         for (range, added) in std::mem::take(&mut self.appended).into_values() {
             let Inside { content, is_closed, name } = self.inside_of(range)?;
             self.splices.push(match is_closed {
-                true => (content, format!(">\n{added}</{name}>")),
+                true => (content, format!(">{added}</{name}>")),
                 false => (content.end..content.end, added),
             });
         }
-        // Stable: what is added in one place stays in its order.
-        self.splices.sort_by_key(|(range, _)| (range.start, range.end));
-        let (mut made, mut at) = (String::with_capacity(self.text.len()), 0);
+        // Stable: what is added in one place stays in its order, and before what goes from there.
+        // What holds others comes before them.
+        self.splices.sort_by_key(|(range, _)| (range.start, !range.is_empty(), Reverse(range.end)));
+        let mut made = String::with_capacity(self.text.len());
+        let (mut at, mut last) = (0, 0..0);
         for (range, with) in &self.splices {
             if range.start < at {
+                if range.end <= at && *range != last {
+                    continue;
+                }
                 return Err(BadEdit::Overlap);
             }
             made.push_str(self.text.get(at..range.start).ok_or(BadEdit::Misplaced)?);
             made.push_str(with);
-            at = range.end;
+            (at, last) = (range.end, range.clone());
         }
         made.push_str(self.text.get(at..).ok_or(BadEdit::Misplaced)?);
         Ok(made)

@@ -11,6 +11,5 @@ pub(crate) mod element;
 pub(crate) mod network;
 pub(crate) mod parse;
 pub(crate) mod pool;
-pub(crate) mod rewrite;
 pub(crate) mod snapshot;
 pub(crate) mod volume;

@@ -7,9 +7,9 @@
 use hostler_core::id::SnapshotId;
 use hostler_core::snapshot::Consistency;
 
+use super::edit::Edits;
 use super::element::Element;
 use super::parse::{BadXml, Find, parse};
-use super::rewrite::Edits;
 
 /// Where a snapshot has something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,8 +222,8 @@ pub(crate) fn of_definition(
         .map_err(|bad| bad.to_string())?;
     let document = parse(&told, "domainsnapshot").map_err(|bad| bad.to_string())?;
     let mut edits = Edits::of(&told);
-    edits.append(document.root_element(), domain);
-    Ok(edits.done())
+    edits.append_written(document.root_element(), domain);
+    edits.made().map_err(|bad| bad.to_string())
 }
 
 /// The document of a snapshot with another file for some disks, the definitions in it changed as
@@ -240,7 +240,8 @@ pub(crate) fn changed(
     for disk in disks.iter().flat_map(|disks| disks.all("disk")) {
         let file = files.iter().find(|(target, _)| disk.attribute("name") == Some(target));
         if let (Some((_, file)), Some(source)) = (file, disk.get("source")) {
-            edits.set(source, "file", file);
+            let set = edits.set_attribute(source, "file", Some(file));
+            set.map_err(|bad| bad.to_string())?;
         }
     }
     for name in ["domain", "inactiveDomain"] {
@@ -255,9 +256,9 @@ pub(crate) fn changed(
                 }
                 _ => new,
             };
-        edits.replace(node.range(), new);
+        edits.replace_by_written(node, new);
     }
-    Ok(edits.done())
+    edits.made().map_err(|bad| bad.to_string())
 }
 
 /// The document of a snapshot as one that grew from none.
@@ -265,7 +266,7 @@ pub(crate) fn without_parent(xml: &str) -> Result<String, String> {
     let document = parse(xml, "domainsnapshot").map_err(|bad| bad.to_string())?;
     let mut edits = Edits::of(xml);
     edits.remove_all(document.root_element(), "parent");
-    Ok(edits.done())
+    edits.made().map_err(|bad| bad.to_string())
 }
 
 #[cfg(test)]

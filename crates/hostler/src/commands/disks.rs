@@ -6,7 +6,7 @@ use hostler_client::{Client, Item, Terms};
 use hostler_core::{Code, Kind};
 
 use super::volumes::VolumeFormat;
-use super::{DryRun, ListArgs, WatchArg, confirm};
+use super::{ListArgs, ServerDryRunArg, WatchArg, confirm};
 use crate::app::App;
 use crate::complete::Names;
 use crate::failure::{Failure, Result};
@@ -79,10 +79,8 @@ pub(crate) struct AttachArgs {
     /// The serial number the guest sees.
     #[arg(long)]
     serial: Option<String>,
-    /// Only show what would be done: here, or checked by the server.
-    #[arg(long, value_enum, num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "server", value_name = "WHERE")]
-    dry_run: Option<DryRun>,
+    #[command(flatten)]
+    dry_run: ServerDryRunArg,
     #[command(flatten)]
     wait: WaitArgs,
 }
@@ -108,10 +106,8 @@ pub(crate) struct DetachArgs {
     /// That there is no such disk is a success.
     #[arg(long)]
     if_exists: bool,
-    /// Only say whether it is possible now, as the server sees it.
-    #[arg(long, value_enum, num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "server", value_name = "WHERE")]
-    dry_run: Option<DryRun>,
+    #[command(flatten)]
+    dry_run: ServerDryRunArg,
     #[command(flatten)]
     wait: WaitArgs,
 }
@@ -190,13 +186,13 @@ fn spec(args: &AttachArgs) -> v1::DiskSpec {
 
 async fn attach(app: &App, client: &Client, args: AttachArgs) -> Result {
     let (body, called) = (spec(&args), called(&args.vm, &args.name));
-    if args.dry_run == Some(DryRun::Client) {
+    if args.dry_run.is_client() {
         let json = serde_json::to_value(&body)
             .map_err(|error| Failure::new(70, format!("the request cannot be shown: {error}")))?;
         return app.view()?.document(&json);
     }
     let vm = one_vm(client, &args.vm).await?.value.id;
-    if args.dry_run.is_some() {
+    if args.dry_run.is_given() {
         return plan(app, client, v1::VmPath { vm }, &body, &called).await;
     }
     let words = Words { verb: "attach", done: "attached" };
@@ -249,7 +245,7 @@ async fn detach(app: &App, client: &Client, args: DetachArgs) -> Result {
         return Err(Failure::not_found(format!("there is no {called}")).with_hint(hint));
     };
     let disk = disk.value;
-    if args.dry_run.is_some() {
+    if args.dry_run.is_given() {
         return foresee(app, &disk, &called, args.delete_volume);
     }
     let (loss, typed) = match args.delete_volume {

@@ -9,7 +9,7 @@ use crate::text::printable;
 
 /// Where a plan is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DryRun {
+enum DryRun {
     /// Here, without asking the server more than it lists anyway.
     Client,
     /// By the server.
@@ -23,6 +23,28 @@ pub(crate) struct DryRunArg {
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "client", value_name = "WHERE")]
     dry_run: Option<DryRun>,
+}
+
+/// For changes that the server makes a plan for.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct ServerDryRunArg {
+    /// Only show what would be done and whether it is possible: as the server sees it, or as
+    /// far as it can be told here.
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "server", value_name = "WHERE")]
+    dry_run: Option<DryRun>,
+}
+
+impl ServerDryRunArg {
+    /// Whether nothing is to be done.
+    pub(crate) fn is_given(self) -> bool {
+        self.dry_run.is_some()
+    }
+
+    /// Whether the plan is to be made here.
+    pub(crate) fn is_client(self) -> bool {
+        self.dry_run == Some(DryRun::Client)
+    }
 }
 
 impl DryRunArg {

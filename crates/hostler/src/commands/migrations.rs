@@ -74,7 +74,7 @@ pub(crate) async fn migrate(app: &App, args: MigrateArgs) -> Result {
         Some(host) => Some(by_name::<v1::HostList, _>(&client, host, hosts::place).await?.value),
         None => None,
     };
-    if args.power.dry_run.is_some() {
+    if args.power.dry_run.is_given() {
         return plan(app, &client, &vms, host.as_ref()).await;
     }
     let host = host.map(|host| host.id);

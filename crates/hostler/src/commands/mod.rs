@@ -46,7 +46,7 @@ use hostler_api::{Endpoint, ListQuery, Nothing, Page, PageQuery, SilentSource};
 use hostler_client::{Client, Item, ItemPage};
 use serde::Serialize;
 
-pub(crate) use dry_run::{DryRun, DryRunArg};
+pub(crate) use dry_run::{DryRunArg, ServerDryRunArg};
 
 use crate::app::App;
 use crate::cli::Command;

@@ -78,7 +78,7 @@ impl Power {
 pub(crate) async fn power(app: &App, args: PowerArgs, power: Power) -> Result {
     let client = app.client()?;
     let vms = args.selection.resolve(&client).await?;
-    if args.dry_run.is_some() {
+    if args.dry_run.is_given() {
         return plan(app, &vms, power.action());
     }
     if vms.is_empty() {
@@ -101,7 +101,7 @@ pub(crate) async fn delete(app: &App, args: DeleteArgs) -> Result {
     } else {
         selection.resolve(&client).await?
     };
-    if args.power.dry_run.is_some() {
+    if args.power.dry_run.is_given() {
         return plan(app, &vms, "delete");
     }
     if vms.is_empty() {

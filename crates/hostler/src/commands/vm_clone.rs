@@ -4,7 +4,7 @@ use clap::Args;
 use hostler_api::{Nothing, v1};
 use hostler_client::Terms;
 
-use super::{DryRun, vm_actions};
+use super::{ServerDryRunArg, vm_actions};
 use crate::app::App;
 use crate::complete::Names;
 use crate::failure::Result;
@@ -33,16 +33,14 @@ pub(crate) struct CloneArgs {
     start: bool,
     #[command(flatten)]
     wait: WaitArgs,
-    /// Only say whether it is possible now, as the server sees it.
-    #[arg(long, value_enum, num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "server", value_name = "WHERE")]
-    dry_run: Option<DryRun>,
+    #[command(flatten)]
+    dry_run: ServerDryRunArg,
 }
 
 pub(crate) async fn run(app: &App, args: CloneArgs) -> Result {
     let client = app.client()?;
     let source = one_vm(&client, &args.vm).await?;
-    if args.dry_run.is_some() {
+    if args.dry_run.is_given() {
         return vm_actions::plan(app, &[source], "clone");
     }
     let (vm, called) = (source.value.id, format!("VM \"{}\" as \"{}\"", args.vm, args.name));

@@ -11,8 +11,8 @@ use super::outlook::OutlookArgs;
 use super::vm_actions::{self, Power};
 use super::vm_change::ChangeArgs;
 use super::{
-    DryRun, DryRunArg, WatchArg, console, outlook, show_page, vm_change, vm_clone, vm_create,
-    vm_edit,
+    DryRunArg, ServerDryRunArg, WatchArg, console, outlook, show_page, vm_change, vm_clone,
+    vm_create, vm_edit,
 };
 use crate::app::App;
 use crate::complete::Names;
@@ -162,10 +162,8 @@ pub(crate) struct PowerArgs {
     pub(crate) selection: Selection,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
-    /// Only say whether it is possible now, as the server sees it.
-    #[arg(long, value_enum, num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "server", value_name = "WHERE")]
-    pub(crate) dry_run: Option<DryRun>,
+    #[command(flatten)]
+    pub(crate) dry_run: ServerDryRunArg,
     /// That nothing has to be done, because it is so already, is a failure.
     #[arg(long)]
     pub(crate) strict: bool,

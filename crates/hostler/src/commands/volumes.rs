@@ -5,7 +5,7 @@ use hostler_api::{LIMIT_MAX, ListQuery, Nothing, v1};
 use hostler_client::{Client, Item, Terms};
 use hostler_core::{Code, Kind};
 
-use super::{DryRun, ListArgs, WatchArg, confirm, pools};
+use super::{ListArgs, ServerDryRunArg, WatchArg, confirm, pools};
 use crate::app::App;
 use crate::complete::Names;
 use crate::failure::{Failure, Result};
@@ -56,10 +56,8 @@ pub(crate) struct CreateArgs {
     /// How it is stored.
     #[arg(long, value_enum, default_value = "qcow2")]
     format: VolumeFormat,
-    /// Only show what would be done: here, or checked by the server.
-    #[arg(long, value_enum, num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "server", value_name = "WHERE")]
-    dry_run: Option<DryRun>,
+    #[command(flatten)]
+    dry_run: ServerDryRunArg,
     #[command(flatten)]
     wait: WaitArgs,
 }
@@ -83,10 +81,8 @@ pub(crate) struct DeleteArgs {
     /// That there is no such volume is a success.
     #[arg(long)]
     if_exists: bool,
-    /// Only say whether it is possible now, as the server sees it.
-    #[arg(long, value_enum, num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "server", value_name = "WHERE")]
-    dry_run: Option<DryRun>,
+    #[command(flatten)]
+    dry_run: ServerDryRunArg,
     #[command(flatten)]
     wait: WaitArgs,
 }
@@ -125,13 +121,13 @@ async fn create(app: &App, client: &Client, args: CreateArgs) -> Result {
     let CreateArgs { pool, name, size, format, dry_run, wait } = args;
     let called = called(&pool, &name);
     let body = v1::VolumeRequest { name, capacity_bytes: size, format: format.into() };
-    if dry_run == Some(DryRun::Client) {
+    if dry_run.is_client() {
         let json = serde_json::to_value(&body)
             .map_err(|error| Failure::new(70, format!("the request cannot be shown: {error}")))?;
         return app.view()?.document(&json);
     }
     let path = find_pool(client, &pool).await?;
-    if dry_run.is_some() {
+    if dry_run.is_given() {
         return plan(app, client, &path, &body, &called).await;
     }
     let words = Words { verb: "create", done: "created" };
@@ -183,7 +179,7 @@ async fn delete(app: &App, client: &Client, args: DeleteArgs) -> Result {
         let hint = format!("`hostler volume list {}` shows those there are", args.pool);
         return Err(Failure::not_found(format!("there is no {called}")).with_hint(hint));
     };
-    if args.dry_run.is_some() {
+    if args.dry_run.is_given() {
         return foresee(app, &volume.value, &called);
     }
     let size = crate::text::show_size(volume.value.capacity_bytes);

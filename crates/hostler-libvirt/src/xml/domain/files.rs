@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use roxmltree::Node;
 
-use super::NAMESPACE;
+use super::{NAMESPACE, mark};
+use crate::xml::edit::{BadEdit, Edits};
 use crate::xml::element::Element;
 use crate::xml::parse::{BadXml, Find, parse};
-use crate::xml::rewrite::{Edits, set_mark};
 
 /// A disk whose bytes are in a file of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +141,7 @@ pub(crate) fn put_back(xml: &str) -> Result<Option<PutBack>, BadXml> {
 
 impl PutBack {
     /// The mark.
-    pub(crate) fn to_xml(&self) -> Result<String, crate::xml::element::BadCharacter> {
+    fn element(&self) -> Element {
         let moved = self.moved.iter().map(|(disk, volume)| {
             Element::new("put-back:moved").attribute("disk", disk).attribute("volume", volume)
         });
@@ -149,7 +149,7 @@ impl PutBack {
             .attribute("xmlns:put-back", PUT_BACK)
             .attribute("operation", &self.operation);
         let by = if self.is_whole { by } else { by.attribute("stage", "disks") };
-        by.children(moved).to_xml()
+        by.children(moved)
     }
 }
 
@@ -164,9 +164,9 @@ pub(crate) fn is_held(xml: &str) -> Result<bool, BadXml> {
 pub(crate) fn with_held(xml: &str, is_held: bool) -> Result<String, String> {
     let document = parse(xml, "domain").map_err(|bad| bad.to_string())?;
     let mut edits = Edits::of(xml);
-    let mark = if is_held { format!("<held:off xmlns:held=\"{HELD}\"/>") } else { String::new() };
-    set_mark(&mut edits, document.root_element(), HELD, &mark);
-    Ok(edits.done())
+    let off = is_held.then(|| Element::new("held:off").attribute("xmlns:held", HELD));
+    let marked = mark::set(&mut edits, document.root_element(), HELD, off.as_ref());
+    marked.and_then(|()| edits.made()).map_err(|bad| bad.to_string())
 }
 
 /// A file that takes the place of a disk's: the device, the file, how it is stored, and on what
@@ -180,38 +180,38 @@ pub(crate) struct Replaced {
 }
 
 /// A document with other files for some disks.
-pub(crate) fn replace(edits: &mut Edits<'_>, root: Node<'_, '_>, disks: &[Replaced]) {
+pub(crate) fn replace(
+    edits: &mut Edits<'_>,
+    root: Node<'_, '_>,
+    disks: &[Replaced],
+) -> Result<(), BadEdit> {
     for node in root.get("devices").iter().flat_map(|devices| devices.all("disk")) {
         let target = node.get("target").and_then(|t| t.attr("dev"));
         let Some(new) = disks.iter().find(|d| target.as_ref() == Some(&d.target)) else { continue };
-        edits.set(node, "type", "file");
+        edits.set_attribute(node, "type", Some("file"))?;
         match node.get("driver") {
-            Some(driver) => edits.set(driver, "type", &new.format),
-            None => edits.append(node, &format!("<driver name='qemu' type='{}'/>", new.format)),
+            Some(driver) => edits.set_attribute(driver, "type", Some(&new.format))?,
+            None => {
+                let driver = Element::new("driver").attribute("name", "qemu");
+                edits.append(node, &driver.attribute("type", &new.format))?;
+            }
         }
-        edits.remove_all(node, "backingStore");
-        let mut with = format!("<source file=\"{}\"/>", quick_xml::escape::escape(&*new.path));
-        if let Some(chain) = &new.chain {
-            with.push_str(&backing(chain));
-        }
-        match node.get("source") {
-            Some(source) => edits.replace(source.range(), with),
-            None => edits.append(node, &with),
-        }
+        edits.child(node, "source", Some(&Element::new("source").attribute("file", &new.path)))?;
+        edits.child(node, "backingStore", new.chain.as_deref().map(backing).as_ref())?;
     }
+    Ok(())
 }
 
 /// A chain as documents have it, to its end.
-fn backing(chain: &[(String, String)]) -> String {
+fn backing(chain: &[(String, String)]) -> Element {
     let Some(((path, format), rest)) = chain.split_first() else {
-        return "<backingStore/>".to_owned();
+        return Element::new("backingStore");
     };
-    let (path, format) = (quick_xml::escape::escape(&**path), quick_xml::escape::escape(&**format));
-    format!(
-        "<backingStore type='file'><format type=\"{format}\"/><source file=\"{path}\"/>{}\
-         </backingStore>",
-        backing(rest)
-    )
+    Element::new("backingStore")
+        .attribute("type", "file")
+        .child(Element::new("format").attribute("type", format))
+        .child(Element::new("source").attribute("file", path))
+        .child(backing(rest))
 }
 
 /// The document of a domain with other files for some disks, and what it was put back for.
@@ -221,13 +221,13 @@ pub(crate) fn with_files(
     mark: Option<&PutBack>,
 ) -> Result<String, String> {
     let document = parse(xml, "domain").map_err(|bad| bad.to_string())?;
+    let root = document.root_element();
     let mut edits = Edits::of(xml);
-    replace(&mut edits, document.root_element(), disks);
-    if let Some(mark) = mark {
-        let mark = mark.to_xml().map_err(|bad| bad.to_string())?;
-        set_mark(&mut edits, document.root_element(), PUT_BACK, &mark);
-    }
-    Ok(edits.done())
+    let replaced = replace(&mut edits, root, disks).and_then(|()| match mark {
+        Some(mark) => mark::set(&mut edits, root, PUT_BACK, Some(&mark.element())),
+        None => Ok(()),
+    });
+    replaced.and_then(|()| edits.made()).map_err(|bad| bad.to_string())
 }
 
 #[cfg(test)]
@@ -288,7 +288,7 @@ mod tests {
         assert_eq!(read.written[0].path, "/p/a<new>");
         assert_eq!(read.written[0].name, "root");
         assert!(changed.contains("cache='none'"), "{changed}");
-        let chain = "<backingStore type='file'><format type=\"raw\"/>\
+        let chain = "<backingStore type=\"file\"><format type=\"raw\"/>\
             <source file=\"/p/a &amp; b\"/><backingStore/></backingStore>";
         assert!(changed.contains(chain), "{changed}");
         let after = |text: &str| text[text.find("<disk type='block'").unwrap()..].to_owned();

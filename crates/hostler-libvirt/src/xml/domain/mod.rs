@@ -14,6 +14,7 @@ mod devices;
 pub(crate) mod disks;
 pub(crate) mod facets;
 pub(crate) mod files;
+pub(crate) mod mark;
 pub(crate) mod platform;
 pub(crate) mod read;
 

@@ -25,7 +25,7 @@ fn c20_places_are_changed_and_the_rest_stays_as_it_is_written() {
     assert_eq!(
         made,
         "<!-- a > b --><d x = \"&apos;3&apos;\">\n  <a>t&lt;w&gt;o &amp; ü</a><!-- </d> -->\n  \
-         <b n='new' />\n<c/>\n</d>\n"
+         <b n='new' />\n<c/></d>\n"
     );
 }
 
@@ -43,7 +43,7 @@ fn c20_children_come_go_and_are_put_into_the_place_of_others() {
         e.append(d.get("a").unwrap(), &Element::new("c")).unwrap();
     };
     let made = edited(text, into_empty);
-    assert_eq!(made, "<d><a>\n<b>3</b>\n<c/>\n</a>\n  <b>1</b>\n  <b>2</b></d>");
+    assert_eq!(made, "<d><a><b>3</b><c/></a>\n  <b>1</b>\n  <b>2</b></d>");
     assert_eq!(edited("<d/>", |e, d| e.set_text(d, "x").unwrap()), "<d>x</d>");
 }
 
@@ -53,13 +53,33 @@ fn c20_text_before_what_is_removed_is_nobodys_space() {
 }
 
 #[test]
+fn c20_what_lies_within_something_that_goes_goes_with_it() {
+    let text = "<d><a><b/></a> <a/><c/></d>";
+    let made = edited(text, |edits, d| {
+        edits.set_attribute(d.get("a").unwrap().get("b").unwrap(), "x", Some("1")).unwrap();
+        edits.remove_all(d, "a");
+    });
+    assert_eq!(made, "<d><c/></d>");
+}
+
+#[test]
+fn c20_what_is_added_where_something_goes_stays() {
+    let text = "<d><a/><b/><c/></d>";
+    let made = edited(text, |edits, d| {
+        edits.remove(d.get("b").unwrap());
+        edits.insert_after(d.get("a").unwrap(), &Element::new("x")).unwrap();
+    });
+    assert_eq!(made, "<d><a/><x/><c/></d>");
+}
+
+#[test]
 fn c20_two_changes_of_one_place_are_refused() {
     let text = "<d><a><b/></a></d>";
     let document = Document::parse(text).unwrap();
     let a = document.root_element().get("a").unwrap();
     let mut edits = Edits::of(text);
-    edits.remove(a);
-    edits.set_attribute(a.get("b").unwrap(), "x", Some("y")).unwrap();
+    edits.replace(a, &Element::new("x")).unwrap();
+    edits.replace(a, &Element::new("y")).unwrap();
     assert_eq!(edits.made(), Err(BadEdit::Overlap));
     let mut edits = Edits::of(text);
     assert!(matches!(edits.set_text(a, "\u{1}"), Err(BadEdit::Character(_))));

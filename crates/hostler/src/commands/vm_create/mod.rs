@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use hostler_api::{Nothing, v1};
 use hostler_client::{Client, Terms};
 
-use super::{DryRun, hosts};
+use super::{ServerDryRunArg, hosts};
 use crate::app::App;
 use crate::complete::Names;
 use crate::failure::{Failure, Result};
@@ -41,10 +41,8 @@ pub(crate) struct CreateArgs {
     /// Do not start it.
     #[arg(long)]
     pub(crate) no_start: bool,
-    /// Only show what would be done: checked here, or by the server with placement.
-    #[arg(long, value_enum, num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "server", value_name = "WHERE")]
-    pub(crate) dry_run: Option<DryRun>,
+    #[command(flatten)]
+    pub(crate) dry_run: ServerDryRunArg,
     #[command(flatten)]
     pub(crate) size: SizeArgs,
     #[command(flatten)]
@@ -199,7 +197,7 @@ pub(crate) async fn run(app: &App, mut args: CreateArgs) -> Result {
     let mut request = document::build(&args)?;
     // All faults at once, before anything is sent; the server checks again.
     request.spec.to_core()?;
-    if args.dry_run == Some(DryRun::Client) {
+    if args.dry_run.is_client() {
         let json = serde_json::to_value(&request)
             .map_err(|error| Failure::new(70, format!("the request cannot be shown: {error}")))?;
         return app.view()?.document(&json);
@@ -207,7 +205,7 @@ pub(crate) async fn run(app: &App, mut args: CreateArgs) -> Result {
     let client = app.client()?;
     place(&client, &args.place, &mut request).await?;
     let called = format!("vm \"{}\"", request.spec.name);
-    if args.dry_run.is_some() {
+    if args.dry_run.is_given() {
         return plan(app, &client, &request, &called).await;
     }
     let target = Target { called, id: String::new() };
