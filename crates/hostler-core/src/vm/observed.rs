@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::guest::GuestInfo;
 use super::instance_type::TypeRef;
 use super::lifecycle::Action;
 use crate::clock::Timestamp;
@@ -124,6 +125,8 @@ pub struct ObservedVm {
     pub consoles: Fact<Vec<ConsoleKind>>,
     /// Whether something of it that was changed waits for its next start.
     pub needs_restart: Fact<bool>,
+    /// What its guest says of itself; shown, and never used to decide anything (A43).
+    pub guest: Fact<GuestInfo>,
     /// Free text the provider holds about it.
     pub description: Option<String>,
     /// What cannot be done with this one, whatever its state.
@@ -268,6 +271,7 @@ pub(crate) mod tests_support {
             primary_address: None,
             consoles: none(),
             needs_restart: none(),
+            guest: none(),
             description: None,
             blocked: Vec::new(),
         }

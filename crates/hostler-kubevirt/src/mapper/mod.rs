@@ -13,6 +13,7 @@ pub mod cluster;
 mod consoles;
 mod disks;
 mod error;
+mod guest;
 pub mod hosts;
 mod hypervisor;
 pub mod instance_types;

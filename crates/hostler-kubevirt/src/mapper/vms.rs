@@ -20,7 +20,8 @@ use super::state::{RunStrategy, State, state};
 use super::troubles::{Trouble, troubles};
 use super::{
     Incompatible, MADE_AS_ANNOTATION, MappedNic, MappedVolume, Names, Owner, PrimaryAddress,
-    Surroundings, TAG_LABEL, TypeRef, blocked, consoles, disks, hypervisor, message, nics, owners,
+    Surroundings, TAG_LABEL, TypeRef, blocked, consoles, disks, guest, hypervisor, message, nics,
+    owners,
 };
 use crate::objects::meta::{ObjectMeta, OwnerReference};
 use crate::objects::{VirtualMachine, VirtualMachineInstance};
@@ -376,6 +377,7 @@ fn observe(
         nics: nics.observed.clone(),
         primary_address: None,
         needs_restart: needs_restart(source, at),
+        guest: guest::told(running(view.vmi), at),
         instance_type: None,
         preference: None,
         description: description(meta),

@@ -12,6 +12,7 @@ use hostler_core::vm::change::Keeper;
 use hostler_core::vm::devices::{
     DiskBus, DiskDevice, DiskSource, DiskSpec, GraphicsSpec, NicSource, NicSpec,
 };
+use hostler_core::vm::guest::{self, GuestInfo};
 use hostler_core::vm::observed::{ConsoleKind, ObservedAddress, ObservedDisk, ObservedNic};
 use hostler_core::vm::spec::FirmwareKind;
 use hostler_core::vm::{Governance, ObservedVm, PowerState, Tag, VmSpec};
@@ -208,9 +209,36 @@ impl Vm {
                 false => Fact::seen(Vec::new(), SOURCE, now),
             },
             needs_restart: Fact::seen(self.becomes.is_some(), SOURCE, now),
+            guest: self.observed_guest(arch(), now, hung),
             description: Some(spec.description.clone()).filter(|text| !text.is_empty()),
             blocked: Vec::new(),
         }
+    }
+
+    /// What its guest says of itself, which is made up like the guest.
+    fn observed_guest(&self, arch: Option<String>, now: Timestamp, hung: bool) -> Fact<GuestInfo> {
+        if !self.spec.guest_agent {
+            return Fact::unsupported(guest::SOURCE, "it has no guest agent");
+        }
+        if self.power != PowerState::Running {
+            return Fact::unavailable(guest::SOURCE, "its guest tells it only while it runs");
+        }
+        if hung {
+            return Fact::unavailable(guest::SOURCE, "the VM does not answer");
+        }
+        let some = |text: &str| Some(text.to_owned());
+        let told = GuestInfo {
+            os_id: some("simulated"),
+            os_name: some("Simulated Linux"),
+            os_pretty_name: some("Simulated Linux 1 (made up)"),
+            os_version: some("1 (made up)"),
+            kernel_release: some("1.0.0-simulated"),
+            kernel_version: None,
+            machine: arch,
+            host_name: Some(self.name.clone()),
+            agent_version: some("1.0.0"),
+        };
+        Fact::seen(told, guest::SOURCE, now)
     }
 
     pub(crate) fn observed_disks(&self, state: &State) -> Vec<ObservedDisk> {

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use hostler_api::v1::{
-    self, ActionVerdict, AddressObserved, DiskObserved, Governance, HostRefusal, NicObserved, Vm,
-    VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary, VmTemplate,
+    self, ActionVerdict, AddressObserved, DiskObserved, Governance, GuestObserved, HostRefusal,
+    NicObserved, Vm, VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary,
+    VmTemplate,
 };
 use hostler_api::{Ref, Time};
 use hostler_core::access::{Actor, Permission, may};
 use hostler_core::error::Fault;
 use hostler_core::placement::Wish;
 use hostler_core::vm::observed::{ObservedAddress, ObservedDisk, ObservedNic};
-use hostler_core::vm::{self as core, Action, Admission, ObservedVm};
+use hostler_core::vm::{self as core, Action, Admission, GuestInfo, ObservedVm};
 use hostler_core::{Code, Error};
 use hostler_engine::{BoundVolume, VmCreateRequest, VmDeletion, VmPlan, VmView, VolumeKind};
 
@@ -238,6 +239,21 @@ fn observed(vm: &ObservedVm, told: Telling<'_>) -> VmObserved {
         nics: told.fact_as(&vm.nics, |nics| nics.iter().map(nic).collect()),
         primary_address: vm.primary_address.as_ref().map(address),
         needs_restart: Some(told.fact(&vm.needs_restart)),
+        guest: Some(told.fact_as(&vm.guest, guest)),
+    }
+}
+
+fn guest(told: &GuestInfo) -> GuestObserved {
+    GuestObserved {
+        system: told.system(),
+        os_id: told.os_id.clone(),
+        os_name: told.os_name.clone(),
+        os_version: told.os_version.clone(),
+        kernel_release: told.kernel_release.clone(),
+        kernel_version: told.kernel_version.clone(),
+        machine: told.machine.clone(),
+        host_name: told.host_name.clone(),
+        agent_version: told.agent_version.clone(),
     }
 }
 
