@@ -357,7 +357,7 @@ pub struct VmSummary {
 }
 
 /// What a VM belongs to, as labels at its provider say: for KubeVirt
-/// `app.kubernetes.io/part-of`, `…/name` and `…/instance`.
+/// `app.kubernetes.io/part-of`, `…/name` and `…/instance`, or Shepherd's where one is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Governance {
     /// The system that it is a part of; null where nothing says so.

@@ -38,13 +38,15 @@ const MANAGERS: &[(&str, &str)] = &[
     ("helm", "helm"),
 ];
 
-/// What it belongs to, by the labels that Kubernetes recommends for it (E19).
+/// What it belongs to, by the labels that Kubernetes recommends for it (E19), each of which
+/// stands for itself; where one is missing, by that of Shepherd, which keeps VMs by the same
+/// three words and may have made this one.
 pub(super) fn governance(meta: &ObjectMeta) -> Governance {
-    let label = |key: &str| meta.label(key).map(message);
+    let label = |key: &str, older: &str| meta.label(key).or_else(|| meta.label(older)).map(message);
     Governance {
-        system: label("app.kubernetes.io/part-of"),
-        service: label("app.kubernetes.io/name"),
-        instance: label("app.kubernetes.io/instance"),
+        system: label("app.kubernetes.io/part-of", "kubevirt-shepherd.io/system"),
+        service: label("app.kubernetes.io/name", "kubevirt-shepherd.io/service"),
+        instance: label("app.kubernetes.io/instance", "kubevirt-shepherd.io/instance"),
     }
 }
 

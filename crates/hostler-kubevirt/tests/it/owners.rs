@@ -34,6 +34,20 @@ fn e19_the_namespace_and_what_a_vm_belongs_to_are_told() {
 }
 
 #[test]
+fn e19_what_shepherd_wrote_is_read_where_nothing_else_says_it() {
+    let named = |labels: Value| off(json!({ "metadata": { "labels": labels } })).vm.governance;
+    let word = |word: &str| Some(word.to_owned());
+    let shepherds = json!({ "kubevirt-shepherd.io/system": "webshop",
+        "kubevirt-shepherd.io/service": "cart", "kubevirt-shepherd.io/instance": "01" });
+    let told = Governance { system: word("webshop"), service: word("cart"), instance: word("01") };
+    assert_eq!(named(shepherds), told);
+    let both =
+        named(json!({ "kubevirt-shepherd.io/system": "old", "kubevirt-shepherd.io/service": "",
+        "app.kubernetes.io/part-of": "webshop", "app.kubernetes.io/instance": "" }));
+    assert_eq!(both, Governance { system: word("webshop"), service: None, instance: None });
+}
+
+#[test]
 fn x25_tools_that_keep_a_vm_as_written_are_recognised_by_their_marks() {
     assert_eq!(with(json!({})), [] as [&str; 0]);
     assert_eq!(
