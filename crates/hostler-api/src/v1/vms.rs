@@ -308,6 +308,9 @@ pub struct ActionVerdict {
     /// Why not, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What to know before, though it is possible: that a tool which keeps the VM turns it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
@@ -450,4 +453,7 @@ pub struct VmObserved {
     /// word (`source` is `guest_agent`): nothing is decided by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guest: Option<Fact<GuestObserved>>,
+    /// Tools that keep it as it is written down elsewhere, and put back what is changed here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_by: Vec<super::VmKeeper>,
 }

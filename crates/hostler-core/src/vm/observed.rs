@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::change::Keeper;
 use super::guest::GuestInfo;
 use super::instance_type::TypeRef;
 use super::lifecycle::Action;
@@ -131,6 +132,10 @@ pub struct ObservedVm {
     pub description: Option<String>,
     /// What cannot be done with this one, whatever its state.
     pub blocked: Vec<Blocked>,
+    /// Who keeps it as it is written down elsewhere, and puts back what is changed here (X25).
+    pub kept_by: Vec<Keeper>,
+    /// What can be done with it, and will not be all that comes of it.
+    pub cautions: Vec<Caution>,
 }
 
 impl ObservedVm {
@@ -139,6 +144,12 @@ impl ObservedVm {
     /// bears no tag does not say that it has none.
     pub fn is_read(&self) -> bool {
         self.disks.quality() != Quality::Unavailable
+    }
+
+    /// What to know before `action`, if anything.
+    pub fn caution(&self, action: Action) -> Option<&str> {
+        let caution = self.cautions.iter().find(|caution| caution.action == action)?;
+        Some(&caution.text)
     }
 }
 
@@ -161,6 +172,15 @@ pub struct Blocked {
     pub action: Action,
     /// Why not, for people.
     pub reason: String,
+}
+
+/// An action that this VM can take part in, and what to know before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caution {
+    /// The action.
+    pub action: Action,
+    /// What to know, for people.
+    pub text: String,
 }
 
 /// A disk as it was seen.
@@ -274,6 +294,8 @@ pub(crate) mod tests_support {
             guest: none(),
             description: None,
             blocked: Vec::new(),
+            kept_by: Vec::new(),
+            cautions: Vec::new(),
         }
     }
 }

@@ -98,6 +98,8 @@ fn vm(name: &str, on: Option<&str>, mark: Option<u8>, power: PowerState, disk: &
         consoles: none(),
         description: None,
         blocked: Vec::new(),
+        kept_by: Vec::new(),
+        cautions: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@
 //! The only error is [`Incompatible`]: an object without name or namespace (E6).
 
 mod blocked;
+mod cautions;
 pub mod claims;
 pub mod cluster;
 mod consoles;

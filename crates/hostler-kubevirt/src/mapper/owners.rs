@@ -3,6 +3,7 @@
 //! these are data, on which it is decided elsewhere what is left alone.
 
 use hostler_core::vm::Governance;
+use hostler_core::vm::change::Keeper;
 
 use super::message;
 use crate::objects::meta::ObjectMeta;
@@ -17,6 +18,12 @@ pub struct Owner {
     pub name: Option<String>,
     /// By what it was recognised, for people: `label app.kubernetes.io/managed-by`.
     pub evidence: String,
+}
+
+impl From<Owner> for Keeper {
+    fn from(Owner { tool, name, evidence }: Owner) -> Self {
+        Self { tool, name, evidence }
+    }
 }
 
 /// Marks by which tools are recognised: in labels or annotations, and whether

@@ -291,6 +291,8 @@ impl Link {
             ),
             description: known.as_ref().and_then(|k| k.domain.description.clone()),
             blocked: known.as_ref().map(|k| k.domain.blocked.clone()).unwrap_or_default(),
+            kept_by: Vec::new(),
+            cautions: Vec::new(),
         }
     }
 }

@@ -13,9 +13,11 @@ use hostler_core::vm::devices::{
     DiskBus, DiskDevice, DiskSource, DiskSpec, GraphicsSpec, NicSource, NicSpec,
 };
 use hostler_core::vm::guest::{self, GuestInfo};
-use hostler_core::vm::observed::{ConsoleKind, ObservedAddress, ObservedDisk, ObservedNic};
+use hostler_core::vm::observed::{
+    Caution, ConsoleKind, ObservedAddress, ObservedDisk, ObservedNic,
+};
 use hostler_core::vm::spec::FirmwareKind;
-use hostler_core::vm::{Governance, ObservedVm, PowerState, Tag, VmSpec};
+use hostler_core::vm::{Action, Governance, ObservedVm, PowerState, Tag, VmSpec};
 use hostler_provider::{DiskBinding, VmRef, VolumeRef};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -212,7 +214,21 @@ impl Vm {
             guest: self.observed_guest(arch(), now, hung),
             description: Some(spec.description.clone()).filter(|text| !text.is_empty()),
             blocked: Vec::new(),
+            kept_by: self.keeper.clone().into_iter().collect(),
+            cautions: self.cautions(),
         }
+    }
+
+    /// What comes of turning on or off what somebody keeps.
+    fn cautions(&self) -> Vec<Caution> {
+        let Some(keeper) = &self.keeper else { return Vec::new() };
+        let text =
+            format!("it is kept by {keeper}, by its {}: it may be put back", keeper.evidence);
+        let actions: &[Action] = match self.power.is_live() {
+            true => &[Action::Stop, Action::ForceStop],
+            false => &[Action::Start],
+        };
+        actions.iter().map(|action| Caution { action: *action, text: text.clone() }).collect()
     }
 
     /// What its guest says of itself, which is made up like the guest.

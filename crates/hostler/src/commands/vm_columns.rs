@@ -117,6 +117,7 @@ impl Resource for v1::Vm {
                 o.needs_restart.as_ref().map(|it| fact(it, |v| count(v))).unwrap_or_default()
             })
         }),
+        Column::new("kept-by", |vm, _| kept_by(vm)),
         // The guest's own words: each says so where it is read by a person.
         Column::new("guest-system", |vm, now| guest(vm, now, |it| it.system.as_ref())),
         Column::new("guest-kernel", |vm, now| guest(vm, now, |it| it.kernel_release.as_ref())),
@@ -175,6 +176,16 @@ fn guest(
     seen(vm, now, |o| {
         o.guest.as_ref().map(|it| fact(it, |told| opt(word(told)))).unwrap_or_default()
     })
+}
+
+/// Who puts back what is changed here.
+fn kept_by(vm: &v1::Vm) -> Cell {
+    let keepers = vm.observed.iter().flat_map(|seen| &seen.kept_by);
+    let told = keepers.map(|keeper| match &keeper.name {
+        Some(name) => format!("{} ({name})", keeper.tool),
+        None => keeper.tool.clone(),
+    });
+    list(&told.collect::<Vec<_>>())
 }
 
 fn consoles(vm: &v1::Vm) -> Cell {
