@@ -14,6 +14,7 @@ import { paths } from "../../../paths";
 import { Age } from "../../../primitives/Age";
 import { Copy } from "../../../primitives/Copy";
 import { NoData } from "../../../primitives/NoData";
+import { Guest } from "./Guest";
 
 export function Overview({ vm }: { vm: Vm }) {
   return (
@@ -21,7 +22,7 @@ export function Overview({ vm }: { vm: Vm }) {
       <General vm={vm} />
       <Compute vm={vm} />
       <Place vm={vm} />
-      <Guest vm={vm} />
+      <Guest fact={vm.observed?.guest} />
     </Gallery>
   );
 }
@@ -143,30 +144,6 @@ function Place({ vm }: { vm: Vm }) {
       <Item name="Id">
         <code>{vm.id}</code>
       </Item>
-    </Facts>
-  );
-}
-
-/** Whoever owns the guest decides what it says, so the title says whose words these are. */
-function Guest({ vm }: { vm: Vm }) {
-  const fact = vm.observed?.guest;
-  const told = fact?.value;
-  const said = (word: string | null | undefined) => word || <NoData why="the guest does not say" />;
-  return (
-    <Facts title="Guest, in its own words">
-      <Item name="System">
-        <FactValue fact={fact}>{(guest) => said(guest.system)}</FactValue>
-      </Item>
-      {told && (
-        <>
-          <Item name="Kernel">
-            {said([told.kernel_release, told.kernel_version].filter(Boolean).join(", "))}
-          </Item>
-          <Item name="Built for">{said(told.machine)}</Item>
-          <Item name="Calls itself">{said(told.host_name)}</Item>
-          <Item name="Its agent">{said(told.agent_version)}</Item>
-        </>
-      )}
     </Facts>
   );
 }
