@@ -4,6 +4,7 @@
 
 mod guest;
 mod question;
+mod spoken;
 mod stream;
 pub(crate) mod transport;
 mod turn;
@@ -25,6 +26,7 @@ use crate::breaker::{Breakers, Class, Permit, Shown};
 use crate::config::MAX_CONCURRENT;
 use crate::error::{Answer, Cause, Failure, Verb, classify};
 use crate::resource::{ObjectKey, Resource, is_virt_api};
+use crate::versions;
 pub(crate) use question::Question;
 pub use question::{Dependents, Page, Selection, WriteOptions};
 use question::{collection, document, page, retry_after, warnings};
@@ -59,6 +61,8 @@ pub struct Caller {
     breakers: Mutex<Breakers>,
     /// A permit for each question that is being answered (F4).
     turns: Semaphore,
+    /// Which versions are spoken, where that is found out.
+    spoken: Option<spoken::Spoken>,
 }
 
 /// An answer that is a success.
@@ -73,9 +77,19 @@ pub struct Reply {
 }
 
 impl Caller {
-    /// Asks by this client, as [`crate::connect::connect`] makes it.
+    /// Asks by this client, as [`crate::connect::connect`] makes it; of each group in the
+    /// best version that is known.
     pub fn new(client: kube::Client) -> Self {
-        Self { client, breakers: Mutex::default(), turns: Semaphore::new(MAX_CONCURRENT) }
+        let (breakers, turns) = (Mutex::default(), Semaphore::new(MAX_CONCURRENT));
+        Self { client, breakers, turns, spoken: None }
+    }
+
+    /// The same, in the versions that the cluster prefers among those that are known: its first
+    /// question asks for them.
+    #[must_use]
+    pub fn in_its_versions(mut self) -> Self {
+        self.spoken = Some(spoken::Spoken::default());
+        self
     }
 
     /// The same, with at most `most` questions at once.
@@ -101,6 +115,7 @@ impl Caller {
     /// See [`crate::error`].
     pub async fn get(&self, cx: &Cx, resource: Resource, key: &ObjectKey) -> Result<Value> {
         let doing = format!("cannot look at {} {key}", resource.full_name());
+        let resource = self.spoken(cx, resource, &doing).await?;
         let question = Question::get(resource.object(key).map_err(ours)?);
         document(self.ask(cx, question, &doing).await?, Verb::Read, &doing)
     }
@@ -126,7 +141,8 @@ impl Caller {
         token: Option<&str>,
     ) -> Result<Page> {
         let doing = format!("cannot list {}", selection.resource.full_name());
-        let mut question = collection(selection)?.with("limit", &limit.to_string());
+        let resource = self.spoken(cx, selection.resource, &doing).await?;
+        let mut question = collection(resource, selection)?.with("limit", &limit.to_string());
         question.limit = MAX_PAGE;
         // No resourceVersion: "0" may be answered from the past (X26), and together
         // with a token any is refused.
@@ -210,7 +226,8 @@ impl Caller {
         body: Option<&Value>,
     ) -> Result<()> {
         let doing = format!("cannot {verb} {key}");
-        let path = resource.subresource(key, verb).map_err(ours)?;
+        let version = self.version(cx, &versions::SUBRESOURCES, &doing).await?;
+        let path = resource.subresource(version, key, verb).map_err(ours)?;
         let mut question = Question::new(Method::PUT, path, Verb::Subresource);
         question.goes_to_node = resource == Resource::VMIS && ON_NODES.contains(&verb);
         if let Some(body) = body {
@@ -229,7 +246,8 @@ impl Caller {
         timeout: Duration,
     ) -> Result<http::Response<Body>> {
         let doing = format!("cannot watch {}", selection.resource.full_name());
-        let mut question = collection(selection)?
+        let resource = self.spoken(cx, selection.resource, &doing).await?;
+        let mut question = collection(resource, selection)?
             .with("watch", "1")
             .with("allowWatchBookmarks", "true")
             .with("resourceVersion", version)
@@ -239,6 +257,7 @@ impl Caller {
         let began = self.begin(question, http::StatusCode::OK, &doing);
         let began = within(cx, Verb::Watch, &doing, began).await;
         leave.tell(&began);
+        self.heard(&began);
         began
     }
 
@@ -283,6 +302,7 @@ impl Caller {
         } else {
             leave.tell(&ended);
         }
+        self.heard(&ended);
         ended
     }
 

@@ -26,6 +26,8 @@ const IN_CLUSTER: &str = "https://kubernetes.default.svc";
 /// The most questions that are put to a cluster at once, by default; watches are not among
 /// them.
 pub const MAX_CONCURRENT: usize = 20;
+/// The most that can be asked for: what is put to an API server at once it has to have room for.
+pub const AT_ONCE_MAX: usize = 200;
 /// The most namespaces that are named one by one; each is followed by itself.
 const MAX_NAMESPACES: usize = 64;
 
@@ -181,14 +183,16 @@ impl KubeVirtConfig {
     }
 
     fn take_options(&mut self, url: &Url) -> Result<()> {
-        let mut names = Vec::new();
+        let (mut names, mut at_once) = (Vec::new(), None);
         for (key, value) in form_urlencoded::parse(url.query().unwrap_or_default().as_bytes()) {
             match key.as_ref() {
                 "context" if self.context.is_none() => self.context = Some(value.into_owned()),
                 "context" => return Err(wrong("it names two contexts".to_owned())),
                 "namespace" => names.push(value.into_owned()),
+                "at_once" if at_once.is_none() => at_once = Some(count(&value)?),
+                "at_once" => return Err(wrong("it says at_once twice".to_owned())),
                 other => {
-                    let remedy = "context and namespace are what can be given";
+                    let remedy = "context, namespace and at_once are what can be given";
                     return Err(wrong(format!("{other:?} is not known; {remedy}")));
                 }
             }
@@ -196,6 +200,7 @@ impl KubeVirtConfig {
         if !names.is_empty() {
             self.namespaces = Namespaces::Only(names);
         }
+        self.max_concurrent = at_once.unwrap_or(self.max_concurrent);
         Ok(())
     }
 
@@ -214,8 +219,9 @@ impl KubeVirtConfig {
             }
             Source::File(_) | Source::Text(_) | Source::InCluster { .. } => {}
         }
-        if self.max_concurrent == 0 {
-            return Err(wrong("no question may be put to the cluster at all".to_owned()));
+        if !(1..=AT_ONCE_MAX).contains(&self.max_concurrent) {
+            let what = format!("{} questions at once", self.max_concurrent);
+            return Err(wrong(format!("{what}, which is not from 1 to {AT_ONCE_MAX}")));
         }
         if self.context.as_deref() == Some("") {
             return Err(wrong("the context has no name".to_owned()));
@@ -247,6 +253,11 @@ impl fmt::Debug for KubeVirtConfig {
             .field("namespaces", &self.namespaces)
             .finish_non_exhaustive()
     }
+}
+
+/// How many questions at once.
+fn count(text: &str) -> Result<usize> {
+    text.parse().map_err(|_| wrong(format!("at_once is no number from 1 to {AT_ONCE_MAX}")))
 }
 
 fn path_of(url: &Url) -> Result<PathBuf> {
@@ -286,6 +297,14 @@ mod tests {
     }
 
     #[test]
+    fn f4_an_address_says_how_many_questions_are_put_to_a_cluster_at_once() {
+        let at_once = |uri: &str| KubeVirtConfig::parse(uri).unwrap().max_concurrent;
+        assert_eq!(at_once("kubevirt:///k"), MAX_CONCURRENT);
+        assert_eq!(at_once("kubevirt:///k?context=a&at_once=5"), 5);
+        assert_eq!(at_once("kubevirt+in-cluster:?at_once=200"), AT_ONCE_MAX);
+    }
+
+    #[test]
     fn e7_the_cluster_around_us_needs_no_path() {
         let config = KubeVirtConfig::parse("kubevirt+in-cluster:").unwrap();
         assert_eq!(config.source, Source::in_cluster());
@@ -308,6 +327,11 @@ mod tests {
             ("kubevirt:///k#x", "fragment"),
             ("kubevirt:///k?exec=1", "\"exec\" is not known"),
             ("kubevirt:///k?context=a&context=b", "two contexts"),
+            ("kubevirt:///k?at_once=0", "0 questions at once, which is not from 1 to 200"),
+            ("kubevirt:///k?at_once=201", "201 questions at once"),
+            ("kubevirt:///k?at_once=-1", "no number from 1 to 200"),
+            ("kubevirt:///k?at_once=", "no number"),
+            ("kubevirt:///k?at_once=5&at_once=6", "at_once twice"),
             ("kubevirt:///k?context=", "no name"),
             ("kubevirt:///k?namespace=", "no namespace"),
             ("kubevirt:///k?namespace=..", "no namespace"),

@@ -109,8 +109,9 @@ impl KubeVirt {
                         format!("our account may not list {kind}{of}; grant `list` of it")
                     }
                     Cause::KindMissing => {
-                        format!("the cluster serves no {kind} in v1beta1, which this driver reads")
+                        format!("the cluster serves no {kind} in a version that this driver reads")
                     }
+                    Cause::VersionStrange => failure.error.message().to_owned(),
                     _ => return Err(self.shared.link.noted(failure)),
                 };
                 if !told.unread.contains(&why) {

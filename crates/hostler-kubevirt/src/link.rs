@@ -95,8 +95,8 @@ impl Link {
             match connect(config).await {
                 Ok(client) => {
                     pause = FIRST_PAUSE;
-                    let caller = Caller::new(client).asking_at_once(config.max_concurrent);
-                    let caller = Arc::new(caller);
+                    let caller = Caller::new(client).in_its_versions();
+                    let caller = Arc::new(caller.asking_at_once(config.max_concurrent));
                     self.state.send_replace(State::Up(caller.clone()));
                     tokio::select! {
                         () = work(caller) => {}

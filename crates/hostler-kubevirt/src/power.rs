@@ -26,7 +26,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_core::vm::PowerState;
+use hostler_core::vm::{Action, PowerState};
 use hostler_provider::{Cx, Error, Kind, Power, Result, StopMode, VmRef};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
@@ -62,6 +62,7 @@ impl Power for KubeVirt {
             cx.progress(None, "the cluster starts it by itself");
             return job.until(cx.remaining(), runs).await;
         }
+        job.warn(&seen, Action::Start);
         job.ask_start(seen).await?;
         job.until(cx.remaining(), runs).await
     }
@@ -82,6 +83,7 @@ impl Power for KubeVirt {
         };
         let is_asked = seen.vm.power == PowerState::Stopping && grace.is_none();
         if !is_asked {
+            job.warn(&seen, Action::Stop);
             let body = grace.map(|seconds| json!({ "gracePeriod": seconds }));
             match job.ask(Resource::VMS, &seen, "stop", body.as_ref()).await {
                 Ok(()) => {}
@@ -203,6 +205,13 @@ impl<'a> Job<'a> {
 
     pub(crate) fn noted(&self, failure: Failure) -> Error {
         self.provider.shared.link.noted(failure)
+    }
+
+    /// Says what will become of it where somebody keeps the VM as it is (X25).
+    fn warn(&self, seen: &MappedVm, action: Action) {
+        if let Some(caution) = seen.vm.caution(action) {
+            self.cx.progress(None, caution);
+        }
     }
 
     /// Asks the cluster, unless what is known of it is being rebuilt (X26).

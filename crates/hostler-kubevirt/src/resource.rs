@@ -8,12 +8,15 @@ use std::fmt;
 
 use hostler_provider::{Error, Kind, Result};
 
+use crate::versions;
+
 /// A kind of object, as the API server serves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Resource {
     /// Its API group; empty for the core group.
     pub group: &'static str,
-    /// Its version.
+    /// Its version; that of the groups whose version is chosen once per connection is another one
+    /// where the cluster wants it so: see [`crate::call::Caller`].
     pub version: &'static str,
     /// Its name in paths: lower case, plural.
     pub plural: &'static str,
@@ -21,15 +24,12 @@ pub struct Resource {
     pub namespaced: bool,
 }
 
-const KUBEVIRT: &str = "kubevirt.io";
-const SUBRESOURCES: &str = "subresources.kubevirt.io";
-
 const fn kubevirt(plural: &'static str) -> Resource {
-    Resource { group: KUBEVIRT, version: "v1", plural, namespaced: true }
+    Resource { group: versions::KUBEVIRT.name, version: "v1", plural, namespaced: true }
 }
 
 const fn types(plural: &'static str, namespaced: bool) -> Resource {
-    Resource { group: "instancetype.kubevirt.io", version: "v1beta1", plural, namespaced }
+    Resource { group: versions::INSTANCETYPE.name, version: "v1beta1", plural, namespaced }
 }
 
 const fn core(plural: &'static str, namespaced: bool) -> Resource {
@@ -48,7 +48,7 @@ impl Resource {
     /// Snapshots of VMs, in the version that is spoken.
     pub const fn snapshots(version: &'static str) -> Self {
         Self {
-            group: crate::versions::SNAPSHOT.name,
+            group: versions::SNAPSHOT.name,
             version,
             plural: "virtualmachinesnapshots",
             namespaced: true,
@@ -68,7 +68,7 @@ impl Resource {
     /// VMs that are made of others, in the version that is spoken.
     pub const fn clones(version: &'static str) -> Self {
         Self {
-            group: crate::versions::CLONE.name,
+            group: versions::CLONE.name,
             version,
             plural: "virtualmachineclones",
             namespaced: true,
@@ -91,21 +91,21 @@ impl Resource {
     pub const SECRETS: Self = core("secrets", true);
     /// Networks beside that of the pods (Multus).
     pub const NETWORKS: Self = Self {
-        group: "k8s.cni.cncf.io",
+        group: versions::NETWORKS.name,
         version: "v1",
         plural: "network-attachment-definitions",
         namespaced: true,
     };
     /// Claims with what is to be in them (CDI).
     pub const DATA_VOLUMES: Self = Self {
-        group: "cdi.kubevirt.io",
+        group: versions::CDI.name,
         version: "v1beta1",
         plural: "datavolumes",
         namespaced: true,
     };
     /// What CDI knows of each class of storage.
     pub const STORAGE_PROFILES: Self = Self {
-        group: "cdi.kubevirt.io",
+        group: versions::CDI.name,
         version: "v1beta1",
         plural: "storageprofiles",
         namespaced: false,
@@ -145,14 +145,14 @@ impl Resource {
         Ok(format!("{}/{}", self.collection(namespace)?, name(&key.name)?))
     }
 
-    /// The path of a verb or stream of one object, at KubeVirt's own server:
+    /// The path of a verb or stream of one object, at KubeVirt's own server in this version:
     /// `start` of a VM, `console` of an instance.
     ///
     /// # Errors
     /// `Invalid` where a name is none, or where the namespace is missing.
-    pub fn subresource(&self, key: &ObjectKey, verb: &str) -> Result<String> {
+    pub fn subresource(&self, version: &str, key: &ObjectKey, verb: &str) -> Result<String> {
         let namespace = self.namespace_of(key)?;
-        let base = under(SUBRESOURCES, self.version, self.plural, namespace)?;
+        let base = under(versions::SUBRESOURCES.name, version, self.plural, namespace)?;
         let words = verb.split('/').map(segment).collect::<Result<Vec<_>>>()?;
         Ok(format!("{base}/{}/{}", name(&key.name)?, words.join("/")))
     }
@@ -278,11 +278,11 @@ mod tests {
             "/apis/kubevirt.io/v1/namespaces/default/virtualmachines/vm1"
         );
         assert_eq!(
-            path(Resource::VMS.subresource(&vm, "start")),
+            path(Resource::VMS.subresource("v1", &vm, "start")),
             "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachines/vm1/start"
         );
         assert_eq!(
-            path(Resource::VMIS.subresource(&vm, "portforward/22")),
+            path(Resource::VMIS.subresource("v1", &vm, "portforward/22")),
             "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineinstances/vm1/\
              portforward/22"
         );
@@ -303,7 +303,7 @@ mod tests {
         assert!(Resource::VMS.object(&ObjectKey::of_cluster("vm1")).is_err(), "no namespace");
         assert!(
             Resource::VMS
-                .subresource(&ObjectKey::in_namespace("default", "vm1"), "../vm2/stop")
+                .subresource("v1", &ObjectKey::in_namespace("default", "vm1"), "../vm2/stop")
                 .is_err()
         );
     }

@@ -35,6 +35,7 @@ export type Destination = Schemas["Destination"];
 export type FieldChange = Schemas["FieldChange"];
 export type DiskObserved = Schemas["DiskObserved"];
 export type DiskSpec = Schemas["DiskSpec"];
+export type GuestObserved = Schemas["GuestObserved"];
 export type Host = Schemas["Host"];
 export type HostlerEvent = Schemas["Event"];
 export type Image = Schemas["Image"];

@@ -160,7 +160,7 @@ pub struct PendingAdoption {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AdoptionRisk {
     /// `not_read`, `not_possible`, `leftover`, `managed_elsewhere`, `size_unknown`,
-    /// `description_left_out`, `transient`, `marked`, `at_fault`, `state_unknown`, `emulated`, `blocked`.
+    /// `description_left_out`, `transient`, `marked`, `kept_by`, `at_fault`, `state_unknown`, `emulated`, `blocked`.
     pub code: String,
     /// The same for people, and what it means.
     pub detail: String,

@@ -12,6 +12,10 @@ use crate::secret::Secret;
 use crate::value::Time;
 use crate::{Fact, ListQuery, Nothing, Page};
 
+mod kubeconfigs;
+
+pub use kubeconfigs::{AT_ONCE_MAX, ClusterKubeconfig, ClusterKubeconfigUse, ClusterRotateRequest};
+
 endpoint! {
     /// List clusters: how each is, and what it can.
     ///
@@ -223,50 +227,12 @@ pub struct ClusterRequest {
     /// the whole cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<Vec<String>>,
+    /// How many questions are put to the cluster at once, from 1 to 200; 20 where not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 200))]
+    pub at_once: Option<u32>,
     /// Whether the server may run the command that the kubeconfig gets its credentials by. Only
     /// who administers the server's machine may say so, and on that machine.
-    #[serde(default)]
-    pub allow_exec: bool,
-}
-
-/// A kubeconfig, and how it is to be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClusterKubeconfig {
-    /// The kubeconfig's text, at most 256 KiB. Files have to be within it:
-    /// `kubectl config view --raw --flatten --minify`.
-    pub kubeconfig: Secret,
-    /// The context of the kubeconfig; its current one where not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub context: Option<String>,
-    /// The namespaces that are looked at, at most 64; all where not given, which needs rights in
-    /// the whole cluster.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespaces: Option<Vec<String>>,
-    /// Whether the server may run the command that the kubeconfig gets its credentials by. Only
-    /// who administers the server's machine may say so, and on that machine.
-    #[serde(default)]
-    pub allow_exec: bool,
-}
-
-/// Another kubeconfig for a cluster. What is not said of how it is used stays as it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClusterRotateRequest {
-    /// The kubeconfig's text, at most 256 KiB. Files have to be within it:
-    /// `kubectl config view --raw --flatten --minify`.
-    pub kubeconfig: Secret,
-    /// The context of the kubeconfig; where not given, the one that was used before if this
-    /// kubeconfig has it, else its current one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub context: Option<String>,
-    /// The namespaces that are looked at, at most 64; an empty list for all of them, which needs
-    /// rights in the whole cluster; where not given, those that were looked at before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespaces: Option<Vec<String>>,
-    /// Whether the server may run the command that the kubeconfig gets its credentials by. Only
-    /// who administers the server's machine may say so, and on that machine. It has to be said
-    /// each time.
     #[serde(default)]
     pub allow_exec: bool,
 }
@@ -451,23 +417,6 @@ pub struct ClusterLack {
     pub why: String,
     /// What would change it.
     pub remedy: Option<String>,
-}
-
-/// How a cluster's kubeconfig is used. Of the kubeconfig itself nothing is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ClusterKubeconfigUse {
-    /// The server that it names.
-    pub server: String,
-    /// The context of it that is used.
-    pub context: String,
-    /// The namespaces that are looked at; null: all of them.
-    pub namespaces: Option<Vec<String>>,
-    /// Whether the command may be run that it gets its credentials by.
-    pub allow_exec: bool,
-    /// When it was given.
-    pub given_at: Time,
-    /// Who gave it.
-    pub given_by: String,
 }
 
 /// What a cluster told by a kubeconfig that was tried.

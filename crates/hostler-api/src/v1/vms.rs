@@ -9,6 +9,10 @@ use super::{ConsoleKind, Operation, VmAdopted, VmSpec, endpoint};
 use crate::value::{Fact, Ref, Time};
 use crate::{ListQuery, Page};
 
+mod parts;
+
+pub use parts::{AddressObserved, DiskObserved, GuestObserved, NicObserved};
+
 endpoint! {
     /// List VMs of all providers.
     ///
@@ -304,6 +308,9 @@ pub struct ActionVerdict {
     /// Why not, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What to know before, though it is possible: that a tool which keeps the VM turns it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
@@ -353,7 +360,7 @@ pub struct VmSummary {
 }
 
 /// What a VM belongs to, as labels at its provider say: for KubeVirt
-/// `app.kubernetes.io/part-of`, `…/name` and `…/instance`.
+/// `app.kubernetes.io/part-of`, `…/name` and `…/instance`, or Shepherd's where one is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Governance {
     /// The system that it is a part of; null where nothing says so.
@@ -442,50 +449,11 @@ pub struct VmObserved {
     /// that do not tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs_restart: Option<Fact<bool>>,
-}
-
-/// A disk as it was seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct DiskObserved {
-    /// The device name in the provider's configuration.
-    pub target: String,
-    /// `disk`, `cdrom` …
-    pub device: String,
-    /// The bus the guest sees.
-    pub bus: Option<String>,
-    /// Where its bytes are; null when empty.
-    pub source: Option<String>,
-    /// How it is stored.
-    pub format: Option<String>,
-    /// The size the guest sees, in bytes.
-    pub capacity_bytes: Option<u64>,
-    /// Whether the guest may only read.
-    pub read_only: bool,
-}
-
-/// A network interface as it was seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct NicObserved {
-    /// Its MAC address.
-    pub mac: Option<String>,
-    /// `network`, `bridge`, `direct`, `user` …
-    pub kind: String,
-    /// What it is connected to.
-    pub source: Option<String>,
-    /// The device the guest sees.
-    pub model: Option<String>,
-    /// The host's side of it.
-    pub host_device: Option<String>,
-    /// Its addresses.
-    pub addresses: Vec<AddressObserved>,
-}
-
-/// An address of a guest, and who said so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AddressObserved {
-    /// The address.
-    pub address: String,
-    /// `dhcp_lease`, `guest_agent` (the guest's own word), `arp`; of KubeVirt also `pod_network`
-    /// (the address of the pod around it) and `multus_status` (its network plugin's word).
-    pub source: String,
+    /// What its guest says of itself; left out by servers that do not tell it. The guest's own
+    /// word (`source` is `guest_agent`): nothing is decided by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<Fact<GuestObserved>>,
+    /// Tools that keep it as it is written down elsewhere, and put back what is changed here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_by: Vec<super::VmKeeper>,
 }

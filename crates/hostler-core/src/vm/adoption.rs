@@ -216,6 +216,14 @@ fn risks(seen: &ObservedVm, spec: &VmSpec) -> Vec<Risk> {
                       server that may manage it as well, or of a VM that it is a copy of";
         add("marked", false, detail.to_owned());
     }
+    for keeper in &seen.kept_by {
+        let detail = format!(
+            "it is kept by {keeper}, by its {}, which puts back what is changed here; change it \
+             there, or adopt it for reading only",
+            keeper.evidence
+        );
+        add("kept_by", false, detail);
+    }
     match seen.power {
         PowerState::Crashed | PowerState::Failed => {
             add("at_fault", false, format!("it is at fault now ({})", seen.power_reason));
@@ -240,6 +248,7 @@ fn risks(seen: &ObservedVm, spec: &VmSpec) -> Vec<Risk> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::change::Keeper;
     use super::super::observed::tests_support::vm;
     use super::*;
 
@@ -315,6 +324,23 @@ mod tests {
         let [risk] = told.risks.as_slice() else { panic!("{:?}", told.risks) };
         assert_eq!(risk.code, "size_unknown");
         assert!(risk.detail.contains("its instance type was not read"), "{}", risk.detail);
+    }
+
+    #[test]
+    fn x25_who_keeps_it_elsewhere_is_known_before_it_is_adopted() {
+        let keeper = |tool: &str, name: Option<&str>| Keeper {
+            tool: tool.to_owned(),
+            name: name.map(str::to_owned),
+            evidence: "label x".to_owned(),
+        };
+        let mut seen = read("web");
+        seen.kept_by = vec![keeper("argocd", Some("shop:web")), keeper("helm", None)];
+        let told = review(&seen, "web", "default");
+        assert!(told.is_possible(), "it is known, and forbids nothing");
+        let [argocd, helm] = told.risks.as_slice() else { panic!("{:?}", told.risks) };
+        assert_eq!((argocd.code, helm.code), ("kept_by", "kept_by"));
+        assert!(argocd.detail.starts_with("it is kept by argocd (shop:web), by its label x"));
+        assert!(helm.detail.starts_with("it is kept by helm, by its label x"), "{}", helm.detail);
     }
 
     #[test]

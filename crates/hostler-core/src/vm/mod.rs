@@ -8,12 +8,14 @@ pub mod change;
 pub mod check;
 pub mod cloud_init;
 pub mod devices;
+pub mod guest;
 pub mod instance_type;
 pub mod lifecycle;
 pub mod observed;
 pub mod spec;
 pub mod status;
 
+pub use guest::GuestInfo;
 pub use instance_type::{InstanceType, Preference, TypeRef};
 pub use lifecycle::{Action, Admission, Denial, admit};
 pub use observed::{Governance, ObservedVm, PowerState, Tag};

@@ -3,6 +3,8 @@
 
 use std::net::IpAddr;
 
+use super::change::Keeper;
+use super::guest::GuestInfo;
 use super::instance_type::TypeRef;
 use super::lifecycle::Action;
 use crate::clock::Timestamp;
@@ -124,10 +126,16 @@ pub struct ObservedVm {
     pub consoles: Fact<Vec<ConsoleKind>>,
     /// Whether something of it that was changed waits for its next start.
     pub needs_restart: Fact<bool>,
+    /// What its guest says of itself; shown, and never used to decide anything (A43).
+    pub guest: Fact<GuestInfo>,
     /// Free text the provider holds about it.
     pub description: Option<String>,
     /// What cannot be done with this one, whatever its state.
     pub blocked: Vec<Blocked>,
+    /// Who keeps it as it is written down elsewhere, and puts back what is changed here (X25).
+    pub kept_by: Vec<Keeper>,
+    /// What can be done with it, and will not be all that comes of it.
+    pub cautions: Vec<Caution>,
 }
 
 impl ObservedVm {
@@ -136,6 +144,12 @@ impl ObservedVm {
     /// bears no tag does not say that it has none.
     pub fn is_read(&self) -> bool {
         self.disks.quality() != Quality::Unavailable
+    }
+
+    /// What to know before `action`, if anything.
+    pub fn caution(&self, action: Action) -> Option<&str> {
+        let caution = self.cautions.iter().find(|caution| caution.action == action)?;
+        Some(&caution.text)
     }
 }
 
@@ -158,6 +172,15 @@ pub struct Blocked {
     pub action: Action,
     /// Why not, for people.
     pub reason: String,
+}
+
+/// An action that this VM can take part in, and what to know before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caution {
+    /// The action.
+    pub action: Action,
+    /// What to know, for people.
+    pub text: String,
 }
 
 /// A disk as it was seen.
@@ -268,8 +291,11 @@ pub(crate) mod tests_support {
             primary_address: None,
             consoles: none(),
             needs_restart: none(),
+            guest: none(),
             description: None,
             blocked: Vec::new(),
+            kept_by: Vec::new(),
+            cautions: Vec::new(),
         }
     }
 }

@@ -106,6 +106,8 @@ fn is_same_but_for_time(old: &ObservedVm, new: &ObservedVm) -> bool {
         && old.message == new.message
         && old.primary_address == new.primary_address
         && old.needs_restart.value() == new.needs_restart.value()
+        && old.guest.value() == new.guest.value()
+        && old.kept_by == new.kept_by
         && old.description == new.description
         && old.cpu_count.value() == new.cpu_count.value()
         && old.memory_bytes.value() == new.memory_bytes.value()

@@ -94,9 +94,12 @@ fn vm(name: &str, on: Option<&str>, mark: Option<u8>, power: PowerState, disk: &
         nics: none(),
         primary_address: None,
         needs_restart: Fact::unsupported("test", "not read"),
+        guest: none(),
         consoles: none(),
         description: None,
         blocked: Vec::new(),
+        kept_by: Vec::new(),
+        cautions: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{Caller, Class, Question, Result, Verb, document, ours, within};
 use crate::resource::{ObjectKey, Resource};
+use crate::versions;
 
 impl Caller {
     /// `userlist`, `filesystemlist` or `guestosinfo` of an instance, whose node may take so long
@@ -23,7 +24,8 @@ impl Caller {
         what: &str,
     ) -> Result<Value> {
         let doing = format!("cannot look at {what} of {key}");
-        let path = Resource::VMIS.subresource(key, what).map_err(ours)?;
+        let version = self.version(cx, &versions::SUBRESOURCES, &doing).await?;
+        let path = Resource::VMIS.subresource(version, key, what).map_err(ours)?;
         let _turn = self.turn(cx, &doing).await?;
         let leave = self.admit(Class::of(Verb::Read), &doing)?;
         let asked = self.exchange(Question::get(path), &doing);

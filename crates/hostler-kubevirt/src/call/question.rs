@@ -111,8 +111,9 @@ impl Question {
     }
 }
 
-pub(super) fn collection(selection: &Selection) -> Result<Question> {
-    let path = selection.resource.collection(selection.namespace.as_deref()).map_err(ours)?;
+/// A list of what is selected, in the version of it that is spoken.
+pub(super) fn collection(spoken: Resource, selection: &Selection) -> Result<Question> {
+    let path = spoken.collection(selection.namespace.as_deref()).map_err(ours)?;
     let mut question = Question::get(path);
     if let Some(labels) = &selection.labels {
         question = question.with("labelSelector", labels);

@@ -20,6 +20,7 @@ use crate::breaker::Class;
 use crate::connect::chain;
 use crate::error::{Cause, Failure, Verb};
 use crate::resource::{ObjectKey, Resource};
+use crate::versions;
 
 /// What both sides speak: nothing but the guest's bytes, in binary frames.
 const PROTOCOL: &str = "plain.kubevirt.io";
@@ -44,7 +45,8 @@ impl Caller {
         preserve: bool,
         doing: &str,
     ) -> Result<Socket> {
-        let path = Resource::VMIS.subresource(key, what).map_err(ours)?;
+        let version = self.version(cx, &versions::SUBRESOURCES, doing).await?;
+        let path = Resource::VMIS.subresource(version, key, what).map_err(ours)?;
         let mut question = Question::new(Method::GET, path, Verb::Stream);
         if preserve {
             question = question.with("preserveSession", "true");

@@ -23,6 +23,7 @@ impl Caller {
         options: WriteOptions,
     ) -> Result<Value> {
         let doing = format!("cannot create in {}", resource.full_name());
+        let resource = self.spoken(cx, resource, &doing).await?;
         let path = resource.collection(namespace).map_err(ours)?;
         let question = Question::new(Method::POST, path, Verb::Write)
             .with("fieldManager", options.manager)
@@ -46,6 +47,7 @@ impl Caller {
         options: WriteOptions,
     ) -> Result<Value> {
         let doing = format!("cannot apply {} {key}", resource.full_name());
+        let resource = self.spoken(cx, resource, &doing).await?;
         let path = resource.object(key).map_err(ours)?;
         let force = if options.force { "true" } else { "false" };
         let question = Question::new(Method::PATCH, path, Verb::Write)
@@ -70,6 +72,7 @@ impl Caller {
         patch: &Value,
     ) -> Result<Value> {
         let doing = format!("cannot change {} {key}", resource.full_name());
+        let resource = self.spoken(cx, resource, &doing).await?;
         let path = resource.object(key).map_err(ours)?;
         let verb = Verb::JsonPatch;
         let question = Question::new(Method::PATCH, path, verb)
@@ -119,6 +122,7 @@ impl Caller {
         options: &Value,
     ) -> Result<()> {
         let doing = format!("cannot delete {} {key}", resource.full_name());
+        let resource = self.spoken(cx, resource, &doing).await?;
         let path = resource.object(key).map_err(ours)?;
         let question =
             Question::new(Method::DELETE, path, Verb::Write).with_json("application/json", options);

@@ -34,7 +34,7 @@ use super::{Found, Making, SEEN_WITHIN};
 use crate::call::WriteOptions;
 use crate::error::{Cause, Owned};
 use crate::installation;
-use crate::mapper::{MappedVm, Owner};
+use crate::mapper::MappedVm;
 use crate::objects::domain::DomainSpec;
 use crate::objects::{self, VirtualMachine, VirtualMachineInstance};
 use crate::provider::KubeVirt;
@@ -159,7 +159,7 @@ impl<'a> Changing<'a> {
     /// The plan, tried where the cluster keeps it, and nothing kept.
     async fn tried(&self) -> Result<ChangePlan> {
         let mut plan = ChangePlan::of(&self.is, self.request.spec, |field| self.takes(field));
-        plan.kept_by = self.found.mapped.owners.first().map(keeper);
+        plan.kept_by = self.found.mapped.owners.first().cloned().map(Keeper::from);
         if plan.is_empty() || plan.check().is_err() {
             return Ok(plan);
         }
@@ -385,9 +385,4 @@ fn is_same(live: &Value, tried: &Value) -> bool {
 
 fn managed(owned: Vec<Owned>) -> Vec<Managed> {
     owned.into_iter().map(|Owned { manager, field }| Managed { field, manager }).collect()
-}
-
-fn keeper(owner: &Owner) -> Keeper {
-    let Owner { tool, name, evidence } = owner.clone();
-    Keeper { tool, name, evidence }
 }

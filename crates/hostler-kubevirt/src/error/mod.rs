@@ -114,6 +114,8 @@ pub enum Cause {
     ObjectMissing,
     /// This kind, version or verb is not served there.
     KindMissing,
+    /// Its group is served there, and in no version that is known here. It was not asked.
+    VersionStrange,
     /// An object of that name is there already.
     AlreadyExists,
     /// The object was changed since it was read.

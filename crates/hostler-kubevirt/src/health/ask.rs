@@ -5,10 +5,11 @@ use hostler_provider::Cx;
 use serde_json::Value;
 
 use super::{Api, Facts, Found, Installation, Need, Purpose, rights};
-use crate::call::Caller;
+use crate::call::{self, Caller, Reply};
 use crate::config::Namespaces;
 use crate::error::{Cause, Failure, word};
 use crate::installation;
+use crate::versions::SUBRESOURCES;
 
 /// Without these a cluster cannot be told of, or its VMs not turned on and off: group, resource
 /// and verbs. The manifests' roles are these lists, which tests and `cargo xtask check manifests`
@@ -198,7 +199,7 @@ async fn kubevirt(caller: &Caller, cx: &Cx) -> Found<Installation> {
 }
 
 async fn virt_api(caller: &Caller, cx: &Cx) -> Found<()> {
-    match caller.get_path(cx, "/apis/subresources.kubevirt.io/v1/healthz").await {
+    match of_virt_api(caller, cx, "healthz").await {
         Ok(_) => Found::Yes(()),
         Err(failure) => match failure.cause {
             // It answered, though not to us; whether we may is another question.
@@ -209,9 +210,16 @@ async fn virt_api(caller: &Caller, cx: &Cx) -> Found<()> {
     }
 }
 
+/// A document of KubeVirt's own server, in the version of its group that is spoken.
+async fn of_virt_api(caller: &Caller, cx: &Cx, what: &str) -> call::Result<Reply> {
+    let doing = format!("cannot look at {what} of KubeVirt's own server");
+    let version = caller.version(cx, &SUBRESOURCES, &doing).await?;
+    caller.get_path(cx, &format!("/apis/{}/{version}/{what}", SUBRESOURCES.name)).await
+}
+
 /// The version by KubeVirt's own server, which whoever may use it may ask for.
 async fn virt_api_version(caller: &Caller, cx: &Cx) -> Option<String> {
-    let reply = caller.get_path(cx, "/apis/subresources.kubevirt.io/v1/version").await.ok()?;
+    let reply = of_virt_api(caller, cx, "version").await.ok()?;
     let version: Value = serde_json::from_slice(&reply.body).ok()?;
     version.get("gitVersion").and_then(Value::as_str).map(word)
 }

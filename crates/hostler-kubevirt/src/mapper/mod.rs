@@ -8,11 +8,13 @@
 //! The only error is [`Incompatible`]: an object without name or namespace (E6).
 
 mod blocked;
+mod cautions;
 pub mod claims;
 pub mod cluster;
 mod consoles;
 mod disks;
 mod error;
+mod guest;
 pub mod hosts;
 mod hypervisor;
 pub mod instance_types;

@@ -3,6 +3,7 @@
 //! these are data, on which it is decided elsewhere what is left alone.
 
 use hostler_core::vm::Governance;
+use hostler_core::vm::change::Keeper;
 
 use super::message;
 use crate::objects::meta::ObjectMeta;
@@ -17,6 +18,12 @@ pub struct Owner {
     pub name: Option<String>,
     /// By what it was recognised, for people: `label app.kubernetes.io/managed-by`.
     pub evidence: String,
+}
+
+impl From<Owner> for Keeper {
+    fn from(Owner { tool, name, evidence }: Owner) -> Self {
+        Self { tool, name, evidence }
+    }
 }
 
 /// Marks by which tools are recognised: in labels or annotations, and whether
@@ -38,13 +45,15 @@ const MANAGERS: &[(&str, &str)] = &[
     ("helm", "helm"),
 ];
 
-/// What it belongs to, by the labels that Kubernetes recommends for it (E19).
+/// What it belongs to, by the labels that Kubernetes recommends for it (E19), each of which
+/// stands for itself; where one is missing, by that of Shepherd, which keeps VMs by the same
+/// three words and may have made this one.
 pub(super) fn governance(meta: &ObjectMeta) -> Governance {
-    let label = |key: &str| meta.label(key).map(message);
+    let label = |key: &str, older: &str| meta.label(key).or_else(|| meta.label(older)).map(message);
     Governance {
-        system: label("app.kubernetes.io/part-of"),
-        service: label("app.kubernetes.io/name"),
-        instance: label("app.kubernetes.io/instance"),
+        system: label("app.kubernetes.io/part-of", "kubevirt-shepherd.io/system"),
+        service: label("app.kubernetes.io/name", "kubevirt-shepherd.io/service"),
+        instance: label("app.kubernetes.io/instance", "kubevirt-shepherd.io/instance"),
     }
 }
 

@@ -21,7 +21,7 @@
 //! | Stopping, Terminating | stopping | the word |
 //! | Migrating | unknown | `instance_not_seen` |
 //! | WaitingForReceiver | migrating | `receiver` |
-//! | CrashLoopBackOff, Err…, Image…, DataVolumeError | failed | the word |
+//! | Err…, Image…BackOff, Image…Error, CrashLoopBackOff, DataVolumeError | failed | the word |
 //! | Unknown and words of the future | unknown | the word |
 //!
 //! The instance is nearer to the truth: the controller's word may be one look
@@ -139,17 +139,14 @@ fn is_start_requested(vm: &VirtualMachine) -> bool {
     vm.status.state_change_requests.iter().any(|request| request.action.text() == Some("Start"))
 }
 
-/// The errors that a controller names in `printableStatus`.
+/// The errors that a controller names in `printableStatus`: by how they are built, since newer
+/// versions name more of them, and one that is not known by name is an error all the same.
 fn failure(status: &str) -> Option<State> {
-    let is_failure = matches!(
-        status,
-        "CrashLoopBackOff"
-            | "ErrorUnschedulable"
-            | "ErrImagePull"
-            | "ImagePullBackOff"
-            | "ErrorPvcNotFound"
-            | "DataVolumeError"
-    );
+    let is_of_image =
+        status.starts_with("Image") && (status.ends_with("BackOff") || status.ends_with("Error"));
+    let is_failure = status.starts_with("Err")
+        || is_of_image
+        || matches!(status, "CrashLoopBackOff" | "DataVolumeError");
     is_failure.then(|| State::new(PowerState::Failed, word(status)))
 }
 

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 use hostler_core::metrics::hypervisor::DetectionResult;
+use hostler_core::vm::change::Keeper;
 use hostler_core::vm::{ObservedVm, PowerState, Tag};
 use hostler_core::{Fact, Timestamp};
 
@@ -20,7 +21,8 @@ use super::state::{RunStrategy, State, state};
 use super::troubles::{Trouble, troubles};
 use super::{
     Incompatible, MADE_AS_ANNOTATION, MappedNic, MappedVolume, Names, Owner, PrimaryAddress,
-    Surroundings, TAG_LABEL, TypeRef, blocked, consoles, disks, hypervisor, message, nics, owners,
+    Surroundings, TAG_LABEL, TypeRef, blocked, cautions, consoles, disks, guest, hypervisor,
+    message, nics, owners,
 };
 use crate::objects::meta::{ObjectMeta, OwnerReference};
 use crate::objects::{VirtualMachine, VirtualMachineInstance};
@@ -128,14 +130,19 @@ pub fn map_vm(
     let nics = nics::nics(&view);
     let troubles = troubles(vm, vmi);
     let primary_address = nics::primary(&view, &nics);
+    let owners = owners::owners(meta(source));
+    let kept_by: Vec<Keeper> = owners.iter().cloned().map(Keeper::from).collect();
+    let strategy = run_strategy(source, seen_at);
+    let power = state.power;
     let vm_seen = ObservedVm {
         message: told_troubles(&troubles),
         primary_address: primary_address.value().map(|primary| primary.address.clone()),
         instance_type: references.instance_type.as_ref().map(|(name, _)| name.clone()),
         preference: references.preference.as_ref().map(|(name, _)| name.clone()),
+        cautions: cautions::cautions(strategy.value().copied(), power, &kept_by),
+        kept_by,
         ..observe(source, &view, &names, state, &nics, around)
     };
-    let meta = meta(source);
     let migration = vmi.and_then(|vmi| migrations::of_instance(vmi, &names));
     Ok(MappedVm {
         kind: kind(source),
@@ -143,15 +150,15 @@ pub fn map_vm(
         runs_by: hypervisor::conclude(vmi, around).and_then(hypervisor::detection),
         instance_uid: vmi.and_then(|vmi| vmi.metadata.uid.owned()),
         troubles,
-        run_strategy: run_strategy(source, seen_at),
+        run_strategy: strategy,
         primary_address,
         nics: nics.mapped,
         volumes: disks::volumes(&view, &names.namespace),
         agent_connected: agent_connected(vmi, seen_at),
         live_migration: live_migration(vmi, seen_at),
         migration,
-        owners: owners::owners(meta),
-        created_at: meta.creation_timestamp.at(),
+        owners,
+        created_at: meta(source).creation_timestamp.at(),
         observed_generation: vm.and_then(|vm| *vm.status.observed_generation),
         namespace: names.namespace,
     })
@@ -376,8 +383,11 @@ fn observe(
         nics: nics.observed.clone(),
         primary_address: None,
         needs_restart: needs_restart(source, at),
+        guest: guest::told(running(view.vmi), at),
         instance_type: None,
         preference: None,
+        kept_by: Vec::new(),
+        cautions: Vec::new(),
         description: description(meta),
     }
 }

@@ -44,6 +44,22 @@ pub(crate) struct InstanceStatus {
     pub(crate) machine: Nest<Machine>,
     pub(crate) migration_state: Part<MigrationState>,
     pub(crate) migration_method: Part<String>,
+    #[serde(rename = "guestOSInfo")]
+    pub(crate) guest_os_info: Nest<GuestOsInfo>,
+}
+
+/// What the guest's agent said of the system; the whole is empty without one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct GuestOsInfo {
+    pub(crate) id: Part<String>,
+    pub(crate) name: Part<String>,
+    pub(crate) pretty_name: Part<String>,
+    pub(crate) version: Part<String>,
+    pub(crate) version_id: Part<String>,
+    pub(crate) kernel_release: Part<String>,
+    pub(crate) kernel_version: Part<String>,
+    pub(crate) machine: Part<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

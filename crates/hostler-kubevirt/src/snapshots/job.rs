@@ -282,13 +282,6 @@ pub(crate) async fn spoken(
         Err(failure) => return Err(provider.shared.link.noted(failure).context(doing)),
     };
     let told: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    let served: Vec<&str> = told
-        .get("versions")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|one| one.get("version").and_then(Value::as_str))
-        .collect();
-    let preferred = told.pointer("/preferredVersion/version").and_then(Value::as_str);
+    let (preferred, served) = versions::told(&told);
     group.choose(preferred, &served).ok_or_else(missing)
 }

@@ -1,12 +1,14 @@
 //! KubeVirt's verbs over real connections: what is asked for, what that does to the
 //! run strategy, and when a verb is done.
 
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hostler_core::vm::PowerState;
 use hostler_kube_double::{Fault, Options, What};
-use hostler_provider::{Cx, Kind, StopMode, VmRef};
-use serde_json::json;
+use hostler_provider::{Cx, Kind, Progress, ProgressSink, Result, StopMode, VmRef};
+use serde_json::{Value, json};
 
 use crate::place::{PATIENCE, Place, busy, cx, machine};
 
@@ -34,6 +36,42 @@ async fn e8_start_and_stop_are_seen_when_they_return_and_asked_once() {
         }
         assert_eq!((place.asked(STOP), place.strategy("web")), (round, "Halted".into()));
     }
+}
+
+/// Remembers what was told as progress.
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl ProgressSink for Notes {
+    fn progress(&self, progress: Progress) {
+        self.0.lock().unwrap().push(progress.note);
+    }
+
+    fn checkpoint(&self, _: Value) -> Pin<Box<dyn Future<Output = Result<()>> + Send + '_>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test]
+async fn x25_whoever_stops_what_a_tool_keeps_running_is_told() {
+    let place = Place::start(busy()).await;
+    let mut web = machine("default", "web", "Always");
+    web["metadata"]["annotations"] = json!({ "argocd.argoproj.io/tracking-id": "shop:web" });
+    place.double.put(web).unwrap();
+    let vm = place.vm("web");
+    place.until(&vm, PowerState::Running).await;
+    let notes = Arc::new(Notes::default());
+    place.power().stop(&cx().with_sink(notes.clone()), &vm, StopMode::Force).await.unwrap();
+    let told = notes.0.lock().unwrap().join("\n");
+    assert!(told.contains("it is kept by argocd (shop:web)"), "{told}");
+    assert!(told.contains("it is Always and starts again"), "{told}");
+    // And turning it on again, which makes another strategy of Halted.
+    assert_eq!(place.strategy("web"), "Halted");
+    let notes = Arc::new(Notes::default());
+    place.until(&vm, PowerState::Stopped).await;
+    place.power().start(&cx().with_sink(notes.clone()), &vm).await.unwrap();
+    let told = notes.0.lock().unwrap().join("\n");
+    assert!(told.contains("it is Halted and stops again"), "{told}");
 }
 
 #[tokio::test]

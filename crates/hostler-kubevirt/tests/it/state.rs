@@ -27,6 +27,9 @@ const PRINTABLE: &[&str] = &[
     "DataVolumeError",
     "WaitingForVolumeBinding",
     "WaitingForReceiver",
+    "ErrorOfTheFuture",
+    "ImageInspectError",
+    "ImagePulling",
     "FromTheFuture",
     "",
 ];
@@ -73,6 +76,9 @@ fn e5_every_printable_status_without_an_instance() {
         DataVolumeError         Failed (data_volume_error)                 Failed (data_volume_error)
         WaitingForVolumeBinding Stopped (waiting_for_volume_binding)       Starting (waiting_for_volume_binding)
         WaitingForReceiver      Migrating (receiver)                       Migrating (receiver)
+        ErrorOfTheFuture        Failed (error_of_the_future)               Failed (error_of_the_future)
+        ImageInspectError       Failed (image_inspect_error)               Failed (image_inspect_error)
+        ImagePulling            Unknown (image_pulling)                    Unknown (image_pulling)
         FromTheFuture           Unknown (from_the_future)                  Unknown (from_the_future)
                                 Stopped (not_yet_handled)                  Stopped (not_yet_handled)
     "#]].assert_eq(&table);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use expect_test::expect;
+use hostler_core::vm::GuestInfo;
 use hostler_kubevirt::mapper::{
     LiveMigration, MADE_AS_ANNOTATION, MappedVm, Source, Surroundings, TAG_LABEL, VmKind, map_vm,
     map_vms,
@@ -27,6 +28,8 @@ fn summary(mapped: &MappedVm) -> String {
     writeln!(out, "hypervisor {}", show(&vm.hypervisor)).unwrap();
     writeln!(out, "consoles {:?} {:?}", vm.consoles.value(), vm.consoles.reason()).unwrap();
     writeln!(out, "agent {}", show(&mapped.agent_connected)).unwrap();
+    let system = vm.guest.clone().map(|guest| guest.system().unwrap_or_default());
+    writeln!(out, "guest {}", show(&system)).unwrap();
     writeln!(out, "made {:?}", mapped.created_at).unwrap();
     let primary = mapped.primary_address.clone().map(|p| p.address.address);
     writeln!(out, "primary {}, described {:?}", show(&primary), vm.description).unwrap();
@@ -60,6 +63,7 @@ fn e5_a_vm_that_runs_is_told_by_its_instance() {
         hypervisor - [unavailable kubevirt installation: the installation, which tells what it may be, was not read]
         consoles Some([Serial, Vnc]) None
         agent true [ok kubevirt vmi.status]
+        guest Debian GNU/Linux 12 (bookworm) [ok guest_agent]
         made Some(2026-11-21T02:33:21.000000Z)
         primary 10.244.0.104 [ok kubevirt vmi.status], described Some("the shop's front")
         disk root disk Some("virtio") Some("pvc://shop/web-root") Some(10737418240)
@@ -91,6 +95,7 @@ fn e5_a_vm_that_is_off_is_told_by_its_template() {
         hypervisor - [unavailable kubevirt vmi.status: it is off, and told only of an instance]
         consoles Some([]) None
         agent - [unavailable kubevirt vmi.status: it is told only of a running instance]
+        guest - [unavailable guest_agent: its guest tells it only while it runs]
         made Some(2026-11-21T02:33:21.000000Z)
         primary - [unavailable kubevirt vmi.status: it is off, and has addresses only while it runs], described Some("the shop's front")
         disk root disk Some("virtio") Some("pvc://shop/web-root") None
@@ -100,6 +105,43 @@ fn e5_a_vm_that_is_off_is_told_by_its_template() {
         nic Some("02:42:ac:00:00:01") masquerade Some("pod") []
         nic None bridge Some("shop/backnet") []
     "#]].assert_eq(&summary(&mapped));
+}
+
+#[test]
+fn e8_what_a_guest_says_of_itself_is_told_as_its_own_words() {
+    let told = |status: Value| both(json!({}), json!({ "status": status })).vm.guest;
+    let guest = told(json!({}));
+    assert_eq!((guest.source(), guest.observed_at()), ("guest_agent", Some(now())));
+    let word = |word: &str| Some(word.to_owned());
+    let debian = GuestInfo {
+        os_id: word("debian"),
+        os_name: word("Debian GNU/Linux"),
+        os_pretty_name: word("Debian GNU/Linux 12 (bookworm)"),
+        os_version: word("12 (bookworm)"),
+        kernel_release: word("6.1.0"),
+        machine: word("x86_64"),
+        ..GuestInfo::default()
+    };
+    assert_eq!(guest.value(), Some(&debian));
+    // A number where there is no more, and nothing that a terminal would act upon.
+    let other = told(json!({ "guestOSInfo": { "version": null, "versionId": "12",
+        "prettyName": "\u{1b}[2Jhi\nthere", "kernelVersion": ["#1"], "machine": 5 } }));
+    let other = other.value().expect("the rest stays");
+    assert_eq!((&other.os_version, &other.os_pretty_name), (&word("12"), &word("[2Jhithere")));
+    assert_eq!((&other.kernel_version, &other.machine), (&None, &None));
+}
+
+#[test]
+fn x17_a_guest_that_does_not_tell_is_told_with_the_reason() {
+    let why = |status: Value| {
+        let guest = both(json!({}), json!({ "status": status })).vm.guest;
+        assert_eq!(guest.value(), None);
+        guest.reason().expect("why there is none").to_owned()
+    };
+    assert_eq!(why(json!({ "conditions": [] })), "no guest agent is connected");
+    assert_eq!(why(json!({ "guestOSInfo": null })), "its guest agent has not told it yet");
+    assert_eq!(why(json!({ "guestOSInfo": "linux" })), "its guest agent has not told it yet");
+    assert_eq!(why(json!({ "phase": "Scheduled" })), "its guest tells it only while it runs");
 }
 
 #[test]

@@ -285,8 +285,14 @@ impl Link {
                 ),
                 _ => config.fact(|d| d.waits),
             },
+            guest: Fact::unsupported(
+                SOURCE,
+                "this libvirt driver does not ask guests who they are",
+            ),
             description: known.as_ref().and_then(|k| k.domain.description.clone()),
             blocked: known.as_ref().map(|k| k.domain.blocked.clone()).unwrap_or_default(),
+            kept_by: Vec::new(),
+            cautions: Vec::new(),
         }
     }
 }

@@ -139,6 +139,7 @@ impl World {
         self.change(|state| {
             if let Ok(found) = state.vm_mut(vm) {
                 found.keeper = Some(keeper);
+                state.told.push(Change::Vm(vm.clone()));
             }
         });
     }

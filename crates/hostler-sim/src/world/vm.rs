@@ -12,9 +12,12 @@ use hostler_core::vm::change::Keeper;
 use hostler_core::vm::devices::{
     DiskBus, DiskDevice, DiskSource, DiskSpec, GraphicsSpec, NicSource, NicSpec,
 };
-use hostler_core::vm::observed::{ConsoleKind, ObservedAddress, ObservedDisk, ObservedNic};
+use hostler_core::vm::guest::{self, GuestInfo};
+use hostler_core::vm::observed::{
+    Caution, ConsoleKind, ObservedAddress, ObservedDisk, ObservedNic,
+};
 use hostler_core::vm::spec::FirmwareKind;
-use hostler_core::vm::{Governance, ObservedVm, PowerState, Tag, VmSpec};
+use hostler_core::vm::{Action, Governance, ObservedVm, PowerState, Tag, VmSpec};
 use hostler_provider::{DiskBinding, VmRef, VolumeRef};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -208,9 +211,50 @@ impl Vm {
                 false => Fact::seen(Vec::new(), SOURCE, now),
             },
             needs_restart: Fact::seen(self.becomes.is_some(), SOURCE, now),
+            guest: self.observed_guest(arch(), now, hung),
             description: Some(spec.description.clone()).filter(|text| !text.is_empty()),
             blocked: Vec::new(),
+            kept_by: self.keeper.clone().into_iter().collect(),
+            cautions: self.cautions(),
         }
+    }
+
+    /// What comes of turning on or off what somebody keeps.
+    fn cautions(&self) -> Vec<Caution> {
+        let Some(keeper) = &self.keeper else { return Vec::new() };
+        let text =
+            format!("it is kept by {keeper}, by its {}: it may be put back", keeper.evidence);
+        let actions: &[Action] = match self.power.is_live() {
+            true => &[Action::Stop, Action::ForceStop],
+            false => &[Action::Start],
+        };
+        actions.iter().map(|action| Caution { action: *action, text: text.clone() }).collect()
+    }
+
+    /// What its guest says of itself, which is made up like the guest.
+    fn observed_guest(&self, arch: Option<String>, now: Timestamp, hung: bool) -> Fact<GuestInfo> {
+        if !self.spec.guest_agent {
+            return Fact::unsupported(guest::SOURCE, "it has no guest agent");
+        }
+        if self.power != PowerState::Running {
+            return Fact::unavailable(guest::SOURCE, "its guest tells it only while it runs");
+        }
+        if hung {
+            return Fact::unavailable(guest::SOURCE, "the VM does not answer");
+        }
+        let some = |text: &str| Some(text.to_owned());
+        let told = GuestInfo {
+            os_id: some("simulated"),
+            os_name: some("Simulated Linux"),
+            os_pretty_name: some("Simulated Linux 1 (made up)"),
+            os_version: some("1 (made up)"),
+            kernel_release: some("1.0.0-simulated"),
+            kernel_version: None,
+            machine: arch,
+            host_name: Some(self.name.clone()),
+            agent_version: some("1.0.0"),
+        };
+        Fact::seen(told, guest::SOURCE, now)
     }
 
     pub(crate) fn observed_disks(&self, state: &State) -> Vec<ObservedDisk> {

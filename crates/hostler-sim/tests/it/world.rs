@@ -49,6 +49,21 @@ async fn what_was_made_is_in_the_inventory_with_its_tag_and_the_time_of_the_cont
 }
 
 #[tokio::test]
+async fn e8_a_guest_with_an_agent_says_what_it_is_while_it_runs() {
+    let (_world, sim) = small();
+    let guest = async || sim.inventory(&cx()).await.unwrap().vms.remove(0).guest;
+    let made = ensure_vm(&sim, id(1), "web").await.unwrap();
+    assert_eq!(guest().await.value(), None);
+    assert_eq!(guest().await.reason(), Some("its guest tells it only while it runs"));
+    sim.start(&cx(), &made.vm).await.unwrap();
+    let told = guest().await;
+    assert_eq!((told.source(), told.observed_at()), ("guest_agent", Some(NOW)));
+    let info = told.value().unwrap();
+    assert_eq!(info.host_name.as_deref(), Some("web"));
+    assert!(info.system().unwrap().contains("made up"), "{info:?}");
+}
+
+#[tokio::test]
 async fn two_worlds_in_one_process_know_nothing_of_each_other() {
     let (one, sim) = small();
     let (other, _) = small();

@@ -168,6 +168,9 @@ pub(crate) struct By {
     /// A namespace that is looked at, may be repeated; all when not given.
     #[arg(long = "namespace", value_name = "NAME")]
     namespaces: Vec<String>,
+    /// How many questions are put to the cluster at once, from 1 to 200; 20 when not given.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=200))]
+    at_once: Option<u32>,
     /// Let the server run the command that the kubeconfig gets its credentials by; only for
     /// root and the server's own user, on its machine.
     #[arg(long)]
@@ -181,6 +184,7 @@ impl By {
             kubeconfig: Secret::new(text),
             context: self.context,
             namespaces: (!self.namespaces.is_empty()).then_some(self.namespaces),
+            at_once: self.at_once,
             allow_exec: self.allow_exec,
         })
     }
@@ -245,12 +249,13 @@ async fn show_list(
 }
 
 async fn add(app: &App, name: String, by: By, dry_run: &DryRunArg) -> Result {
-    let v1::ClusterKubeconfig { kubeconfig, context, namespaces, allow_exec } = by.read()?;
+    let v1::ClusterKubeconfig { kubeconfig, context, namespaces, at_once, allow_exec } =
+        by.read()?;
     let called = format!("cluster \"{name}\"");
     if dry_run.tell(app, &[format!("+ {called}")])? {
         return Ok(());
     }
-    let body = v1::ClusterRequest { name, kubeconfig, context, namespaces, allow_exec };
+    let body = v1::ClusterRequest { name, kubeconfig, context, namespaces, at_once, allow_exec };
     let answer = app
         .client()?
         .ask::<v1::ClusterCreate>(&Nothing {}, &Nothing {}, &body, &Terms::default())

@@ -84,6 +84,11 @@ pub(crate) async fn power(app: &App, args: PowerArgs, power: Power) -> Result {
     if vms.is_empty() {
         app.say("no VM fits");
     }
+    for vm in vms.iter().map(|vm| &vm.value) {
+        if let Some(warning) = warning(vm, power.action()) {
+            app.say(format!("warning: {}: {warning}", called(vm)));
+        }
+    }
     let is_list = !args.selection.is_single();
     let submit = |vm| {
         let (client, power) = (client.clone(), power.clone());
@@ -283,6 +288,11 @@ pub(crate) fn plan(app: &App, vms: &[Item<v1::VmSummary>], action: &str) -> Resu
     show_plan(app, verdicts(vms, action))
 }
 
+/// What the server says is to be known before `action`.
+fn warning<'a>(vm: &'a v1::VmSummary, action: &str) -> Option<&'a str> {
+    vm.actions.get(action)?.warning.as_deref()
+}
+
 /// What the server says about `action` for each VM.
 pub(crate) fn verdicts(vms: &[Item<v1::VmSummary>], action: &str) -> Vec<Planned> {
     let verdict = |vm: &Item<v1::VmSummary>| {
@@ -297,7 +307,7 @@ pub(crate) fn verdicts(vms: &[Item<v1::VmSummary>], action: &str) -> Vec<Planned
             allowed: verdict.is_some_and(|verdict| verdict.allowed),
             code: verdict.and_then(|verdict| verdict.code.clone()),
             reason: match verdict {
-                Some(verdict) => verdict.reason.clone(),
+                Some(verdict) => verdict.reason.clone().or_else(|| verdict.warning.clone()),
                 None => Some("the server does not know this action".into()),
             },
         }

@@ -117,6 +117,12 @@ impl Resource for v1::Vm {
                 o.needs_restart.as_ref().map(|it| fact(it, |v| count(v))).unwrap_or_default()
             })
         }),
+        Column::new("kept-by", |vm, _| kept_by(vm)),
+        // The guest's own words: each says so where it is read by a person.
+        Column::new("guest-system", |vm, now| guest(vm, now, |it| it.system.as_ref())),
+        Column::new("guest-kernel", |vm, now| guest(vm, now, |it| it.kernel_release.as_ref())),
+        Column::new("guest-name", |vm, now| guest(vm, now, |it| it.host_name.as_ref())),
+        Column::new("guest-agent", |vm, now| guest(vm, now, |it| it.agent_version.as_ref())),
         Column::new("consoles", |vm, _| consoles(vm)),
         Column::new("actions", |vm, _| actions(&vm.summary)),
         Column::new("external-ref", |vm, _| opt(vm.external_ref.as_ref())),
@@ -159,6 +165,27 @@ impl Resource for v1::Vm {
 /// A value of what was seen; none when the VM never was.
 fn seen(vm: &v1::Vm, _: Timestamp, show: impl FnOnce(&v1::VmObserved) -> Cell) -> Cell {
     vm.observed.as_ref().map(show).unwrap_or_default()
+}
+
+/// A word of its guest; why there is none where its guest says nothing at all.
+fn guest(
+    vm: &v1::Vm,
+    now: Timestamp,
+    word: impl Fn(&v1::GuestObserved) -> Option<&String>,
+) -> Cell {
+    seen(vm, now, |o| {
+        o.guest.as_ref().map(|it| fact(it, |told| opt(word(told)))).unwrap_or_default()
+    })
+}
+
+/// Who puts back what is changed here.
+fn kept_by(vm: &v1::Vm) -> Cell {
+    let keepers = vm.observed.iter().flat_map(|seen| &seen.kept_by);
+    let told = keepers.map(|keeper| match &keeper.name {
+        Some(name) => format!("{} ({name})", keeper.tool),
+        None => keeper.tool.clone(),
+    });
+    list(&told.collect::<Vec<_>>())
 }
 
 fn consoles(vm: &v1::Vm) -> Cell {

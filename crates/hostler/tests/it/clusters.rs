@@ -156,13 +156,16 @@ fn a36_a_kubeconfig_comes_from_a_file_or_stdin_and_is_sent_whole() {
         "POST /api/v1/clusters" => Reply::Json(201, cluster("eu", "unknown", &json!({}))),
         other => panic!("{other}"),
     });
-    let line = ["cluster", "add", "eu", "--kubeconfig", "-", "--namespace", "a"];
+    let line = ["cluster", "add", "eu", "--kubeconfig", "-", "--namespace", "a", "--at-once", "5"];
     let ended = run_with(&server, &line, b"token: hunter2\n");
     assert_eq!(ended.code, 0, "{}", ended.all());
     assert!(!ended.all().contains("hunter2"));
     let body = server.seen().last().unwrap().json();
     assert_eq!(body["kubeconfig"], "token: hunter2\n");
     assert_eq!((&body["namespaces"], &body["allow_exec"]), (&json!(["a"]), &json!(false)));
+    assert_eq!(body["at_once"], 5);
+    let none = run(&server, &["cluster", "add", "eu", "--kubeconfig", "-", "--at-once", "0"]);
+    assert_eq!((none.code, none.err.contains("1..=200")), (2, true), "{}", none.all());
     let ended = run(&server, &["cluster", "add", "eu", "--kubeconfig", "/nonexistent/x"]);
     assert_eq!(ended.code, 2, "{}", ended.all());
     let dry = run_with(&server, &[&line[..], &["--dry-run"]].concat(), b"token: hunter2\n");

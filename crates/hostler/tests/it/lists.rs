@@ -179,6 +179,11 @@ fn c5_a_vm_is_shown_with_the_pedigree_of_what_was_seen() {
         autostart      false
         persistent     true
         needs-restart  -
+        kept-by        flux (apps)
+        guest-system   Debian GNU/Linux 12 (bookworm)
+        guest-kernel   6.1.0-31-amd64
+        guest-name     web
+        guest-agent    -
         consoles       serial,vnc
         actions        stop
         external-ref   uuid-1

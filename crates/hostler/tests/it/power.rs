@@ -5,7 +5,7 @@ use hostler_client::testing::{Reply, TestServer};
 use hostler_core::Code;
 use serde_json::{Value, json};
 
-use crate::rig::{Ended, failed, fleet_and, id, operation, run, run_with};
+use crate::rig::{Ended, failed, fleet_and, id, operation, run, run_with, vm};
 
 /// A server on which every POST or DELETE gives an operation in `state`.
 fn answering(state: &'static str) -> TestServer {
@@ -60,6 +60,24 @@ fn the_outcome_is_told_on_stderr_and_documents_go_to_stdout() {
     assert_eq!(ended.json(), json!([operation("vm.x", "succeeded", 1)]), "a pattern, a list");
     assert_eq!(run(&server, &["start", "web-1", "-q"]).out, format!("{}\n", id(1)));
     assert_eq!(run(&server, &["start", "web-1", "-o", "name"]).out, "vm-1\n");
+}
+
+#[test]
+fn x25_what_a_tool_will_turn_back_is_said_before_it_is_done() {
+    let server = TestServer::start(|seen| {
+        if seen.method != "GET" {
+            return Reply::Json(202, operation("vm.stop", "succeeded", 1));
+        }
+        let mut kept = vm(1, "web-1", "running");
+        kept["actions"]["stop"]["warning"] = json!("it is kept by argocd");
+        Reply::page(vec![kept])
+    });
+    let ended = run(&server, &["stop", "web-1"]);
+    let said = "warning: vm \"web-1\": it is kept by argocd\nvm \"web-1\" stopped\n";
+    assert_eq!((ended.code, ended.err.as_str()), (0, said));
+    let planned = run(&server, &["stop", "web-1", "--dry-run"]);
+    assert!(planned.out.contains("it is kept by argocd"), "{}", planned.out);
+    assert!(!run(&server, &["restart", "web-1"]).err.contains("argocd"), "only where it is so");
 }
 
 #[test]

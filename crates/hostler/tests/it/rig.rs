@@ -122,6 +122,10 @@ pub(crate) fn whole_vm(number: u32, name: &str, state: &str) -> Value {
             "nics": fact(json!([{"mac": "52:54:00:12:34:56", "kind": "network", "source": "default",
                 "model": "virtio", "host_device": "vnet0",
                 "addresses": [{"address": "10.0.0.5", "source": "dhcp_lease"}]}])),
+            "kept_by": [{"tool": "flux", "name": "apps", "evidence": "label x"}],
+            "guest": {"value": {"system": "Debian GNU/Linux 12 (bookworm)", "os_id": "debian",
+                "kernel_release": "6.1.0-31-amd64", "host_name": "web"}, "quality": "ok",
+                "source": "guest_agent", "observed_at": null, "reason": null},
         },
         "consoles": ["serial", "vnc"],
     });

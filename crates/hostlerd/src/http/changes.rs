@@ -1,14 +1,14 @@
 //! Changing what VMs are.
 
 use hostler_api::v1::{
-    self, FieldChange, ManagedField, TakesEffect, VmChangePlanned, VmChangeRequest, VmKeeper,
+    self, FieldChange, ManagedField, TakesEffect, VmChangePlanned, VmChangeRequest,
 };
 use hostler_core::vm::change::{Change, ChangePlan, Managed, Takes};
 use hostler_engine::SpecChange;
 
 use super::error::Result;
 use super::operations::accepted;
-use super::vms::in_spec;
+use super::vms::{in_spec, keeper};
 use super::{Api, Call, Reply, ids};
 use crate::app::App;
 
@@ -44,11 +44,7 @@ fn planned(plan: ChangePlan) -> VmChangePlanned {
     VmChangePlanned {
         changes: plan.changes.into_iter().map(field).collect(),
         managed_by_others: plan.managed_by_others.into_iter().map(managed).collect(),
-        kept_by: plan.kept_by.map(|keeper| VmKeeper {
-            tool: keeper.tool,
-            name: keeper.name,
-            evidence: keeper.evidence,
-        }),
+        kept_by: plan.kept_by.map(keeper),
     }
 }
 

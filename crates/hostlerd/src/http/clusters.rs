@@ -55,10 +55,11 @@ async fn show(app: App, call: Call<v1::ClusterShow>) -> Result<Reply<v1::Cluster
 }
 
 async fn create(app: App, call: Call<v1::ClusterCreate>) -> Result<Reply<v1::Cluster>> {
-    let v1::ClusterRequest { name, kubeconfig, context, namespaces, allow_exec } = call.body;
+    let v1::ClusterRequest { name, kubeconfig, context, namespaces, at_once, allow_exec } =
+        call.body;
     hostler_core::name::check(&name)
         .map_err(|bad| ids::fault("/name", "bad_name", &bad.to_string()))?;
-    let given = v1::ClusterKubeconfig { kubeconfig, context, namespaces, allow_exec };
+    let given = v1::ClusterKubeconfig { kubeconfig, context, namespaces, at_once, allow_exec };
     let kubeconfig = read(given, call.peer)?;
     let reached = reach(&app, &kubeconfig)?;
     let (id, created_at) = (app.engine.providers().next_id(), app.clock.now());
@@ -90,8 +91,9 @@ async fn rotate(app: App, call: Call<v1::ClusterRotate>) -> Result<Reply<v1::Clu
     let clusters = app.engine.clusters();
     // Before anything is made of what was sent.
     let before = clusters.get(id, &Wanted::default())?;
-    let v1::ClusterRotateRequest { kubeconfig, context, namespaces, allow_exec } = call.body;
-    let given = v1::ClusterKubeconfig { kubeconfig, context, namespaces, allow_exec };
+    let v1::ClusterRotateRequest { kubeconfig, context, namespaces, at_once, allow_exec } =
+        call.body;
+    let given = v1::ClusterKubeconfig { kubeconfig, context, namespaces, at_once, allow_exec };
     let kubeconfig =
         read(given, call.peer)?.in_place_of(KubeconfigUse::parse(&before.provider.row.uri));
     let Reached { provider, uri, .. } = reach(&app, &kubeconfig)?;
@@ -116,18 +118,22 @@ async fn delete(app: App, call: Call<v1::ClusterDelete>) -> Result<Reply<Nothing
 
 /// Takes over what somebody sent, if they may send it (A29).
 fn read(given: v1::ClusterKubeconfig, peer: Peer) -> Result<Kubeconfig> {
-    let v1::ClusterKubeconfig { kubeconfig, context, namespaces, allow_exec } = given;
+    let v1::ClusterKubeconfig { kubeconfig, context, namespaces, at_once, allow_exec } = given;
     if allow_exec && !peer.is_servers_user() {
         let why = "lets a kubeconfig run a command on the server's machine, which only root and \
                    the server's own user may: add the cluster on that machine by its socket";
         return Err(ids::fault("/allow_exec", "not_yours", why));
+    }
+    if at_once.is_some_and(|count| !(1..=v1::AT_ONCE_MAX).contains(&count)) {
+        let why = format!("is not from 1 to {}", v1::AT_ONCE_MAX);
+        return Err(ids::fault("/at_once", "out_of_range", &why));
     }
     let text = Zeroizing::new(Secret::into_exposed(kubeconfig));
     if text.len() > v1::KUBECONFIG_MAX {
         let why = format!("is larger than {} bytes", v1::KUBECONFIG_MAX);
         return Err(ids::fault("/kubeconfig", "too_long", &why));
     }
-    Ok(Kubeconfig { text, context, namespaces, allow_exec })
+    Ok(Kubeconfig { text, context, namespaces, at_once, allow_exec })
 }
 
 fn reach(app: &App, kubeconfig: &Kubeconfig) -> Result<Reached> {
@@ -211,13 +217,14 @@ fn names(parameter: &str, list: Option<&str>) -> Result<Vec<String>> {
 fn cluster(view: &ClusterView) -> v1::Cluster {
     let (provider, report) = (&view.provider, view.report.as_deref());
     let used = view.given.as_ref().and_then(|given| {
-        let KubeconfigUse { server, context, namespaces, allow_exec } =
+        let KubeconfigUse { server, context, namespaces, at_once, allow_exec } =
             KubeconfigUse::parse(&provider.row.uri)?;
         let (given_at, given_by) = (Time(given.at), given.by.clone());
         Some(v1::ClusterKubeconfigUse {
             server,
             context,
             namespaces,
+            at_once,
             allow_exec,
             given_at,
             given_by,

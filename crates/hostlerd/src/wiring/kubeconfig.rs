@@ -31,6 +31,8 @@ pub struct Kubeconfig {
     pub context: Option<String>,
     /// The namespaces that are looked at; all by default.
     pub namespaces: Option<Vec<String>>,
+    /// How many questions are put to the cluster at once; the driver's default where not said.
+    pub at_once: Option<u32>,
     /// Whether it may run the command that it gets its credentials by.
     pub allow_exec: bool,
 }
@@ -40,9 +42,9 @@ impl Kubeconfig {
     /// namespaces says all of them. Only what it gets its credentials by has to be allowed anew.
     #[must_use]
     pub fn in_place_of(self, before: Option<KubeconfigUse>) -> Self {
-        let Self { text, context, namespaces, allow_exec } = self;
-        let (context_before, namespaces_before) =
-            before.map_or((None, None), |before| (Some(before.context), before.namespaces));
+        let Self { text, context, namespaces, at_once, allow_exec } = self;
+        let (context_before, namespaces_before, at_once_before) =
+            before.map_or((None, None, None), |it| (Some(it.context), it.namespaces, it.at_once));
         // One that cannot be read is refused, with why, when it is looked at.
         let has = |name: &String| has_context(&text, name).unwrap_or(false);
         let context = context.or_else(|| context_before.filter(has));
@@ -50,7 +52,8 @@ impl Kubeconfig {
             None => namespaces_before,
             Some(names) => Some(names).filter(|names| !names.is_empty()),
         };
-        Self { text, context, namespaces, allow_exec }
+        let at_once = at_once.or(at_once_before);
+        Self { text, context, namespaces, at_once, allow_exec }
     }
 }
 
@@ -63,6 +66,8 @@ pub struct KubeconfigUse {
     pub context: String,
     /// The namespaces that are looked at; `None`: all of them.
     pub namespaces: Option<Vec<String>>,
+    /// How many questions are put to the cluster at once; the driver's default where not said.
+    pub at_once: Option<u32>,
     /// Whether it may run the command that it gets its credentials by.
     pub allow_exec: bool,
 }
@@ -92,11 +97,15 @@ impl Wiring {
         config.context.clone_from(&kubeconfig.context);
         config.namespaces = kubeconfig.namespaces.clone().map_or(Namespaces::All, Namespaces::Only);
         config.allowed = Allowed { plugins: kubeconfig.allow_exec, ..Allowed::default() };
+        if let Some(at_once) = kubeconfig.at_once {
+            config.max_concurrent = usize::try_from(at_once).unwrap_or(usize::MAX);
+        }
         let examined = examine(&config).map_err(|error| error.message().to_owned())?;
         let by = KubeconfigUse {
             server: examined.server,
             context: examined.context,
             namespaces: kubeconfig.namespaces.clone(),
+            at_once: kubeconfig.at_once,
             allow_exec: kubeconfig.allow_exec,
         };
         // What was looked at is what is used, should its current context ever be another.
@@ -120,6 +129,7 @@ impl Wiring {
                     text,
                     context: Some(by.context),
                     namespaces: by.namespaces,
+                    at_once: by.at_once,
                     allow_exec: by.allow_exec,
                 }),
                 None => Err("the address of the cluster cannot be read".to_owned()),
@@ -165,6 +175,9 @@ impl KubeconfigUse {
         for namespace in self.namespaces.iter().flatten() {
             query.append_pair("namespace", namespace);
         }
+        if let Some(at_once) = self.at_once {
+            query.append_pair("at_once", &at_once.to_string());
+        }
         if self.allow_exec {
             query.append_pair("exec", "allowed");
         }
@@ -174,19 +187,20 @@ impl KubeconfigUse {
     /// From such an address; `None` for another one.
     pub fn parse(uri: &str) -> Option<Self> {
         let query = uri.strip_prefix(SCHEME)?.strip_prefix('?')?;
-        let (mut server, mut context, mut namespaces, mut allow_exec) =
-            (None, None, Vec::new(), false);
+        let (mut server, mut context, mut namespaces) = (None, None, Vec::new());
+        let (mut at_once, mut allow_exec) = (None, false);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match (&*name, value.into_owned()) {
                 ("server", value) => server = Some(value),
                 ("context", value) => context = Some(value),
                 ("namespace", value) => namespaces.push(value),
+                ("at_once", value) => at_once = Some(value.parse().ok()?),
                 ("exec", value) if value == "allowed" => allow_exec = true,
                 _ => return None,
             }
         }
         let namespaces = (!namespaces.is_empty()).then_some(namespaces);
-        Some(Self { server: server?, context: context?, namespaces, allow_exec })
+        Some(Self { server: server?, context: context?, namespaces, at_once, allow_exec })
     }
 }
 
@@ -238,6 +252,7 @@ impl std::fmt::Debug for Kubeconfig {
         f.debug_struct("Kubeconfig")
             .field("context", &self.context)
             .field("namespaces", &self.namespaces)
+            .field("at_once", &self.at_once)
             .field("allow_exec", &self.allow_exec)
             .finish_non_exhaustive()
     }

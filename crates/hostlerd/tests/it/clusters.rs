@@ -107,6 +107,8 @@ async fn a29_over_the_network_a_kubeconfig_runs_nothing_and_names_no_file() {
         (json!({ "kubeconfig": "" }), "/kubeconfig", "unusable"),
         (json!({ "kubeconfig": KUBECONFIG, "context": "x" }), "/kubeconfig", "unusable"),
         (json!({ "kubeconfig": KUBECONFIG, "namespaces": [".."] }), "/kubeconfig", "unusable"),
+        (json!({ "kubeconfig": KUBECONFIG, "at_once": 0 }), "/at_once", "out_of_range"),
+        (json!({ "kubeconfig": KUBECONFIG, "at_once": 201 }), "/at_once", "out_of_range"),
         (json!({ "kubeconfig": "x".repeat((256 << 10) + 1) }), "/kubeconfig", "too_long"),
     ] {
         let mut named = body.clone();
@@ -124,10 +126,11 @@ async fn a29_over_the_network_a_kubeconfig_runs_nothing_and_names_no_file() {
     }
     assert!(!fixture.config.data_dir.join("secrets.key").exists(), "nothing was kept");
     // Root and the server's own user may, on this machine.
-    let allowed = json!({ "name": "eu", "kubeconfig": exec, "allow_exec": true });
+    let allowed = json!({ "name": "eu", "kubeconfig": exec, "allow_exec": true, "at_once": 5 });
     let answer = fixture.local().post("/api/v1/clusters", &allowed).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     assert_eq!(answer.json()["kubeconfig"]["allow_exec"], true);
+    assert_eq!(answer.json()["kubeconfig"]["at_once"], 5);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod events;
 mod fixture;
 mod health;
 mod hypervisor;
+mod kept;
 mod limits;
 mod lists;
 mod live;

@@ -4,7 +4,7 @@ import { Dropdown, DropdownItem, DropdownList, MenuToggle } from "@patternfly/re
 import { EllipsisVIcon } from "@patternfly/react-icons";
 import { useEffect, useState } from "react";
 import type { VmSummary } from "../../api/types";
-import { ACTION_TEXT, idle, POWER_ACTIONS, type VmAction } from "./actions";
+import { ACTION_TEXT, idle, POWER_ACTIONS, type VmAction, warning } from "./actions";
 
 interface Props {
   vm: VmSummary;
@@ -82,7 +82,7 @@ export function VmMenu(props: Props) {
                 key={action}
                 isDanger={action === "delete" && reason === undefined}
                 isAriaDisabled={reason !== undefined}
-                description={reason}
+                description={reason ?? warning(vm, action)}
                 onClick={() => {
                   setOpen(false);
                   onAction(action, [vm]);

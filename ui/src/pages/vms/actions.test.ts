@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { ApiError, NO_ANSWER } from "../../api/errors";
-import { changeVm, idle, refusal } from "./actions";
+import { changeVm, idle, refusal, warning } from "./actions";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -21,6 +21,13 @@ test("what would change nothing is not offered, and is no refusal", () => {
 test("a refusal keeps the server's reason", () => {
   expect(idle(vm, "resume")).toBe("the VM runs");
   expect(idle(vm, "fly")).toBe("this server does not offer it");
+});
+
+test("x25: what a tool will turn back is said of what is possible", () => {
+  const kept = { actions: { stop: { allowed: true, warning: "argocd starts it again" } } };
+  expect(warning(kept, "stop")).toBe("argocd starts it again");
+  expect(idle(kept, "stop")).toBeUndefined();
+  expect(warning(vm, "stop")).toBeUndefined();
 });
 
 /** A server whose answers to PATCH are all lost, and whose VM is this one afterwards. */

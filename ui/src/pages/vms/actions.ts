@@ -120,6 +120,11 @@ export function idle(vm: Pick<VmSummary, "actions">, action: string): string | u
   return refusal(vm, action) ?? already;
 }
 
+/** What to know before `action`, though it is possible; undefined where there is nothing. */
+export function warning(vm: Pick<VmSummary, "actions">, action: string): string | undefined {
+  return vm.actions[action]?.warning ?? undefined;
+}
+
 /** Why `action` is not possible now; undefined when it is. */
 export function refusal(vm: Pick<VmSummary, "actions">, action: string): string | undefined {
   const verdict = vm.actions[action];

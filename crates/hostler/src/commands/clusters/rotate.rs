@@ -29,6 +29,9 @@ pub(crate) struct Fresh {
     /// Look at all namespaces, which needs rights in the whole cluster.
     #[arg(long, conflicts_with = "namespaces")]
     all_namespaces: bool,
+    /// How many questions are put to the cluster at once, from 1 to 200; as before when not given.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=200))]
+    at_once: Option<u32>,
     /// Let the server run the command that the kubeconfig gets its credentials by; only for
     /// root and the server's own user, on its machine.
     #[arg(long)]
@@ -37,13 +40,14 @@ pub(crate) struct Fresh {
 
 impl Fresh {
     fn read(self) -> Result<v1::ClusterRotateRequest> {
-        let Self { kubeconfig, context, namespaces, all_namespaces, allow_exec } = self;
+        let Self { kubeconfig, context, namespaces, all_namespaces, at_once, allow_exec } = self;
         let text = files::kubeconfig(&kubeconfig)?;
         Ok(v1::ClusterRotateRequest {
             kubeconfig: Secret::new(text),
             context,
             // Without any name this says: all of them.
             namespaces: (all_namespaces || !namespaces.is_empty()).then_some(namespaces),
+            at_once,
             allow_exec,
         })
     }

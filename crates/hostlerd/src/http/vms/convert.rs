@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use hostler_api::v1::{
-    self, ActionVerdict, AddressObserved, DiskObserved, Governance, HostRefusal, NicObserved, Vm,
-    VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary, VmTemplate,
+    self, ActionVerdict, AddressObserved, DiskObserved, Governance, GuestObserved, HostRefusal,
+    NicObserved, Vm, VmAdopted, VmKeeper, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus,
+    VmSummary, VmTemplate,
 };
 use hostler_api::{Ref, Time};
 use hostler_core::access::{Actor, Permission, may};
 use hostler_core::error::Fault;
 use hostler_core::placement::Wish;
+use hostler_core::vm::change::Keeper;
 use hostler_core::vm::observed::{ObservedAddress, ObservedDisk, ObservedNic};
-use hostler_core::vm::{self as core, Action, Admission, ObservedVm};
+use hostler_core::vm::{self as core, Action, Admission, GuestInfo, ObservedVm};
 use hostler_core::{Code, Error};
 use hostler_engine::{BoundVolume, VmCreateRequest, VmDeletion, VmPlan, VmView, VolumeKind};
 
@@ -178,7 +180,11 @@ fn actions(vm: &VmView, actor: &Actor) -> BTreeMap<String, ActionVerdict> {
         match (refused, admission) {
             (Some(error), _) => denied(error.code().as_str(), error.message()),
             (None, Admission::Denied(denial)) => denied(denial.code.as_str(), &denial.message),
-            (None, Admission::Start) => allowed(false),
+            (None, Admission::Start) => {
+                let seen = vm.observed.as_ref();
+                let warning = seen.and_then(|seen| seen.caution(action)).map(str::to_owned);
+                ActionVerdict { warning, ..allowed(false) }
+            }
             (None, Admission::AlreadyThere) => allowed(true),
         }
     };
@@ -189,12 +195,12 @@ fn actions(vm: &VmView, actor: &Actor) -> BTreeMap<String, ActionVerdict> {
 }
 
 pub(in crate::http) const fn allowed(already: bool) -> ActionVerdict {
-    ActionVerdict { allowed: true, already, code: None, reason: None }
+    ActionVerdict { allowed: true, already, code: None, reason: None, warning: None }
 }
 
 pub(in crate::http) fn denied(code: &str, reason: &str) -> ActionVerdict {
     let (code, reason) = (Some(code.to_owned()), Some(reason.to_owned()));
-    ActionVerdict { allowed: false, already: false, code, reason }
+    ActionVerdict { allowed: false, already: false, code, reason, warning: None }
 }
 
 const fn permission(action: Action) -> Permission {
@@ -238,6 +244,27 @@ fn observed(vm: &ObservedVm, told: Telling<'_>) -> VmObserved {
         nics: told.fact_as(&vm.nics, |nics| nics.iter().map(nic).collect()),
         primary_address: vm.primary_address.as_ref().map(address),
         needs_restart: Some(told.fact(&vm.needs_restart)),
+        guest: Some(told.fact_as(&vm.guest, guest)),
+        kept_by: vm.kept_by.iter().cloned().map(keeper).collect(),
+    }
+}
+
+pub(in crate::http) fn keeper(keeper: Keeper) -> VmKeeper {
+    let Keeper { tool, name, evidence } = keeper;
+    VmKeeper { tool, name, evidence }
+}
+
+fn guest(told: &GuestInfo) -> GuestObserved {
+    GuestObserved {
+        system: told.system(),
+        os_id: told.os_id.clone(),
+        os_name: told.os_name.clone(),
+        os_version: told.os_version.clone(),
+        kernel_release: told.kernel_release.clone(),
+        kernel_version: told.kernel_version.clone(),
+        machine: told.machine.clone(),
+        host_name: told.host_name.clone(),
+        agent_version: told.agent_version.clone(),
     }
 }
 

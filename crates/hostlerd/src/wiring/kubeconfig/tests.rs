@@ -20,7 +20,7 @@ const EXEC: &str = "exec: { apiVersion: client.authentication.k8s.io/v1, command
 
 fn kubeconfig(text: &str) -> Kubeconfig {
     let text = Zeroizing::new(text.to_owned());
-    Kubeconfig { text, context: None, namespaces: None, allow_exec: false }
+    Kubeconfig { text, context: None, namespaces: None, at_once: None, allow_exec: false }
 }
 
 /// A wiring that reaches nothing, and what it would have reached.
@@ -151,11 +151,13 @@ fn another_kubeconfig_is_used_as_the_one_before_unless_something_else_is_said() 
         server: "https://lab.example:6443".into(),
         context: context.into(),
         namespaces: Some(vec!["a".into(), "b".into()]),
+        at_once: Some(5),
         allow_exec: true,
     };
     let same = kubeconfig(GOOD).in_place_of(Some(before("x")));
     assert_eq!(same.context.as_deref(), Some("x"));
     assert_eq!(same.namespaces.as_deref(), Some(&["a".to_owned(), "b".to_owned()][..]));
+    assert_eq!(same.at_once, Some(5));
     assert!(!same.allow_exec, "that has to be allowed each time");
     // One that lacks the context is used by its current one.
     assert_eq!(kubeconfig(GOOD).in_place_of(Some(before("gone"))).context, None);
@@ -171,4 +173,27 @@ fn another_kubeconfig_is_used_as_the_one_before_unless_something_else_is_said() 
     let all = Kubeconfig { namespaces: Some(Vec::new()), ..kubeconfig(GOOD) };
     assert_eq!(all.in_place_of(Some(before("x"))).namespaces, None, "all of them");
     assert_eq!(kubeconfig(GOOD).in_place_of(None).namespaces, None);
+    let more = Kubeconfig { at_once: Some(9), ..kubeconfig(GOOD) };
+    assert_eq!(more.in_place_of(Some(before("x"))).at_once, Some(9));
+}
+
+#[test]
+fn f4_how_many_questions_are_put_to_a_cluster_at_once_is_kept_in_its_address() {
+    let (wiring, asked) = wiring();
+    let reached = wiring.connect_kubeconfig(&kubeconfig(GOOD)).unwrap();
+    assert!(!reached.uri.contains("at_once"), "what nobody said is not written down");
+    let usual = asked.lock().unwrap().pop().unwrap().max_concurrent;
+    assert_eq!(usual, hostler_kubevirt::config::MAX_CONCURRENT);
+    let few = Kubeconfig { at_once: Some(3), ..kubeconfig(GOOD) };
+    let reached = wiring.connect_kubeconfig(&few).unwrap();
+    assert!(reached.uri.ends_with("&at_once=3"), "{}", reached.uri);
+    assert_eq!(KubeconfigUse::parse(&reached.uri), Some(reached.by));
+    assert_eq!(asked.lock().unwrap().pop().unwrap().max_concurrent, 3);
+    // The limit of the wire is that of the driver.
+    let most = usize::try_from(hostler_api::v1::AT_ONCE_MAX).unwrap();
+    assert_eq!(most, hostler_kubevirt::config::AT_ONCE_MAX);
+    for wrong in [0, hostler_api::v1::AT_ONCE_MAX + 1] {
+        let wrong = Kubeconfig { at_once: Some(wrong), ..kubeconfig(GOOD) };
+        assert!(wiring.connect_kubeconfig(&wrong).err().unwrap().contains("from 1 to 200"));
+    }
 }

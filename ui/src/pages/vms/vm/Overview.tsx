@@ -14,6 +14,7 @@ import { paths } from "../../../paths";
 import { Age } from "../../../primitives/Age";
 import { Copy } from "../../../primitives/Copy";
 import { NoData } from "../../../primitives/NoData";
+import { Guest } from "./Guest";
 
 export function Overview({ vm }: { vm: Vm }) {
   return (
@@ -21,6 +22,7 @@ export function Overview({ vm }: { vm: Vm }) {
       <General vm={vm} />
       <Compute vm={vm} />
       <Place vm={vm} />
+      <Guest fact={vm.observed?.guest} />
     </Gallery>
   );
 }

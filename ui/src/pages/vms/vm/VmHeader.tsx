@@ -18,6 +18,7 @@ import { AdoptedTag } from "./AdoptedTag";
 import { AdoptionNotice } from "./AdoptionNotice";
 import { ChangeDialog } from "./ChangeDialog";
 import { EditDialog } from "./EditDialog";
+import { KeptNotice } from "./KeptNotice";
 
 interface Props {
   vm: Vm;
@@ -93,6 +94,7 @@ export function VmHeader({ vm, etag, onAction }: Props) {
         />
       </p>
       <AdoptionNotice vm={vm} />
+      <KeptNotice vm={vm} />
       {editing && <EditDialog vm={vm} etag={etag} onClose={() => setEditing(false)} />}
       {changing && vm.spec && (
         <ChangeDialog vm={vm} spec={vm.spec} etag={etag} onClose={() => setChanging(false)} />
