@@ -402,6 +402,10 @@ pub struct Vm {
     /// What can be done about its disks; null where its provider can do nothing about those
     /// of VMs that exist.
     pub disk_limits: Option<super::DiskLimits>,
+    /// What there is to know before one of its consoles is opened; null where its provider has
+    /// none.
+    #[serde(default)]
+    pub console_limits: Option<super::ConsoleLimits>,
 }
 
 /// What was seen of a VM, each value with its pedigree.
@@ -435,6 +439,11 @@ pub struct VmObserved {
     pub machine: Fact<String>,
     /// How it runs: `kvm`, `qemu` (emulated) …
     pub hypervisor: Fact<String>,
+    /// How sure that is, as the metric has it: `high` where the hypervisor said so itself, `low`
+    /// where it was concluded from something else, `unknown` where it is not seen any more; null
+    /// where it is not told.
+    #[serde(default)]
+    pub hypervisor_confidence: Option<String>,
     /// Its firmware.
     pub firmware: Fact<String>,
     /// Its disks.

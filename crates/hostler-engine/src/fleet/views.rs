@@ -12,6 +12,7 @@ use hostler_core::query::{Field, Row, Value};
 use hostler_core::storage::ObservedPool;
 use hostler_core::template::FromTemplate;
 use hostler_core::vm::adoption::Adopted;
+use hostler_core::vm::devices::VolumeFormat;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_core::vm::status::{Phase, VmStatus};
 use hostler_core::vm::{Action, Admission, Denial, Governance, ObservedVm, admit};
@@ -469,6 +470,8 @@ pub struct ProviderView {
     pub inventory_took: Option<Duration>,
     /// What it can do.
     pub groups: Arc<[Group]>,
+    /// In which formats it makes volumes; the first is taken where none is asked for.
+    pub volume_formats: &'static [VolumeFormat],
     /// How many VMs it holds.
     pub vm_count: Option<usize>,
 }

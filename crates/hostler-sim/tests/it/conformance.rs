@@ -597,6 +597,10 @@ impl Watch for Liar {
 
 #[async_trait]
 impl Storage for Liar {
+    fn formats(&self) -> &'static [hostler_core::vm::devices::VolumeFormat] {
+        self.sim.formats()
+    }
+
     async fn default_pool(&self, cx: &Cx, host_ref: &str) -> Result<String> {
         self.sim.default_pool(cx, host_ref).await
     }
@@ -638,6 +642,10 @@ impl Storage for Liar {
 
 #[async_trait]
 impl Console for Liar {
+    fn cuts_off_unseen(&self) -> &'static [ConsoleKind] {
+        self.sim.cuts_off_unseen()
+    }
+
     async fn open(
         &self,
         cx: &Cx,

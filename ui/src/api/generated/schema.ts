@@ -2864,6 +2864,7 @@ export interface components {
         };
         /** @description A kind of console. */
         ConsoleKind: "serial" | "vnc" | "spice";
+        ConsoleLimits: { cuts_off_unseen: components["schemas"]["ConsoleKind"][] };
         /** @description Which console. */
         ConsoleRequest: {
             /** @description `serial` or `vnc`. */
@@ -3087,6 +3088,13 @@ export interface components {
             max_per_vm: number;
             /** @description Whether disks can be attached and detached while the VM is off. */
             offline: boolean;
+            offline_buses?: components["schemas"]["DiskBus"][];
+            offline_cdrom?: boolean;
+            formats?: components["schemas"]["VolumeFormat"][];
+            images?: boolean;
+            caches?: components["schemas"]["CacheMode"][];
+            discard?: boolean;
+            shares?: boolean;
         };
         /** @description A disk as it was seen. */
         DiskObserved: {
@@ -3118,11 +3126,7 @@ export interface components {
         /** @description Where a disk's bytes come from. */
         DiskSource: {
             empty: {
-                /**
-                 * @description How it is stored.
-                 * @default qcow2
-                 */
-                format?: components["schemas"]["VolumeFormat"];
+                format?: components["schemas"]["VolumeFormat"] | null;
                 /**
                  * @description The pool to make it in; unset: the host's default pool.
                  * @default null
@@ -3136,11 +3140,7 @@ export interface components {
             };
         } | {
             image: {
-                /**
-                 * @description How it is stored.
-                 * @default qcow2
-                 */
-                format?: components["schemas"]["VolumeFormat"];
+                format?: components["schemas"]["VolumeFormat"] | null;
                 /** @description The image's name. */
                 image: string;
                 /**
@@ -4069,7 +4069,7 @@ export interface components {
              */
             warnings?: string[];
         };
-        /** @description A live migration, as its provider tells it now. */
+        /** @description A live migration, as its provider tells or told it. */
         Migration: {
             /** @description Bytes sent so far. */
             bytes_done: components["schemas"]["Fact3"];
@@ -4117,7 +4117,12 @@ export interface components {
             started_at?: string | null;
             /** @description The host that it goes to; null while none was chosen, or it is not told. */
             target?: components["schemas"]["Ref"] | null;
-            /** @description The VM. */
+            /**
+             * @description `provider`: its provider tells it so now. `history`: it did at `observed_at`, which was
+             *     kept; it tells it no more, or does not answer.
+             */
+            told_by: string;
+            /** @description The VM; one that is `history` may be of a VM that is gone. */
             vm: components["schemas"]["Ref"];
         };
         /** @description A network that VMs can be connected to. */
@@ -5520,6 +5525,7 @@ export interface components {
             /** @description Whether it was given in the server's configuration and so cannot be removed here. */
             from_config: boolean;
             /** @description What it can do. */
+            volume_formats?: components["schemas"]["VolumeFormat"][];
             groups: string[];
             /** @description Its id. */
             id: string;
@@ -6382,6 +6388,7 @@ export interface components {
              */
             simulated?: boolean | null;
             /** @description What snapshots of it can do; null where its provider has none. */
+            console_limits?: components["schemas"]["ConsoleLimits"] | null;
             snapshot_limits?: components["schemas"]["SnapshotLimits"] | null;
             /**
              * @description What is asked of it; null for VMs that Hostler only observes. Cloud-init
@@ -6526,6 +6533,7 @@ export interface components {
             firmware: components["schemas"]["Fact4"];
             /** @description How it runs: `kvm`, `qemu` (emulated) … */
             hypervisor: components["schemas"]["Fact4"];
+            hypervisor_confidence?: string | null;
             /** @description The instance type that it is of, as its provider says; left out where it is of none. */
             instance_type?: components["schemas"]["TypeRef"] | null;
             /** @description Its machine type. */
@@ -6907,11 +6915,7 @@ export interface components {
              * @description The size a guest sees, in bytes.
              */
             capacity_bytes: number;
-            /**
-             * @description How it is stored.
-             * @default qcow2
-             */
-            format?: components["schemas"]["VolumeFormat"];
+            format?: components["schemas"]["VolumeFormat"] | null;
             /** @description Its name, unique within the pool. */
             name: string;
         };
