@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::error::{Code, Error, Fault, Result};
 use crate::vm::PowerState;
 use crate::vm::VmSpec;
-use crate::vm::check::{DEVICES_MAX, SEED_DISK};
+use crate::vm::check::{DEVICES_MAX, DISK_MAX_BYTES, SEED_DISK};
 use crate::vm::devices::{
     BootDevice, CacheMode, DiskBus, DiskDevice, DiskSource, DiskSpec, VolumeFormat,
 };
@@ -168,6 +168,10 @@ pub struct DiskLimits {
     pub discard: bool,
     /// Whether a volume that another VM has can be added for reading only.
     pub shares: bool,
+    /// Whether a disk of a VM that is on can be made larger, so that its guest sees it at once.
+    pub live_growth: bool,
+    /// Whether a disk of a VM that is off can be made larger.
+    pub offline_growth: bool,
 }
 
 impl DiskLimits {
@@ -249,6 +253,23 @@ impl DiskLimits {
         })
     }
 
+    /// Why no disk of a VM in this state can be made larger, if so.
+    pub fn refuses_growth(&self, power: PowerState) -> Option<Denial> {
+        let (code, message) = match (power.is_live(), self.live_growth, self.offline_growth) {
+            (true, true, _) | (false, _, true) => return None,
+            (true, false, true) => (
+                Code::VmWrongState,
+                "its provider makes disks of stopped VMs larger only; stop it first",
+            ),
+            (false, true, false) => (
+                Code::VmWrongState,
+                "its provider makes disks of running VMs larger only; start it first",
+            ),
+            (_, false, false) => (Code::CapabilityMissing, "its provider makes no disk larger"),
+        };
+        Some(Denial::new(code, message))
+    }
+
     /// Why no disk can be taken off a VM in this state, if so.
     pub fn refuses_in(&self, power: PowerState) -> Option<Denial> {
         let wrong = |message: &str| Some(Denial::new(Code::VmWrongState, message));
@@ -298,6 +319,30 @@ pub fn check_addition(spec: &VmSpec, existing: &[AttachedDisk], disk: &DiskSpec)
         return Err(Error::new(Code::LimitExceeded, message));
     }
     Ok(())
+}
+
+/// Checks the size that a disk is to have, which has `now` bytes as far as that is told; whether
+/// there is anything to do.
+///
+/// # Errors
+/// `spec_invalid` where it would become smaller, which cuts data off, or larger than any disk.
+pub fn check_growth(disk: &str, now: Option<u64>, wanted: u64) -> Result<bool> {
+    let fault = |code: &str, detail: String| {
+        Err(Error::faults(Code::SpecInvalid, vec![Fault::new("/capacity_bytes", code, detail)]))
+    };
+    match now {
+        _ if wanted > DISK_MAX_BYTES => {
+            fault("too_large", format!("must be at most {DISK_MAX_BYTES}"))
+        }
+        Some(now) if wanted < now => fault(
+            "shrinks",
+            format!(
+                "disk \"{disk}\" has {now} bytes: a smaller one would lose what is at its end; add \
+                 a smaller disk and copy what is wanted inside the guest"
+            ),
+        ),
+        now => Ok(now != Some(wanted)),
+    }
 }
 
 /// Why a disk of a VM in this state has to stay, if so: its guest runs from it, or the VM

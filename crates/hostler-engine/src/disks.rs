@@ -20,6 +20,7 @@ use crate::asked::Asked;
 use crate::bound::{bindings, name_of, own_volume};
 use crate::operations::disk_attach::{DiskAttach, disks_of, is_written};
 use crate::operations::disk_detach::DiskDetach;
+use crate::operations::disk_grow::DiskGrow;
 use crate::operations::{Operation, Submission, lacks, made_as};
 use crate::taken::in_use;
 use crate::vms::{Accepted, told};
@@ -291,6 +292,47 @@ impl<'a> Disks<'a> {
         let (lacking, read) = (view.seen.is_none(), asked.vm.as_read(None));
         let operation = DiskDetach { at: asked.at, disk, asked_as, volume, behind, lacking };
         Ok((operation, claimed, read))
+    }
+
+    /// Makes a disk larger, given by its name or by the provider's reference.
+    pub async fn grow(
+        &self,
+        actor: &Actor,
+        key: Option<IdempotencyKey>,
+        vm: VmId,
+        disk: &str,
+        capacity_bytes: u64,
+    ) -> Result<Accepted> {
+        access::may(actor, Permission::VmUpdate)?;
+        access::may(actor, Permission::VolumeManage)?;
+        let prepare = async {
+            let operation = self.prepare_growth(vm, disk, capacity_bytes).await?;
+            self.submission(actor, vm, &operation.at.name, &operation, None)
+        };
+        self.engine.take_on(actor, key, prepare).await
+    }
+
+    async fn prepare_growth(&self, vm: VmId, wanted: &str, bytes: u64) -> Result<DiskGrow> {
+        let asked = Asked::of(self.engine, vm)?;
+        self.engine.may_change(asked.at.provider)?;
+        admitted(&asked.vm, Action::GrowDisk)?;
+        let limits = disks_of(asked.provider.as_ref())?.limits();
+        if let Some(denial) = limits.refuses_growth(asked.power()) {
+            return Err(told(&asked.vm, Action::GrowDisk, denial.into()));
+        }
+        let seen = self.read(&asked).await?;
+        let view = find(views(&asked, &seen), &asked, wanted)?;
+        let Some(there) = view.seen else {
+            let message = format!("VM \"{}\" lacks disk \"{}\"", asked.vm.name, view.name);
+            return Err(Error::new(Code::DiskNotFound, message));
+        };
+        if there.read_only || view.name == SEED_DISK {
+            let message = format!("the guest cannot write to disk \"{}\"", view.name);
+            return Err(Error::new(Code::DiskNeeded, message));
+        }
+        disk::check_growth(&view.name, there.capacity_bytes, bytes)?;
+        let disk = DiskRef::of(&there);
+        Ok(DiskGrow { at: asked.at, disk, asked_as: view.name, capacity_bytes: bytes })
     }
 
     fn submission<O: Operation>(

@@ -373,6 +373,7 @@ pub(crate) fn told(vm: &VmView, action: Action, error: Error) -> Error {
         Action::DeleteSnapshot => "delete a snapshot of",
         Action::AttachDisk => "attach a disk to",
         Action::DetachDisk => "detach the disk of",
+        Action::GrowDisk => "grow the disk of",
         other => other.as_str(),
     };
     let message = format!("cannot {doing} VM \"{}\": {}", vm.name, error.message());

@@ -48,6 +48,8 @@ fn limits() -> DiskLimits {
         // What a guest discards is always freed.
         discard: true,
         shares: false,
+        live_growth: false,
+        offline_growth: false,
     }
 }
 
@@ -130,6 +132,13 @@ impl Disks for KubeVirt {
             plug.remove(disk).await?;
         }
         plug.until_detached(disk).await
+    }
+
+    async fn grow_disk(&self, _: &Cx, vm: &VmRef, disk: &DiskRef, _: u64) -> Result<u64> {
+        let what = "Hostler makes no claims of clusters larger yet; edit the claim's \
+                    spec.resources.requests.storage, where its storage class allows it";
+        let message = format!("cannot make disk {disk} of {vm} larger: {what}");
+        Err(Error::new(Kind::Unsupported, message))
     }
 }
 

@@ -59,4 +59,19 @@ impl Disks for Sim {
         };
         self.gate(cx, Verb::DetachDisk, Target::Vm(vm), landing, effect).await
     }
+
+    async fn grow_disk(
+        &self,
+        cx: &Cx,
+        vm: &VmRef,
+        disk: &DiskRef,
+        capacity_bytes: u64,
+    ) -> Result<u64> {
+        let (late_vm, late_disk) = (vm.clone(), disk.clone());
+        let landing = Box::new(move |state: &mut State| {
+            drop(state.grow_disk(&late_vm, &late_disk, capacity_bytes));
+        });
+        let effect = async { self.world.change(|state| state.grow_disk(vm, disk, capacity_bytes)) };
+        self.gate(cx, Verb::GrowDisk, Target::Vm(vm), landing, effect).await
+    }
 }

@@ -31,6 +31,7 @@ pub enum Verb {
     Disks,
     AttachDisk,
     DetachDisk,
+    GrowDisk,
     OpenConsole,
     Subscribe,
     Observe,
@@ -68,6 +69,7 @@ impl Verb {
             | Self::RemoveClone
             | Self::AttachDisk
             | Self::DetachDisk
+            | Self::GrowDisk
             | Self::Migrate
             | Self::CancelMigration
             | Self::ChangeVm => true,
@@ -137,6 +139,7 @@ impl Verb {
             Self::Disks => "list disks of",
             Self::AttachDisk => "add a disk to",
             Self::DetachDisk => "take a disk off",
+            Self::GrowDisk => "make a disk larger of",
             Self::OpenConsole => "open a console of",
             Self::Subscribe => "subscribe to changes",
             Self::Observe => "look at",

@@ -28,6 +28,13 @@ export function attachDisk(vm: string, disk: DiskSpec): Promise<Operation> {
   return body(client.POST("/api/v1/vms/{vm}/disks", { params: { path: { vm } }, body: disk }));
 }
 
+/** To so many bytes; by the reference, as for detaching. */
+export function growDisk(vm: string, disk: VmDisk, capacityBytes: number): Promise<Operation> {
+  const params = { path: { vm, disk: disk.reference ?? disk.name } };
+  const sized = { capacity_bytes: capacityBytes };
+  return body(client.POST("/api/v1/vms/{vm}/disks/{disk}/grow", { params, body: sized }));
+}
+
 /** By the reference, which is of one alone; one that is missing has a name only. */
 export function detachDisk(vm: string, disk: VmDisk, deleteVolume: boolean): Promise<Operation> {
   const path = { vm, disk: disk.reference ?? disk.name };

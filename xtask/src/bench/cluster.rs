@@ -186,7 +186,8 @@ fn check_done(told: &str, per_second: usize, seconds: usize) -> Result<()> {
         return Err(Error::new(format!("the cluster made {count} of {wanted} changes")));
     }
     if took > seconds as f64 * SLOWER_AT_MOST {
-        let message = format!("the cluster took {took:.1} s for {seconds} s of {per_second} changes");
+        let message =
+            format!("the cluster took {took:.1} s for {seconds} s of {per_second} changes");
         return Err(Error::new(message));
     }
     Ok(())

@@ -75,6 +75,32 @@ endpoint! {
     }
 }
 
+endpoint! {
+    /// Make a disk of a VM larger, also while it runs.
+    ///
+    /// A disk never becomes smaller; one that has the size already is left as it is. File systems
+    /// on it are the guest's to grow. Needs the permission `volume.manage` as well.
+    DiskGrow {
+        id: "disk_grow", tag: "disks", POST "/api/v1/vms/{vm}/disks/{disk}/grow",
+        needs: VmUpdate,
+        path: DiskPath,
+        body: Json DiskGrowRequest,
+        reply: Json Operation, status: ACCEPTED,
+        errors: [IdInvalid, VmNotFound, DiskNotFound, DiskExists, DiskNeeded, SpecInvalid, VmBusy,
+            VmWrongState, VmStateUnknown, VmNotManaged, VmReadOnly, CapabilityMissing,
+            IdempotencyMismatch, ProviderConflict, ProviderUnavailable, ProviderTimeout,
+            ClusterRebuilding],
+    }
+}
+
+/// How large a disk is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DiskGrowRequest {
+    /// The size the guest is to see, in bytes; at least what it sees now.
+    pub capacity_bytes: u64,
+}
+
 /// Names a disk of a VM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DiskPath {
@@ -187,4 +213,10 @@ pub struct DiskLimits {
     /// Whether a volume that another VM has can be attached for reading only.
     #[serde(default)]
     pub shares: bool,
+    /// Whether a disk can be made larger while the VM is on, so that its guest sees it at once.
+    #[serde(default)]
+    pub live_growth: bool,
+    /// Whether a disk can be made larger while the VM is off.
+    #[serde(default)]
+    pub offline_growth: bool,
 }

@@ -133,6 +133,7 @@ endpoints![
     DiskAttach,
     DiskPlan,
     DiskDetach,
+    DiskGrow,
     VmMetrics,
     ConsoleOpen,
     ConsoleConnect,

@@ -70,6 +70,8 @@ pub enum Action {
     AttachDisk,
     /// Take a disk off it.
     DetachDisk,
+    /// Make a disk of it larger.
+    GrowDisk,
 }
 
 impl Action {
@@ -94,6 +96,7 @@ impl Action {
         Self::Change,
         Self::AttachDisk,
         Self::DetachDisk,
+        Self::GrowDisk,
     ];
 
     /// The word used on the wire.
@@ -118,6 +121,7 @@ impl Action {
             Self::Change => "change",
             Self::AttachDisk => "attach_disk",
             Self::DetachDisk => "detach_disk",
+            Self::GrowDisk => "grow_disk",
         }
     }
 }
@@ -211,7 +215,8 @@ fn admit_running(action: Action) -> Admission {
         | Action::Clone
         | Action::Change
         | Action::AttachDisk
-        | Action::DetachDisk => Admission::Start,
+        | Action::DetachDisk
+        | Action::GrowDisk => Admission::Start,
     }
 }
 
@@ -229,7 +234,8 @@ fn admit_paused(action: Action) -> Admission {
         | Action::DeleteSnapshot
         | Action::Clone
         | Action::Change
-        | Action::AttachDisk => Admission::Start,
+        | Action::AttachDisk
+        | Action::GrowDisk => Admission::Start,
         // Its guest would have to let go of it.
         Action::DetachDisk => {
             wrong("the VM is paused, so its guest cannot let go; resume it first")
@@ -259,6 +265,7 @@ fn admit_off(state: VmState, action: Action) -> Admission {
         | Action::Clone
         | Action::AttachDisk
         | Action::DetachDisk
+        | Action::GrowDisk
             if state == VmState::Saved =>
         {
             wrong(
@@ -269,7 +276,8 @@ fn admit_off(state: VmState, action: Action) -> Admission {
         | Action::Revert
         | Action::Clone
         | Action::AttachDisk
-        | Action::DetachDisk => Admission::Start,
+        | Action::DetachDisk
+        | Action::GrowDisk => Admission::Start,
         Action::Reboot
         | Action::Reset
         | Action::Pause

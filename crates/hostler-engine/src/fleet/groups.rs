@@ -19,7 +19,7 @@ pub(super) const fn group_of(action: Action) -> Option<Group> {
         Action::Console => Some(Group::Console),
         Action::Snapshot | Action::Revert | Action::DeleteSnapshot => Some(Group::Snapshots),
         Action::Clone => Some(Group::Clones),
-        Action::AttachDisk | Action::DetachDisk => Some(Group::Disks),
+        Action::AttachDisk | Action::DetachDisk | Action::GrowDisk => Some(Group::Disks),
         Action::Change => Some(Group::Configure),
         Action::Update => None,
     }

@@ -13,6 +13,7 @@ pub(crate) mod at_vm;
 pub(crate) mod context;
 pub(crate) mod disk_attach;
 pub(crate) mod disk_detach;
+pub(crate) mod disk_grow;
 mod driver;
 mod driving;
 mod made;

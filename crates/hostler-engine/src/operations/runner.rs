@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::disk_attach::DiskAttach;
 use super::disk_detach::DiskDetach;
+use super::disk_grow::DiskGrow;
 use super::snapshot_create::SnapshotCreate;
 use super::snapshot_delete::SnapshotDelete;
 use super::snapshot_revert::SnapshotRevert;
@@ -43,6 +44,7 @@ pub(crate) fn registry() -> Registry {
         entry::<SnapshotRevert>(),
         entry::<DiskAttach>(),
         entry::<DiskDetach>(),
+        entry::<DiskGrow>(),
     ]);
     // One operation for all power verbs, under the name of each.
     for kind in POWER_KINDS {

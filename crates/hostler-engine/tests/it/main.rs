@@ -16,6 +16,7 @@ mod events;
 mod fairness;
 mod fleet;
 mod forgetting;
+mod grown;
 mod histories;
 mod history;
 mod image_files;

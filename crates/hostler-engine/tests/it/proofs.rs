@@ -58,6 +58,7 @@ four_proofs!(SnapshotCreate { snapshot_create: Subject::SnapshotCreate });
 four_proofs!(SnapshotRevert { snapshot_revert: Subject::SnapshotRevert });
 four_proofs!(SnapshotDelete { snapshot_delete: Subject::SnapshotDelete });
 four_proofs!(DiskAttach { disk_attach: Subject::DiskAttach });
+four_proofs!(DiskGrow { disk_grow: Subject::DiskGrow });
 four_proofs!(DiskDetach {
     disk_detach: Subject::DiskDetach(false),
     disk_detach_with_volume: Subject::DiskDetach(true),

@@ -34,6 +34,7 @@ pub(crate) enum Subject {
     DiskAttach,
     /// With the volume, or without.
     DiskDetach(bool),
+    DiskGrow,
 }
 
 /// How much memory a VM has that was changed.
@@ -73,7 +74,7 @@ impl Subject {
                 lab.snapshot(vm, "s1").await;
                 Some(vm)
             }
-            Self::DiskDetach(_) => {
+            Self::DiskDetach(_) | Self::DiskGrow => {
                 let vm = lab.create("web").await;
                 lab.attach_disk(vm, "more").await;
                 Some(vm)
@@ -144,6 +145,9 @@ impl Subject {
             (Self::DiskDetach(delete), Some(vm)) => {
                 lab.engine.disks().detach(&admin(), None, vm, "more", delete).await
             }
+            (Self::DiskGrow, Some(vm)) => {
+                lab.engine.disks().grow(&admin(), None, vm, "more", crate::grown::BYTES).await
+            }
             (Self::Power(verb), Some(vm)) => vms.power(&admin(), None, vm, verb).await,
             (subject, None) => panic!("{subject:?} needs a VM"),
         }
@@ -164,6 +168,7 @@ impl Subject {
             Self::Change => vec![Verb::ChangeVm],
             Self::DiskAttach => vec![Verb::EnsureVolume, Verb::AttachDisk],
             Self::DiskDetach(false) => vec![Verb::DetachDisk],
+            Self::DiskGrow => vec![Verb::GrowDisk],
             Self::DiskDetach(true) => vec![Verb::DetachDisk, Verb::RemoveVolume],
             Self::Power(verb) => vec![match verb {
                 PowerVerb::Start => Verb::Start,
@@ -192,6 +197,7 @@ impl Subject {
             | Self::SnapshotRevert
             | Self::SnapshotDelete
             | Self::Migrate
+            | Self::DiskGrow
             | Self::Change => self.changes()[0],
         }
     }
@@ -219,6 +225,7 @@ impl Subject {
             | Self::Migrate
             | Self::Change
             | Self::DiskAttach
+            | Self::DiskGrow
             | Self::DiskDetach(_) => true,
         }
     }
@@ -264,7 +271,7 @@ impl Subject {
     }
 
     fn is_of_disks(self) -> bool {
-        matches!(self, Self::DiskAttach | Self::DiskDetach(_))
+        matches!(self, Self::DiskAttach | Self::DiskGrow | Self::DiskDetach(_))
     }
 
     /// Whether the provider is asked before anything is taken on.
@@ -330,6 +337,9 @@ impl Subject {
     /// the volumes; and people were told once.
     async fn check_disk(self, lab: &Lab, vm: VmId, ended: Option<&OperationView>, how: &str) {
         let done = ended.is_some_and(|ended| ended.state() == OperationState::Succeeded);
+        if matches!(self, Self::DiskGrow) {
+            return crate::grown::check(lab, vm, done, how).await;
+        }
         let record = lab.world.vm_of(vm).unwrap();
         let has = record.disks.contains(&"more".to_owned());
         let is_of_it = |volume: &VolumeRef| volume.name.contains("-more-");

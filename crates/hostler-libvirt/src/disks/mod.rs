@@ -13,6 +13,7 @@
 //! disk is remembered here. How an attachment is told from others is said in [`alias`].
 
 mod alias;
+mod grow;
 mod look;
 mod plug;
 mod unplug;
@@ -54,6 +55,8 @@ pub(crate) fn limits() -> DiskLimits {
         caches: CacheMode::ALL.to_vec(),
         discard: true,
         shares: false,
+        live_growth: true,
+        offline_growth: true,
     }
 }
 
@@ -92,5 +95,15 @@ impl Disks for Libvirt {
             return Ok(());
         }
         unplug::detach(&self.link, cx, vm, disk).await
+    }
+
+    async fn grow_disk(
+        &self,
+        cx: &Cx,
+        vm: &VmRef,
+        disk: &DiskRef,
+        capacity_bytes: u64,
+    ) -> Result<u64> {
+        grow::grow(&self.link, cx, vm, disk, capacity_bytes).await
     }
 }

@@ -20,7 +20,7 @@
 pub(crate) mod chains;
 mod fill;
 mod place;
-mod users;
+pub(crate) mod users;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};

@@ -15,7 +15,7 @@ const NOBODY: Uuid = Uuid([0; 16]);
 
 /// Which uses of a volume are no obstacle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sharing {
+pub(crate) enum Sharing {
     /// None: whoever has it, running or not, is in the way.
     Nobody,
     /// Those of VMs that can only read it.
@@ -64,7 +64,7 @@ impl Link {
 
     /// Refuses when a VM uses what has one of these names, other than `sharing`
     /// allows.
-    pub(super) async fn refuse_users(
+    pub(crate) async fn refuse_users(
         &self,
         cx: &Cx,
         doing: &str,

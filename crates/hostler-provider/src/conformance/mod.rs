@@ -280,6 +280,8 @@ const PROMISES: &[Promise] = promises! {
     Some(Group::Disks) => plugged:
         volumes_are_made_in_the_formats_of_the_limits_and_no_other
         what_limits_exclude_is_refused_of_a_stopped_vm
+        a_disk_of_a_stopped_vm_grows_and_never_shrinks
+        growing_what_is_not_there_is_not_found
         a_revert_tells_an_added_disk_by_the_name_it_was_asked_for
         a_revert_to_before_a_disk_was_taken_off_tells_it_by_its_name
         a_clone_of_a_vm_with_an_added_disk_has_it_by_its_name;

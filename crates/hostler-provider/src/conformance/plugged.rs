@@ -100,6 +100,50 @@ async fn told_as_listed(t: &Trial<'_>, made: &Made, told: Reverted, old: &Volume
     check(names == all, || format!("the disks data and root were moved as {names:?}"))
 }
 
+/// The size that is told of a disk.
+async fn size(t: &Trial<'_>, made: &Made, name: &str) -> Check<Option<u64>> {
+    Ok(find(t, made, name).await?.and_then(|seen| seen.capacity_bytes))
+}
+
+pub(super) async fn a_disk_of_a_stopped_vm_grows_and_never_shrinks(t: &Trial<'_>) -> Check {
+    let (made, _) = with_added(t).await?;
+    let disks = t.disks()?;
+    let Some(seen) = find(t, &made, "data").await? else { return lacks(t, &made, "data").await };
+    let data = crate::DiskRef::of(&seen);
+    if !disks.limits().offline_growth {
+        let refused_by = [Kind::Unsupported, Kind::Conflict];
+        let told = disks.grow_disk(&t.cx(), &made.vm, &data, 3 * BYTES).await;
+        drop(refused(told, &refused_by)?);
+        return Ok(());
+    }
+    let root = size(t, &made, "root").await?;
+    let grown = disks.grow_disk(&t.cx(), &made.vm, &data, 3 * BYTES).await?;
+    check(grown >= 3 * BYTES, || format!("it has {grown} bytes"))?;
+    let told = size(t, &made, "data").await?;
+    check(told == Some(grown), || format!("it is told to have {told:?} bytes, not {grown}"))?;
+    for less in [0, BYTES, 3 * BYTES] {
+        let again = disks.grow_disk(&t.cx(), &made.vm, &data, less).await?;
+        check(again == grown, || format!("asked for {less} bytes, it has {again}"))?;
+    }
+    let told = size(t, &made, "data").await?;
+    check(told == Some(grown), || format!("it has {told:?} bytes after all, not {grown}"))?;
+    let other = size(t, &made, "root").await?;
+    check(other == root, || format!("another disk had {root:?} bytes, and has {other:?}"))
+}
+
+pub(super) async fn growing_what_is_not_there_is_not_found(t: &Trial<'_>) -> Check {
+    let (made, _) = with_added(t).await?;
+    let disks = t.disks()?;
+    if !disks.limits().offline_growth {
+        return skip("its limits say that it makes no disk of a stopped VM larger");
+    }
+    let Some(seen) = find(t, &made, "data").await? else { return lacks(t, &made, "data").await };
+    let data = crate::DiskRef::of(&seen);
+    detach(t, &made, &data).await?;
+    drop(refused(disks.grow_disk(&t.cx(), &made.vm, &data, 3 * BYTES).await, &[Kind::NotFound])?);
+    lacks(t, &made, "data").await
+}
+
 pub(super) async fn a_revert_tells_an_added_disk_by_the_name_it_was_asked_for(
     t: &Trial<'_>,
 ) -> Check {

@@ -57,6 +57,22 @@ pub trait Disks: Send + Sync {
     /// where it may give it up yet. One that cannot be taken off in the VM's state is a
     /// `Conflict`.
     async fn detach_disk(&self, cx: &Cx, vm: &VmRef, disk: &DiskRef) -> Result<()>;
+
+    /// Makes a disk at least so large, in bytes, and returns how large it is: when the guest
+    /// that runs has been told of it, or when the VM is off and will see it. What is on the
+    /// disk stays as it is; file systems on it are the guest's to grow.
+    ///
+    /// One that is as large or larger is left as it is, and success: a disk never becomes
+    /// smaller. A VM or a disk that is not there is `NotFound`; so is another disk that has
+    /// come to bear its name. What the limits exclude is `Unsupported`, or a `Conflict` where
+    /// the VM's state is in the way; so is a disk whose bytes something else needs as they are.
+    async fn grow_disk(
+        &self,
+        cx: &Cx,
+        vm: &VmRef,
+        disk: &DiskRef,
+        capacity_bytes: u64,
+    ) -> Result<u64>;
 }
 
 /// Where a volume has to be.

@@ -28,6 +28,8 @@ pub(crate) fn limits() -> DiskLimits {
         caches: CacheMode::ALL.to_vec(),
         discard: true,
         shares: false,
+        live_growth: true,
+        offline_growth: true,
     }
 }
 
@@ -165,6 +167,34 @@ impl State {
         found.marks.remove(&seen.name);
         self.told.push(hostler_provider::Change::Vm(vm.clone()));
         Ok(())
+    }
+
+    /// Makes a disk at least so large, where it is not.
+    pub(crate) fn grow_disk(
+        &mut self,
+        vm: &VmRef,
+        disk: &DiskRef,
+        capacity_bytes: u64,
+    ) -> Result<u64> {
+        let found = self.vm(vm)?;
+        let is_meant = |seen: &AttachedDisk| disk.is(seen);
+        let Some(seen) = found.attached(self).into_iter().find(is_meant) else {
+            let message = format!("VM {vm} has no disk {disk}");
+            return Err(Error::new(Kind::NotFound, message));
+        };
+        if !rests(found.power) {
+            return Err(wrong_state(vm, found.power));
+        }
+        let bound = found.disks.iter().find(|bound| bound.disk == seen.name);
+        let Some(volume) = bound.map(|bound| bound.volume.clone()) else {
+            let message = format!("disk {disk} of {vm} is in no volume that can be made larger");
+            return Err(Error::new(Kind::Conflict, message));
+        };
+        let volume = self.volume_mut(&volume)?;
+        volume.capacity_bytes = volume.capacity_bytes.max(capacity_bytes);
+        let capacity_bytes = volume.capacity_bytes;
+        self.told.push(hostler_provider::Change::Vm(vm.clone()));
+        Ok(capacity_bytes)
     }
 }
 

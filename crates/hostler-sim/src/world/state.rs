@@ -107,6 +107,13 @@ impl State {
         self.pools.get_mut(&home).ok_or_else(|| no_such_pool(host, pool))
     }
 
+    pub(crate) fn volume_mut(&mut self, volume: &VolumeRef) -> Result<&mut Volume> {
+        self.pool_mut(&volume.host_ref, &volume.pool)?
+            .volumes
+            .get_mut(&volume.name)
+            .ok_or_else(|| Error::new(Kind::NotFound, format!("there is no volume {volume}")))
+    }
+
     pub(crate) fn volume(&self, volume: &VolumeRef) -> Result<&Volume> {
         self.pool(&volume.host_ref, &volume.pool)?
             .volumes

@@ -287,6 +287,10 @@ enum Lie {
     LetsGoTooSoon,
     /// Removes the volume of a disk that is taken off.
     RemovesItsVolume,
+    /// Says that a disk has the size that was asked for, whatever it has.
+    TakesAtItsWord,
+    /// Makes another disk larger where the one that is meant is gone.
+    GrowsTheNewer,
     /// Tells disks that were added with their marks.
     TellsMarks,
     /// Removes volumes that VMs have.

@@ -6,7 +6,7 @@ use hostler_client::{Client, Item, Terms};
 use hostler_core::{Code, Kind};
 
 use super::volumes::VolumeFormat;
-use super::{ListArgs, ServerDryRunArg, WatchArg, confirm};
+use super::{DryRunArg, ListArgs, ServerDryRunArg, WatchArg, confirm};
 use crate::app::App;
 use crate::complete::Names;
 use crate::failure::{Failure, Result};
@@ -37,6 +37,55 @@ pub(crate) enum Verb {
     Attach(AttachArgs),
     /// Detach a disk from a VM, also while it runs; its volume stays.
     Detach(DetachArgs),
+    /// Make a disk of a VM larger, also while it runs.
+    Grow(GrowArgs),
+}
+
+/// Which disk, how large, and whether to wait.
+#[derive(Debug, Args)]
+#[command(after_long_help = examples!(
+    "hostler disk grow web data 200G",
+    "hostler disk grow web data +50G --dry-run"
+))]
+pub(crate) struct GrowArgs {
+    /// The VM's name or id.
+    #[arg(add = Names::Vm)]
+    vm: String,
+    /// The disk's name; or its reference, where several have the same name.
+    disk: String,
+    /// The size it is to have, for example 200G; with + before it, how much more than now.
+    #[arg(value_parser = parse_growth)]
+    size: Growth,
+    #[command(flatten)]
+    dry_run: DryRunArg,
+    #[command(flatten)]
+    wait: WaitArgs,
+}
+
+/// How large a disk is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Growth {
+    /// So many bytes.
+    To(u64),
+    /// So many more.
+    By(u64),
+}
+
+impl Growth {
+    /// The size in the end; `None` where that takes a size which is not told, or does not fit.
+    fn of(self, now: Option<u64>) -> Option<u64> {
+        match self {
+            Self::To(bytes) => Some(bytes),
+            Self::By(more) => now?.checked_add(more),
+        }
+    }
+}
+
+fn parse_growth(text: &str) -> std::result::Result<Growth, String> {
+    match text.strip_prefix('+') {
+        Some(more) => parse_size(more).map(Growth::By),
+        None => parse_size(text).map(Growth::To),
+    }
 }
 
 /// What to attach, and whether to wait.
@@ -156,6 +205,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
         }
         Verb::Attach(args) => attach(app, &client, args).await,
         Verb::Detach(args) => detach(app, &client, args).await,
+        Verb::Grow(args) => grow(app, &client, args).await,
     }
 }
 
@@ -265,6 +315,41 @@ async fn detach(app: &App, client: &Client, args: DetachArgs) -> Result {
         }
     };
     work::run(app, client, args.wait, words, vec![target], false, submit).await
+}
+
+async fn grow(app: &App, client: &Client, args: GrowArgs) -> Result {
+    let vm = one_vm(client, &args.vm).await?.value.id;
+    let called = called(&args.vm, &args.disk);
+    let hint = || format!("`hostler disk list {}` shows those there are", args.vm);
+    let disk = find(client, &vm, &args.disk).await?;
+    let disk =
+        disk.ok_or_else(|| Failure::not_found(format!("there is no {called}")).with_hint(hint()))?;
+    let now = disk.value.capacity_bytes;
+    let capacity_bytes = args.size.of(now).ok_or_else(|| {
+        let message = format!("{called} does not tell its size");
+        Failure::new(Kind::Conflict.exit_code(), message)
+            .with_hint("name the size it is to have, without +")
+    })?;
+    let (before, after) = (show_bytes(now), crate::text::show_size(capacity_bytes));
+    if args.dry_run.tell(app, &[format!("~ {called}: {before} becomes {after}")])? {
+        return Ok(());
+    }
+    let words = Words { verb: "grow", done: "grown" };
+    let target = Target { called, id: args.disk };
+    let body = v1::DiskGrowRequest { capacity_bytes };
+    let submit = |disk| {
+        let (client, vm, body) = (client.clone(), vm.clone(), body.clone());
+        async move {
+            let path = v1::DiskPath { vm, disk };
+            client.ask::<v1::DiskGrow>(&path, &Nothing {}, &body, &Terms::default()).await
+        }
+    };
+    work::run(app, client, args.wait, words, vec![target], false, submit).await
+}
+
+/// A size that may not be told.
+fn show_bytes(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "a size that is not told".to_owned(), crate::text::show_size)
 }
 
 /// Says whether a disk could be detached now. Nothing is done.

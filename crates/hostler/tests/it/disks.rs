@@ -138,3 +138,22 @@ fn e8_a_dry_run_of_detaching_tells_why_not() {
     assert!(dry("logs", &["--delete-volume"]).contains("was not made for this VM"));
     assert!(dry("logs", &[]).contains("stays"));
 }
+
+#[test]
+fn c7_a_disk_is_grown_to_a_size_or_by_one() {
+    for (size, bytes) in [("200G", 200_u64 << 30), ("+1G", 2 << 30)] {
+        let wanted = format!("POST /api/v1/vms/{}/disks/data/grow", id(1));
+        let server = answering(move |seen| {
+            assert_eq!(seen.line(), wanted);
+            assert_eq!(seen.json(), json!({ "capacity_bytes": bytes }));
+            Reply::accepted(operation("disk.grow", "succeeded", 1))
+        });
+        let ended = run(&server, &["disk", "grow", "web-1", "data", size]);
+        assert!(ended.all().ends_with("exit 0\n"), "{}", ended.all());
+    }
+    let server = answering(|seen| panic!("{seen:?}"));
+    let ended = run(&server, &["disk", "grow", "web-1", "data", "+1G", "--dry-run"]);
+    assert!(ended.all().contains("1 GiB becomes 2 GiB"), "{}", ended.all());
+    let ended = run(&server, &["disk", "grow", "web-1", "none", "2G"]);
+    assert!(ended.all().contains("`hostler disk list web-1`"), "{}", ended.all());
+}

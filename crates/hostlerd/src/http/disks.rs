@@ -26,6 +26,7 @@ pub(super) fn route(api: Api) -> Api {
         .route(v1::DiskAttach, attach)
         .route(v1::DiskPlan, plan)
         .route(v1::DiskDetach, detach)
+        .route(v1::DiskGrow, grow)
 }
 
 async fn list(app: App, call: Call<v1::DiskList>) -> Result<Reply<Page<v1::VmDisk>>> {
@@ -61,6 +62,13 @@ async fn detach(app: App, call: Call<v1::DiskDetach>) -> Result<Reply<v1::Operat
     accepted(&app, &call, taken).await
 }
 
+async fn grow(app: App, call: Call<v1::DiskGrow>) -> Result<Reply<v1::Operation>> {
+    let (vm, name) = (ids::of_path(&call.path.vm)?, &call.path.disk);
+    let (disks, bytes) = (app.engine.disks(), call.body.capacity_bytes);
+    let taken = disks.grow(&call.caller.actor, call.key()?, vm, name, bytes).await?;
+    accepted(&app, &call, taken).await
+}
+
 /// What can be done about a VM's disks.
 pub(super) fn limits(limits: &DiskLimits) -> v1::DiskLimits {
     let bus = |bus: &DiskBus| match bus {
@@ -89,6 +97,8 @@ pub(super) fn limits(limits: &DiskLimits) -> v1::DiskLimits {
         caches: limits.caches.iter().map(cache).collect(),
         discard: limits.discard,
         shares: limits.shares,
+        live_growth: limits.live_growth,
+        offline_growth: limits.offline_growth,
     }
 }
 

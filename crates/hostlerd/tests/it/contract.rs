@@ -462,6 +462,9 @@ async fn disks(story: &mut Story, vm: &str) {
     let attached = story.tell("disk_attach", &path, Some(body)).await;
     assert_eq!(attached["state"], "succeeded", "{attached:#}");
     story.tell("disk_list", &path, None).await;
+    let larger = json!({ "capacity_bytes": 2_u64 << 30 });
+    let grown = story.tell("disk_grow", &format!("{path}/more/grow"), Some(larger)).await;
+    assert_eq!(grown["state"], "succeeded", "{grown:#}");
     let detached =
         story.tell("disk_detach", &format!("{path}/more?delete_volume=true"), None).await;
     assert_eq!(detached["state"], "succeeded", "{detached:#}");

@@ -9,6 +9,7 @@ mod consoles;
 mod disks;
 mod faults;
 mod foreign;
+mod growing;
 mod guest;
 mod late;
 mod lxc;

@@ -58,6 +58,25 @@ impl Disks for Liar {
             _ => self.sim.detach_disk(cx, vm, disk).await,
         }
     }
+
+    async fn grow_disk(
+        &self,
+        cx: &Cx,
+        vm: &VmRef,
+        disk: &DiskRef,
+        capacity_bytes: u64,
+    ) -> Result<u64> {
+        match self.lie {
+            Lie::TakesAtItsWord => Ok(capacity_bytes),
+            Lie::GrowsTheNewer => {
+                let seen = self.sim.list_disks(cx, vm).await?;
+                let named = seen.iter().find(|seen| seen.name == disk.name);
+                let meant = named.or(seen.first()).map_or_else(|| disk.clone(), DiskRef::of);
+                self.sim.grow_disk(cx, vm, &meant, capacity_bytes).await
+            }
+            _ => self.sim.grow_disk(cx, vm, disk, capacity_bytes).await,
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,6 +87,8 @@ async fn every_lie_about_disks_is_caught_by_the_promise_it_breaks() {
         (Lie::TakesTheNewer, "detach_leaves_a_newer_disk_of_that_name_alone"),
         (Lie::LetsGoTooSoon, "a_guest_that_does_not_give_it_up_is_told"),
         (Lie::RemovesItsVolume, "detach_takes_it_off_and_leaves_its_volume"),
+        (Lie::TakesAtItsWord, "a_disk_of_a_stopped_vm_grows_and_never_shrinks"),
+        (Lie::GrowsTheNewer, "growing_what_is_not_there_is_not_found"),
         (Lie::TellsMarks, "a_revert_tells_an_added_disk_by_the_name_it_was_asked_for"),
         (Lie::TellsMarks, "a_revert_to_before_a_disk_was_taken_off_tells_it_by_its_name"),
         (Lie::TellsMarks, "a_clone_of_a_vm_with_an_added_disk_has_it_by_its_name"),

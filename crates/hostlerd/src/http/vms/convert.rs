@@ -218,9 +218,11 @@ const fn permission(action: Action) -> Permission {
         Action::Migrate => Permission::VmMigrate,
         Action::Delete => Permission::VmDelete,
         Action::Console => Permission::VmConsole,
-        Action::Update | Action::Change | Action::AttachDisk | Action::DetachDisk => {
-            Permission::VmUpdate
-        }
+        Action::Update
+        | Action::Change
+        | Action::AttachDisk
+        | Action::DetachDisk
+        | Action::GrowDisk => Permission::VmUpdate,
         Action::Snapshot | Action::Revert | Action::DeleteSnapshot => Permission::VmSnapshot,
         Action::Clone => Permission::VmCreate,
     }

@@ -14,6 +14,7 @@ import { type PlainColumn, PlainTable } from "../../../../primitives/PlainTable"
 import { refusal } from "../../actions";
 import { AttachDialog } from "./AttachDialog";
 import { DetachDialog } from "./DetachDialog";
+import { GrowDialog } from "./GrowDialog";
 
 const COLUMNS: readonly PlainColumn<VmDisk>[] = [
   { header: "Name", cell: ({ name }) => name },
@@ -49,8 +50,11 @@ function placeOf({ pool, volume, source, own_volume: own }: VmDisk) {
   );
 }
 
+/** What somebody is about to do. */
+type Asked = { what: "attach" } | { what: "detach" | "grow"; disk: VmDisk };
+
 export function AttachedDisks({ vm }: { vm: Vm }) {
-  const [asked, setAsked] = useState<"attach" | VmDisk>();
+  const [asked, setAsked] = useState<Asked>();
   const missing = useMissing("vm.update");
   const { data, error, isPending, isFetching, refetch } = useQuery(disksQuery(vm.id));
   const close = () => setAsked(undefined);
@@ -66,7 +70,7 @@ export function AttachedDisks({ vm }: { vm: Vm }) {
           variant="secondary"
           size="sm"
           reason={missing ?? refusal(vm, "attach_disk") ?? tooMany(vm, data) ?? wrongState(vm)}
-          onClick={() => setAsked("attach")}
+          onClick={() => setAsked({ what: "attach" })}
         >
           Attach disk
         </ReasonButton>
@@ -84,27 +88,53 @@ export function AttachedDisks({ vm }: { vm: Vm }) {
             {
               header: "What can be done",
               cell: (disk) => (
-                <ReasonButton
-                  variant="link"
-                  size="sm"
-                  isDanger
-                  aria-label={`Detach ${disk.name}`}
-                  reason={
-                    missing ?? (disk.detach.allowed ? undefined : (disk.detach.reason ?? "Not now"))
-                  }
-                  onClick={() => setAsked(disk)}
-                >
-                  Detach
-                </ReasonButton>
+                <>
+                  <ReasonButton
+                    variant="link"
+                    size="sm"
+                    aria-label={`Grow ${disk.name}`}
+                    reason={missing ?? refusal(vm, "grow_disk") ?? growthOf(vm, disk)}
+                    onClick={() => setAsked({ what: "grow", disk })}
+                  >
+                    Grow
+                  </ReasonButton>
+                  <ReasonButton
+                    variant="link"
+                    size="sm"
+                    isDanger
+                    aria-label={`Detach ${disk.name}`}
+                    reason={
+                      missing ??
+                      (disk.detach.allowed ? undefined : (disk.detach.reason ?? "Not now"))
+                    }
+                    onClick={() => setAsked({ what: "detach", disk })}
+                  >
+                    Detach
+                  </ReasonButton>
+                </>
               ),
             },
           ]}
         />
       )}
-      {asked === "attach" && <AttachDialog vm={vm} others={data ?? []} onClose={close} />}
-      {asked && asked !== "attach" && <DetachDialog vm={vm} disk={asked} onClose={close} />}
+      {asked?.what === "attach" && <AttachDialog vm={vm} others={data ?? []} onClose={close} />}
+      {asked?.what === "detach" && <DetachDialog vm={vm} disk={asked.disk} onClose={close} />}
+      {asked?.what === "grow" && <GrowDialog vm={vm} disk={asked.disk} onClose={close} />}
     </>
   );
+}
+
+/** Why a disk cannot be made larger, if so. */
+function growthOf(vm: Vm, disk: VmDisk): string | undefined {
+  if (disk.state === "missing" || disk.read_only) {
+    return disk.read_only ? "The guest can only read it" : "The VM does not have it";
+  }
+  const limits = vm.disk_limits;
+  if (limits && !limits.live_growth && !limits.offline_growth) {
+    return "Its provider makes no disk larger";
+  }
+  const can = isLive(vm) === false ? limits?.offline_growth : limits?.live_growth;
+  return can === false ? "Not while the VM is in this state" : undefined;
 }
 
 /** Why it can have no more of them, if so. */
