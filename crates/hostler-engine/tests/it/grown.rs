@@ -39,7 +39,7 @@ pub(crate) async fn check(lab: &Lab, vm: VmId, done: bool, how: &str) {
 
 #[tokio::test]
 async fn c7_a_disk_grows_and_never_shrinks() {
-    let lab = Lab::start().await;
+    let lab = Lab::new().await;
     let vm = lab.create("web").await;
     lab.attach_disk(vm, "more").await;
     let disks = lab.engine.disks();
@@ -62,7 +62,7 @@ async fn c7_a_disk_grows_and_never_shrinks() {
 
 #[tokio::test]
 async fn c7_a_saved_vms_disks_stay_as_its_memory_knows_them() {
-    let lab = Lab::start().await;
+    let lab = Lab::new().await;
     let vm = lab.create("web").await;
     lab.attach_disk(vm, "more").await;
     for verb in [PowerVerb::Save, PowerVerb::Start, PowerVerb::Stop(StopMode::Force)] {

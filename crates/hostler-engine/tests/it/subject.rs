@@ -403,7 +403,7 @@ impl Subject {
             | Self::SnapshotDelete
             | Self::Migrate
             | Self::Change => return,
-            Self::DiskAttach | Self::DiskDetach(_) => return,
+            Self::DiskAttach | Self::DiskGrow | Self::DiskDetach(_) => return,
             Self::Delete => (PowerState::Running, PowerState::Stopped),
             Self::Power(verb) => before_and_after(verb),
         };

@@ -146,7 +146,7 @@ fn c7_a_disk_is_grown_to_a_size_or_by_one() {
         let server = answering(move |seen| {
             assert_eq!(seen.line(), wanted);
             assert_eq!(seen.json(), json!({ "capacity_bytes": bytes }));
-            Reply::accepted(operation("disk.grow", "succeeded", 1))
+            Reply::Json(202, operation("disk.grow", "succeeded", 1))
         });
         let ended = run(&server, &["disk", "grow", "web-1", "data", size]);
         assert!(ended.all().ends_with("exit 0\n"), "{}", ended.all());
