@@ -33,7 +33,7 @@ test("e8: a host's VM and a cluster's stand in one table, each with its place", 
   await row(host.name).getByText("local", { exact: true }).waitFor();
   await row(cluster.name).getByText(`edge / ${cluster.namespace}`, { exact: true }).waitFor();
   for (const { name } of [host, cluster]) {
-    await row(name).getByText("running", { exact: true }).waitFor();
+    await row(name).locator(".state").getByText("running").first().waitFor();
   }
   await picture("both");
   // The provider narrows the one table to either.
@@ -64,6 +64,7 @@ test("e8: what one of them cannot do is disabled, and says why", async () => {
     const item = (action: "save" | "migrate") =>
       page.getByRole("menuitem", { name: new RegExp(`^${text[action]}`) });
     await item(cannot).waitFor();
+    await item(cannot).scrollIntoViewIfNeeded();
     expect(await item(cannot).getAttribute("aria-disabled")).toBe("true");
     expect(await item(cannot).innerText()).toContain(why);
     expect(await item(can).getAttribute("aria-disabled")).not.toBe("true");

@@ -174,8 +174,7 @@ impl VmView {
         self.row.as_ref().map_or(0, |row| row.generation)
     }
 
-    /// Why everything that was seen of it is old, if it is: newer should be there
-    /// and is not (C5, X17).
+    /// Why all that was seen of it is old, if it is: newer should be there and is not (C5, X17).
     pub fn stale(&self) -> Option<&str> {
         (self.status.quality == Quality::Stale).then_some(self.status.reason.as_str())
     }
@@ -313,8 +312,7 @@ impl HostView {
         Field::number("vm_count"),
     ];
 
-    /// Why everything that was seen of it is old, if it is: newer should be there
-    /// and is not (C5, X17).
+    /// Why all that was seen of it is old, if it is: newer should be there and is not (C5, X17).
     pub fn stale(&self) -> Option<&str> {
         self.reason.as_deref().filter(|_| self.state == HostState::Degraded)
     }
@@ -356,8 +354,7 @@ macro_rules! held_view {
             pub host: Option<(HostId, String)>,
             /// Whether it is made up.
             pub simulated: bool,
-            /// Why what was seen of it is old, if it is: its provider or host does
-            /// not answer.
+            /// Why what was seen of it is old, if it is: its provider or host is silent.
             pub stale: Option<String>,
             /// What was seen of it.
             pub observed: Arc<$seen>,

@@ -47,6 +47,10 @@ fn what_was_kept_says_so_and_as_of_when() {
     });
     let words = ["migration", "list", "--columns", "vm,phase,told-by,provider"];
     expect![[r#"
+        VM   PHASE      TOLD-BY  PROVIDER
+        web  succeeded  history  eu
+        note: provider "eu" does not tell its migrations: no answer
+        exit 0
     "#]]
     .assert_eq(&run(&server, &words).all());
     let words = ["migration", "list", "-o", "json"];
