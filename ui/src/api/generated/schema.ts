@@ -2060,6 +2060,8 @@ export interface components {
             code?: string | null;
             /** @description Why not, for people. */
             reason?: string | null;
+            /** @description What to know before, though it is possible: that a tool which keeps the VM turns it back. */
+            warning?: string | null;
         };
         /** @description An address of a guest, and who said so. */
         AddressObserved: {
@@ -2147,7 +2149,7 @@ export interface components {
         AdoptionRisk: {
             /**
              * @description `not_read`, `not_possible`, `leftover`, `managed_elsewhere`, `size_unknown`,
-             *     `description_left_out`, `transient`, `marked`, `at_fault`, `state_unknown`, `emulated`, `blocked`.
+             *     `description_left_out`, `transient`, `marked`, `kept_by`, `at_fault`, `state_unknown`, `emulated`, `blocked`.
              */
             code: string;
             /** @description The same for people, and what it means. */
@@ -2633,7 +2635,7 @@ export interface components {
              *     is, the next one first; empty where no newer one is known. Without a value where that
              *     cannot be told: the version is not known, or what decides could not be read.
              */
-            upgrades: components["schemas"]["Fact12"];
+            upgrades: components["schemas"]["Fact13"];
             /** @description The version of what runs VMs there; null where it is not told. */
             version?: string | null;
         };
@@ -2703,6 +2705,11 @@ export interface components {
              * @default false
              */
             allow_exec?: boolean;
+            /**
+             * Format: uint32
+             * @description How many questions are put to the cluster at once, from 1 to 200; 20 where not given.
+             */
+            at_once?: number | null;
             /** @description The context of the kubeconfig; its current one where not given. */
             context?: string | null;
             /**
@@ -2721,6 +2728,11 @@ export interface components {
         ClusterKubeconfigUse: {
             /** @description Whether the command may be run that it gets its credentials by. */
             allow_exec: boolean;
+            /**
+             * Format: uint32
+             * @description How many questions are put to it at once; left out where nobody said so, and then 20.
+             */
+            at_once?: number | null;
             /** @description The context of it that is used. */
             context: string;
             /**
@@ -2763,6 +2775,11 @@ export interface components {
              * @default false
              */
             allow_exec?: boolean;
+            /**
+             * Format: uint32
+             * @description How many questions are put to the cluster at once, from 1 to 200; 20 where not given.
+             */
+            at_once?: number | null;
             /** @description The context of the kubeconfig; its current one where not given. */
             context?: string | null;
             /**
@@ -2788,6 +2805,11 @@ export interface components {
              * @default false
              */
             allow_exec?: boolean;
+            /**
+             * Format: uint32
+             * @description How many questions are put to the cluster at once, from 1 to 200; as before where not given.
+             */
+            at_once?: number | null;
             /**
              * @description The context of the kubeconfig; where not given, the one that was used before if this
              *     kubeconfig has it, else its current one.
@@ -3308,8 +3330,11 @@ export interface components {
             reason?: string | null;
             /** @description Who said so. */
             source: string;
-            /** @description The value; null when there is none. */
-            value?: string[] | null;
+            /**
+             * Format: date-time
+             * @description The value; null when there is none.
+             */
+            value?: string | null;
         };
         /** @description A value with its pedigree, or the reason why there is none. */
         Fact11: {
@@ -3325,10 +3350,26 @@ export interface components {
             /** @description Who said so. */
             source: string;
             /** @description The value; null when there is none. */
-            value?: components["schemas"]["GuestSupport"][] | null;
+            value?: string[] | null;
         };
         /** @description A value with its pedigree, or the reason why there is none. */
         Fact12: {
+            /**
+             * Format: date-time
+             * @description When it was seen; null when it never was.
+             */
+            observed_at?: string | null;
+            /** @description `ok`, `partial`, `stale`, `unavailable` or `unsupported`. */
+            quality: string;
+            /** @description Why the value is missing or not fully good. */
+            reason?: string | null;
+            /** @description Who said so. */
+            source: string;
+            /** @description The value; null when there is none. */
+            value?: components["schemas"]["GuestSupport"][] | null;
+        };
+        /** @description A value with its pedigree, or the reason why there is none. */
+        Fact13: {
             /**
              * Format: date-time
              * @description When it was seen; null when it never was.
@@ -3443,7 +3484,7 @@ export interface components {
             /** @description Who said so. */
             source: string;
             /** @description The value; null when there is none. */
-            value?: components["schemas"]["SnapshotContent"] | null;
+            value?: components["schemas"]["GuestObserved"] | null;
         };
         /** @description A value with its pedigree, or the reason why there is none. */
         Fact8: {
@@ -3459,7 +3500,7 @@ export interface components {
             /** @description Who said so. */
             source: string;
             /** @description The value; null when there is none. */
-            value?: components["schemas"]["SnapshotConsistency"] | null;
+            value?: components["schemas"]["SnapshotContent"] | null;
         };
         /** @description A value with its pedigree, or the reason why there is none. */
         Fact9: {
@@ -3474,11 +3515,8 @@ export interface components {
             reason?: string | null;
             /** @description Who said so. */
             source: string;
-            /**
-             * Format: date-time
-             * @description The value; null when there is none.
-             */
-            value?: string | null;
+            /** @description The value; null when there is none. */
+            value?: components["schemas"]["SnapshotConsistency"] | null;
         };
         /** @description A field that would change. */
         FieldChange: {
@@ -3565,7 +3603,7 @@ export interface components {
         };
         /**
          * @description What a VM belongs to, as labels at its provider say: for KubeVirt
-         *     `app.kubernetes.io/part-of`, `…/name` and `…/instance`.
+         *     `app.kubernetes.io/part-of`, `…/name` and `…/instance`, or Shepherd's where one is missing.
          */
         Governance: {
             /** @description The instance of that service; null where nothing says so. */
@@ -3580,6 +3618,57 @@ export interface components {
          *     host's loopback or on a socket, never on the network.
          */
         GraphicsSpec: "vnc" | "spice";
+        /**
+         * @description What a guest says of itself, by the agent in it; each is null where the guest does not say it,
+         *     or its provider does not pass it on.
+         */
+        GuestObserved: {
+            /**
+             * @description The agent's version.
+             * @default null
+             */
+            agent_version?: string | null;
+            /**
+             * @description The name that it gives itself.
+             * @default null
+             */
+            host_name?: string | null;
+            /**
+             * @description The kernel's release: `6.1.0-31-amd64`.
+             * @default null
+             */
+            kernel_release?: string | null;
+            /**
+             * @description The kernel's version, as the guest writes it.
+             * @default null
+             */
+            kernel_version?: string | null;
+            /**
+             * @description The architecture of its kernel: `x86_64`.
+             * @default null
+             */
+            machine?: string | null;
+            /**
+             * @description The system's short name: `debian`.
+             * @default null
+             */
+            os_id?: string | null;
+            /**
+             * @description The system's name: `Debian GNU/Linux`.
+             * @default null
+             */
+            os_name?: string | null;
+            /**
+             * @description The system's version: `12 (bookworm)`.
+             * @default null
+             */
+            os_version?: string | null;
+            /**
+             * @description Name and version of its system for people: `Debian GNU/Linux 12 (bookworm)`.
+             * @default null
+             */
+            system?: string | null;
+        };
         /** @description One kind of guest that a host can run. */
         GuestSupport: {
             /** @description The guest's architecture. */
@@ -3598,7 +3687,7 @@ export interface components {
             /** @description The model of its processors. */
             cpu_model: components["schemas"]["Fact4"];
             /** @description What it can run. */
-            guests: components["schemas"]["Fact11"];
+            guests: components["schemas"]["Fact12"];
             /** @description The hypervisor and its version. */
             hypervisor: components["schemas"]["Fact4"];
             /** @description Its id. */
@@ -5774,15 +5863,15 @@ export interface components {
         /** @description A snapshot, as the provider tells it now. */
         Snapshot: {
             /** @description How well its disks fit together, as it truly came out. */
-            consistency: components["schemas"]["Fact8"];
+            consistency: components["schemas"]["Fact9"];
             /** @description What it holds. */
-            content: components["schemas"]["Fact7"];
+            content: components["schemas"]["Fact8"];
             /** @description Free text about it. */
             description?: string | null;
             /** @description The disks that are in it. */
-            disks: components["schemas"]["Fact10"];
+            disks: components["schemas"]["Fact11"];
             /** @description Disks of the VM that are not in it. */
-            disks_left_out: components["schemas"]["Fact10"];
+            disks_left_out: components["schemas"]["Fact11"];
             /** @description Its id, if Hostler took it. */
             id?: string | null;
             /** @description Whether the VM's disks have grown from it. */
@@ -5801,7 +5890,7 @@ export interface components {
             /** @description How far it is. */
             state: components["schemas"]["SnapshotState"];
             /** @description The moment that its disks are of. */
-            taken_at: components["schemas"]["Fact9"];
+            taken_at: components["schemas"]["Fact10"];
         };
         /** @description How well the disks of a snapshot fit together, as it truly came out. */
         SnapshotConsistency: "offline" | "quiesced" | "crash" | "memory";
@@ -6588,6 +6677,11 @@ export interface components {
             disks: components["schemas"]["Fact5"];
             /** @description Its firmware. */
             firmware: components["schemas"]["Fact4"];
+            /**
+             * @description What its guest says of itself; left out by servers that do not tell it. The guest's own
+             *     word (`source` is `guest_agent`): nothing is decided by it.
+             */
+            guest?: components["schemas"]["Fact7"] | null;
             /** @description How it runs: `kvm`, `qemu` (emulated) … */
             hypervisor: components["schemas"]["Fact4"];
             /**
@@ -6599,6 +6693,8 @@ export interface components {
             hypervisor_confidence?: string | null;
             /** @description The instance type that it is of, as its provider says; left out where it is of none. */
             instance_type?: components["schemas"]["TypeRef"] | null;
+            /** @description Tools that keep it as it is written down elsewhere, and put back what is changed here. */
+            kept_by?: components["schemas"]["VmKeeper"][];
             /** @description Its machine type. */
             machine: components["schemas"]["Fact4"];
             /** @description Memory the guest has now, in bytes. */
