@@ -235,6 +235,17 @@ CREATE TABLE tokens (
     revoked       INTEGER NOT NULL CHECK (revoked IN (0, 1))
 ) STRICT;
 
+CREATE TABLE vm_migrations (
+    provider_id  TEXT    NOT NULL REFERENCES providers (id) ON DELETE CASCADE,
+    external_ref TEXT    NOT NULL,
+    vm_id        TEXT    NOT NULL,
+    vm_ref       TEXT    NOT NULL,
+    told_at      INTEGER NOT NULL,
+    ended_at     INTEGER,
+    document     TEXT    NOT NULL,
+    PRIMARY KEY (provider_id, external_ref)
+) STRICT;
+
 CREATE TABLE vms (
     id           TEXT    NOT NULL PRIMARY KEY,
     provider_id  TEXT    REFERENCES providers (id),
@@ -272,5 +283,7 @@ CREATE INDEX operations_by_state ON operations (state, id);
 CREATE INDEX operations_by_turn ON operations (state, provider_id, id);
 
 CREATE INDEX resources_by_provider ON resources (provider_id);
+
+CREATE INDEX vm_migrations_of_vm ON vm_migrations (provider_id, vm_ref);
 
 CREATE INDEX vms_by_provider ON vms (provider_id);

@@ -59,6 +59,11 @@ impl MigrationPhase {
         }
     }
 
+    /// The one written as `text`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|phase| phase.as_str() == text)
+    }
+
     /// Whether nothing comes after it. Of an unknown one nobody can tell: no.
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)

@@ -81,7 +81,8 @@ pub use images::{Conversion, ImageConverter, ImageImport, ImageStore, Images, No
 pub use instance_types::{InstanceTypes, OfferView, ToldOffers};
 pub use lists::{Hosts, Networks, Pools};
 pub use migrations::{
-    DestinationView, DestinationsView, MigrationView, Migrations, SilentProvider, ToldMigrations,
+    DestinationView, DestinationsView, MigrationView, Migrations, SilentProvider, ToldBy,
+    ToldMigrations,
 };
 pub use operations::Operations;
 pub use operations::view::{OperationView, StepState, StepView};
@@ -150,6 +151,8 @@ pub struct Pace {
     pub cluster: Duration,
     /// How long its answer may take.
     pub cluster_deadline: Duration,
+    /// Between two questions to a provider which migrations it remembers, to keep what is over.
+    pub migrations: Duration,
     /// How soon after a change the next look at the same thing may follow.
     pub debounce: Duration,
     /// Between two searches for operations that nobody drives.
@@ -181,6 +184,10 @@ pub struct Pace {
     pub events_keep: u64,
     /// How long ended operations are kept.
     pub operations_keep: Duration,
+    /// How many migrations that are over are kept.
+    pub migrations_keep: u64,
+    /// How long they are.
+    pub migrations_keep_for: Duration,
     /// How long the id of a thing that is missing is kept: the time that
     /// complete inventories vouch for, however clocks jump.
     pub missing_keep: Duration,
@@ -198,6 +205,7 @@ impl Default for Pace {
             look: secs(5),
             cluster: secs(60),
             cluster_deadline: secs(30),
+            migrations: secs(120),
             debounce: Duration::from_millis(20),
             recovery: secs(2),
             lease: secs(15),
@@ -212,6 +220,8 @@ impl Default for Pace {
             retention: secs(600),
             events_keep: 100_000,
             operations_keep: secs(30 * 24 * 3600),
+            migrations_keep: 10_000,
+            migrations_keep_for: secs(90 * 24 * 3600),
             missing_keep: secs(7 * 24 * 3600),
             missing_inventories: 100,
         }

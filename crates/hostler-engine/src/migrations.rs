@@ -1,5 +1,6 @@
 //! Migrations: asking for one, and what providers tell of all. They are asked when
-//! somebody looks: a history belongs to the place where it happened.
+//! somebody looks; what they tell no more, or do not tell while they are silent, was kept
+//! ([`kept`]).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,10 @@ use crate::rounds::Rounds;
 use crate::vms::{Accepted, Vms, place_of, told};
 use crate::{HostView, Inner, VmView};
 
+mod kept;
+
+pub(crate) use kept::look;
+
 /// Migrations.
 pub struct Migrations<'a> {
     engine: &'a Arc<Inner>,
@@ -27,8 +32,10 @@ pub struct Migrations<'a> {
 /// A migration as it is told.
 #[derive(Debug, Clone)]
 pub struct MigrationView {
-    /// What its provider tells, just now.
+    /// What its provider tells, as of `observed_at`.
     pub observed: Migration,
+    /// Whether it tells that now.
+    pub told_by: ToldBy,
     /// Whether it is made up.
     pub simulated: bool,
     /// Its provider and the provider's name.
@@ -41,13 +48,32 @@ pub struct MigrationView {
     pub target: Option<(HostId, String)>,
 }
 
-/// What all providers tell.
+/// Where it is known from what is told of a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ToldBy {
+    /// Its provider, just now.
+    Provider,
+    /// What was kept when its provider told it: it does not any more, or does not answer.
+    History,
+}
+
+impl ToldBy {
+    /// The word used on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::History => "history",
+        }
+    }
+}
+
+/// What all providers tell, and what was kept of what they told.
 #[derive(Debug, Clone, Default)]
 pub struct ToldMigrations {
     /// The migrations.
     pub items: Vec<MigrationView>,
-    /// Providers that have migrations and did not answer, with the reason. Theirs are
-    /// missing.
+    /// Providers that have migrations and did not answer, with the reason. Of theirs there is
+    /// what was kept.
     pub silent: Vec<SilentProvider>,
 }
 
@@ -82,22 +108,28 @@ pub struct DestinationView {
     pub refused: Option<String>,
 }
 
-/// Who asks which provider for all its migrations now. They are asked for as often as
-/// somebody looks, and that many look must not be told by the load of a cluster.
+/// Who asks which provider for all its migrations now, and what of them is kept. They are asked
+/// for as often as somebody looks, and that many look must not be told by the load of a cluster.
 #[derive(Debug, Default)]
-pub(crate) struct Asking(Mutex<HashMap<ProviderId, Arc<Question>>>);
+pub(crate) struct Asking {
+    questions: Mutex<HashMap<ProviderId, Arc<Question>>>,
+    written: kept::Written,
+}
 
 /// All migrations of one provider.
 type Question = Rounds<Result<Vec<Migration>>>;
 
 impl Asking {
     fn of(&self, provider: ProviderId) -> Arc<Question> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(all.entry(provider).or_default())
     }
 
     fn forget(&self, is_gone: impl Fn(&ProviderId) -> bool) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| !is_gone(id));
+        let mut all = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|id, _| !is_gone(id));
+        drop(all);
+        self.written.forget(is_gone);
     }
 }
 
@@ -106,14 +138,15 @@ impl<'a> Migrations<'a> {
         Self { engine }
     }
 
-    /// Those of one VM, or of all, the latest first for each provider.
+    /// Those of one VM, or of all: what their providers tell now, and what was kept of what
+    /// they told.
     ///
     /// # Errors
-    /// `VmNotFound`; and for one VM, whatever its provider fails of. Of all, those that
-    /// do not answer are told in the answer.
+    /// `VmNotFound` where nothing was kept of it either; `CapabilityMissing` for one VM whose
+    /// provider has no migrations. Providers that do not answer are told in the answer.
     pub async fn list(&self, vm: Option<VmId>) -> Result<ToldMigrations> {
         if let Some(vm) = vm {
-            return Ok(ToldMigrations { items: self.of(vm).await?, silent: Vec::new() });
+            return self.of(vm).await;
         }
         let snapshot = self.engine.fleet.snapshot();
         let mut asked = JoinSet::new();
@@ -122,16 +155,12 @@ impl<'a> Migrations<'a> {
             // One that is not there any more has nothing to tell.
             let Ok(provider) = self.engine.provider(id) else { continue };
             let engine = Arc::clone(self.engine);
-            asked.spawn(async move {
-                let question = engine.migrations.of(id);
-                let all = question.ask(async { ask(&provider, &cx(&engine), None).await }).await;
-                (name, id, all)
-            });
+            asked.spawn(async move { (name, id, ask_all(&engine, id, &provider).await) });
         }
         let mut told = ToldMigrations::default();
         for (name, id, answer) in asked.join_all().await {
             match &*answer {
-                Ok(all) => told.items.extend(self.views(id, all)),
+                Ok(all) => told.items.extend(views(self.engine, id, all)),
                 Err(error) if error.code() == Code::CapabilityMissing => {}
                 Err(error) => {
                     let reason = error.message().to_owned();
@@ -141,49 +170,39 @@ impl<'a> Migrations<'a> {
         }
         told.silent.sort();
         self.engine.migrations.forget(|id| snapshot.providers.get(id).is_none());
+        kept::add(self.engine, &mut told, self.engine.store.kept_migrations().await?);
         Ok(told)
     }
 
-    async fn of(&self, vm: VmId) -> Result<Vec<MigrationView>> {
-        let vm = self.vm(vm)?;
-        let Ok(at) = place_of(&vm) else { return Ok(Vec::new()) };
-        let provider = self.engine.provider(at.provider)?;
-        let all = ask(&provider, &cx(self.engine), Some(&at.reference())).await?;
-        Ok(self.views(at.provider, &all))
+    async fn of(&self, id: VmId) -> Result<ToldMigrations> {
+        let (engine, store) = (self.engine, &self.engine.store);
+        let mut told = ToldMigrations::default();
+        let vm = self.vm(id);
+        let Some(at) = vm.as_ref().ok().and_then(|vm| place_of(vm).ok()) else {
+            kept::add(engine, &mut told, store.kept_migrations_of(id, None).await?);
+            // It is gone, and there is nothing that it left here.
+            return if told.items.is_empty() { vm.map(|_| told) } else { Ok(told) };
+        };
+        let provider = engine.provider(at.provider)?;
+        match ask(&provider, &cx(engine), Some(&at.reference())).await {
+            Ok(all) => {
+                kept::keep(engine, at.provider, &all, false).await;
+                told.items = views(engine, at.provider, &all);
+            }
+            Err(error) if error.code() == Code::CapabilityMissing => return Err(error),
+            Err(error) => told.silent.push(SilentProvider {
+                name: engine.fleet.provider_name(at.provider).unwrap_or_default(),
+                id: at.provider,
+                reason: error.message().to_owned(),
+            }),
+        }
+        let place = Some((at.provider, at.external_ref.as_str()));
+        kept::add(engine, &mut told, store.kept_migrations_of(id, place).await?);
+        Ok(told)
     }
 
     fn vm(&self, id: VmId) -> Result<Arc<VmView>> {
         Vms::new(self.engine).get(id)
-    }
-
-    /// Those with the names that are known here, of VMs that are.
-    fn views(&self, provider: ProviderId, all: &[Migration]) -> Vec<MigrationView> {
-        let snapshot = self.engine.fleet.snapshot();
-        let Some(of) = snapshot.providers.get(&provider) else { return Vec::new() };
-        let is_its =
-            |id: &Option<(ProviderId, String)>| id.as_ref().is_some_and(|(id, _)| *id == provider);
-        let vms = snapshot.vms.values().filter(|vm| is_its(&vm.provider));
-        let vms: HashMap<&str, &Arc<VmView>> =
-            vms.filter_map(|vm| Some((vm.external_ref()?, vm))).collect();
-        let hosts = snapshot.hosts.values().filter(|host| host.provider.0 == provider);
-        let hosts: HashMap<&str, &Arc<HostView>> =
-            hosts.map(|host| (host.observed.host.external_ref.as_str(), host)).collect();
-        let host = |host_ref: &Option<String>| {
-            let host = hosts.get(host_ref.as_deref()?)?;
-            Some((host.id, host.name.clone()))
-        };
-        let view = |observed: &Migration| {
-            let vm = vms.get(observed.vm_ref.as_str())?;
-            Some(MigrationView {
-                simulated: of.simulated,
-                provider: (provider, of.row.name.clone()),
-                vm: (vm.id, vm.name.clone()),
-                source: host(&observed.source_host_ref),
-                target: host(&observed.target_host_ref),
-                observed: observed.clone(),
-            })
-        };
-        all.iter().filter_map(view).collect()
     }
 
     /// Where a VM could go now: each other host of its provider, or why not there; and
@@ -281,6 +300,41 @@ impl<'a> Migrations<'a> {
     }
 }
 
+/// Those with the names that are known here, of VMs that are.
+fn views<'m>(
+    engine: &Inner,
+    provider: ProviderId,
+    all: impl IntoIterator<Item = &'m Migration>,
+) -> Vec<MigrationView> {
+    let snapshot = engine.fleet.snapshot();
+    let Some(of) = snapshot.providers.get(&provider) else { return Vec::new() };
+    let is_its =
+        |id: &Option<(ProviderId, String)>| id.as_ref().is_some_and(|(id, _)| *id == provider);
+    let vms = snapshot.vms.values().filter(|vm| is_its(&vm.provider));
+    let vms: HashMap<&str, &Arc<VmView>> =
+        vms.filter_map(|vm| Some((vm.external_ref()?, vm))).collect();
+    let hosts = snapshot.hosts.values().filter(|host| host.provider.0 == provider);
+    let hosts: HashMap<&str, &Arc<HostView>> =
+        hosts.map(|host| (host.observed.host.external_ref.as_str(), host)).collect();
+    let host = |host_ref: &Option<String>| {
+        let host = hosts.get(host_ref.as_deref()?)?;
+        Some((host.id, host.name.clone()))
+    };
+    let view = |observed: &Migration| {
+        let vm = vms.get(observed.vm_ref.as_str())?;
+        Some(MigrationView {
+            simulated: of.simulated,
+            provider: (provider, of.row.name.clone()),
+            vm: (vm.id, vm.name.clone()),
+            source: host(&observed.source_host_ref),
+            target: host(&observed.target_host_ref),
+            observed: observed.clone(),
+            told_by: ToldBy::Provider,
+        })
+    };
+    all.into_iter().filter_map(view).collect()
+}
+
 fn is_host(host: &HostView, provider: ProviderId, host_ref: &str) -> bool {
     host.provider.0 == provider && host.observed.host.external_ref == host_ref
 }
@@ -288,6 +342,20 @@ fn is_host(host: &HostView, provider: ProviderId, host_ref: &str) -> bool {
 /// Time to be answered in.
 fn cx(engine: &Inner) -> Cx {
     Cx::within(engine.pace.inventory_deadline).with_clock(engine.clock.clone())
+}
+
+/// All that a provider remembers; what is over is kept before anybody is told.
+async fn ask_all(
+    engine: &Arc<Inner>,
+    id: ProviderId,
+    provider: &Arc<dyn Provider>,
+) -> Arc<Result<Vec<Migration>>> {
+    let question = engine.migrations.of(id);
+    let told = question.ask(async { ask(provider, &cx(engine), None).await }).await;
+    if let Ok(all) = &*told {
+        kept::keep(engine, id, all, true).await;
+    }
+    told
 }
 
 async fn ask(provider: &Arc<dyn Provider>, cx: &Cx, vm: Option<&VmRef>) -> Result<Vec<Migration>> {

@@ -30,6 +30,7 @@ mod error;
 mod events;
 pub mod history;
 mod images;
+mod migrations;
 mod open;
 mod operations;
 mod providers;
@@ -60,6 +61,7 @@ pub use backup::Restored;
 pub use clusters::SealedSecret;
 pub use error::{Conflict, Error, Missing, Result, StoreErrorKind};
 pub use events::{EventFilter, NewEvent, StoredEvent};
+pub use migrations::{KeptMigration, MIGRATIONS_PER_VM};
 pub use open::Options;
 pub use operations::{
     Append, Appended, AsRead, Effect, Epoch, IdempotencyKey, JournalEntry, Lease, NewOperation,

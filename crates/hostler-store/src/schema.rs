@@ -47,6 +47,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "templates",
         sql: include_str!("../migrations/0006_templates.sql"),
     },
+    Migration {
+        version: 7,
+        name: "vm_migrations",
+        sql: include_str!("../migrations/0007_vm_migrations.sql"),
+    },
 ];
 
 /// The schema of this version.
@@ -137,7 +142,8 @@ mod tests {
             4693cb2d4e7a2e4bc95cd973f4a32e464a27b8279a3a88513b8cbd09c7f66540
             2911f2c6f865d8b7fd7205b1458501316e48ce0f479a18272b23788022d05e8f
             4fcac3766e3cfbabbe446adf8048fb294cdc7ecae903f56b5cd45994bea0b76e
-            dd3c84e38da1ac19abfd050df32a857f1bc601790739255b9a82dd302acda2f5"#]]
+            dd3c84e38da1ac19abfd050df32a857f1bc601790739255b9a82dd302acda2f5
+            4fbb905e8ab9c7725f0bc9a7f6089561f6ec5f5cc6c741be05841f0cfaeb1056"#]]
         .assert_eq(&hashes.join("\n"));
     }
 }

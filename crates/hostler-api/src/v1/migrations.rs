@@ -44,9 +44,11 @@ endpoint! {
     /// List live migrations, under way and over, the latest first.
     ///
     /// They are read from the providers when asked for, as far back as these remember,
-    /// whoever asked for them. `silent` names the providers that did not answer, with why:
-    /// what they would tell is missing. Filter by `vm` (its id) to ask the provider of one VM
-    /// alone; that it does not answer is an error then.
+    /// whoever asked for them. What was seen to be over is kept beyond that, for 90 days, the
+    /// latest 100 of a VM and 10,000 in all: `told_by` tells it apart, and `observed_at` as of
+    /// when it is. `silent` names the providers that did not answer, with why: of theirs there
+    /// is what was kept. Filter by `vm` (its id) to ask the provider of one VM alone, and to
+    /// read what was kept of a VM that is gone.
     MigrationList {
         id: "migration_list", tag: "migrations", GET "/api/v1/migrations",
         needs: VmRead,
@@ -86,12 +88,15 @@ pub struct Destination {
     pub refused: Option<String>,
 }
 
-/// A live migration, as its provider tells it now.
+/// A live migration, as its provider tells or told it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Migration {
     /// The provider's lasting name for it; two providers may have one name.
     pub id: String,
-    /// The VM.
+    /// `provider`: its provider tells it so now. `history`: it did at `observed_at`, which was
+    /// kept; it tells it no more, or does not answer.
+    pub told_by: String,
+    /// The VM; one that is `history` may be of a VM that is gone.
     pub vm: Ref,
     /// The VM's provider.
     pub provider: Ref,

@@ -5,6 +5,7 @@ mod belief;
 mod clusters;
 mod inventory;
 pub(crate) mod leftovers;
+mod migrations;
 mod recovery;
 mod retention;
 
@@ -28,7 +29,11 @@ pub(crate) fn start(engine: &Arc<Inner>) {
 /// Starts the one that keeps the picture of a provider fresh.
 pub(crate) fn watch_provider(engine: &Arc<Inner>, provider: ProviderId) {
     engine.supervise("inventory", move |engine| inventory::run(engine, provider));
-    if engine.fleet.provider(provider).is_some_and(|live| live.cluster().is_some()) {
+    let Some(live) = engine.fleet.provider(provider) else { return };
+    if live.cluster().is_some() {
         engine.supervise("health of clusters", move |engine| clusters::run(engine, provider));
+    }
+    if live.migrate().is_some() {
+        engine.supervise("history of migrations", move |engine| migrations::run(engine, provider));
     }
 }

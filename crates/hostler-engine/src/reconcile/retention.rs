@@ -61,6 +61,7 @@ async fn trim(engine: &Inner, now: Timestamp) -> Result<(), Error> {
     engine.store.trim_events(engine.pace.events_keep).await?;
     engine.store.trim_alert_changes(CHANGES_KEEP).await?;
     engine.store.delete_operations_before(now.minus(engine.pace.operations_keep)).await?;
+    engine.store.delete_migrations_before(now.minus(engine.pace.migrations_keep_for)).await?;
     engine.store.delete_replies_before(now.minus(REPLIES_KEEP)).await?;
     engine.store.delete_expired_sessions(now).await?;
     Ok(())

@@ -1,13 +1,60 @@
 //! Migrations: what is refused before anything is taken on, what is told of those that
-//! providers remember, and who is named where one does not answer.
+//! providers remember or have forgotten, and who is named where one does not answer.
+
+use std::time::Duration;
 
 use hostler_core::Code;
+use hostler_core::id::VmId;
 use hostler_core::operation::OperationState;
 use hostler_core::query::ListRequest;
+use hostler_engine::{DeleteOptions, Pace, ToldBy, ToldMigrations};
 use hostler_provider::{Group, Kind};
 use hostler_sim::{Sim, Verb, When, World};
+use hostler_store::KeptMigration;
 
-use crate::world::{Lab, admin, foreign};
+use crate::world::{Lab, PATIENCE, Tuning, admin, foreign, pace};
+
+/// More than the simulator remembers of one VM.
+const MOVES: usize = 13;
+
+/// A world of two hosts where providers are asked for what is over as often as `pace` says.
+async fn two_hosts(pace: Pace) -> (Lab, VmId) {
+    let tuning = Tuning { pace, ..Tuning::default() };
+    let lab = Lab::tuned(World::small(1), None, tuning).await;
+    lab.second_host().await;
+    let vm = lab.create("web").await;
+    (lab, vm)
+}
+
+/// Moves it to the other host, and waits until it is seen there.
+async fn moved(lab: &Lab, vm: VmId) {
+    let here = || lab.engine.vms().get(vm).unwrap().host.as_ref().unwrap().1.clone();
+    let to = if here() == "h1" { "h2" } else { "h1" };
+    let migrations = lab.engine.migrations();
+    let accepted = migrations.begin(&admin(), None, vm, Some(lab.host(to))).await.unwrap();
+    let ended = lab.end(&accepted).await;
+    assert_eq!(ended.state(), OperationState::Succeeded, "{:?}", ended.error());
+    lab.until("it is seen there", || here() == to).await;
+}
+
+/// Waits until so many are kept.
+async fn kept(lab: &Lab, count: usize) -> Vec<KeptMigration> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let kept = lab.store.kept_migrations().await.unwrap();
+        if kept.len() == count {
+            return kept;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{} are kept, not {count}", kept.len());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// How many are told by their provider, and how many by what was kept.
+fn told_by(told: &ToldMigrations) -> (usize, usize) {
+    let of = |by: ToldBy| told.items.iter().filter(|one| one.told_by == by).count();
+    (of(ToldBy::Provider), of(ToldBy::History))
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c13_a_vm_is_moved_and_what_is_remembered_names_its_hosts() {
@@ -80,10 +127,93 @@ async fn e8_who_does_not_answer_is_named_and_who_cannot_migrate_is_not() {
     let [one] = told.silent.as_slice() else { panic!("{told:?}") };
     assert_eq!((one.name.as_str(), one.id), ("sim", lab.provider));
     assert!(!one.reason.is_empty());
-    migrations.list(Some(vm)).await.unwrap_err();
+    let of_one = migrations.list(Some(vm)).await.unwrap();
+    assert_eq!((of_one.silent.len(), of_one.items.len()), (1, 0));
+    assert_eq!(of_one.silent[0].id, lab.provider);
     // One that has no migrations is not silent about them.
     let without = Sim::new(&plain).with_groups(&[Group::Power]);
     let of_row = lab.store.provider(row).await.unwrap().unwrap();
     lab.engine.providers().attach(of_row, std::sync::Arc::new(without)).await.unwrap();
     assert_eq!(migrations.list(None).await.unwrap().silent.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e8_what_a_provider_has_forgotten_was_kept_by_passes_that_nobody_asked_for() {
+    let soon = Pace { migrations: Duration::from_millis(10), ..pace() };
+    let (lab, vm) = two_hosts(soon).await;
+    for number in 1..=MOVES {
+        moved(&lab, vm).await;
+        kept(&lab, number).await;
+    }
+    let told = lab.engine.migrations().list(None).await.unwrap();
+    assert_eq!(told.silent, []);
+    let (live, old) = told_by(&told);
+    assert_eq!(live + old, MOVES, "each once: {told:?}");
+    assert!(live > 0 && old > 0, "{live} are told by the provider, {old} were kept");
+    let of_one = lab.engine.migrations().list(Some(vm)).await.unwrap();
+    assert_eq!(told_by(&of_one), (live, old));
+    for one in &told.items {
+        let name = |of: &Option<(_, String)>| of.as_ref().map(|(_, name)| name.clone());
+        assert_eq!(one.vm, (vm, "web".to_owned()));
+        assert_eq!(one.provider.0, lab.provider);
+        assert!(one.observed.ended_at.is_some() && one.simulated);
+        let hosts = [name(&one.source), name(&one.target)];
+        assert!(hosts.contains(&Some("h1".into())) && hosts.contains(&Some("h2".into())));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e8_what_a_silent_provider_told_is_told_with_its_time_also_after_a_restart() {
+    let (mut lab, vm) = two_hosts(pace()).await;
+    moved(&lab, vm).await;
+    // Who reads the list keeps what is over; what the provider tells now is told as that.
+    let told = lab.engine.migrations().list(None).await.unwrap();
+    assert_eq!(told_by(&told), (1, 0));
+    let seen = lab.store.kept_migrations().await.unwrap();
+    let [only] = seen.as_slice() else { panic!("{seen:?}") };
+    assert_eq!((only.vm, only.provider), (vm, lab.provider));
+
+    lab.world.faults().fail_verb(Verb::Migrations, 100, When::Before, Kind::Unavailable);
+    for restarted in [false, true] {
+        if restarted {
+            lab.restart().await;
+        }
+        for asked in [None, Some(vm)] {
+            let told = lab.engine.migrations().list(asked).await.unwrap();
+            assert_eq!((told_by(&told), told.silent.len()), ((0, 1), 1), "{told:?}");
+            let one = &told.items[0];
+            assert_eq!(one.observed, only.told, "as of when it was told");
+            assert_eq!((&one.source, &one.target), (&only.source, &only.target));
+            assert_eq!(told.silent[0].id, lab.provider);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e8_what_is_kept_outlives_its_vm_and_not_its_time() {
+    let soon = Pace { retention: Duration::from_millis(20), ..pace() };
+    let (lab, vm) = two_hosts(soon).await;
+    moved(&lab, vm).await;
+    lab.engine.migrations().list(None).await.unwrap();
+    let options = DeleteOptions { force: true, ..DeleteOptions::default() };
+    let accepted = lab.engine.vms().delete(&admin(), None, vm, options).await.unwrap();
+    assert_eq!(lab.end(&accepted).await.state(), OperationState::Succeeded);
+    lab.until("the VM is gone", || lab.engine.vms().get(vm).is_err()).await;
+    for asked in [None, Some(vm)] {
+        let told = lab.engine.migrations().list(asked).await.unwrap();
+        assert_eq!(told_by(&told), (0, 1), "{told:?}");
+        assert_eq!(told.items[0].vm, (vm, "web".to_owned()));
+    }
+    let missing = VmId::new(hostler_core::Timestamp::from_millis(1), [9; 10]);
+    let none = lab.engine.migrations().list(Some(missing)).await.unwrap_err();
+    assert_eq!(none.code(), Code::VmNotFound);
+
+    // One that was over before the time for which they are kept goes by itself.
+    let mut old = kept(&lab, 1).await.remove(0);
+    old.told.external_ref = "long ago".to_owned();
+    let ended = old.told.ended_at.unwrap().minus(Pace::default().migrations_keep_for);
+    old.told.ended_at = Some(ended);
+    lab.store.keep_migrations(&[old], 10).await.unwrap();
+    let left = kept(&lab, 1).await;
+    assert_ne!(left[0].told.external_ref, "long ago");
 }

@@ -12,12 +12,14 @@
 mod access;
 mod alerts;
 mod inventory;
+mod migrations;
 mod operations;
 mod templates;
 
 pub(crate) use access::*;
 pub(crate) use alerts::*;
 pub(crate) use inventory::*;
+pub(crate) use migrations::*;
 pub(crate) use operations::*;
 pub(crate) use templates::*;
 
@@ -52,7 +54,7 @@ pub(crate) use statements;
 /// For tests; the few statements that only SQLite knows (pragmas, `VACUUM INTO`)
 /// are not among them.
 pub fn portable_statements() -> impl Iterator<Item = (&'static str, &'static str)> {
-    [access::ALL, alerts::ALL, inventory::ALL, operations::ALL, templates::ALL]
+    [access::ALL, alerts::ALL, inventory::ALL, migrations::ALL, operations::ALL, templates::ALL]
         .into_iter()
         .flatten()
         .map(|statement| (statement.name, statement.sql))

@@ -15,6 +15,7 @@ mod files;
 mod history;
 mod inventory;
 mod leases;
+mod migrations;
 mod model;
 mod operations;
 mod queue;

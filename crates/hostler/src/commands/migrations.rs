@@ -19,7 +19,7 @@ use crate::work::{self, Words};
 /// What can be done with migrations.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// List migrations that providers remember, the latest first.
+    /// List migrations, the latest first: what providers remember, and what was kept of it.
     #[command(visible_alias = "ls")]
     #[command(after_long_help = examples!(
         "hostler migration list",
@@ -176,7 +176,8 @@ fn refuse(
 
 impl Resource for v1::Migration {
     const NOUN: &'static str = "migration";
-    const STALE: &'static str = "note: a provider does not answer; what it would tell is missing";
+    const STALE: &'static str =
+        "note: a provider does not answer; of its migrations there is what was kept";
     const COLUMNS: &'static [Column<Self>] = &[
         Column::new("vm", |one, _| text(one.vm.name.as_str())),
         Column::new("phase", |one, _| {
@@ -193,6 +194,8 @@ impl Resource for v1::Migration {
         Column::new("began", |one, now| age(one.started_at.or(one.requested_at), now)),
         Column::new("ended", |one, now| age(one.ended_at, now)),
         Column::new("reason", |one, _| opt(one.reason.as_ref())),
+        Column::wide("told-by", |one, _| text(one.told_by.as_str())),
+        Column::wide("seen", |one, now| age(Some(one.observed_at), now)),
         Column::wide("mode", |one, _| opt(one.mode.as_ref())),
         Column::wide("provider", |one, _| reference(Some(&one.provider))),
         Column::wide("operation", |one, _| opt(one.operation.as_ref())),

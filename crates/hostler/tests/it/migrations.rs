@@ -27,6 +27,36 @@ fn who_does_not_tell_its_migrations_is_named_with_the_reason() {
     .assert_eq(&run(&server, &["migration", "list"]).all());
 }
 
+#[test]
+fn what_was_kept_says_so_and_as_of_when() {
+    let server = TestServer::start(|_| {
+        let fact = json!({ "value": null, "quality": "unsupported", "source": "kubevirt",
+            "observed_at": null, "reason": "not told" });
+        let one = json!({ "id": "u1", "told_by": "history", "vm": { "id": id(1), "name": "web" },
+            "provider": { "id": id(900), "name": "eu" }, "operation": null, "phase": "succeeded",
+            "phase_said": "Succeeded", "source": null, "target": null, "mode": null,
+            "requested_at": null, "started_at": null, "ended_at": "2026-01-01T00:00:00Z",
+            "bytes_done": fact, "bytes_total": fact, "cancel_requested": false, "reason": null,
+            "observed_at": "2026-01-01T00:01:00Z", "simulated": false });
+        Reply::Json(
+            200,
+            json!({ "items": [one], "next_cursor": null, "observed_at": null, "stale": true,
+                "silent": [{ "provider": { "id": id(900), "name": "eu" }, "reason": "no answer" }],
+                "approx_total": 1 }),
+        )
+    });
+    let words = ["migration", "list", "--columns", "vm,phase,told-by,provider"];
+    expect![[r#"
+        VM   PHASE      TOLD-BY  PROVIDER
+        web  succeeded  history  eu
+        note: provider "eu" does not tell its migrations: no answer
+        exit 0
+    "#]]
+    .assert_eq(&run(&server, &words).all());
+    let words = ["migration", "list", "-o", "json"];
+    assert!(run(&server, &words).all().contains(r#""observed_at": "2026-01-01T00:01:00Z""#));
+}
+
 fn host(number: u32, name: &str) -> Value {
     let fact = json!({ "value": null, "quality": "unavailable", "source": "x",
         "observed_at": null, "reason": "not told" });

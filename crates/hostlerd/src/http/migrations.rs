@@ -24,6 +24,7 @@ const FIELDS: &[Field] = &[
     Field::text("source"),
     Field::text("target"),
     Field::text("operation"),
+    Field::text("told_by"),
     Field::number("requested_at"),
 ];
 
@@ -84,6 +85,7 @@ fn migration(view: &MigrationView) -> v1::Migration {
     let ((vm, vm_name), (provider, provider_name)) = (&view.vm, &view.provider);
     v1::Migration {
         id: seen.external_ref.clone(),
+        told_by: view.told_by.as_str().to_owned(),
         vm: Ref::new(vm, vm_name),
         provider: Ref::new(provider, provider_name),
         operation: seen.operation.map(|operation| operation.to_string()),
@@ -126,6 +128,7 @@ impl Row for Listed {
                 Some(operation) => operation.to_string().into(),
                 None => Value::Absent,
             },
+            "told_by" => view.told_by.as_str().into(),
             "requested_at" => match seen.requested_at.or(seen.started_at) {
                 Some(at) => at.as_micros().into(),
                 None => Value::Absent,
@@ -152,6 +155,7 @@ mod tests {
     use hostler_core::migration::{Migration, MigrationPhase};
     use hostler_core::query::ListRequest;
     use hostler_core::{Fact, Timestamp};
+    use hostler_engine::ToldBy;
 
     use super::*;
 
@@ -179,6 +183,7 @@ mod tests {
         };
         Listed(MigrationView {
             observed,
+            told_by: ToldBy::Provider,
             simulated: false,
             provider: (provider_id, provider.to_owned()),
             vm: (id(99).parse().unwrap(), "web".to_owned()),

@@ -4069,7 +4069,7 @@ export interface components {
              */
             warnings?: string[];
         };
-        /** @description A live migration, as its provider tells it now. */
+        /** @description A live migration, as its provider tells or told it. */
         Migration: {
             /** @description Bytes sent so far. */
             bytes_done: components["schemas"]["Fact3"];
@@ -4117,7 +4117,12 @@ export interface components {
             started_at?: string | null;
             /** @description The host that it goes to; null while none was chosen, or it is not told. */
             target?: components["schemas"]["Ref"] | null;
-            /** @description The VM. */
+            /**
+             * @description `provider`: its provider tells it so now. `history`: it did at `observed_at`, which was
+             *     kept; it tells it no more, or does not answer.
+             */
+            told_by: string;
+            /** @description The VM; one that is `history` may be of a VM that is gone. */
             vm: components["schemas"]["Ref"];
         };
         /** @description A network that VMs can be connected to. */

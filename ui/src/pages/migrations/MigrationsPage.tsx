@@ -1,5 +1,5 @@
-// Live migrations of all VMs, as their providers remember them: under way and over, whoever
-// asked for them. Filters and order stand in the URL.
+// Live migrations of all VMs, as their providers remember them and as they were kept: under way
+// and over, whoever asked for them. Filters and order stand in the URL.
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type ReactNode, useMemo } from "react";
 import { ListView } from "../../components/ListView";
@@ -38,7 +38,8 @@ export default function MigrationsPage(): ReactNode {
       first={
         <>
           A VM that runs is moved to another host by <b>Migrate</b> on its page, or by{" "}
-          <code>hostler vm migrate</code>. What stands here is what providers remember.
+          <code>hostler vm migrate</code>. What stands here is what providers remember, and what
+          they told of those that are over.
         </>
       }
       filters={

@@ -21,6 +21,6 @@ test("each that is silent is named with its reason", async () => {
   const { place } = await shown(<Silent providers={silent} />);
   await pass();
   expect(place.textContent).toBe(
-    "What these would tell is missing: eu (it did not answer in 30 s); us (grant list)",
+    "These do not answer; of their migrations there is what was kept: eu (it did not answer in 30 s); us (grant list)",
   );
 });

@@ -23,6 +23,7 @@ afterEach(() => {
 function migration(id: string, part: Partial<Migration> = {}): Migration {
   return {
     id,
+    told_by: "provider",
     vm: { id: "1", name: "web" },
     provider: { id: "p", name: "eu" },
     phase: "copying",
@@ -79,7 +80,15 @@ test("one under way, one that failed, one of somebody else", async () => {
 
 test("none remembered is not the same as none told", async () => {
   expect((await told([])).text).toContain("remembers no migration of it");
-  // Of one VM it is an error that its provider does not answer, as the server has it.
+  // Its provider does not answer: what was kept stands there with its time, or nothing does.
+  const silent = [{ provider: { id: "p", name: "eu" }, reason: "no answer" }];
+  for (const items of [[], [migration("a", { phase: "succeeded", told_by: "history" })]]) {
+    server(() => ({ body: { items, silent, stale: true, next_cursor: null } }));
+    const { rows, text } = await drawn();
+    expect(text).toContain("there is what was kept: eu (no answer)");
+    expect(text).not.toContain("remembers no migration");
+    expect(rows.filter((row) => row.includes("kept, seen"))).toHaveLength(items.length);
+  }
   server(() => refusal(503, "provider_unavailable"));
   const { text } = await drawn();
   expect(text).toContain("Cannot read migrations");

@@ -33,10 +33,16 @@ const others: readonly Column<Migration>[] = [
     header: "State",
     sortField: "phase",
     width: 165,
-    cell: ({ phase, phase_said: said, cancel_requested: isEnding }) => (
+    cell: ({ phase, phase_said: said, cancel_requested: isEnding, told_by, observed_at: at }) => (
       <span className="state-cell">
         <StateBadge family="migration" state={phase} title={said && `its provider: ${said}`} />
         {isEnding && !ENDED.includes(phase) && <small> is to be ended</small>}
+        {told_by === "history" && (
+          <small title="Kept when its provider told it; it does not tell it now">
+            {" "}
+            kept, seen <Age at={at} ago />
+          </small>
+        )}
       </span>
     ),
   },

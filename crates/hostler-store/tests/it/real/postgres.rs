@@ -21,6 +21,7 @@ fn schema() -> String {
         include_str!("../../../migrations/0004_adoption.sql"),
         include_str!("../../../migrations/0005_clusters.sql"),
         include_str!("../../../migrations/0006_templates.sql"),
+        include_str!("../../../migrations/0007_vm_migrations.sql"),
     ]
     .concat()
     .replace(" INTEGER", " BIGINT")
