@@ -226,7 +226,7 @@ impl DiskLimits {
                 let words = "its provider makes no disk of an image; name a volume with its bytes";
                 return Some(words.to_owned());
             }
-            DiskSource::Empty { format, .. } | DiskSource::Image { format, .. } => Some(*format),
+            DiskSource::Empty { format, .. } | DiskSource::Image { format, .. } => *format,
             DiskSource::Volume { .. } | DiskSource::NoMedia {} => None,
         };
         if let Some(format) = format.filter(|format| !self.formats.contains(format)) {

@@ -20,7 +20,7 @@ use crate::asked::Asked;
 use crate::bound::{bindings, name_of, own_volume};
 use crate::operations::disk_attach::{DiskAttach, disks_of, is_written};
 use crate::operations::disk_detach::DiskDetach;
-use crate::operations::{Operation, Submission, lacks};
+use crate::operations::{Operation, Submission, lacks, made_as};
 use crate::taken::in_use;
 use crate::vms::{Accepted, told};
 use crate::{Inner, PoolView, VmView};
@@ -128,9 +128,10 @@ impl<'a> Disks<'a> {
             return Err(told(&asked.vm, Action::AttachDisk, denial.into()));
         }
         let mut alone = VmSpec::new(&asked.vm.name, MEMORY_MIN_BYTES);
-        alone.disks.push(disk.clone());
-        self.engine.check_images(&alone).await.map_err(of_disk)?;
+        alone.disks.push(disk);
+        self.engine.check_images(&mut alone).await.map_err(of_disk)?;
         self.engine.check_volumes(&alone).await?;
+        let disk = alone.disks.pop().ok_or_else(|| Error::bug("a disk was lost"))?;
         let mark = DiskMark::of(self.engine.ids.next(OperationId::new).as_uuid());
         let volume = self.volume_for(&asked, &disk, &mark).await?;
         let claimed = match disk.source.makes_volume() {
@@ -150,14 +151,13 @@ impl<'a> Disks<'a> {
         let (pool, name) = match &disk.source {
             DiskSource::Volume { pool, volume } => (Some(pool), volume.clone()),
             DiskSource::Empty { pool, format, .. } | DiskSource::Image { pool, format, .. } => {
+                let storage = asked.provider.storage().ok_or_else(|| lacks(Group::Storage))?;
+                let format = format.unwrap_or_else(|| made_as(storage));
                 let name = format!("{}-{}-{mark}.{}", asked.vm.name, disk.name, format.as_str());
                 (pool.as_ref(), name)
             }
             DiskSource::NoMedia {} => return Err(Error::bug("an empty drive was let through")),
         };
-        if disk.source.makes_volume() && asked.provider.storage().is_none() {
-            return Err(lacks(Group::Storage));
-        }
         let disks = disks_of(asked.provider.as_ref())?;
         let cx = self.cx();
         let vm = asked.at.reference();

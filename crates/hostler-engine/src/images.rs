@@ -230,17 +230,19 @@ impl Inner {
     }
 
     /// Checks that the images of a VM to be made are there and fit its disks, so
-    /// that whoever asks hears of it now and not when the disks are made.
-    pub(crate) async fn check_images(&self, spec: &VmSpec) -> Result<()> {
+    /// that whoever asks hears of it now and not when the disks are made. A disk that does not
+    /// say how it is stored is stored as its image is, and says so from here on.
+    pub(crate) async fn check_images(&self, spec: &mut VmSpec) -> Result<()> {
         let mut faults = Vec::new();
-        for (index, disk) in spec.disks.iter().enumerate() {
-            let DiskSource::Image { image, size_bytes, format, .. } = &disk.source else {
+        for (index, disk) in spec.disks.iter_mut().enumerate() {
+            let DiskSource::Image { image, size_bytes, format, .. } = &mut disk.source else {
                 continue;
             };
             let image = self.image_by_name(image).await?;
             let at = |field: &str| format!("/disks/{index}/source/image/{field}");
-            if image.format != *format {
-                let (name, is, asked) = (&image.name, image.format.as_str(), format.as_str());
+            let asked = *format.get_or_insert(image.format);
+            if image.format != asked {
+                let (name, is, asked) = (&image.name, image.format.as_str(), asked.as_str());
                 let detail = format!("image \"{name}\" is {is}, not {asked}; ask for {is}");
                 faults.push(Fault::new(at("format"), "other_format", detail));
             }

@@ -9,6 +9,7 @@ use hostler_core::id::{HostId, OperationId, ProviderId};
 use hostler_core::operation::Resource;
 use hostler_core::placement::{self, Placement, Wish};
 use hostler_core::vm::VmSpec;
+use hostler_core::vm::devices::VolumeFormat;
 use hostler_core::vm::status::Phase;
 use hostler_core::{Code, Error, Result};
 use hostler_provider::Stale;
@@ -71,7 +72,13 @@ impl Inner {
         let (host, bytes) = (placed.host, spec.memory.bytes);
         promises.insert(operation, Promise { host, bytes, ended_at: None });
         let host_ref = host_ref(&state, placed.provider, placed.host)?;
-        Ok(Place { provider: placed.provider, host: placed.host, host_ref, pool: None })
+        Ok(Place {
+            provider: placed.provider,
+            host: placed.host,
+            host_ref,
+            pool: None,
+            format: VolumeFormat::default(),
+        })
     }
 
     /// Where the VM would go, without promising anything.

@@ -11,6 +11,7 @@ use hostler_core::id::{HostId, VmId};
 use hostler_core::placement::{Placement, Wish};
 use hostler_core::query::ListRequest;
 use hostler_core::template::FromTemplate;
+use hostler_core::vm::devices::VolumeFormat;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_core::vm::status::Phase;
 use hostler_core::vm::{Action, Admission, VmSpec};
@@ -21,7 +22,7 @@ use hostler_store::{IdempotencyKey, NewVm};
 use crate::operations::AtVm;
 use crate::operations::vm_create::{Place, VmCreate};
 use crate::operations::vm_power::{PowerVerb, VmPower};
-use crate::operations::{Operation, Submission, lacks};
+use crate::operations::{Operation, Submission, lacks, made_as};
 use crate::{Inner, Listed, OperationView, VmView};
 
 /// Virtual machines.
@@ -120,7 +121,7 @@ impl<'a> Vms<'a> {
     ) -> Result<Submission> {
         request.spec.check()?;
         self.engine.of_types(&mut request.spec, &mut request.wish).await?;
-        self.engine.check_images(&request.spec).await?;
+        self.engine.check_images(&mut request.spec).await?;
         self.engine.check_volumes(&request.spec).await?;
         // A creation that cannot be placed now is refused now, while the user is there.
         let (placement, host_ref) = self.engine.would_place(&request.spec, &request.wish)?;
@@ -149,7 +150,7 @@ impl<'a> Vms<'a> {
         request.spec.check()?;
         let mut request = request.clone();
         self.engine.of_types(&mut request.spec, &mut request.wish).await?;
-        self.engine.check_images(&request.spec).await?;
+        self.engine.check_images(&mut request.spec).await?;
         self.engine.check_volumes(&request.spec).await?;
         self.check_name_is_free(&request.spec)?;
         let (placement, host_ref) = self.engine.would_place(&request.spec, &request.wish)?;
@@ -162,6 +163,8 @@ impl<'a> Vms<'a> {
         let at = (placement.provider, host_ref.as_str());
         self.engine.refuse_given(operation.vm, at, &request.spec).await?;
         self.validate(&operation, &placement, host_ref).await?;
+        let provider = self.engine.provider(placement.provider)?;
+        let format = provider.storage().map_or_else(VolumeFormat::default, made_as);
         let snapshot = self.engine.fleet.snapshot();
         let host_name = |id: &HostId| snapshot.hosts.get(id).map_or("?", |h| h.name.as_str());
         let alternatives = placement.alternatives.iter();
@@ -173,7 +176,7 @@ impl<'a> Vms<'a> {
                 .map_or_else(String::new, |p| p.row.name.clone()),
             alternatives: alternatives.map(|id| (*id, host_name(id).to_owned())).collect(),
             steps: steps.into_iter().map(|s| VmCreate::step_name(s).to_owned()).collect(),
-            changes: planned::changes(&request.spec, &placement.name, request.start),
+            changes: planned::changes(&request.spec, &placement.name, format, request.start),
             placement,
         })
     }
@@ -194,7 +197,9 @@ impl<'a> Vms<'a> {
             }
             _ => None,
         };
-        let place = Place { provider: placement.provider, host: placement.host, host_ref, pool };
+        let format = provider.storage().map_or_else(VolumeFormat::default, made_as);
+        let (at, host) = (placement.provider, placement.host);
+        let place = Place { provider: at, host, host_ref, pool, format };
         let (disks, seed) = (operation.bindings(&place), operation.seed_volume(&place));
         let create = provider.create().ok_or_else(|| lacks(Group::Create))?;
         let asked = EnsureVm {

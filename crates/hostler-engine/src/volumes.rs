@@ -18,7 +18,7 @@ use hostler_store::IdempotencyKey;
 use crate::bound::{LEFT_BEHIND, bindings, is_same};
 use crate::operations::volume_create::{VolumeCreate, exists};
 use crate::operations::volume_delete::VolumeDelete;
-use crate::operations::{Operation, lacks};
+use crate::operations::{Operation, lacks, made_as};
 use crate::taken::{in_use, owner_among};
 use crate::vms::Accepted;
 use crate::{Inner, PoolView};
@@ -46,8 +46,8 @@ pub struct VolumeCreateRequest {
     pub name: String,
     /// The size a guest sees, in bytes; checked here.
     pub capacity_bytes: u64,
-    /// How it is stored.
-    pub format: VolumeFormat,
+    /// How it is stored; `None`: as its provider does by itself.
+    pub format: Option<VolumeFormat>,
 }
 
 /// What making a volume would do.
@@ -123,7 +123,9 @@ impl<'a> Volumes<'a> {
         if let Some(there) = existing.iter().find(|there| there.name == *name) {
             return Err(exists(&volume.pool, there));
         }
-        let (provider, capacity_bytes, format) = (view.provider.0, *capacity_bytes, *format);
+        let storage = provider.storage().ok_or_else(|| lacks(Group::Storage))?;
+        let format = format.unwrap_or_else(|| made_as(storage));
+        let (provider, capacity_bytes) = (view.provider.0, *capacity_bytes);
         Ok((view, VolumeCreate { key, provider, volume, capacity_bytes, format }))
     }
 

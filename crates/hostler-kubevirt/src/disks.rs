@@ -20,14 +20,14 @@ mod plug;
 use async_trait::async_trait;
 use hostler_core::disk::{AttachedDisk, DiskLimits, DiskState};
 use hostler_core::vm::check::DEVICES_MAX;
-use hostler_core::vm::devices::{CacheMode, DiskBus, VolumeFormat};
+use hostler_core::vm::devices::{CacheMode, DiskBus};
 use hostler_provider::{
     AttachDisk, Cx, DiskHandle, DiskRef, Disks, Error, Kind, Result, VmRef, VolumePlace,
 };
 
 use crate::link::without_effect;
 use crate::provider::KubeVirt;
-use crate::storage::Pool;
+use crate::storage::{FORMATS, Pool};
 use names::name_of;
 pub(crate) use names::{asked_name, plain_name};
 use plug::Plug;
@@ -42,7 +42,7 @@ fn limits() -> DiskLimits {
         offline_buses: vec![DiskBus::Scsi],
         offline_cdrom: false,
         max_per_vm: u32::try_from(DEVICES_MAX).unwrap_or(u32::MAX),
-        formats: vec![VolumeFormat::Raw],
+        formats: FORMATS.to_vec(),
         images: false,
         caches: vec![CacheMode::None, CacheMode::Writethrough, CacheMode::Writeback],
         // What a guest discards is always freed.

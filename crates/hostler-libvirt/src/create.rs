@@ -15,6 +15,7 @@ use crate::Libvirt;
 use crate::connection::{Link, domain_of, reference};
 use crate::inventory::host::{HostFacts, version};
 use crate::inventory::present;
+use crate::storage::made_as;
 use crate::xml::domain::platform::Platform;
 use crate::xml::domain::{self, Place, Placed, Plan};
 use crate::xml::domain_capabilities::DomainCapabilities;
@@ -177,7 +178,7 @@ impl Link {
                 // The format of what we made is what was asked, whatever the
                 // pool believes to see in the bytes (A6).
                 DiskSource::Empty { format, .. } | DiskSource::Image { format, .. } => {
-                    self.place(cx, &bound.volume, *format).await?
+                    self.place(cx, &bound.volume, made_as(*format)).await?
                 }
                 DiskSource::Volume { .. } | DiskSource::NoMedia {} => {
                     let reads = disk.read_only || disk.device == DiskDevice::Cdrom;

@@ -24,11 +24,17 @@ const QCOW2_EMPTY_BYTES: u64 = 192 << 10;
 const PIECE: usize = 256 << 10;
 /// The size of a simulated cloud-init seed.
 const SEED_BYTES: u64 = 1 << 20;
+/// How volumes are stored here.
+pub(crate) const FORMATS: &[VolumeFormat] = &[VolumeFormat::Qcow2, VolumeFormat::Raw];
 /// Where FNV-1a begins.
 const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
 
 #[async_trait]
 impl Storage for Sim {
+    fn formats(&self) -> &'static [VolumeFormat] {
+        FORMATS
+    }
+
     async fn default_pool(&self, cx: &Cx, host_ref: &str) -> Result<String> {
         self.call(cx, Verb::DefaultPool, Target::Host(host_ref), async {
             self.world.read(|state| default_pool(state, host_ref))

@@ -63,7 +63,11 @@ function flagsOf({ spec, provider, host, start }: VmRequest): string[] | undefin
 }
 
 /** The value of `--disk`. */
-function diskWords(disk: { size_bytes: number; pool?: string | null; format?: string }): string {
+function diskWords(disk: {
+  size_bytes: number;
+  pool?: string | null;
+  format?: string | null;
+}): string {
   const words = [bytesArgument(disk.size_bytes)];
   if (disk.pool) words.push(`pool=${disk.pool}`);
   if (disk.format) words.push(`format=${disk.format}`);

@@ -78,9 +78,10 @@ pub struct VolumeRequest {
     pub name: String,
     /// The size a guest sees, in bytes.
     pub capacity_bytes: u64,
-    /// How it is stored.
-    #[serde(default)]
-    pub format: super::VolumeFormat,
+    /// How it is stored; unset: as the provider does by itself, which is qcow2 with libvirt and
+    /// raw with KubeVirt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<super::VolumeFormat>,
 }
 
 /// What making a volume would do.

@@ -8,7 +8,11 @@ fn disk(name: &str) -> DiskSpec {
         name: name.into(),
         device: DiskDevice::Disk,
         bus: None,
-        source: DiskSource::Empty { size_bytes: 1 << 30, pool: None, format: VolumeFormat::Qcow2 },
+        source: DiskSource::Empty {
+            size_bytes: 1 << 30,
+            pool: None,
+            format: Some(VolumeFormat::Qcow2),
+        },
         read_only: false,
         cache: None,
         discard: false,
@@ -95,12 +99,12 @@ fn c7_what_a_provider_never_takes_is_refused_whether_the_vm_is_on_or_off() {
         ..limits()
     };
     let raw = |image: bool| match image {
-        false => DiskSource::Empty { size_bytes: 1, pool: None, format: VolumeFormat::Raw },
+        false => DiskSource::Empty { size_bytes: 1, pool: None, format: Some(VolumeFormat::Raw) },
         true => DiskSource::Image {
             image: "debian".into(),
             size_bytes: None,
             pool: None,
-            format: VolumeFormat::Raw,
+            format: Some(VolumeFormat::Raw),
         },
     };
     let fits = DiskSpec { source: raw(false), ..disk("data") };

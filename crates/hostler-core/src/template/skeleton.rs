@@ -37,8 +37,7 @@ pub fn skeleton(spec: &VmSpec) -> Result<(Value, Vec<Fault>)> {
                 );
                 add(format!("{at}/source/volume"), "replace", detail);
                 // No name of an image: it has to be given before the version is activated.
-                let (size_bytes, pool) = (None, None);
-                let format = crate::vm::devices::VolumeFormat::default();
+                let (size_bytes, pool, format) = (None, None, None);
                 disk.source = DiskSource::Image { image: String::new(), size_bytes, pool, format };
             }
             DiskSource::Empty { .. } => {

@@ -283,7 +283,7 @@ fn c19_a_template_from_a_vm_has_nothing_of_its_own_and_tells_what_it_lacks() {
         image: "debian-13".into(),
         size_bytes: None,
         pool: None,
-        format: crate::vm::devices::VolumeFormat::Qcow2,
+        format: Some(crate::vm::devices::VolumeFormat::Qcow2),
     };
     spec.disks.push(disk("root", image));
     spec.disks.push(disk("data", DiskSource::Volume { pool: "p".into(), volume: "v".into() }));

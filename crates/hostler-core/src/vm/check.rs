@@ -326,7 +326,11 @@ mod tests {
         let mut spec = VmSpec::new("web-1", 1 << 30);
         spec.disks.push(disk(
             "root",
-            DiskSource::Empty { size_bytes: 1 << 30, pool: None, format: VolumeFormat::Qcow2 },
+            DiskSource::Empty {
+                size_bytes: 1 << 30,
+                pool: None,
+                format: Some(VolumeFormat::Qcow2),
+            },
         ));
         spec.nics.push(NicSpec {
             source: NicSource::Network("default".into()),

@@ -81,9 +81,9 @@ pub enum DiskSource {
         /// The pool to make it in; unset: the host's default pool.
         #[serde(default)]
         pool: Option<String>,
-        /// How it is stored.
+        /// How it is stored; unset: as the provider does by itself.
         #[serde(default)]
-        format: VolumeFormat,
+        format: Option<VolumeFormat>,
     },
     /// A new volume with a copy of an image of Hostler's catalogue.
     Image {
@@ -95,9 +95,9 @@ pub enum DiskSource {
         /// The pool to make it in; unset: the host's default pool.
         #[serde(default)]
         pool: Option<String>,
-        /// How it is stored.
+        /// How it is stored, which is how the image is; unset: so.
         #[serde(default)]
-        format: VolumeFormat,
+        format: Option<VolumeFormat>,
     },
     /// A volume that exists; it is never deleted with the VM unless asked.
     Volume {

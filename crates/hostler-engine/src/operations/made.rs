@@ -5,9 +5,14 @@ use std::sync::Arc;
 
 use hostler_core::vm::devices::{DiskSource, DiskSpec, VolumeFormat};
 use hostler_core::{Code, Error};
-use hostler_provider::{EnsureVolume, Group, Provider, VolumeContent, VolumeRef};
+use hostler_provider::{EnsureVolume, Group, Provider, Storage, VolumeContent, VolumeRef};
 
 use super::{StepCx, StepError, Undo, lacks};
+
+/// How a provider stores volumes of which nobody says how.
+pub(crate) fn made_as(storage: &dyn Storage) -> VolumeFormat {
+    storage.formats().first().copied().unwrap_or_default()
+}
 
 /// Makes the volume that a disk asks for, unless it is there.
 pub(super) async fn make_volume(
@@ -20,19 +25,20 @@ pub(super) async fn make_volume(
     let file;
     let (capacity_bytes, format, content) = match &disk.source {
         DiskSource::Empty { size_bytes, format, .. } => {
-            (*size_bytes, *format, VolumeContent::Empty)
+            let format = format.unwrap_or_else(|| made_as(storage));
+            (*size_bytes, format, VolumeContent::Empty)
         }
         DiskSource::Image { image, size_bytes, format, .. } => {
             let image = cx.engine.image_by_name(image).await?;
-            if image.format != *format {
-                return Err(other_format(&image, *format).into());
+            if let Some(format) = format.filter(|format| *format != image.format) {
+                return Err(other_format(&image, format).into());
             }
             let capacity = size_bytes.unwrap_or(image.virtual_bytes);
             if capacity < image.virtual_bytes {
                 return Err(too_small(&image, capacity).into());
             }
             file = cx.engine.open_image(&image).await?;
-            (capacity, *format, VolumeContent::Upload(&file))
+            (capacity, image.format, VolumeContent::Upload(&file))
         }
         DiskSource::Volume { .. } | DiskSource::NoMedia {} => return Ok(()),
     };

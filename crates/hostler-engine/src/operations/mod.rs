@@ -49,6 +49,7 @@ pub(crate) use at_vm::AtVm;
 pub(crate) use context::StepCx;
 pub(crate) use driver::drive;
 pub(crate) use driving::{Begin, Driving};
+pub(crate) use made::made_as;
 pub use requests::Operations;
 pub(crate) use requests::Submission;
 pub(crate) use retry::pause;

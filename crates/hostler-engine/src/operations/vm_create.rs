@@ -66,6 +66,9 @@ pub(crate) struct Place {
     pub(crate) host_ref: String,
     /// The pool for disks that name none, once it is chosen.
     pub(crate) pool: Option<String>,
+    /// How the provider stores volumes of which nobody says how; journals of before have none.
+    #[serde(default)]
+    pub(crate) format: VolumeFormat,
 }
 
 impl VmCreate {
@@ -101,7 +104,7 @@ impl VmCreate {
         };
         let binding = |disk: &DiskSpec| match &disk.source {
             DiskSource::Empty { pool, format, .. } | DiskSource::Image { pool, format, .. } => {
-                made(disk, pool, *format)
+                made(disk, pool, format.unwrap_or(place.format))
             }
             DiskSource::Volume { pool, volume } => Some(DiskBinding {
                 disk: disk.name.clone(),
@@ -132,7 +135,8 @@ impl VmCreate {
             host: Some(chosen.host),
             external_ref: None,
         });
-        state.place = Some(chosen);
+        let format = provider.storage().map_or_else(VolumeFormat::default, made::made_as);
+        state.place = Some(Place { format, ..chosen });
         Ok(())
     }
 

@@ -1,10 +1,12 @@
 //! What making a VM would change, in lines for people.
 
 use hostler_core::vm::VmSpec;
-use hostler_core::vm::devices::DiskSource;
+use hostler_core::vm::devices::{DiskSource, VolumeFormat};
 
 /// What would be there afterwards, a line each.
-pub(super) fn changes(spec: &VmSpec, host: &str, start: bool) -> Vec<String> {
+/// `format`: how volumes are stored of which nobody says how.
+pub(super) fn changes(spec: &VmSpec, host: &str, format: VolumeFormat, start: bool) -> Vec<String> {
+    let stored = |asked: &Option<VolumeFormat>| asked.unwrap_or(format).as_str();
     let of = [(&spec.instance_type, "of instance type"), (&spec.preference, "by preference")];
     let of =
         of.iter().filter_map(|(named, word)| Some(format!(", {word} \"{}\"", named.as_ref()?)));
@@ -21,12 +23,12 @@ pub(super) fn changes(spec: &VmSpec, host: &str, start: bool) -> Vec<String> {
                 "+ volume for disk \"{}\": {} MiB, empty, {}",
                 disk.name,
                 size_bytes >> 20,
-                format.as_str()
+                stored(format)
             ),
             DiskSource::Image { image, format, .. } => format!(
                 "+ volume for disk \"{}\": a copy of image \"{image}\", {}",
                 disk.name,
-                format.as_str()
+                stored(format)
             ),
             DiskSource::Volume { pool, volume } => {
                 format!("~ disk \"{}\" uses the volume {pool}/{volume}", disk.name)

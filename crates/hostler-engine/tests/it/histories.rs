@@ -108,7 +108,7 @@ async fn happen(lab: &mut Lab, dice: &Dice, pool: PoolId, seed: u64, n: usize) {
         20 => {
             let (name, capacity_bytes) = (format!("vol-{}", dice.below(3)), 1 << 20);
             let request =
-                VolumeCreateRequest { pool, name, capacity_bytes, format: VolumeFormat::Raw };
+                VolumeCreateRequest { pool, name, capacity_bytes, format: Some(VolumeFormat::Raw) };
             drop(lab.engine.volumes().create(&admin(), None, &request).await);
         }
         21 => {

@@ -52,7 +52,7 @@ async fn a_disk_that_its_image_does_not_fit_is_refused_before_anything_is_made()
         image: "big".into(),
         size_bytes,
         pool: None,
-        format,
+        format: Some(format),
     };
     request.spec.disks[0].source = source(Some(64 << 10), VolumeFormat::Qcow2);
     request.spec.disks[1].source = source(None, VolumeFormat::Raw);
@@ -73,6 +73,27 @@ async fn a_disk_that_its_image_does_not_fit_is_refused_before_anything_is_made()
     request.spec.disks[0].source = source(Some(128 << 10), VolumeFormat::Raw);
     let asked = vms.create(&admin(), None, request).await.unwrap();
     assert_eq!(lab.end(&asked).await.state(), OperationState::Succeeded, "just large enough");
+    // Where nobody says how it is stored, as the image is, and as the provider does by itself.
+    let mut unsaid = lab.request("unsaid");
+    for disk in &mut unsaid.spec.disks {
+        match &mut disk.source {
+            DiskSource::Image { format, .. } | DiskSource::Empty { format, .. } => *format = None,
+            DiskSource::Volume { .. } | DiskSource::NoMedia {} => panic!("it makes volumes"),
+        }
+    }
+    let changes = vms.plan(&admin(), &unsaid).await.unwrap().changes;
+    assert!(changes[1].ends_with(", raw") && changes[2].ends_with(", qcow2"), "{changes:?}");
+    let asked = vms.create(&admin(), None, unsaid).await.unwrap();
+    assert_eq!(lab.end(&asked).await.state(), OperationState::Succeeded);
+    let mut made: Vec<_> = lab.engine.volumes().list(lab.pool()).await.unwrap();
+    made.retain(|volume| volume.observed.name.starts_with("unsaid-"));
+    let made = made.iter().map(|volume| {
+        let (name, format) = (&volume.observed.name, volume.observed.format.as_deref());
+        (name.split('-').nth(1).unwrap_or_default(), format, name.rsplit('.').next())
+    });
+    let of_disks: Vec<_> = made.filter(|(part, ..)| ["root", "data"].contains(part)).collect();
+    let (raw, qcow2) = (Some("raw"), Some("qcow2"));
+    assert_eq!(of_disks, [("data", qcow2, qcow2), ("root", raw, raw)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

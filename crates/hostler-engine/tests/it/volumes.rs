@@ -43,6 +43,10 @@ async fn a_volume_is_made_and_deleted_by_operations_that_say_so() {
     let seen = &listed[0].observed;
     assert_eq!((seen.name.as_str(), seen.capacity_bytes), ("data", 1 << 20));
     assert_eq!(seen.format.as_deref(), Some("raw"));
+    // Where nobody says how, as its provider does by itself.
+    let unsaid = VolumeCreateRequest { format: None, ..lab.volume_request("unsaid") };
+    let plan = volumes.plan(&admin(), &unsaid).await.unwrap();
+    assert!(plan.changes[0].ends_with(", qcow2"), "{:?}", plan.changes);
     let asked = volumes.delete(&admin(), None, lab.pool(), "data").await.unwrap();
     assert_eq!(lab.end(&asked).await.state(), OperationState::Succeeded);
     assert!(volumes.list(lab.pool()).await.unwrap().is_empty());

@@ -165,10 +165,10 @@ impl Lab {
             image: "tiny".into(),
             size_bytes: Some(128 << 10),
             pool: None,
-            format: VolumeFormat::Raw,
+            format: Some(VolumeFormat::Raw),
         };
-        let empty =
-            DiskSource::Empty { size_bytes: 1 << 20, pool: None, format: VolumeFormat::Qcow2 };
+        let format = Some(VolumeFormat::Qcow2);
+        let empty = DiskSource::Empty { size_bytes: 1 << 20, pool: None, format };
         spec.disks = vec![disk("root", image), disk("data", empty)];
         spec.cloud_init = Some(CloudInit::default());
         VmCreateRequest { spec, wish: Default::default(), start: true }
@@ -217,7 +217,7 @@ impl Lab {
             pool: self.pool(),
             name: name.into(),
             capacity_bytes: 1 << 20,
-            format: VolumeFormat::Raw,
+            format: Some(VolumeFormat::Raw),
         }
     }
 
@@ -230,7 +230,7 @@ impl Lab {
 
     /// A disk of a new, empty volume.
     pub(crate) fn new_disk(name: &str) -> DiskSpec {
-        let (size_bytes, pool, format) = (1 << 20, None, VolumeFormat::Raw);
+        let (size_bytes, pool, format) = (1 << 20, None, Some(VolumeFormat::Raw));
         disk(name, DiskSource::Empty { size_bytes, pool, format })
     }
 

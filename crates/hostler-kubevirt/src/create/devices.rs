@@ -85,12 +85,10 @@ fn disks(plan: &Plan<'_>, refusals: &mut Refusals) -> (Vec<Value>, Vec<Value>) {
 
 fn check_source(spec: &DiskSpec, at: &impl Fn(&str) -> String, refusals: &mut Refusals) {
     match &spec.source {
-        DiskSource::Empty { format, .. } | DiskSource::Image { format, .. }
-            if *format != VolumeFormat::Raw =>
+        DiskSource::Empty { format, .. }
+            if format.is_some_and(|asked| asked != VolumeFormat::Raw) =>
         {
-            let word =
-                if matches!(spec.source, DiskSource::Empty { .. }) { "empty" } else { "image" };
-            refusals.cannot(at(&format!("source/{word}/format")), RAW_ONLY);
+            refusals.cannot(at("source/empty/format"), RAW_ONLY);
         }
         DiskSource::Image { .. } => refusals.cannot(at("source/image"), NO_UPLOADS),
         DiskSource::NoMedia {} => {

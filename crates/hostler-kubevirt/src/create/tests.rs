@@ -320,8 +320,11 @@ const REFUSED: &[Row] = &[
     ),
     (
         |s| {
-            let source =
-                DiskSource::Empty { size_bytes: MIB, pool: None, format: VolumeFormat::Qcow2 };
+            let source = DiskSource::Empty {
+                size_bytes: MIB,
+                pool: None,
+                format: Some(VolumeFormat::Qcow2),
+            };
             s.disks.push(DiskSpec { source, ..disk("x") });
         },
         "/disks/0/source/empty/format",
@@ -329,7 +332,7 @@ const REFUSED: &[Row] = &[
     ),
     (
         |s| {
-            let format = VolumeFormat::Raw;
+            let format = Some(VolumeFormat::Raw);
             let (image, size_bytes, pool) = ("debian".into(), None, None);
             let source = DiskSource::Image { image, size_bytes, pool, format };
             s.disks.push(DiskSpec { source, ..disk("x") });
@@ -356,6 +359,16 @@ fn e8_what_kubevirt_cannot_express_is_refused_by_its_field() {
         assert_eq!(refused.kind(), *kind, "row {index}: {refused}");
         assert!(refused.message().contains(&format!("{field}: ")), "row {index}: {refused}");
         assert!(!refused.is_unknown());
+    }
+}
+
+#[test]
+fn e8_a_disk_of_which_nobody_says_how_it_is_stored_is_raw_as_all_are() {
+    let mut spec = VmSpec::new("web", 64 * MIB);
+    for format in [None, Some(VolumeFormat::Raw)] {
+        let source = DiskSource::Empty { size_bytes: MIB, pool: None, format };
+        spec.disks = vec![DiskSpec { source, ..disk("x") }];
+        made(&spec).unwrap();
     }
 }
 

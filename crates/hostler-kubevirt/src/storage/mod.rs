@@ -84,8 +84,15 @@ impl KubeVirt {
     }
 }
 
+/// How volumes are stored here, and not otherwise.
+pub(crate) const FORMATS: &[VolumeFormat] = &[VolumeFormat::Raw];
+
 #[async_trait]
 impl Storage for KubeVirt {
+    fn formats(&self) -> &'static [VolumeFormat] {
+        FORMATS
+    }
+
     async fn default_pool(&self, cx: &Cx, _host_ref: &str) -> Result<String> {
         let caller = self.shared.link.caller(cx).await?;
         let class = self.default_class(cx, &caller).await?;

@@ -114,7 +114,7 @@ async fn e8_what_kubevirt_cannot_plug_in_is_refused_with_what_it_can() {
     let misnamed = DiskSpec { name: "More_Data".into(), ..plain.clone() };
     let endless = DiskSpec { name: "a".repeat(51), ..plain.clone() };
     let unsafely = DiskSpec { cache: Some(CacheMode::Unsafe), ..plain.clone() };
-    let format = VolumeFormat::Qcow2;
+    let format = Some(VolumeFormat::Qcow2);
     let made = DiskSource::Empty { size_bytes: 1 << 20, pool: None, format };
     let made = DiskSpec { source: made, ..plain.clone() };
     for (spec, volume, kind) in [

@@ -20,7 +20,7 @@ mod unplug;
 use async_trait::async_trait;
 use hostler_core::disk::{AttachedDisk, DiskLimits};
 use hostler_core::vm::check::DEVICES_MAX;
-use hostler_core::vm::devices::{CacheMode, DiskBus, VolumeFormat};
+use hostler_core::vm::devices::{CacheMode, DiskBus};
 use hostler_provider::{
     AttachDisk, Cx, DiskHandle, DiskRef, Disks, Result, Storage, VmRef, VolumePlace,
 };
@@ -28,6 +28,7 @@ use hostler_provider::{
 use crate::Libvirt;
 use crate::connection::domain_of;
 use crate::inventory::present;
+use crate::storage::FORMATS;
 
 /// What QEMU can plug in and take off while a guest runs. SATA and IDE have no such thing.
 const LIVE_BUSES: [DiskBus; 3] = [DiskBus::Virtio, DiskBus::Scsi, DiskBus::Usb];
@@ -48,7 +49,7 @@ pub(crate) fn limits() -> DiskLimits {
         ],
         offline_cdrom: true,
         max_per_vm: u32::try_from(DEVICES_MAX).unwrap_or(u32::MAX),
-        formats: vec![VolumeFormat::Qcow2, VolumeFormat::Raw],
+        formats: FORMATS.to_vec(),
         images: true,
         caches: CacheMode::ALL.to_vec(),
         discard: true,

@@ -23,6 +23,7 @@ use hostler_provider::{AttachDisk, Change, Cx, DiskHandle, DiskRef, Error, Kind,
 use super::look::{Look, Pair};
 use super::{alias, limits};
 use crate::connection::{Link, reference};
+use crate::storage::made_as;
 use crate::xml::domain::disks::{self, Slot};
 use crate::xml::domain::platform::Platform;
 use crate::xml::domain::{Place, Placed};
@@ -168,7 +169,7 @@ impl Plugging<'_> {
         let placed = match &disk.source {
             // What was made for this disk is what it was asked to be (A6).
             DiskSource::Empty { format, .. } | DiskSource::Image { format, .. } => {
-                self.link.place(self.cx, volume, *format).await
+                self.link.place(self.cx, volume, made_as(*format)).await
             }
             DiskSource::Volume { .. } | DiskSource::NoMedia {} => {
                 let reads = disk.read_only || disk.device == DiskDevice::Cdrom;

@@ -25,6 +25,7 @@ mod users;
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hostler_core::storage::ObservedVolume;
+use hostler_core::vm::devices::VolumeFormat;
 use hostler_libvirt_rpc::{StoragePool, StorageVol};
 use hostler_provider::{Cx, EnsureVolume, Error, Kind, Result, Storage, VolumeInfo, VolumeRef};
 
@@ -33,11 +34,23 @@ use crate::connection::Link;
 use crate::inventory::{PARALLEL, present};
 use crate::xml::volume::Volume;
 
+/// How volumes are stored here; a disk that asks for nothing has the first.
+pub(crate) const FORMATS: &[VolumeFormat] = &[VolumeFormat::Qcow2, VolumeFormat::Raw];
+
+/// How a volume is stored that was made for a disk.
+pub(crate) fn made_as(asked: Option<VolumeFormat>) -> VolumeFormat {
+    asked.or_else(|| FORMATS.first().copied()).unwrap_or_default()
+}
+
 /// The end of a marker's name.
 pub(crate) const MARKER: &str = ".hostler-partial";
 
 #[async_trait]
 impl Storage for Libvirt {
+    fn formats(&self) -> &'static [VolumeFormat] {
+        FORMATS
+    }
+
     async fn default_pool(&self, cx: &Cx, host_ref: &str) -> Result<String> {
         self.link.expect_host(cx, host_ref).await?;
         let pools = self.link.pools(cx, host_ref).await?;

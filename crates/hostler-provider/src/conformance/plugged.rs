@@ -19,6 +19,10 @@ pub(super) async fn volumes_are_made_in_the_formats_of_the_limits_and_no_other(
 ) -> Check {
     let (storage, formats) = (t.storage()?, t.disks()?.limits().formats);
     check(!formats.is_empty(), || "it names no format".to_owned())?;
+    let by_storage = storage.formats();
+    check(by_storage == formats, || {
+        format!("of volumes it names {by_storage:?}, not {formats:?}")
+    })?;
     for format in [VolumeFormat::Raw, VolumeFormat::Qcow2] {
         let volume = &t.volume().await?;
         let content = VolumeContent::Empty;

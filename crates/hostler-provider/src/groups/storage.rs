@@ -83,6 +83,9 @@ pub struct VolumeInfo {
 /// Volumes in pools.
 #[async_trait]
 pub trait Storage: Send + Sync {
+    /// In which formats volumes are made; the first is taken where none is asked for.
+    fn formats(&self) -> &'static [VolumeFormat];
+
     /// The pool that new volumes go to when nobody names one: the one called
     /// `default`, else the active one with most room. `NotFound` when there is none.
     async fn default_pool(&self, cx: &Cx, host_ref: &str) -> Result<String>;

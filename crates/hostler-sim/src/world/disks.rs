@@ -3,7 +3,7 @@
 use hostler_core::disk::{AttachedDisk, DiskLimits, DiskMark, DiskState, VolumeName};
 use hostler_core::vm::PowerState;
 use hostler_core::vm::check::SEED_DISK;
-use hostler_core::vm::devices::{CacheMode, DiskBus, DiskSpec, VolumeFormat};
+use hostler_core::vm::devices::{CacheMode, DiskBus, DiskSpec};
 use hostler_provider::{
     AttachDisk, DiskBinding, DiskHandle, DiskRef, Error, Kind, Result, VmRef, VolumeRef,
 };
@@ -11,6 +11,7 @@ use hostler_provider::{
 use super::guest::wrong_state;
 use super::state::State;
 use super::vm::Vm;
+use crate::storage::FORMATS;
 
 /// What can be done about disks in a simulated world.
 pub(crate) fn limits() -> DiskLimits {
@@ -22,7 +23,7 @@ pub(crate) fn limits() -> DiskLimits {
         offline_buses: vec![DiskBus::Virtio, DiskBus::Scsi, DiskBus::Sata, DiskBus::Usb],
         offline_cdrom: true,
         max_per_vm: 16,
-        formats: vec![VolumeFormat::Qcow2, VolumeFormat::Raw],
+        formats: FORMATS.to_vec(),
         images: true,
         caches: CacheMode::ALL.to_vec(),
         discard: true,

@@ -597,6 +597,10 @@ impl Watch for Liar {
 
 #[async_trait]
 impl Storage for Liar {
+    fn formats(&self) -> &'static [hostler_core::vm::devices::VolumeFormat] {
+        self.sim.formats()
+    }
+
     async fn default_pool(&self, cx: &Cx, host_ref: &str) -> Result<String> {
         self.sim.default_pool(cx, host_ref).await
     }

@@ -50,7 +50,11 @@ pub(crate) fn spec(name: &str) -> VmSpec {
         name: "root".into(),
         device: DiskDevice::Disk,
         bus: None,
-        source: DiskSource::Empty { size_bytes: MIB, pool: None, format: VolumeFormat::Qcow2 },
+        source: DiskSource::Empty {
+            size_bytes: MIB,
+            pool: None,
+            format: Some(VolumeFormat::Qcow2),
+        },
         read_only: false,
         cache: None,
         discard: false,

@@ -67,9 +67,10 @@ pub(crate) struct AttachArgs {
     /// The pool to make a new volume in; the default one where not given.
     #[arg(long, conflicts_with = "volume", add = Names::Pool)]
     pool: Option<String>,
-    /// How a new volume is stored.
-    #[arg(long, value_enum, default_value = "qcow2")]
-    format: VolumeFormat,
+    /// How a new volume is stored; as the provider does by itself, or as the image is, where not
+    /// given.
+    #[arg(long, value_enum)]
+    format: Option<VolumeFormat>,
     /// How the guest sees it attached; what the VM can have while it runs, where not given.
     #[arg(long, value_enum)]
     bus: Option<Bus>,
@@ -164,7 +165,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
 
 /// The disk that is asked for.
 fn spec(args: &AttachArgs) -> v1::DiskSpec {
-    let (pool, format) = (args.pool.clone(), args.format.into());
+    let (pool, format) = (args.pool.clone(), args.format.map(Into::into));
     let source = match (&args.volume, &args.image) {
         (Some((pool, volume)), _) => {
             v1::DiskSource::Volume { pool: pool.clone(), volume: volume.clone() }

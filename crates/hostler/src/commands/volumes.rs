@@ -53,9 +53,9 @@ pub(crate) struct CreateArgs {
     /// The size a guest sees, for example 20G.
     #[arg(long, value_parser = parse_size)]
     size: u64,
-    /// How it is stored.
-    #[arg(long, value_enum, default_value = "qcow2")]
-    format: VolumeFormat,
+    /// How it is stored; as the provider does by itself, where not given.
+    #[arg(long, value_enum)]
+    format: Option<VolumeFormat>,
     /// Only show what would be done: here, or checked by the server.
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "server", value_name = "WHERE")]
@@ -124,7 +124,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result {
 async fn create(app: &App, client: &Client, args: CreateArgs) -> Result {
     let CreateArgs { pool, name, size, format, dry_run, wait } = args;
     let called = called(&pool, &name);
-    let body = v1::VolumeRequest { name, capacity_bytes: size, format: format.into() };
+    let body = v1::VolumeRequest { name, capacity_bytes: size, format: format.map(Into::into) };
     if dry_run == Some(DryRun::Client) {
         let json = serde_json::to_value(&body)
             .map_err(|error| Failure::new(70, format!("the request cannot be shown: {error}")))?;

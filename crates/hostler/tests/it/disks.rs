@@ -63,7 +63,7 @@ fn e8_every_source_of_a_disk_is_sent_as_it_was_asked_for() {
     for (arguments, source) in [
         (
             &["--size", "2G", "--pool", "fast"] as &[&str],
-            json!({"empty": {"size_bytes": two, "pool": "fast", "format": "qcow2"}}),
+            json!({"empty": {"size_bytes": two, "pool": "fast", "format": null}}),
         ),
         (
             &["--volume", "default/logs.raw"],

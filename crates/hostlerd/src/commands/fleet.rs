@@ -187,7 +187,11 @@ async fn make_a_newcomer(app: &App) -> Result<()> {
         name: "root".into(),
         device: DiskDevice::Disk,
         bus: None,
-        source: DiskSource::Empty { size_bytes: 20 << 30, pool: None, format: VolumeFormat::Qcow2 },
+        source: DiskSource::Empty {
+            size_bytes: 20 << 30,
+            pool: None,
+            format: Some(VolumeFormat::Qcow2),
+        },
         read_only: false,
         cache: None,
         discard: true,

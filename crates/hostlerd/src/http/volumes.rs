@@ -62,7 +62,7 @@ fn request(path: &v1::PoolPath, body: &v1::VolumeRequest) -> Result<VolumeCreate
         pool: ids::of_path(&path.pool)?,
         name,
         capacity_bytes,
-        format: format.into(),
+        format: format.map(Into::into),
     })
 }
 

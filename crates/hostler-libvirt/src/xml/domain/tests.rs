@@ -53,7 +53,11 @@ fn disk(name: &str, device: DiskDevice) -> DiskSpec {
         name: name.into(),
         device,
         bus: None,
-        source: DiskSource::Empty { size_bytes: 1 << 30, pool: None, format: VolumeFormat::Qcow2 },
+        source: DiskSource::Empty {
+            size_bytes: 1 << 30,
+            pool: None,
+            format: Some(VolumeFormat::Qcow2),
+        },
         read_only: false,
         cache: None,
         discard: false,

@@ -34,7 +34,7 @@ async fn fresh(world: &World, name: &str, bus: DiskBus) -> (DiskSpec, VolumeRef)
         content: VolumeContent::Empty,
     };
     world.libvirt.storage().unwrap().ensure_volume(&cx(), &request).await.unwrap();
-    let source = DiskSource::Empty { size_bytes: 1 << 20, pool: None, format };
+    let source = DiskSource::Empty { size_bytes: 1 << 20, pool: None, format: Some(format) };
     let disk = DiskSpec { name: name.into(), bus: Some(bus), source, ..root_disk() };
     (disk, volume)
 }

@@ -27,7 +27,7 @@ pub(super) fn long() -> Cx {
 }
 
 fn empty(name: &str, size_bytes: u64, format: VolumeFormat) -> DiskSpec {
-    let source = DiskSource::Empty { size_bytes, pool: None, format };
+    let source = DiskSource::Empty { size_bytes, pool: None, format: Some(format) };
     DiskSpec { name: name.into(), source, ..root_disk() }
 }
 

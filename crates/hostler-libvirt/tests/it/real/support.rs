@@ -170,7 +170,7 @@ pub(crate) fn root_disk() -> DiskSpec {
         image: "sample".into(),
         size_bytes: None,
         pool: None,
-        format: VolumeFormat::Qcow2,
+        format: Some(VolumeFormat::Qcow2),
     };
     DiskSpec {
         name: "root".into(),

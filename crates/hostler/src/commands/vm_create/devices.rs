@@ -99,12 +99,7 @@ pub(super) fn disks(args: &DeviceArgs, disks: &mut Vec<v1::DiskSpec>) -> Result 
     }
     if let Some(image) = image {
         let name = free_name(disks);
-        let source = v1::DiskSource::Image {
-            image,
-            size_bytes: None,
-            pool: None,
-            format: v1::VolumeFormat::default(),
-        };
+        let source = v1::DiskSource::Image { image, size_bytes: None, pool: None, format: None };
         disks.push(plain(name, v1::DiskDevice::Disk, source));
     }
     for (at, image) in args.cdroms.iter().enumerate() {
@@ -114,7 +109,7 @@ pub(super) fn disks(args: &DeviceArgs, disks: &mut Vec<v1::DiskSpec>) -> Result 
                 image: image.to_owned(),
                 size_bytes: None,
                 pool: None,
-                format: v1::VolumeFormat::Raw,
+                format: None,
             },
         };
         let name = if at == 0 { "cdrom".to_owned() } else { format!("cdrom{}", at + 1) };
@@ -160,9 +155,7 @@ fn disk(text: &str, root: Option<String>, others: &[v1::DiskSpec]) -> Result<v1:
     }
     let source = match (image.or(root), volume) {
         (Some(_), Some(_)) => return Err(parts.wrong("it is either from an image or a volume")),
-        (Some(image), None) => {
-            v1::DiskSource::Image { image, size_bytes, pool, format: format.unwrap_or_default() }
-        }
+        (Some(image), None) => v1::DiskSource::Image { image, size_bytes, pool, format },
         (None, Some(volume)) => {
             if size_bytes.is_some() || format.is_some() {
                 return Err(parts.wrong("a volume that exists has its size and format"));
@@ -172,7 +165,7 @@ fn disk(text: &str, root: Option<String>, others: &[v1::DiskSpec]) -> Result<v1:
         }
         (None, None) => {
             let size_bytes = size_bytes.ok_or_else(|| parts.wrong("how large? for example 20G"))?;
-            v1::DiskSource::Empty { size_bytes, pool, format: format.unwrap_or_default() }
+            v1::DiskSource::Empty { size_bytes, pool, format }
         }
     };
     let name = parts.take("name").unwrap_or_else(|| free_name(others));
