@@ -292,6 +292,14 @@ impl<'a> Vms<'a> {
         Ok(cx.run("read definition", create.definition(&cx, &at.reference())).await?)
     }
 
+    /// Which consoles of a VM whoever opens one takes from somebody else of whom its provider
+    /// does not tell; `None` where it has none, or is not there.
+    pub fn cuts_off_unseen(&self, vm: &VmView) -> Option<&'static [ConsoleKind]> {
+        let (provider, _) = vm.provider.as_ref()?;
+        let provider = self.engine.provider(*provider).ok()?;
+        provider.console().map(|console| console.cuts_off_unseen())
+    }
+
     /// Whether a console could be opened now.
     pub fn admit_console(&self, actor: &Actor, id: VmId, kind: ConsoleKind) -> Result<Arc<VmView>> {
         access::may(actor, Permission::VmConsole)?;

@@ -1,6 +1,6 @@
 // The create form: what it refuses, and what it asks for.
 import { expect, test } from "vitest";
-import { EMPTY_DRAFT, faultsOf, formatAt, requestOf, type VmDraft } from "./vmDraft";
+import { EMPTY_DRAFT, faultsOf, requestOf, type VmDraft } from "./vmDraft";
 
 const GOOD: VmDraft = { ...EMPTY_DRAFT, name: "web-1", image: "debian-13" };
 
@@ -98,14 +98,6 @@ test("a volume that exists is named with its pool, and has its own size and form
   expect(requestOf(chosen).spec.disks).toEqual([
     { name: "root", source: { volume: { pool: "shop", volume: "data" } } },
   ]);
-});
-
-test("a place in KubeVirt brings raw with it, and another place takes it away again", () => {
-  expect(formatAt({ format: "" }, undefined, "kubevirt")).toBe("raw");
-  expect(formatAt({ format: "raw" }, "kubevirt", "libvirt")).toBe("");
-  // What was chosen by hand stays where the place is of the same kind.
-  expect(formatAt({ format: "raw" }, undefined, "libvirt")).toBe("raw");
-  expect(formatAt({ format: "qcow2" }, "kubevirt", "kubevirt")).toBe("qcow2");
 });
 
 test.each<[Partial<VmDraft>, keyof VmDraft]>([

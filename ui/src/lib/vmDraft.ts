@@ -15,7 +15,7 @@ export interface VmDraft {
   /** As typed: `20`, `20G`; a bare number is GiB. Empty with an image: the image's size. */
   size: string;
   pool: string;
-  /** How a disk is stored; empty: as the server does it. */
+  /** How a disk is stored; empty: what the provider keeps. */
   format: VolumeFormat | "";
   /** The pool of a volume that exists, by id: pools of several hosts have one name. */
   volumePool: string;
@@ -169,17 +169,6 @@ function disksOf(draft: VmDraft): DiskSpec[] {
     return [{ name: "root", source: { volume } }];
   }
   return [];
-}
-
-/** The format that goes with another place: clusters of KubeVirt store disks raw, and only so. */
-export function formatAt(
-  draft: Pick<VmDraft, "format">,
-  before: string | undefined,
-  after: string | undefined,
-): VmDraft["format"] {
-  const [was, is] = [before === "kubevirt", after === "kubevirt"];
-  if (was === is) return draft.format;
-  return is ? "raw" : "";
 }
 
 function nicOf(network: string): NicSource[] {

@@ -65,6 +65,14 @@ pub enum ConsoleKind {
     Spice,
 }
 
+/// What there is to know before a console is opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConsoleLimits {
+    /// Which consoles whoever opens one takes from somebody else of whom the provider does not
+    /// tell, so that nobody can be asked first.
+    pub cuts_off_unseen: Vec<ConsoleKind>,
+}
+
 /// Opens one console once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConsoleTicket {

@@ -163,6 +163,28 @@ pub struct DiskLimits {
     pub live_cdrom: bool,
     /// Whether disks can be attached and detached while the VM is off.
     pub offline: bool,
+    /// On which buses a disk can be attached while the VM is off; the first is taken where none
+    /// is asked for.
+    #[serde(default)]
+    pub offline_buses: Vec<DiskBus>,
+    /// Whether a CD-ROM drive can be attached while the VM is off.
+    #[serde(default)]
+    pub offline_cdrom: bool,
     /// How many disks a VM can have.
     pub max_per_vm: u32,
+    /// In which formats volumes are made for disks; the first is taken where none is asked for.
+    #[serde(default)]
+    pub formats: Vec<super::VolumeFormat>,
+    /// Whether a volume can be made of an image of the catalogue.
+    #[serde(default)]
+    pub images: bool,
+    /// Which ways of caching can be asked for.
+    #[serde(default)]
+    pub caches: Vec<super::CacheMode>,
+    /// Whether it can be asked that what the guest discards is freed.
+    #[serde(default)]
+    pub discard: bool,
+    /// Whether a volume that another VM has can be attached for reading only.
+    #[serde(default)]
+    pub shares: bool,
 }

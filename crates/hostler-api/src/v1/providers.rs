@@ -99,6 +99,10 @@ pub struct Provider {
     pub inventory_seconds: Option<f64>,
     /// What it can do.
     pub groups: Vec<String>,
+    /// In which formats it makes volumes; the first is taken where none is asked for. Empty where
+    /// it makes none, or was not reached yet.
+    #[serde(default)]
+    pub volume_formats: Vec<super::VolumeFormat>,
     /// How many VMs it holds; null before the first inventory.
     pub vm_count: Option<u32>,
     /// Whether it was given in the server's configuration and so cannot be removed here.

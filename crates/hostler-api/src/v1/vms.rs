@@ -395,6 +395,10 @@ pub struct Vm {
     /// What can be done about its disks; null where its provider can do nothing about those
     /// of VMs that exist.
     pub disk_limits: Option<super::DiskLimits>,
+    /// What there is to know before one of its consoles is opened; null where its provider has
+    /// none.
+    #[serde(default)]
+    pub console_limits: Option<super::ConsoleLimits>,
 }
 
 /// What was seen of a VM, each value with its pedigree.

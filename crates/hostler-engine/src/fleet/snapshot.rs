@@ -99,6 +99,7 @@ impl Snapshot {
             observed_at: seen.map(|seen| seen.at),
             inventory_took: seen.map(|seen| seen.took),
             groups: groups(entry.provider.as_ref()).into(),
+            volume_formats: entry.provider.storage().map_or(&[], |storage| storage.formats()),
             vm_count: seen.map(|seen| seen.vms.len()),
         };
         self.providers.insert(id, Arc::new(view));

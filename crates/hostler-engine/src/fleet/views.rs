@@ -12,6 +12,7 @@ use hostler_core::query::{Field, Row, Value};
 use hostler_core::storage::ObservedPool;
 use hostler_core::template::FromTemplate;
 use hostler_core::vm::adoption::Adopted;
+use hostler_core::vm::devices::VolumeFormat;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_core::vm::status::{Phase, VmStatus};
 use hostler_core::vm::{Action, Admission, Denial, Governance, ObservedVm, admit};
@@ -173,8 +174,7 @@ impl VmView {
         self.row.as_ref().map_or(0, |row| row.generation)
     }
 
-    /// Why everything that was seen of it is old, if it is: newer should be there
-    /// and is not (C5, X17).
+    /// Why all that was seen of it is old, if it is: newer should be there and is not (C5, X17).
     pub fn stale(&self) -> Option<&str> {
         (self.status.quality == Quality::Stale).then_some(self.status.reason.as_str())
     }
@@ -312,8 +312,7 @@ impl HostView {
         Field::number("vm_count"),
     ];
 
-    /// Why everything that was seen of it is old, if it is: newer should be there
-    /// and is not (C5, X17).
+    /// Why all that was seen of it is old, if it is: newer should be there and is not (C5, X17).
     pub fn stale(&self) -> Option<&str> {
         self.reason.as_deref().filter(|_| self.state == HostState::Degraded)
     }
@@ -355,8 +354,7 @@ macro_rules! held_view {
             pub host: Option<(HostId, String)>,
             /// Whether it is made up.
             pub simulated: bool,
-            /// Why what was seen of it is old, if it is: its provider or host does
-            /// not answer.
+            /// Why what was seen of it is old, if it is: its provider or host is silent.
             pub stale: Option<String>,
             /// What was seen of it.
             pub observed: Arc<$seen>,
@@ -469,6 +467,8 @@ pub struct ProviderView {
     pub inventory_took: Option<Duration>,
     /// What it can do.
     pub groups: Arc<[Group]>,
+    /// In which formats it makes volumes; the first is taken where none is asked for.
+    pub volume_formats: &'static [VolumeFormat],
     /// How many VMs it holds.
     pub vm_count: Option<usize>,
 }

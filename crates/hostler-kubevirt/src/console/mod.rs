@@ -44,6 +44,11 @@ const GREETING_BYTES: usize = 12;
 
 #[async_trait]
 impl Console for KubeVirt {
+    fn cuts_off_unseen(&self) -> &'static [ConsoleKind] {
+        // There is one line, and KubeVirt has no way to ask who has it.
+        &[ConsoleKind::Serial]
+    }
+
     async fn open(
         &self,
         cx: &Cx,

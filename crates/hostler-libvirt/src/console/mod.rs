@@ -19,6 +19,10 @@ use crate::connection::domain_of;
 
 #[async_trait]
 impl Console for Libvirt {
+    fn cuts_off_unseen(&self) -> &'static [ConsoleKind] {
+        &[]
+    }
+
     async fn open(
         &self,
         cx: &Cx,

@@ -46,6 +46,10 @@ impl From<CutOff> for io::Error {
 /// Opening consoles.
 #[async_trait]
 pub trait Console: Send + Sync {
+    /// Which consoles whoever opens one takes from somebody else of whom the provider does not
+    /// tell, so that nobody can be asked first.
+    fn cuts_off_unseen(&self) -> &'static [ConsoleKind];
+
     /// Opens a console of a running VM. The deadline of `cx` is for opening,
     /// not for the life of the stream. With `take_over` whoever is connected
     /// is disconnected; without it a console in use is a `Conflict`. RFB

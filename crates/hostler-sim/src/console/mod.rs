@@ -28,6 +28,10 @@ const BUFFER: usize = 64 << 10;
 
 #[async_trait]
 impl Console for Sim {
+    fn cuts_off_unseen(&self) -> &'static [ConsoleKind] {
+        &[]
+    }
+
     async fn open(
         &self,
         cx: &Cx,

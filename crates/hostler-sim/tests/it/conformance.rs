@@ -642,6 +642,10 @@ impl Storage for Liar {
 
 #[async_trait]
 impl Console for Liar {
+    fn cuts_off_unseen(&self) -> &'static [ConsoleKind] {
+        self.sim.cuts_off_unseen()
+    }
+
     async fn open(
         &self,
         cx: &Cx,

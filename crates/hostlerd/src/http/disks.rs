@@ -4,7 +4,7 @@ use hostler_api::{Page, v1};
 use hostler_core::access::{self, Actor, Permission};
 use hostler_core::disk::{DiskLimits, DiskState};
 use hostler_core::query::{Field, Row, Value};
-use hostler_core::vm::devices::{DiskBus, DiskSpec};
+use hostler_core::vm::devices::{CacheMode, DiskBus, DiskSpec};
 use hostler_core::vm::{Action, Admission};
 use hostler_engine::{DiskView, VmView};
 
@@ -70,11 +70,25 @@ pub(super) fn limits(limits: &DiskLimits) -> v1::DiskLimits {
         DiskBus::Ide => v1::DiskBus::Ide,
         DiskBus::Usb => v1::DiskBus::Usb,
     };
+    let cache = |cache: &CacheMode| match cache {
+        CacheMode::None => v1::CacheMode::None,
+        CacheMode::Writethrough => v1::CacheMode::Writethrough,
+        CacheMode::Writeback => v1::CacheMode::Writeback,
+        CacheMode::Directsync => v1::CacheMode::Directsync,
+        CacheMode::Unsafe => v1::CacheMode::Unsafe,
+    };
     v1::DiskLimits {
         live_buses: limits.live_buses.iter().map(bus).collect(),
         live_cdrom: limits.live_cdrom,
         offline: limits.offline,
+        offline_buses: limits.offline_buses.iter().map(bus).collect(),
+        offline_cdrom: limits.offline_cdrom,
         max_per_vm: limits.max_per_vm,
+        formats: limits.formats.iter().copied().map(Into::into).collect(),
+        images: limits.images,
+        caches: limits.caches.iter().map(cache).collect(),
+        discard: limits.discard,
+        shares: limits.shares,
     }
 }
 

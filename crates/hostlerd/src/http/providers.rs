@@ -64,6 +64,7 @@ fn provider(view: &ProviderView) -> v1::Provider {
         observed_at: view.observed_at.map(Time),
         inventory_seconds: view.inventory_took.map(|took| took.as_secs_f64()),
         groups: view.groups.iter().map(|group| group.as_str().to_owned()).collect(),
+        volume_formats: view.volume_formats.iter().copied().map(Into::into).collect(),
         vm_count: view.vm_count.and_then(|count| u32::try_from(count).ok()),
         from_config: view.row.from_config,
     }

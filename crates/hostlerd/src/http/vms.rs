@@ -132,5 +132,8 @@ fn told(app: &App, vm: &VmView, viewer: &Viewer<'_>) -> Result<Reply<v1::Vm>> {
     vm_told.snapshot_limits = app.engine.snapshots().limits(vm).map(snapshots::limits);
     vm_told.clone_limits = app.engine.clones().limits(vm).map(clones::limits);
     vm_told.disk_limits = app.engine.disks().limits(vm).as_ref().map(disks::limits);
+    vm_told.console_limits = app.engine.vms().cuts_off_unseen(vm).map(|kinds| v1::ConsoleLimits {
+        cuts_off_unseen: kinds.iter().copied().map(Into::into).collect(),
+    });
     Ok(Reply::of(vm_told).generation(vm.generation()))
 }

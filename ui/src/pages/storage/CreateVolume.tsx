@@ -4,16 +4,25 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { body, client } from "../../api/client";
 import { keepOperation } from "../../api/operations";
-import type { VolumeFormat } from "../../api/types";
+import type { Pool, VolumeFormat } from "../../api/types";
 import { ProblemAlert } from "../../components/ProblemAlert";
 import { useToasts } from "../../components/Toasts";
+import { useList } from "../../components/useList";
 import { parseBytes } from "../../lib/format";
+import { formatOptions } from "../../lib/volumeFormats";
 import { ConfirmDialog } from "../../primitives/ConfirmDialog";
 
-export function CreateVolume({ pool, onClose }: { pool: string; onClose: () => void }) {
+interface Props {
+  pool: Pick<Pool, "id" | "provider">;
+  onClose: () => void;
+}
+
+export function CreateVolume({ pool: { id: pool, provider }, onClose }: Props) {
+  const providers = useList("providers");
+  const formats = providers.rows.find(({ id }) => id === provider.id)?.volume_formats;
   const [name, setName] = useState("");
   const [size, setSize] = useState("");
-  const [format, setFormat] = useState<VolumeFormat>("qcow2");
+  const [format, setFormat] = useState<VolumeFormat | "">("");
   const queries = useQueryClient();
   const { tell } = useToasts();
   const capacity_bytes = parseBytes(size, "G");
@@ -22,7 +31,7 @@ export function CreateVolume({ pool, onClose }: { pool: string; onClose: () => v
       body(
         client.POST("/api/v1/pools/{pool}/volumes", {
           params: { path: { pool } },
-          body: { name, capacity_bytes: capacity_bytes ?? 0, format },
+          body: { name, capacity_bytes: capacity_bytes ?? 0, ...(format && { format }) },
         }),
       ),
     onSuccess: (operation) => {
@@ -60,10 +69,11 @@ export function CreateVolume({ pool, onClose }: { pool: string; onClose: () => v
         <FormSelect
           id="volume-format"
           value={format}
-          onChange={(_event, next) => setFormat(next === "raw" ? "raw" : "qcow2")}
+          onChange={(_event, next) => setFormat(next as VolumeFormat | "")}
         >
-          <FormSelectOption value="qcow2" label="qcow2: grows with use" />
-          <FormSelectOption value="raw" label="raw: the plain bytes" />
+          {formatOptions(formats).map(({ value, text }) => (
+            <FormSelectOption key={value} value={value} label={text} />
+          ))}
         </FormSelect>
       </FormGroup>
       {error && <ProblemAlert error={error} doing="Not created" />}

@@ -74,7 +74,7 @@ export default function PoolPage(): ReactNode {
         {tab === "overview" && (
           <>
             {pool && <Overview pool={pool} />}
-            <Volumes pool={poolId} />
+            {pool && <Volumes of={pool} />}
           </>
         )}
         {tab === "outlook" && (
@@ -110,7 +110,8 @@ function Overview({ pool }: { pool: Pool }) {
   );
 }
 
-function Volumes({ pool }: { pool: string }) {
+function Volumes({ of }: { of: Pool }) {
+  const pool = of.id;
   const { data, error, fetchNextPage, hasNextPage } = useInfiniteQuery(volumesQuery(pool));
   const queries = useQueryClient();
   const { tell } = useToasts();
@@ -156,7 +157,7 @@ function Volumes({ pool }: { pool: string }) {
           )}
         />
       )}
-      {creating && <CreateVolume pool={pool} onClose={() => setCreating(false)} />}
+      {creating && <CreateVolume pool={of} onClose={() => setCreating(false)} />}
       {deleting && (
         <RemoveDialog
           title={`Delete volume ${deleting.name}?`}

@@ -141,6 +141,7 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
         snapshot_limits: None,
         clone_limits: None,
         disk_limits: None,
+        console_limits: None,
     })
 }
 

@@ -7,21 +7,16 @@ import type { Pool } from "../../../api/types";
 import { useList } from "../../../components/useList";
 import { bytes } from "../../../lib/format";
 import type { VmDraft } from "../../../lib/vmDraft";
+import { formatOptions } from "../../../lib/volumeFormats";
 import { SelectField, TextField, useForm } from "./Field";
 import { namesOf } from "./options";
-import { usePlace } from "./usePlace";
+import { useFormats, usePlace } from "./usePlace";
 
 const SOURCES: readonly [VmDraft["source"], string][] = [
   ["image", "A copy of an image"],
   ["empty", "An empty disk"],
   ["volume", "A volume that exists"],
   ["none", "No disk"],
-];
-
-const FORMATS = [
-  { value: "", text: "As the server does it (qcow2)" },
-  { value: "qcow2", text: "qcow2: grows with use" },
-  { value: "raw", text: "raw: the plain bytes" },
 ];
 
 export function DiskSection() {
@@ -70,6 +65,7 @@ function Image() {
 
 function New() {
   const { draft } = useForm();
+  const formats = useFormats();
   const pools = useList("pools");
   return (
     <div className="columns">
@@ -87,8 +83,8 @@ function New() {
       <SelectField
         field="format"
         label="Format"
-        help="KubeVirt stores disks raw, and takes no other."
-        options={FORMATS}
+        help={draft.source === "image" ? "That of the image" : undefined}
+        options={formatOptions(formats)}
       />
     </div>
   );

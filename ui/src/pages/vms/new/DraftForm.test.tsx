@@ -8,8 +8,8 @@ import { DraftForm } from "./DraftForm";
 
 const LISTS: Record<string, object[]> = {
   providers: [
-    { id: "k", name: "eu", kind: "kubevirt" },
-    { id: "l", name: "lab", kind: "libvirt" },
+    { id: "k", name: "eu", volume_formats: ["raw"] },
+    { id: "l", name: "lab", volume_formats: ["qcow2", "raw"] },
   ],
   hosts: [
     { id: "n1", name: "node-1", provider: { id: "k", name: "eu" } },
@@ -79,17 +79,20 @@ async function opened() {
   return { place, values, source };
 }
 
-test("c1: a disk in a KubeVirt cluster is raw, by its provider or its host", async () => {
-  await opened();
-  expect(draft.format).toBe("");
-  await choose("provider", "k");
-  expect(draft).toMatchObject({ provider: "k", format: "raw" });
-  await choose("provider", "");
-  expect(draft.format).toBe("");
-  await choose("host", "n1");
-  expect(draft.format).toBe("raw");
+test("c1: a disk is stored as its place does it, unless a format is chosen that it has", async () => {
+  const { values } = await opened();
+  expect(values("format")).toHaveLength(3);
   await choose("format", "qcow2");
-  expect(draft.format).toBe("qcow2");
+  await choose("provider", "k");
+  expect(draft).toMatchObject({ provider: "k", format: "" });
+  await pass();
+  expect(values("format")).toEqual(["What the provider keeps (raw)", "raw: the plain bytes"]);
+  expect(requestOf({ ...draft, size: "1" }).spec.disks?.[0]?.source).toEqual({
+    empty: { size_bytes: 2 ** 30, pool: undefined, format: undefined },
+  });
+  await choose("provider", "");
+  await choose("host", "h1");
+  await choose("format", "qcow2");
   expect(requestOf({ ...draft, size: "1" }).spec.disks).toMatchObject([
     { source: { empty: { format: "qcow2" } } },
   ]);
@@ -112,7 +115,7 @@ test("c1: a volume that exists is chosen by its pool, and the VM goes there", as
     spec: { disks: [{ source: { volume: { pool: "fast", volume: "data" } } }] },
   });
   await choose("volumePool", "p1");
-  const other = { volumePoolName: "shop", volume: "", provider: "k", host: "", format: "raw" };
+  const other = { volumePoolName: "shop", volume: "", provider: "k", host: "", format: "" };
   expect(draft).toMatchObject(other);
 });
 
@@ -145,7 +148,7 @@ test("e8: an instance type takes the place of the size, and the VM to its provid
   await pass();
   expect(place.querySelector("#cpus")).toBeNull();
   expect(place.querySelector("#memory")).toBeNull();
-  expect(draft).toMatchObject({ provider: "k", format: "raw" });
+  expect(draft).toMatchObject({ provider: "k", format: "" });
   expect(requestOf(draft).spec.instance_type).toEqual({ name: "u1.small" });
   // Elsewhere it is not offered; what was chosen stays in sight until it is changed.
   await choose("provider", "l");

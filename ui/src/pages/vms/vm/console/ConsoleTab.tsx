@@ -14,7 +14,7 @@ import type { Vm } from "../../../../api/types";
 import { CONSOLES, type ConsoleWord } from "../../../../lib/search";
 import { paths } from "../../../../paths";
 import { refusal } from "../../actions";
-import { useCutsOff } from "./useCutsOff";
+import { cutsOff } from "./cutsOff";
 
 const SerialConsole = lazy(() =>
   import("./SerialConsole").then((module) => ({ default: module.SerialConsole })),
@@ -68,19 +68,12 @@ export function Console({ vm, kind }: { vm: Vm; kind: ConsoleWord }) {
   return (
     <Suspense fallback={<Loading />}>
       {kind === "serial" ? (
-        <Serial key={id} vm={vm} />
+        <SerialConsole key={id} vm={id} name={name} cutsOff={cutsOff(vm, "serial")} />
       ) : (
         <VncConsole key={id} vm={id} name={name} />
       )}
     </Suspense>
   );
-}
-
-function Serial({ vm }: { vm: Vm }) {
-  const cutsOff = useCutsOff(vm);
-  // Nothing connects before it is known whether that does harm.
-  if (cutsOff === undefined) return <Loading />;
-  return <SerialConsole vm={vm.id} name={vm.name} cutsOff={cutsOff} />;
 }
 
 function Loading() {

@@ -6,12 +6,13 @@ import { useId, useState } from "react";
 import { attachDisk } from "../../../../api/disks";
 import { keepOperation } from "../../../../api/operations";
 import { keys } from "../../../../api/query";
-import type { DiskSpec, Vm, VmDisk } from "../../../../api/types";
+import type { DiskSpec, Vm, VmDisk, VolumeFormat } from "../../../../api/types";
 import { ProblemAlert } from "../../../../components/ProblemAlert";
 import { TextField } from "../../../../components/TextField";
 import { useToasts } from "../../../../components/Toasts";
 import { useMissing } from "../../../../components/useMay";
 import { isLive } from "../../../../lib/snapshots";
+import { formatOptions } from "../../../../lib/volumeFormats";
 import { ConfirmDialog } from "../../../../primitives/ConfirmDialog";
 
 interface Props {
@@ -22,11 +23,9 @@ interface Props {
 }
 
 type Kind = "empty" | "image" | "volume";
-type Format = "qcow2" | "raw";
 type Bus = NonNullable<DiskSpec["bus"]>;
 
 const GIB = 2 ** 30;
-const ALL_BUSES: readonly Bus[] = ["virtio", "scsi", "sata", "usb"];
 
 interface Filled {
   kind: Kind;
@@ -34,12 +33,14 @@ interface Filled {
   image: string;
   volume: string;
   pool: string;
-  format: Format;
+  /** Empty: what the provider keeps, or as the image is. */
+  format: VolumeFormat | "";
 }
 
 /** Where the bytes come from, once all that it takes is filled in. */
 export function sourceOf(filled: Filled): DiskSpec["source"] | undefined {
-  const { kind, gib, image, format } = filled;
+  const { kind, gib, image } = filled;
+  const format = filled.format || null;
   const pool = filled.pool || null;
   const size = Number(gib) > 0 ? Math.round(Number(gib) * GIB) : undefined;
   if (kind === "empty") return size ? { empty: { size_bytes: size, pool, format } } : undefined;
@@ -60,7 +61,7 @@ export function AttachDialog({ vm, others, onClose }: Props) {
     image: "",
     volume: "",
     pool: "",
-    format: "qcow2",
+    format: "",
   });
   const [bus, setBus] = useState<Bus | "">("");
   const queries = useQueryClient();
@@ -79,7 +80,8 @@ export function AttachDialog({ vm, others, onClose }: Props) {
   });
   const missing = useMissing("volume.manage");
   const isOn = isLive(vm) !== false;
-  const buses = isOn ? (vm.disk_limits?.live_buses ?? []) : ALL_BUSES;
+  const limits = vm.disk_limits;
+  const buses = (isOn ? limits?.live_buses : limits?.offline_buses) ?? [];
   const taken = others.some((one) => one.name === name);
   const set = (part: Partial<Filled>) => {
     setFilled({ ...filled, ...part });
@@ -112,7 +114,9 @@ export function AttachDialog({ vm, others, onClose }: Props) {
           onChange={(_event, kind) => set({ kind: kind as Kind })}
         >
           <FormSelectOption value="empty" label="Nothing: a new volume" />
-          <FormSelectOption value="image" label="A copy of an image: a new volume" />
+          {limits?.images && (
+            <FormSelectOption value="image" label="A copy of an image: a new volume" />
+          )}
           <FormSelectOption value="volume" label="What is on a volume that exists" />
         </FormSelect>
         {isNew && missing && <HelperText>A new volume cannot be made: {missing}</HelperText>}
@@ -154,10 +158,11 @@ export function AttachDialog({ vm, others, onClose }: Props) {
             <FormSelect
               id={`${id}-format`}
               value={filled.format}
-              onChange={(_event, format) => set({ format: format as Format })}
+              onChange={(_event, format) => set({ format: format as Filled["format"] })}
             >
-              <FormSelectOption value="qcow2" label="qcow2: grows with use" />
-              <FormSelectOption value="raw" label="raw: the plain bytes" />
+              {formatOptions(limits?.formats).map(({ value, text }) => (
+                <FormSelectOption key={value} value={value} label={text} />
+              ))}
             </FormSelect>
           </FormGroup>
         </>

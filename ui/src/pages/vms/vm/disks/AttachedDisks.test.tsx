@@ -29,6 +29,20 @@ const LIST = "/api/v1/vms/1/disks";
 const MAY = ["vm.update", "volume.manage"];
 const accepted = { id: "op", kind: "disk.attach", state: "running", resources: [] };
 
+const LIMITS = {
+  live_buses: ["scsi"],
+  live_cdrom: false,
+  offline: true,
+  offline_buses: ["virtio", "sata"],
+  offline_cdrom: true,
+  max_per_vm: 3,
+  formats: ["qcow2", "raw"],
+  images: true,
+  caches: [],
+  discard: true,
+  shares: false,
+};
+
 function disk(name: string, part: Partial<VmDisk> = {}): VmDisk {
   return {
     name,
@@ -58,7 +72,7 @@ function vmThatIs(state: string, part: Partial<Vm> = {}): Vm {
     host: null,
     status: { state, quality: "ok" },
     actions: { attach_disk: allowed, detach_disk: allowed },
-    disk_limits: { live_buses: ["scsi"], live_cdrom: false, offline: true, max_per_vm: 3 },
+    disk_limits: LIMITS,
     ...part,
   } as unknown as Vm;
 }
@@ -105,7 +119,7 @@ test("an attached disk is sent as it was filled in, and a name is of one alone",
   const sent = asked.find(({ body }) => body !== undefined);
   expect(sent?.body).toEqual({
     name: "more",
-    source: { empty: { size_bytes: 10 * 2 ** 30, pool: null, format: "qcow2" } },
+    source: { empty: { size_bytes: 10 * 2 ** 30, pool: null, format: null } },
   });
 });
 
@@ -142,12 +156,21 @@ test("a source is whole before it is sent", () => {
 });
 
 test("one that failed is off, as the server has it", async () => {
-  const limits = { live_buses: [], live_cdrom: false, offline: true, max_per_vm: 3 };
+  const limits = { ...LIMITS, live_buses: [] };
   await opened([disk("a")], vmThatIs("failed", { disk_limits: limits } as Partial<Vm>));
   expect(await reasonOf(button("Attach disk"))).toBeUndefined();
   await press("Attach disk");
   const buses = [...dialog().querySelectorAll("option")].map(({ textContent }) => textContent);
   expect(buses).toContain("sata");
+  expect(buses).not.toContain("scsi");
+});
+
+test("only what its provider can is offered", async () => {
+  const limits = { ...LIMITS, formats: ["raw"], images: false };
+  await opened([disk("a")], vmThatIs("running", { disk_limits: limits } as Partial<Vm>));
+  await press("Attach disk");
+  const offered = [...dialog().querySelectorAll("option")].map(({ value }) => value);
+  expect(offered).toEqual(["empty", "volume", "", "raw", "", "scsi"]);
 });
 
 test("who may not make volumes attaches those that exist", async () => {
