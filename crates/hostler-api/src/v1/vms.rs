@@ -432,6 +432,11 @@ pub struct VmObserved {
     pub machine: Fact<String>,
     /// How it runs: `kvm`, `qemu` (emulated) …
     pub hypervisor: Fact<String>,
+    /// How sure that is, as the metric has it: `high` where the hypervisor said so itself, `low`
+    /// where it was concluded from something else, `unknown` where it is not seen any more; null
+    /// where it is not told.
+    #[serde(default)]
+    pub hypervisor_confidence: Option<String>,
     /// Its firmware.
     pub firmware: Fact<String>,
     /// Its disks.

@@ -107,6 +107,9 @@ impl Resource for v1::Vm {
         Column::new("hypervisor", |vm, now| {
             seen(vm, now, |o| fact(&o.hypervisor, |v| text(v.as_str())))
         }),
+        Column::new("confidence", |vm, now| {
+            seen(vm, now, |o| opt(o.hypervisor_confidence.as_ref()))
+        }),
         Column::new("firmware", |vm, now| {
             seen(vm, now, |o| fact(&o.firmware, |v| text(v.as_str())))
         }),

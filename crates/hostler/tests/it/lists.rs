@@ -175,6 +175,7 @@ fn c5_a_vm_is_shown_with_the_pedigree_of_what_was_seen() {
         machine        q35
         arch           x86_64
         hypervisor     -
+        confidence     -
         firmware       uefi (stale)
         autostart      false
         persistent     true

@@ -71,6 +71,9 @@ async fn a1_a3_a8_a12_b2_b6_b7_a_series_follows_what_happens_to_its_vm() {
     until(&fixture, &["default/web@h1=unknown"]).await;
     fixture.world.run_by(&vm, "kvm");
     until(&fixture, &["default/web@h1=kvm"]).await;
+    let told = fixture.local().get(&format!("/api/v1/vms/{id}")).await.json();
+    assert_eq!(told["observed"]["hypervisor"]["value"], "kvm");
+    assert_eq!(told["observed"]["hypervisor_confidence"], "high", "its provider said so itself");
     fixture.act(&id, "pause", None).await;
     fixture.world.run_by(&vm, "qemu");
     until(&fixture, &["default/web@h1=qemu-tcg"]).await;

@@ -793,9 +793,11 @@ export interface paths {
         /**
          * List live migrations, under way and over, the latest first.
          * @description They are read from the providers when asked for, as far back as these remember,
-         *      whoever asked for them. `silent` names the providers that did not answer, with why:
-         *      what they would tell is missing. Filter by `vm` (its id) to ask the provider of one VM
-         *      alone; that it does not answer is an error then.
+         *      whoever asked for them. What was seen to be over is kept beyond that, for 90 days, the
+         *      latest 100 of a VM and 10,000 in all: `told_by` tells it apart, and `observed_at` as of
+         *      when it is. `silent` names the providers that did not answer, with why: of theirs there
+         *      is what was kept. Filter by `vm` (its id) to ask the provider of one VM alone, and to
+         *      read what was kept of a VM that is gone.
          */
         get: operations["migration_list"];
         put?: never;
@@ -2864,6 +2866,14 @@ export interface components {
         };
         /** @description A kind of console. */
         ConsoleKind: "serial" | "vnc" | "spice";
+        /** @description What there is to know before a console is opened. */
+        ConsoleLimits: {
+            /**
+             * @description Which consoles whoever opens one takes from somebody else of whom the provider does not
+             *     tell, so that nobody can be asked first.
+             */
+            cuts_off_unseen: components["schemas"]["ConsoleKind"][];
+        };
         /** @description Which console. */
         ConsoleRequest: {
             /** @description `serial` or `vnc`. */
@@ -3074,6 +3084,26 @@ export interface components {
         /** @description What can be done about the disks of a VM. */
         DiskLimits: {
             /**
+             * @description Which ways of caching can be asked for.
+             * @default []
+             */
+            caches?: components["schemas"]["CacheMode"][];
+            /**
+             * @description Whether it can be asked that what the guest discards is freed.
+             * @default false
+             */
+            discard?: boolean;
+            /**
+             * @description In which formats volumes are made for disks; the first is taken where none is asked for.
+             * @default []
+             */
+            formats?: components["schemas"]["VolumeFormat"][];
+            /**
+             * @description Whether a volume can be made of an image of the catalogue.
+             * @default false
+             */
+            images?: boolean;
+            /**
              * @description On which buses a disk can be attached while the VM is on, and detached; the first is
              *     taken where none is asked for. Empty: the VM has to be stopped.
              */
@@ -3087,6 +3117,22 @@ export interface components {
             max_per_vm: number;
             /** @description Whether disks can be attached and detached while the VM is off. */
             offline: boolean;
+            /**
+             * @description On which buses a disk can be attached while the VM is off; the first is taken where none
+             *     is asked for.
+             * @default []
+             */
+            offline_buses?: components["schemas"]["DiskBus"][];
+            /**
+             * @description Whether a CD-ROM drive can be attached while the VM is off.
+             * @default false
+             */
+            offline_cdrom?: boolean;
+            /**
+             * @description Whether a volume that another VM has can be attached for reading only.
+             * @default false
+             */
+            shares?: boolean;
         };
         /** @description A disk as it was seen. */
         DiskObserved: {
@@ -3119,10 +3165,11 @@ export interface components {
         DiskSource: {
             empty: {
                 /**
-                 * @description How it is stored.
-                 * @default qcow2
+                 * @description How it is stored; unset: as the provider does by itself, which is qcow2 with libvirt
+                 *     and raw with KubeVirt.
+                 * @default null
                  */
-                format?: components["schemas"]["VolumeFormat"];
+                format?: components["schemas"]["VolumeFormat"] | null;
                 /**
                  * @description The pool to make it in; unset: the host's default pool.
                  * @default null
@@ -3137,10 +3184,10 @@ export interface components {
         } | {
             image: {
                 /**
-                 * @description How it is stored.
-                 * @default qcow2
+                 * @description How it is stored, which is how the image is; unset: so.
+                 * @default null
                  */
-                format?: components["schemas"]["VolumeFormat"];
+                format?: components["schemas"]["VolumeFormat"] | null;
                 /** @description The image's name. */
                 image: string;
                 /**
@@ -5561,6 +5608,12 @@ export interface components {
              * @description How many VMs it holds; null before the first inventory.
              */
             vm_count?: number | null;
+            /**
+             * @description In which formats it makes volumes; the first is taken where none is asked for. Empty where
+             *     it makes none, or was not reached yet.
+             * @default []
+             */
+            volume_formats?: components["schemas"]["VolumeFormat"][];
         };
         /** @description A provider to be added. */
         ProviderRequest: {
@@ -6319,6 +6372,12 @@ export interface components {
             adopted?: components["schemas"]["VmAdopted"] | null;
             /** @description What clones of it can do; null where its provider makes none. */
             clone_limits?: components["schemas"]["CloneLimits"] | null;
+            /**
+             * @description What there is to know before one of its consoles is opened; null where its provider has
+             *     none.
+             * @default null
+             */
+            console_limits?: components["schemas"]["ConsoleLimits"] | null;
             /** @description Consoles that can be opened now. */
             consoles: components["schemas"]["ConsoleKind"][];
             /**
@@ -6531,6 +6590,13 @@ export interface components {
             firmware: components["schemas"]["Fact4"];
             /** @description How it runs: `kvm`, `qemu` (emulated) … */
             hypervisor: components["schemas"]["Fact4"];
+            /**
+             * @description How sure that is, as the metric has it: `high` where the hypervisor said so itself, `low`
+             *     where it was concluded from something else, `unknown` where it is not seen any more; null
+             *     where it is not told.
+             * @default null
+             */
+            hypervisor_confidence?: string | null;
             /** @description The instance type that it is of, as its provider says; left out where it is of none. */
             instance_type?: components["schemas"]["TypeRef"] | null;
             /** @description Its machine type. */
@@ -6913,10 +6979,10 @@ export interface components {
              */
             capacity_bytes: number;
             /**
-             * @description How it is stored.
-             * @default qcow2
+             * @description How it is stored; unset: as the provider does by itself, which is qcow2 with libvirt and
+             *     raw with KubeVirt.
              */
-            format?: components["schemas"]["VolumeFormat"];
+            format?: components["schemas"]["VolumeFormat"] | null;
             /** @description Its name, unique within the pool. */
             name: string;
         };

@@ -6,13 +6,14 @@ use hostler_api::v1::{
     self, ActionVerdict, AddressObserved, DiskObserved, Governance, HostRefusal, NicObserved, Vm,
     VmAdopted, VmObserved, VmPlanned, VmRequest, VmSpec, VmStatus, VmSummary, VmTemplate,
 };
-use hostler_api::{Ref, Time};
+use hostler_api::{Fact, Ref, Time};
 use hostler_core::access::{Actor, Permission, may};
 use hostler_core::error::Fault;
+use hostler_core::metrics::hypervisor::Confidence;
 use hostler_core::placement::Wish;
 use hostler_core::vm::observed::{ObservedAddress, ObservedDisk, ObservedNic};
 use hostler_core::vm::{self as core, Action, Admission, ObservedVm};
-use hostler_core::{Code, Error};
+use hostler_core::{Code, Error, Quality};
 use hostler_engine::{BoundVolume, VmCreateRequest, VmDeletion, VmPlan, VmView, VolumeKind};
 
 use crate::http::error::Result;
@@ -234,12 +235,25 @@ fn observed(vm: &ObservedVm, told: Telling<'_>) -> VmObserved {
         arch: told.fact(&vm.arch),
         machine: told.fact(&vm.machine),
         hypervisor: told.fact(&vm.hypervisor),
+        hypervisor_confidence: confidence(&told.fact(&vm.hypervisor)),
         firmware: told.fact(&vm.firmware),
         disks: told.fact_as(&vm.disks, |disks| disks.iter().map(disk).collect()),
         nics: told.fact_as(&vm.nics, |nics| nics.iter().map(nic).collect()),
         primary_address: vm.primary_address.as_ref().map(address),
         needs_restart: Some(told.fact(&vm.needs_restart)),
     }
+}
+
+/// How sure it is by what a VM runs; nothing where that is not told.
+fn confidence(told: &Fact<String>) -> Option<String> {
+    told.value.as_ref()?;
+    let is = |quality: Quality| told.quality == quality.as_str();
+    let sure = match (is(Quality::Ok), is(Quality::Partial)) {
+        (true, _) => Confidence::High,
+        (_, true) => Confidence::Low,
+        (false, false) => Confidence::Unknown,
+    };
+    Some(sure.as_str().to_owned())
 }
 
 fn disk(disk: &ObservedDisk) -> DiskObserved {
@@ -280,5 +294,18 @@ mod tests {
         assert_eq!(simulated(false, true, false), Some(false));
         assert_eq!(simulated(false, true, true), Some(true));
         assert_eq!(simulated(true, false, false), Some(true), "in a demo everything is");
+    }
+
+    #[test]
+    fn x2_how_sure_it_is_by_what_a_vm_runs_is_said_beside_it() {
+        let at = Timestamp::from_millis(1);
+        let seen = || hostler_core::Fact::seen("kvm".to_owned(), "test", at);
+        let low = hostler_core::Fact::partial("kvm".to_owned(), "test", at, "concluded");
+        let none = hostler_core::Fact::unsupported("test", "nobody tells");
+        let told = |fact, silent| confidence(&Telling::of(silent).fact(fact));
+        assert_eq!(told(&seen(), None).as_deref(), Some("high"));
+        assert_eq!(told(&low, None).as_deref(), Some("low"));
+        assert_eq!(told(&seen(), Some("no answer")).as_deref(), Some("unknown"));
+        assert_eq!(told(&none, None), None);
     }
 }

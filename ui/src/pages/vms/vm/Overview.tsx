@@ -110,6 +110,7 @@ function Compute({ vm }: { vm: Vm }) {
       </Item>
       <Item name="Runs by">
         <FactValue fact={seen?.hypervisor}>{String}</FactValue>
+        {seen?.hypervisor_confidence && <small> confidence {seen.hypervisor_confidence}</small>}
       </Item>
     </Facts>
   );
