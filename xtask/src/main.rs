@@ -5,6 +5,7 @@
 mod agent;
 mod arguments;
 mod bench;
+mod both;
 mod check;
 mod codegen;
 mod files;

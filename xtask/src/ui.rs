@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use hostler_lab::{Error, Fingerprint, Result, find_program, run};
+use hostler_lab::{Error, Fingerprint, Result, find_program, is_root, run};
 
 use crate::arguments::{Arguments, Grammar, Words};
+use crate::both::Both;
 use crate::node::Node;
 use crate::product::{DEMO_VMS, Programs};
 use crate::{needs, paths, say};
@@ -108,7 +109,20 @@ pub(crate) fn test(programs: &Programs) -> Result<()> {
     }
     // All to their ends: what fails in one says nothing of the other.
     let told: Vec<_> = telling.into_iter().map(thread::JoinHandle::join).collect();
-    told.into_iter().try_for_each(|part| part.map_err(|_| Error::new("a thread panicked"))?)
+    told.into_iter().try_for_each(|part| part.map_err(|_| Error::new("a thread panicked"))?)?;
+    drop(demos);
+    both_places(&node, programs)
+}
+
+/// The story of a host and a cluster behind one server, which takes a real libvirtd.
+fn both_places(node: &Node, programs: &Programs) -> Result<()> {
+    if !is_root() {
+        say::step("not told: a host and a cluster in one table; its libvirtd needs root");
+        return Ok(());
+    }
+    needs::lab()?;
+    let both = Both::start(programs)?;
+    run(prepared(node, "e2e:both")?.env("HOSTLER_LOGIN", both.login()?))
 }
 
 /// Measures the table of VMs in a browser, with ten thousand of them.
