@@ -16,7 +16,7 @@ use hostler_core::{Code, Error};
 use hostler_engine::{BoundVolume, VmCreateRequest, VmDeletion, VmPlan, VmView, VolumeKind};
 
 use crate::http::error::Result;
-use crate::http::facts::Telling;
+use crate::http::facts::{Telling, cache_status, stale_since};
 use crate::http::{ids, instance_types};
 
 pub(super) fn request(body: &VmRequest) -> Result<VmCreateRequest> {
@@ -100,6 +100,8 @@ pub(super) fn summary(vm: &VmView, viewer: &Viewer<'_>) -> VmSummary {
         managed: vm.managed,
         simulated: simulated(viewer.is_demo, vm.provider.is_some(), vm.simulated),
         status: status(vm),
+        cache_status: cache_status(vm.freshness),
+        stale_since: stale_since(vm.freshness),
         cpu_count: vm.cpu_count(),
         memory_bytes: vm.memory_bytes(),
         addresses: vm.addresses(),
