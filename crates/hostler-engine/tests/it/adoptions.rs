@@ -19,8 +19,14 @@ use hostler_store::NewOperation;
 
 use crate::world::{Lab, admin, foreign};
 
-fn list(lab: &Lab) -> Vec<Arc<PendingView>> {
+/// All that were made elsewhere.
+fn all(lab: &Lab) -> Vec<Arc<PendingView>> {
     lab.engine.adoptions().list(&ListRequest::first(100)).items
+}
+
+/// Those of them that nobody manages.
+fn list(lab: &Lab) -> Vec<Arc<PendingView>> {
+    all(lab).into_iter().filter(|it| it.adopted.is_none()).collect()
 }
 
 /// The foreign VM of that name, as soon as it waits.
@@ -62,11 +68,24 @@ async fn e17_e18_what_is_adopted_is_managed_and_nothing_of_it_changes() {
     assert_eq!(definition(&lab, id).await, before);
     assert!(list(&lab).is_empty());
     assert_eq!(lab.told("vm.adopted").await, 1);
-    let refused = adopt(&lab, id, AdoptRequest::default()).await.unwrap_err();
-    assert_eq!(refused.code(), Code::VmWrongState);
+    let adoptions = lab.engine.adoptions();
+    let refused = [
+        adopt(&lab, id, AdoptRequest::default()).await.unwrap_err().code(),
+        adoptions.review(&admin(), id, &AdoptRequest::default()).await.unwrap_err().code(),
+        adoptions.ignore(&admin(), id, "no").await.unwrap_err().code(),
+        adoptions.offer(&admin(), id).await.unwrap_err().code(),
+    ];
+    assert_eq!(refused, [Code::VmWrongState; 4]);
 
     // It obeys, also after a restart, under the provider's own name for it.
     lab.restart().await;
+    let noted = lab.engine.adoptions().get(id).unwrap();
+    assert_eq!((noted.status(), noted.origin.as_str()), ("adopted", "foreign"));
+    assert_eq!(noted.adopted.as_ref().unwrap().reason.as_deref(), Some("ours now"));
+    assert_eq!(noted.first_seen_at, pending.first_seen_at, "and not when it was adopted");
+    assert!(!noted.is_adoptable());
+    let listed: Vec<_> = all(&lab).iter().map(|it| (it.vm.id, it.status())).collect();
+    assert_eq!(listed, [(id, "adopted")]);
     lab.world.set_power(&theirs, PowerState::Stopped, "test");
     lab.sees(id, VmState::Stopped).await;
     let started = lab.engine.vms().power(&admin(), None, id, PowerVerb::Start).await.unwrap();
@@ -140,6 +159,9 @@ async fn x30_for_reading_only_nothing_is_offered_and_it_can_be_let_go() {
     let made = lab.create("web").await;
     let refused = lab.engine.adoptions().release(&admin(), made).await.unwrap_err();
     assert_eq!(refused.code(), Code::VmWrongState, "it was made here");
+    let refused = lab.engine.adoptions().get(made).unwrap_err();
+    assert_eq!(refused.code(), Code::VmWrongState, "nobody decides about it");
+    assert!(all(&lab).iter().all(|it| it.vm.id != made));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -60,14 +60,30 @@ async fn e19_e20_what_waits_is_listed_reviewed_adopted_and_let_go() {
     assert_eq!(adopted["adopted"]["reason"], "moved");
     assert_eq!(adopted["adopted"]["read_only"], false);
     assert_eq!(adopted["observed"]["name"], "theirs");
-    let again = local.get(&format!("{PENDING}/{vm}")).await;
+    let item = local.get(&format!("{PENDING}/{vm}")).await.json();
+    assert_eq!((&item["status"], &item["adopted"]), (&json!("adopted"), &adopted["adopted"]));
+    assert!(item["adopted"]["by"].as_str().unwrap().starts_with("local:"));
+    assert!(item["adopted"]["at"].is_string());
+    assert_eq!((&item["vm"]["name"], &item["adoptable"]), (&json!("ours"), &json!(false)));
+    assert_eq!(item["first_seen_at"], one["first_seen_at"]);
+    assert_eq!(list(&fixture, "filter=status=adopted").await, [item]);
+    assert_eq!(list(&fixture, "").await.len(), 2, "it stays in the list of all");
+    assert_eq!(list(&fixture, "filter=status=pending").await.len(), 1);
+    let again = local.post(&format!("{PENDING}/{vm}/adopt"), &body).await;
     assert_eq!((again.status, again.code().as_str()), (409, "vm_wrong_state"));
 
     let released = local.send("POST", &format!("/api/v1/vms/{vm}/release"), None).await;
     assert_eq!(released.status, 204, "{}", released.text());
     let shown = local.get(&format!("/api/v1/vms/{vm}")).await.json();
     assert_eq!((&shown["managed"], &shown["adopted"]), (&json!(false), &Value::Null));
-    assert_eq!(local.get(&format!("{PENDING}/{vm}")).await.json()["status"], "pending");
+    let item = local.get(&format!("{PENDING}/{vm}")).await.json();
+    assert_eq!((&item["status"], &item["adopted"]), (&json!("pending"), &Value::Null));
+
+    let spec = json!({ "spec": { "name": "made", "memory": { "bytes": 64 << 20 } } });
+    let made = local.post("/api/v1/vms", &spec).await.json();
+    let made = made["resources"][0]["id"].as_str().unwrap();
+    let answer = local.get(&format!("{PENDING}/{made}")).await;
+    assert_eq!((answer.status, answer.code().as_str()), (409, "vm_wrong_state"), "made here");
 }
 
 #[tokio::test]

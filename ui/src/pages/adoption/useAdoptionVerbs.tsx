@@ -8,11 +8,12 @@ import type { AdoptionVerb } from "./AdoptionMenu";
 import { DecideDialog } from "./DecideDialog";
 import { offerVm } from "./decisions";
 import { IgnoreDialog } from "./IgnoreDialog";
+import { ReleaseDialog } from "./ReleaseDialog";
 import { RisksDialog } from "./Risks";
 import { useReread } from "./useReread";
 
 type Asked =
-  | { what: "adopt" | "ignore" | "risks"; row: PendingAdoption }
+  | { what: "adopt" | "ignore" | "release" | "risks"; row: PendingAdoption }
   | { what: "many"; action: AdoptionAction; rows: PendingAdoption[] };
 
 export function useAdoptionVerbs() {
@@ -52,6 +53,8 @@ function dialogOf(asked: Asked | undefined, close: () => void): ReactNode {
       return <AdoptDialog vm={asked.row.vm} onClose={close} />;
     case "ignore":
       return <IgnoreDialog vm={asked.row.vm} onClose={close} />;
+    case "release":
+      return <ReleaseDialog vm={asked.row.vm} onClose={close} />;
     case "risks":
       return <RisksDialog of={asked.row} onClose={close} />;
     case "many":

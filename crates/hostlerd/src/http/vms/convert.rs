@@ -10,6 +10,7 @@ use hostler_api::{Ref, Time};
 use hostler_core::access::{Actor, Permission, may};
 use hostler_core::error::Fault;
 use hostler_core::placement::Wish;
+use hostler_core::vm::adoption::Adopted;
 use hostler_core::vm::observed::{ObservedAddress, ObservedDisk, ObservedNic};
 use hostler_core::vm::{self as core, Action, Admission, ObservedVm};
 use hostler_core::{Code, Error};
@@ -130,12 +131,7 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
         spec,
         observed: vm.observed.as_deref().map(|seen| observed(seen, Telling::of(vm.stale()))),
         consoles: vm.consoles().into_iter().map(Into::into).collect(),
-        adopted: vm.adopted().map(|adopted| VmAdopted {
-            by: adopted.by.clone(),
-            at: Time(adopted.at),
-            read_only: adopted.read_only,
-            reason: adopted.reason.clone(),
-        }),
+        adopted: vm.adopted().map(adopted),
         template: vm.template().map(|from| VmTemplate {
             template: Ref::new(from.template, &from.name),
             version: from.version,
@@ -144,6 +140,16 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
         clone_limits: None,
         disk_limits: None,
     })
+}
+
+/// How it came into care.
+pub(in crate::http) fn adopted(how: &Adopted) -> VmAdopted {
+    VmAdopted {
+        by: how.by.clone(),
+        at: Time(how.at),
+        read_only: how.read_only,
+        reason: how.reason.clone(),
+    }
 }
 
 /// What it belongs to; nothing where it was never seen.
