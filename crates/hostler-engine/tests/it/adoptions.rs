@@ -15,7 +15,8 @@ use hostler_core::{Code, Result};
 use hostler_engine::{AdoptRequest, DeleteOptions, PendingView, PowerVerb, VmView};
 use hostler_provider::Kind;
 use hostler_sim::{Verb, When};
-use hostler_store::NewOperation;
+use hostler_store::{EventFilter, NewOperation};
+use serde_json::json;
 
 use crate::world::{Lab, admin, foreign};
 
@@ -27,6 +28,15 @@ fn all(lab: &Lab) -> Vec<Arc<PendingView>> {
 /// Those of them that nobody manages.
 fn list(lab: &Lab) -> Vec<Arc<PendingView>> {
     all(lab).into_iter().filter(|it| it.adopted.is_none()).collect()
+}
+
+/// What the last event of this kind says, and of which VM it is.
+async fn last(lab: &Lab, kind: &str) -> (String, serde_json::Value) {
+    let filter = EventFilter { kind: Some(kind.into()), resource: None };
+    let found = lab.store.events_before(None, &filter, 1).await.unwrap();
+    let event = found.into_iter().next().unwrap_or_else(|| panic!("no {kind} was told"));
+    assert_eq!((event.kind.as_str(), event.resource_kind.as_deref()), (kind, Some("vm")));
+    (event.resource_id.unwrap(), event.data)
 }
 
 /// The foreign VM of that name, as soon as it waits.
@@ -68,6 +78,11 @@ async fn e17_e18_what_is_adopted_is_managed_and_nothing_of_it_changes() {
     assert_eq!(definition(&lab, id).await, before);
     assert!(list(&lab).is_empty());
     assert_eq!(lab.told("vm.adopted").await, 1);
+    let told = json!({
+        "by": admin().name, "read_only": false, "reason": "ours now",
+        "external_ref": theirs.external_ref, "risks": [],
+    });
+    assert_eq!(last(&lab, "vm.adopted").await, (id.to_string(), told));
     let adoptions = lab.engine.adoptions();
     let refused = [
         adopt(&lab, id, AdoptRequest::default()).await.unwrap_err().code(),
@@ -102,6 +117,8 @@ async fn x31_what_is_ignored_stays_noted_until_it_is_another_vm() {
     let nameless = adoptions().ignore(&admin(), id, "  ").await.unwrap_err();
     assert_eq!(nameless.code(), Code::SpecInvalid);
     adoptions().ignore(&admin(), id, "the network team's").await.unwrap();
+    let told = json!({ "by": admin().name, "reason": "the network team's" });
+    assert_eq!(last(&lab, "vm.ignored").await, (id.to_string(), told));
     lab.restart().await;
     waits(&lab, "theirs").await;
     let found = list(&lab).remove(0);
@@ -123,6 +140,8 @@ async fn x31_what_is_ignored_stays_noted_until_it_is_another_vm() {
     assert_eq!(refused.code(), Code::VmWrongState);
     adoptions.ignore(&admin(), other, "not now").await.unwrap();
     assert_eq!(adoptions.offer(&admin(), other).await.unwrap().status(), "pending");
+    let told = (other.to_string(), json!({ "by": admin().name }));
+    assert_eq!(last(&lab, "vm.offered").await, told);
     // What is adopted is not ignored any more.
     adoptions.ignore(&admin(), other, "not now").await.unwrap();
     adopt(&lab, other, AdoptRequest::default()).await.unwrap();
@@ -149,7 +168,15 @@ async fn x30_for_reading_only_nothing_is_offered_and_it_can_be_let_go() {
     let stopped = lab.engine.vms().power(&admin(), None, id, PowerVerb::Reset).await;
     assert_eq!(stopped.unwrap_err().code(), Code::VmReadOnly);
 
+    let (of, told) = last(&lab, "vm.adopted").await;
+    assert_eq!(
+        (of, &told["read_only"], &told["reason"]),
+        (id.to_string(), &json!(true), &json!(null))
+    );
     lab.engine.adoptions().release(&admin(), id).await.unwrap();
+    let told = (id.to_string(), json!({ "by": admin().name }));
+    assert_eq!(last(&lab, "vm.released").await, told);
+    assert_eq!(lab.told("vm.released").await, 1);
     let vm = lab.engine.vms().get(id).unwrap();
     assert!(!vm.managed && vm.adopted().is_none());
     assert_eq!(waits(&lab, "theirs").await, id);
