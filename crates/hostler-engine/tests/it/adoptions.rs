@@ -191,6 +191,34 @@ async fn x30_for_reading_only_nothing_is_offered_and_it_can_be_let_go() {
     assert!(all(&lab).iter().all(|it| it.vm.id != made));
 }
 
+/// A database that is gone takes the records along, and not the VMs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e17_x30_what_hostler_made_and_has_no_record_of_is_offered_as_lost() {
+    let before = Lab::new().await;
+    let made = before.create("web").await;
+    let volumes = before.world.vm_named("web").unwrap();
+    let world = before.world.clone();
+    before.engine.shutdown().await;
+    drop(before);
+    let lab = Lab::with(world, None).await;
+    foreign(&lab.world, "theirs");
+    let (id, other) = (waits(&lab, "web").await, waits(&lab, "theirs").await);
+    assert_ne!(id, made, "nothing is known of the one that it was");
+    let found = lab.engine.adoptions().get(id).unwrap();
+    assert_eq!((found.status(), found.origin.as_str()), ("pending", "lost"));
+    let marked: Vec<_> = found.review.risks.iter().filter(|it| it.code == "marked").collect();
+    assert!(matches!(marked.as_slice(), [risk] if !risk.forbids), "{:?}", found.review.risks);
+    let other = lab.engine.adoptions().get(other).unwrap();
+    assert_eq!(other.origin.as_str(), "foreign", "it bears no mark");
+    assert!(other.review.risks.iter().all(|risk| risk.code != "marked"));
+    assert!(!lab.engine.vms().get(id).unwrap().managed);
+
+    adopt(&lab, id, AdoptRequest::default()).await.unwrap();
+    let noted = lab.engine.adoptions().get(id).unwrap();
+    assert_eq!((noted.status(), noted.origin.as_str()), ("adopted", "lost"));
+    assert_eq!(lab.world.vm_named("web").unwrap(), volumes, "nothing of it changed");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_that_is_taken_or_no_name_asks_for_another() {
     let lab = Lab::new().await;

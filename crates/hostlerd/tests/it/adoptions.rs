@@ -1,6 +1,7 @@
 //! VMs that were made elsewhere, over the wire (E18–E20).
 
 use hostler_core::access::Role;
+use hostler_core::id::VmId;
 use hostler_core::vm::VmSpec;
 use serde_json::{Value, json};
 
@@ -84,6 +85,32 @@ async fn e19_e20_what_waits_is_listed_reviewed_adopted_and_let_go() {
     let made = made["resources"][0]["id"].as_str().unwrap();
     let answer = local.get(&format!("{PENDING}/{made}")).await;
     assert_eq!((answer.status, answer.code().as_str()), (409, "vm_wrong_state"), "made here");
+}
+
+#[tokio::test]
+async fn e17_e19_what_is_lost_is_told_so_and_what_a_vm_belongs_to() {
+    let fixture = Fixture::start().await;
+    let nobody: VmId = "0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e".parse().unwrap();
+    let vm = fixture.world.add_vm("h1", VmSpec::new("web", 64 << 20), Some(nobody), Vec::new());
+    fixture.world.put_in(&vm, "prod");
+    fixture.world.belongs_to(&vm, "shop", "carts", "carts-7");
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    let belongs = json!({ "system": "shop", "service": "carts", "instance": "carts-7" });
+    let found = loop {
+        let found = list(&fixture, "filter=origin=lost").await;
+        if found.first().is_some_and(|it| it["governance"] == belongs) {
+            break found[0].clone();
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{found:#?}");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    };
+    assert_eq!((&found["status"], &found["namespace"]), (&json!("pending"), &json!("prod")));
+    assert_eq!(found["external_ref"], vm.external_ref, "the lasting name that it has there");
+    let risks = found["risks"].as_array().unwrap();
+    let marked: Vec<_> = risks.iter().filter(|it| it["code"] == "marked").collect();
+    assert!(matches!(marked.as_slice(), [risk] if risk["forbids"] == false), "{risks:?}");
+    let path = format!("{PENDING}/{}", found["vm"]["id"].as_str().unwrap());
+    assert_eq!(fixture.local().get(&path).await.json(), found);
 }
 
 #[tokio::test]
