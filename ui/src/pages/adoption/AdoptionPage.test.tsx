@@ -102,7 +102,12 @@ test("x30: risks are counted in the row, and one by one beside it", async () => 
     { code: "emulated", detail: "it runs emulated", forbids: false },
     { code: "not_read", detail: "it could not be read yet", forbids: true },
   ];
-  const row = pending("web", { risks, adoptable: false });
+  const belongs = {
+    namespace: "prod",
+    governance: { system: "shop", service: "carts", instance: "carts-7" },
+    external_ref: "0f3c6f4e-uid",
+  };
+  const row = pending("web", { risks, adoptable: false, ...belongs });
   const { place } = await opened("/adoption", [row]);
   expect(rowOf(place, "web")).toContain("2 risks, 1 forbids");
   await act(async () => place.querySelector<HTMLElement>("[data-row] button.in-row")?.click());
@@ -110,6 +115,16 @@ test("x30: risks are counted in the row, and one by one beside it", async () => 
   expect(text).toContain("What to know of web");
   expect(text).toContain("it runs emulated");
   expect(text).toContain("it could not be read yet");
+  // Which VM it is stands there too (E19).
+  for (const said of [
+    "Namespaceprod",
+    "Systemshop",
+    "Servicecarts",
+    "Instancecarts-7",
+    "0f3c6f4e-uid",
+  ]) {
+    expect(text).toContain(said);
+  }
 });
 
 test("x31: ticked VMs are decided about; nothing is offered to who may only look", async () => {

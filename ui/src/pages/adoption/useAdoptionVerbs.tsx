@@ -50,7 +50,7 @@ export function useAdoptionVerbs() {
 function dialogOf(asked: Asked | undefined, close: () => void): ReactNode {
   switch (asked?.what) {
     case "adopt":
-      return <AdoptDialog vm={asked.row.vm} onClose={close} />;
+      return <AdoptDialog vm={{ ...asked.row, ...asked.row.vm }} onClose={close} />;
     case "ignore":
       return <IgnoreDialog vm={asked.row.vm} onClose={close} />;
     case "release":
