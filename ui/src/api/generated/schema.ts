@@ -32,10 +32,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List VMs that are seen and not managed.
-         * @description Sorts by `name`, `status` (`pending`, `ignored`), `origin` (`foreign`, `lost`), `provider`,
-         *      `host`, `first_seen_at`; filters by the same and by `vm`. What waits is there as soon as it
-         *      is seen.
+         * List VMs that were made elsewhere, with what was decided about them.
+         * @description Sorts by `name`, `status` (`pending`, `ignored`, `adopted`), `origin` (`foreign`, `lost`),
+         *      `provider`, `host`, `first_seen_at`; filters by the same and by `vm`. What waits is there as
+         *      soon as it is seen; what waits alone is asked for by `filter=status=pending`.
          */
         get: operations["adoption_list"];
         put?: never;
@@ -58,7 +58,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show a VM that waits for a decision or is left alone. */
+        /** Show a VM that waits for a decision, is left alone or was adopted. */
         get: operations["adoption_show"];
         put?: never;
         post?: never;
@@ -2521,6 +2521,8 @@ export interface components {
         };
         /** @description How the host caches a disk. */
         CacheMode: "none" | "writethrough" | "writeback" | "directsync" | "unsafe";
+        /** @description Whether what is told is the newest there is to tell (E10). */
+        CacheStatus: "fresh" | "stale";
         /** @description What a provider's clones can do. */
         CloneLimits: {
             /** @description Whether a VM that is on can be cloned as it is. Otherwise it has to be stopped first. */
@@ -3546,6 +3548,8 @@ export interface components {
         Host: {
             /** @description Its processor architecture. */
             arch: components["schemas"]["Fact4"];
+            /** @description `stale` while its provider or host does not answer, or answers with an older picture only. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description Logical processors online. */
             cpu_count: components["schemas"]["Fact2"];
             /** @description The model of its processors. */
@@ -3573,6 +3577,11 @@ export interface components {
             reason?: string | null;
             /** @description Whether its data is made up, because it belongs to a demo. */
             simulated: boolean;
+            /**
+             * Format: date-time
+             * @description Since when; left out while it is fresh, and where that is not known.
+             */
+            stale_since?: string | null;
             /** @description `ready`, `degraded` (does not answer; what is shown is old) or `closed` (takes no new VMs). */
             state: string;
             /**
@@ -4128,6 +4137,8 @@ export interface components {
             autostart: boolean;
             /** @description The host's bridge behind it. */
             bridge?: string | null;
+            /** @description `stale` while its provider or host does not answer, or answers with an older picture only. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description How it reaches the world: `nat`, `route`, `bridge`, `isolated` … */
             forward: string;
             /** @description The host it belongs to; null when it spans hosts. */
@@ -4147,6 +4158,11 @@ export interface components {
             simulated: boolean;
             /** @description Whether its provider does not answer, so that this is old. */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when; left out while it is fresh, and where that is not known.
+             */
+            stale_since?: string | null;
             /** @description Its subnets in CIDR form. */
             subnets: string[];
         };
@@ -4631,6 +4647,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Token"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4650,6 +4668,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page10: {
@@ -4658,6 +4682,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["CustomSeries"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4677,6 +4703,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page11: {
@@ -4685,6 +4717,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Agent"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4704,6 +4738,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page12: {
@@ -4712,6 +4752,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["OutputStatus"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4731,6 +4773,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page13: {
@@ -4739,6 +4787,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Provider"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4758,6 +4808,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page14: {
@@ -4766,6 +4822,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Cluster"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4785,6 +4843,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page15: {
@@ -4793,6 +4857,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Pool"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4812,6 +4878,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page16: {
@@ -4820,6 +4892,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Volume"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4839,6 +4913,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page17: {
@@ -4847,6 +4927,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Network"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4866,6 +4948,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page18: {
@@ -4874,6 +4962,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Image"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4893,6 +4983,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page19: {
@@ -4901,6 +4997,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Template"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4920,6 +5018,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page2: {
@@ -4928,6 +5032,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["VmSummary"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4947,6 +5053,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page20: {
@@ -4955,6 +5067,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["TemplateVersionSummary"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4974,6 +5088,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page21: {
@@ -4982,6 +5102,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Operation"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5001,6 +5123,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page22: {
@@ -5009,6 +5137,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Alert"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5028,6 +5158,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page23: {
@@ -5036,6 +5172,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["AlertEntry"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5055,6 +5193,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page24: {
@@ -5063,6 +5207,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["AlertRule"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5082,6 +5228,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page25: {
@@ -5090,6 +5242,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["AlertReceiver"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5109,6 +5263,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page26: {
@@ -5117,6 +5277,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Silence"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5136,6 +5298,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page27: {
@@ -5144,6 +5312,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Event"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5163,6 +5333,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page3: {
@@ -5171,6 +5347,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["InstanceType"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5190,6 +5368,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page4: {
@@ -5198,6 +5382,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Preference"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5217,6 +5403,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page5: {
@@ -5225,6 +5417,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Migration"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5244,6 +5438,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page6: {
@@ -5252,6 +5452,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["PendingAdoption"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5271,6 +5473,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page7: {
@@ -5279,6 +5487,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Snapshot"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5298,6 +5508,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page8: {
@@ -5306,6 +5522,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["VmDisk"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5325,6 +5543,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page9: {
@@ -5333,6 +5557,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Host"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5352,13 +5578,24 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description The device by which a guest reports a kernel panic. */
         PanicModel: "isa" | "hyperv";
-        /** @description A VM that is seen and not managed. */
+        /** @description A VM that was made elsewhere. */
         PendingAdoption: {
             /** @description Whether it can be adopted under its own name. */
             adoptable: boolean;
+            /**
+             * @description Who adopted it, when and why; null while it is not managed.
+             * @default null
+             */
+            adopted?: components["schemas"]["VmAdopted"] | null;
             /**
              * Format: uint32
              * @description Processors that are seen; null when that was not read.
@@ -5395,15 +5632,15 @@ export interface components {
             origin: string;
             /** @description The provider it is at. */
             provider?: components["schemas"]["Ref"] | null;
-            /** @description What to know before it is adopted. */
+            /** @description What to know before it is adopted; nothing where it was. */
             risks: components["schemas"]["AdoptionRisk"][];
             /** @description Whether its data is made up, because it belongs to a demo. */
             simulated: boolean;
             /** @description What it is doing: one of the states of VMs. */
             state: string;
-            /** @description `pending`, or `ignored` where somebody decided to leave it alone. */
+            /** @description `pending`, `ignored` where somebody decided to leave it alone, or `adopted`. */
             status: string;
-            /** @description Its id and its name at the provider. */
+            /** @description Its id and its name at the provider; the one that it has here where it was adopted. */
             vm: components["schemas"]["Ref"];
         };
         /** @description A place that holds volumes. */
@@ -5414,6 +5651,8 @@ export interface components {
             allocated_bytes: components["schemas"]["Fact3"];
             /** @description Bytes that can still be written. */
             available_bytes: components["schemas"]["Fact3"];
+            /** @description `stale` while its provider or host does not answer, or answers with an older picture only. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description Its size in bytes. */
             capacity_bytes: components["schemas"]["Fact3"];
             /** @description The host it belongs to; null when it is shared. */
@@ -5435,6 +5674,11 @@ export interface components {
             simulated: boolean;
             /** @description Whether its provider does not answer, so that this is old. */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when; left out while it is fresh, and where that is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description What is filled in where a VM says nothing, as its provider tells it now. */
         Preference: {
@@ -5517,6 +5761,8 @@ export interface components {
         };
         /** @description A configured connection to a place where VMs run. */
         Provider: {
+            /** @description `stale` while it does not answer, has not answered yet, or answers with an older picture only. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description Whether it was given in the server's configuration and so cannot be removed here. */
             from_config: boolean;
             /** @description What it can do. */
@@ -5543,6 +5789,11 @@ export interface components {
             reason?: string | null;
             /** @description Whether its data is made up. */
             simulated: boolean;
+            /**
+             * Format: date-time
+             * @description Since when; left out while it is fresh, and where that is not known.
+             */
+            stale_since?: string | null;
             /**
              * @description `connecting`, `healthy`, `rebuilding` (it answers, and only an older picture of it is
              *     known: all that is told of it is stale, and changes are refused with
@@ -6312,6 +6563,8 @@ export interface components {
             addresses: string[];
             /** @description How it came into care; null for VMs that Hostler made or only observes. */
             adopted?: components["schemas"]["VmAdopted"] | null;
+            /** @description `stale` while its provider or host does not answer, or answers with an older picture only. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description What clones of it can do; null where its provider makes none. */
             clone_limits?: components["schemas"]["CloneLimits"] | null;
             /** @description Consoles that can be opened now. */
@@ -6388,6 +6641,11 @@ export interface components {
              *     documents are left out: they hold secrets.
              */
             spec?: components["schemas"]["VmSpec"] | null;
+            /**
+             * Format: date-time
+             * @description Since when; left out while it is fresh, and where that is not known.
+             */
+            stale_since?: string | null;
             /** @description What it is doing. */
             status: components["schemas"]["VmStatus"];
             /**
@@ -6785,6 +7043,8 @@ export interface components {
             };
             /** @description Its addresses, as far as known. */
             addresses: string[];
+            /** @description `stale` while its provider or host does not answer, or answers with an older picture only. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /**
              * Format: uint32
              * @description Processors: seen, else asked for; null when neither is known.
@@ -6834,6 +7094,11 @@ export interface components {
              *     no provider that could tell.
              */
             simulated?: boolean | null;
+            /**
+             * Format: date-time
+             * @description Since when; left out while it is fresh, and where that is not known.
+             */
+            stale_since?: string | null;
             /** @description What it is doing. */
             status: components["schemas"]["VmStatus"];
         };
