@@ -323,7 +323,16 @@ async fn e12_x28_how_far_each_kind_is_behind_is_a_series_of_its_own() {
     let fresh = json!({ "kubeconfig": KUBECONFIG });
     let answer = put(&fixture, &format!("{path}/kubeconfig"), &fresh).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let told = series().await;
+    // A page is handed out for a moment longer than it is made.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    let told = loop {
+        let told = series().await;
+        if !told.is_empty() {
+            break told;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "no lag is ever told");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
     let value = |kind: &str| {
         let labels = format!("{{provider=\"eu\",simulated=\"true\",kind=\"{kind}\"}} ");
         let of: Vec<_> = told.iter().filter_map(|line| line.split_once(&labels)).collect();

@@ -7306,7 +7306,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description List VMs that are seen and not managed. */
+            /** @description List VMs that were made elsewhere, with what was decided about them. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7561,7 +7561,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Show a VM that waits for a decision or is left alone. */
+            /** @description Show a VM that waits for a decision, is left alone or was adopted. */
             200: {
                 headers: {
                     [name: string]: unknown;
