@@ -23,7 +23,7 @@ pub use page::{LIMIT_DEFAULT, LIMIT_MAX, ListQuery, Page, PageQuery, SilentSourc
 pub use problem::{PROBLEM_JSON, Problem, ProblemFault};
 pub use secret::Secret;
 pub use status::status_of;
-pub use value::{Fact, Ref, Time};
+pub use value::{CacheStatus, Fact, Ref, Time};
 
 /// The header by which a client makes a POST or DELETE safe to repeat.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";

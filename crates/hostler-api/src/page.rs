@@ -6,7 +6,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::value::{Ref, Time};
+use crate::value::{CacheStatus, Ref, Time};
 
 /// How many items a page has when nobody says.
 pub const LIMIT_DEFAULT: u32 = 100;
@@ -25,12 +25,28 @@ pub struct Page<T> {
     /// Whether a source did not answer, so that part of it is old, or missing where `silent`
     /// names the source.
     pub stale: bool,
+    /// The same as a word: `fresh`, or `stale` while newer should be there and is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_status: Option<CacheStatus>,
+    /// Since when part of it is old: the earliest moment of all its parts. Left out while it is
+    /// fresh, and where that moment is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_since: Option<Time>,
     /// The sources that did not answer, or not wholly, and what is missing for that reason. Only
     /// lists that are read from providers when asked for have any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub silent: Vec<SilentSource>,
     /// How many items there are in all, as far as known.
     pub approx_total: Option<u64>,
+}
+
+impl<T> Page<T> {
+    /// The same, of which a part is old since then, or nothing is.
+    #[must_use]
+    pub fn aged(self, status: CacheStatus, stale_since: Option<Time>) -> Self {
+        let stale = status == CacheStatus::Stale;
+        Self { stale, cache_status: Some(status), stale_since, ..self }
+    }
 }
 
 /// A source that did not answer, or not wholly: what it would tell is missing.

@@ -49,6 +49,23 @@ impl JsonSchema for Time {
     }
 }
 
+/// Whether what is told is the newest there is to tell (E10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheStatus {
+    /// It is.
+    Fresh,
+    /// It is not: what would tell newer does not answer, or answers with an older picture only.
+    Stale,
+}
+
+impl CacheStatus {
+    /// The one that is said so.
+    pub const fn of(is_stale: bool) -> Self {
+        if is_stale { Self::Stale } else { Self::Fresh }
+    }
+}
+
 /// A value with its pedigree, or the reason why there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fact<T> {

@@ -16,7 +16,7 @@ use hostler_core::vm::adoption::{self, Adopted, Origin, Review, Risk};
 use hostler_core::vm::spec::DEFAULT_PROJECT;
 use hostler_core::vm::status::Phase;
 use hostler_core::vm::{Action, Denial, ObservedVm};
-use hostler_core::{Code, Error, Result};
+use hostler_core::{Code, Error, Result, Timestamp};
 use hostler_store::{IgnoredVm, NewEvent, NewVm, VmRow};
 use serde_json::json;
 
@@ -34,16 +34,21 @@ pub struct Adoptions<'a> {
     engine: &'a Arc<Inner>,
 }
 
-/// A VM that waits for a decision, or was decided to be left alone.
+/// A VM that was made elsewhere: it waits for a decision, is left alone, or was adopted.
 #[derive(Debug, Clone)]
 pub struct PendingView {
     /// The VM, as it is seen.
     pub vm: Arc<VmView>,
     /// Why it is nobody's.
     pub origin: Origin,
+    /// When it was first seen.
+    pub first_seen_at: Timestamp,
     /// Who decided to leave it alone, if somebody did.
     pub ignored: Option<IgnoredVm>,
-    /// What adopting it under its own name would write down, and what to know before.
+    /// How it came into care, where it was adopted.
+    pub adopted: Option<Adopted>,
+    /// What adopting it under its own name would write down, and what to know before. Of one
+    /// that was adopted what is written down of it, and nothing else.
     pub review: Review,
 }
 
@@ -72,9 +77,18 @@ impl PendingView {
         Field::number("first_seen_at"),
     ];
 
-    /// `pending` or `ignored`.
+    /// `pending`, `ignored` or `adopted`.
     pub const fn status(&self) -> &'static str {
-        if self.ignored.is_some() { "ignored" } else { "pending" }
+        match (&self.adopted, &self.ignored) {
+            (Some(_), _) => "adopted",
+            (None, Some(_)) => "ignored",
+            (None, None) => "pending",
+        }
+    }
+
+    /// Whether it can be adopted under its own name.
+    pub fn is_adoptable(&self) -> bool {
+        self.adopted.is_none() && self.review.is_possible()
     }
 }
 
@@ -88,7 +102,7 @@ impl Row for PendingView {
             "status" => self.status().into(),
             "origin" => self.origin.as_str().into(),
             "vm" => self.vm.id.to_string().into(),
-            "first_seen_at" => self.vm.created_at.as_micros().into(),
+            "first_seen_at" => self.first_seen_at.as_micros().into(),
             other => self.vm.value(other),
         }
     }
@@ -103,7 +117,7 @@ impl<'a> Adoptions<'a> {
         Self { engine }
     }
 
-    /// A page of what waits for a decision or is left alone; fields are
+    /// A page of what waits for a decision, is left alone or was adopted; fields are
     /// [`PendingView::FIELDS`].
     pub fn list(&self, request: &ListRequest) -> Listed<Arc<PendingView>> {
         let snapshot = self.engine.fleet.snapshot();
@@ -111,15 +125,28 @@ impl<'a> Adoptions<'a> {
         let managed = Managed::of(&snapshot);
         let pending =
             |vm| self.pending(&snapshot, vm, |vm| managed.risk(vm), |name| names.contains(name));
-        let pending: Vec<_> = snapshot.vms.values().filter_map(pending).map(Arc::new).collect();
+        let pending = snapshot
+            .vms
+            .values()
+            .filter_map(|vm| self.adopted(&snapshot, vm).or_else(|| pending(vm)));
+        let pending: Vec<_> = pending.map(Arc::new).collect();
         Inner::list(&snapshot, pending.iter(), request)
     }
 
     /// One of them.
     ///
     /// # Errors
-    /// `vm_not_found`; `vm_wrong_state` where it is managed.
+    /// `vm_not_found`; `vm_wrong_state` where it was made by Hostler.
     pub fn get(&self, id: VmId) -> Result<PendingView> {
+        let vm = self.vms().get(id)?;
+        match self.adopted(&self.engine.fleet.snapshot(), &vm) {
+            Some(adopted) => Ok(adopted),
+            None => self.undecided(id),
+        }
+    }
+
+    /// One that nobody manages.
+    fn undecided(&self, id: VmId) -> Result<PendingView> {
         let vm = self.vms().get(id)?;
         let snapshot = self.engine.fleet.snapshot();
         let is_taken = |name: &str| names(&snapshot).any(|taken| taken == name);
@@ -133,10 +160,11 @@ impl<'a> Adoptions<'a> {
     /// What adopting it would write down, without doing so.
     ///
     /// # Errors
-    /// As [`Self::get`]; `permission_denied`; `vm_exists` where the name is taken.
+    /// `vm_not_found`; `vm_wrong_state` where it is managed; `permission_denied`; `vm_exists`
+    /// where the name is taken.
     pub async fn review(&self, actor: &Actor, id: VmId, request: &AdoptRequest) -> Result<Review> {
         access::may(actor, Permission::VmAdopt)?;
-        let PendingView { vm, .. } = self.get(id)?;
+        let PendingView { vm, .. } = self.undecided(id)?;
         let seen = seen(&vm)?;
         let name = request.name.as_deref().unwrap_or(&seen.name);
         let project = request.project.as_deref().unwrap_or(DEFAULT_PROJECT);
@@ -174,7 +202,7 @@ impl<'a> Adoptions<'a> {
             let details: Vec<_> = in_the_way.iter().map(|risk| risk.detail.as_str()).collect();
             return Err(Error::new(Code::VmNotAdoptable, details.join("; ")));
         }
-        let PendingView { vm, .. } = self.get(id)?;
+        let PendingView { vm, .. } = self.undecided(id)?;
         let seen = seen(&vm)?;
         let (provider, _) = vm.provider.clone().ok_or_else(|| nowhere(&vm))?;
         let (by, at, read_only) = (actor.name.clone(), self.engine.clock.now(), request.read_only);
@@ -207,12 +235,13 @@ impl<'a> Adoptions<'a> {
     /// Leaves a VM alone until somebody decides otherwise. Nothing of it changes.
     ///
     /// # Errors
-    /// `permission_denied`; `spec_invalid` without a reason; as [`Self::get`].
+    /// `permission_denied`; `spec_invalid` without a reason; `vm_not_found`; `vm_wrong_state`
+    /// where it is managed.
     pub async fn ignore(&self, actor: &Actor, id: VmId, why: &str) -> Result<PendingView> {
         access::may(actor, Permission::VmAdopt)?;
         let why = reason(why)?;
         let _one_at_a_time = self.engine.ignored.deciding().await;
-        let PendingView { vm, .. } = self.get(id)?;
+        let PendingView { vm, .. } = self.undecided(id)?;
         let (provider, _) = vm.provider.clone().ok_or_else(|| nowhere(&vm))?;
         let ignored = IgnoredVm {
             id,
@@ -236,11 +265,11 @@ impl<'a> Adoptions<'a> {
     /// Lets a VM that was left alone wait for a decision again.
     ///
     /// # Errors
-    /// `permission_denied`; as [`Self::get`]; `vm_wrong_state` where it was not left alone.
+    /// `permission_denied`; `vm_not_found`; `vm_wrong_state` where it was not left alone.
     pub async fn offer(&self, actor: &Actor, id: VmId) -> Result<PendingView> {
         access::may(actor, Permission::VmAdopt)?;
         let _one_at_a_time = self.engine.ignored.deciding().await;
-        let pending = self.get(id)?;
+        let pending = self.undecided(id)?;
         if pending.ignored.is_none() {
             let message = format!("VM \"{}\" waits for a decision already", pending.vm.name);
             return Err(Error::new(Code::VmWrongState, message));
@@ -314,8 +343,29 @@ impl<'a> Adoptions<'a> {
         Some(PendingView {
             vm: vm.clone(),
             origin,
+            first_seen_at: vm.created_at,
             ignored: self.engine.ignored.get(vm.id),
+            adopted: None,
             review,
+        })
+    }
+
+    /// What is told of a VM that was adopted.
+    fn adopted(&self, snapshot: &Snapshot, vm: &Arc<VmView>) -> Option<PendingView> {
+        let row = vm.row.as_ref()?;
+        let adopted = row.adopted.clone()?;
+        let is_managed = |id: VmId| snapshot.vms.get(&id).is_some_and(|vm| vm.managed);
+        // The row is as old as the decision, and the VM was seen before.
+        let place = row.provider.zip(row.external_ref.as_deref());
+        let state = self.engine.fleet.read();
+        let first = place.and_then(|(provider, name)| state.first_seen_as(provider, name));
+        Some(PendingView {
+            vm: vm.clone(),
+            origin: Origin::of_mark(adopted.mark, is_managed),
+            first_seen_at: first.unwrap_or(vm.created_at),
+            ignored: None,
+            adopted: Some(adopted),
+            review: Review { spec: row.spec.clone(), risks: Vec::new() },
         })
     }
 

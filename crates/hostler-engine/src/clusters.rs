@@ -32,7 +32,7 @@ pub use view::{ClusterSource, ClusterView, Given, Wanted};
 
 use crate::fleet::KnownRefs;
 use crate::fleet::snapshot::Snapshot;
-use crate::{Inner, Listed, collect};
+use crate::{Freshness, Inner, Listed, collect};
 
 /// How many connections are tried at once, over all clusters.
 const TRIALS_MAX: usize = 4;
@@ -64,7 +64,9 @@ impl<'a> Clusters<'a> {
         view::beside(&snapshot, &mut views);
         let views: Vec<Arc<ClusterView>> = views.into_iter().map(Arc::new).collect();
         let mut listed = Inner::list(&snapshot, views.iter(), request);
-        listed.stale = views.iter().any(|view| view.stale);
+        let old = views.iter().filter(|view| view.stale);
+        let old = old.map(|view| Freshness::Stale { since: view.reported_at });
+        listed.freshness = old.fold(Freshness::Fresh, Freshness::and);
         listed.observed_at = views.iter().filter_map(|view| view.reported_at).min();
         listed
     }

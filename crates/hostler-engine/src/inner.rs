@@ -228,7 +228,7 @@ impl Inner {
             next: page.next,
             total: page.total,
             observed_at: snapshot.observed_at,
-            stale: snapshot.stale,
+            freshness: snapshot.freshness,
         }
     }
 

@@ -73,6 +73,7 @@ pub use collect::{
 pub use deletions::{BoundVolume, DeleteOptions, VmDeletion, VolumeKind};
 pub use disks::{DiskPlan, DiskView, Disks};
 pub use events::{Events, Item, Subscription};
+pub use fleet::freshness::Freshness;
 pub use fleet::views::{
     HostState, HostView, NetworkView, PoolView, ProviderState, ProviderView, VmView,
 };
@@ -239,8 +240,8 @@ pub struct Listed<T> {
     pub total: usize,
     /// When the oldest part was seen; `None` when nothing was.
     pub observed_at: Option<Timestamp>,
-    /// Whether some provider does not answer, so that part of it is old.
-    pub stale: bool,
+    /// Whether some provider does not answer, so that part of it is old, and since when.
+    pub freshness: Freshness,
 }
 
 /// Whether the engine can do its work.

@@ -118,6 +118,10 @@ export interface Page<T> {
   next_cursor?: string | null;
   observed_at?: string | null;
   stale: boolean;
+  /** `fresh` or `stale`; servers that do not tell it leave it out. */
+  cache_status?: string | null;
+  /** Since when part of it is old, where that is known. */
+  stale_since?: string | null;
   /** Who did not answer and is missing for that. */
   silent?: SilentSource[];
   approx_total?: number | null;

@@ -105,6 +105,12 @@ function Summary({
               <Age at={list.observedAt} ago />
             </>
           )}
+          {!why && list.staleSince && (
+            <>
+              {", stale since "}
+              <Age at={list.staleSince} ago />
+            </>
+          )}
         </strong>
       )}
     </Content>

@@ -45,6 +45,8 @@ export function useList<N extends ListName>(
     total: first?.approx_total,
     observedAt: first?.observed_at,
     stale: data?.pages.some((page) => page.stale) ?? false,
+    /** Since when the part is old that is old the longest; pages may be read one after the other. */
+    staleSince: earliest(data?.pages.map((page) => page.stale_since)),
     /** Who did not answer and is missing for that; the last page was read last. */
     silent: data?.pages.at(-1)?.silent ?? [],
     pending: query.isPending,
@@ -64,6 +66,12 @@ export function useList<N extends ListName>(
       return last.data?.pages.flatMap((page) => page.items) ?? [];
     },
   };
+}
+
+/** The first moment of some, of which any may be unknown. */
+function earliest(moments: readonly (string | null | undefined)[] = []): string | undefined {
+  const known = moments.filter((at) => at != null);
+  return known.sort((one, other) => Date.parse(one) - Date.parse(other))[0];
 }
 
 export type ListState = Omit<ReturnType<typeof useList>, "rows" | "readAll" | "loadAll">;

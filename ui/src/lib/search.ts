@@ -59,7 +59,7 @@ export function vmsSearch(raw: RawSearch): VmsSearch {
 }
 
 /** Which VMs that were made elsewhere are shown; none: those that wait. */
-export const ADOPTION_SHOWN = ["ignored", "all"] as const;
+export const ADOPTION_SHOWN = ["ignored", "adopted", "all"] as const;
 export type AdoptionShown = (typeof ADOPTION_SHOWN)[number];
 
 export interface AdoptionSearch extends ListSearch {

@@ -9,11 +9,11 @@ use crate::value::{Ref, Time};
 use crate::{ListQuery, Nothing, Page};
 
 endpoint! {
-    /// List VMs that are seen and not managed.
+    /// List VMs that were made elsewhere, with what was decided about them.
     ///
-    /// Sorts by `name`, `status` (`pending`, `ignored`), `origin` (`foreign`, `lost`), `provider`,
-    /// `host`, `first_seen_at`; filters by the same and by `vm`. What waits is there as soon as it
-    /// is seen.
+    /// Sorts by `name`, `status` (`pending`, `ignored`, `adopted`), `origin` (`foreign`, `lost`),
+    /// `provider`, `host`, `first_seen_at`; filters by the same and by `vm`. What waits is there as
+    /// soon as it is seen; what waits alone is asked for by `filter=status=pending`.
     AdoptionList {
         id: "adoption_list", tag: "adoption", GET "/api/v1/admin/pending-adoptions",
         needs: VmRead,
@@ -24,7 +24,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Show a VM that waits for a decision or is left alone.
+    /// Show a VM that waits for a decision, is left alone or was adopted.
     AdoptionShow {
         id: "adoption_show", tag: "adoption", GET "/api/v1/admin/pending-adoptions/{vm}",
         needs: VmRead,
@@ -118,12 +118,12 @@ endpoint! {
 /// The most VMs that are decided about at once.
 pub const DECISIONS_MAX: usize = 100;
 
-/// A VM that is seen and not managed.
+/// A VM that was made elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PendingAdoption {
-    /// Its id and its name at the provider.
+    /// Its id and its name at the provider; the one that it has here where it was adopted.
     pub vm: Ref,
-    /// `pending`, or `ignored` where somebody decided to leave it alone.
+    /// `pending`, `ignored` where somebody decided to leave it alone, or `adopted`.
     pub status: String,
     /// `foreign`: made elsewhere; `lost`: it bears a mark of Hostler's and no record of it is left.
     pub origin: String,
@@ -150,10 +150,13 @@ pub struct PendingAdoption {
     pub simulated: bool,
     /// Whether it can be adopted under its own name.
     pub adoptable: bool,
-    /// What to know before it is adopted.
+    /// What to know before it is adopted; nothing where it was.
     pub risks: Vec<AdoptionRisk>,
     /// Who decided to leave it alone; null while it waits.
     pub ignored: Option<AdoptionIgnored>,
+    /// Who adopted it, when and why; null while it is not managed.
+    #[serde(default)]
+    pub adopted: Option<VmAdopted>,
 }
 
 /// Something to know before a VM is adopted.

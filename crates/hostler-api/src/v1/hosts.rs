@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::endpoint;
-use crate::value::{Fact, Ref};
+use crate::value::{CacheStatus, Fact, Ref, Time};
 use crate::{ListQuery, Page};
 
 endpoint! {
@@ -54,7 +54,13 @@ pub struct Host {
     /// Why it is not ready.
     pub reason: Option<String>,
     /// When it was last seen.
-    pub observed_at: Option<crate::Time>,
+    pub observed_at: Option<Time>,
+    /// `stale` while its provider or host does not answer, or answers with an older picture only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_status: Option<CacheStatus>,
+    /// Since when; left out while it is fresh, and where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_since: Option<Time>,
     /// Its processor architecture.
     pub arch: Fact<String>,
     /// The model of its processors.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::endpoint;
-use crate::value::{Ref, Time};
+use crate::value::{CacheStatus, Ref, Time};
 use crate::{ListQuery, Page};
 
 endpoint! {
@@ -63,4 +63,10 @@ pub struct Network {
     pub observed_at: Time,
     /// Whether its provider does not answer, so that this is old.
     pub stale: bool,
+    /// `stale` while its provider or host does not answer, or answers with an older picture only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_status: Option<CacheStatus>,
+    /// Since when; left out while it is fresh, and where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_since: Option<Time>,
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::endpoint;
-use crate::value::Time;
+use crate::value::{CacheStatus, Time};
 use crate::{ListQuery, Nothing, Page};
 
 endpoint! {
@@ -95,6 +95,12 @@ pub struct Provider {
     pub product: Option<String>,
     /// When its latest inventory was taken; null: never since the server started.
     pub observed_at: Option<Time>,
+    /// `stale` while it does not answer, has not answered yet, or answers with an older picture only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_status: Option<CacheStatus>,
+    /// Since when; left out while it is fresh, and where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_since: Option<Time>,
     /// How long the latest inventory took, in seconds.
     pub inventory_seconds: Option<f64>,
     /// What it can do.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ConsoleKind, Operation, VmAdopted, VmSpec, endpoint};
-use crate::value::{Fact, Ref, Time};
+use crate::value::{CacheStatus, Fact, Ref, Time};
 use crate::{ListQuery, Page};
 
 mod parts;
@@ -343,6 +343,12 @@ pub struct VmSummary {
     pub simulated: Option<bool>,
     /// What it is doing.
     pub status: VmStatus,
+    /// `stale` while its provider or host does not answer, or answers with an older picture only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_status: Option<CacheStatus>,
+    /// Since when; left out while it is fresh, and where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_since: Option<Time>,
     /// Processors: seen, else asked for; null when neither is known.
     pub cpu_count: Option<u32>,
     /// Memory in bytes: seen, else asked for; null when neither is known.

@@ -56,8 +56,13 @@ impl Origin {
     /// Of what was seen and is not managed. `is_managed` says whether a VM is: somebody
     /// made a copy of that one then, mark and all, and none of Hostler's is lost.
     pub fn of(seen: &ObservedVm, is_managed: impl Fn(VmId) -> bool) -> Self {
-        match &seen.tag {
-            Some(tag) if !is_managed(tag.vm) => Self::Lost,
+        Self::of_mark(seen.tag.as_ref().map(|tag| tag.vm), is_managed)
+    }
+
+    /// The same of what was adopted and bore this mark then.
+    pub fn of_mark(mark: Option<VmId>, is_managed: impl Fn(VmId) -> bool) -> Self {
+        match mark {
+            Some(vm) if !is_managed(vm) => Self::Lost,
             Some(_) | None => Self::Foreign,
         }
     }

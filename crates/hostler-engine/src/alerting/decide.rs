@@ -163,8 +163,8 @@ impl Fleet {
         if labels.get("provider").is_some_and(|name| !is_set(name)) {
             return true;
         }
-        let all_answer =
-            !self.snapshot.stale && known().all(|it| it.state == ProviderState::Healthy);
+        let all_answer = !self.snapshot.freshness.is_stale()
+            && known().all(|it| it.state == ProviderState::Healthy);
         let vm = labels.get("vm_id").and_then(|id| id.parse::<VmId>().ok());
         all_answer && vm.is_some_and(|id| self.snapshot.vms.get(&id).is_none())
     }

@@ -115,7 +115,12 @@ impl State {
 
     /// When the VM was first seen.
     pub(crate) fn first_seen_at(&self, provider: ProviderId, vm: &ObservedVm) -> Option<Timestamp> {
-        self.known(Kind::Vm, provider, &vm.external_ref).map(|known| known.first_seen_at)
+        self.first_seen_as(provider, &vm.external_ref)
+    }
+
+    /// When a VM of this lasting name was first seen.
+    pub(crate) fn first_seen_as(&self, provider: ProviderId, name: &str) -> Option<Timestamp> {
+        self.known(Kind::Vm, provider, name).map(|known| known.first_seen_at)
     }
 
     /// Whether a VM that was seen is to get an id now. One that could not be read may be

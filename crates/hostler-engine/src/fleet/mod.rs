@@ -14,6 +14,7 @@
 
 pub(crate) mod absence;
 mod diff;
+pub(crate) mod freshness;
 mod groups;
 mod identity;
 mod memory;

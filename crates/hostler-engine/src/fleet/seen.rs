@@ -44,6 +44,8 @@ pub(crate) struct Seen {
     pub(crate) pools: BTreeMap<String, Arc<ObservedPool>>,
     pub(crate) networks: BTreeMap<String, Arc<ObservedNetwork>>,
     pub(crate) unreachable: BTreeMap<String, String>,
+    /// Since when each of them does not answer.
+    unreachable_since: BTreeMap<String, Timestamp>,
     /// Why all of it is old, while its provider answers and has nothing newer (E10).
     pub(crate) stale: Option<Stale>,
 }
@@ -64,6 +66,7 @@ impl Seen {
         let pools = inventory.pools.into_iter().map(|p| (p.external_ref.clone(), Arc::new(p)));
         let networks =
             inventory.networks.into_iter().map(|n| (n.external_ref.clone(), Arc::new(n)));
+        let since = inventory.unreachable.iter().map(|(host, _)| (host.clone(), at));
         let mut seen = Self {
             at,
             oldest_at: at,
@@ -76,6 +79,7 @@ impl Seen {
             vms: vms.collect(),
             pools: pools.collect(),
             networks: networks.collect(),
+            unreachable_since: since.collect(),
             unreachable: inventory.unreachable.into_iter().collect(),
             stale: inventory.stale,
         };
@@ -86,6 +90,11 @@ impl Seen {
     /// Whether it can show that something is gone.
     pub(crate) fn is_complete(&self) -> bool {
         self.unreachable.is_empty() && self.stale.is_none()
+    }
+
+    /// Since when a host does not answer, while it does not.
+    pub(super) fn unreachable_since(&self, host: &str) -> Option<Timestamp> {
+        self.unreachable_since.get(host).copied()
     }
 
     /// When each thing was seen.
@@ -146,6 +155,11 @@ impl Seen {
 
     /// Keeps what belongs to hosts that did not answer this time: it is not gone.
     pub(super) fn keep_unreachable(&mut self, before: &Self) {
+        for (host, since) in &mut self.unreachable_since {
+            if let Some(earlier) = before.unreachable_since.get(host) {
+                *since = (*since).min(*earlier);
+            }
+        }
         let silent = |host: Option<&String>| host.is_some_and(|h| self.unreachable.contains_key(h));
         let vms: Vec<_> = before.vms.values().filter(|v| silent(v.host_ref.as_ref())).collect();
         let pools: Vec<_> = before.pools.values().filter(|p| silent(p.host_ref.as_ref())).collect();

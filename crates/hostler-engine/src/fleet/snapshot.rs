@@ -13,6 +13,7 @@ use hostler_core::{Fact, Timestamp, placement};
 use hostler_provider::{Group, Stale, groups};
 use hostler_store::VmRow;
 
+use super::freshness::Freshness;
 use super::shelf::Shelf;
 use super::users::Users;
 use super::views::{
@@ -32,8 +33,8 @@ pub(crate) struct Snapshot {
     pub(crate) users: Users,
     /// When the oldest part was seen.
     pub(crate) observed_at: Option<Timestamp>,
-    /// Whether some provider does not answer.
-    pub(crate) stale: bool,
+    /// Whether some provider or host does not answer, and since when.
+    pub(crate) freshness: Freshness,
 }
 
 impl Snapshot {
@@ -41,10 +42,8 @@ impl Snapshot {
     pub(super) fn date(&mut self, state: &State) {
         let seen = state.providers.values().filter_map(|entry| entry.seen.as_ref());
         self.observed_at = seen.map(|seen| seen.oldest_at).min();
-        self.stale = state.providers.values().any(|e| {
-            let is_partly = e.seen.as_ref().is_some_and(|seen| !seen.is_complete());
-            is_partly || e.reach != Reach::Answering
-        });
+        let each = state.providers.values().map(Freshness::of_everything);
+        self.freshness = each.fold(Freshness::Fresh, Freshness::and);
     }
 
     /// Takes over a provider with its hosts, pools and networks as they are now.
@@ -95,6 +94,7 @@ impl Snapshot {
             state,
             reason,
             silent_since,
+            freshness: Freshness::of_provider(entry),
             product: seen.map(|seen| seen.probe.product.clone()),
             observed_at: seen.map(|seen| seen.at),
             inventory_took: seen.map(|seen| seen.took),
@@ -143,6 +143,7 @@ impl Snapshot {
                 simulated,
                 state: host_state,
                 reason,
+                freshness: Freshness::of(entry, Some(external_ref)),
                 observed: host.clone(),
                 // Counted when it is known which VMs are on it.
                 vm_count: 0,
@@ -156,7 +157,8 @@ impl Snapshot {
             let host = pool.host_ref.as_ref().and_then(|r| host_name(state, provider, seen, r));
             let (provider, observed) = (named.clone(), pool.clone());
             let stale = stale(&pool.host_ref);
-            let view = PoolView { id, provider, host, simulated, stale, observed };
+            let freshness = Freshness::of(entry, pool.host_ref.as_deref());
+            let view = PoolView { id, provider, host, simulated, stale, freshness, observed };
             self.pools.insert(id, Arc::new(view));
         }
         for (external_ref, network) in &seen.networks {
@@ -164,7 +166,8 @@ impl Snapshot {
             let host = network.host_ref.as_ref().and_then(|r| host_name(state, provider, seen, r));
             let (provider, observed) = (named.clone(), network.clone());
             let stale = stale(&network.host_ref);
-            let view = NetworkView { id, provider, host, simulated, stale, observed };
+            let freshness = Freshness::of(entry, network.host_ref.as_deref());
+            let view = NetworkView { id, provider, host, simulated, stale, freshness, observed };
             self.networks.insert(id, Arc::new(view));
         }
     }
@@ -227,15 +230,19 @@ fn reach<'a>(entry: &'a Entry, unreachable: Option<&'a String>) -> status::Reach
     }
 }
 
-/// Why the host that a VM of ours was placed on does not answer, if it does not.
+/// The host that a VM of ours was placed on, and why it does not answer, if it does not.
 /// Where the host is not known, any that is silent may have it.
-fn silent_host<'a>(state: &State, entry: &'a Entry, row: &VmRow) -> Option<&'a String> {
+fn silent_host<'a>(
+    state: &State,
+    entry: &'a Entry,
+    row: &VmRow,
+) -> Option<(&'a String, &'a String)> {
     let unreachable = &entry.seen.as_ref()?.unreachable;
     let mut silent = unreachable.iter().filter(|(external_ref, _)| {
         let id = state.host_id(entry.row.id, external_ref);
         row.host.is_none() || id.is_none() || id == row.host
     });
-    silent.next().map(|(_, reason)| reason)
+    silent.next()
 }
 
 /// A VM as it was seen under a name at a provider.
@@ -264,6 +271,7 @@ pub(super) fn vm_seen(
         managed: row.is_some(),
         simulated: entry.provider.is_simulated(),
         status: tell(row, Some(vm), entry, unreachable),
+        freshness: Freshness::of(entry, vm.host_ref.as_deref()),
         row: row.cloned(),
         observed: Some(vm.clone()),
         operation: state.claims.get(&Resource::Vm(id)).copied(),
@@ -280,15 +288,22 @@ fn groups_of(snapshot: &Snapshot, provider: ProviderId) -> Arc<[Group]> {
 /// A VM of ours that no inventory shows.
 pub(super) fn vm_not_seen(state: &State, snapshot: &Snapshot, row: &Arc<VmRow>) -> VmView {
     let entry = row.provider.and_then(|id| state.providers.get(&id));
-    let status = match (entry, row.phase) {
-        (Some(entry), _) => tell(Some(row), None, entry, silent_host(state, entry, row)),
+    let (status, freshness) = match (entry, row.phase) {
+        (Some(entry), _) => {
+            let silent = silent_host(state, entry, row);
+            let status = tell(Some(row), None, entry, silent.map(|(_, reason)| reason));
+            (status, Freshness::of(entry, silent.map(|(host, _)| host.as_str())))
+        }
         (None, phase) => {
-            let reason = match phase {
-                Phase::Creating => "it has not been placed yet",
-                Phase::Ready | Phase::Deleting => "its provider is not configured any more",
+            let (reason, freshness) = match phase {
+                // There is nobody yet who could tell anything newer.
+                Phase::Creating => ("it has not been placed yet", Freshness::Fresh),
+                Phase::Ready | Phase::Deleting => {
+                    ("its provider is not configured any more", Freshness::Stale { since: None })
+                }
             };
             let reach = status::Reach::Silent { last_at: None, reason };
-            status::tell(Some(phase), None, reach)
+            (status::tell(Some(phase), None, reach), freshness)
         }
     };
     let host = row.host.and_then(|id| {
@@ -304,6 +319,7 @@ pub(super) fn vm_not_seen(state: &State, snapshot: &Snapshot, row: &Arc<VmRow>) 
         managed: true,
         simulated: entry.is_some_and(|entry| entry.provider.is_simulated()),
         status,
+        freshness,
         row: Some(row.clone()),
         observed: None,
         operation: state.claims.get(&Resource::Vm(row.id)).copied(),

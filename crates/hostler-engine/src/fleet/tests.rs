@@ -222,7 +222,7 @@ fn dump(snapshot: &Snapshot) -> Vec<String> {
     all.extend(snapshot.networks.values().map(|view| format!("{view:?}")));
     all.extend(snapshot.providers.values().map(|view| format!("{view:?}")));
     all.extend(snapshot.users.all());
-    all.push(format!("{:?} {}", snapshot.observed_at, snapshot.stale));
+    all.push(format!("{:?} {:?}", snapshot.observed_at, snapshot.freshness));
     all.sort();
     all
 }

@@ -1,9 +1,10 @@
 //! What is told of each kind of thing: seen, asked and stored put together.
 
+mod providers;
+
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hostler_core::error::Code;
 use hostler_core::id::{HostId, NetworkId, OperationId, PoolId, ProviderId, VmId};
@@ -12,14 +13,15 @@ use hostler_core::query::{Field, Row, Value};
 use hostler_core::storage::ObservedPool;
 use hostler_core::template::FromTemplate;
 use hostler_core::vm::adoption::Adopted;
-use hostler_core::vm::devices::VolumeFormat;
 use hostler_core::vm::observed::ConsoleKind;
 use hostler_core::vm::status::{Phase, VmStatus};
 use hostler_core::vm::{Action, Admission, Denial, Governance, ObservedVm, admit};
 use hostler_core::{Quality, Timestamp};
 use hostler_provider::{Group, HostInventory};
-use hostler_store::{ProviderRow, VmRow};
+use hostler_store::VmRow;
 
+pub use self::providers::{ProviderState, ProviderView};
+use super::freshness::Freshness;
 use super::groups::group_of;
 use crate::adoptions::{of_adopted, of_unspoken};
 
@@ -42,6 +44,8 @@ pub struct VmView {
     pub simulated: bool,
     /// What it is doing.
     pub status: VmStatus,
+    /// Whether that is the newest there is to tell.
+    pub freshness: Freshness,
     /// What is asked of it.
     pub row: Option<Arc<VmRow>>,
     /// What was seen of it.
@@ -294,6 +298,8 @@ pub struct HostView {
     pub state: HostState,
     /// Why it is not ready.
     pub reason: Option<String>,
+    /// Whether what is told of it is the newest there is to tell.
+    pub freshness: Freshness,
     /// What was seen of it.
     pub observed: Arc<HostInventory>,
     /// How many VMs are on it.
@@ -356,6 +362,8 @@ macro_rules! held_view {
             pub simulated: bool,
             /// Why what was seen of it is old, if it is: its provider or host is silent.
             pub stale: Option<String>,
+            /// The same, with since when.
+            pub freshness: Freshness,
             /// What was seen of it.
             pub observed: Arc<$seen>,
         }
@@ -408,93 +416,4 @@ held_view! {
 held_view! {
     /// A network as it is told.
     NetworkView, NetworkId, ObservedNetwork, "forward", |view| view.observed.forward
-}
-
-/// Whether a provider answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProviderState {
-    /// It has not answered yet since the server started.
-    Connecting,
-    /// It answers.
-    Healthy,
-    /// It answers, with an older picture only: it is being listed anew.
-    Rebuilding,
-    /// It does not answer.
-    Unreachable,
-}
-
-impl ProviderState {
-    /// Whether it answers; `None` before it was asked.
-    pub const fn answers(self) -> Option<bool> {
-        match self {
-            Self::Connecting => None,
-            Self::Healthy | Self::Rebuilding => Some(true),
-            Self::Unreachable => Some(false),
-        }
-    }
-
-    /// The word used on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Connecting => "connecting",
-            Self::Healthy => "healthy",
-            Self::Rebuilding => "rebuilding",
-            Self::Unreachable => "unreachable",
-        }
-    }
-}
-
-/// A provider as it is told.
-#[derive(Debug, Clone)]
-pub struct ProviderView {
-    /// What is configured.
-    pub row: ProviderRow,
-    /// The word for its kind.
-    pub kind: &'static str,
-    /// Whether everything it tells is made up.
-    pub simulated: bool,
-    /// Whether it answers.
-    pub state: ProviderState,
-    /// Why it does not, or only with what is old.
-    pub reason: Option<String>,
-    /// Since when.
-    pub silent_since: Option<Timestamp>,
-    /// What answered.
-    pub product: Option<String>,
-    /// When its latest inventory was taken.
-    pub observed_at: Option<Timestamp>,
-    /// How long that took.
-    pub inventory_took: Option<Duration>,
-    /// What it can do.
-    pub groups: Arc<[Group]>,
-    /// In which formats it makes volumes; the first is taken where none is asked for.
-    pub volume_formats: &'static [VolumeFormat],
-    /// How many VMs it holds.
-    pub vm_count: Option<usize>,
-}
-
-impl ProviderView {
-    /// The fields that lists of providers can be filtered and sorted by.
-    pub const FIELDS: &'static [Field] =
-        &[Field::text("name"), Field::text("id"), Field::text("kind"), Field::text("state")];
-}
-
-impl Row for ProviderView {
-    fn id(&self) -> String {
-        self.row.id.to_string()
-    }
-
-    fn value(&self, field: &str) -> Value<'_> {
-        match field {
-            "name" => self.row.name.as_str().into(),
-            "id" => self.row.id.to_string().into(),
-            "kind" => self.kind.into(),
-            "state" => self.state.as_str().into(),
-            _ => Value::Absent,
-        }
-    }
-
-    fn contains(&self, needle: &str) -> bool {
-        self.row.name.to_lowercase().contains(needle) || self.row.uri.contains(needle)
-    }
 }

@@ -15,12 +15,28 @@ use hostler_core::{Code, Result};
 use hostler_engine::{AdoptRequest, DeleteOptions, PendingView, PowerVerb, VmView};
 use hostler_provider::Kind;
 use hostler_sim::{Verb, When};
-use hostler_store::NewOperation;
+use hostler_store::{EventFilter, NewOperation};
+use serde_json::json;
 
 use crate::world::{Lab, admin, foreign};
 
-fn list(lab: &Lab) -> Vec<Arc<PendingView>> {
+/// All that were made elsewhere.
+fn all(lab: &Lab) -> Vec<Arc<PendingView>> {
     lab.engine.adoptions().list(&ListRequest::first(100)).items
+}
+
+/// Those of them that nobody manages.
+fn list(lab: &Lab) -> Vec<Arc<PendingView>> {
+    all(lab).into_iter().filter(|it| it.adopted.is_none()).collect()
+}
+
+/// What the last event of this kind says, and of which VM it is.
+async fn last(lab: &Lab, kind: &str) -> (String, serde_json::Value) {
+    let filter = EventFilter { kind: Some(kind.into()), resource: None };
+    let found = lab.store.events_before(None, &filter, 1).await.unwrap();
+    let event = found.into_iter().next().unwrap_or_else(|| panic!("no {kind} was told"));
+    assert_eq!((event.kind.as_str(), event.resource_kind.as_deref()), (kind, Some("vm")));
+    (event.resource_id.unwrap(), event.data)
 }
 
 /// The foreign VM of that name, as soon as it waits.
@@ -62,11 +78,29 @@ async fn e17_e18_what_is_adopted_is_managed_and_nothing_of_it_changes() {
     assert_eq!(definition(&lab, id).await, before);
     assert!(list(&lab).is_empty());
     assert_eq!(lab.told("vm.adopted").await, 1);
-    let refused = adopt(&lab, id, AdoptRequest::default()).await.unwrap_err();
-    assert_eq!(refused.code(), Code::VmWrongState);
+    let told = json!({
+        "by": admin().name, "read_only": false, "reason": "ours now",
+        "external_ref": theirs.external_ref, "risks": [],
+    });
+    assert_eq!(last(&lab, "vm.adopted").await, (id.to_string(), told));
+    let adoptions = lab.engine.adoptions();
+    let refused = [
+        adopt(&lab, id, AdoptRequest::default()).await.unwrap_err().code(),
+        adoptions.review(&admin(), id, &AdoptRequest::default()).await.unwrap_err().code(),
+        adoptions.ignore(&admin(), id, "no").await.unwrap_err().code(),
+        adoptions.offer(&admin(), id).await.unwrap_err().code(),
+    ];
+    assert_eq!(refused, [Code::VmWrongState; 4]);
 
     // It obeys, also after a restart, under the provider's own name for it.
     lab.restart().await;
+    let noted = lab.engine.adoptions().get(id).unwrap();
+    assert_eq!((noted.status(), noted.origin.as_str()), ("adopted", "foreign"));
+    assert_eq!(noted.adopted.as_ref().unwrap().reason.as_deref(), Some("ours now"));
+    assert_eq!(noted.first_seen_at, pending.first_seen_at, "and not when it was adopted");
+    assert!(!noted.is_adoptable());
+    let listed: Vec<_> = all(&lab).iter().map(|it| (it.vm.id, it.status())).collect();
+    assert_eq!(listed, [(id, "adopted")]);
     lab.world.set_power(&theirs, PowerState::Stopped, "test");
     lab.sees(id, VmState::Stopped).await;
     let started = lab.engine.vms().power(&admin(), None, id, PowerVerb::Start).await.unwrap();
@@ -83,6 +117,8 @@ async fn x31_what_is_ignored_stays_noted_until_it_is_another_vm() {
     let nameless = adoptions().ignore(&admin(), id, "  ").await.unwrap_err();
     assert_eq!(nameless.code(), Code::SpecInvalid);
     adoptions().ignore(&admin(), id, "the network team's").await.unwrap();
+    let told = json!({ "by": admin().name, "reason": "the network team's" });
+    assert_eq!(last(&lab, "vm.ignored").await, (id.to_string(), told));
     lab.restart().await;
     waits(&lab, "theirs").await;
     let found = list(&lab).remove(0);
@@ -104,6 +140,8 @@ async fn x31_what_is_ignored_stays_noted_until_it_is_another_vm() {
     assert_eq!(refused.code(), Code::VmWrongState);
     adoptions.ignore(&admin(), other, "not now").await.unwrap();
     assert_eq!(adoptions.offer(&admin(), other).await.unwrap().status(), "pending");
+    let told = (other.to_string(), json!({ "by": admin().name }));
+    assert_eq!(last(&lab, "vm.offered").await, told);
     // What is adopted is not ignored any more.
     adoptions.ignore(&admin(), other, "not now").await.unwrap();
     adopt(&lab, other, AdoptRequest::default()).await.unwrap();
@@ -130,7 +168,15 @@ async fn x30_for_reading_only_nothing_is_offered_and_it_can_be_let_go() {
     let stopped = lab.engine.vms().power(&admin(), None, id, PowerVerb::Reset).await;
     assert_eq!(stopped.unwrap_err().code(), Code::VmReadOnly);
 
+    let (of, told) = last(&lab, "vm.adopted").await;
+    assert_eq!(
+        (of, &told["read_only"], &told["reason"]),
+        (id.to_string(), &json!(true), &json!(null))
+    );
     lab.engine.adoptions().release(&admin(), id).await.unwrap();
+    let told = (id.to_string(), json!({ "by": admin().name }));
+    assert_eq!(last(&lab, "vm.released").await, told);
+    assert_eq!(lab.told("vm.released").await, 1);
     let vm = lab.engine.vms().get(id).unwrap();
     assert!(!vm.managed && vm.adopted().is_none());
     assert_eq!(waits(&lab, "theirs").await, id);
@@ -140,6 +186,37 @@ async fn x30_for_reading_only_nothing_is_offered_and_it_can_be_let_go() {
     let made = lab.create("web").await;
     let refused = lab.engine.adoptions().release(&admin(), made).await.unwrap_err();
     assert_eq!(refused.code(), Code::VmWrongState, "it was made here");
+    let refused = lab.engine.adoptions().get(made).unwrap_err();
+    assert_eq!(refused.code(), Code::VmWrongState, "nobody decides about it");
+    assert!(all(&lab).iter().all(|it| it.vm.id != made));
+}
+
+/// A database that is gone takes the records along, and not the VMs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e17_x30_what_hostler_made_and_has_no_record_of_is_offered_as_lost() {
+    let before = Lab::new().await;
+    let made = before.create("web").await;
+    let volumes = before.world.vm_named("web").unwrap();
+    let world = before.world.clone();
+    before.engine.shutdown().await;
+    drop(before);
+    let lab = Lab::with(world, None).await;
+    foreign(&lab.world, "theirs");
+    let (id, other) = (waits(&lab, "web").await, waits(&lab, "theirs").await);
+    assert_ne!(id, made, "nothing is known of the one that it was");
+    let found = lab.engine.adoptions().get(id).unwrap();
+    assert_eq!((found.status(), found.origin.as_str()), ("pending", "lost"));
+    let marked: Vec<_> = found.review.risks.iter().filter(|it| it.code == "marked").collect();
+    assert!(matches!(marked.as_slice(), [risk] if !risk.forbids), "{:?}", found.review.risks);
+    let other = lab.engine.adoptions().get(other).unwrap();
+    assert_eq!(other.origin.as_str(), "foreign", "it bears no mark");
+    assert!(other.review.risks.iter().all(|risk| risk.code != "marked"));
+    assert!(!lab.engine.vms().get(id).unwrap().managed);
+
+    adopt(&lab, id, AdoptRequest::default()).await.unwrap();
+    let noted = lab.engine.adoptions().get(id).unwrap();
+    assert_eq!((noted.status(), noted.origin.as_str()), ("adopted", "lost"));
+    assert_eq!(lab.world.vm_named("web").unwrap(), volumes, "nothing of it changed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

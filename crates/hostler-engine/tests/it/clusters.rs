@@ -116,7 +116,7 @@ async fn e12_a_cluster_that_hangs_delays_no_other_and_grows_old() {
     assert_eq!(old.health(), Health::Healthy);
     assert!(old.failure.is_some() && old.age > Some(Duration::from_millis(500)), "{old:?}");
     let listed = lab.engine.clusters().list(&ListRequest::first(9), &Wanted::default(), false);
-    assert!(listed.stale && listed.items.len() == 2);
+    assert!(listed.freshness.is_stale() && listed.items.len() == 2);
     hung.faults().set_verb_latency(Verb::Report, Duration::ZERO);
     lab.until("it is fresh", || !view(&lab, a).stale && view(&lab, a).failure.is_none()).await;
 }

@@ -32,7 +32,9 @@ async fn i6_a_silent_provider_makes_states_unknown_with_what_was_seen_last() {
     assert_eq!(provider.state, ProviderState::Unreachable);
     assert!(provider.reason.is_some());
     let hosts = lab.engine.hosts().list(&ListRequest::first(10));
-    assert!(hosts.stale && hosts.items.iter().all(|h| h.state == HostState::Degraded));
+    assert!(
+        hosts.freshness.is_stale() && hosts.items.iter().all(|h| h.state == HostState::Degraded)
+    );
     lab.world.reconnect();
     lab.sees(vm, VmState::Running).await;
 }
@@ -43,7 +45,7 @@ async fn e10_x26_nothing_is_changed_by_an_older_picture_and_what_is_gone_is_not_
     let vm = lab.create("web").await;
     lab.sees(vm, VmState::Running).await;
     lab.world.fall_behind(SystemClock.now(), "it is being listed anew");
-    let stale = || lab.engine.vms().list(&ListRequest::first(10)).stale;
+    let stale = || lab.engine.vms().list(&ListRequest::first(10)).freshness.is_stale();
     lab.until("it is told as old", stale).await;
     let view = lab.engine.vms().get(vm).unwrap();
     assert_eq!(

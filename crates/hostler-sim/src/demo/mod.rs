@@ -144,6 +144,11 @@ pub fn fleet_of(count: usize, seed: u64, now: Timestamp) -> Vec<(String, Sim)> {
             dice.id(now.minus(Duration::from_secs(60 * minutes)))
         });
         let vm = add_vm(world, &host_name(host, index / FLEET), index, tag, &dice);
+        if tag.is_none() && host == "gamma" {
+            // What others made in a cluster says by labels what it belongs to.
+            let (role, ..) = ROLES[index % ROLES.len()];
+            world.belongs_to(&vm, "shop", role, &vm.name);
+        }
         world.set_guest(&vm, GUEST);
         world.set_power(&vm, power, reason);
     }

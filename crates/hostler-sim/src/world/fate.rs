@@ -1,6 +1,6 @@
 //! Playing fate: what befalls a world without anybody asking for it.
 
-use hostler_core::vm::PowerState;
+use hostler_core::vm::{Governance, PowerState};
 use hostler_provider::{Change, VmRef, VolumeRef};
 
 use super::World;
@@ -62,6 +62,19 @@ impl World {
         self.change(|state| {
             if let Some(found) = state.vms.get_mut(&vm.external_ref) {
                 found.namespace = Some(namespace.to_owned());
+                let told = Change::Vm(found.vm_ref());
+                state.told.push(told);
+            }
+        });
+    }
+
+    /// The VM says by labels what it belongs to, as those of a cluster do.
+    pub fn belongs_to(&self, vm: &VmRef, system: &str, service: &str, instance: &str) {
+        let said = [system, service, instance].map(|name| Some(name.to_owned()));
+        self.change(|state| {
+            if let Some(found) = state.vms.get_mut(&vm.external_ref) {
+                let [system, service, instance] = said;
+                found.governance = Governance { system, service, instance };
                 let told = Change::Vm(found.vm_ref());
                 state.told.push(told);
             }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
-use hostler_api::{ListQuery, Nothing, v1};
+use hostler_api::{ListQuery, Nothing, Time, v1};
 use hostler_client::{Client, Item, Terms};
 
 use super::{DryRunArg, ListArgs, WatchArg};
@@ -16,26 +16,30 @@ use crate::select::{Selection, called, is_glob, one_vm};
 use crate::terminal::Tone;
 use crate::work;
 
-/// What can be done about VMs that are seen and not managed.
+/// What can be done about VMs that were made elsewhere.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// List VMs that wait for a decision.
+    /// List VMs that wait for a decision, or those that were decided about.
     #[command(visible_alias = "ls")]
     #[command(after_long_help = examples!(
         "hostler adopt list",
         "hostler adopt list --all -o wide",
+        "hostler adopt list --status adopted",
         "hostler adopt list --filter 'origin=lost'"
     ))]
     List {
         #[command(flatten)]
         list: ListArgs,
-        /// Also those that are left alone.
-        #[arg(short, long)]
+        /// Also those that are left alone, and those that were adopted.
+        #[arg(short, long, conflicts_with = "status")]
         all: bool,
+        /// Which are listed.
+        #[arg(long, value_enum, default_value_t = Status::Pending)]
+        status: Status,
         #[command(flatten)]
         watch: WatchArg,
     },
-    /// Show a VM that waits, and what to know before it is adopted.
+    /// Show a VM that waits, and what to know before it is adopted; or what was decided.
     #[command(after_long_help = examples!("hostler adopt show web"))]
     Show {
         /// Its name or id.
@@ -105,11 +109,12 @@ pub(crate) struct TakeArgs {
 
 pub(crate) async fn run(app: &App, verb: Verb) -> Result {
     match verb {
-        Verb::List { mut list, all, watch } => {
+        Verb::List { mut list, all, status, watch } => {
             if !all {
+                let status = status.word();
                 list.filter = Some(match list.filter.filter(|filter| !filter.trim().is_empty()) {
-                    Some(filter) => format!("status=pending AND {filter}"),
-                    None => "status=pending".to_owned(),
+                    Some(filter) => format!("status={status} AND {filter}"),
+                    None => format!("status={status}"),
                 });
             }
             super::list::<v1::AdoptionList, _>(app, Nothing {}, &list, watch).await
@@ -137,7 +142,7 @@ async fn take(app: &App, args: TakeArgs) -> Result {
     if name.is_some() && !selection.is_single() {
         return Err(Failure::usage("--name is for one VM").with_hint("name that one VM"));
     }
-    let vms = fitting(app, &client, &selection, Fit::Pending).await?;
+    let vms = fitting(app, &client, &selection, Status::Pending).await?;
     let body = v1::AdoptionRequest { name, project, read_only, reason };
     each(app, "adopt", vms, async |vm| {
         let path = v1::VmPath { vm: vm.id };
@@ -156,9 +161,9 @@ async fn take(app: &App, args: TakeArgs) -> Result {
     .await
 }
 
-/// Which VMs a verb is for, where a pattern fits others as well.
-#[derive(Debug, Clone, Copy)]
-enum Fit {
+/// What was decided about a VM that was made elsewhere.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Status {
     /// Those that wait for a decision.
     Pending,
     /// Those that are left alone.
@@ -167,22 +172,28 @@ enum Fit {
     Adopted,
 }
 
+impl Status {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ignored => "ignored",
+            Self::Adopted => "adopted",
+        }
+    }
+}
+
 /// The selected VMs. Who names one by one is told of each that it cannot be; of those that a
 /// pattern fits or that are all there are, only those count that the verb is for.
 async fn fitting(
     app: &App,
     client: &Client,
     selection: &Selection,
-    fit: Fit,
+    fit: Status,
 ) -> Result<Vec<Item<v1::VmSummary>>> {
     let mut vms = selection.resolve(client).await?;
     let is_narrowed = selection.narrowing()?.is_some() || selection.all;
     if is_narrowed || selection.names.iter().any(|name| is_glob(name)) {
-        let wanted = match fit {
-            Fit::Pending => undecided(client, "pending").await?,
-            Fit::Ignored => undecided(client, "ignored").await?,
-            Fit::Adopted => adopted(client, &vms).await?,
-        };
+        let wanted = in_status(client, fit).await?;
         vms.retain(|vm| wanted.contains(&vm.value.id));
     }
     if vms.is_empty() {
@@ -191,28 +202,15 @@ async fn fitting(
     Ok(vms)
 }
 
-/// The ids of the VMs that nobody manages, in this status.
-async fn undecided(client: &Client, status: &str) -> Result<BTreeSet<String>> {
+/// The ids of the VMs in this status.
+async fn in_status(client: &Client, status: Status) -> Result<BTreeSet<String>> {
     let query = ListQuery {
-        filter: Some(format!("status={status}")),
+        filter: Some(format!("status={}", status.word())),
         limit: Some(hostler_api::LIMIT_MAX),
         ..ListQuery::default()
     };
     let found = client.pages::<v1::AdoptionList, _>(Nothing {}, query).all(None).await?;
     Ok(found.items.into_iter().map(|row| row.value.vm.id).collect())
-}
-
-/// The ids of those that were adopted.
-async fn adopted(client: &Client, vms: &[Item<v1::VmSummary>]) -> Result<BTreeSet<String>> {
-    let mut adopted = BTreeSet::new();
-    for vm in vms.iter().filter(|vm| vm.value.managed) {
-        let path = v1::VmPath { vm: vm.value.id.clone() };
-        let shown = client.show::<v1::VmShow>(&path).await?.value;
-        if shown.adopted.is_some() {
-            adopted.insert(shown.summary.id);
-        }
-    }
-    Ok(adopted)
 }
 
 /// Does it to each by itself: what is refused of one is told, and changes nothing for the
@@ -267,7 +265,7 @@ fn risk(risk: &v1::AdoptionRisk) -> String {
 
 async fn ignore(app: &App, selection: &Selection, reason: String, dry_run: DryRunArg) -> Result {
     let client = app.client()?;
-    let vms = fitting(app, &client, selection, Fit::Pending).await?;
+    let vms = fitting(app, &client, selection, Status::Pending).await?;
     let lines: Vec<_> = vms.iter().map(|vm| format!("- vm {} waits", vm.value.name)).collect();
     if dry_run.tell(app, &lines)? {
         return Ok(());
@@ -284,7 +282,7 @@ async fn ignore(app: &App, selection: &Selection, reason: String, dry_run: DryRu
 
 async fn offer(app: &App, selection: &Selection, dry_run: DryRunArg) -> Result {
     let client = app.client()?;
-    let vms = fitting(app, &client, selection, Fit::Ignored).await?;
+    let vms = fitting(app, &client, selection, Status::Ignored).await?;
     let lines: Vec<_> = vms.iter().map(|vm| format!("+ vm {} waits", vm.value.name)).collect();
     if dry_run.tell(app, &lines)? {
         return Ok(());
@@ -300,7 +298,7 @@ async fn offer(app: &App, selection: &Selection, dry_run: DryRunArg) -> Result {
 
 async fn release(app: &App, selection: &Selection, dry_run: DryRunArg) -> Result {
     let client = app.client()?;
-    let vms = fitting(app, &client, selection, Fit::Adopted).await?;
+    let vms = fitting(app, &client, selection, Status::Adopted).await?;
     let lines: Vec<_> = vms.iter().map(|vm| format!("- vm {} is managed", vm.value.name)).collect();
     if dry_run.tell(app, &lines)? {
         return Ok(());
@@ -312,6 +310,17 @@ async fn release(app: &App, selection: &Selection, dry_run: DryRunArg) -> Result
         Ok(())
     })
     .await
+}
+
+/// Who decided about it, when and why.
+fn decision(row: &v1::PendingAdoption) -> Option<(&str, Time, Option<&str>)> {
+    let ignored = row.ignored.as_ref().map(|it| (it.by.as_str(), it.at, Some(it.reason.as_str())));
+    let adopted = row.adopted.as_ref().map(|it| (it.by.as_str(), it.at, it.reason.as_deref()));
+    ignored.or(adopted)
+}
+
+const fn yes(is_so: bool) -> &'static str {
+    if is_so { "yes" } else { "no" }
 }
 
 impl Resource for v1::PendingAdoption {
@@ -329,12 +338,17 @@ impl Resource for v1::PendingAdoption {
         Column::new("cpus", |row, _| opt(row.cpu_count)),
         Column::new("memory", |row, _| bytes(row.memory_bytes)),
         Column::new("risks", |row, _| {
+            if row.adopted.is_some() {
+                return opt(None::<&str>); // it is decided
+            }
             let tone = if row.adoptable { Tone::Plain } else { Tone::Bad };
             count(row.risks.len()).toned(tone)
         }),
         Column::new("seen", |row, now| age(Some(row.first_seen_at), now)),
-        Column::wide("reason", |row, _| opt(row.ignored.as_ref().map(|it| it.reason.clone()))),
-        Column::wide("by", |row, _| opt(row.ignored.as_ref().map(|it| it.by.clone()))),
+        Column::wide("reason", |row, _| opt(decision(row).and_then(|(_, _, reason)| reason))),
+        Column::wide("by", |row, _| opt(decision(row).map(|(by, ..)| by))),
+        Column::wide("decided", |row, now| age(decision(row).map(|(_, at, _)| at), now)),
+        Column::wide("read-only", |row, _| opt(row.adopted.as_ref().map(|it| yes(it.read_only)))),
         Column::wide("namespace", |row, _| opt(row.namespace.clone())),
         Column::wide("system", |row, _| opt(row.governance.system.clone())),
         Column::wide("service", |row, _| opt(row.governance.service.clone())),

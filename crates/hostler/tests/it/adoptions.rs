@@ -65,6 +65,7 @@ fn undecided() -> TestServer {
             let numbers: &[u32] = match seen.param("filter") {
                 Some("status=pending") => &[1, 3],
                 Some("status=ignored") => &[4],
+                Some("status=adopted") => &[],
                 other => panic!("{other:?}"),
             };
             let row = |n: &u32| pending("x", &json!({"vm": {"id": id(*n), "name": "x"}}));
@@ -110,4 +111,29 @@ fn x31_a_pattern_is_about_those_that_the_verb_is_for() {
     let ended = run(&server, &["adopt", "release", "web-*"]);
     assert_eq!((ended.code, ended.err.as_str()), (0, "no VM fits\n"));
     assert_eq!(changes(&server), Vec::<String>::new());
+}
+
+#[test]
+fn e19_what_was_adopted_is_listed_by_its_status_with_who_and_why() {
+    let server = TestServer::start(|_| {
+        let adopted = json!({"by": "local:ada", "at": "2026-11-21T05:00:00.000000Z",
+            "read_only": true, "reason": "moved"});
+        let changes = json!({"status": "adopted", "adopted": adopted, "adoptable": false});
+        Reply::page(vec![pending("web", &changes)])
+    });
+    let columns = "name,status,origin,risks,reason,by,read-only";
+    expect![[r#"
+        NAME  STATUS   ORIGIN   RISKS  REASON  BY         READ-ONLY
+        web   adopted  foreign  -      moved   local:ada  yes
+        exit 0
+    "#]]
+    .assert_eq(
+        &run(&server, &["adopt", "list", "--status", "adopted", "--columns", columns]).all(),
+    );
+    assert_eq!(server.seen()[0].param("filter"), Some("status=adopted"));
+    let told = run(&server, &["adopt", "list", "--status", "adopted", "-o", "json"]);
+    let told: Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(told[0]["adopted"]["by"], "local:ada");
+    let both = run(&server, &["adopt", "list", "--all", "--status", "ignored"]);
+    assert_eq!(both.code, 2, "{}", both.all());
 }

@@ -132,15 +132,16 @@ fn pending(view: &PendingView) -> v1::PendingAdoption {
         state: vm.status.state.as_str().to_owned(),
         cpu_count: vm.cpu_count(),
         memory_bytes: vm.memory_bytes(),
-        first_seen_at: Time(vm.created_at),
+        first_seen_at: Time(view.first_seen_at),
         simulated: vm.simulated,
-        adoptable: view.review.is_possible(),
+        adoptable: view.is_adoptable(),
         risks: view.review.risks.iter().map(risk).collect(),
         ignored: view.ignored.as_ref().map(|it| v1::AdoptionIgnored {
             by: it.by.clone(),
             at: Time(it.at),
             reason: it.reason.clone(),
         }),
+        adopted: view.adopted.as_ref().map(vms::adopted),
     }
 }
 

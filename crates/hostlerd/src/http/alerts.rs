@@ -1,7 +1,7 @@
 //! Alerts: what is wrong now, and what was.
 
 use hostler_api::v1::{self, Acknowledged, Alert, AlertEntry, AlertRuleRef};
-use hostler_api::{LIMIT_DEFAULT, ListQuery, Page, Time};
+use hostler_api::{CacheStatus, LIMIT_DEFAULT, ListQuery, Page, Time};
 use hostler_core::alert::state::Cause;
 use hostler_core::alert::{ALERT_NAME, LabelSet};
 use hostler_core::error::Fault;
@@ -47,7 +47,8 @@ async fn list(app: App, call: Call<v1::AlertList>) -> Result<Reply<Page<Alert>>>
     let order = ["rank", "name"];
     let page = lists::in_order(&app, LIST, &call.query, FIELDS, &order, &rows, |it| alert(&it.0))?;
     let (stale, observed_at) = alerts.freshness();
-    Ok(Reply::page(Page { stale, observed_at: observed_at.map(Time), ..page }))
+    let page = page.aged(CacheStatus::of(stale), None);
+    Ok(Reply::page(Page { observed_at: observed_at.map(Time), ..page }))
 }
 
 async fn show(app: App, call: Call<v1::AlertShow>) -> Result<Reply<Alert>> {
@@ -97,6 +98,8 @@ async fn history(app: App, call: Call<v1::AlertHistory>) -> Result<Reply<Page<Al
         next_cursor: last.map(|seq| app.cursors.seal_text(HISTORY, query, &seq)),
         observed_at: Some(Time(app.clock.now())),
         stale: false,
+        cache_status: Some(CacheStatus::Fresh),
+        stale_since: None,
         silent: Vec::new(),
         approx_total: None,
     }))

@@ -5,7 +5,7 @@ mod socket;
 mod stream;
 
 use hostler_api::v1::{self, ResourceRef};
-use hostler_api::{LIMIT_DEFAULT, ListQuery, Page, Time};
+use hostler_api::{CacheStatus, LIMIT_DEFAULT, ListQuery, Page, Time};
 use hostler_core::error::Fault;
 use hostler_core::query::{Field, Operator, Value};
 use hostler_core::{Code, Error};
@@ -48,6 +48,8 @@ async fn list(app: App, call: Call<v1::EventList>) -> Result<Reply<Page<v1::Even
         next_cursor,
         observed_at,
         stale: false,
+        cache_status: Some(CacheStatus::Fresh),
+        stale_since: None,
         silent: Vec::new(),
         approx_total: None,
     }))

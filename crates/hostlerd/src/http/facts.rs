@@ -2,7 +2,9 @@
 //! that nobody has answered since, only the engine knows. So what is told of a
 //! thing whose provider or host is silent is told as stale (C5, X17).
 
+use hostler_api::{CacheStatus, Time};
 use hostler_core::Fact;
+use hostler_engine::Freshness;
 
 /// How facts of one thing are told.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +34,16 @@ impl<'a> Telling<'a> {
             None => hostler_api::Fact::from_core(fact, as_told),
         }
     }
+}
+
+/// Whether it is the newest there is to tell (E10).
+pub(super) const fn cache_status(freshness: Freshness) -> Option<CacheStatus> {
+    Some(CacheStatus::of(freshness.is_stale()))
+}
+
+/// Since when it is not.
+pub(super) fn stale_since(freshness: Freshness) -> Option<Time> {
+    freshness.stale_since().map(Time)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use hostler_api::{Page, Ref, Time};
 use hostler_engine::HostView;
 
 use super::error::Result;
-use super::facts::Telling;
+use super::facts::{Telling, cache_status, stale_since};
 use super::{Api, Call, Reply, ids, lists};
 use crate::app::App;
 
@@ -40,6 +40,8 @@ fn host(view: &HostView) -> v1::Host {
         state: view.state.as_str().to_owned(),
         reason: view.reason.clone(),
         observed_at: Some(Time(seen.observed_at)),
+        cache_status: cache_status(view.freshness),
+        stale_since: stale_since(view.freshness),
         arch: told.fact(&seen.arch),
         cpu_model: told.fact(&seen.cpu_model),
         cpu_count: told.fact(&seen.cpu_count),

@@ -70,7 +70,7 @@ where
     let rows: Vec<_> = told.items.into_iter().map(Listed).collect();
     let page = lists::in_order(app, list, query, fields, ORDER, &rows, |row| convert(&row.0))?;
     let silent: Vec<_> = told.unread.into_iter().map(lists::silent).collect();
-    Ok(Reply::page(Page { stale: !silent.is_empty(), silent, ..page }))
+    Ok(Reply::page(lists::without(silent, page)))
 }
 
 /// The core's name of one, on the wire.

@@ -1,10 +1,11 @@
 //! Lists: from a query to a page with its cursor.
 
-use hostler_api::{ListQuery, Page, Ref, SilentSource, Time};
+use hostler_api::{CacheStatus, ListQuery, Page, Ref, SilentSource, Time};
 use hostler_core::query::{Field, ListRequest, Row, SortKey};
 use hostler_engine::{Listed, SilentProvider};
 
 use super::error::Result;
+use super::facts::{cache_status, stale_since};
 use crate::app::App;
 
 /// A page of a list that the engine keeps.
@@ -22,7 +23,9 @@ pub(super) fn page<T, U>(
         items: listed.items.iter().map(convert).collect::<Result<_>>()?,
         next_cursor: listed.next.map(|position| app.cursors.seal(list, query, &position)),
         observed_at: listed.observed_at.map(Time),
-        stale: listed.stale,
+        stale: listed.freshness.is_stale(),
+        cache_status: cache_status(listed.freshness),
+        stale_since: stale_since(listed.freshness),
         silent: Vec::new(),
         approx_total: u64::try_from(listed.total).ok(),
     })
@@ -61,9 +64,18 @@ pub(super) fn in_order<R: Row, U>(
         next_cursor: paged.next.map(|position| app.cursors.seal(list, query, &position)),
         observed_at: Some(Time(app.clock.now())),
         stale: false,
+        cache_status: Some(CacheStatus::Fresh),
+        stale_since: None,
         silent: Vec::new(),
         approx_total: u64::try_from(paged.total).ok(),
     })
+}
+
+/// The same page, from which what these would tell is missing.
+pub(super) fn without<T>(silent: Vec<SilentSource>, page: Page<T>) -> Page<T> {
+    let status = CacheStatus::of(!silent.is_empty());
+    // They were asked just now; since when they would not have answered, nobody knows.
+    Page { silent, ..page.aged(status, None) }
 }
 
 /// A provider that did not answer, or not wholly.

@@ -61,7 +61,7 @@ async fn list(app: App, call: Call<v1::MigrationList>) -> Result<Reply<Page<v1::
     let rows: Vec<_> = told.items.into_iter().map(Listed).collect();
     let page = lists::of_rows(&app, LIST, &query, FIELDS, &rows, |row| migration(&row.0))?;
     let silent: Vec<_> = told.silent.into_iter().map(lists::silent).collect();
-    Ok(Reply::page(Page { stale: !silent.is_empty(), silent, ..page }))
+    Ok(Reply::page(lists::without(silent, page)))
 }
 
 /// Asks the provider of one VM alone where only that VM is wanted.

@@ -7,6 +7,7 @@ use hostler_api::{Page, Ref, Time};
 use hostler_engine::NetworkView;
 
 use super::error::Result;
+use super::facts::{cache_status, stale_since};
 use super::{Api, Call, Reply, ids, lists};
 use crate::app::App;
 
@@ -40,5 +41,7 @@ fn network(view: &NetworkView) -> v1::Network {
         subnets: seen.subnets.clone(),
         observed_at: Time(seen.observed_at),
         stale: view.stale.is_some(),
+        cache_status: cache_status(view.freshness),
+        stale_since: stale_since(view.freshness),
     }
 }

@@ -6,7 +6,7 @@ mod filter;
 use std::time::Duration;
 
 use hostler_api::v1;
-use hostler_api::{Endpoint, Page, Time};
+use hostler_api::{CacheStatus, Endpoint, Page, Time};
 use hostler_core::access::Role;
 use hostler_core::id::OperationId;
 use hostler_engine::{Accepted, OperationView};
@@ -90,6 +90,8 @@ async fn list(app: App, call: Call<v1::OperationList>) -> Result<Reply<Page<v1::
         next_cursor,
         observed_at,
         stale: false,
+        cache_status: Some(CacheStatus::Fresh),
+        stale_since: None,
         silent: Vec::new(),
         approx_total: None,
     }))

@@ -7,7 +7,7 @@ use hostler_api::{Page, Ref, Time};
 use hostler_engine::PoolView;
 
 use super::error::Result;
-use super::facts::Telling;
+use super::facts::{Telling, cache_status, stale_since};
 use super::{Api, Call, Reply, ids, lists};
 use crate::app::App;
 
@@ -42,5 +42,7 @@ fn pool(view: &PoolView) -> v1::Pool {
         available_bytes: told.fact(&seen.available_bytes),
         observed_at: Time(seen.observed_at),
         stale: view.stale.is_some(),
+        cache_status: cache_status(view.freshness),
+        stale_since: stale_since(view.freshness),
     }
 }

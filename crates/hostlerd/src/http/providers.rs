@@ -8,6 +8,7 @@ use hostler_engine::ProviderView;
 use hostler_store::ProviderRow;
 
 use super::error::Result;
+use super::facts::{cache_status, stale_since};
 use super::{Api, Call, Reply, ids, lists};
 use crate::app::App;
 use crate::wiring::{check_reach, without_password};
@@ -62,6 +63,8 @@ fn provider(view: &ProviderView) -> v1::Provider {
         reason: view.reason.clone(),
         product: view.product.clone(),
         observed_at: view.observed_at.map(Time),
+        cache_status: cache_status(view.freshness),
+        stale_since: stale_since(view.freshness),
         inventory_seconds: view.inventory_took.map(|took| took.as_secs_f64()),
         groups: view.groups.iter().map(|group| group.as_str().to_owned()).collect(),
         volume_formats: view.volume_formats.iter().copied().map(Into::into).collect(),

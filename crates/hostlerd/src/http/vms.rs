@@ -15,7 +15,7 @@ use super::operations::accepted;
 use super::{Api, Call, Reply, clones, disks, ids, lists, snapshots};
 use crate::app::App;
 use convert::Viewer;
-pub(super) use convert::{allowed, denied, governance, in_spec, keeper, planned};
+pub(super) use convert::{adopted, allowed, denied, governance, in_spec, keeper, planned};
 
 /// The longest that a guest may be given to shut down.
 const STOP_SECONDS_MAX: u32 = 3600;

@@ -1,6 +1,7 @@
 //! VMs that were made elsewhere, over the wire (E18–E20).
 
 use hostler_core::access::Role;
+use hostler_core::id::VmId;
 use hostler_core::vm::VmSpec;
 use serde_json::{Value, json};
 
@@ -60,14 +61,56 @@ async fn e19_e20_what_waits_is_listed_reviewed_adopted_and_let_go() {
     assert_eq!(adopted["adopted"]["reason"], "moved");
     assert_eq!(adopted["adopted"]["read_only"], false);
     assert_eq!(adopted["observed"]["name"], "theirs");
-    let again = local.get(&format!("{PENDING}/{vm}")).await;
+    let item = local.get(&format!("{PENDING}/{vm}")).await.json();
+    assert_eq!((&item["status"], &item["adopted"]), (&json!("adopted"), &adopted["adopted"]));
+    assert!(item["adopted"]["by"].as_str().unwrap().starts_with("local:"));
+    assert!(item["adopted"]["at"].is_string());
+    assert_eq!((&item["vm"]["name"], &item["adoptable"]), (&json!("ours"), &json!(false)));
+    assert_eq!(item["first_seen_at"], one["first_seen_at"]);
+    assert_eq!(list(&fixture, "filter=status=adopted").await, [item]);
+    assert_eq!(list(&fixture, "").await.len(), 2, "it stays in the list of all");
+    assert_eq!(list(&fixture, "filter=status=pending").await.len(), 1);
+    let again = local.post(&format!("{PENDING}/{vm}/adopt"), &body).await;
     assert_eq!((again.status, again.code().as_str()), (409, "vm_wrong_state"));
 
     let released = local.send("POST", &format!("/api/v1/vms/{vm}/release"), None).await;
     assert_eq!(released.status, 204, "{}", released.text());
     let shown = local.get(&format!("/api/v1/vms/{vm}")).await.json();
     assert_eq!((&shown["managed"], &shown["adopted"]), (&json!(false), &Value::Null));
-    assert_eq!(local.get(&format!("{PENDING}/{vm}")).await.json()["status"], "pending");
+    let item = local.get(&format!("{PENDING}/{vm}")).await.json();
+    assert_eq!((&item["status"], &item["adopted"]), (&json!("pending"), &Value::Null));
+
+    let spec = json!({ "spec": { "name": "made", "memory": { "bytes": 64 << 20 } } });
+    let made = local.post("/api/v1/vms", &spec).await.json();
+    let made = made["resources"][0]["id"].as_str().unwrap();
+    let answer = local.get(&format!("{PENDING}/{made}")).await;
+    assert_eq!((answer.status, answer.code().as_str()), (409, "vm_wrong_state"), "made here");
+}
+
+#[tokio::test]
+async fn e17_e19_what_is_lost_is_told_so_and_what_a_vm_belongs_to() {
+    let fixture = Fixture::start().await;
+    let nobody: VmId = "0192d0c4-7d5a-7bc0-9a3e-5f6a7b8c9d0e".parse().unwrap();
+    let vm = fixture.world.add_vm("h1", VmSpec::new("web", 64 << 20), Some(nobody), Vec::new());
+    fixture.world.put_in(&vm, "prod");
+    fixture.world.belongs_to(&vm, "shop", "carts", "carts-7");
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    let belongs = json!({ "system": "shop", "service": "carts", "instance": "carts-7" });
+    let found = loop {
+        let found = list(&fixture, "filter=origin=lost").await;
+        if found.first().is_some_and(|it| it["governance"] == belongs) {
+            break found[0].clone();
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{found:#?}");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    };
+    assert_eq!((&found["status"], &found["namespace"]), (&json!("pending"), &json!("prod")));
+    assert_eq!(found["external_ref"], vm.external_ref, "the lasting name that it has there");
+    let risks = found["risks"].as_array().unwrap();
+    let marked: Vec<_> = risks.iter().filter(|it| it["code"] == "marked").collect();
+    assert!(matches!(marked.as_slice(), [risk] if risk["forbids"] == false), "{risks:?}");
+    let path = format!("{PENDING}/{}", found["vm"]["id"].as_str().unwrap());
+    assert_eq!(fixture.local().get(&path).await.json(), found);
 }
 
 #[tokio::test]

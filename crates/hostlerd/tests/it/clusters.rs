@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use hostler_core::access::Role;
-use hostler_core::cluster::{AUTH_FAILED, Health, Reason, Report};
+use hostler_core::cluster::{AUTH_FAILED, Health, Reason, Report, WatchLag};
 use hostler_core::vm::VmSpec;
 use hostler_sim::World;
 use serde_json::{Value, json};
@@ -300,4 +300,50 @@ async fn e16_a_cursor_is_good_for_what_is_wanted_only() {
         let refused = page(&format!("{other}{cursor}")).await;
         assert_eq!((refused.status, refused.code().as_str()), (400, "cursor_invalid"), "{other}");
     }
+}
+
+#[tokio::test]
+async fn e12_x28_how_far_each_kind_is_behind_is_a_series_of_its_own() {
+    let fixture = Fixture::start().await;
+    let lag = |kind: &str, silent| WatchLag { kind: kind.into(), silent, stale_since: None };
+    let world = World::small(8);
+    let lags = vec![
+        lag("virtualmachines", Some(Duration::from_secs(2))),
+        lag("virtualmachineinstances", Some(Duration::from_secs(40))),
+        lag("nodes", None),
+    ];
+    world.set_cluster(Report { lags, ..hostler_sim::cluster::healthy() });
+    *fixture.cluster.lock().unwrap() = world;
+    let path = add(&fixture, "eu").await;
+    let series = async || {
+        let page = fixture.local().get("/metrics").await.text();
+        let lines =
+            page.lines().filter(|line| line.starts_with("hostler_cluster_watch_lag_seconds{"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(series().await, [""; 0], "nobody asked it yet");
+    // Who gives it another kubeconfig asks it by that.
+    let fresh = json!({ "kubeconfig": KUBECONFIG });
+    let answer = put(&fixture, &format!("{path}/kubeconfig"), &fresh).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    // A page is handed out for a moment longer than it is made.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    let told = loop {
+        let told = series().await;
+        if !told.is_empty() {
+            break told;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "no lag is ever told");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let value = |kind: &str| {
+        let labels = format!("{{provider=\"eu\",simulated=\"true\",kind=\"{kind}\"}} ");
+        let of: Vec<_> = told.iter().filter_map(|line| line.split_once(&labels)).collect();
+        let [(_, value)] = of.as_slice() else { panic!("not one of {kind}: {told:?}") };
+        value.parse::<f64>().unwrap()
+    };
+    // What was silent then is silent longer by now.
+    assert!((2.0..30.0).contains(&value("virtualmachines")), "{told:?}");
+    assert!((40.0..68.0).contains(&value("virtualmachineinstances")), "{told:?}");
+    assert_eq!(told.len(), 2, "what was never heard of is told by none: {told:?}");
 }

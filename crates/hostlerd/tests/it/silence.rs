@@ -33,6 +33,34 @@ async fn told(fixture: &Fixture, vm: &str) -> [Value; 3] {
     [vm["observed"].clone(), host, pools["items"][0].clone()]
 }
 
+/// How old is what is told: of a VM, its host and its pool, all pools and networks there are,
+/// and of the lists that they are in. Each by its status, and since when it is stale.
+async fn ages(fixture: &Fixture, vm: &str) -> Vec<(String, String, Option<String>)> {
+    let local = fixture.local();
+    let mut told =
+        vec![("the vm".to_owned(), local.get(&format!("/api/v1/vms/{vm}")).await.json())];
+    for list in ["vms", "hosts", "pools", "networks"] {
+        let page = local.get(&format!("/api/v1/{list}")).await.json();
+        let items = page["items"].as_array().unwrap().clone();
+        assert!(!items.is_empty(), "{list}");
+        told.extend(items.into_iter().map(|item| (format!("one of {list}"), item)));
+        assert_eq!(page["stale"], page["cache_status"] == "stale", "{page:#}");
+        told.push((list.to_owned(), page));
+    }
+    let age = |(what, it): (String, Value)| {
+        let status = it["cache_status"].as_str().unwrap_or_else(|| panic!("{what}: {it:#}"));
+        (what, status.to_owned(), it["stale_since"].as_str().map(str::to_owned))
+    };
+    told.into_iter().map(age).collect()
+}
+
+/// That everything is told as fresh, or as stale since then.
+async fn all_are(fixture: &Fixture, vm: &str, status: &str, since: Option<String>) {
+    for (what, told, told_since) in ages(fixture, vm).await {
+        assert_eq!((told.as_str(), &told_since), (status, &since), "{what}");
+    }
+}
+
 async fn falls_silent(silence: impl FnOnce(&Fixture), reason: &str) {
     let fixture = Fixture::start().await;
     let vm = fixture.make_vm("web").await;
@@ -40,6 +68,8 @@ async fn falls_silent(silence: impl FnOnce(&Fixture), reason: &str) {
         let facts = facts(&thing);
         assert!(facts.len() > 2 && facts.iter().all(|fact| fact["quality"] == "ok"), "{thing:#}");
     }
+    all_are(&fixture, &vm, "fresh", None).await;
+    fixture.clock.advance(Duration::from_secs(7));
     silence(&fixture);
     let path = format!("/api/v1/vms/{vm}");
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
@@ -56,6 +86,11 @@ async fn falls_silent(silence: impl FnOnce(&Fixture), reason: &str) {
             assert!(fact["observed_at"].is_string(), "{fact:#}");
         }
     }
+    // Since it was silent first, however often it is asked again.
+    let since = fixture.clock.now().to_string();
+    fixture.clock.advance(Duration::from_secs(60));
+    fixture.world.emit(Change::Inventory);
+    all_are(&fixture, &vm, "stale", Some(since)).await;
 }
 
 #[tokio::test]
@@ -92,10 +127,14 @@ async fn e10_x26_while_a_provider_is_listed_anew_reads_are_stale_and_writes_are_
     let (local, vm) = (fixture.local(), fixture.make_vm("web").await);
     let path = format!("/api/v1/vms/{vm}");
     let seen_at = until_stale(&fixture, "/api/v1/vms", false).await["observed_at"].clone();
+    all_are(&fixture, &vm, "fresh", None).await;
+    fixture.clock.advance(Duration::from_secs(7));
+    let since = fixture.clock.now().to_string();
     fixture.world.fall_behind(fixture.clock.now(), "its version was forgotten");
     let listed = until_stale(&fixture, "/api/v1/vms", true).await;
     assert_eq!(listed["items"].as_array().unwrap().len(), 1, "what is known is kept");
     assert_eq!(listed["observed_at"], seen_at);
+    all_are(&fixture, &vm, "stale", Some(since.clone())).await;
     for thing in told(&fixture, &vm).await {
         for fact in facts(&thing) {
             assert_eq!(fact["quality"], "stale", "{thing:#}");
@@ -105,6 +144,10 @@ async fn e10_x26_while_a_provider_is_listed_anew_reads_are_stale_and_writes_are_
     let provider = local.get("/api/v1/providers").await.json()["items"][0].clone();
     assert_eq!(provider["state"], "rebuilding");
     assert!(provider["reason"].as_str().unwrap().contains("forgotten"));
+    assert_eq!(
+        (&provider["cache_status"], &provider["stale_since"]),
+        (&json!("stale"), &json!(since))
+    );
 
     let operations = || async { local.get("/api/v1/operations").await.json()["items"].clone() };
     let before = operations().await;
@@ -129,6 +172,7 @@ async fn e10_x26_while_a_provider_is_listed_anew_reads_are_stale_and_writes_are_
 
     fixture.world.catch_up();
     until_stale(&fixture, "/api/v1/vms", false).await;
+    all_are(&fixture, &vm, "fresh", None).await;
     let accepted = local.post(&format!("{path}/stop"), &json!({})).await;
     assert_eq!(accepted.status, 202, "{}", accepted.text());
 }

@@ -32,10 +32,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List VMs that are seen and not managed.
-         * @description Sorts by `name`, `status` (`pending`, `ignored`), `origin` (`foreign`, `lost`), `provider`,
-         *      `host`, `first_seen_at`; filters by the same and by `vm`. What waits is there as soon as it
-         *      is seen.
+         * List VMs that were made elsewhere, with what was decided about them.
+         * @description Sorts by `name`, `status` (`pending`, `ignored`, `adopted`), `origin` (`foreign`, `lost`),
+         *      `provider`, `host`, `first_seen_at`; filters by the same and by `vm`. What waits is there as
+         *      soon as it is seen; what waits alone is asked for by `filter=status=pending`.
          */
         get: operations["adoption_list"];
         put?: never;
@@ -58,7 +58,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show a VM that waits for a decision or is left alone. */
+        /** Show a VM that waits for a decision, is left alone or was adopted. */
         get: operations["adoption_show"];
         put?: never;
         post?: never;
@@ -2525,6 +2525,8 @@ export interface components {
         };
         /** @description How the host caches a disk. */
         CacheMode: "none" | "writethrough" | "writeback" | "directsync" | "unsafe";
+        /** @description Whether what is told is the newest there is to tell (E10). */
+        CacheStatus: "fresh" | "stale";
         /** @description What a provider's clones can do. */
         CloneLimits: {
             /** @description Whether a VM that is on can be cloned as it is. Otherwise it has to be stopped first. */
@@ -3682,6 +3684,8 @@ export interface components {
         Host: {
             /** @description Its processor architecture. */
             arch: components["schemas"]["Fact4"];
+            /** @description `stale` while its provider or host does not answer, or answers with an older picture only. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description Logical processors online. */
             cpu_count: components["schemas"]["Fact2"];
             /** @description The model of its processors. */
@@ -3709,6 +3713,11 @@ export interface components {
             reason?: string | null;
             /** @description Whether its data is made up, because it belongs to a demo. */
             simulated: boolean;
+            /**
+             * Format: date-time
+             * @description Since when; left out while it is fresh, and where that is not known.
+             */
+            stale_since?: string | null;
             /** @description `ready`, `degraded` (does not answer; what is shown is old) or `closed` (takes no new VMs). */
             state: string;
             /**
@@ -4269,6 +4278,8 @@ export interface components {
             autostart: boolean;
             /** @description The host's bridge behind it. */
             bridge?: string | null;
+            /** @description `stale` while its provider or host does not answer, or answers with an older picture only. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description How it reaches the world: `nat`, `route`, `bridge`, `isolated` … */
             forward: string;
             /** @description The host it belongs to; null when it spans hosts. */
@@ -4288,6 +4299,11 @@ export interface components {
             simulated: boolean;
             /** @description Whether its provider does not answer, so that this is old. */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when; left out while it is fresh, and where that is not known.
+             */
+            stale_since?: string | null;
             /** @description Its subnets in CIDR form. */
             subnets: string[];
         };
@@ -4772,6 +4788,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Token"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4791,6 +4809,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page10: {
@@ -4799,6 +4823,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["CustomSeries"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4818,6 +4844,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page11: {
@@ -4826,6 +4858,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Agent"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4845,6 +4879,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page12: {
@@ -4853,6 +4893,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["OutputStatus"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4872,6 +4914,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page13: {
@@ -4880,6 +4928,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Provider"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4899,6 +4949,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page14: {
@@ -4907,6 +4963,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Cluster"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4926,6 +4984,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page15: {
@@ -4934,6 +4998,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Pool"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4953,6 +5019,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page16: {
@@ -4961,6 +5033,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Volume"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -4980,6 +5054,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page17: {
@@ -4988,6 +5068,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Network"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5007,6 +5089,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page18: {
@@ -5015,6 +5103,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Image"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5034,6 +5124,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page19: {
@@ -5042,6 +5138,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Template"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5061,6 +5159,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page2: {
@@ -5069,6 +5173,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["VmSummary"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5088,6 +5194,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page20: {
@@ -5096,6 +5208,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["TemplateVersionSummary"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5115,6 +5229,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page21: {
@@ -5123,6 +5243,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Operation"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5142,6 +5264,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page22: {
@@ -5150,6 +5278,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Alert"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5169,6 +5299,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page23: {
@@ -5177,6 +5313,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["AlertEntry"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5196,6 +5334,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page24: {
@@ -5204,6 +5348,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["AlertRule"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5223,6 +5369,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page25: {
@@ -5231,6 +5383,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["AlertReceiver"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5250,6 +5404,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page26: {
@@ -5258,6 +5418,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Silence"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5277,6 +5439,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page27: {
@@ -5285,6 +5453,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Event"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5304,6 +5474,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page3: {
@@ -5312,6 +5488,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["InstanceType"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5331,6 +5509,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page4: {
@@ -5339,6 +5523,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Preference"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5358,6 +5544,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page5: {
@@ -5366,6 +5558,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Migration"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5385,6 +5579,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page6: {
@@ -5393,6 +5593,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["PendingAdoption"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5412,6 +5614,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page7: {
@@ -5420,6 +5628,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Snapshot"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5439,6 +5649,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page8: {
@@ -5447,6 +5663,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["VmDisk"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5466,6 +5684,12 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description A page of a list. */
         Page9: {
@@ -5474,6 +5698,8 @@ export interface components {
              * @description How many items there are in all, as far as known.
              */
             approx_total?: number | null;
+            /** @description The same as a word: `fresh`, or `stale` while newer should be there and is not. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description The items. */
             items: components["schemas"]["Host"][];
             /** @description Gives the next page when sent as `cursor`; null on the last page. */
@@ -5493,13 +5719,24 @@ export interface components {
              *     names the source.
              */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when part of it is old: the earliest moment of all its parts. Left out while it is
+             *     fresh, and where that moment is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description The device by which a guest reports a kernel panic. */
         PanicModel: "isa" | "hyperv";
-        /** @description A VM that is seen and not managed. */
+        /** @description A VM that was made elsewhere. */
         PendingAdoption: {
             /** @description Whether it can be adopted under its own name. */
             adoptable: boolean;
+            /**
+             * @description Who adopted it, when and why; null while it is not managed.
+             * @default null
+             */
+            adopted?: components["schemas"]["VmAdopted"] | null;
             /**
              * Format: uint32
              * @description Processors that are seen; null when that was not read.
@@ -5536,15 +5773,15 @@ export interface components {
             origin: string;
             /** @description The provider it is at. */
             provider?: components["schemas"]["Ref"] | null;
-            /** @description What to know before it is adopted. */
+            /** @description What to know before it is adopted; nothing where it was. */
             risks: components["schemas"]["AdoptionRisk"][];
             /** @description Whether its data is made up, because it belongs to a demo. */
             simulated: boolean;
             /** @description What it is doing: one of the states of VMs. */
             state: string;
-            /** @description `pending`, or `ignored` where somebody decided to leave it alone. */
+            /** @description `pending`, `ignored` where somebody decided to leave it alone, or `adopted`. */
             status: string;
-            /** @description Its id and its name at the provider. */
+            /** @description Its id and its name at the provider; the one that it has here where it was adopted. */
             vm: components["schemas"]["Ref"];
         };
         /** @description A place that holds volumes. */
@@ -5555,6 +5792,8 @@ export interface components {
             allocated_bytes: components["schemas"]["Fact3"];
             /** @description Bytes that can still be written. */
             available_bytes: components["schemas"]["Fact3"];
+            /** @description `stale` while its provider or host does not answer, or answers with an older picture only. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description Its size in bytes. */
             capacity_bytes: components["schemas"]["Fact3"];
             /** @description The host it belongs to; null when it is shared. */
@@ -5576,6 +5815,11 @@ export interface components {
             simulated: boolean;
             /** @description Whether its provider does not answer, so that this is old. */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description Since when; left out while it is fresh, and where that is not known.
+             */
+            stale_since?: string | null;
         };
         /** @description What is filled in where a VM says nothing, as its provider tells it now. */
         Preference: {
@@ -5658,6 +5902,8 @@ export interface components {
         };
         /** @description A configured connection to a place where VMs run. */
         Provider: {
+            /** @description `stale` while it does not answer, has not answered yet, or answers with an older picture only. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description Whether it was given in the server's configuration and so cannot be removed here. */
             from_config: boolean;
             /** @description What it can do. */
@@ -5684,6 +5930,11 @@ export interface components {
             reason?: string | null;
             /** @description Whether its data is made up. */
             simulated: boolean;
+            /**
+             * Format: date-time
+             * @description Since when; left out while it is fresh, and where that is not known.
+             */
+            stale_since?: string | null;
             /**
              * @description `connecting`, `healthy`, `rebuilding` (it answers, and only an older picture of it is
              *     known: all that is told of it is stale, and changes are refused with
@@ -6459,6 +6710,8 @@ export interface components {
             addresses: string[];
             /** @description How it came into care; null for VMs that Hostler made or only observes. */
             adopted?: components["schemas"]["VmAdopted"] | null;
+            /** @description `stale` while its provider or host does not answer, or answers with an older picture only. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /** @description What clones of it can do; null where its provider makes none. */
             clone_limits?: components["schemas"]["CloneLimits"] | null;
             /**
@@ -6541,6 +6794,11 @@ export interface components {
              *     documents are left out: they hold secrets.
              */
             spec?: components["schemas"]["VmSpec"] | null;
+            /**
+             * Format: date-time
+             * @description Since when; left out while it is fresh, and where that is not known.
+             */
+            stale_since?: string | null;
             /** @description What it is doing. */
             status: components["schemas"]["VmStatus"];
             /**
@@ -6952,6 +7210,8 @@ export interface components {
             };
             /** @description Its addresses, as far as known. */
             addresses: string[];
+            /** @description `stale` while its provider or host does not answer, or answers with an older picture only. */
+            cache_status?: components["schemas"]["CacheStatus"] | null;
             /**
              * Format: uint32
              * @description Processors: seen, else asked for; null when neither is known.
@@ -7001,6 +7261,11 @@ export interface components {
              *     no provider that could tell.
              */
             simulated?: boolean | null;
+            /**
+             * Format: date-time
+             * @description Since when; left out while it is fresh, and where that is not known.
+             */
+            stale_since?: string | null;
             /** @description What it is doing. */
             status: components["schemas"]["VmStatus"];
         };
@@ -7208,7 +7473,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description List VMs that are seen and not managed. */
+            /** @description List VMs that were made elsewhere, with what was decided about them. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7463,7 +7728,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Show a VM that waits for a decision or is left alone. */
+            /** @description Show a VM that waits for a decision, is left alone or was adopted. */
             200: {
                 headers: {
                     [name: string]: unknown;

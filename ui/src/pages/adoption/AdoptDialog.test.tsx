@@ -42,6 +42,30 @@ test("e19: what would be written down is shown, and that nothing of the VM chang
   expect(field("Name").required).toBe(false);
 });
 
+test("e19: which VM it is stands there: its place, its lasting name, what it belongs to", async () => {
+  server(() => ({ body: planned("web") }));
+  const vm = {
+    id: "7",
+    name: "web",
+    provider: { id: "p", name: "edge" },
+    host: { id: "h", name: "node-1" },
+    namespace: "prod",
+    governance: { system: "shop", service: null, instance: "carts-7" },
+    external_ref: "0f3c6f4e-uid",
+  };
+  await shown(<AdoptDialog vm={vm} onClose={() => {}} />);
+  await pass();
+  const told = [...dialog().querySelectorAll("[aria-label='Which VM it is'] dl > div")];
+  expect(told.map(({ textContent }) => textContent)).toEqual([
+    "Provideredge",
+    "Hostnode-1",
+    "Namespaceprod",
+    "Systemshop",
+    "Instancecarts-7",
+    "Lasting name0f3c6f4e-uid",
+  ]);
+});
+
 test("x30: each risk is told, and one that forbids keeps the button still", async () => {
   const risks = [
     { code: "transient", detail: "it is transient", forbids: false },

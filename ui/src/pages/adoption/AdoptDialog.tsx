@@ -14,6 +14,7 @@ import { adoptVm, type Decided, faultsIn } from "./decisions";
 import { Planned } from "./Planned";
 import { usePlan } from "./usePlan";
 import { useReread } from "./useReread";
+import { WhatItIs } from "./WhatItIs";
 
 export function AdoptDialog({ vm, onClose }: { vm: Decided; onClose: () => void }) {
   const id = useId();
@@ -59,6 +60,7 @@ export function AdoptDialog({ vm, onClose }: { vm: Decided; onClose: () => void 
         Hostler manages it from now on. Nothing of the VM changes by that: neither its definition
         nor what it is doing.
       </p>
+      <WhatItIs of={vm} />
       <TextField
         label="Name"
         value={fields.name}

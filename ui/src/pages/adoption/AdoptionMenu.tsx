@@ -4,16 +4,18 @@ import { EllipsisVIcon } from "@patternfly/react-icons";
 import { useState } from "react";
 import type { PendingAdoption } from "../../api/types";
 
-export type AdoptionVerb = "adopt" | "ignore" | "offer";
+export type AdoptionVerb = "adopt" | "ignore" | "offer" | "release";
 
 const VERB_TEXT: Record<AdoptionVerb, string> = {
   adopt: "Adopt …",
   ignore: "Leave alone …",
   offer: "Offer again",
+  release: "Release …",
 };
 
 /** What is offered: one that is left alone can be adopted all the same. */
 export function verbsOf({ status }: Pick<PendingAdoption, "status">): AdoptionVerb[] {
+  if (status === "adopted") return ["release"];
   return status === "ignored" ? ["adopt", "offer"] : ["adopt", "ignore"];
 }
 

@@ -77,18 +77,54 @@ test("e20: what waits is asked for first; what is left alone says who and why", 
   expect(history.location.search).toBe("?show=ignored");
 });
 
+test("e19: what was adopted says who, when and why, and is let go from here", async () => {
+  const adopted = { by: "local:ann", at: "2026-11-22T06:00:00Z", read_only: true, reason: "moved" };
+  const rows = [pending("web", { status: "adopted", adopted, adoptable: false })];
+  const { place, asked } = await opened("/adoption?show=adopted", rows);
+  expect(asked).toEqual(["status=adopted"]);
+  expect(place.textContent).toContain("1 adopted VM");
+  expect(rowOf(place, "web")).toContain("read onlylocal:ann: moved");
+  const hover = [...place.querySelectorAll("[data-row] [title]")].map((it) =>
+    it.getAttribute("title"),
+  );
+  expect(hover.find((it) => it?.includes("by local:ann"))).toContain("2026-11-22T06:00:00Z");
+  // What was to be known before is of no interest any more, and nothing is decided about many.
+  expect(place.querySelector("[data-row] button.in-row, [data-row] input")).toBeNull();
+  await act(async () => place.querySelector<HTMLElement>(".kebab")?.click());
+  const items = [...document.querySelectorAll<HTMLElement>("[role=menuitem]")];
+  expect(items.map((it) => it.textContent)).toEqual(["Release …"]);
+  await act(async () => items[0]?.click());
+  expect(document.querySelector("[role=dialog]")?.textContent).toContain("Release web?");
+});
+
 test("x30: risks are counted in the row, and one by one beside it", async () => {
   const risks = [
     { code: "emulated", detail: "it runs emulated", forbids: false },
     { code: "not_read", detail: "it could not be read yet", forbids: true },
   ];
-  const { place } = await opened("/adoption", [pending("web", { risks, adoptable: false })]);
+  const belongs = {
+    namespace: "prod",
+    governance: { system: "shop", service: "carts", instance: "carts-7" },
+    external_ref: "0f3c6f4e-uid",
+  };
+  const row = pending("web", { risks, adoptable: false, ...belongs });
+  const { place } = await opened("/adoption", [row]);
   expect(rowOf(place, "web")).toContain("2 risks, 1 forbids");
   await act(async () => place.querySelector<HTMLElement>("[data-row] button.in-row")?.click());
   const text = document.querySelector("[role=dialog]")?.textContent;
   expect(text).toContain("What to know of web");
   expect(text).toContain("it runs emulated");
   expect(text).toContain("it could not be read yet");
+  // Which VM it is stands there too (E19).
+  for (const said of [
+    "Namespaceprod",
+    "Systemshop",
+    "Servicecarts",
+    "Instancecarts-7",
+    "0f3c6f4e-uid",
+  ]) {
+    expect(text).toContain(said);
+  }
 });
 
 test("x31: ticked VMs are decided about; nothing is offered to who may only look", async () => {
@@ -114,4 +150,6 @@ test("an empty list says what would stand there", async () => {
   expect(place.textContent).toContain("nothing of a VM changes by either");
   const other = await opened("/adoption?show=ignored", []);
   expect(other.place.textContent).toContain("who, when and why");
+  const third = await opened("/adoption?show=adopted", []);
+  expect(third.place.textContent).toContain("they can be let go again");
 });

@@ -1,5 +1,5 @@
-// VMs that were made elsewhere: those that wait for a decision, and those that somebody
-// decided to leave alone. Nothing that is decided here changes a VM.
+// VMs that were made elsewhere: those that wait for a decision, those that somebody decided
+// to leave alone, and those that were adopted. Nothing that is decided here changes a VM.
 import { Button, ToggleGroup, ToggleGroupItem } from "@patternfly/react-core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type ReactNode, useCallback, useMemo } from "react";
@@ -25,7 +25,8 @@ const ORIGINS = ORIGIN_WORDS.map((value) => ({ value, text: value }));
 const SHOWN = {
   waiting: { text: "Waiting", status: "pending", nouns: ["VM waiting", "VMs waiting"] },
   ignored: { text: "Left alone", status: "ignored", nouns: ["VM left alone", "VMs left alone"] },
-  all: { text: "All", status: undefined, nouns: ["unmanaged VM", "unmanaged VMs"] },
+  adopted: { text: "Adopted", status: "adopted", nouns: ["adopted VM", "adopted VMs"] },
+  all: { text: "All", status: undefined, nouns: ["VM made elsewhere", "VMs made elsewhere"] },
 } as const;
 
 const idOf = (row: PendingAdoption) => row.vm.id;
@@ -67,6 +68,8 @@ export default function AdoptionPage(): ReactNode {
     [run],
   );
   const chosen = rows.filter((row) => selection.ids.has(idOf(row)));
+  // What was adopted is let go one by one: what is forgotten by that is told of each.
+  const ticks = missing === undefined && search.show !== "adopted";
   return (
     <ListView
       title="Adoption"
@@ -104,11 +107,12 @@ export default function AdoptionPage(): ReactNode {
       dialogs={dialogs}
     >
       <p className="hint">
-        Made elsewhere, and only observed. To adopt a VM is to manage it from now on; nothing of the
-        VM changes by it.
+        {search.show === "adopted"
+          ? "Made elsewhere, and managed. To release a VM is to observe it only; nothing of the VM changes by it."
+          : "Made elsewhere. To adopt a VM is to manage it from now on; nothing of the VM changes by it."}
         {missing && ` You may look and not decide: ${missing}.`}
       </p>
-      {chosen.length > 0 && missing === undefined && (
+      {chosen.length > 0 && ticks && (
         <SelectionBar
           chosen={chosen.length}
           loaded={rows.length}
@@ -138,7 +142,7 @@ export default function AdoptionPage(): ReactNode {
         total={list.total}
         sort={parseSort(sort)}
         onSort={(next) => set({ sort: sortText(next) })}
-        selection={missing === undefined ? selection : undefined}
+        selection={ticks ? selection : undefined}
         rowMenu={missing === undefined ? menu : undefined}
         onNearEnd={list.more}
         footer={list.readingMore && <p className="more">Reading more …</p>}
@@ -151,6 +155,9 @@ export default function AdoptionPage(): ReactNode {
 function First({ show }: { show: AdoptionSearch["show"] }) {
   if (show === "ignored") {
     return "VMs that somebody decided to leave alone stand here, with who, when and why.";
+  }
+  if (show === "adopted") {
+    return "VMs that were adopted stand here, with who, when and why; they can be let go again.";
   }
   return (
     <>

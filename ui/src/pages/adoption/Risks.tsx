@@ -5,6 +5,7 @@ import { useId } from "react";
 import type { AdoptionRisk, PendingAdoption } from "../../api/types";
 import { originText, risksText } from "../../lib/adoption";
 import { Tag } from "../../primitives/Tag";
+import { WhatItIs } from "./WhatItIs";
 
 /** How much there is to know; opens what it is. */
 export function RiskCount({ of, onShow }: { of: PendingAdoption; onShow: () => void }) {
@@ -62,6 +63,7 @@ export function RisksDialog({ of, onClose }: { of: PendingAdoption; onClose: () 
         description={originText(of.origin)}
       />
       <ModalBody>
+        <WhatItIs of={of} />
         <RiskList risks={of.risks} />
       </ModalBody>
       <ModalFooter>

@@ -3,7 +3,7 @@ import { InboxIcon, MinusCircleIcon } from "@patternfly/react-icons";
 import type { PendingAdoption } from "../../api/types";
 import { Simulated } from "../../components/Simulated";
 import { StateBadge } from "../../components/StateBadge";
-import { originText } from "../../lib/adoption";
+import { adoptedText, originText } from "../../lib/adoption";
 import { bothTimes, bytes, UNKNOWN, words } from "../../lib/format";
 import { placeText } from "../../lib/place";
 import { paths } from "../../paths";
@@ -11,6 +11,7 @@ import { Age } from "../../primitives/Age";
 import type { Column } from "../../primitives/DataTable";
 import { RowLink } from "../../primitives/RowLink";
 import { Tag } from "../../primitives/Tag";
+import { AdoptedTag } from "../vms/vm/AdoptedTag";
 import { RiskCount } from "./Risks";
 
 /** Who decided what, where that is not the same of all. */
@@ -55,7 +56,9 @@ export function columnsFor(
       id: "risks",
       header: "Risks",
       width: 140,
-      cell: (row) => <RiskCount of={row} onShow={() => onRisks(row)} />,
+      cell: (row) =>
+        // It is decided: what was to be known before is of no interest any more.
+        row.adopted ? UNKNOWN : <RiskCount of={row} onShow={() => onRisks(row)} />,
     },
     {
       id: "state",
@@ -109,7 +112,16 @@ export function columnsFor(
   ];
 }
 
-function Status({ of: { status, ignored } }: { of: PendingAdoption }) {
+function Status({ of: { status, ignored, adopted } }: { of: PendingAdoption }) {
+  if (adopted) {
+    const { by, reason } = adopted;
+    return (
+      <span className="state-cell">
+        <AdoptedTag adopted={adopted} />
+        <small title={adoptedText(adopted)}>{reason ? `${by}: ${reason}` : by}</small>
+      </span>
+    );
+  }
   if (ignored) {
     const { by, at, reason } = ignored;
     return (

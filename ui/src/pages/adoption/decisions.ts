@@ -11,9 +11,10 @@ import type {
   Vm,
 } from "../../api/types";
 import type { FieldFaults, FieldName } from "../../lib/adoption";
+import type { Known } from "./WhatItIs";
 
-/** A VM, as far as a decision needs it: its id, and its name at the provider. */
-export interface Decided {
+/** A VM, as far as a decision needs it: its id, its name at the provider, and which it is. */
+export interface Decided extends Known {
   id: string;
   name: string;
 }

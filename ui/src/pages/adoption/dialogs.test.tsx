@@ -135,4 +135,5 @@ test("more than a request takes are asked about in parts; a part that fails fail
 test("x31: what is left alone is offered again, or adopted all the same", () => {
   expect(verbsOf({ status: "pending" })).toEqual(["adopt", "ignore"]);
   expect(verbsOf({ status: "ignored" })).toEqual(["adopt", "offer"]);
+  expect(verbsOf({ status: "adopted" })).toEqual(["release"]);
 });

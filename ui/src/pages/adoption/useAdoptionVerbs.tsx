@@ -8,11 +8,12 @@ import type { AdoptionVerb } from "./AdoptionMenu";
 import { DecideDialog } from "./DecideDialog";
 import { offerVm } from "./decisions";
 import { IgnoreDialog } from "./IgnoreDialog";
+import { ReleaseDialog } from "./ReleaseDialog";
 import { RisksDialog } from "./Risks";
 import { useReread } from "./useReread";
 
 type Asked =
-  | { what: "adopt" | "ignore" | "risks"; row: PendingAdoption }
+  | { what: "adopt" | "ignore" | "release" | "risks"; row: PendingAdoption }
   | { what: "many"; action: AdoptionAction; rows: PendingAdoption[] };
 
 export function useAdoptionVerbs() {
@@ -49,9 +50,11 @@ export function useAdoptionVerbs() {
 function dialogOf(asked: Asked | undefined, close: () => void): ReactNode {
   switch (asked?.what) {
     case "adopt":
-      return <AdoptDialog vm={asked.row.vm} onClose={close} />;
+      return <AdoptDialog vm={{ ...asked.row, ...asked.row.vm }} onClose={close} />;
     case "ignore":
       return <IgnoreDialog vm={asked.row.vm} onClose={close} />;
+    case "release":
+      return <ReleaseDialog vm={asked.row.vm} onClose={close} />;
     case "risks":
       return <RisksDialog of={asked.row} onClose={close} />;
     case "many":

@@ -9,6 +9,7 @@ import { DetailPage } from "../../components/DetailPage";
 import { Facts, Item } from "../../components/Facts";
 import { FactValue } from "../../components/FactValue";
 import { Simulated } from "../../components/Simulated";
+import { StaleSince } from "../../components/StaleSince";
 import { StateBadge } from "../../components/StateBadge";
 import { bytes, count } from "../../lib/format";
 import { HOST_TABS, type HostTab } from "../../lib/search";
@@ -54,6 +55,7 @@ export default function HostPage(): ReactNode {
               ) : (
                 "never seen"
               )}
+              <StaleSince of={host} />
             </span>
           </>
         )

@@ -7,6 +7,7 @@ import { networkQuery } from "../../api/query";
 import { DetailPage } from "../../components/DetailPage";
 import { Facts, Item } from "../../components/Facts";
 import { Simulated } from "../../components/Simulated";
+import { StaleSince } from "../../components/StaleSince";
 import { StateBadge } from "../../components/StateBadge";
 import { paths } from "../../paths";
 import { Age } from "../../primitives/Age";
@@ -28,6 +29,7 @@ export default function NetworkPage(): ReactNode {
             <span className="seen">
               seen <Age at={network.observed_at} ago />
               {network.stale && ", its provider does not answer"}
+              <StaleSince of={network} />
             </span>
           </>
         )

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import type { Network } from "../../api/types";
 import { SimpleListPage } from "../../components/SimpleListPage";
 import { Simulated } from "../../components/Simulated";
+import { StaleSince } from "../../components/StaleSince";
 import { StateBadge } from "../../components/StateBadge";
 import { UNKNOWN } from "../../lib/format";
 import { paths } from "../../paths";
@@ -47,7 +48,7 @@ const columns: readonly Column<Network>[] = [
     cell: (network) => (
       <>
         <Age at={network.observed_at} ago />
-        {network.stale && <strong className="stale"> old</strong>}
+        <StaleSince of={network} />
       </>
     ),
   },

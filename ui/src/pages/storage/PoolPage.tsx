@@ -14,6 +14,7 @@ import { PermittedButton } from "../../components/PermittedButton";
 import { ProblemAlert } from "../../components/ProblemAlert";
 import { RemoveDialog } from "../../components/RemoveDialog";
 import { Simulated } from "../../components/Simulated";
+import { StaleSince } from "../../components/StaleSince";
 import { StateBadge } from "../../components/StateBadge";
 import { useToasts } from "../../components/Toasts";
 import { bytes } from "../../lib/format";
@@ -49,6 +50,7 @@ export default function PoolPage(): ReactNode {
             <span className="seen">
               seen <Age at={pool.observed_at} ago />
               {pool.stale && ", its provider does not answer"}
+              <StaleSince of={pool} />
             </span>
           </>
         )

@@ -6,6 +6,7 @@ import type { Pool } from "../../api/types";
 import { FactValue } from "../../components/FactValue";
 import { SimpleListPage } from "../../components/SimpleListPage";
 import { Simulated } from "../../components/Simulated";
+import { StaleSince } from "../../components/StaleSince";
 import { StateBadge } from "../../components/StateBadge";
 import { bytes, UNKNOWN } from "../../lib/format";
 import { paths } from "../../paths";
@@ -62,7 +63,7 @@ const columns: readonly Column<Pool>[] = [
     cell: (pool) => (
       <>
         <Age at={pool.observed_at} ago />
-        {pool.stale && <strong className="stale"> old</strong>}
+        <StaleSince of={pool} />
       </>
     ),
   },

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{AgentSettings, Heard};
 use super::*;
-use crate::HostState;
+use crate::{Freshness, HostState};
 
 const UUID: &str = "6dad91f5-27f6-4f4b-8b4c-0b1dd9ac1f11";
 const OTHER: &str = "0c1e5a4e-6f0e-4d3a-9a64-5a9c7d0c1b22";
@@ -38,6 +38,7 @@ fn host(number: u8, provider: &str, name: &str, reference: &str) -> Arc<HostView
         simulated: false,
         state: HostState::Ready,
         reason: None,
+        freshness: Freshness::Fresh,
         observed: Arc::new(HostInventory { host: observed, closed: None }),
         vm_count: 0,
         vm_running_count: 0,

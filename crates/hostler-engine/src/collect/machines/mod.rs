@@ -234,7 +234,7 @@ impl<'a> Agents<'a> {
             next: page.next,
             total: page.total,
             observed_at: Some(self.engine.clock.now()),
-            stale: snapshot.stale,
+            freshness: snapshot.freshness,
         }
     }
 

@@ -12,6 +12,7 @@ use hostler_core::access::{Actor, Permission, may};
 use hostler_core::error::Fault;
 use hostler_core::metrics::hypervisor::Confidence;
 use hostler_core::placement::Wish;
+use hostler_core::vm::adoption::Adopted;
 use hostler_core::vm::change::Keeper;
 use hostler_core::vm::observed::{ObservedAddress, ObservedDisk, ObservedNic};
 use hostler_core::vm::{self as core, Action, Admission, GuestInfo, ObservedVm};
@@ -19,7 +20,7 @@ use hostler_core::{Code, Error, Quality};
 use hostler_engine::{BoundVolume, VmCreateRequest, VmDeletion, VmPlan, VmView, VolumeKind};
 
 use crate::http::error::Result;
-use crate::http::facts::Telling;
+use crate::http::facts::{Telling, cache_status, stale_since};
 use crate::http::{ids, instance_types};
 
 pub(super) fn request(body: &VmRequest) -> Result<VmCreateRequest> {
@@ -103,6 +104,8 @@ pub(super) fn summary(vm: &VmView, viewer: &Viewer<'_>) -> VmSummary {
         managed: vm.managed,
         simulated: simulated(viewer.is_demo, vm.provider.is_some(), vm.simulated),
         status: status(vm),
+        cache_status: cache_status(vm.freshness),
+        stale_since: stale_since(vm.freshness),
         cpu_count: vm.cpu_count(),
         memory_bytes: vm.memory_bytes(),
         addresses: vm.addresses(),
@@ -131,12 +134,7 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
         spec,
         observed: vm.observed.as_deref().map(|seen| observed(seen, Telling::of(vm.stale()))),
         consoles: vm.consoles().into_iter().map(Into::into).collect(),
-        adopted: vm.adopted().map(|adopted| VmAdopted {
-            by: adopted.by.clone(),
-            at: Time(adopted.at),
-            read_only: adopted.read_only,
-            reason: adopted.reason.clone(),
-        }),
+        adopted: vm.adopted().map(adopted),
         template: vm.template().map(|from| VmTemplate {
             template: Ref::new(from.template, &from.name),
             version: from.version,
@@ -146,6 +144,16 @@ pub(super) fn vm(vm: &VmView, viewer: &Viewer<'_>) -> Result<Vm> {
         disk_limits: None,
         console_limits: None,
     })
+}
+
+/// How it came into care.
+pub(in crate::http) fn adopted(how: &Adopted) -> VmAdopted {
+    VmAdopted {
+        by: how.by.clone(),
+        at: Time(how.at),
+        read_only: how.read_only,
+        reason: how.reason.clone(),
+    }
 }
 
 /// What it belongs to; nothing where it was never seen.
@@ -315,7 +323,9 @@ fn nic(nic: &ObservedNic) -> NicObserved {
 
 #[cfg(test)]
 mod tests {
-    use super::simulated;
+    use hostler_core::Timestamp;
+
+    use super::{Telling, confidence, simulated};
 
     #[test]
     fn x17_nothing_is_called_real_before_its_provider_is_known() {

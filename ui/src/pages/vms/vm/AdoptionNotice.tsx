@@ -4,8 +4,9 @@ import { useState } from "react";
 import type { Vm } from "../../../api/types";
 import { useMissing } from "../../../components/useMay";
 import { AdoptDialog } from "../../adoption/AdoptDialog";
+import type { Known } from "../../adoption/WhatItIs";
 
-export function AdoptionNotice({ vm }: { vm: Pick<Vm, "id" | "name" | "managed"> }) {
+export function AdoptionNotice({ vm }: { vm: Pick<Vm, "id" | "name" | "managed"> & Known }) {
   const [adopting, setAdopting] = useState(false);
   const missing = useMissing("vm.adopt");
   if (vm.managed) return null;

@@ -7,6 +7,7 @@ import { useState } from "react";
 import type { Vm, VmSummary } from "../../../api/types";
 import { ReasonButton } from "../../../components/ReasonButton";
 import { Simulated } from "../../../components/Simulated";
+import { StaleSince } from "../../../components/StaleSince";
 import { VmStateBadge } from "../../../components/StateBadge";
 import { useMissing } from "../../../components/useMay";
 import { paths } from "../../../paths";
@@ -63,6 +64,7 @@ export function VmHeader({ vm, etag, onAction }: Props) {
           ) : (
             "never seen"
           )}
+          <StaleSince of={vm} />
         </span>
         <span className="buttons">
           {BUTTONS.map((action) => (
