@@ -50,6 +50,8 @@ fn limits() -> DiskLimits {
         caches: CacheMode::ALL.to_vec(),
         discard: true,
         shares: false,
+        live_growth: true,
+        offline_growth: false,
     }
 }
 
@@ -207,4 +209,26 @@ fn a_mark_is_twelve_digits_and_read_as_it_was_written() {
         assert_eq!(DiskMark::parse(bad), None, "{bad}");
     }
     assert!(serde_json::from_str::<DiskMark>("\"../../../../x\"").is_err());
+}
+
+#[test]
+fn c7_growth_is_refused_by_state_and_never_becomes_a_loss() {
+    let only_on = limits();
+    assert_eq!(only_on.refuses_growth(PowerState::Running), None);
+    let off = only_on.refuses_growth(PowerState::Stopped).unwrap();
+    assert_eq!(off.code, Code::VmWrongState);
+    assert!(off.message.contains("start it first"), "{}", off.message);
+    let never = DiskLimits { live_growth: false, ..limits() };
+    let never = never.refuses_growth(PowerState::Running).unwrap();
+    assert_eq!(never.code, Code::CapabilityMissing);
+
+    assert!(check_growth("data", Some(1), 2).unwrap());
+    assert!(!check_growth("data", Some(2), 2).unwrap());
+    assert!(check_growth("data", None, 2).unwrap(), "what is not told may be less");
+    let fault = |now, wanted| {
+        let error = check_growth("data", now, wanted).unwrap_err();
+        error.fault_list()[0].code.clone()
+    };
+    assert_eq!(fault(Some(3), 2), "shrinks");
+    assert_eq!(fault(None, u64::MAX), "too_large");
 }

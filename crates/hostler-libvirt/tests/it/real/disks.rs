@@ -11,7 +11,6 @@ use hostler_lab::guest::BANNER;
 use hostler_lab::{Lab, LabOptions};
 use hostler_libvirt_rpc::procedure::DOMAIN_DETACH_DEVICE_ALIAS;
 use hostler_provider::*;
-use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 
 use super::relay::Relay;

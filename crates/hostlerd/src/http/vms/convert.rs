@@ -338,13 +338,13 @@ mod tests {
     #[test]
     fn x2_how_sure_it_is_by_what_a_vm_runs_is_said_beside_it() {
         let at = Timestamp::from_millis(1);
-        let seen = || hostler_core::Fact::seen("kvm".to_owned(), "test", at);
+        let seen = hostler_core::Fact::seen("kvm".to_owned(), "test", at);
         let low = hostler_core::Fact::partial("kvm".to_owned(), "test", at, "concluded");
         let none = hostler_core::Fact::unsupported("test", "nobody tells");
         let told = |fact, silent| confidence(&Telling::of(silent).fact(fact));
-        assert_eq!(told(&seen(), None).as_deref(), Some("high"));
+        assert_eq!(told(&seen, None).as_deref(), Some("high"));
         assert_eq!(told(&low, None).as_deref(), Some("low"));
-        assert_eq!(told(&seen(), Some("no answer")).as_deref(), Some("unknown"));
+        assert_eq!(told(&seen, Some("no answer")).as_deref(), Some("unknown"));
         assert_eq!(told(&none, None), None);
     }
 }
