@@ -78,6 +78,17 @@ const BENCH_LIST: &[Need] = &[
     Need { probe: Probe::Program("wrk"), apt: "wrk", dnf: "wrk" },
 ];
 
+/// For `coverage`: what reads the counters of a compiler that is made with LLVM 22. Other versions
+/// cannot; with another compiler this names another package.
+const LLVM: (&str, &[Need]) = (
+    "22",
+    &[Need {
+        probe: Probe::AnyFile(&["/usr/lib/llvm-22/bin/llvm-cov", "/usr/lib64/llvm22/bin/llvm-cov"]),
+        apt: "llvm-22",
+        dnf: "llvm22",
+    }],
+);
+
 /// For browser tests.
 const BROWSER: &[Need] =
     &[Need { probe: Probe::Program("chromium"), apt: "chromium", dnf: "chromium" }];
@@ -135,6 +146,12 @@ pub(crate) fn bench_scrape() -> Result<()> {
         Some(Installer::Apt) => libvirt_exporter::fetch(&mut |line| say::step(line)).map(drop),
         _ => Ok(()),
     }
+}
+
+/// Makes sure that there is what reads the counters of a compiler made with this LLVM, where a
+/// package is known that has it.
+pub(crate) fn coverage(llvm: &str) -> Result<()> {
+    if LLVM.0 == llvm { ensure(LLVM.1) } else { Ok(()) }
 }
 
 /// Makes sure that there is what `bench create` compares with.

@@ -255,6 +255,23 @@ mod tests {
         }
     }
 
+    /// What others build on: generated from the types that the server answers with.
+    #[test]
+    fn e1_the_document_has_the_shapes_of_vms_clusters_events_and_errors() {
+        let document = document(&v1::endpoints());
+        for (name, members) in [
+            ("Vm", ["id", "name", "spec", "status"].as_slice()),
+            ("Cluster", &["name", "health", "capabilities"]),
+            ("Event", &["seq", "type", "at", "resource", "data"]),
+            ("Problem", &["code", "title", "status", "details"]),
+        ] {
+            let shape = &document["components"]["schemas"][name]["properties"];
+            for member in members {
+                assert!(shape[member].is_object(), "{name} has no {member}: {shape}");
+            }
+        }
+    }
+
     #[test]
     fn every_reference_in_the_document_leads_somewhere() {
         let document = document(&v1::endpoints());

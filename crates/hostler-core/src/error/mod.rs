@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_has_its_own_word_and_parses_back() {
+    fn e1_every_code_has_its_own_word_and_parses_back() {
         let words: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(words.len(), Code::ALL.len());
         for code in Code::ALL {

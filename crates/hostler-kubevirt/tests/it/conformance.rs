@@ -12,7 +12,7 @@ use hostler_core::id::{IdSource, SeededEntropy};
 use hostler_kube_double::{Fault, Options, Refused, What};
 use hostler_provider::conformance::{Harness, Limit, Report, Setting, promises, run_some};
 use hostler_provider::{Group, Provider, Result, VmRef, groups};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::place::{PATIENCE, Place, busy, cx, machine};
 use crate::sizes::kind;
@@ -56,6 +56,51 @@ const LIMITS: &[(&str, &str)] = &[
     ("counters_of_a_running_vm_only_grow", NO_STATS),
 ];
 
+/// The same, as the suite wants it told.
+pub(crate) fn limits() -> Vec<Limit> {
+    let limit = |(promise, reason): &(&'static str, &'static str)| Limit { promise, reason };
+    LIMITS.iter().map(limit).collect()
+}
+
+/// What may be used of a cluster that has the nodes and classes of the stand-in.
+pub(crate) fn setting(ids: IdSource, limits: Vec<Limit>) -> Setting {
+    Setting {
+        prefix: "conformance-".into(),
+        ids,
+        host_ref: "n1".into(),
+        pool: None,
+        network: Some("pod".into()),
+        memory_bytes: 64 << 20,
+        boot: None,
+        call_within: PATIENCE,
+        boot_within: PATIENCE,
+        stop_within: PATIENCE,
+        promise_within: Duration::from_secs(120),
+        limits,
+    }
+}
+
+/// The ids of one run.
+pub(crate) fn ids() -> IdSource {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_228_196_000)));
+    IdSource::new(clock, Arc::new(SeededEntropy::new(5)))
+}
+
+/// Instance types and preferences to choose from.
+pub(crate) fn offered() -> [Value; 4] {
+    let size = |name: &str, memory: &str| {
+        let size = json!({ "cpu": { "guest": 2 }, "memory": { "guest": memory } });
+        kind("VirtualMachineClusterInstancetype", name, size)
+    };
+    let taste = json!({ "devices": { "preferredDiskBus": "virtio" } });
+    [
+        size("u1.tiny", "64Mi"),
+        size("u1.small", "2Gi"),
+        kind("VirtualMachineClusterPreference", "linux", taste.clone()),
+        kind("VirtualMachinePreference", "own", taste),
+    ]
+}
+
 /// A cluster like no other's, so that what hangs or lies behind in one is nothing to the others.
 struct Cluster {
     place: Place,
@@ -70,21 +115,7 @@ impl Harness for Cluster {
     }
 
     fn setting(&self) -> Setting {
-        let limit = |(promise, reason): &(&'static str, &'static str)| Limit { promise, reason };
-        Setting {
-            prefix: "conformance-".into(),
-            ids: self.ids.clone(),
-            host_ref: "n1".into(),
-            pool: None,
-            network: Some("pod".into()),
-            memory_bytes: 64 << 20,
-            boot: None,
-            call_within: PATIENCE,
-            boot_within: PATIENCE,
-            stop_within: PATIENCE,
-            promise_within: Duration::from_secs(120),
-            limits: LIMITS.iter().map(limit).collect(),
-        }
+        setting(self.ids.clone(), limits())
     }
 
     async fn make_foreign_vm(&self, name: &str) -> Option<VmRef> {
@@ -109,7 +140,7 @@ impl Harness for Cluster {
     }
 
     async fn edit_memory(&self, vm: &VmRef, bytes: u64) -> bool {
-        let edit = |vm: &mut serde_json::Value| {
+        let edit = |vm: &mut Value| {
             vm["spec"]["template"]["spec"]["domain"]["memory"]["guest"] = json!(bytes.to_string());
         };
         self.place.double.edit("virtualmachines", "default", &vm.name, edit).unwrap();
@@ -153,23 +184,12 @@ async fn cluster() -> Cluster {
     let begins_at = SystemClock.now().to_string().parse().unwrap();
     let place = Place::start(Options { begins_at, ..busy() }).await;
     place.double.seed_vms(3).unwrap();
-    let size = |name: &str, memory: &str| {
-        let size = json!({ "cpu": { "guest": 2 }, "memory": { "guest": memory } });
-        kind("VirtualMachineClusterInstancetype", name, size)
-    };
-    let taste = json!({ "devices": { "preferredDiskBus": "virtio" } });
-    for object in [
-        size("u1.tiny", "64Mi"),
-        size("u1.small", "2Gi"),
-        kind("VirtualMachineClusterPreference", "linux", taste.clone()),
-        kind("VirtualMachinePreference", "own", taste),
-    ] {
+    for object in offered() {
         place.double.put(object).unwrap();
     }
     // It is known before anything is broken: a first list that is swallowed is waited for.
     place.provider.inventory(&cx()).await.unwrap();
-    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_228_196_000)));
-    Cluster { place, ids: IdSource::new(clock, Arc::new(SeededEntropy::new(5))) }
+    Cluster { place, ids: ids() }
 }
 
 /// Checks promises in a cluster of its own until none is left.
@@ -191,7 +211,7 @@ fn check(left: &Mutex<VecDeque<&'static str>>) -> Vec<Report> {
 }
 
 #[test]
-fn e22_the_promises_of_the_boundary_are_kept() {
+fn e2_e3_e22_the_promises_of_the_boundary_are_kept() {
     let left = Mutex::new(promises().collect::<VecDeque<_>>());
     let reports = std::thread::scope(|scope| {
         let places: Vec<_> = (0..PLACES).map(|_| scope.spawn(|| check(&left))).collect();

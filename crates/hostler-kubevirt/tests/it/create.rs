@@ -223,7 +223,7 @@ async fn f1_validate_asks_the_cluster_and_makes_nothing() {
 
 /// What the cluster answers to the create, and what it becomes.
 #[tokio::test]
-async fn e13_every_refusal_becomes_the_right_error() {
+async fn e4_every_refusal_becomes_the_right_error() {
     let denied =
         "admission webhook \"virtualmachine-validator.kubevirt.io\" denied the request: no";
     let quota = "virtualmachines.kubevirt.io \"web\" is forbidden: exceeded quota: vms";

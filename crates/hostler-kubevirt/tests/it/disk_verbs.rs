@@ -161,7 +161,7 @@ async fn f6_an_answer_that_was_lost_is_found_by_the_mark() {
 
 /// It was asked for, and comes: who gives up waiting for it does not know.
 #[tokio::test]
-async fn e13_an_attach_that_is_given_up_while_it_is_waited_for_may_have_happened() {
+async fn e8_an_attach_that_is_given_up_while_it_is_waited_for_may_have_happened() {
     use hostler_kube_double::{Fault, What};
     let (place, vm, data) = running().await;
     let (spec, mark) = (disk("more", &data).0, mark("5f6a7b8c9d0e"));

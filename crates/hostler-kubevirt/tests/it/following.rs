@@ -183,6 +183,45 @@ async fn x26_a_410_on_beginning_a_watch_is_followed_by_a_list_and_breaks_nothing
 }
 
 #[tokio::test]
+async fn x26_pages_of_the_watchers_own_list_that_expire_begin_it_anew() {
+    let lists = AtomicU32::new(0);
+    let page = |version: &str, items: &[Value], next: &str| {
+        ok(&json!({"items": items, "metadata": {"resourceVersion": version, "continue": next}}))
+    };
+    let followed = Followed::start(move |asked: &Asked| {
+        if asked.is_watch() {
+            return match asked.query.contains("resourceVersion=9") {
+                true => Answer::Never,
+                false => panic!("followed from a list that was never whole: {}", asked.query),
+            };
+        }
+        match (asked.query.contains("continue="), lists.load(Ordering::SeqCst)) {
+            // More often than would open the breaker; a replacement token is offered and left.
+            (true, ..9) => {
+                lists.fetch_add(1, Ordering::SeqCst);
+                let body = json!({"kind": "Status", "reason": "Expired", "code": 410,
+                                  "metadata": {"continue": "inconsistent"}});
+                Answer::Whole(410, Vec::new(), body.to_string().into_bytes())
+            }
+            (false, ..9) => page("5", &[vm("a", "4"), vm("b", "4")], "t"),
+            (false, _) => page("9", &[vm("b", "8")], "u"),
+            (true, _) => page("9", &[vm("c", "9")], ""),
+        }
+    })
+    .await;
+    followed.until("listed", |it| it.freshness() == Freshness::Fresh).await;
+    assert_eq!(followed.names(), ["b", "c"], "nothing of two versions");
+    let asked = followed.server.asked();
+    assert!(asked.iter().all(|it| !it.query.contains("inconsistent")));
+    let began = asked.iter().filter(|it| !it.is_watch() && !it.query.contains("continue="));
+    assert_eq!(began.count(), 10, "one for each of nine that expired, and the one that did not");
+    use hostler_kubevirt::breaker::Class;
+    let now = Instant::now();
+    let waits = followed.caller.breakers(|all| Class::ALL.map(|class| all.of(class).wait(now)));
+    assert_eq!(waits, [None; 3], "a 410 never counts");
+}
+
+#[tokio::test]
 async fn e9_a_watch_that_is_cut_goes_on_from_where_it_was() {
     let (sender, receiver) = channel(8);
     let streams = std::sync::Mutex::new(Some(receiver));

@@ -1,9 +1,10 @@
 //! The mapper over objects as real servers send them (`../objects`), over the
 //! same with parts changed, and over random ones; and the driver against small
-//! servers that answer as a real one was seen to answer.
+//! servers that answer as a real one was seen to answer; and, where there is one, against a real one.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod api_server;
 mod asking;
 mod blocked;
 mod clones;
@@ -29,6 +30,7 @@ mod power;
 mod provider;
 mod quantity;
 mod random;
+mod real;
 mod removing;
 mod report;
 mod resources;

@@ -279,7 +279,7 @@ async fn e22_dropping_the_provider_ends_following_and_closes_the_channel() {
 }
 
 #[tokio::test]
-async fn e13_credentials_that_were_renewed_are_read_anew() {
+async fn e7_credentials_that_were_renewed_are_read_anew() {
     let double = Double::start(busy()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kubeconfig");

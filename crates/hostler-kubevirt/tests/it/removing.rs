@@ -177,7 +177,7 @@ async fn e8_an_instance_without_a_vm_is_deleted_when_it_is_over() {
 }
 
 #[tokio::test]
-async fn e13_a_deletion_that_is_refused_or_lost_says_so() {
+async fn e8_a_deletion_that_is_refused_or_lost_says_so() {
     let place = Place::start(busy()).await;
     let made = ensure(&place, 1, &spec("web")).await.unwrap();
     place.double.fault(Fault::new(What::LoseAnswer).verb("delete").class(VMS).times(1));

@@ -191,7 +191,7 @@ async fn c14_a_restore_that_does_not_go_on_is_taken_back_and_the_vm_let_go() {
 }
 
 #[tokio::test]
-async fn e13_one_that_may_not_be_taken_back_is_told_with_what_to_do() {
+async fn e8_one_that_may_not_be_taken_back_is_told_with_what_to_do() {
     let place = hasty().await;
     let (vm, snapshot) = snapshotted(&place, "Manual").await;
     place.double.set_restores_stick(Some("exceeded quota: storage"));
@@ -209,7 +209,7 @@ async fn e13_one_that_may_not_be_taken_back_is_told_with_what_to_do() {
 
 /// It was required to be at rest and was not: there is one all the same, until it is deleted.
 #[tokio::test]
-async fn e13_a_snapshot_that_cannot_be_taken_away_again_is_not_surely_nothing() {
+async fn e8_a_snapshot_that_cannot_be_taken_away_again_is_not_surely_nothing() {
     let place = Place::start(busy()).await;
     let vm = place.made("web", "Always", PowerState::Running).await;
     let agent = |connected: &'static str| {

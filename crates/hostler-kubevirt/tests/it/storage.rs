@@ -148,7 +148,7 @@ async fn what_cannot_be_done_is_refused_with_the_remedy() {
 }
 
 #[tokio::test]
-async fn e13_a_quota_of_storage_is_told_as_exhausted() {
+async fn e4_a_quota_of_storage_is_told_as_exhausted() {
     let place = Place::start(busy()).await;
     let words = "persistentvolumeclaims \"one\" is forbidden: exceeded quota: disks";
     let refused = Refused::new(403, "Forbidden", words, json!({}));
@@ -241,7 +241,7 @@ async fn a_seed_is_a_secret_of_ours_and_no_other_is_touched() {
 /// A cluster says that something is forbidden before it says that there is no such thing: without
 /// CDI nobody has rights on its objects, and volumes are made and deleted all the same.
 #[tokio::test]
-async fn e13_without_rights_on_what_is_not_there_volumes_are_made_and_deleted() {
+async fn e4_without_rights_on_what_is_not_there_volumes_are_made_and_deleted() {
     for cdi in [true, false] {
         let place = Place::start(busy()).await;
         place.double.refuse(Refusal::of("*", "cdi.kubevirt.io", "*"));
@@ -264,7 +264,7 @@ async fn e13_without_rights_on_what_is_not_there_volumes_are_made_and_deleted() 
 }
 
 #[tokio::test]
-async fn e13_a_claim_that_cdi_fills_is_not_touched_without_rights_on_what_fills_it() {
+async fn e4_a_claim_that_cdi_fills_is_not_touched_without_rights_on_what_fills_it() {
     let place = Place::start(busy()).await;
     let (one, two) = (volume("default.standard", "one"), volume("default.standard", "two"));
     empty(&place, &one).await;

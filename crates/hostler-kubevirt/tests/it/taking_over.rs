@@ -219,7 +219,7 @@ async fn c20_what_the_cluster_does_not_keep_is_an_error() {
 }
 
 #[tokio::test]
-async fn e13_a_change_whose_answer_is_lost_may_have_happened() {
+async fn e8_a_change_whose_answer_is_lost_may_have_happened() {
     let place = Place::start(busy()).await;
     let asked = made(&place).await;
     let mut wider = asked.before.clone();

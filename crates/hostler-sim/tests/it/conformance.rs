@@ -150,7 +150,7 @@ impl Harness for Simulated {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_simulator_keeps_every_promise_and_skips_none() {
+async fn e21_e22_the_simulator_keeps_every_promise_and_skips_none() {
     let harness = Simulated::new(None);
     let report = run(&harness).await;
     report.assert_passed();

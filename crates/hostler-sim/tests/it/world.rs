@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use hostler_core::vm::PowerState;
+use hostler_core::vm::{PowerState, VmSpec};
 use hostler_provider::{
     Change, Create, EnsureVm, Group, Kind, Power, Provider, StopMode, Storage, VolumeContent,
     Watch, groups,
 };
-use hostler_sim::{Guest, HostSetup, PoolSetup, Sim, World};
+use hostler_sim::{Guest, HostSetup, PoolSetup, Sim, Verb, When, World};
 use tokio::time::Instant;
 
 use crate::support::{
@@ -63,8 +63,29 @@ async fn e8_a_guest_with_an_agent_says_what_it_is_while_it_runs() {
     assert!(info.system().unwrap().contains("made up"), "{info:?}");
 }
 
+/// A world is filled past all checks; emptied is a new one, which no test shares with another.
 #[tokio::test]
-async fn two_worlds_in_one_process_know_nothing_of_each_other() {
+async fn e21_a_world_is_seeded_with_vms_and_begun_anew_without_them() {
+    let (world, sim) = small();
+    let there = world.add_vm("h1", VmSpec::new("theirs", MIB), None, vec![]);
+    let ours = world.add_vm("h1", VmSpec::new("ours", MIB), Some(id(1)), vec![]);
+    let mut seen: Vec<_> =
+        sim.inventory(&cx()).await.unwrap().vms.into_iter().map(|vm| vm.external_ref).collect();
+    seen.sort();
+    let mut seeded = [there.external_ref.clone(), ours.external_ref];
+    seeded.sort();
+    assert_eq!(seen, seeded);
+    assert_eq!(sim.observe(&cx(), &there).await.unwrap().unwrap().name, "theirs");
+    world.faults().fail_verb(Verb::Start, 9, When::Before, Kind::Denied);
+    world.faults().reset();
+    sim.start(&cx(), &there).await.unwrap();
+    let (_anew, sim) = small();
+    assert!(sim.inventory(&cx()).await.unwrap().vms.is_empty());
+    assert!(sim.observe(&cx(), &there).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn e21_two_worlds_in_one_process_know_nothing_of_each_other() {
     let (one, sim) = small();
     let (other, _) = small();
     ensure_vm(&sim, id(1), "web").await.unwrap();

@@ -30,7 +30,7 @@ async fn server(data: &Path) -> (Process, Client) {
 }
 
 #[test]
-fn the_document_is_printed_as_it_is_checked_in() {
+fn e1_the_document_is_printed_as_it_is_checked_in() {
     let printed = run(&["openapi"]);
     assert!(printed.status.success());
     let document: Value = serde_json::from_slice(&printed.stdout).unwrap();

@@ -104,7 +104,7 @@ fn e8_f1_vms_of_a_host_and_of_a_cluster_stand_in_one_table() {
 }
 
 #[test]
-fn e2_e13_a_sealed_kubeconfig_outlives_restarts_and_backups_with_its_key() {
+fn f5_a_sealed_kubeconfig_outlives_restarts_and_backups_with_its_key() {
     let cluster = Cluster::start();
     cluster.makes("incluster", "Manual");
     let home = Home::new();
