@@ -23,6 +23,8 @@ const MACHINES: usize = 10_000;
 const CHANGES_A_SECOND: usize = 1_000;
 /// How long they go on.
 const SECONDS: usize = 60;
+/// How much longer they may take than that, as a factor.
+const SLOWER_AT_MOST: f64 = 1.05;
 /// Until everybody knows the same, after the last change.
 const CONVERGE_WITHIN: Duration = Duration::from_secs(120);
 /// What a machine and its instance may take, in bytes.
@@ -154,7 +156,7 @@ fn follow_one(
     cluster.say(&format!("churn {per_second} {seconds}"))?;
     let done = cluster.answer("churned")?;
     measured.work.add((cpu::of(pid)? - worked) / watch.elapsed().as_secs_f64());
-    check_done(&done, per_second * seconds)?;
+    check_done(&done, per_second, seconds)?;
     measured.converge.add(until_equal(&mut cluster, &mut follower)?);
 
     cluster.say(&format!("churn {per_second} {}", relist_seconds(seconds)))?;
@@ -172,13 +174,23 @@ fn relist_seconds(seconds: usize) -> usize {
     (seconds / 6).max(3)
 }
 
-/// Whether all changes were made.
-fn check_done(told: &str, wanted: usize) -> Result<()> {
-    let made: Option<usize> = told.split_whitespace().next().and_then(|it| it.parse().ok());
-    match made {
-        Some(count) if count == wanted => Ok(()),
-        made => Err(Error::new(format!("the cluster made {made:?} of {wanted} changes"))),
+/// Whether all changes were made, and in their time: slower ones are no measure of so many a
+/// second.
+fn check_done(told: &str, per_second: usize, seconds: usize) -> Result<()> {
+    let (count, took) = told.split_once(' ').unwrap_or((told, ""));
+    let (Ok(count), Ok(took)) = (count.parse::<usize>(), took.trim().parse::<f64>()) else {
+        return Err(Error::new(format!("the cluster told {told:?} of its changes")));
+    };
+    let wanted = per_second * seconds;
+    if count != wanted {
+        return Err(Error::new(format!("the cluster made {count} of {wanted} changes")));
     }
+    if took > seconds as f64 * SLOWER_AT_MOST {
+        let message =
+            format!("the cluster took {took:.1} s for {seconds} s of {per_second} changes");
+        return Err(Error::new(message));
+    }
+    Ok(())
 }
 
 /// The seconds until both know the same.
@@ -257,5 +269,25 @@ impl Drop for Talker {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e9_changes_that_were_too_few_or_too_slow_are_no_measure() {
+        assert!(check_done("60000 60.0", 1_000, 60).is_ok());
+        assert!(check_done("60000 63.0", 1_000, 60).is_ok());
+        for (told, why) in [
+            ("59999 60.0", "59999 of 60000"),
+            ("60000 90.2", "took 90.2 s"),
+            ("60000", "told \"60000\""),
+            ("", "told \"\""),
+        ] {
+            let message = check_done(told, 1_000, 60).unwrap_err().to_string();
+            assert!(message.contains(why), "{message}");
+        }
     }
 }

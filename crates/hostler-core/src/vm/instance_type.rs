@@ -137,6 +137,14 @@ pub struct Requirements {
     pub arch: Option<String>,
 }
 
+impl InstanceType {
+    /// By how many percent its VMs' memory is lent out although their processors are their own
+    /// (F3): who pays for the one cannot bear the other.
+    fn lent_percent(&self) -> Option<u32> {
+        self.overcommit_percent.filter(|percent| self.has_dedicated_cpus && *percent > 0)
+    }
+}
+
 impl VmSpec {
     /// Whether it says its size. One that was asked for by an instance type alone does not,
     /// before [`VmSpec::size_by`].
@@ -147,9 +155,19 @@ impl VmSpec {
     /// Takes the size of its instance type.
     ///
     /// # Errors
-    /// `SpecInvalid` where it says another size, or the type tells none.
+    /// `SpecInvalid` where it says another size, the type tells none, or promises its VMs
+    /// processors of their own while it lends out their memory.
     pub fn size_by(&mut self, found: &InstanceType) -> Result<()> {
         let mut faults = Vec::new();
+        if let Some(percent) = found.lent_percent() {
+            let detail = format!(
+                "\"{}\" promises processors of their own, and takes {percent} % less memory of \
+                 the host than its VMs have: one is broken where the host is full; choose \
+                 another, or have one of both taken out of it",
+                found.id
+            );
+            faults.push(Fault::new("/instance_type", "contradicts_itself", detail));
+        }
         let cpus = found.cpu_count.value().copied().map(u64::from);
         let count = u64::from(self.cpu.count);
         let count = of_type(found, "/cpu/count", "processors", count, cpus, &mut faults);
@@ -335,6 +353,23 @@ mod tests {
             ..size("x", 1, 1 << 30)
         };
         assert_eq!(faults(asked(0, 0).size_by(&found)), [fault("/instance_type", "no_size")]);
+    }
+
+    #[test]
+    fn f3_processors_of_their_own_and_memory_that_is_lent_out_contradict_each_other() {
+        let lends = InstanceType {
+            overcommit_percent: Some(50),
+            has_dedicated_cpus: true,
+            ..size("x", 1, 1 << 30)
+        };
+        let contradicts = [fault("/instance_type", "contradicts_itself")];
+        assert_eq!(faults(asked(0, 0).size_by(&lends)), contradicts);
+        for alone in [
+            InstanceType { overcommit_percent: Some(0), ..lends.clone() },
+            InstanceType { has_dedicated_cpus: false, ..lends },
+        ] {
+            asked(0, 0).size_by(&alone).unwrap();
+        }
     }
 
     #[test]

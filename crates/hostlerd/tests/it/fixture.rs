@@ -25,6 +25,9 @@ use crate::client::{Answer, Client};
 /// Writes what is to be remembered.
 pub(crate) type Fill<'a> = dyn Fn(&Archive, Timestamp) + 'a;
 
+/// How large an image may be: what `qemu-img` makes of a small disk fits, in each format.
+pub(crate) const IMAGE_BYTES: u64 = 24 << 20;
+
 /// A running server and what is behind it.
 pub(crate) struct Fixture {
     pub(crate) server: Server,
@@ -252,7 +255,7 @@ fn config_in(folder: &std::path::Path) -> Config {
     };
     let mut config = Config::load_with(&flags, []).unwrap();
     config.metrics_listen = Some("127.0.0.1:0".parse().unwrap());
-    config.limits.image_bytes = 8 << 20;
+    config.limits.image_bytes = IMAGE_BYTES;
     config.alerting.shipped_rules = false;
     config
 }

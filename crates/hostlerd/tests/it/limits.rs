@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::client::{Wire, connect, tls};
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, IMAGE_BYTES};
 
 /// Within this time everything that has to end has ended.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -190,7 +190,7 @@ async fn a37_heads_are_bounded_in_size_and_number() {
 #[tokio::test]
 async fn an_image_that_is_too_large_is_refused_and_leaves_nothing_behind() {
     let fixture = Fixture::start().await;
-    let file = vec![0_u8; 9 << 20];
+    let file = vec![0_u8; usize::try_from(IMAGE_BYTES).unwrap() + 1];
     let body = Some(("application/octet-stream", file.into()));
     let path = "/api/v1/images?name=big&format=raw";
     let answer = fixture.local().send("POST", path, body).await;
