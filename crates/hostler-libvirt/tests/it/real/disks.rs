@@ -11,13 +11,10 @@ use hostler_lab::guest::BANNER;
 use hostler_lab::{Lab, LabOptions};
 use hostler_libvirt_rpc::procedure::DOMAIN_DETACH_DEVICE_ALIAS;
 use hostler_provider::*;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use super::relay::Relay;
 use super::support::*;
-
-const PATIENCE: Duration = Duration::from_secs(120);
 
 fn mark() -> DiskMark {
     DiskMark::of(ids().next(OperationId::new).as_uuid())
@@ -95,29 +92,6 @@ fn told(world: &World, vm: &VmRef, options: &[&str]) -> Vec<String> {
 /// Both documents have the same disks.
 fn agree(world: &World, vm: &VmRef) {
     assert_eq!(told(world, vm, &[]), told(world, vm, &["--inactive"]));
-}
-
-/// Types a command at the guest's shell, and reads until it has said the words.
-async fn guest_says(stream: &mut Box<dyn ConsoleStream>, command: &str, words: &str) {
-    let mut heard = String::new();
-    let reading = async {
-        let mut buffer = [0; 4096];
-        loop {
-            stream.write_all(format!("{command}\n").as_bytes()).await.unwrap();
-            let until = tokio::time::Instant::now() + Duration::from_secs(5);
-            while let Ok(count) = tokio::time::timeout_at(until, stream.read(&mut buffer)).await {
-                let count = count.unwrap();
-                assert_ne!(count, 0, "the console ended after {heard:?}");
-                heard.push_str(&String::from_utf8_lossy(&buffer[..count]));
-                if heard.contains(words) {
-                    return;
-                }
-            }
-        }
-    };
-    if tokio::time::timeout(PATIENCE, reading).await.is_err() {
-        panic!("the guest never said {words:?}, but {heard:?}");
-    }
 }
 
 /// A VM without a disk: its firmware waits for ever.

@@ -16,8 +16,11 @@ use hostler_core::vm::{ObservedVm, PowerState, VmSpec};
 use hostler_lab::{Lab, LabOptions, guest};
 use hostler_libvirt::{Libvirt, LibvirtConfig};
 use hostler_provider::*;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
+
+/// How long something that a guest or a daemon does may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Every test's own randomness, so that names never repeat.
 struct Random;
@@ -224,5 +227,28 @@ where
         }
         assert!(Instant::now() < deadline, "not within {within:?}: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Types a command at the guest's shell, and reads until it has said the words.
+pub(crate) async fn guest_says(stream: &mut Box<dyn ConsoleStream>, command: &str, words: &str) {
+    let mut heard = String::new();
+    let reading = async {
+        let mut buffer = [0; 4096];
+        loop {
+            stream.write_all(format!("{command}\n").as_bytes()).await.unwrap();
+            let until = Instant::now() + Duration::from_secs(5);
+            while let Ok(count) = tokio::time::timeout_at(until, stream.read(&mut buffer)).await {
+                let count = count.unwrap();
+                assert_ne!(count, 0, "the console ended after {heard:?}");
+                heard.push_str(&String::from_utf8_lossy(&buffer[..count]));
+                if heard.contains(words) {
+                    return;
+                }
+            }
+        }
+    };
+    if tokio::time::timeout(PATIENCE, reading).await.is_err() {
+        panic!("the guest never said {words:?}, but {heard:?}");
     }
 }
