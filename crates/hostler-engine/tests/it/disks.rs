@@ -5,23 +5,34 @@ use std::time::Duration;
 
 use hostler_core::Code;
 use hostler_core::access::{Actor, Role};
+use hostler_core::id::VmId;
 use hostler_core::operation::OperationState;
 use hostler_core::vm::check::SEED_DISK;
 use hostler_core::vm::devices::{DiskBus, DiskSource, DiskSpec};
 use hostler_engine::{AdoptRequest, DeleteOptions, PowerVerb};
-use hostler_provider::{Disks as _, Kind, StopMode};
+use hostler_provider::{Cx, DiskRef, Disks as _, Kind, StopMode, VmRef};
 use hostler_sim::{Guest, Late, Sim, Verb, When};
 
 use crate::world::{Lab, admin, disk, foreign};
 
 /// The disks of a VM, by their names, with whether they were asked for and can be taken off.
-async fn told(lab: &Lab, vm: hostler_core::id::VmId) -> Vec<(String, bool, bool)> {
+async fn told(lab: &Lab, vm: VmId) -> Vec<(String, bool, bool)> {
     let all = lab.engine.disks().list(vm).await.unwrap();
     all.into_iter().map(|disk| (disk.name, disk.asked, disk.fixed.is_none())).collect()
 }
 
 fn volume_disk(name: &str, volume: &str) -> DiskSpec {
     disk(name, DiskSource::Volume { pool: "default".into(), volume: volume.into() })
+}
+
+/// Takes the disk `more` off as somebody else would; with what that took.
+async fn take_off_past_hostler(lab: &Lab, vm: VmId) -> (Sim, VmRef, Cx) {
+    let (sim, at) = (Sim::new(&lab.world), lab.world.vm_of(vm).unwrap().vm);
+    let cx = Cx::within(Duration::from_secs(5));
+    let there = sim.list_disks(&cx, &at).await.unwrap();
+    let more = there.iter().find(|one| one.name == "more").unwrap();
+    sim.detach_disk(&cx, &at, &DiskRef::of(more)).await.unwrap();
+    (sim, at, cx)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -229,11 +240,7 @@ async fn e8_a_disk_that_somebody_else_took_off_is_told_as_missing_and_can_be_for
     let lab = Lab::new().await;
     let vm = lab.create("web").await;
     lab.attach_disk(vm, "more").await;
-    let (sim, vm_ref) = (Sim::new(&lab.world), lab.world.vm_of(vm).unwrap().vm);
-    let cx = hostler_provider::Cx::within(Duration::from_secs(5));
-    let seen = sim.list_disks(&cx, &vm_ref).await.unwrap();
-    let more = seen.iter().find(|disk| disk.name == "more").unwrap();
-    sim.detach_disk(&cx, &vm_ref, &hostler_provider::DiskRef::of(more)).await.unwrap();
+    take_off_past_hostler(&lab, vm).await;
     let all = lab.engine.disks().list(vm).await.unwrap();
     let missing = all.iter().find(|disk| disk.name == "more").unwrap();
     assert!(missing.asked && missing.seen.is_none());
@@ -308,11 +315,7 @@ async fn i17_a_volume_goes_with_a_disk_only_where_it_is_the_one_behind_it() {
     let lab = Lab::new().await;
     let vm = lab.create("web").await;
     let made = lab.attach_disk(vm, "more").await;
-    let (sim, at) = (Sim::new(&lab.world), lab.world.vm_of(vm).unwrap().vm);
-    let cx = hostler_provider::Cx::within(Duration::from_secs(5));
-    let there = sim.list_disks(&cx, &at).await.unwrap();
-    let more = there.iter().find(|one| one.name == "more").unwrap();
-    sim.detach_disk(&cx, &at, &hostler_provider::DiskRef::of(more)).await.unwrap();
+    let (sim, at, cx) = take_off_past_hostler(&lab, vm).await;
     let theirs = lab.volume("theirs");
     let format = hostler_core::vm::devices::VolumeFormat::Raw;
     lab.world.add_volume(&theirs, 1 << 20, format);
@@ -339,11 +342,7 @@ async fn e8_a_disk_that_a_vm_lacks_is_forgotten_and_not_called_detached() {
     let lab = Lab::new().await;
     let vm = lab.create("web").await;
     let made = lab.attach_disk(vm, "more").await;
-    let (sim, at) = (Sim::new(&lab.world), lab.world.vm_of(vm).unwrap().vm);
-    let cx = hostler_provider::Cx::within(Duration::from_secs(5));
-    let there = sim.list_disks(&cx, &at).await.unwrap();
-    let more = there.iter().find(|one| one.name == "more").unwrap();
-    sim.detach_disk(&cx, &at, &hostler_provider::DiskRef::of(more)).await.unwrap();
+    take_off_past_hostler(&lab, vm).await;
     let disks = lab.engine.disks();
     let all = disks.list(vm).await.unwrap();
     let lacking = all.iter().find(|one| one.name == "more").unwrap();

@@ -67,7 +67,7 @@ fn bad_input(story: &Story<'_>) {
         &["vm", "list", "--filter", "colour=red"],
         expect![[r#"
             $ hostler vm list --filter colour=red
-            error: filter at character 1: there is no field `colour`; there are name, id, state, host, provider, namespace, project, managed, cpu_count, memory_bytes, created_at, label. [query_invalid] (request ID)
+            error: filter at character 1: there is no field `colour`; there are name, id, state, host, provider, namespace, project, managed, template, template_version, cpu_count, memory_bytes, created_at, label. [query_invalid] (request ID)
             exit 2
         "#]],
     );
@@ -75,8 +75,8 @@ fn bad_input(story: &Story<'_>) {
         &["vm", "delete", "cold"],
         expect![[r#"
         $ hostler vm delete cold
-        vm "cold" (stopped at host HOST) is deleted, with its firmware variables, TPM state, saved memory and snapshot metadata
-          its disks are kept: /var/lib/libvirt/images/cold-root-TAIL.qcow2
+        vm "cold" (stopped at host HOST) is deleted, with its firmware variables, TPM state, saved memory and snapshots
+          kept: default/cold-root-TAIL.qcow2 (root)
         error: nobody can be asked here
         hint: --yes does it unasked
         exit 2

@@ -290,9 +290,9 @@ fn delete(story: &Story<'_>) {
     // Nobody can be asked in a pipe, so nothing is done; what would be lost is said.
     story.tell(&["vm", "delete", "web", "--force"], &expect![[r#"
         $ hostler vm delete web --force
-        vm "web" (running at host HOST) is deleted, with its firmware variables, TPM state, saved memory and snapshot metadata
+        vm "web" (running at host HOST) is deleted, with its firmware variables, TPM state, saved memory and snapshots
           its power is cut first if it runs
-          its disks are kept: /var/lib/libvirt/images/web-root-TAIL.qcow2
+          kept: default/web-root-TAIL.qcow2 (root)
         error: nobody can be asked here
         hint: --yes does it unasked
         exit 2

@@ -1,7 +1,5 @@
 //! Changes of real VMs, read back from libvirt by another client, from QEMU and from the guest.
 
-use std::time::Duration;
-
 use hostler_core::id::VmId;
 use hostler_core::vm::change::{ChangePlan, Takes};
 use hostler_core::vm::devices::*;
@@ -10,12 +8,9 @@ use hostler_lab::guest::BANNER;
 use hostler_lab::{Lab, LabOptions};
 use hostler_libvirt_rpc::procedure::CONNECT_GET_DOMAIN_CAPABILITIES;
 use hostler_provider::*;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::relay::Relay;
 use super::support::*;
-
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A VM that Hostler made.
 struct Made {
@@ -95,26 +90,6 @@ fn edit(world: &World, vm: &VmRef, change: impl FnOnce(String) -> String) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), change(definition(world, vm))).unwrap();
     virsh(world, &["define", file.path().to_str().unwrap()]);
-}
-
-async fn guest_says(stream: &mut Box<dyn ConsoleStream>, command: &str, words: &str) {
-    let mut heard = String::new();
-    let reading = async {
-        let mut buffer = [0; 4096];
-        loop {
-            stream.write_all(format!("{command}\n").as_bytes()).await.unwrap();
-            let until = tokio::time::Instant::now() + Duration::from_secs(5);
-            while let Ok(count) = tokio::time::timeout_at(until, stream.read(&mut buffer)).await {
-                heard.push_str(&String::from_utf8_lossy(&buffer[..count.unwrap()]));
-                if heard.contains(words) {
-                    return;
-                }
-            }
-        }
-    };
-    if tokio::time::timeout(PATIENCE, reading).await.is_err() {
-        panic!("the guest never said {words:?}, but {heard:?}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

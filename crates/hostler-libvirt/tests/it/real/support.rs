@@ -237,7 +237,7 @@ pub(crate) async fn guest_says(stream: &mut Box<dyn ConsoleStream>, command: &st
         let mut buffer = [0; 4096];
         loop {
             stream.write_all(format!("{command}\n").as_bytes()).await.unwrap();
-            let until = tokio::time::Instant::now() + Duration::from_secs(5);
+            let until = Instant::now() + Duration::from_secs(5);
             while let Ok(count) = tokio::time::timeout_at(until, stream.read(&mut buffer)).await {
                 let count = count.unwrap();
                 assert_ne!(count, 0, "the console ended after {heard:?}");
