@@ -23,7 +23,7 @@ use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,6 +31,7 @@ use hostler_kubevirt::config::{KubeVirtConfig, Source};
 use hostler_kubevirt::connect::connect;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 /// Names the folder; the word that other test suites of Kubernetes use.
 pub(crate) const ASSETS: &str = "KUBEBUILDER_ASSETS";

@@ -80,9 +80,9 @@ impl<'a> Edits<'a> {
         self.splices.push((node.range(), written));
     }
 
-    /// Adds an element as the last one of a node.
+    /// Adds an element as the last one of a node, in lines of its own.
     pub(crate) fn append(&mut self, parent: Node<'_, '_>, added: &Element) -> Result<(), BadEdit> {
-        self.append_written(parent, &added.to_xml()?);
+        self.append_written(parent, &format!("{}\n", added.to_xml()?));
         Ok(())
     }
 
@@ -169,6 +169,7 @@ impl<'a> Edits<'a> {
         for (range, added) in std::mem::take(&mut self.appended).into_values() {
             let Inside { content, is_closed, name } = self.inside_of(range)?;
             self.splices.push(match is_closed {
+                true if added.ends_with('\n') => (content, format!(">\n{added}</{name}>")),
                 true => (content, format!(">{added}</{name}>")),
                 false => (content.end..content.end, added),
             });

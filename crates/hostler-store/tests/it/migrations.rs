@@ -134,7 +134,7 @@ async fn e8_they_are_bounded_for_each_vm_in_all_and_by_age() {
         assert_eq!(store.kept_migrations_of(calm, None).await.unwrap().len(), 1, "not for others");
 
         let last = over(&world, eu, calm, "last");
-        store.keep_migrations(&[last.clone()], 3).await.unwrap();
+        store.keep_migrations(std::slice::from_ref(&last), 3).await.unwrap();
         assert_eq!(names(&store.kept_migrations().await.unwrap()), ["last", "0104", "0103"]);
 
         let end = last.told.ended_at.unwrap();

@@ -1709,6 +1709,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/vms/{vm}/disks/{disk}/grow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a disk of a VM larger, also while it runs.
+         * @description A disk never becomes smaller; one that has the size already is left as it is. File systems
+         *      on it are the guest's to grow. Needs the permission `volume.manage` as well.
+         */
+        post: operations["disk_grow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/vms/{vm}/metrics": {
         parameters: {
             query?: never;
@@ -3105,6 +3126,14 @@ export interface components {
         DiskBus: "virtio" | "scsi" | "sata" | "ide" | "usb";
         /** @description A disk or a CD-ROM drive. */
         DiskDevice: "disk" | "cdrom";
+        /** @description How large a disk is to be. */
+        DiskGrowRequest: {
+            /**
+             * Format: uint64
+             * @description The size the guest is to see, in bytes; at least what it sees now.
+             */
+            capacity_bytes: number;
+        };
         /** @description What can be done about the disks of a VM. */
         DiskLimits: {
             /**
@@ -3135,6 +3164,11 @@ export interface components {
             /** @description Whether a CD-ROM drive can be attached while the VM is on. */
             live_cdrom: boolean;
             /**
+             * @description Whether a disk can be made larger while the VM is on, so that its guest sees it at once.
+             * @default false
+             */
+            live_growth?: boolean;
+            /**
              * Format: uint32
              * @description How many disks a VM can have.
              */
@@ -3152,6 +3186,11 @@ export interface components {
              * @default false
              */
             offline_cdrom?: boolean;
+            /**
+             * @description Whether a disk can be made larger while the VM is off.
+             * @default false
+             */
+            offline_growth?: boolean;
             /**
              * @description Whether a volume that another VM has can be attached for reading only.
              * @default false
@@ -22596,6 +22635,210 @@ export interface operations {
             };
             /** @description `precondition_failed`: the resource changed since you read it */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: the content type is not one this endpoint reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing`: this provider cannot do that */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: too many requests at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Hostler made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `provider_unavailable`: the provider cannot be reached
+             *
+             *     `cluster_rebuilding`: the provider is being listed anew, and nothing is changed by an older picture
+             *
+             *     `server_draining`: the server is stopping
+             *
+             *     `store_unavailable`: Hostler's database does not answer
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_timeout`: the provider did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disk_grow: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key gives the same answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The VM's id. */
+                vm: string;
+                /** @description The disk's name; or its reference, where several have the same name. */
+                disk: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiskGrowRequest"];
+            };
+        };
+        responses: {
+            /** @description Make a disk of a VM larger, also while it runs. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /**
+             * @description `body_malformed`: the request body is not what this endpoint reads
+             *
+             *     `spec_invalid`: the description of the resource has faults
+             *
+             *     `query_invalid`: the query of the URL has faults
+             *
+             *     `id_invalid`: the id in the URL is not an id
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `credentials_missing`: no credentials were given
+             *
+             *     `credentials_invalid`: the credentials are not valid (any more)
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `permission_denied`: you may not do this
+             *
+             *     `origin_denied`: the request comes from a page of another site
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_not_found`: there is no such VM
+             *
+             *     `disk_not_found`: the VM has no such disk
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: the answer comes in no form that the client takes */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `vm_busy`: another operation is working on this VM
+             *
+             *     `vm_wrong_state`: the VM's state does not allow this
+             *
+             *     `vm_state_unknown`: the VM's present state is not known
+             *
+             *     `vm_not_managed`: Hostler only observes this VM
+             *
+             *     `vm_read_only`: Hostler only watches over this VM
+             *
+             *     `disk_exists`: the VM has a disk with this name
+             *
+             *     `disk_needed`: the VM needs this disk as it is
+             *
+             *     `idempotency_mismatch`: this Idempotency-Key was used for a different request
+             *
+             *     `provider_conflict`: the provider says that the resource is in another state or in use
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: the resource changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: the request body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

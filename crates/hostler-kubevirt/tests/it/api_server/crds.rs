@@ -7,10 +7,11 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hostler_kube_double::{KINDS, Kind};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{ApiServer, Result, START_WITHIN};
 
