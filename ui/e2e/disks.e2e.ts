@@ -1,4 +1,5 @@
-// A VM's disks: attached and detached while it runs; its volume goes only where that was typed.
+// A VM's disks: attached, made larger and detached while it runs; its volume goes only where that was
+// typed.
 import { expect, test } from "vitest";
 import type { Page as ListPage, VmDisk } from "../src/api/types";
 import { stories } from "./browser";
@@ -31,6 +32,13 @@ test("one is attached to a running VM and detached with its volume", async () =>
   await attach.waitFor({ state: "detached" });
   await rowOf("more").getByText("attached", { exact: true }).waitFor();
   expect(await namesOf(vm.id)).toContain("more");
+
+  await page.getByRole("button", { name: "Grow more" }).click();
+  const grow = page.getByRole("dialog", { name: /Make the disk more/ });
+  await grow.getByRole("textbox", { name: /^Size in GiB/ }).fill("2");
+  await grow.getByRole("button", { name: "Grow", exact: true }).click();
+  await grow.waitFor({ state: "detached" });
+  await rowOf("more").getByText("2 GiB").waitFor();
 
   await page.getByRole("button", { name: "Detach more" }).click();
   const detach = page.getByRole("dialog", { name: /Detach the disk more/ });

@@ -36,6 +36,8 @@ const LIMITS = {
   offline_buses: ["virtio", "sata"],
   offline_cdrom: true,
   max_per_vm: 3,
+  live_growth: true,
+  offline_growth: false,
   formats: ["qcow2", "raw"],
   images: true,
   caches: [],
@@ -71,7 +73,7 @@ function vmThatIs(state: string, part: Partial<Vm> = {}): Vm {
     provider: { id: "p", name: "eu" },
     host: null,
     status: { state, quality: "ok" },
-    actions: { attach_disk: allowed, detach_disk: allowed },
+    actions: { attach_disk: allowed, detach_disk: allowed, grow_disk: allowed },
     disk_limits: LIMITS,
     ...part,
   } as unknown as Vm;
@@ -130,12 +132,53 @@ test("a volume is deleted only where its disk's name was typed", async () => {
   const box = dialog().querySelector<HTMLInputElement>("input[type=checkbox]");
   await act(async () => box?.click());
   await confirm("Detach and delete");
-  expect(asked.some(({ path }) => path.includes("data@"))).toBe(false);
+  expect(asked.some(({ path }) => path.startsWith(`${LIST}/`))).toBe(false);
   await type("Type data to confirm", "data");
   await confirm("Detach and delete");
   const sent = asked.find(({ path }) => path.includes("5f6a7b8c9d0e"));
   expect(sent).toBeDefined();
 });
+
+test("a disk is made larger by so much as was typed, and never smaller", async () => {
+  const { asked, labelled } = await opened([disk("data")]);
+  await act(async () => labelled("Grow data")?.click());
+  await pass();
+  await type("Size in GiB", "0.5");
+  expect(faultAt("Size in GiB")).toContain("It has 1 GiB already");
+  await confirm("Grow");
+  expect(asked.some(({ body }) => body !== undefined)).toBe(false);
+  await type("Size in GiB", "2.5");
+  expect(faultAt("Size in GiB")).toBeFalsy();
+  await confirm("Grow");
+  const sent = asked.find(({ body }) => body !== undefined);
+  expect(sent?.path).toBe(`${LIST}/data%405f6a7b8c9d0e/grow`);
+  expect(sent?.body).toEqual({ capacity_bytes: 2.5 * 2 ** 30 });
+});
+
+test("a disk that cannot grow says why", async () => {
+  const { labelled } = await opened([
+    disk("data"),
+    disk("logs", { state: "missing", reference: null }),
+    disk("seed", { read_only: true }),
+  ]);
+  expect(await reasonOf(labelled("Grow data"))).toBeUndefined();
+  expect(await reasonOf(labelled("Grow logs"))).toBe("The VM does not have it");
+  expect(await reasonOf(labelled("Grow seed"))).toBe("The guest can only read it");
+});
+
+test.each([
+  ["stopped", LIMITS, "Not while the VM is in this state"],
+  ["running", { ...LIMITS, live_growth: false }, "Its provider makes no disk larger"],
+] as const)(
+  "a disk of a VM that is %s waits for what its provider can",
+  async (state, limits, why) => {
+    const { labelled } = await opened(
+      [disk("data")],
+      vmThatIs(state, { disk_limits: limits } as Partial<Vm>),
+    );
+    expect(await reasonOf(labelled("Grow data"))).toBe(why);
+  },
+);
 
 test("what is full or cannot be done in the VM's state is not offered", async () => {
   const all = [disk("a"), disk("b"), disk("c")];
