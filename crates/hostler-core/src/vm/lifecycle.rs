@@ -321,25 +321,25 @@ mod tests {
             table.push('\n');
         }
         //             start stop  force reboo reset pause resum save  migra delet conso update snaps revert delsn clone chang attac detac
-        expect![[r"
-            creating      -     -     -     -     -     -     -     -     -     -     -     -     -     -     -     -     -     -     -
-            deleting      -     -     -     -     -     -     -     -     -     there -     -     -     -     -     -     -     -     -
-            running       there yes   yes   yes   yes   yes   there yes   yes   -     yes   yes   yes   yes   yes   yes   yes   yes   yes
-            paused        -     -     yes   -     yes   there yes   yes   -     -     yes   yes   yes   yes   yes   yes   yes   yes   -
-            starting      there -     yes   -     -     -     -     -     -     -     yes   yes   -     -     -     -     -     -     -
-            stopping      -     there yes   -     yes   -     -     -     -     -     yes   yes   -     -     -     -     -     -     -
-            stopped       yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes   yes   yes   yes   yes   yes
-            saved         yes   there there -     -     -     -     there -     yes   -     yes   -     -     yes   -     -     -     -
-            suspended     -     -     yes   -     yes   -     yes   -     -     -     yes   yes   -     -     yes   -     yes   -     -
-            saving        -     -     -     -     -     -     -     there -     -     -     yes   -     -     -     -     -     -     -
-            dumping       -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -     -     -     -     -
-            snapshotting  -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -     -     -     -     -
-            migrating     -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -     -     -     -     -
-            crashed       -     -     yes   -     yes   -     -     -     -     -     yes   yes   -     yes   yes   -     yes   -     -
-            failed        yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes   yes   yes   yes   yes   yes
-            missing       -     -     -     -     -     -     -     -     -     yes   -     yes   -     -     -     -     -     -     -
-            unknown       -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -     -     -     -     -
-        "]]
+        expect![[r#"
+            creating      -     -     -     -     -     -     -     -     -     -     -     -     -     -     -     -     -     -     -     -
+            deleting      -     -     -     -     -     -     -     -     -     there -     -     -     -     -     -     -     -     -     -
+            running       there yes   yes   yes   yes   yes   there yes   yes   -     yes   yes   yes   yes   yes   yes   yes   yes   yes   yes
+            paused        -     -     yes   -     yes   there yes   yes   -     -     yes   yes   yes   yes   yes   yes   yes   yes   -     yes
+            starting      there -     yes   -     -     -     -     -     -     -     yes   yes   -     -     -     -     -     -     -     -
+            stopping      -     there yes   -     yes   -     -     -     -     -     yes   yes   -     -     -     -     -     -     -     -
+            stopped       yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes   yes   yes   yes   yes   yes   yes
+            saved         yes   there there -     -     -     -     there -     yes   -     yes   -     -     yes   -     -     -     -     -
+            suspended     -     -     yes   -     yes   -     yes   -     -     -     yes   yes   -     -     yes   -     yes   -     -     -
+            saving        -     -     -     -     -     -     -     there -     -     -     yes   -     -     -     -     -     -     -     -
+            dumping       -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -     -     -     -     -     -
+            snapshotting  -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -     -     -     -     -     -
+            migrating     -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -     -     -     -     -     -
+            crashed       -     -     yes   -     yes   -     -     -     -     -     yes   yes   -     yes   yes   -     yes   -     -     -
+            failed        yes   there there -     -     -     -     -     -     yes   -     yes   yes   yes   yes   yes   yes   yes   yes   yes
+            missing       -     -     -     -     -     -     -     -     -     yes   -     yes   -     -     -     -     -     -     -     -
+            unknown       -     -     -     -     -     -     -     -     -     -     -     yes   -     -     -     -     -     -     -     -
+        "#]]
         .assert_eq(&table);
     }
 

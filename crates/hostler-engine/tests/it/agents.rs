@@ -128,6 +128,8 @@ async fn d7_an_agents_machine_and_its_containers_are_told_with_their_labels() {
         passes.iter().find_map(|it| it.reading.as_ref()?.rates.iter().flatten().next().copied())
     };
     lab.until("it is measured, again and again", || has_rate().is_some()).await;
+    let simulated = || lab.engine.metrics().collected().hosts.len();
+    lab.until("so is the simulated host", || simulated() > 0).await;
     let view = agent(&lab, "a1").unwrap();
     assert_eq!((view.state, &view.join), (AgentState::Ok, &AgentJoin::None), "{view:?}");
     assert_eq!((view.version.as_deref(), view.machine.as_deref()), (Some("9.9"), Some("m1")));

@@ -33,6 +33,8 @@ const TOO_QUICK: &str = "the stand-in's migrations are over before anybody looks
                          them up";
 const DISKS_ONLY: &str = "KubeVirt's snapshots hold disks, and no memory";
 
+const NO_GROWTH: &str = "KubeVirt makes no disk larger: claims grow where their class can";
+
 const LIMITS: &[(&str, &str)] = &[
     ("revert_with_memory_goes_on", DISKS_ONLY),
     ("a_second_migration_at_the_same_time_is_a_conflict", TOO_QUICK),
@@ -52,6 +54,8 @@ const LIMITS: &[(&str, &str)] = &[
     ("a_saved_vm_can_be_removed", NO_SAVE),
     // Wants a guest that speaks, from an image; `console` hears instances of the stand-in.
     ("serial_console_of_a_running_vm_speaks", UPLOADS),
+    ("a_disk_of_a_stopped_vm_grows_and_never_shrinks", NO_GROWTH),
+    ("growing_what_is_not_there_is_not_found", NO_GROWTH),
     ("only_a_running_vm_uses_a_processor", NO_STATS),
     ("counters_of_a_running_vm_only_grow", NO_STATS),
 ];

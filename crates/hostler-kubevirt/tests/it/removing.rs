@@ -42,7 +42,6 @@ async fn i17_volumes_from_a_vms_own_templates_stay_when_it_is_deleted() {
     let with = |machine: &mut serde_json::Value| {
         machine["spec"]["dataVolumeTemplates"] = json!([template]);
     };
-    place.double.edit(VMS, "default", "web", with).unwrap();
     let volume = json!({
         "apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume",
         "metadata": { "name": "web-root", "namespace": "default", "ownerReferences": [{
@@ -52,6 +51,9 @@ async fn i17_volumes_from_a_vms_own_templates_stay_when_it_is_deleted() {
         "spec": { "source": { "blank": {} } },
     });
     place.double.put(volume).unwrap();
+    place.double.edit(VMS, "default", "web", with).unwrap();
+    // It is off again when its volume is there.
+    place.double.settle();
     place.create().remove_vm(&cx(), &vm).await.unwrap();
     assert_eq!(place.double.get(VMS, "default", "web"), None);
     let left = place.double.get("datavolumes", "default", "web-root").unwrap();
@@ -80,6 +82,8 @@ async fn i17_with_volumes_of_its_own_a_vm_leaves_no_finished_instance_behind() {
             machine["spec"]["dataVolumeTemplates"] = json!([template]);
         };
         place.double.edit(VMS, "default", "web", with).unwrap();
+        // It is off again when its volume is there.
+        place.double.settle();
         place.create().remove_vm(&cx(), &vm).await.unwrap();
         assert!(place.double.get(VMS, "default", "web").is_none());
         assert!(place.double.list("virtualmachineinstances").is_empty(), "{strategy}");

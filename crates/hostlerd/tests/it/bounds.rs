@@ -92,6 +92,7 @@ async fn a37_a_word_that_is_no_id_is_refused_wherever_one_is_read() {
                 "volume_create" | "volume_plan" => {
                     json!({ "name": "a", "capacity_bytes": 1 << 20 })
                 }
+                "disk_grow" => json!({ "capacity_bytes": 1 << 20 }),
                 "vm_change" | "vm_change_plan" => {
                     json!({ "spec": { "name": "a", "memory": { "bytes": 1 << 20 } } })
                 }
