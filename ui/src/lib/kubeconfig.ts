@@ -8,7 +8,12 @@ export interface Given {
   text: string;
   context: string;
   namespaces: string;
+  /** How many questions are put to the cluster at once, as it is typed. */
+  atOnce: string;
 }
+
+/** What the server takes of that. */
+export const AT_ONCE = { least: 1, most: 200, unsaid: 20 };
 
 /** The largest that the server takes, in bytes. */
 export const KUBECONFIG_MAX = 256 * 1024;
@@ -19,16 +24,18 @@ export function beginWith(used: Cluster["kubeconfig"]): Given {
     text: "",
     context: used?.context ?? "",
     namespaces: (used?.namespaces ?? []).join(", "),
+    atOnce: used?.at_once?.toString() ?? "",
   };
 }
 
 /** As the server takes it for a trial and for a cluster that is added. */
-export function kubeconfigOf({ text, context, namespaces }: Given): ClusterKubeconfig {
+export function kubeconfigOf({ text, context, namespaces, atOnce }: Given): ClusterKubeconfig {
   const names = namesIn(namespaces);
   return {
     kubeconfig: text,
     context: context.trim() || undefined,
     namespaces: names.length > 0 ? names : undefined,
+    at_once: atOnce.trim() === "" ? undefined : Number(atOnce),
   };
 }
 
@@ -37,10 +44,10 @@ export function kubeconfigOf({ text, context, namespaces }: Given): ClusterKubec
  * that stands in the dialog is said, and the context is the one that was tried.
  */
 export function rotationOf(given: Given, tested: ClusterTested | undefined): ClusterKubeconfig {
-  const { kubeconfig, context } = kubeconfigOf(given);
+  const sent = kubeconfigOf(given);
   return {
-    kubeconfig,
-    context: context ?? tested?.context,
+    ...sent,
+    context: sent.context ?? tested?.context,
     namespaces: namesIn(given.namespaces),
   };
 }
@@ -48,6 +55,15 @@ export function rotationOf(given: Given, tested: ClusterTested | undefined): Clu
 /** What is wrong with the text before anybody is asked. */
 export function faultOf({ text }: Given): string | undefined {
   return sizeFault(new Blob([text]).size);
+}
+
+/** What is wrong with the number of questions before anybody is asked. */
+export function countFaultOf({ atOnce }: Given): string | undefined {
+  const { least, most } = AT_ONCE;
+  const [text, count] = [atOnce.trim(), Number(atOnce)];
+  return text === "" || (/^\d+$/.test(text) && count >= least && count <= most)
+    ? undefined
+    : `A number from ${least} to ${most}`;
 }
 
 /** The text of a file, or what is wrong with it and no text. */

@@ -15,6 +15,7 @@
 //! it is dropped.
 
 mod crds;
+pub(crate) mod looks;
 mod tests;
 
 use std::ffi::OsString;
@@ -257,15 +258,7 @@ impl ApiServer {
     /// # Errors
     /// Its refusal.
     pub(crate) async fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
-        let media = match method {
-            "PATCH" => "application/merge-patch+json",
-            _ => "application/json",
-        };
-        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        let request = http::Request::builder().method(method).uri(path);
-        let request = request.header("content-type", media).body(body).unwrap();
-        let answer = self.client.request::<Value>(request).await;
-        answer.map_err(|error| format!("{method} {path}: {error}"))
+        ask(&self.client, method, path, body).await
     }
 
     /// Forgets all that was before now, as etcd does every five minutes in a cluster.
@@ -275,6 +268,19 @@ impl ApiServer {
         let what = format!(r#"{{"revision":"{revision}","physical":true}}"#);
         etcd_asked(self.ports.etcd, "kv/compaction", &what);
     }
+}
+
+/// Asks a server for something past the driver.
+async fn ask(client: &kube::Client, method: &str, path: &str, body: &Value) -> Result<Value> {
+    let media = match method {
+        "PATCH" => "application/merge-patch+json",
+        _ => "application/json",
+    };
+    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    let request = http::Request::builder().method(method).uri(path);
+    let request = request.header("content-type", media).body(body).unwrap();
+    let answer = client.request::<Value>(request).await;
+    answer.map_err(|error| format!("{method} {path}: {error}"))
 }
 
 async fn serve(

@@ -10,7 +10,7 @@ import type { Cluster, ClusterTested } from "../../api/types";
 import { ProblemAlert } from "../../components/ProblemAlert";
 import { TextField } from "../../components/TextField";
 import { useToasts } from "../../components/Toasts";
-import { beginWith, faultOf, kubeconfigOf, rotationOf } from "../../lib/kubeconfig";
+import { beginWith, countFaultOf, faultOf, kubeconfigOf, rotationOf } from "../../lib/kubeconfig";
 import { ConfirmDialog } from "../../primitives/ConfirmDialog";
 import { KubeconfigFields } from "./KubeconfigFields";
 import { Tested } from "./Tested";
@@ -30,7 +30,7 @@ export function KubeconfigDialog({ cluster, onClose }: Props) {
   const keep = useCall();
   const queries = useQueryClient();
   const { tell } = useToasts();
-  const isGiven = given.text.trim() !== "" && faultOf(given) === undefined;
+  const isGiven = given.text.trim() !== "" && (faultOf(given) ?? countFaultOf(given)) === undefined;
   const test = () => trial.call(() => testKubeconfig(kubeconfigOf(given)), setTested);
   const save = () => {
     const work = () =>

@@ -10,7 +10,7 @@ import {
 } from "@patternfly/react-core";
 import { useId, useRef, useState } from "react";
 import { TextField } from "../../components/TextField";
-import { faultOf, type Given, readKubeconfig } from "../../lib/kubeconfig";
+import { AT_ONCE, countFaultOf, faultOf, type Given, readKubeconfig } from "../../lib/kubeconfig";
 
 interface Props {
   given: Given;
@@ -84,6 +84,13 @@ export function KubeconfigFields({ given, onChange }: Props) {
         value={given.namespaces}
         help="Separated by commas; all where none is given, which needs rights in the whole cluster."
         onChange={(namespaces) => onChange({ namespaces })}
+      />
+      <TextField
+        label="Questions at once"
+        value={given.atOnce}
+        fault={countFaultOf(given)}
+        help={`From ${AT_ONCE.least} to ${AT_ONCE.most}; ${AT_ONCE.unsaid} where nobody says it.`}
+        onChange={(atOnce) => onChange({ atOnce })}
       />
     </>
   );

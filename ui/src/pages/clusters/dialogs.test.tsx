@@ -54,13 +54,17 @@ test("e13: a cluster is tried before it is added, and all of what is given is se
   await paste(SECRET);
   await type("Context", "admin");
   await type("Namespaces", "a, b,a");
+  await type("Questions at once", "201");
+  expect(button("Test").disabled).toBe(true);
+  expect(dialog().textContent).toContain("A number from 1 to 200");
+  await type("Questions at once", "5");
   expect(button("Add").disabled).toBe(true);
   await press("Test");
   expect(dialog().textContent).toContain("It can be used; the cluster is healthy");
   expect(dialog().textContent).toContain("asking took 0.4 s");
   expect(dialog().textContent).toContain("features unknown");
   await press("Add");
-  const given = { kubeconfig: SECRET, context: "admin", namespaces: ["a", "b"] };
+  const given = { kubeconfig: SECRET, context: "admin", namespaces: ["a", "b"], at_once: 5 };
   expect(asked).toEqual([
     { path: TEST, body: given },
     { path: ADD, body: { name: "eu", ...given } },

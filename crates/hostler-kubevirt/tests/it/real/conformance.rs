@@ -15,6 +15,7 @@ use hostler_provider::conformance::{Harness, Limit, Report, Setting, promises, r
 use hostler_provider::{Provider, Result, VmRef};
 use serde_json::{Value, json};
 
+use crate::api_server::looks::FirstLooks;
 use crate::api_server::{ApiServer, Assets};
 use crate::conformance;
 use crate::place::{cx, machine};
@@ -146,6 +147,7 @@ fn limits() -> Vec<Limit> {
 
 struct Cluster {
     server: ApiServer,
+    _looks: FirstLooks,
     provider: Arc<KubeVirt>,
     ids: IdSource,
 }
@@ -168,7 +170,8 @@ impl Cluster {
         config.max_backoff = Duration::from_millis(200);
         let provider = Arc::new(KubeVirt::new(config));
         provider.inventory(&cx()).await.unwrap();
-        Self { server, provider, ids: conformance::ids() }
+        let looks = FirstLooks::at(&server);
+        Self { server, _looks: looks, provider, ids: conformance::ids() }
     }
 
     async fn make(&self, name: &str) -> VmRef {

@@ -38,10 +38,10 @@ async fn grow(world: &World, vm: &VmRef, disk: &AttachedDisk, bytes: u64) -> Res
 }
 
 /// What `qemu-img` says of the file.
-fn virtual_size(disk: &AttachedDisk) -> u64 {
+fn virtual_size(world: &World, disk: &AttachedDisk) -> u64 {
     let path = disk.source.as_deref().unwrap();
     let arguments = ["info", "--force-share", path];
-    let output = std::process::Command::new("qemu-img").args(arguments).output().unwrap();
+    let output = world.lab.command_within("qemu-img").args(arguments).output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     let line = told.lines().find(|line| line.starts_with("virtual size:")).unwrap();
     let bytes = line.split_once('(').unwrap().1.split(' ').next().unwrap();
@@ -60,7 +60,7 @@ async fn c7_a_running_guest_sees_its_disk_become_larger() {
     assert_eq!(grow(&world, &vm, &disk, 3 * MIB).await.unwrap(), 3 * MIB);
     guest_says(&mut line, size, "size=6144").await;
     assert_eq!(told(&world, &vm).await.capacity_bytes, Some(3 * MIB));
-    assert_eq!(virtual_size(&disk), 3 * MIB);
+    assert_eq!(virtual_size(&world, &disk), 3 * MIB);
     // It never becomes smaller, whatever is asked.
     assert_eq!(grow(&world, &vm, &disk, MIB).await.unwrap(), 3 * MIB);
     guest_says(&mut line, size, "size=6144").await;
@@ -77,7 +77,7 @@ async fn c7_a_disk_of_a_vm_that_is_off_becomes_larger_unless_another_one_runs_wi
         let disk = with_disk(&world, &vm, format).await;
         assert_eq!(grow(&world, &vm, &disk, 4 * MIB).await.unwrap(), 4 * MIB);
         assert_eq!(told(&world, &vm).await.capacity_bytes, Some(4 * MIB));
-        assert_eq!(virtual_size(&disk), 4 * MIB);
+        assert_eq!(virtual_size(&world, &disk), 4 * MIB);
 
         // Somebody else's VM runs with the same file.
         let xml = format!(
@@ -96,6 +96,6 @@ async fn c7_a_disk_of_a_vm_that_is_off_becomes_larger_unless_another_one_runs_wi
         assert_eq!((error.kind(), error.is_unknown()), (Kind::Conflict, false), "{error}");
         assert!(error.message().contains(&other), "{error}");
         world.lab.virsh(["destroy", &other]).unwrap();
-        assert_eq!(virtual_size(&disk), 4 * MIB);
+        assert_eq!(virtual_size(&world, &disk), 4 * MIB);
     }
 }

@@ -256,7 +256,8 @@ async fn x1_an_hour_of_churn_is_scraped_in_both_formats_without_a_fault() {
         distinct.extend(series(page));
     }
     assert!(distinct.len() > 5000, "{}", distinct.len());
-    assert!(open.iter().all(|page| page.ends_with("# EOF\n")));
+    let cut = open.iter().find(|page| !page.ends_with("# EOF\n"));
+    assert!(cut.is_none(), "{cut:.2000?}");
     assert!(judged("a{b=\"c} 1\n").starts_with("failed"), "it can say no");
     for page in text.iter().step_by(20).chain(text.last()) {
         assert_eq!(judged(page), "");

@@ -7,6 +7,7 @@ import { Facts, Item } from "../../../components/Facts";
 import { StateBadge } from "../../../components/StateBadge";
 import { SOURCES } from "../../../lib/clusters";
 import { duration, UNKNOWN } from "../../../lib/format";
+import { AT_ONCE } from "../../../lib/kubeconfig";
 import { paths } from "../../../paths";
 import { Age } from "../../../primitives/Age";
 import { NoData } from "../../../primitives/NoData";
@@ -82,6 +83,7 @@ function Place({ cluster }: { cluster: Cluster }) {
           </Item>
           <Item name="Context">{used.context}</Item>
           <Item name="Namespaces">{used.namespaces?.join(", ") ?? "all"}</Item>
+          <Item name="Questions at once">{used.at_once ?? `${AT_ONCE.unsaid}, unless said`}</Item>
           <Item name="Runs a command">{used.allow_exec ? "yes, for its credentials" : "no"}</Item>
           <Item name="Kubeconfig">
             given <Age at={used.given_at} ago /> by {used.given_by}
