@@ -22,7 +22,9 @@ use super::job::Doing;
 use crate::connection::Link;
 use crate::inventory::present;
 use crate::storage::chains::{Chains, parts, stem};
-use crate::xml::domain::files::{DiskFile, DiskFiles, Replaced, is_held, with_files, with_held};
+use crate::xml::domain::files::{
+    DiskFile, DiskFiles, Replaced, is_held, merged_away, with_files, with_held,
+};
 use crate::xml::snapshot::{Snapshot, without_parent};
 
 /// Deletes the snapshot; absent is success.
@@ -55,7 +57,8 @@ pub(super) async fn remove(link: &Link, cx: &Cx, vm: &VmRef, snapshot: &Snapshot
 }
 
 /// Has a VM off that was off, and was left held by a hypervisor when its daemon died while that
-/// merged files. Its guest has not run, or it is somebody's who let it run.
+/// merged files. Its guest has not run, or it is somebody's who let it run. A file that was merged
+/// and deleted, but is still named, is called by what it lay on.
 async fn release(job: &Job<'_>) -> Result<Doing> {
     let state = job.state().await?;
     let definition = job.document(true).await?;
@@ -69,10 +72,28 @@ async fn release(job: &Job<'_>) -> Result<Doing> {
         }
         state => state,
     };
+    let folders = folders(&job.files(&definition)?.written);
+    let chains = job.link.chains(job.cx, &folders).await?;
     let _one_at_a_time = job.link.defining.lock().await;
-    let xml = with_held(&job.document(true).await?, false);
+    let definition = job.document(true).await?;
+    let moved = match state {
+        Doing::Off => merged_away(&definition, |path| chains.get(path).is_some()),
+        _ => Ok(Vec::new()),
+    };
+    let moved = moved.map_err(|bad| job.senseless(bad))?;
+    let xml = with_files(&definition, &moved, None).and_then(|xml| with_held(&xml, false));
     job.define(&xml.map_err(|bad| job.senseless(bad))?).await?;
     Ok(state)
+}
+
+/// Whether libvirt refuses since it did not finish the same before.
+fn is_half_done(error: &Error) -> bool {
+    !error.is_unknown()
+        && error.raw().is_some_and(|raw| raw.contains("not completed snapshot delete"))
+}
+
+fn folders(disks: &[DiskFile]) -> BTreeSet<String> {
+    disks.iter().map(|disk| parts(&disk.path).0.to_owned()).collect()
 }
 
 /// A snapshot on its way out.
@@ -147,7 +168,11 @@ impl Removal<'_> {
                 self.write_chains(&chains).await?;
             }
             job.cx.progress(None, "merging what was written since");
-            self.merge().await.map_err(|error| self.explain(error))?;
+            match self.merge().await {
+                // Some disks were merged before a daemon died; the others stay as they lie.
+                Err(error) if is_half_done(&error) => self.delete(how::METADATA_ONLY).await?,
+                other => other.map_err(|error| self.explain(error))?,
+            }
         } else {
             self.delete(how::METADATA_ONLY).await?;
         }

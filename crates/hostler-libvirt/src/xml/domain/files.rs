@@ -214,6 +214,44 @@ fn backing(chain: &[(String, String)]) -> Element {
         .child(backing(rest))
 }
 
+/// Disks whose file a merge has done away with, each with what it lies on since: libvirt deletes a
+/// file that it has merged before it writes down that the disk is the one below. Only what the
+/// document itself says to be below is taken for it.
+pub(crate) fn merged_away(
+    xml: &str,
+    is_there: impl Fn(&str) -> bool,
+) -> Result<Vec<Replaced>, BadXml> {
+    let document = parse(xml, "domain")?;
+    let devices = document.root_element().get("devices");
+    let disks = devices.iter().flat_map(|devices| devices.all("disk"));
+    let replaced = disks.filter_map(|disk| {
+        let (target, (top, _)) = (disk.get("target")?.attr("dev")?, file(disk)?);
+        if is_there(&top) {
+            return None;
+        }
+        let below = below(disk);
+        let at = below.iter().position(|(path, _)| is_there(path))?;
+        let (path, format) = below.get(at)?.clone();
+        let chain = Some(below.into_iter().skip(at + 1).collect());
+        Some(Replaced { target, path, format, chain })
+    });
+    Ok(replaced.collect())
+}
+
+/// What the document says that a disk lies on, each with its format, from the top.
+fn below(disk: Node<'_, '_>) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    let mut next = disk.get("backingStore");
+    while let Some(store) = next {
+        let path = store.get("source").and_then(|source| source.attr("file"));
+        let format = store.get("format").and_then(|format| format.attr("type"));
+        let (Some(path), Some(format)) = (path, format) else { break };
+        all.push((path, format));
+        next = store.get("backingStore");
+    }
+    all
+}
+
 /// The document of a domain with other files for some disks, and what it was put back for.
 pub(crate) fn with_files(
     xml: &str,
@@ -267,6 +305,33 @@ mod tests {
         assert_eq!((is_held(XML).unwrap(), is_held(&held).unwrap()), (false, true));
         let let_go = with_held(&held, false).unwrap();
         assert_eq!(let_go.lines().collect::<String>(), XML);
+    }
+
+    #[test]
+    fn f26_a_disk_is_what_a_merged_file_lay_on_and_nothing_that_the_document_does_not_say() {
+        let chain =
+            [("/p/b".to_owned(), "qcow2".to_owned()), ("/p/a".to_owned(), "raw".to_owned())];
+        let lies = Replaced {
+            target: "vda".into(),
+            path: "/p/c".into(),
+            format: "qcow2".into(),
+            chain: Some(chain.to_vec()),
+        };
+        let xml = with_files(XML, &[lies], None).unwrap();
+        let others = ["/p/d", "/p/s", "/p/seed"];
+        let with = |there: &[&str]| {
+            merged_away(&xml, |path| others.contains(&path) || there.contains(&path)).unwrap()
+        };
+        assert_eq!(with(&["/p/c"]), []);
+        assert_eq!(with(&[]), [], "of nothing that is there nothing can be said");
+        let [to] = &with(&["/p/a", "/p/b"])[..] else { panic!() };
+        assert_eq!(
+            (to.target.as_str(), to.path.as_str(), to.format.as_str()),
+            ("vda", "/p/b", "qcow2")
+        );
+        assert_eq!(to.chain.as_deref(), Some(&chain[1..]));
+        let [to] = &with(&["/p/a"])[..] else { panic!() };
+        assert_eq!((to.path.as_str(), to.chain.as_deref()), ("/p/a", Some(&[][..])));
     }
 
     #[test]

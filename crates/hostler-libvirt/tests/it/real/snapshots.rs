@@ -20,8 +20,6 @@ use super::relay::Held;
 use super::support::*;
 
 const PATIENCE: Duration = Duration::from_secs(150);
-/// How long a hypervisor may take to go.
-const LETS_GO_WITHIN: Duration = Duration::from_secs(20);
 const ROOT_BYTES: u64 = 64 << 20;
 
 pub(super) fn long() -> Cx {
@@ -139,18 +137,9 @@ fn checked(world: &World) {
         {
             continue;
         }
-        let (begun, check) = (tokio::time::Instant::now(), ["check", "-f", "qcow2", &path]);
-        let fault = loop {
-            let output = world.lab.command_within("qemu-img").args(check).output().unwrap();
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            // A hypervisor that outlived its daemon and was told to go takes a moment for it.
-            let is_going = said.contains("lock") && begun.elapsed() < LETS_GO_WITHIN;
-            if output.status.success() || !is_going {
-                break (!output.status.success()).then_some(said);
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        };
-        assert_eq!(fault, None, "{name}");
+        let mut check = world.lab.command_within("qemu-img");
+        let output = check.args(["check", "-f", "qcow2", &path]).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
@@ -419,6 +408,7 @@ async fn f26_a_daemon_killed_while_it_snapshots_or_merges_costs_no_byte() {
         let name = format!("s{}", 3 - round);
         let one = SnapshotRef { external_ref: name.clone(), name };
         killed(&world, pause, snapshots(&world).remove_snapshot(&cx(), &vm, &one)).await;
+        end_the_forgotten(&world, &vm);
         // The hypervisor that merges for a VM that is off outlives the daemon; then it goes.
         remove(&world, &vm, &one).await;
         let (power, _) = world.state(&vm).await;
@@ -428,7 +418,15 @@ async fn f26_a_daemon_killed_while_it_snapshots_or_merges_costs_no_byte() {
         let (path, format) = top(&world, &vm, "vda").await;
         assert!(!qemu_io(&world, &format, &path, "read -P 9 1M 60M").contains("failed"));
     }
-    assert_eq!(files(&world), BTreeSet::from(["web-root".to_owned(), "web-data".to_owned()]));
+    // A disk that was not merged when the daemon died goes on lying on what it lay on; nothing is
+    // left over.
+    let lies =
+        String::from_utf8(world.lab.virsh(["dumpxml", "--inactive", &vm.name]).unwrap().stdout)
+            .unwrap();
+    for file in files(&world) {
+        assert!(lies.contains(&format!("/{file}'")), "{file} is nobody's: {lies}");
+    }
+    assert_eq!(names(&world, &vm).await, [""; 0]);
     checked(&world);
 }
 
@@ -485,6 +483,22 @@ where
 }
 
 /// Begins a call, kills the daemon under it after a while, drops the call, and starts the daemon.
+/// libvirt writes down that a hypervisor runs once it has answered, so one that was being started
+/// when the daemon was killed is forgotten, holding the files, and its guest has never run. Whoever
+/// administers the host ends it; nobody can by libvirt.
+fn end_the_forgotten(world: &World, vm: &VmRef) {
+    let told = world.lab.virsh(["domstate", &vm.name]).unwrap();
+    if String::from_utf8_lossy(&told.stdout).trim() == "shut off" {
+        let ended = format!(
+            "for it in /proc/[0-9]*; do tr '\\0' ' ' < $it/cmdline 2>/dev/null | \
+             grep -q '^[^ ]*qemu-system.* -uuid {}' && kill -9 ${{it#/proc/}}; done; true",
+            vm.external_ref
+        );
+        let status = std::process::Command::new("sh").args(["-c", &ended]).status();
+        assert!(status.unwrap().success());
+    }
+}
+
 async fn killed<T>(world: &World, after_ms: u64, call: impl Future<Output = Result<T>>) {
     let kill = async {
         tokio::time::sleep(Duration::from_millis(after_ms)).await;
