@@ -75,6 +75,12 @@ const LIMITS: &[(&str, &[&str])] = &[
             "a_guest_that_does_not_give_it_up_is_told",
             "a_volume_that_is_attached_cannot_be_removed",
             "what_limits_exclude_is_refused",
+            "cancel_of_what_was_never_asked_succeeds",
+            "change_vm_makes_it_so",
+            "a_volume_goes_where_the_vm_reaches_it",
+            "a_volume_that_another_vm_has_is_a_conflict",
+            "detach_of_an_absent_disk_succeeds",
+            "a_volume_that_a_vm_has_makes_no_second_vm",
         ],
     ),
     (
@@ -109,6 +115,9 @@ const LIMITS: &[(&str, &[&str])] = &[
             "a_revert_tells_an_added_disk_by_the_name_it_was_asked_for",
             "a_revert_to_before_a_disk_was_taken_off_tells_it_by_its_name",
             "a_clone_of_a_vm_with_an_added_disk_has_it_by_its_name",
+            "revert_to_an_absent_snapshot_is_not_found",
+            "remove_of_absent_snapshot_succeeds",
+            "a_clone_of_an_absent_snapshot_is_not_found",
         ],
     ),
     (
