@@ -127,7 +127,7 @@ const COMMANDS: &[Entry] = &[
         name: "bench",
         usage: "[boot|create|inventory|list …] [--runs N] [--debug] [--write]",
         summary: "how long things take, beside what others need for the same; --write makes \
-                  docs/reference/performance.md, --debug only tries the benches",
+                  docs/reference/performance.md, or a page for each named; --debug only tries them",
         grammar: bench::GRAMMAR,
         main: bench::main,
     },

@@ -189,7 +189,12 @@ impl<'a> Migrations<'a> {
                 kept::keep(engine, at.provider, &all, false).await;
                 told.items = views(engine, at.provider, &all);
             }
-            Err(error) if error.code() == Code::CapabilityMissing => return Err(error),
+            Err(error) if error.code() == Code::CapabilityMissing => {
+                let place = Some((at.provider, at.external_ref.as_str()));
+                kept::add(engine, &mut told, store.kept_migrations_of(id, place).await?);
+                // One that is shut can nothing now, and has been able to.
+                return if told.items.is_empty() { Err(error) } else { Ok(told) };
+            }
             Err(error) => told.silent.push(SilentProvider {
                 name: engine.fleet.provider_name(at.provider).unwrap_or_default(),
                 id: at.provider,

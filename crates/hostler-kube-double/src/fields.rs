@@ -73,16 +73,14 @@ fn below(path: &[String], segment: String) -> Path {
 }
 
 /// The children of a value that are fields of their own.
-fn children(path: &[String], value: &Value) -> Option<Vec<(String, Value)>> {
+fn children<'v>(path: &[String], value: &'v Value) -> Option<Vec<(String, &'v Value)>> {
     match value {
         Value::Object(map) => {
-            Some(map.iter().map(|(name, value)| (format!("f:{name}"), value.clone())).collect())
+            Some(map.iter().map(|(name, value)| (format!("f:{name}"), value)).collect())
         }
         Value::Array(items) => match list_kind(path) {
             ListKind::Whole => None,
-            kind => {
-                Some(items.iter().map(|item| (item_segment(kind, item), item.clone())).collect())
-            }
+            kind => Some(items.iter().map(|item| (item_segment(kind, item), item)).collect()),
         },
         _ => None,
     }
@@ -105,7 +103,7 @@ fn leaves(path: &[String], value: &Value, set: &mut Set) {
             for (segment, child) in children {
                 let path = below(path, segment);
                 if path.len() > 2 || !is_unowned(&path) || path == ["f:metadata"] {
-                    leaves(&path, &child, set);
+                    leaves(&path, child, set);
                 }
             }
         }
@@ -152,23 +150,26 @@ impl Difference {
         }
     }
 
-    fn compare_both(&mut self, path: &[String], before: &Value, after: &Value) {
+    fn compare_both<'v>(&mut self, path: &[String], before: &'v Value, after: &'v Value) {
         let (Some(old), Some(new)) = (children(path, before), children(path, after)) else {
             self.modified.insert(path.to_vec());
             for (segment, child) in children(path, before).unwrap_or_default() {
-                nodes(&below(path, segment), &child, &mut self.removed);
+                nodes(&below(path, segment), child, &mut self.removed);
             }
             for (segment, child) in children(path, after).unwrap_or_default() {
-                nodes(&below(path, segment), &child, &mut self.added);
+                nodes(&below(path, segment), child, &mut self.added);
             }
             return;
         };
-        let find = |list: &[(String, Value)], name: &str| {
-            list.iter().find(|(segment, _)| segment == name).map(|(_, value)| value.clone())
+        let find = |list: &[(String, &'v Value)], name: &str| {
+            list.iter().find(|(segment, _)| segment == name).map(|(_, value)| *value)
         };
         for (segment, child) in &old {
             let after = find(&new, segment);
-            self.compare(&below(path, segment.clone()), Some(child), after.as_ref());
+            // Most of an object is as it was: of that not even the place is put together.
+            if after != Some(*child) {
+                self.compare(&below(path, segment.clone()), Some(child), after);
+            }
         }
         for (segment, child) in &new {
             if find(&old, segment).is_none() {
@@ -187,7 +188,7 @@ fn nodes(path: &[String], value: &Value, set: &mut Set) {
         return;
     }
     for (segment, child) in children(path, value).unwrap_or_default() {
-        nodes(&below(path, segment), &child, set);
+        nodes(&below(path, segment), child, set);
     }
 }
 

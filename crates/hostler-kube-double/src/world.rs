@@ -164,7 +164,7 @@ impl World {
         if write.by_user && write.writer.subresource.is_empty() {
             self.admit(kind, Some(current), &mut next)?;
         }
-        if meaning(current) == meaning(&next) {
+        if means_the_same(current, &next) {
             // Only who owns what may differ.
             if current.pointer("/metadata/managedFields") == next.pointer("/metadata/managedFields")
             {
@@ -429,28 +429,34 @@ fn replace_part(object: &mut Value, pointer: &str, part: Option<&Value>) {
     }
 }
 
-/// The object without what the server keeps of it.
-fn meaning(object: &Value) -> Value {
-    let mut object = object.clone();
-    for field in ["managedFields", "resourceVersion", "generation"] {
-        json::remove(&mut object, &format!("/metadata/{field}"));
-    }
-    object
+/// Whether two objects are one but for what the server keeps of them.
+fn means_the_same(one: &Value, other: &Value) -> bool {
+    let kept = |field: &str| matches!(field, "managedFields" | "resourceVersion" | "generation");
+    equal_but_for(one, other, |field| field == "metadata")
+        && match (one.get("metadata"), other.get("metadata")) {
+            (Some(one), Some(other)) => equal_but_for(one, other, kept),
+            (one, other) => one == other,
+        }
+}
+
+/// Whether two objects have the same in all fields but some.
+fn equal_but_for(one: &Value, other: &Value, is_left_out: impl Fn(&str) -> bool) -> bool {
+    let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else {
+        return one == other;
+    };
+    let has_all = |all: &serde_json::Map<String, Value>, of: &serde_json::Map<String, Value>| {
+        of.iter().all(|(field, value)| is_left_out(field) || all.get(field) == Some(value))
+    };
+    has_all(one, other) && has_all(other, one)
 }
 
 /// The generation grows with what is asked: the specification, or, without a status subresource,
 /// anything but the metadata.
 fn raise_generation(kind: &Kind, before: &Value, after: &mut Value) {
-    let asked = |object: &Value| {
-        let mut object = object.clone();
-        json::remove(&mut object, "/metadata");
-        json::remove(&mut object, "/apiVersion");
-        if kind.has_status {
-            json::remove(&mut object, "/status");
-        }
-        object
+    let is_not_asked = |field: &str| {
+        matches!(field, "metadata" | "apiVersion") || (kind.has_status && field == "status")
     };
-    if asked(before) != asked(after) {
+    if !equal_but_for(before, after, is_not_asked) {
         let generation =
             before.pointer("/metadata/generation").and_then(Value::as_u64).unwrap_or(1);
         json::set(after, "/metadata/generation", (generation + 1).into());

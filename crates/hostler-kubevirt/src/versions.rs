@@ -21,9 +21,10 @@ pub const SUBRESOURCES: Group =
     Group { name: "subresources.kubevirt.io", known: &["v1", "v1alpha3"] };
 
 /// Instance types and preferences. They are only read, field by field: where a cluster prefers
-/// `v1`, it is read as `v1beta1` is, and what is not in it is told as absent.
+/// `v1`, it is read as `v1beta1` is, and what is not in it is told as absent. Where it does not say,
+/// the older is asked for, which all of these versions of KubeVirt serve.
 pub const INSTANCETYPE: Group =
-    Group { name: "instancetype.kubevirt.io", known: &["v1", "v1beta1"] };
+    Group { name: "instancetype.kubevirt.io", known: &["v1beta1", "v1"] };
 
 /// What CDI does for volumes.
 pub const CDI: Group = Group { name: "cdi.kubevirt.io", known: &["v1beta1"] };

@@ -49,6 +49,7 @@ export function rotationOf(given: Given, tested: ClusterTested | undefined): Clu
     ...sent,
     context: sent.context ?? tested?.context,
     namespaces: namesIn(given.namespaces),
+    at_once: sent.at_once ?? AT_ONCE.unsaid,
   };
 }
 

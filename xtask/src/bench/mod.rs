@@ -121,13 +121,26 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
         say::step("a trial: development builds and small numbers; these figures mean nothing");
     }
     if arguments.has("write") {
-        let path = paths::root().join(DOCUMENT);
         // What needed installing was installed meanwhile, and has a version now.
         let machine = Machine { facts: machine.with_versions(), ..machine };
-        fs::write(&path, report::document(&reports, &machine, settings.runs))?;
-        say::step(&format!("wrote {DOCUMENT}"));
+        for (document, reports) in documents(arguments.words().is_empty(), reports) {
+            let page = report::document(&reports, &machine, settings.runs);
+            fs::write(paths::root().join(&document), page)?;
+            say::step(&format!("wrote {document}"));
+        }
     }
     Ok(())
+}
+
+/// The pages: one of all that was measured together, or one for each bench that was named, since
+/// what was measured at another time stands in no table with it.
+fn documents(is_all: bool, reports: Vec<report::Named>) -> Vec<(String, Vec<report::Named>)> {
+    if is_all {
+        return vec![(DOCUMENT.to_owned(), reports)];
+    }
+    let named =
+        |one: report::Named| (DOCUMENT.replace(".md", &format!("-{}.md", one.0)), vec![one]);
+    reports.into_iter().map(named).collect()
 }
 
 fn settings(arguments: &Arguments) -> Result<Settings> {
@@ -137,10 +150,8 @@ fn settings(arguments: &Arguments) -> Result<Settings> {
     };
     let runs = runs.ok_or_else(|| Error::new("--runs wants a number from 1 on"))?;
     let is_trial = arguments.has("debug");
-    if arguments.has("write") && (is_trial || !arguments.words().is_empty()) {
-        return Err(Error::new(
-            "--write makes one page of one measurement: all benches, and without --debug",
-        ));
+    if arguments.has("write") && is_trial {
+        return Err(Error::new("--write is for figures that mean something: without --debug"));
     }
     Ok(Settings { runs, is_trial })
 }
@@ -190,11 +201,27 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_never_written_of_a_part_or_of_a_trial() {
-        for line in ["list --write", "--debug --write"] {
-            assert!(settings(&parsed(line)).is_err(), "{line}");
-        }
+    fn a_page_is_never_written_of_a_trial() {
+        assert!(settings(&parsed("--debug --write")).is_err());
         assert!(settings(&parsed("--write --runs 3")).is_ok());
+    }
+
+    #[test]
+    fn what_was_measured_alone_has_a_page_of_its_own() {
+        let reports = || {
+            let report = |title: &str| Report {
+                title: title.into(),
+                comparisons: Vec::new(),
+                notes: Vec::new(),
+            };
+            vec![("list", report("a")), ("live", report("b"))]
+        };
+        let pages = |is_all| documents(is_all, reports()).into_iter().map(|(page, _)| page);
+        assert_eq!(pages(true).collect::<Vec<_>>(), [DOCUMENT]);
+        assert_eq!(
+            pages(false).collect::<Vec<_>>(),
+            ["docs/reference/performance-list.md", "docs/reference/performance-live.md"]
+        );
     }
 
     #[test]

@@ -57,8 +57,8 @@ impl Report {
 /// The whole document.
 pub(super) fn document(reports: &[Named], machine: &Machine, runs: usize) -> String {
     let mut text = format!(
-        "{HEAD}\n## Ratios\n\n{} rounds each, measured on {} by `cargo xtask bench --runs {runs} \
-         --write`.\n\n{}\n## What was measured\n",
+        "{HEAD}\n## Ratios\n\n{} rounds each, measured on {}, with `--runs {runs}`.\n\n{}\n## What was \
+         measured\n",
         runs,
         machine.date,
         table(reports)
@@ -152,7 +152,7 @@ mod tests {
         let machine = Machine { date: "2026-01-31".into(), facts: vec![("processor", "x".into())] };
         let text = document(&[("create", report())], &machine, 7);
         assert!(text.starts_with("# Performance\n"), "{text}");
-        let when = "7 rounds each, measured on 2026-01-31 by `cargo xtask bench --runs 7 --write`.";
+        let when = "7 rounds each, measured on 2026-01-31, with `--runs 7`.";
         assert!(text.contains(when), "{text}");
         assert!(text.contains("### create\n\nFrom a to b.\n\n- Emulated.\n"), "{text}");
         assert!(text.contains("| processor | x |"), "{text}");

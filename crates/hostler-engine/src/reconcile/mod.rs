@@ -33,7 +33,6 @@ pub(crate) fn watch_provider(engine: &Arc<Inner>, provider: ProviderId) {
     if live.cluster().is_some() {
         engine.supervise("health of clusters", move |engine| clusters::run(engine, provider));
     }
-    if live.migrate().is_some() {
-        engine.supervise("history of migrations", move |engine| migrations::run(engine, provider));
-    }
+    // What a provider can is known once it is open, which this one may not be yet.
+    engine.supervise("history of migrations", move |engine| migrations::run(engine, provider));
 }

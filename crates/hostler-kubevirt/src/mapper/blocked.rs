@@ -33,6 +33,9 @@ pub(super) fn blocked(
         }
     };
     add(&[Action::Save], "KubeVirt cannot write a VM's memory to disk and resume it".into());
+    let reason = "Hostler makes no claims of clusters larger yet; edit the claim's \
+                  spec.resources.requests.storage, where its storage class allows it";
+    add(&[Action::GrowDisk], reason.into());
     if power.is_live() {
         let reason = "KubeVirt puts back stopped VMs only; stop it first";
         add(&[Action::Revert], reason.into());

@@ -88,8 +88,10 @@ async fn e4_a_cluster_that_does_not_tell_is_spoken_to_in_what_is_known_best() {
     for _ in 0..2 {
         caller.list(&cx(), &Selection::all(Resource::VMS, None)).await.unwrap();
     }
+    caller.list(&cx(), &Selection::all(TYPES, None)).await.unwrap();
     let vms = "/apis/kubevirt.io/v1/virtualmachines";
-    assert_eq!(paths(&server), ["/apis", vms, vms]);
+    let types = "/apis/instancetype.kubevirt.io/v1beta1/virtualmachineclusterinstancetypes";
+    assert_eq!(paths(&server), ["/apis", vms, vms, types]);
 }
 
 #[tokio::test]

@@ -60,24 +60,32 @@ pub(super) async fn remove(link: &Link, cx: &Cx, vm: &VmRef, snapshot: &Snapshot
 /// merged files. Its guest has not run, or it is somebody's who let it run. A file that was merged
 /// and deleted, but is still named, is called by what it lay on.
 async fn release(job: &Job<'_>) -> Result<Doing> {
-    let state = job.state().await?;
-    let definition = job.document(true).await?;
-    if !is_held(&definition).map_err(|bad| job.senseless(bad))? {
-        return Ok(state);
+    let held = async || {
+        let definition = job.document(true).await?;
+        Ok((is_held(&definition).map_err(|bad| job.senseless(bad))?, definition))
+    };
+    if !held().await?.0 {
+        return job.state().await;
     }
-    let state = match state {
-        Doing::Paused if !job.has_run().await? => {
+    let _one_at_a_time = job.link.defining.lock().await;
+    let (still, definition) = held().await?;
+    let state = match job.state().await? {
+        Doing::Paused if still && !job.has_run().await? => {
             job.cut().await?;
             Doing::Off
         }
         state => state,
     };
-    let folders = folders(&job.files(&definition)?.written);
-    let chains = job.link.chains(job.cx, &folders).await?;
-    let _one_at_a_time = job.link.defining.lock().await;
-    let definition = job.document(true).await?;
+    if !still {
+        return Ok(state);
+    }
     let moved = match state {
-        Doing::Off => merged_away(&definition, |path| chains.get(path).is_some()),
+        Doing::Off => {
+            let written = job.files(&definition)?.written;
+            let folders = written.iter().map(|disk| parts(&disk.path).0.to_owned()).collect();
+            let chains = job.link.chains(job.cx, &folders).await?;
+            merged_away(&definition, |top, below| chains.went(top, below))
+        }
         _ => Ok(Vec::new()),
     };
     let moved = moved.map_err(|bad| job.senseless(bad))?;
@@ -90,10 +98,6 @@ async fn release(job: &Job<'_>) -> Result<Doing> {
 fn is_half_done(error: &Error) -> bool {
     !error.is_unknown()
         && error.raw().is_some_and(|raw| raw.contains("not completed snapshot delete"))
-}
-
-fn folders(disks: &[DiskFile]) -> BTreeSet<String> {
-    disks.iter().map(|disk| parts(&disk.path).0.to_owned()).collect()
 }
 
 /// A snapshot on its way out.
@@ -170,7 +174,11 @@ impl Removal<'_> {
             job.cx.progress(None, "merging what was written since");
             match self.merge().await {
                 // Some disks were merged before a daemon died; the others stay as they lie.
-                Err(error) if is_half_done(&error) => self.delete(how::METADATA_ONLY).await?,
+                Err(error) if is_half_done(&error) => {
+                    let what = "a merge broke off before: what is not merged stays as it lies";
+                    job.cx.progress(None, what);
+                    self.delete(how::METADATA_ONLY).await?;
+                }
                 other => other.map_err(|error| self.explain(error))?,
             }
         } else {

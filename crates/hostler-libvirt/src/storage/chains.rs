@@ -146,6 +146,16 @@ impl Chains {
         self.0.values().filter(lies).filter_map(|f| f.read.path.as_deref()).collect()
     }
 
+    /// Whether a file that Hostler laid on another one is gone, and not merely unknown: where the
+    /// other is, in the same folder, the pool has told of all that is there.
+    pub(crate) fn went(&self, laid: &str, below: &str) -> bool {
+        let ((folder, name), (of_below, _)) = (parts(laid), parts(below));
+        laid_on(name).is_some()
+            && folder == of_below
+            && self.0.contains_key(below)
+            && !self.0.contains_key(laid)
+    }
+
     /// All that is needed for some files: what they lie on, too.
     fn with_chains<'a>(&self, needed: impl Iterator<Item = &'a String>) -> HashSet<String> {
         needed.flat_map(|path| self.of(path)).map(|(path, _)| path).collect()

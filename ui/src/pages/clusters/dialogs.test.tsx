@@ -191,7 +191,12 @@ test("e13: another kubeconfig begins with the namespaces and the context of the 
   await press("Test");
   expect(asked.at(-1)?.body).toEqual({ kubeconfig: SECRET });
   await press("Replace");
-  expect(asked.at(-1)?.body).toEqual({ kubeconfig: SECRET, context: "admin", namespaces: [] });
+  expect(asked.at(-1)?.body).toEqual({
+    kubeconfig: SECRET,
+    context: "admin",
+    namespaces: [],
+    at_once: 20,
+  });
 });
 
 test("e13: a kubeconfig that cannot be used replaces none", async () => {
@@ -208,7 +213,7 @@ test("e13: a kubeconfig that cannot be used replaces none", async () => {
   await press("Replace");
   expect(asked.at(-1)).toEqual({
     path: "/api/v1/clusters/id-eu/kubeconfig",
-    body: { kubeconfig: SECRET, context: "admin", namespaces: ["shop", "bank"] },
+    body: { kubeconfig: SECRET, context: "admin", namespaces: ["shop", "bank"], at_once: 20 },
   });
   expect(closed).toBe(1);
 });

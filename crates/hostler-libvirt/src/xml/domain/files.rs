@@ -215,25 +215,24 @@ fn backing(chain: &[(String, String)]) -> Element {
 }
 
 /// Disks whose file a merge has done away with, each with what it lies on since: libvirt deletes a
-/// file that it has merged before it writes down that the disk is the one below. Only what the
-/// document itself says to be below is taken for it.
+/// file that it has merged before it writes down that the disk is the one below. Only the next
+/// one that the document itself names is taken for it, of disks that the guest writes to, and where
+/// `went` says so of the file and that one.
 pub(crate) fn merged_away(
     xml: &str,
-    is_there: impl Fn(&str) -> bool,
+    went: impl Fn(&str, &str) -> bool,
 ) -> Result<Vec<Replaced>, BadXml> {
     let document = parse(xml, "domain")?;
+    let written = DiskFiles::read(xml)?.written;
     let devices = document.root_element().get("devices");
     let disks = devices.iter().flat_map(|devices| devices.all("disk"));
     let replaced = disks.filter_map(|disk| {
-        let (target, (top, _)) = (disk.get("target")?.attr("dev")?, file(disk)?);
-        if is_there(&top) {
-            return None;
-        }
-        let below = below(disk);
-        let at = below.iter().position(|(path, _)| is_there(path))?;
-        let (path, format) = below.get(at)?.clone();
-        let chain = Some(below.into_iter().skip(at + 1).collect());
-        Some(Replaced { target, path, format, chain })
+        let target = disk.get("target")?.attr("dev")?;
+        let top = written.iter().find(|one| one.target == target)?;
+        let mut below = below(disk).into_iter();
+        let (path, format) = below.next()?;
+        let chain = Some(below.collect());
+        went(&top.path, &path).then_some(Replaced { target, path, format, chain })
     });
     Ok(replaced.collect())
 }
@@ -311,27 +310,20 @@ mod tests {
     fn f26_a_disk_is_what_a_merged_file_lay_on_and_nothing_that_the_document_does_not_say() {
         let chain =
             [("/p/b".to_owned(), "qcow2".to_owned()), ("/p/a".to_owned(), "raw".to_owned())];
-        let lies = Replaced {
-            target: "vda".into(),
+        let lies = |target: &str| Replaced {
+            target: target.into(),
             path: "/p/c".into(),
             format: "qcow2".into(),
             chain: Some(chain.to_vec()),
         };
-        let xml = with_files(XML, &[lies], None).unwrap();
-        let others = ["/p/d", "/p/s", "/p/seed"];
-        let with = |there: &[&str]| {
-            merged_away(&xml, |path| others.contains(&path) || there.contains(&path)).unwrap()
-        };
-        assert_eq!(with(&["/p/c"]), []);
-        assert_eq!(with(&[]), [], "of nothing that is there nothing can be said");
-        let [to] = &with(&["/p/a", "/p/b"])[..] else { panic!() };
-        assert_eq!(
-            (to.target.as_str(), to.path.as_str(), to.format.as_str()),
-            ("vda", "/p/b", "qcow2")
-        );
+        let xml = with_files(XML, &[lies("vda"), lies("vdb")], None).unwrap();
+        assert_eq!(merged_away(&xml, |_, _| false).unwrap(), []);
+        let went = |top: &str, below: &str| (top, below) == ("/p/c", "/p/b");
+        let [to] = &merged_away(&xml, went).unwrap()[..] else { panic!("vdb is only read") };
+        let told = (to.target.as_str(), to.path.as_str(), to.format.as_str());
+        assert_eq!(told, ("vda", "/p/b", "qcow2"));
         assert_eq!(to.chain.as_deref(), Some(&chain[1..]));
-        let [to] = &with(&["/p/a"])[..] else { panic!() };
-        assert_eq!((to.path.as_str(), to.chain.as_deref()), ("/p/a", Some(&[][..])));
+        assert_eq!(merged_away(XML, |_, _| true).unwrap(), [], "nothing is said to lie below");
     }
 
     #[test]

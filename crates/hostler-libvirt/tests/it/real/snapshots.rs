@@ -482,7 +482,6 @@ where
     assert_eq!((error.kind(), error.is_unknown()), (Kind::Cancelled, true), "{error}");
 }
 
-/// Begins a call, kills the daemon under it after a while, drops the call, and starts the daemon.
 /// libvirt writes down that a hypervisor runs once it has answered, so one that was being started
 /// when the daemon was killed is forgotten, holding the files, and its guest has never run. Whoever
 /// administers the host ends it; nobody can by libvirt.
@@ -499,6 +498,7 @@ fn end_the_forgotten(world: &World, vm: &VmRef) {
     }
 }
 
+/// Begins a call, kills the daemon under it after a while, drops the call, and starts the daemon.
 async fn killed<T>(world: &World, after_ms: u64, call: impl Future<Output = Result<T>>) {
     let kill = async {
         tokio::time::sleep(Duration::from_millis(after_ms)).await;
