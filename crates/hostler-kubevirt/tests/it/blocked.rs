@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 
 use crate::support::{alone, both, off};
 
-/// What is blocked but snapshots, which have a test of their own.
+/// What is blocked but snapshots and growing disks, which have tests of their own.
 fn blocked(mapped: &MappedVm) -> Vec<&'static str> {
     let actions = mapped.vm.blocked.iter().map(|blocked| blocked.action);
-    let others =
-        actions.filter(|one| !matches!(one, Action::Snapshot | Action::Revert | Action::Clone));
-    others.map(Action::as_str).collect()
+    let elsewhere = |one: &Action| {
+        matches!(one, Action::Snapshot | Action::Revert | Action::Clone | Action::GrowDisk)
+    };
+    actions.filter(|one| !elsewhere(one)).map(Action::as_str).collect()
 }
 
 fn reason(mapped: &MappedVm, action: Action) -> Option<&str> {
@@ -20,6 +21,14 @@ fn reason(mapped: &MappedVm, action: Action) -> Option<&str> {
 
 fn stopped(strategy: &str) -> MappedVm {
     off(json!({ "spec": { "runStrategy": strategy }, "status": { "printableStatus": "Stopped" } }))
+}
+
+#[test]
+fn c7_no_disk_is_made_larger_and_what_to_edit_is_said() {
+    for mapped in [stopped("Manual"), both(json!({}), json!({})), alone(json!({}))] {
+        let why = reason(&mapped, Action::GrowDisk).unwrap();
+        assert!(why.contains("spec.resources.requests.storage"), "{why}");
+    }
 }
 
 #[test]

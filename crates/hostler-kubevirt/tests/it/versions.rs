@@ -158,7 +158,7 @@ async fn e4_a_group_in_no_version_that_is_known_says_so_and_what_to_do() {
     let told = InstanceTypes::instance_types(&*place.provider, &cx()).await.unwrap();
     assert!(told.items.is_empty());
     let why = "the cluster serves instancetype.kubevirt.io in v2, v3 only, and this version of \
-               Hostler knows v1, v1beta1; update Hostler, or have the cluster serve one of these";
+               Hostler knows v1beta1, v1; update Hostler, or have the cluster serve one of these";
     assert!(!told.unread.is_empty() && told.unread.iter().all(|it| it.ends_with(why)), "{told:?}");
 
     let place = serving("kubevirt.io", &["v2"]).await;
